@@ -1,0 +1,26 @@
+# What every target of the project is compiled with.
+set(SANITIZE "" CACHE STRING "Sanitizers to build with: address (with undefined), thread, or none")
+
+add_library(project_options INTERFACE)
+target_include_directories(project_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/pkg)
+target_compile_options(project_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Werror
+  # Boost 1.74 uses std::exchange in its coroutine support without including <utility>.
+  -include utility)
+target_compile_definitions(project_options INTERFACE
+  # Boost 1.74 knows clang's older coroutine macro only; both our compilers have standard coroutines.
+  BOOST_ASIO_HAS_CO_AWAIT=1
+  BOOST_ASIO_NO_DEPRECATED
+  RAPIDJSON_HAS_STDSTRING=1
+  SPDLOG_FMT_EXTERNAL)
+target_link_libraries(project_options INTERFACE Threads::Threads)
+
+if(SANITIZE STREQUAL "address")
+  target_compile_options(project_options INTERFACE
+    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(project_options INTERFACE -fsanitize=address,undefined)
+elseif(SANITIZE STREQUAL "thread")
+  # -Wno-tsan: gcc warns that it does not model the fences of Asio's handler dispatch; its queues use mutexes.
+  target_compile_options(project_options INTERFACE -fsanitize=thread -fno-omit-frame-pointer -Wno-tsan)
+  target_link_options(project_options INTERFACE -fsanitize=thread)
+endif()

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace receiver::clock {
+
+/// Deadlines and durations are measured on this clock; it never jumps.
+using Steady = std::chrono::steady_clock;
+/// What is shown to people and written to Kubernetes.
+using Wall = std::chrono::system_clock;
+
+/// RFC 3339 in UTC: 2026-01-02T03:04:05Z.
+[[nodiscard]] std::string format_seconds(Wall::time_point time);
+/// RFC 3339 in UTC with six digits, the MicroTime of Kubernetes: 2026-01-02T03:04:05.678901Z.
+[[nodiscard]] std::string format_micros(Wall::time_point time);
+/// RFC 3339 in UTC with nine digits: 2026-01-02T03:04:05.678901234Z.
+[[nodiscard]] std::string format_nanos(Wall::time_point time);
+/// RFC 3339 with any number of fractional digits, Z or a numeric offset; nothing if malformed.
+[[nodiscard]] std::optional<Wall::time_point> parse_rfc3339(std::string_view text);
+
+/// Durations as Go writes them: "8s", "1m30s", "1.5h", "250ms"; a bare number is refused. Non-negative.
+[[nodiscard]] std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text);
+
+}  // namespace receiver::clock

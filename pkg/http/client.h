@@ -1,0 +1,93 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+
+#include "crypto/crypto.h"
+#include "http/message.h"
+
+namespace receiver::http {
+
+struct ClientTls {
+  std::string ca_pem;                          ///< empty: the system's authorities
+  std::string certificate_pem;                 ///< client certificate chain; empty: none
+  crypto::SecretString key_pem;
+  std::string server_name;                     ///< verified and sent as SNI; empty: the host of the URL
+  bool insecure_skip_verify = false;
+};
+
+struct ClientOptions {
+  std::string scheme = "https";  ///< https or http
+  std::string host;              ///< name, IPv4 or IPv6 literal without brackets
+  unsigned short port = 443;
+  ClientTls tls;
+  std::size_t connections = 64;  ///< of the pool; further requests wait in order
+  std::chrono::milliseconds connect_time{10'000};       ///< resolve, connect and handshake
+  std::chrono::milliseconds idle_time{90'000};          ///< a pooled connection idle for longer is closed
+  std::size_t body_bytes = 16 * 1024 * 1024;            ///< cap of an answer that is held whole
+};
+
+struct ClientError {
+  enum class Kind {
+    kConnect,     ///< no connection: nothing was sent
+    kTls,         ///< certificate or handshake refused: nothing was sent
+    kTimeout,     ///< the deadline passed; the peer may have acted
+    kBroken,      ///< the connection broke or the answer was malformed; the peer may have acted
+    kTooLarge,    ///< the answer is above its cap
+    kClosed,      ///< the client was closed
+  };
+  Kind kind;
+  std::string message;  ///< for people; names host and port, never headers or bodies
+};
+
+template <typename T>
+using Result = tl::expected<T, ClientError>;
+
+/// An answer whose body is handed on as it arrives. Destroying it before the end closes its connection.
+class ResponseStream {
+ public:
+  virtual ~ResponseStream() = default;
+  [[nodiscard]] virtual unsigned status() const = 0;
+  [[nodiscard]] virtual const Headers& headers() const = 0;
+  /// The next piece (up to 16 KiB on pooled, 4 KiB on own connections), empty at the end of the body; kTimeout if none arrives in `idle`.
+  /// The view is valid until the next call.
+  virtual boost::asio::awaitable<Result<std::string_view>> next(std::chrono::milliseconds idle) = 0;
+};
+
+/// HTTP/1.1 client of one server. Keep-alive connections are pooled; a pooled one is probed before use, and a request that fails on a
+/// reused one before any byte of an answer is sent once more on a fresh one: every request must be idempotent. No redirects are followed.
+/// All members run on the executor's single thread (or strand).
+class Client {
+ public:
+  Client(boost::asio::any_io_executor executor, ClientOptions options);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  /// Sends and reads the answer whole.
+  boost::asio::awaitable<Result<Response>> send(Request request, std::chrono::steady_clock::time_point deadline);
+
+  enum class Connection { kPooled, kOwn };
+  /// Sends; returns when the head of the answer is there. kOwn: a connection outside the pool and its bound, with small buffers, for long watches.
+  boost::asio::awaitable<Result<std::unique_ptr<ResponseStream>>> open(
+      Request request, std::chrono::steady_clock::time_point deadline, Connection connection);
+
+  /// New connections use these from now on; pooled idle ones are dropped. For rotated CAs and client certificates.
+  void set_tls(ClientTls tls);
+
+  /// Breaks every connection; requests in flight and later ones end with kClosed. Idempotent.
+  void close();
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace receiver::http

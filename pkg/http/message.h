@@ -1,0 +1,61 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace receiver::http {
+
+/// Header fields in their order; names are compared without regard to case. A handful per message: a vector is enough.
+class Headers {
+ public:
+  Headers() = default;
+  Headers(std::initializer_list<std::pair<std::string, std::string>> fields) : fields_(fields) {}
+
+  void add(std::string name, std::string value) {
+    fields_.emplace_back(std::move(name), std::move(value));
+  }
+  /// The first field of that name.
+  [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
+  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& fields() const { return fields_; }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> fields_;
+};
+
+/// The head of a request as the server hands it to its handler.
+struct RequestHead {
+  std::string method;
+  std::string target;  ///< as sent: path and query
+  Headers headers;
+  std::optional<std::uint64_t> content_length;  ///< absent if none or chunked
+  bool has_body = false;                        ///< a Content-Length above 0, or chunked
+  std::chrono::steady_clock::time_point first_byte;
+
+  /// The target without its query.
+  [[nodiscard]] std::string_view path() const {
+    return std::string_view(target).substr(0, target.find('?'));
+  }
+};
+
+/// An answer, of the server to its peer or of a peer to the client.
+struct Response {
+  unsigned status = 200;
+  Headers headers;
+  std::string body;
+  bool close = false;  ///< server: close the connection after this answer
+};
+
+/// A request of the client.
+struct Request {
+  std::string method = "GET";
+  std::string target;
+  Headers headers;
+  std::string body;
+};
+
+}  // namespace receiver::http

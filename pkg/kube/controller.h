@@ -1,0 +1,46 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "kube/object_key.h"
+#include "log/logger.h"
+
+namespace receiver::kube {
+
+/// What a reconcile asks for next.
+struct ReconcileResult {
+  enum class Outcome { kDone, kRetry };  ///< kRetry: again after the key's backoff
+  Outcome outcome = Outcome::kDone;
+  std::optional<std::chrono::milliseconds> requeue_after;  ///< with kDone: again at that time at the latest
+};
+
+/// Runs `reconcile` for the keys of a work queue: at most `workers` at once, never two for one key. All members and all reconciles run on
+/// the executor's single thread; a reconcile suspends, it does not block.
+class Controller {
+ public:
+  using Reconcile = std::function<boost::asio::awaitable<ReconcileResult>(ObjectKey key)>;
+  Controller(boost::asio::any_io_executor executor, std::string name, int workers, Reconcile reconcile,
+             log::Logger logger);
+  ~Controller();
+  Controller(const Controller&) = delete;
+  Controller& operator=(const Controller&) = delete;
+
+  void enqueue(const ObjectKey& key);
+  void enqueue_after(const ObjectKey& key, std::chrono::milliseconds delay);
+
+  /// Workers run until stop() and the reconciles in progress have ended. Once.
+  boost::asio::awaitable<void> run();
+  void stop();
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace receiver::kube

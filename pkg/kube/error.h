@@ -1,0 +1,38 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <tl/expected.hpp>
+
+namespace receiver::kube {
+
+/// Why a request to the API server did not succeed. The kinds are what a caller decides by.
+struct ApiError {
+  enum class Kind {
+    kUnreachable,   ///< no connection, TLS refused, timed out, broken: retry
+    kUnauthorized,  ///< 401 after the credentials were read anew: retry later
+    kForbidden,     ///< 403: a missing permission, or an API server whose RBAC caches are cold
+    kNotFound,      ///< 404: the object or its kind is not there
+    kConflict,      ///< 409: read again, decide again (also AlreadyExists)
+    kGone,          ///< 410: the resource version is too old: list again
+    kInvalid,       ///< 400, 422 and other 4xx: will never succeed as it is
+    kThrottled,     ///< 429: retry after `retry_after`
+    kServer,        ///< 5xx: retry
+    kMalformed,     ///< an answer that cannot be read
+    kClosed,        ///< the client was closed: stop
+  };
+  Kind kind;
+  unsigned status = 0;  ///< HTTP status; 0 without an answer
+  std::string reason;   ///< of the Status object: "Forbidden", "Expired", …
+  std::string message;  ///< for people; never holds credentials
+  std::optional<std::chrono::milliseconds> retry_after;
+
+  /// Worth sending again unchanged (kUnreachable, kUnauthorized, kThrottled, kServer, kMalformed).
+  [[nodiscard]] bool transient() const;
+};
+
+template <typename T>
+using ApiResult = tl::expected<T, ApiError>;
+
+}  // namespace receiver::kube

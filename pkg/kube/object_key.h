@@ -1,0 +1,37 @@
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace receiver::kube {
+
+/// Namespace and name of an object; the namespace is empty for cluster-scoped ones.
+struct ObjectKey {
+  std::string ns;
+  std::string name;
+
+  friend auto operator<=>(const ObjectKey&, const ObjectKey&) = default;
+  /// `namespace/name`, or `name`.
+  [[nodiscard]] std::string str() const { return ns.empty() ? name : ns + "/" + name; }
+};
+
+/// What is common to all objects, as far as it is used.
+struct ObjectMeta {
+  ObjectKey key;
+  std::string uid;
+  std::string resource_version;  ///< opaque; compared for equality only
+  std::int64_t generation = 0;
+  bool deleting = false;  ///< metadata.deletionTimestamp is set
+};
+
+}  // namespace receiver::kube
+
+template <>
+struct std::hash<receiver::kube::ObjectKey> {
+  std::size_t operator()(const receiver::kube::ObjectKey& key) const noexcept {
+    return std::hash<std::string>{}(key.ns) * 31 + std::hash<std::string>{}(key.name);
+  }
+};

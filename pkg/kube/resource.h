@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "kube/object_key.h"
+
+namespace receiver::kube {
+
+/// A kind as the API server's paths name it: group (empty for core), version and plural.
+struct Resource {
+  std::string group;
+  std::string version;
+  std::string plural;
+
+  /// `/apis/GROUP/VERSION/PLURAL` (all namespaces, or a cluster-scoped kind); `/api/VERSION/…` for the core group.
+  [[nodiscard]] std::string path() const;
+  /// `…/namespaces/NS/PLURAL`; as path() if `ns` is empty.
+  [[nodiscard]] std::string path(std::string_view ns) const;
+  /// The path of one object.
+  [[nodiscard]] std::string path(const ObjectKey& key) const;
+};
+
+}  // namespace receiver::kube
