@@ -1,0 +1,110 @@
+#include "kube/config.h"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "kube/kubeconfig.h"
+#include "kube/small_file.h"
+
+namespace receiver::kube {
+namespace {
+
+using Failure = tl::unexpected<std::string>;
+
+bool exists(const std::string& path) {
+  return ::access(path.c_str(), F_OK) == 0;
+}
+
+tl::expected<KubeconfigFile, std::string> read_kubeconfig(const std::string& path) {
+  std::string name = "kubeconfig " + path;
+  auto text = read_small_file(path);
+  if (!text) return Failure(name + ": " + text.error());
+  std::error_code ignored;
+  // Absolute, so that a later change of the working directory does not move the files that it
+  // names.
+  const auto directory = std::filesystem::absolute(path, ignored).parent_path().string();
+  return KubeconfigFile{std::move(name), directory, std::move(*text)};
+}
+
+tl::expected<Config, std::string> load_files(const std::vector<std::string>& paths) {
+  std::vector<KubeconfigFile> files;
+  for (const std::string& path : paths) {
+    auto file = read_kubeconfig(path);
+    if (!file) return Failure(file.error());
+    files.push_back(std::move(*file));
+  }
+  return resolve_kubeconfig(files);
+}
+
+tl::expected<Config, std::string> load_list(const std::string& list) {
+  std::vector<std::string> paths;
+  std::string_view rest = list;
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find(':'), rest.size());
+    std::string path(rest.substr(0, end));
+    if (!path.empty() && exists(path)) paths.push_back(std::move(path));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  if (paths.empty()) {
+    return Failure(fmt::format("KUBECONFIG={}: no such file: correct or unset it", list));
+  }
+  return load_files(paths);
+}
+
+tl::expected<Config, std::string> in_cluster(std::string_view host, std::string_view port,
+                                             const std::string& directory) {
+  Config config;
+  config.source = "in-cluster";
+  config.scheme = "https";
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  config.host = host;
+  const auto [end, failure] = std::from_chars(port.data(), port.data() + port.size(), config.port);
+  if (failure != std::errc() || end != port.data() + port.size() || config.port == 0) {
+    return Failure(fmt::format("in-cluster: KUBERNETES_SERVICE_PORT={} is no port", port));
+  }
+  config.token_file = directory + "/token";
+  config.certificate_authority.file = directory + "/ca.crt";
+  const auto ns = read_small_file(directory + "/namespace");
+  if (ns) config.ns = trim(*ns);
+  if (config.ns.empty()) config.ns = "default";
+  return config;
+}
+
+}  // namespace
+
+tl::expected<Config, std::string> load_config(const ConfigSources& sources) {
+  if (!sources.kubeconfig.empty()) return load_files({sources.kubeconfig});
+
+  const auto environment = [&](std::string_view name) {
+    return sources.environment ? sources.environment(name).value_or("") : std::string();
+  };
+  if (const auto list = environment("KUBECONFIG"); !list.empty()) return load_list(list);
+
+  const std::string host = environment("KUBERNETES_SERVICE_HOST");
+  const std::string port = environment("KUBERNETES_SERVICE_PORT");
+  if (!host.empty() && !port.empty() && exists(sources.service_account_dir + "/token")) {
+    return in_cluster(host, port, sources.service_account_dir);
+  }
+  const std::string home = environment("HOME");
+  if (const auto path = home + "/.kube/config"; !home.empty() && exists(path))
+    return load_files({path});
+
+  return Failure(
+      fmt::format("no API server is configured: set KUBECONFIG, or create ~/.kube/config, or run "
+                  "in a cluster with a"
+                  " service account ({} in {})",
+                  host.empty() ? "KUBERNETES_SERVICE_HOST is not set; a token is expected"
+                               : "there is no token",
+                  sources.service_account_dir));
+}
+
+tl::expected<Config, std::string> parse_kubeconfig(std::string_view text,
+                                                   const std::string& directory) {
+  return resolve_kubeconfig({{"kubeconfig", directory, std::string(text)}});
+}
+
+}  // namespace receiver::kube

@@ -1,0 +1,355 @@
+#include "kube/kubeconfig.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include "kube/small_file.h"
+
+namespace receiver::kube {
+namespace {
+
+using Failure = tl::unexpected<std::string>;
+
+struct Document {
+  const KubeconfigFile* file;
+  YAML::Node root;
+};
+
+/// A named cluster, user or context.
+struct Entry {
+  YAML::Node body;
+  const KubeconfigFile* file;
+};
+
+/// Undefined if `node` is no map or has no such member; yaml-cpp throws in the first case.
+YAML::Node member(const YAML::Node& node, const std::string& key) {
+  if (node.IsDefined() && node.IsMap()) {
+    const YAML::Node found = node[key];
+    if (found.IsDefined()) return found;
+  }
+  return YAML::Node(YAML::NodeType::Undefined);
+}
+
+std::string scalar_or_empty(const YAML::Node& node) {
+  return node.IsScalar() ? node.Scalar() : std::string();
+}
+
+/// Reads the members of one entry, and remembers the first that is not what it must be.
+class Fields {
+ public:
+  Fields(Entry entry, std::string what) : entry_(std::move(entry)), what_(std::move(what)) {}
+
+  [[nodiscard]] const KubeconfigFile& file() const { return *entry_.file; }
+  [[nodiscard]] YAML::Node node(const std::string& key) const { return member(entry_.body, key); }
+  [[nodiscard]] bool has(const std::string& key) const {
+    const YAML::Node value = node(key);
+    return value.IsDefined() && !value.IsNull();
+  }
+
+  std::string text(const std::string& key) { return text_of(node(key), key); }
+
+  std::string text_of(const YAML::Node& value, const std::string& key) {
+    if (value.IsScalar()) return value.Scalar();
+    if (value.IsDefined() && !value.IsNull()) fail(key + " must be text");
+    return {};
+  }
+
+  bool flag(const std::string& key) { return flag_of(node(key), key); }
+
+  bool flag_of(const YAML::Node& value, const std::string& key) {
+    bool result = false;
+    if (value.IsDefined() && !value.IsNull() && !YAML::convert<bool>::decode(value, result)) {
+      fail(key + " must be true or false");
+    }
+    return result;
+  }
+
+  std::vector<YAML::Node> list_of(const YAML::Node& value, const std::string& key) {
+    std::vector<YAML::Node> items;
+    if (value.IsSequence()) {
+      for (const auto& item : value) items.push_back(item);
+    } else if (value.IsDefined() && !value.IsNull()) {
+      fail(key + " must be a list");
+    }
+    return items;
+  }
+
+  /// A path, relative to the folder of the file that names it.
+  std::string path(const std::string& key) { return resolve(text(key)); }
+
+  [[nodiscard]] std::string resolve(std::string path) const {
+    if (path.empty() || path.front() == '/' || file().directory.empty()) return path;
+    return file().directory + "/" + path;
+  }
+
+  /// `KEY-data` in base64, or else the file `KEY`.
+  PemSource pem(const std::string& key) {
+    PemSource result;
+    const std::string encoded = text(key + "-data");
+    if (encoded.empty()) {
+      result.file = path(key);
+      return result;
+    }
+    const auto decoded = crypto::base64_decode(encoded);
+    if (!decoded || decoded->find("-----BEGIN ") == std::string::npos) {
+      fail(key + "-data must be a PEM document in base64");
+    } else {
+      result.data = *decoded;
+    }
+    return result;
+  }
+
+  void fail(const std::string& problem) {
+    if (!error_) error_ = fmt::format("{}: {}: {}", file().name, what_, problem);
+  }
+  [[nodiscard]] const std::optional<std::string>& error() const { return error_; }
+
+ private:
+  Entry entry_;
+  std::string what_;
+  std::optional<std::string> error_;
+};
+
+std::optional<Entry> find_entry(const std::vector<Document>& documents, const std::string& list,
+                                const std::string& kind, const std::string& name) {
+  for (const Document& document : documents) {
+    const YAML::Node entries = member(document.root, list);
+    if (!entries.IsSequence()) continue;
+    for (const auto& entry : entries) {
+      if (scalar_or_empty(member(entry, "name")) == name) {
+        return Entry{member(entry, kind), document.file};
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+std::string names_of(const std::vector<KubeconfigFile>& files) {
+  std::string names;
+  for (const KubeconfigFile& file : files) names += (names.empty() ? "" : ", ") + file.name;
+  return names;
+}
+
+/// Fills scheme, host, port and base path; what is wrong with the URL otherwise.
+std::optional<std::string> set_server(std::string_view url, Config& config) {
+  const auto scheme_end = url.find("://");
+  if (scheme_end == std::string_view::npos) {
+    return "server must be a URL such as https://host:6443";
+  }
+  config.scheme = url.substr(0, scheme_end);
+  if (config.scheme != "https" && config.scheme != "http") {
+    return "server must begin with https:// or http://";
+  }
+  config.port = config.scheme == "https" ? 443 : 80;
+  std::string_view rest = url.substr(scheme_end + 3);
+  const bool unprintable =
+      std::any_of(rest.begin(), rest.end(), [](char c) { return c <= ' ' || c == '\x7f'; });
+  if (unprintable || rest.find_first_of("@?#") != std::string_view::npos) {
+    return "server must hold nothing but scheme, host, port and path";
+  }
+  const auto path_start = std::min(rest.find('/'), rest.size());
+  std::string_view path = rest.substr(path_start);
+  while (path.ends_with('/')) path.remove_suffix(1);
+  config.base_path = path;
+
+  std::string_view host = rest.substr(0, path_start);
+  std::string_view port;
+  if (host.starts_with('[')) {
+    const auto end = host.find(']');
+    if (end == std::string_view::npos)
+      return "server has an IPv6 address without its closing bracket";
+    port = host.substr(end + 1);
+    host = host.substr(1, end - 1);
+    if (!port.empty() && port.front() != ':') return "server has text after its IPv6 address";
+  } else if (const auto colon = host.find(':'); colon != std::string_view::npos) {
+    port = host.substr(colon);
+    host = host.substr(0, colon);
+    if (port.find(':', 1) != std::string_view::npos) {
+      return "server has an IPv6 address without brackets: write https://[::1]:6443";
+    }
+  }
+  if (host.empty()) return "server names no host";
+  config.host = host;
+  if (!port.empty()) {
+    port.remove_prefix(1);
+    const auto [end, failure] =
+        std::from_chars(port.data(), port.data() + port.size(), config.port);
+    if (failure != std::errc() || end != port.data() + port.size() || config.port == 0) {
+      return "server has a port that is no number from 1 to 65535";
+    }
+  }
+  return std::nullopt;
+}
+
+void read_cluster(Fields& cluster, Config& config) {
+  const std::string server = cluster.text("server");
+  if (server.empty()) {
+    cluster.fail("server is missing");
+  } else if (const auto problem = set_server(server, config)) {
+    cluster.fail(*problem);
+  }
+  if (!cluster.text("proxy-url").empty()) {
+    cluster.fail("proxy-url is not supported: use a server that is reached directly");
+  }
+  config.tls_server_name = cluster.text("tls-server-name");
+  config.insecure_skip_tls_verify = cluster.flag("insecure-skip-tls-verify");
+  config.certificate_authority = cluster.pem("certificate-authority");
+  if (config.insecure_skip_tls_verify && !config.certificate_authority.empty()) {
+    cluster.fail(
+        "insecure-skip-tls-verify and certificate-authority exclude each other: remove one");
+  }
+}
+
+ExecPlugin read_exec(Fields& user, Fields& cluster) {
+  const YAML::Node exec = user.node("exec");
+  const auto text = [&](const std::string& key) {
+    return user.text_of(member(exec, key), "exec." + key);
+  };
+  ExecPlugin plugin;
+  plugin.api_version = text("apiVersion");
+  if (plugin.api_version != "client.authentication.k8s.io/v1" &&
+      plugin.api_version != "client.authentication.k8s.io/v1beta1") {
+    user.fail("exec.apiVersion must be client.authentication.k8s.io/v1 or …/v1beta1");
+  }
+  plugin.command = text("command");
+  if (plugin.command.empty()) user.fail("exec.command is missing");
+  // A bare name is looked up in PATH.
+  if (plugin.command.find('/') != std::string::npos) plugin.command = user.resolve(plugin.command);
+  plugin.install_hint = text("installHint");
+  if (text("interactiveMode") == "Always") {
+    user.fail("exec.interactiveMode is Always, but there is no terminal here: use another user");
+  }
+  for (const YAML::Node& argument : user.list_of(member(exec, "args"), "exec.args")) {
+    plugin.arguments.push_back(user.text_of(argument, "each of exec.args"));
+  }
+  for (const YAML::Node& variable : user.list_of(member(exec, "env"), "exec.env")) {
+    plugin.environment.emplace_back(user.text_of(member(variable, "name"), "exec.env[].name"),
+                                    user.text_of(member(variable, "value"), "exec.env[].value"));
+  }
+  for (const auto& [name, value] : plugin.environment) {
+    if (name.empty() || name.find('=') != std::string::npos) {
+      user.fail("exec.env has an entry without a usable name");
+    }
+  }
+  plugin.provide_cluster_info =
+      user.flag_of(member(exec, "provideClusterInfo"), "exec.provideClusterInfo");
+  if (plugin.provide_cluster_info) {
+    for (const YAML::Node& extension : cluster.list_of(cluster.node("extensions"), "extensions")) {
+      if (scalar_or_empty(member(extension, "name")) == "client.authentication.k8s.io/exec") {
+        user.fail(
+            "exec.provideClusterInfo with the cluster's extension client.authentication.k8s.io/exec"
+            " is not supported: give the plugin its settings as args or env");
+      }
+    }
+  }
+  return plugin;
+}
+
+void read_user(Fields& user, Fields& cluster, Config& config) {
+  for (const char* unsupported : {"username", "password"}) {
+    if (user.has(unsupported)) {
+      user.fail(std::string(unsupported) +
+                " is not supported, by Kubernetes 1.19 and later neither:"
+                " use a token or a client certificate");
+    }
+  }
+  if (user.has("auth-provider")) {
+    user.fail("auth-provider is not supported, by Kubernetes 1.26 and later neither: use exec");
+  }
+  for (const char* unsupported : {"as", "as-uid", "as-groups", "as-user-extra"}) {
+    if (user.has(unsupported))
+      user.fail(std::string(unsupported) + " (impersonation) is not supported");
+  }
+  config.token = crypto::SecretString(std::string(trim(user.text("token"))));
+  config.token_file = user.path("tokenFile");
+  config.client_certificate = user.pem("client-certificate");
+  config.client_key = user.pem("client-key");
+  if (config.client_certificate.empty() != config.client_key.empty()) {
+    user.fail("client-certificate and client-key go together, but one is missing");
+  }
+  if (user.has("exec")) config.exec = read_exec(user, cluster);
+}
+
+tl::expected<Config, std::string> resolve(const std::vector<KubeconfigFile>& files,
+                                          const std::vector<Document>& documents) {
+  std::string current;
+  const KubeconfigFile* current_file = nullptr;
+  for (const Document& document : documents) {
+    current = scalar_or_empty(member(document.root, "current-context"));
+    current_file = document.file;
+    if (!current.empty()) break;
+  }
+  if (current.empty()) {
+    return Failure(names_of(files) +
+                   ": current-context is not set: choose one with kubectl config use-context NAME");
+  }
+  const std::string_view among = files.size() == 1 ? "its" : "any file's";
+
+  const auto context_entry = find_entry(documents, "contexts", "context", current);
+  if (!context_entry) {
+    return Failure(fmt::format("{}: current-context \"{}\" is not in {} contexts",
+                               current_file->name, current, among));
+  }
+  Fields context(*context_entry, fmt::format("context \"{}\"", current));
+  const std::string cluster_name = context.text("cluster");
+  const std::string user_name = context.text("user");
+  Config config;
+  config.source = context.file().name;
+  config.ns = context.text("namespace");
+  if (config.ns.empty()) config.ns = "default";
+  if (cluster_name.empty()) context.fail("names no cluster");
+  if (context.error()) return Failure(*context.error());
+
+  const auto missing = [&](std::string_view kind, std::string_view name) {
+    return Failure(fmt::format("{}: context \"{}\" names {} \"{}\", which is not in {} {}s",
+                               context.file().name, current, kind, name, among, kind));
+  };
+  const auto cluster_entry = find_entry(documents, "clusters", "cluster", cluster_name);
+  if (!cluster_entry) return missing("cluster", cluster_name);
+  Fields cluster(*cluster_entry, fmt::format("cluster \"{}\"", cluster_name));
+  read_cluster(cluster, config);
+  if (cluster.error()) return Failure(*cluster.error());
+
+  if (user_name.empty()) return config;
+  const auto user_entry = find_entry(documents, "users", "user", user_name);
+  if (!user_entry) return missing("user", user_name);
+  // Like kubectl: credentials never travel unencrypted.
+  if (config.scheme == "http") return config;
+  Fields user(*user_entry, fmt::format("user \"{}\"", user_name));
+  read_user(user, cluster, config);
+  if (user.error()) return Failure(*user.error());
+  if (cluster.error()) return Failure(*cluster.error());
+  return config;
+}
+
+}  // namespace
+
+tl::expected<Config, std::string> resolve_kubeconfig(const std::vector<KubeconfigFile>& files) {
+  std::string_view reading = files.front().name;
+  try {
+    std::vector<Document> documents;
+    for (const KubeconfigFile& file : files) {
+      reading = file.name;
+      if (file.text.size() > kMaxFileBytes) {
+        return Failure(fmt::format("{}: larger than {} bytes", reading, kMaxFileBytes));
+      }
+      // yaml-cpp gives up at a nesting of 500, and keeps an alias as a reference: neither depth nor
+      // anchors can exhaust us.
+      YAML::Node root = YAML::Load(file.text);
+      if (!root.IsMap() && !root.IsNull())
+        return Failure(fmt::format("{}: is not a kubeconfig", reading));
+      documents.push_back({&file, std::move(root)});
+    }
+    return resolve(files, documents);
+  } catch (const YAML::Exception& failure) {
+    return Failure(fmt::format("{}: line {}: is not readable as YAML: {}", reading,
+                               failure.mark.line + 1, failure.msg));
+  }
+}
+
+}  // namespace receiver::kube

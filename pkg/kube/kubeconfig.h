@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "kube/config.h"
+
+namespace receiver::kube {
+
+/// One file of a KUBECONFIG list, read but not yet understood.
+struct KubeconfigFile {
+  std::string name;       ///< for messages: "kubeconfig /home/me/.kube/config"
+  std::string directory;  ///< relative paths in it start here
+  std::string text;
+};
+
+/// The current context of files that are read as one: of entries with the same name, and of
+/// current-context, the first wins. Never empty input. Internal to the room.
+[[nodiscard]] tl::expected<Config, std::string> resolve_kubeconfig(
+    const std::vector<KubeconfigFile>& files);
+
+}  // namespace receiver::kube
