@@ -18,10 +18,12 @@ using Wall = std::chrono::system_clock;
 [[nodiscard]] std::string format_micros(Wall::time_point time);
 /// RFC 3339 in UTC with nine digits: 2026-01-02T03:04:05.678901234Z.
 [[nodiscard]] std::string format_nanos(Wall::time_point time);
-/// RFC 3339 with any number of fractional digits, Z or a numeric offset; nothing if malformed.
+/// RFC 3339 with any number of fractional digits, Z or a numeric offset; nothing if malformed, or
+/// outside the years 1678 to 2261 that 64 bits of nanoseconds can hold.
 [[nodiscard]] std::optional<Wall::time_point> parse_rfc3339(std::string_view text);
 
-/// Durations as Go writes them: "8s", "1m30s", "1.5h", "250ms"; a bare number is refused. Non-negative.
+/// Durations as Go writes them: "8s", "1m30s", "1.5h", "250ms". A bare number and a sign are
+/// refused, and so is what 64 bits of nanoseconds cannot hold.
 [[nodiscard]] std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text);
 
 }  // namespace receiver::clock

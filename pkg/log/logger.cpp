@@ -1,0 +1,290 @@
+#include "log/logger.h"
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <mutex>
+#include <type_traits>
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+namespace receiver::log {
+namespace {
+
+/// More of one value, or of one message, is not written: text may come from strangers.
+constexpr std::size_t kMaxTextBytes = 4096;
+
+using Buffer = fmt::memory_buffer;
+
+void append(Buffer& out, std::string_view text) {
+  out.append(text.data(), text.data() + text.size());
+}
+
+std::string upper(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  return result;
+}
+
+struct CodePoint {
+  char32_t value = 0;
+  std::size_t bytes = 0;  ///< 0: the text does not begin with valid UTF-8
+};
+
+/// The first code point of a text that is not empty. Overlong forms and surrogates are invalid.
+CodePoint decode(std::string_view text) {
+  const auto byte = [&](std::size_t index) { return static_cast<unsigned char>(text[index]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return {first, 1};
+  std::size_t bytes = 0;
+  char32_t value = 0;
+  char32_t smallest = 0;
+  if ((first & 0xE0U) == 0xC0) {
+    bytes = 2, value = first & 0x1FU, smallest = 0x80;
+  } else if ((first & 0xF0U) == 0xE0) {
+    bytes = 3, value = first & 0x0FU, smallest = 0x800;
+  } else if ((first & 0xF8U) == 0xF0) {
+    bytes = 4, value = first & 0x07U, smallest = 0x10000;
+  } else {
+    return {};
+  }
+  if (text.size() < bytes) return {};
+  for (std::size_t index = 1; index < bytes; ++index) {
+    if ((byte(index) & 0xC0U) != 0x80) return {};
+    value = (value << 6U) | (byte(index) & 0x3FU);
+  }
+  const bool surrogate = value >= 0xD800 && value <= 0xDFFF;
+  if (value < smallest || value > 0x10FFFF || surrogate) return {};
+  return {value, bytes};
+}
+
+/// What could move a terminal's cursor, end a line or turn the direction of reading.
+bool is_control(char32_t c) {
+  return c < 0x20 || (c >= 0x7F && c <= 0x9F) || c == 0x2028 || c == 0x2029 ||
+         (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+}
+
+enum class Escape {
+  kControls,  ///< controls and invalid bytes
+  kQuoted,    ///< quotes and backslashes as well: for between quotes
+  kJson,      ///< as JSON wants it; an invalid byte becomes the text \xNN
+};
+
+void append_escaped(Buffer& out, std::string_view text, Escape escape) {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    if (at >= kMaxTextBytes) {
+      fmt::format_to(std::back_inserter(out), "...({} bytes more)", text.size() - at);
+      return;
+    }
+    const CodePoint code = decode(text.substr(at));
+    const std::string_view bytes = text.substr(at, code.bytes);
+    if (code.bytes == 0) {
+      fmt::format_to(std::back_inserter(out), "{}x{:02x}", escape == Escape::kJson ? "\\\\" : "\\",
+                     static_cast<unsigned char>(text[at]));
+    } else if (code.value == '\n') {
+      append(out, "\\n");
+    } else if (code.value == '\t') {
+      append(out, "\\t");
+    } else if (code.value == '\r') {
+      append(out, "\\r");
+    } else if (is_control(code.value)) {
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<std::uint32_t>(code.value));
+    } else if (escape != Escape::kControls && (code.value == '"' || code.value == '\\')) {
+      out.push_back('\\');
+      append(out, bytes);
+    } else {
+      append(out, bytes);
+    }
+    at += code.bytes == 0 ? 1 : code.bytes;
+  }
+}
+
+/// A value that could be misread next to others goes between quotes.
+bool needs_quotes(std::string_view text) {
+  if (text.empty()) return true;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const CodePoint code = decode(text.substr(at));
+    if (code.bytes == 0 || is_control(code.value)) return true;
+    if (code.value == ' ' || code.value == '"' || code.value == '=' || code.value == '\\')
+      return true;
+    at += code.bytes;
+  }
+  return false;
+}
+
+void append_quoted(Buffer& out, std::string_view text, Escape escape) {
+  out.push_back('"');
+  append_escaped(out, text, escape);
+  out.push_back('"');
+}
+
+void append_value(Buffer& out, const Field& field, Format format) {
+  std::visit(
+      [&]<typename T>(const T& value) {
+        if constexpr (std::is_same_v<T, std::string_view>) {
+          if (format == Format::kJson) {
+            append_quoted(out, value, Escape::kJson);
+          } else if (needs_quotes(value)) {
+            append_quoted(out, value, Escape::kQuoted);
+          } else {
+            append_escaped(out, value, Escape::kControls);
+          }
+        } else {
+          if constexpr (std::is_same_v<T, double>) {
+            if (format == Format::kJson && !std::isfinite(value)) {  // JSON has no such number
+              append(out, "null");
+              return;
+            }
+          }
+          fmt::format_to(std::back_inserter(out), "{}", value);
+        }
+      },
+      field.value);
+}
+
+/// 2026-01-02T03:04:05.678Z
+void append_time(Buffer& out, std::chrono::system_clock::time_point now) {
+  const auto time = std::chrono::floor<std::chrono::milliseconds>(now);
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss of_day(time - day);
+  fmt::format_to(std::back_inserter(out), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+                 static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                 static_cast<unsigned>(date.day()), of_day.hours().count(),
+                 of_day.minutes().count(), of_day.seconds().count(), of_day.subseconds().count());
+}
+
+std::string_view level_name(Level level) {
+  static constexpr std::array<std::string_view, 5> kNames{"TRACE", "DEBUG", "INFO", "WARN",
+                                                          "ERROR"};
+  return kNames.at(static_cast<std::size_t>(level));
+}
+
+void append_console(Buffer& out, Level level, std::string_view name, std::string_view message,
+                    Fields fields) {
+  append_time(out, std::chrono::system_clock::now());
+  fmt::format_to(std::back_inserter(out), " {:<5} ", level_name(level));
+  if (!name.empty()) {
+    append(out, name);
+    append(out, ": ");
+  }
+  append_escaped(out, message, Escape::kControls);
+  for (const Field& field : fields) {
+    out.push_back(' ');
+    append(out, field.key);
+    out.push_back('=');
+    append_value(out, field, Format::kConsole);
+  }
+}
+
+void append_json(Buffer& out, Level level, std::string_view name, std::string_view message,
+                 Fields fields) {
+  append(out, R"({"time":")");
+  append_time(out, std::chrono::system_clock::now());
+  fmt::format_to(std::back_inserter(out), R"(","level":"{}","logger":)", level_name(level));
+  append_quoted(out, name, Escape::kJson);
+  append(out, R"(,"msg":)");
+  append_quoted(out, message, Escape::kJson);
+  for (const Field& field : fields) {
+    out.push_back(',');
+    append_quoted(out, field.key, Escape::kJson);
+    out.push_back(':');
+    append_value(out, field, Format::kJson);
+  }
+  out.push_back('}');
+}
+
+class CallbackSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit CallbackSink(std::function<void(std::string_view)> line) : line_(std::move(line)) {}
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    line_(std::string_view(message.payload.data(), message.payload.size()));
+  }
+  void flush_() override {}
+
+  std::function<void(std::string_view)> line_;
+};
+
+}  // namespace
+
+struct Logger::Sink {
+  Sink(Level initial, Format chosen, const spdlog::sink_ptr& lines)
+      : level(initial), format(chosen), output("receiver", lines) {
+    output.set_pattern("%v");  // the line is complete when spdlog gets it
+    output.set_level(spdlog::level::trace);
+  }
+
+  std::atomic<Level> level;
+  Format format;
+  spdlog::logger output;
+};
+
+std::optional<Level> parse_level(std::string_view text) {
+  const std::string wanted = upper(text);
+  for (const Level level :
+       {Level::kTrace, Level::kDebug, Level::kInfo, Level::kWarn, Level::kError}) {
+    if (wanted == level_name(level)) return level;
+  }
+  return std::nullopt;
+}
+
+std::optional<Format> parse_format(std::string_view text) {
+  const std::string wanted = upper(text);
+  if (wanted == "CONSOLE") return Format::kConsole;
+  if (wanted == "JSON") return Format::kJson;
+  return std::nullopt;
+}
+
+Logger::Logger(std::shared_ptr<Sink> sink, std::string name)
+    : sink_(std::move(sink)), name_(std::move(name)) {}
+
+Logger Logger::to_stderr(Level level, Format format) {
+  return {std::make_shared<Sink>(level, format, std::make_shared<spdlog::sinks::stderr_sink_mt>()),
+          ""};
+}
+
+Logger Logger::to_callback(Level level, Format format,
+                           std::function<void(std::string_view line)> line) {
+  return {std::make_shared<Sink>(level, format, std::make_shared<CallbackSink>(std::move(line))),
+          ""};
+}
+
+Logger Logger::none() {
+  return {nullptr, ""};
+}
+
+Logger Logger::named(std::string_view name) const {
+  return {sink_, std::string(name)};
+}
+
+void Logger::set_level(Level level) const {
+  if (sink_) sink_->level.store(level, std::memory_order_relaxed);
+}
+
+bool Logger::enabled(Level level) const {
+  return sink_ && level >= sink_->level.load(std::memory_order_relaxed);
+}
+
+void Logger::write(Level level, std::string_view message, Fields fields) const {
+  if (!enabled(level)) return;
+  Buffer line;
+  if (sink_->format == Format::kJson) {
+    append_json(line, level, name_, message, fields);
+  } else {
+    append_console(line, level, name_, message, fields);
+  }
+  sink_->output.log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
+}
+
+}  // namespace receiver::log

@@ -1,0 +1,98 @@
+#include "clock/clock.h"
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+using namespace receiver;
+using namespace std::chrono_literals;
+
+namespace {
+
+// 2026-01-02T03:04:05Z
+const clock::Wall::time_point kInstant{std::chrono::seconds(1767323045)};
+
+}  // namespace
+
+TEST_CASE("an instant is written in UTC with as many digits as its reader wants") {
+  const auto time = kInstant + 678'901'234ns;
+  CHECK(clock::format_seconds(time) == "2026-01-02T03:04:05Z");
+  CHECK(clock::format_micros(time) == "2026-01-02T03:04:05.678901Z");
+  CHECK(clock::format_nanos(time) == "2026-01-02T03:04:05.678901234Z");
+  CHECK(clock::format_micros(kInstant + 7us) == "2026-01-02T03:04:05.000007Z");
+}
+
+TEST_CASE("an instant before 1970 is written as the second it lies in") {
+  const clock::Wall::time_point time{-1ns};
+  CHECK(clock::format_seconds(time) == "1969-12-31T23:59:59Z");
+  CHECK(clock::format_nanos(time) == "1969-12-31T23:59:59.999999999Z");
+}
+
+TEST_CASE("RFC 3339 is read with any fraction and any offset") {
+  struct Row {
+    std::string text;
+    clock::Wall::time_point time;
+  };
+  const std::vector<Row> rows{
+      {"2026-01-02T03:04:05Z", kInstant},
+      {"2026-01-02t03:04:05z", kInstant},
+      {"2026-01-02T03:04:05.5Z", kInstant + 500ms},
+      {"2026-01-02T03:04:05.678901Z", kInstant + 678'901us},
+      {"2026-01-02T03:04:05.678901234Z", kInstant + 678'901'234ns},
+      {"2026-01-02T03:04:05.6789012349999999999999Z", kInstant + 678'901'234ns},
+      {"2026-01-02T05:34:05+02:30", kInstant},
+      {"2026-01-01T22:04:05-05:00", kInstant},
+      {"2024-02-29T00:00:00Z", clock::Wall::time_point(std::chrono::seconds(1709164800))},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.text);
+    REQUIRE(clock::parse_rfc3339(row.text).has_value());
+    CHECK(*clock::parse_rfc3339(row.text) == row.time);
+  }
+}
+
+TEST_CASE("what is written is read back exactly") {
+  const auto time = kInstant + 678'901'234ns;
+  CHECK(clock::parse_rfc3339(clock::format_nanos(time)) == time);
+}
+
+TEST_CASE("what is not RFC 3339 is refused") {
+  for (const std::string text :
+       {"", "now", "2026-01-02", "2026-01-02T03:04:05", "2026-01-02 03:04:05Z",
+        "2026-01-02T03:04:05.Z", "2026-01-02T03:04:05Zx", "2026-13-02T03:04:05Z",
+        "2026-02-29T03:04:05Z", "2026-01-02T24:04:05Z", "2026-01-02T03:60:05Z",
+        "2026-01-02T03:04:60Z", "2026-01-02T03:04:05+2:00", "2026-01-02T03:04:05+24:00",
+        "2026-01-02T03:04:05+0200", "9999-01-02T03:04:05Z", "0001-01-01T00:00:00Z",
+        "-026-01-02T03:04:05Z"}) {
+    CAPTURE(text);
+    CHECK_FALSE(clock::parse_rfc3339(text).has_value());
+  }
+}
+
+TEST_CASE("durations are read as Go writes them") {
+  struct Row {
+    std::string text;
+    std::chrono::nanoseconds duration;
+  };
+  const std::vector<Row> rows{
+      {"8s", 8s},       {"1m30s", 90s},         {"1.5h", 90min},
+      {"250ms", 250ms}, {"1h2m3s", 3723s},      {"0s", 0s},
+      {"0.3s", 300ms},  {".5s", 500ms},         {"1.s", 1s},
+      {"10us", 10us},   {"10\u00b5s", 10us},    {"10\u03bcs", 10us},
+      {"7ns", 7ns},     {"2562047h", 2562047h}, {"1.000000001s", 1'000'000'001ns},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.text);
+    CHECK(clock::parse_duration(row.text) == row.duration);
+  }
+}
+
+TEST_CASE("what is not a duration is refused") {
+  for (const std::string text : {"", "8", "0", "s", ".s", "8 s", "-8s", "+8s", "8x", "1m30", "8S",
+                                 "2562048h", "99999999999999999999s", "2562047h1h"}) {
+    CAPTURE(text);
+    CHECK_FALSE(clock::parse_duration(text).has_value());
+  }
+}
