@@ -1,6 +1,110 @@
 #include "kube/error.h"
 
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+#include <iomanip>
+#include <locale>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "kube/json.h"
+
 namespace receiver::kube {
+namespace {
+
+constexpr std::size_t kMaxStatusBytes = 256 * 1024;
+constexpr std::size_t kMaxMessageBytes = 1024;
+
+ApiError::Kind kind_of(unsigned status) {
+  switch (status) {
+    case 401:
+      return ApiError::Kind::kUnauthorized;
+    case 403:
+      return ApiError::Kind::kForbidden;
+    case 404:
+      return ApiError::Kind::kNotFound;
+    case 408:  // of a proxy that gave up waiting; the request itself is fine
+      return ApiError::Kind::kServer;
+    case 409:
+      return ApiError::Kind::kConflict;
+    case 410:
+      return ApiError::Kind::kGone;
+    case 429:
+      return ApiError::Kind::kThrottled;
+    default:
+      if (status >= 500) return ApiError::Kind::kServer;
+      if (status >= 400) return ApiError::Kind::kInvalid;
+      return ApiError::Kind::kMalformed;  // a redirect, say: not the API server's words
+  }
+}
+
+std::string_view meaning_of(unsigned status) {
+  switch (status) {
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 409:
+      return "Conflict";
+    case 410:
+      return "Gone";
+    case 413:
+      return "Content Too Large";
+    case 415:
+      return "Unsupported Media Type";
+    case 422:
+      return "Unprocessable Content";
+    case 429:
+      return "Too Many Requests";
+    case 500:
+      return "Internal Server Error";
+    case 502:
+      return "Bad Gateway";
+    case 503:
+      return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
+    default:
+      return status >= 300 && status < 400
+                 ? "a redirect, which is not followed: is the server's URL right?"
+                 : "unexpected answer";
+  }
+}
+
+using Seconds = std::chrono::duration<double>;
+
+std::optional<Seconds> parse_retry_after(std::string_view text,
+                                         std::chrono::system_clock::time_point now) {
+  unsigned long seconds = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (end == text.data() + text.size()) {
+    if (failure == std::errc()) return Seconds(static_cast<double>(seconds));
+    if (failure == std::errc::result_out_of_range) return Seconds(kMaxRetryAfter);
+  }
+  std::tm date{};
+  std::istringstream stream{std::string(text)};
+  stream.imbue(std::locale::classic());
+  stream >> std::get_time(&date, "%a, %d %b %Y %H:%M:%S GMT");
+  if (stream.fail()) return std::nullopt;
+  return std::chrono::system_clock::from_time_t(timegm(&date)) - now;
+}
+
+std::chrono::milliseconds bounded(Seconds wait) {
+  const auto clamped = std::clamp(wait, Seconds(0), Seconds(kMaxRetryAfter));
+  return std::chrono::ceil<std::chrono::milliseconds>(clamped);
+}
+
+}  // namespace
 
 bool ApiError::transient() const {
   switch (kind) {
@@ -19,6 +123,26 @@ bool ApiError::transient() const {
       return false;
   }
   return false;
+}
+
+ApiError error_from_answer(unsigned status, std::string_view retry_after, std::string_view body,
+                           std::chrono::system_clock::time_point now) {
+  ApiError error{
+      .kind = kind_of(status), .status = status, .reason = {}, .message = {}, .retry_after = {}};
+  std::optional<Seconds> wait = parse_retry_after(retry_after, now);
+  if (body.size() <= kMaxStatusBytes) {
+    const auto parsed =
+        parse_json(body, {"/kind", "/reason", "/message", "/details/retryAfterSeconds"});
+    if (parsed && string_at(*parsed, "/kind") == "Status") {
+      error.reason = string_at(*parsed, "/reason").substr(0, kMaxMessageBytes);
+      error.message = string_at(*parsed, "/message").substr(0, kMaxMessageBytes);
+      const auto seconds = int_at(*parsed, "/details/retryAfterSeconds");
+      if (!wait && seconds && *seconds > 0) wait = Seconds(static_cast<double>(*seconds));
+    }
+  }
+  if (error.message.empty()) error.message = fmt::format("{} {}", status, meaning_of(status));
+  if (wait) error.retry_after = bounded(*wait);
+  return error;
 }
 
 }  // namespace receiver::kube

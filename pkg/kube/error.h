@@ -3,6 +3,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 
 namespace receiver::kube {
@@ -31,6 +32,14 @@ struct ApiError {
   /// Worth sending again unchanged (kUnreachable, kUnauthorized, kThrottled, kServer, kMalformed).
   [[nodiscard]] bool transient() const;
 };
+
+/// What an answer other than 2xx means. `retry_after` is that header (seconds, or a date to be compared with `now`), empty
+/// if there is none; the body's Status object gives reason, message and, without the header, the time to wait.
+[[nodiscard]] ApiError error_from_answer(unsigned status, std::string_view retry_after, std::string_view body,
+                                         std::chrono::system_clock::time_point now);
+
+/// No answer is believed to ask for more patience than this.
+inline constexpr std::chrono::minutes kMaxRetryAfter{10};
 
 template <typename T>
 using ApiResult = tl::expected<T, ApiError>;

@@ -17,4 +17,8 @@ inline constexpr std::size_t kMaxFileBytes = 1024 * 1024;
 /// Without blanks and line ends at either end, as tokens in files are meant.
 [[nodiscard]] std::string_view trim(std::string_view text);
 
+/// Whether a text may stand in an Authorization header as a bearer token: visible ASCII only, and
+/// not empty.
+[[nodiscard]] bool is_token(std::string_view text);
+
 }  // namespace receiver::kube

@@ -1,12 +1,12 @@
 #include "kube/config.h"
 
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <stdlib.h>
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
+
+#include "test/unit/kube/temporary_directory.h"
 
 namespace receiver::kube {
 namespace {
@@ -37,32 +37,6 @@ std::string with_cluster(std::string_view cluster) {
 std::string with_user(std::string_view user) {
   return kubeconfig("    server: https://h", user);
 }
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "config-test-XXXXXX").string();
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-
-  [[nodiscard]] std::string path(std::string_view name) const { return (path_ / name).string(); }
-  std::string write(std::string_view name, std::string_view content) const {
-    const std::string file = path(name);
-    std::filesystem::create_directories(std::filesystem::path(file).parent_path());
-    std::ofstream(file) << content;
-    return file;
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 ConfigSources sources(std::map<std::string, std::string, std::less<>> environment,
                       const std::string& service_account_dir = "/nonexistent") {

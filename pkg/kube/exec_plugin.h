@@ -1,0 +1,49 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <boost/asio/awaitable.hpp>
+#include <tl/expected.hpp>
+
+#include "clock/clock.h"
+#include "crypto/crypto.h"
+#include "kube/config.h"
+
+/// Credential plugins: programs that print an ExecCredential. Internal to the room.
+namespace receiver::kube {
+
+/// What a plugin hands out: a token, or a client certificate with its key, or both.
+struct ExecCredential {
+  crypto::SecretString token;
+  std::string certificate_pem;
+  crypto::SecretString key_pem;
+  std::optional<clock::Wall::time_point> expires;
+};
+
+struct ExecLimits {
+  std::chrono::milliseconds time{60'000};
+  std::size_t output_bytes = 1024 * 1024;
+};
+
+/// The value of KUBERNETES_EXEC_INFO: tells the plugin its API version and, where it asks for it,
+/// the cluster.
+[[nodiscard]] std::string exec_info(const ExecPlugin& plugin, const Config& config,
+                                    std::string_view certificate_authority_pem);
+
+/// Reads what a plugin printed. The error never quotes it.
+[[nodiscard]] tl::expected<ExecCredential, std::string> parse_exec_credential(
+    std::string_view output, std::string_view api_version);
+
+/// Runs the plugin without blocking the executor's thread. It ends early when `*stop` becomes true,
+/// which must happen on the executor. If the coroutine ends first, be it that its executor goes
+/// away, the plugin and its children are killed; no zombie stays. The error names the command, and
+/// quotes a line of what it wrote to standard error.
+boost::asio::awaitable<tl::expected<ExecCredential, std::string>> run_exec_plugin(
+    ExecPlugin plugin, std::string info, std::shared_ptr<const bool> stop, ExecLimits limits);
+
+}  // namespace receiver::kube

@@ -1,0 +1,238 @@
+#include "kube/exec_plugin.h"
+
+#include <fcntl.h>
+#include <fstream>
+#include <signal.h>
+#include <thread>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <catch2/catch.hpp>
+
+#include "kube/json.h"
+#include "test/unit/kube/temporary_directory.h"
+
+namespace receiver::kube {
+namespace {
+
+using Catch::Contains;
+using namespace std::chrono_literals;
+using Outcome = tl::expected<ExecCredential, std::string>;
+
+constexpr const char* kVersion = "client.authentication.k8s.io/v1";
+
+ExecPlugin plugin_of(const std::string& command) {
+  ExecPlugin plugin;
+  plugin.api_version = kVersion;
+  plugin.command = command;
+  return plugin;
+}
+
+std::string credential(const std::string& status) {
+  return R"({"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":)" +
+         status + "}";
+}
+
+boost::asio::awaitable<void> run_into(std::optional<Outcome>& outcome, ExecPlugin plugin,
+                                      std::string info, std::shared_ptr<const bool> stop,
+                                      ExecLimits limits) {
+  outcome = co_await run_exec_plugin(std::move(plugin), std::move(info), std::move(stop), limits);
+}
+
+Outcome run(const ExecPlugin& plugin, ExecLimits limits = {}, const std::string& info = "{}") {
+  boost::asio::io_context context;
+  std::optional<Outcome> outcome;
+  boost::asio::co_spawn(context,
+                        run_into(outcome, plugin, info, std::make_shared<bool>(false), limits),
+                        boost::asio::detached);
+  context.run();
+  REQUIRE(outcome);
+  return *outcome;
+}
+
+/// Whether a process is there, a zombie included.
+bool is_running(pid_t pid) {
+  return ::kill(pid, 0) == 0;
+}
+
+pid_t pid_in(const std::string& file) {
+  std::ifstream stream(file);
+  pid_t pid = 0;
+  stream >> pid;
+  return pid;
+}
+
+}  // namespace
+
+TEST_CASE("a plugin's token and expiry are taken from what it prints") {
+  const TemporaryDirectory directory;
+  const auto command = directory.write_script(
+      "login", "cat <<END\n" +
+                   credential(R"({"token":"abc","expirationTimestamp":"2030-01-02T03:04:05Z"})") +
+                   "\nEND");
+  const auto result = run(plugin_of(command));
+  REQUIRE(result);
+  CHECK(result->token.view() == "abc");
+  CHECK(result->expires == clock::parse_rfc3339("2030-01-02T03:04:05Z"));
+}
+
+TEST_CASE("a plugin gets its arguments, its environment over ours, and KUBERNETES_EXEC_INFO") {
+  const TemporaryDirectory directory;
+  ExecPlugin plugin = plugin_of(directory.write_script(
+      "login",
+      "printf '%s|%s|%s|%s|%s' \"$1\" \"$2\" \"$HOME\" \"$KUBERNETES_EXEC_INFO\" \"${PATH:+path}\" "
+      ">" +
+          directory.path("seen") + "; echo '" + credential(R"({"token":"t"})") + "'"));
+  plugin.arguments = {"get token", "$HOME"};
+  plugin.environment = {{"HOME", "/there"}};
+  REQUIRE(run(plugin, {}, "INFO"));
+  std::ifstream seen(directory.path("seen"));
+  std::string line;
+  std::getline(seen, line);
+  CHECK(line == "get token|$HOME|/there|INFO|path");
+}
+
+TEST_CASE("a plugin inherits none of our open files, and has no input") {
+  const TemporaryDirectory directory;
+  const int open_file = ::open("/dev/null", O_RDONLY);  // not close-on-exec
+  REQUIRE(open_file > 2);
+  const auto command =
+      directory.write_script("login", "[ -e /proc/$$/fd/" + std::to_string(open_file) +
+                                          " ] && exit 7\nread line && exit 8\necho '" +
+                                          credential(R"({"token":"t"})") + "'");
+  // The shell may itself keep the script open under a number of its own, 10 or above.
+  if (open_file < 10) CHECK(run(plugin_of(command)));
+  ::close(open_file);
+}
+
+TEST_CASE("a plugin that cannot be run is named, with its hint") {
+  ExecPlugin plugin = plugin_of("no-such-plugin-anywhere");
+  CHECK(run(plugin).error() == "credential plugin \"no-such-plugin-anywhere\" is not installed");
+  plugin.install_hint = "ask the shop\nfor it";
+  CHECK_THAT(run(plugin).error(), Contains("is not installed: ") && Contains("for it"));
+
+  const TemporaryDirectory directory;
+  CHECK_THAT(run(plugin_of(directory.write("data", "x"))).error(),
+             Contains("cannot be started: Permission denied"));
+}
+
+TEST_CASE("a failing plugin is quoted with the last line of its complaint") {
+  const TemporaryDirectory directory;
+  const auto command =
+      directory.write_script("login",
+                             "echo secret-token\nfor i in 1 2 3; do echo trace $i >&2; "
+                             "done\nprintf 'not\\tlogged in\\n\\n' >&2\nexit 3");
+  const auto result = run(plugin_of(command));
+  REQUIRE_FALSE(result);
+  CHECK(result.error() ==
+        "credential plugin \"" + command + "\" ended with status 3: not logged in");
+}
+
+TEST_CASE("what a plugin prints is checked, and never quoted") {
+  struct Row {
+    std::string output;
+    const char* error;
+  };
+  const auto row = GENERATE(values<Row>({
+      {"", "no JSON"},
+      {"secret", "no JSON"},
+      {"[]", "ExecCredential"},
+      {R"({"kind":"ExecCredential","apiVersion":"v2","status":{"token":"secret"}})",
+       "ExecCredential of"},
+      {R"({"kind":"Secret","apiVersion":"client.authentication.k8s.io/v1","status":{"token":"secret"}})",
+       "ExecCredential of"},
+      {credential("{}"), "neither"},
+      {credential("null"), "neither"},
+      {credential(R"({"token":7})"), "neither"},
+      {credential(R"({"token":"secret\r\nX: y"})"), "control characters"},
+      {credential(R"({"clientCertificateData":"secret"})"), "without the other"},
+      {credential(R"({"clientKeyData":"secret"})"), "without the other"},
+      {credential(R"({"token":"secret","expirationTimestamp":"secret"})"), "RFC 3339"},
+  }));
+  const auto result = parse_exec_credential(row.output, kVersion);
+  CAPTURE(row.output);
+  REQUIRE_FALSE(result);
+  CHECK_THAT(result.error(), Contains(row.error) && !Contains("secret"));
+}
+
+TEST_CASE("a plugin that prints without end or runs without end is killed, its children too") {
+  const TemporaryDirectory directory;
+  ExecLimits limits;
+  SECTION("output") {
+    limits.output_bytes = 1000;
+    const auto command = directory.write_script("login", "exec cat /dev/zero");
+    CHECK_THAT(run(plugin_of(command), limits).error(), Contains("printed more than 1000 bytes"));
+  }
+  SECTION("time") {
+    limits.time = 300ms;
+    const auto pid_file = directory.path("pid");
+    const auto command =
+        directory.write_script("login", "sleep 1000 & echo $! >" + pid_file + "\nwait");
+    CHECK_THAT(run(plugin_of(command), limits).error(), Contains("did not end within 300 ms"));
+    const pid_t pid = pid_in(pid_file);
+    REQUIRE(pid > 0);
+    // Killed by now; whoever adopted it may take a moment to reap it.
+    for (int i = 0; i < 500 && is_running(pid); ++i) {
+      std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+      std::string ignored, name, state;
+      stat >> ignored >> name >> state;
+      if (state == "Z") break;
+      std::this_thread::sleep_for(10ms);
+      CHECK(i < 499);
+    }
+  }
+}
+
+TEST_CASE("a plugin is stopped when its client closes, or goes away") {
+  const TemporaryDirectory directory;
+  const auto pid_file = directory.path("pid");
+  const auto command =
+      directory.write_script("login", "echo $$ >" + pid_file + ".tmp; mv " + pid_file + ".tmp " +
+                                          pid_file + "; exec sleep 1000");
+  std::optional<Outcome> outcome;
+  const auto stop = std::make_shared<bool>(false);
+  {
+    boost::asio::io_context context;
+    boost::asio::co_spawn(context, run_into(outcome, plugin_of(command), "{}", stop, {}),
+                          boost::asio::detached);
+    while (pid_in(pid_file) == 0) context.run_one_for(10ms);
+    SECTION("closes") {
+      *stop = true;
+      context.run();
+      REQUIRE(outcome);
+      CHECK_THAT(outcome->error(), Contains("was stopped"));
+    }
+    SECTION("goes away") {}
+  }
+  CHECK_FALSE(is_running(pid_in(pid_file)));
+}
+
+TEST_CASE("a plugin learns about the cluster only where it asks for it") {
+  Config config;
+  config.scheme = "https";
+  config.host = "fd00::1";
+  config.port = 6443;
+  config.base_path = "/k";
+  config.tls_server_name = "api\"x";
+  ExecPlugin plugin = plugin_of("x");
+
+  auto info = parse_json(exec_info(plugin, config, "CA"));
+  REQUIRE(info);
+  CHECK(string_at(*info, "/apiVersion") == kVersion);
+  CHECK(string_at(*info, "/kind") == "ExecCredential");
+  CHECK(find(*info, "/spec/cluster") == nullptr);
+
+  plugin.provide_cluster_info = true;
+  info = parse_json(exec_info(plugin, config, "CA"));
+  REQUIRE(info);
+  CHECK(string_at(*info, "/spec/cluster/server") == "https://[fd00::1]:6443/k");
+  CHECK(string_at(*info, "/spec/cluster/tls-server-name") == "api\"x");
+  CHECK(string_at(*info, "/spec/cluster/certificate-authority-data") ==
+        crypto::base64_encode("CA"));
+  CHECK_FALSE(bool_at(*info, "/spec/interactive"));
+}
+
+}  // namespace receiver::kube
