@@ -1,14 +1,16 @@
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
 #include "kube/object_key.h"
+#include "kube/work_queue.h"
 #include "log/logger.h"
 
 namespace receiver::kube {
@@ -17,26 +19,33 @@ namespace receiver::kube {
 struct ReconcileResult {
   enum class Outcome { kDone, kRetry };  ///< kRetry: again after the key's backoff
   Outcome outcome = Outcome::kDone;
-  std::optional<std::chrono::milliseconds> requeue_after;  ///< with kDone: again at that time at the latest
+  /// With kDone: again after that time at the latest.
+  std::optional<std::chrono::milliseconds> requeue_after;
 };
 
-/// Runs `reconcile` for the keys of a work queue: at most `workers` at once, never two for one key. All members and all reconciles run on
-/// the executor's single thread; a reconcile suspends, it does not block.
+/// Runs `reconcile` for the keys of a work queue: at most `workers` at once, never two for one key.
+/// A reconcile that throws is logged and retried as if it had returned kRetry. All members and all
+/// reconciles run on the executor's single thread; a reconcile suspends, it does not block. What
+/// `reconcile` refers to must outlive run().
 class Controller {
  public:
   using Reconcile = std::function<boost::asio::awaitable<ReconcileResult>(ObjectKey key)>;
-  Controller(boost::asio::any_io_executor executor, std::string name, int workers, Reconcile reconcile,
-             log::Logger logger);
+  Controller(boost::asio::any_io_executor executor, std::string name, int workers,
+             Reconcile reconcile, log::Logger logger);
   ~Controller();
   Controller(const Controller&) = delete;
   Controller& operator=(const Controller&) = delete;
 
+  /// Before run() as well; without effect after stop().
   void enqueue(const ObjectKey& key);
   void enqueue_after(const ObjectKey& key, std::chrono::milliseconds delay);
 
   /// Workers run until stop() and the reconciles in progress have ended. Once.
   boost::asio::awaitable<void> run();
   void stop();
+
+  /// For metrics: depth, ages, failures.
+  [[nodiscard]] const WorkQueue& queue() const;
 
  private:
   class Impl;

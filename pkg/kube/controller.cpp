@@ -1,0 +1,136 @@
+#include "kube/controller.h"
+
+#include <exception>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace receiver::kube {
+
+namespace asio = boost::asio;
+
+/// run() hands out keys; each reconcile is a coroutine of its own that wakes run() when it ends.
+/// One coroutine waits on one timer, so a wake-up cannot be lost among several waiters.
+class Controller::Impl {
+ public:
+  Impl(asio::any_io_executor executor, std::string name, int workers, Reconcile reconcile,
+       log::Logger logger)
+      : executor_(std::move(executor)),
+        wake_(executor_),
+        name_(std::move(name)),
+        workers_(static_cast<std::size_t>(workers)),
+        reconcile_(std::move(reconcile)),
+        logger_(std::move(logger)) {}
+
+  void enqueue(const ObjectKey& key, std::chrono::milliseconds delay) {
+    if (stopping_) return;
+    const auto now = clock::Steady::now();
+    queue_.add_at(key, now + delay, now);
+    wake_.cancel();
+  }
+
+  static asio::awaitable<void> run(std::shared_ptr<Impl> self) {
+    while (!self->stopping_ || self->queue_.in_progress() > 0) {
+      self->start_ready(self);
+      self->wake_.expires_at(self->next_look());
+      boost::system::error_code woken;
+      co_await self->wake_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    }
+  }
+
+  void stop() {
+    stopping_ = true;
+    wake_.cancel();
+  }
+
+  [[nodiscard]] const WorkQueue& queue() const { return queue_; }
+
+ private:
+  static constexpr clock::Steady::time_point kNever = clock::Steady::time_point::max();
+
+  void start_ready(const std::shared_ptr<Impl>& self) {
+    while (may_start()) {
+      std::optional<ObjectKey> key = queue_.take(clock::Steady::now());
+      if (!key) return;
+      asio::co_spawn(executor_, work(self, std::move(*key)), asio::detached);
+    }
+  }
+
+  [[nodiscard]] bool may_start() const { return !stopping_ && queue_.in_progress() < workers_; }
+
+  /// With all workers busy a key that becomes due changes nothing: only the end of a reconcile
+  /// does, and that wakes.
+  [[nodiscard]] clock::Steady::time_point next_look() const {
+    return may_start() ? queue_.next_due().value_or(kNever) : kNever;
+  }
+
+  static asio::awaitable<void> work(std::shared_ptr<Impl> self, ObjectKey key) {
+    ReconcileResult result{.outcome = ReconcileResult::Outcome::kRetry, .requeue_after = {}};
+    try {
+      result = co_await self->reconcile_(key);
+    } catch (const std::exception& failure) {
+      self->logger_.error(
+          "reconcile failed unexpectedly; it is retried",
+          {{"controller", self->name_}, {"object", key.str()}, {"error", failure.what()}});
+    }
+    self->finish(key, result);
+  }
+
+  void finish(const ObjectKey& key, const ReconcileResult& result) {
+    const auto now = clock::Steady::now();
+    if (result.outcome == ReconcileResult::Outcome::kRetry) {
+      const auto backoff = queue_.retry(key, now);
+      logger_.debug("reconcile is retried",
+                    {{"controller", name_}, {"object", key.str()}, {"after_ms", backoff.count()}});
+    } else {
+      queue_.forget(key);
+      if (result.requeue_after) queue_.add_at(key, now + *result.requeue_after, now);
+    }
+    queue_.done(key);
+    wake_.cancel();
+  }
+
+  asio::any_io_executor executor_;
+  asio::steady_timer wake_;
+  std::string name_;
+  std::size_t workers_;
+  Reconcile reconcile_;
+  log::Logger logger_;
+  WorkQueue queue_;
+  bool stopping_ = false;
+};
+
+Controller::Controller(asio::any_io_executor executor, std::string name, int workers,
+                       Reconcile reconcile, log::Logger logger)
+    : impl_(std::make_shared<Impl>(std::move(executor), std::move(name), workers,
+                                   std::move(reconcile), std::move(logger))) {}
+
+Controller::~Controller() {
+  impl_->stop();
+}
+
+void Controller::enqueue(const ObjectKey& key) {
+  impl_->enqueue(key, std::chrono::milliseconds(0));
+}
+
+void Controller::enqueue_after(const ObjectKey& key, std::chrono::milliseconds delay) {
+  impl_->enqueue(key, delay);
+}
+
+asio::awaitable<void> Controller::run() {
+  return Impl::run(impl_);
+}
+
+void Controller::stop() {
+  impl_->stop();
+}
+
+const WorkQueue& Controller::queue() const {
+  return impl_->queue();
+}
+
+}  // namespace receiver::kube

@@ -1,0 +1,210 @@
+#include "kube/controller.h"
+
+#include <functional>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <catch2/catch.hpp>
+
+using namespace receiver;
+using namespace receiver::kube;
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr ReconcileResult kDone{};
+constexpr ReconcileResult kRetry{.outcome = ReconcileResult::Outcome::kRetry, .requeue_after = {}};
+
+asio::awaitable<void> pause(std::chrono::milliseconds time) {
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  asio::steady_timer timer(executor, time);
+  co_await timer.async_wait(asio::use_awaitable);
+}
+
+/// A controller on an io_context of its own, whose reconciles call a function of the test.
+class Fixture {
+ public:
+  using Body = std::function<ReconcileResult(const ObjectKey&)>;
+
+  explicit Fixture(int workers, Body body, std::chrono::milliseconds work = 0ms)
+      : body_(std::move(body)),
+        controller(
+            context.get_executor(), "test", workers,
+            [this, work](ObjectKey key) -> asio::awaitable<ReconcileResult> {
+              return reconcile(std::move(key), work);
+            },
+            log::Logger::to_callback(
+                log::Level::kInfo, log::Format::kConsole,
+                [this](std::string_view line) { log.append(line).append("\n"); })) {}
+
+  /// Runs until the controller has stopped.
+  void run() {
+    bool ended = false;
+    asio::co_spawn(context, controller.run(), [&](const std::exception_ptr&) { ended = true; });
+    context.run_for(10s);
+    REQUIRE(ended);
+  }
+
+ private:
+  asio::awaitable<ReconcileResult> reconcile(ObjectKey key, std::chrono::milliseconds work) {
+    started.push_back(key.name);
+    most_at_once = std::max(most_at_once, ++at_once);
+    most_for_one_key = std::max(most_for_one_key, ++by_key_[key.name]);
+    if (work > 0ms) co_await pause(work);
+    --at_once;
+    --by_key_[key.name];
+    co_return body_(key);
+  }
+
+  Body body_;
+  std::map<std::string, int> by_key_;
+
+ public:
+  asio::io_context context;
+  std::string log;
+  std::vector<std::string> started;
+  int at_once = 0;
+  int most_at_once = 0;
+  int most_for_one_key = 0;
+  Controller controller;
+};
+
+}  // namespace
+
+TEST_CASE("every key is reconciled, by at most as many workers as there are") {
+  int left = 20;
+  Fixture* fixture = nullptr;
+  Fixture test(
+      3,
+      [&](const ObjectKey&) {
+        if (--left == 0) fixture->controller.stop();
+        return kDone;
+      },
+      1ms);
+  fixture = &test;
+  for (int i = 0; i < 20; ++i) test.controller.enqueue({"ns", std::to_string(i)});
+  test.run();
+  CHECK(test.started.size() == 20);
+  CHECK(test.most_at_once == 3);
+}
+
+TEST_CASE("one key never has two workers, and what is added meanwhile is not lost") {
+  Fixture* fixture = nullptr;
+  Fixture test(
+      4,
+      [&](const ObjectKey&) {
+        if (fixture->started.size() == 2) fixture->controller.stop();
+        return kDone;
+      },
+      20ms);
+  fixture = &test;
+  test.controller.enqueue({"ns", "a"});
+  asio::steady_timer during(test.context, 5ms);
+  during.async_wait([&](auto) {
+    test.controller.enqueue({"ns", "a"});
+    test.controller.enqueue({"ns", "a"});
+  });
+  test.run();
+  CHECK(test.started.size() == 2);
+  CHECK(test.most_for_one_key == 1);
+}
+
+TEST_CASE("a reconcile that asks for it is retried with backoff until it succeeds") {
+  Fixture* fixture = nullptr;
+  Fixture test(1, [&](const ObjectKey&) {
+    if (fixture->started.size() < 4) return kRetry;
+    fixture->controller.stop();
+    return kDone;
+  });
+  fixture = &test;
+  const auto begin = clock::Steady::now();
+  test.controller.enqueue({"ns", "a"});
+  test.run();
+  CHECK(test.started.size() == 4);
+  CHECK(clock::Steady::now() - begin >= 5ms + 10ms + 20ms);
+  CHECK(test.controller.queue().retries() == 3);
+  CHECK(test.controller.queue().failing() == 0);
+}
+
+TEST_CASE("a reconcile that throws is logged with its object and retried; others go on") {
+  Fixture* fixture = nullptr;
+  Fixture test(1, [&](const ObjectKey& key) -> ReconcileResult {
+    if (key.name == "bad" && fixture->started.size() == 1) throw std::runtime_error("no such luck");
+    if (fixture->started.size() == 3) fixture->controller.stop();
+    return kDone;
+  });
+  fixture = &test;
+  test.controller.enqueue({"ns", "bad"});
+  test.controller.enqueue({"ns", "good"});
+  test.run();
+  CHECK(test.started == std::vector<std::string>{"bad", "good", "bad"});
+  CHECK_THAT(test.log, Catch::Contains("object=ns/bad") && Catch::Contains("no such luck"));
+}
+
+TEST_CASE("a reconcile may ask to be called again later") {
+  Fixture* fixture = nullptr;
+  Fixture test(1, [&](const ObjectKey&) {
+    if (fixture->started.size() == 2) fixture->controller.stop();
+    return ReconcileResult{.outcome = ReconcileResult::Outcome::kDone, .requeue_after = 30ms};
+  });
+  fixture = &test;
+  const auto begin = clock::Steady::now();
+  test.controller.enqueue({"ns", "a"});
+  test.run();
+  CHECK(clock::Steady::now() - begin >= 30ms);
+}
+
+TEST_CASE("a key added with a delay is reconciled after it, and before a longer one") {
+  Fixture* fixture = nullptr;
+  Fixture test(2, [&](const ObjectKey&) {
+    if (fixture->started.size() == 2) fixture->controller.stop();
+    return kDone;
+  });
+  fixture = &test;
+  const auto begin = clock::Steady::now();
+  test.controller.enqueue_after({"ns", "late"}, 40ms);
+  test.controller.enqueue_after({"ns", "soon"}, 20ms);
+  test.run();
+  CHECK(test.started == std::vector<std::string>{"soon", "late"});
+  CHECK(clock::Steady::now() - begin >= 40ms);
+}
+
+TEST_CASE("stopping waits for the reconciles in progress and begins no other") {
+  bool finished = false;
+  Fixture test(
+      1,
+      [&](const ObjectKey&) {
+        finished = true;
+        return kDone;
+      },
+      30ms);
+  test.controller.enqueue({"ns", "a"});
+  test.controller.enqueue({"ns", "b"});
+  asio::steady_timer during(test.context, 5ms);
+  during.async_wait([&](auto) {
+    test.controller.stop();
+    test.controller.enqueue({"ns", "c"});
+  });
+  test.run();
+  CHECK(finished);
+  CHECK(test.started == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("an idle controller does nothing but wait") {
+  Fixture test(2, [](const ObjectKey&) { return kDone; });
+  asio::co_spawn(test.context, test.controller.run(), asio::detached);
+  test.context.run_for(1ms);
+  test.context.restart();
+  CHECK(test.context.run_for(20ms) == 0);
+  test.controller.stop();
+  test.context.restart();
+  test.context.run_for(1s);
+}

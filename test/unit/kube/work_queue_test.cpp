@@ -1,0 +1,186 @@
+#include "kube/work_queue.h"
+
+#include <chrono>
+#include <optional>
+#include <random>
+#include <set>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+using namespace receiver::kube;
+using namespace std::chrono_literals;
+
+namespace {
+
+const WorkQueue::Time kStart{1000h};
+const ObjectKey kA{"ns", "a"};
+const ObjectKey kB{"ns", "b"};
+
+std::vector<ObjectKey> take_all(WorkQueue& queue, WorkQueue::Time now) {
+  std::vector<ObjectKey> keys;
+  while (auto key = queue.take(now)) {
+    keys.push_back(*key);
+    queue.done(*key);
+  }
+  return keys;
+}
+
+}  // namespace
+
+TEST_CASE("keys are taken in the order in which they were added") {
+  WorkQueue queue;
+  queue.add(kB, kStart);
+  queue.add(kA, kStart);
+  CHECK(take_all(queue, kStart) == std::vector{kB, kA});
+  CHECK_FALSE(queue.take(kStart).has_value());
+}
+
+TEST_CASE("a key added many times waits once") {
+  WorkQueue queue;
+  for (int i = 0; i < 5; ++i) queue.add(kA, kStart);
+  CHECK(queue.depth() == 1);
+  CHECK(queue.adds() == 1);
+  CHECK(take_all(queue, kStart) == std::vector{kA});
+}
+
+TEST_CASE("a key added while it is worked on is worked on once more, afterwards") {
+  WorkQueue queue;
+  queue.add(kA, kStart);
+  REQUIRE(queue.take(kStart) == kA);
+  queue.add(kA, kStart);
+  queue.add(kA, kStart);
+  CHECK(queue.depth() == 0);
+  CHECK_FALSE(queue.take(kStart).has_value());
+  queue.done(kA);
+  CHECK(take_all(queue, kStart) == std::vector{kA});
+}
+
+TEST_CASE("done for a key that nobody works on changes nothing") {
+  WorkQueue queue;
+  queue.add(kA, kStart);
+  queue.done(kA);
+  CHECK(queue.depth() == 1);
+}
+
+TEST_CASE("a delayed key is ready at its time, not before") {
+  WorkQueue queue;
+  queue.add_at(kA, kStart + 5s, kStart);
+  CHECK(queue.next_due() == kStart + 5s);
+  CHECK_FALSE(queue.take(kStart + 4999ms).has_value());
+  CHECK(queue.take(kStart + 5s) == kA);
+  CHECK_FALSE(queue.next_due().has_value());
+}
+
+TEST_CASE("of two delays the earlier holds, whichever came first") {
+  for (const bool earlier_first : {true, false}) {
+    WorkQueue queue;
+    queue.add_at(kA, kStart + (earlier_first ? 2s : 9s), kStart);
+    queue.add_at(kA, kStart + (earlier_first ? 9s : 2s), kStart);
+    CHECK(queue.delayed() == 1);
+    CHECK(queue.next_due() == kStart + 2s);
+    CHECK(take_all(queue, kStart + 1h) == std::vector{kA});
+  }
+}
+
+TEST_CASE("a delay of nothing is no delay") {
+  WorkQueue queue;
+  queue.add_at(kA, kStart, kStart);
+  CHECK(queue.depth() == 1);
+  CHECK(queue.delayed() == 0);
+}
+
+TEST_CASE("a key added at once keeps its delayed turn as well") {
+  WorkQueue queue;
+  queue.add_at(kA, kStart + 5s, kStart);
+  queue.add(kA, kStart);
+  CHECK(take_all(queue, kStart) == std::vector{kA});
+  CHECK(take_all(queue, kStart + 5s) == std::vector{kA});
+}
+
+TEST_CASE("a delayed key that becomes ready while it is worked on waits for the end of that") {
+  WorkQueue queue;
+  queue.add(kA, kStart);
+  REQUIRE(queue.take(kStart) == kA);
+  queue.add_at(kA, kStart + 1s, kStart);
+  CHECK_FALSE(queue.take(kStart + 2s).has_value());
+  queue.done(kA);
+  CHECK(queue.take(kStart + 2s) == kA);
+}
+
+TEST_CASE("failures of a key are retried after 5 ms, doubled up to 16 minutes") {
+  WorkQueue queue;
+  std::chrono::milliseconds expected = 5ms;
+  for (int failure = 0; failure < 40; ++failure) {
+    CAPTURE(failure);
+    CHECK(queue.retry(kA, kStart) == expected);
+    expected = std::min<std::chrono::milliseconds>(expected * 2, 16min);
+  }
+  CHECK(queue.retries() == 40);
+  CHECK(queue.next_due() == kStart + 5ms);
+}
+
+TEST_CASE("a forgotten key begins its backoff anew; others keep theirs") {
+  WorkQueue queue;
+  CHECK(queue.retry(kA, kStart) == 5ms);
+  CHECK(queue.retry(kB, kStart) == 5ms);
+  CHECK(queue.failing() == 2);
+  queue.forget(kA);
+  CHECK(queue.failing() == 1);
+  CHECK(queue.retry(kA, kStart) == 5ms);
+  CHECK(queue.retry(kB, kStart) == 10ms);
+}
+
+TEST_CASE("the oldest age is that of the key that has waited longest") {
+  WorkQueue queue;
+  CHECK(queue.oldest_age(kStart) == 0s);
+  queue.add(kA, kStart);
+  REQUIRE(queue.take(kStart) == kA);
+  queue.add(kA, kStart + 1s);  // once more, after the present work
+  queue.add(kB, kStart + 2s);
+  CHECK(queue.oldest_age(kStart + 10s) == 8s);
+  queue.done(kA);
+  CHECK(queue.oldest_age(kStart + 10s) == 9s);
+}
+
+TEST_CASE("no key is lost or worked on twice at once, whatever the order of things") {
+  std::mt19937 random(7);
+  const auto roll = [&](int sides) {
+    return static_cast<int>(random() % static_cast<unsigned>(sides));
+  };
+  WorkQueue queue;
+  auto now = kStart;
+  std::set<ObjectKey> working;
+  std::set<ObjectKey> owed;  // added since their work last began
+  for (int step = 0; step < 20'000; ++step) {
+    const ObjectKey key{"", std::to_string(roll(8))};
+    switch (roll(4)) {
+      case 0:
+        queue.add(key, now);
+        owed.insert(key);
+        break;
+      case 1:
+        queue.add_at(key, now + std::chrono::milliseconds(roll(20)), now);
+        owed.insert(key);
+        break;
+      case 2:
+        if (auto taken = queue.take(now)) {
+          REQUIRE(working.insert(*taken).second);
+          owed.erase(*taken);
+        }
+        break;
+      default:
+        if (!working.empty()) {
+          queue.done(*working.begin());
+          working.erase(working.begin());
+        }
+    }
+    now += 1ms;
+  }
+  for (const ObjectKey& key : working) queue.done(key);
+  const auto rest = take_all(queue, now + 1h);
+  for (const ObjectKey& key : owed) {
+    CHECK(std::find(rest.begin(), rest.end(), key) != rest.end());
+  }
+  CHECK(queue.depth() + queue.delayed() + queue.in_progress() == 0);
+}
