@@ -28,6 +28,8 @@ struct ExecCredential {
 struct ExecLimits {
   std::chrono::milliseconds time{60'000};
   std::size_t output_bytes = 1024 * 1024;
+  std::chrono::milliseconds pause{
+      10'000};  ///< between runs on behalf of 401 answers or after failures
 };
 
 /// The value of KUBERNETES_EXEC_INFO: tells the plugin its API version and, where it asks for it,

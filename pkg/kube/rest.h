@@ -1,11 +1,14 @@
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 
 #include "http/client.h"
 #include "kube/config.h"
@@ -15,18 +18,19 @@
 namespace receiver::kube {
 
 struct RestOptions {
-  std::string user_agent;            ///< name/version (os/arch) commit
-  std::size_t connections = 64;      ///< of the pool; watches have their own
-  double queries_per_second = 0;     ///< 0: no throttle; watches are not throttled
+  std::string user_agent;         ///< name/version (os/arch) commit
+  std::size_t connections = 64;   ///< of the pool; watches have their own
+  double queries_per_second = 0;  ///< 0: no throttle; watches are not throttled
   int burst = 0;
 };
 
-/// What the client counts (rest_client_requests_total by method and code is derived by the caller's observer).
+/// What the client counts (rest_client_requests_total by method and code is derived by the caller's
+/// observer).
 using RequestObserver =
     std::function<void(std::string_view method, unsigned status, std::chrono::nanoseconds took)>;
 
-/// The API server's REST interface: authenticates, reads Status objects into ApiErrors, re-reads credentials on 401 and
-/// sends once more. All members run on the executor's single thread.
+/// The API server's REST interface: authenticates, reads Status objects into ApiErrors, re-reads
+/// credentials on 401 and sends once more. All members run on the executor's single thread.
 class RestClient {
  public:
   /// The error says which credential could not be read.
@@ -41,18 +45,21 @@ class RestClient {
   boost::asio::awaitable<ApiResult<std::string>> send(http::Request request,
                                                       std::chrono::milliseconds timeout);
 
-  boost::asio::awaitable<ApiResult<std::string>> get(std::string target, std::chrono::milliseconds timeout = kTimeout);
+  boost::asio::awaitable<ApiResult<std::string>> get(std::string target,
+                                                     std::chrono::milliseconds timeout = kTimeout);
   boost::asio::awaitable<ApiResult<std::string>> post(std::string target, std::string body,
                                                       std::chrono::milliseconds timeout = kTimeout);
   boost::asio::awaitable<ApiResult<std::string>> put(std::string target, std::string body,
                                                      std::chrono::milliseconds timeout = kTimeout);
-  /// application/merge-patch+json; asks for the answer as PartialObjectMetadata, so that large objects do not travel back.
-  boost::asio::awaitable<ApiResult<std::string>> merge_patch(std::string target, std::string body,
-                                                             std::chrono::milliseconds timeout = kTimeout);
+  /// application/merge-patch+json; asks for the answer as PartialObjectMetadata, so that large
+  /// objects do not travel back.
+  boost::asio::awaitable<ApiResult<std::string>> merge_patch(
+      std::string target, std::string body, std::chrono::milliseconds timeout = kTimeout);
 
   /// A list (pooled connection) or a watch (own connection); the head is a 2xx.
   boost::asio::awaitable<ApiResult<std::unique_ptr<http::ResponseStream>>> open(
-      std::string target, http::Client::Connection connection, std::chrono::milliseconds timeout = kTimeout);
+      std::string target, http::Client::Connection connection,
+      std::chrono::milliseconds timeout = kTimeout);
 
   /// Breaks every request and stream; later ones end with kClosed.
   void close();

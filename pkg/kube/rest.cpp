@@ -1,0 +1,291 @@
+#include "kube/rest.h"
+
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "clock/clock.h"
+#include "kube/credentials.h"
+#include "kube/sleepers.h"
+#include "kube/throttle.h"
+
+namespace receiver::kube {
+namespace {
+
+namespace asio = boost::asio;
+using Deadline = clock::Steady::time_point;
+
+constexpr std::size_t kMaxErrorBodyBytes = 64 * 1024;
+constexpr std::string_view kJson = "application/json";
+/// The metadata is all that a writer of annotations looks at; servers without this form answer with
+/// the object.
+constexpr std::string_view kMetadataOnly =
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json";
+
+ApiError make_error(ApiError::Kind kind, std::string message) {
+  return {
+      .kind = kind, .status = 0, .reason = {}, .message = std::move(message), .retry_after = {}};
+}
+
+ApiError closed() {
+  return make_error(ApiError::Kind::kClosed, "the client was closed");
+}
+
+ApiError error_from_client(const http::ClientError& error) {
+  switch (error.kind) {
+    case http::ClientError::Kind::kClosed:
+      return closed();
+    case http::ClientError::Kind::kTooLarge:
+      return make_error(ApiError::Kind::kMalformed, error.message);
+    case http::ClientError::Kind::kConnect:
+    case http::ClientError::Kind::kTls:
+    case http::ClientError::Kind::kTimeout:
+    case http::ClientError::Kind::kBroken:
+      break;
+  }
+  return make_error(ApiError::Kind::kUnreachable, error.message);
+}
+
+ApiError error_from_head(unsigned status, const http::Headers& headers, std::string_view body) {
+  return error_from_answer(status, headers.find("Retry-After").value_or(""), body,
+                           clock::Wall::now());
+}
+
+bool is_success(unsigned status) {
+  return status >= 200 && status < 300;
+}
+
+http::ClientOptions client_options(const Config& config, const RestOptions& options,
+                                   http::ClientTls tls) {
+  http::ClientOptions result;
+  result.scheme = config.scheme;
+  result.host = config.host;
+  result.port = config.port;
+  result.tls = std::move(tls);
+  result.connections = options.connections;
+  return result;
+}
+
+http::Request make_request(std::string method, std::string target, std::string body = {},
+                           std::string_view content_type = kJson) {
+  http::Request request;
+  request.method = std::move(method);
+  request.target = std::move(target);
+  request.body = std::move(body);
+  if (!request.body.empty()) request.headers.add("Content-Type", std::string(content_type));
+  return request;
+}
+
+}  // namespace
+
+class RestClient::Impl {
+ public:
+  using Stream = std::unique_ptr<http::ResponseStream>;
+
+  Impl(asio::any_io_executor executor, const Config& config, RestOptions options,
+       std::shared_ptr<Credentials> credentials, RequestObserver observer)
+      : executor_(std::move(executor)),
+        base_path_(config.base_path),
+        user_agent_(options.user_agent),
+        credentials_(std::move(credentials)),
+        observer_(std::move(observer)),
+        client_(executor_, client_options(config, options, credentials_->tls())) {
+    if (options.queries_per_second > 0)
+      throttle_.emplace(options.queries_per_second, options.burst);
+  }
+
+  // These two hold the client for as long as they run: its owner may be gone before they begin.
+
+  static asio::awaitable<ApiResult<std::string>> send(std::shared_ptr<Impl> self,
+                                                      http::Request request,
+                                                      std::chrono::milliseconds timeout) {
+    const Deadline deadline = clock::Steady::now() + timeout;
+    auto waited = co_await self->wait_for_turn(deadline);
+    if (!waited) co_return tl::unexpected(std::move(waited.error()));
+    const auto attempt = [client = self.get(), deadline](http::Request ready) {
+      return client->send_once(std::move(ready), deadline);
+    };
+    co_return co_await self->authenticated<std::string>(std::move(request), deadline, attempt);
+  }
+
+  static asio::awaitable<ApiResult<Stream>> open(std::shared_ptr<Impl> self, std::string target,
+                                                 http::Client::Connection connection,
+                                                 std::chrono::milliseconds timeout) {
+    const Deadline deadline = clock::Steady::now() + timeout;
+    if (connection == http::Client::Connection::kPooled) {
+      auto waited = co_await self->wait_for_turn(deadline);
+      if (!waited) co_return tl::unexpected(std::move(waited.error()));
+    }
+    http::Request request = make_request("GET", std::move(target));
+    const auto attempt = [client = self.get(), deadline, connection](http::Request ready) {
+      return client->open_once(std::move(ready), deadline, connection);
+    };
+    co_return co_await self->authenticated<Stream>(std::move(request), deadline, attempt);
+  }
+
+  void close() {
+    if (std::exchange(closed_, true)) return;
+    credentials_->close();
+    throttled_.wake_all();
+    client_.close();
+  }
+
+  [[nodiscard]] const asio::any_io_executor& executor() const { return executor_; }
+
+ private:
+  /// Takes a place in the throttle's queue, if there is a throttle, and waits for it.
+  asio::awaitable<ApiResult<void>> wait_for_turn(Deadline deadline) {
+    if (closed_) co_return tl::unexpected(closed());
+    if (!throttle_) co_return ApiResult<void>();
+    const auto start = throttle_->reserve(clock::Steady::now(), deadline);
+    if (!start) {
+      co_return tl::unexpected(
+          make_error(ApiError::Kind::kThrottled,
+                     "not sent: the client's own limit of requests per second allows it too late"));
+    }
+    while (!closed_ && clock::Steady::now() < *start)
+      co_await throttled_.sleep_until(executor_, *start);
+    if (closed_) co_return tl::unexpected(closed());
+    co_return ApiResult<void>();
+  }
+
+  /// Sends with credentials, and once more with renewed ones if these were refused.
+  template <typename T, typename Attempt>
+  asio::awaitable<ApiResult<T>> authenticated(http::Request request, Deadline deadline,
+                                              Attempt attempt) {
+    request.target.insert(0, base_path_);
+    if (!request.headers.find("Accept")) request.headers.add("Accept", std::string(kJson));
+    if (!user_agent_.empty()) request.headers.add("User-Agent", user_agent_);
+    for (bool renewed = false;; renewed = true) {
+      if (closed_) co_return tl::unexpected(closed());
+      auto credentials = co_await credentials_->current(deadline);
+      if (closed_) co_return tl::unexpected(closed());
+      if (!credentials) {
+        co_return tl::unexpected(
+            make_error(ApiError::Kind::kUnauthorized, std::move(credentials.error())));
+      }
+      if (credentials->tls_version != tls_version_) {
+        tls_version_ = credentials->tls_version;
+        client_.set_tls(credentials_->tls());
+      }
+      http::Request ready = request;
+      if (!credentials->token.empty()) {
+        ready.headers.add("Authorization", "Bearer " + std::string(credentials->token.view()));
+      }
+      ApiResult<T> result = co_await attempt(std::move(ready));
+      if (result || result.error().kind != ApiError::Kind::kUnauthorized || renewed)
+        co_return result;
+      const bool again = co_await credentials_->renew(std::move(*credentials), deadline);
+      if (!again) co_return result;
+    }
+  }
+
+  asio::awaitable<ApiResult<std::string>> send_once(http::Request request, Deadline deadline) {
+    const std::string method = request.method;
+    const auto start = clock::Steady::now();
+    auto answer = co_await client_.send(std::move(request), deadline);
+    observe(method, answer ? answer->status : 0, start);
+    if (!answer) co_return tl::unexpected(error_from_client(answer.error()));
+    if (is_success(answer->status)) co_return std::move(answer->body);
+    co_return tl::unexpected(error_from_head(answer->status, answer->headers, answer->body));
+  }
+
+  asio::awaitable<ApiResult<Stream>> open_once(http::Request request, Deadline deadline,
+                                               http::Client::Connection connection) {
+    const std::string method = request.method;
+    const auto start = clock::Steady::now();
+    auto answer = co_await client_.open(std::move(request), deadline, connection);
+    observe(method, answer ? (*answer)->status() : 0, start);
+    if (!answer) co_return tl::unexpected(error_from_client(answer.error()));
+    const Stream& stream = *answer;
+    if (is_success(stream->status())) co_return std::move(*answer);
+    std::string body;
+    while (body.size() < kMaxErrorBodyBytes) {
+      const auto left =
+          std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::Steady::now());
+      if (left.count() <= 0) break;
+      const auto piece = co_await stream->next(left);
+      if (!piece || piece->empty()) break;  // the status alone says enough
+      body.append(*piece);
+    }
+    co_return tl::unexpected(error_from_head(stream->status(), stream->headers(), body));
+  }
+
+  void observe(std::string_view method, unsigned status, Deadline start) const {
+    if (observer_) observer_(method, status, clock::Steady::now() - start);
+  }
+
+  asio::any_io_executor executor_;
+  std::string base_path_;
+  std::string user_agent_;
+  std::shared_ptr<Credentials> credentials_;
+  RequestObserver observer_;
+  http::Client client_;
+  std::uint64_t tls_version_ = 0;  ///< that client_ was given last
+  std::optional<Throttle> throttle_;
+  Sleepers throttled_;
+  bool closed_ = false;
+};
+
+tl::expected<std::unique_ptr<RestClient>, std::string> RestClient::create(
+    asio::any_io_executor executor, Config config, RestOptions options, log::Logger logger,
+    RequestObserver observer) {
+  auto credentials = Credentials::create(executor, config, std::move(logger));
+  if (!credentials) return tl::unexpected(std::move(credentials.error()));
+  auto impl = std::make_shared<Impl>(std::move(executor), config, std::move(options),
+                                     std::move(*credentials), std::move(observer));
+  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): private constructor
+  return std::unique_ptr<RestClient>(new RestClient(std::move(impl)));
+}
+
+RestClient::RestClient(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+RestClient::~RestClient() {
+  close();
+}
+
+asio::awaitable<ApiResult<std::string>> RestClient::send(http::Request request,
+                                                         std::chrono::milliseconds timeout) {
+  return Impl::send(impl_, std::move(request), timeout);
+}
+
+asio::awaitable<ApiResult<std::string>> RestClient::get(std::string target,
+                                                        std::chrono::milliseconds timeout) {
+  return Impl::send(impl_, make_request("GET", std::move(target)), timeout);
+}
+
+asio::awaitable<ApiResult<std::string>> RestClient::post(std::string target, std::string body,
+                                                         std::chrono::milliseconds timeout) {
+  return Impl::send(impl_, make_request("POST", std::move(target), std::move(body)), timeout);
+}
+
+asio::awaitable<ApiResult<std::string>> RestClient::put(std::string target, std::string body,
+                                                        std::chrono::milliseconds timeout) {
+  return Impl::send(impl_, make_request("PUT", std::move(target), std::move(body)), timeout);
+}
+
+asio::awaitable<ApiResult<std::string>> RestClient::merge_patch(std::string target,
+                                                                std::string body,
+                                                                std::chrono::milliseconds timeout) {
+  auto request =
+      make_request("PATCH", std::move(target), std::move(body), "application/merge-patch+json");
+  request.headers.add("Accept", std::string(kMetadataOnly));
+  return Impl::send(impl_, std::move(request), timeout);
+}
+
+asio::awaitable<ApiResult<std::unique_ptr<http::ResponseStream>>> RestClient::open(
+    std::string target, http::Client::Connection connection, std::chrono::milliseconds timeout) {
+  return Impl::open(impl_, std::move(target), connection, timeout);
+}
+
+void RestClient::close() {
+  impl_->close();
+}
+
+asio::any_io_executor RestClient::executor() const {
+  return impl_->executor();
+}
+
+}  // namespace receiver::kube

@@ -1,0 +1,410 @@
+#include "kube/rest.h"
+
+#include <functional>
+#include <vector>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+#include "clock/clock.h"
+#include "test/unit/kube/temporary_directory.h"
+
+namespace receiver::kube {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using Catch::Contains;
+using Kind = ApiError::Kind;
+using clock::Steady;
+using namespace std::chrono_literals;
+
+struct Seen {
+  std::string head;  ///< request line and headers, as sent
+  std::string body;
+
+  [[nodiscard]] std::string line() const { return head.substr(0, head.find("\r\n")); }
+  [[nodiscard]] std::string header(const std::string& name) const {
+    const auto at = head.find("\r\n" + name + ": ");
+    if (at == std::string::npos) return {};
+    const auto start = at + name.size() + 4;
+    return head.substr(start, head.find("\r\n", start) - start);
+  }
+};
+
+std::string answer(int status, const std::string& body, const std::string& headers = {}) {
+  return fmt::format("HTTP/1.1 {} X\r\n{}Content-Length: {}\r\n\r\n{}", status, headers,
+                     body.size(), body);
+}
+
+/// An HTTP server on the loopback that answers with raw text: what `script` makes of each request;
+/// an empty text is no answer.
+class Server {
+ public:
+  using Script = std::function<std::string(const Seen& request)>;
+
+  Server(asio::io_context& context, Script script)
+      : acceptor_(context, {asio::ip::address_v4::loopback(), 0}), script_(std::move(script)) {
+    asio::co_spawn(context, accept(), asio::detached);
+  }
+  ~Server() = default;
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  [[nodiscard]] unsigned short port() { return acceptor_.local_endpoint().port(); }
+  [[nodiscard]] const std::vector<Seen>& requests() const { return requests_; }
+
+ private:
+  asio::awaitable<void> accept() {
+    for (;;) {
+      auto socket = co_await acceptor_.async_accept(asio::use_awaitable);
+      asio::co_spawn(acceptor_.get_executor(), serve(std::move(socket)), asio::detached);
+    }
+  }
+
+  asio::awaitable<void> serve(tcp::socket socket) {
+    std::string buffer;
+    for (;;) {
+      boost::system::error_code failed;
+      auto token = asio::redirect_error(asio::use_awaitable, failed);
+      const std::size_t end =
+          co_await asio::async_read_until(socket, asio::dynamic_buffer(buffer), "\r\n\r\n", token);
+      if (failed) co_return;
+      Seen request{buffer.substr(0, end), {}};
+      buffer.erase(0, end);
+      const std::string length = request.header("Content-Length");
+      const std::size_t size = length.empty() ? 0 : std::stoul(length);
+      if (buffer.size() < size) {
+        co_await asio::async_read(socket, asio::dynamic_buffer(buffer),
+                                  asio::transfer_exactly(size - buffer.size()), token);
+      }
+      if (failed) co_return;
+      request.body = buffer.substr(0, size);
+      buffer.erase(0, size);
+      requests_.push_back(request);
+      const std::string text = script_(request);
+      co_await asio::async_write(socket, asio::buffer(text), token);
+      if (failed) co_return;
+    }
+  }
+
+  tcp::acceptor acceptor_;
+  Script script_;
+  std::vector<Seen> requests_;
+};
+
+/// A client of a scripted server, and what a test looks at.
+struct Fixture {
+  explicit Fixture(Server::Script script) : server(context, std::move(script)) {
+    config.scheme = "http";
+    config.host = "127.0.0.1";
+    config.port = server.port();
+    options.user_agent = "tester/1 (linux/amd64) abc";
+  }
+
+  RestClient& client() {
+    if (!client_) {
+      auto created = RestClient::create(
+          context.get_executor(), config, options, log::Logger::none(),
+          [this](std::string_view method, unsigned status, std::chrono::nanoseconds took) {
+            CHECK(took >= 0ns);
+            observed.push_back(fmt::format("{} {}", method, status));
+          });
+      REQUIRE(created);
+      client_ = std::move(*created);
+    }
+    return *client_;
+  }
+
+  template <typename T>
+  T await(asio::awaitable<T> work) {
+    std::optional<T> result;
+    asio::co_spawn(
+        context,
+        [](asio::awaitable<T> inner, std::optional<T>& out) -> asio::awaitable<void> {
+          out.emplace(co_await std::move(inner));
+        }(std::move(work), result),
+        asio::detached);
+    while (!result) context.run_one();
+    return std::move(*result);
+  }
+
+  asio::io_context context;
+  Server server;
+  Config config;
+  RestOptions options;
+  std::vector<std::string> observed;
+  std::unique_ptr<RestClient> client_;
+};
+
+std::string status_object(const std::string& reason, const std::string& message) {
+  return fmt::format(R"({{"kind":"Status","reason":"{}","message":"{}"}})", reason, message);
+}
+
+}  // namespace
+
+TEST_CASE("a request carries who asks, what it accepts, and the token") {
+  Fixture test([](const Seen&) { return answer(200, "{}"); });
+  test.config.base_path = "/k8s/c1";
+  test.config.token = crypto::SecretString(std::string("abc"));
+  const auto result = test.await(test.client().get("/api/v1/secrets?limit=1"));
+  REQUIRE(result);
+  CHECK(*result == "{}");
+  const Seen& request = test.server.requests().at(0);
+  CHECK(request.line() == "GET /k8s/c1/api/v1/secrets?limit=1 HTTP/1.1");
+  CHECK(request.header("Authorization") == "Bearer abc");
+  CHECK(request.header("User-Agent") == "tester/1 (linux/amd64) abc");
+  CHECK(request.header("Accept") == "application/json");
+  CHECK(request.header("Content-Type").empty());
+  CHECK(test.observed == std::vector<std::string>{"GET 200"});
+}
+
+TEST_CASE("each verb has its method, content type and body") {
+  Fixture test([](const Seen&) { return answer(201, "done"); });
+  struct Row {
+    const char* method;
+    const char* content_type;
+    asio::awaitable<ApiResult<std::string>> call;
+  };
+  RestClient& client = test.client();
+  std::vector<Row> rows;
+  rows.push_back({"POST", "application/json", client.post("/x", "{1}")});
+  rows.push_back({"PUT", "application/json", client.put("/x", "{1}")});
+  rows.push_back({"PATCH", "application/merge-patch+json", client.merge_patch("/x", "{1}")});
+  for (Row& row : rows) {
+    const auto result = test.await(std::move(row.call));
+    REQUIRE(result);
+    CHECK(*result == "done");
+    const Seen& request = test.server.requests().back();
+    CHECK(request.line() == std::string(row.method) + " /x HTTP/1.1");
+    CHECK(request.header("Content-Type") == row.content_type);
+    CHECK(request.body == "{1}");
+    CHECK(request.header("Authorization").empty());
+  }
+  CHECK(test.server.requests().back().header("Accept") ==
+        "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json");
+}
+
+TEST_CASE("a caller's own headers stay") {
+  Fixture test([](const Seen&) { return answer(200, ""); });
+  http::Request request;
+  request.method = "DELETE";
+  request.target = "/x";
+  request.headers.add("Accept", "text/plain");
+  REQUIRE(test.await(test.client().send(request, 5s)));
+  CHECK(test.server.requests().at(0).line() == "DELETE /x HTTP/1.1");
+  CHECK(test.server.requests().at(0).header("Accept") == "text/plain");
+}
+
+TEST_CASE("an answer other than 2xx becomes a typed error") {
+  struct Row {
+    int status;
+    Kind kind;
+  };
+  const auto row = GENERATE(values<Row>({{302, Kind::kMalformed},
+                                         {400, Kind::kInvalid},
+                                         {401, Kind::kUnauthorized},
+                                         {403, Kind::kForbidden},
+                                         {404, Kind::kNotFound},
+                                         {409, Kind::kConflict},
+                                         {410, Kind::kGone},
+                                         {422, Kind::kInvalid},
+                                         {429, Kind::kThrottled},
+                                         {500, Kind::kServer},
+                                         {503, Kind::kServer}}));
+  Fixture test([&](const Seen&) {
+    return answer(row.status, status_object("Why", "because"),
+                  "Retry-After: 7\r\nLocation: http://127.0.0.1:1/\r\n");
+  });
+  const auto check = [&](const ApiError& error) {
+    CHECK(error.kind == row.kind);
+    CHECK(error.status == static_cast<unsigned>(row.status));
+    CHECK(error.reason == "Why");
+    CHECK(error.message == "because");
+    CHECK(error.retry_after == 7s);
+  };
+  const auto result = test.await(test.client().get("/x"));
+  REQUIRE_FALSE(result);
+  check(result.error());
+  for (const auto connection :
+       {http::Client::Connection::kPooled, http::Client::Connection::kOwn}) {
+    const auto stream = test.await(test.client().open("/x", connection));
+    REQUIRE_FALSE(stream);
+    check(stream.error());
+  }
+  CHECK(test.server.requests().size() == 3);  // a token that is not there is not renewed
+}
+
+TEST_CASE("an endless error body is not read to its end") {
+  Fixture test([](const Seen&) {
+    return "HTTP/1.1 500 X\r\nContent-Length: 1000000\r\n\r\n" + std::string(200'000, 'x');
+  });
+  const auto stream = test.await(test.client().open("/x", http::Client::Connection::kOwn));
+  REQUIRE_FALSE(stream);
+  CHECK(stream.error().kind == Kind::kServer);
+  CHECK(stream.error().message == "500 Internal Server Error");
+}
+
+TEST_CASE("an error body that never comes costs the time of the request only") {
+  Fixture test([](const Seen&) { return "HTTP/1.1 403 X\r\nContent-Length: 10\r\n\r\n"; });
+  const auto start = Steady::now();
+  const auto stream = test.await(test.client().open("/x", http::Client::Connection::kOwn, 100ms));
+  REQUIRE_FALSE(stream);
+  CHECK(stream.error().kind == Kind::kForbidden);
+  CHECK(Steady::now() - start < 5s);
+}
+
+TEST_CASE("a list or watch is handed on as it arrives") {
+  Fixture test([](const Seen&) { return answer(200, "some bytes"); });
+  test.config.token = crypto::SecretString(std::string("abc"));
+  auto stream = test.await(test.client().open("/x?watch=1", http::Client::Connection::kOwn));
+  REQUIRE(stream);
+  std::string body;
+  for (;;) {
+    const auto piece = test.await((*stream)->next(5s));
+    REQUIRE(piece);
+    if (piece->empty()) break;
+    body += *piece;
+  }
+  CHECK(body == "some bytes");
+  CHECK(test.server.requests().at(0).header("Authorization") == "Bearer abc");
+  CHECK(test.observed == std::vector<std::string>{"GET 200"});
+}
+
+TEST_CASE("a 401 has the token file read again, and the request sent once more") {
+  const TemporaryDirectory directory;
+  directory.write("token", "old");
+  Fixture test([&](const Seen& request) {
+    if (request.header("Authorization") == "Bearer new") return answer(200, "welcome");
+    directory.write("token", "new");
+    return answer(401, status_object("Unauthorized", "who?"));
+  });
+  test.config.token_file = directory.path("token");
+
+  SECTION("a request") {
+    const auto result = test.await(test.client().merge_patch("/x", "{}"));
+    REQUIRE(result);
+    CHECK(*result == "welcome");
+    CHECK(test.server.requests().at(1).body == "{}");
+    CHECK(test.observed == std::vector<std::string>{"PATCH 401", "PATCH 200"});
+  }
+  SECTION("a watch") {
+    CHECK(test.await(test.client().open("/x", http::Client::Connection::kOwn)));
+    CHECK(test.observed == std::vector<std::string>{"GET 401", "GET 200"});
+  }
+  // The new token stays.
+  REQUIRE(test.await(test.client().get("/x")));
+  CHECK(test.server.requests().size() == 3);
+}
+
+TEST_CASE("a token that is refused twice is an error") {
+  const TemporaryDirectory directory;
+  Fixture test([&](const Seen&) { return answer(401, status_object("Unauthorized", "who?")); });
+  test.config.token_file = directory.write("token", "old");
+  const auto result = test.await(test.client().get("/x"));
+  REQUIRE_FALSE(result);
+  CHECK(result.error().kind == Kind::kUnauthorized);
+  CHECK(result.error().message == "who?");
+  CHECK(test.server.requests().size() == 2);
+}
+
+TEST_CASE("a plugin that fails is the error of the request") {
+  Fixture test([](const Seen&) { return answer(200, "{}"); });
+  test.config.exec.emplace();
+  test.config.exec->command = "no-such-plugin-anywhere";
+  const auto result = test.await(test.client().get("/x"));
+  REQUIRE_FALSE(result);
+  CHECK(result.error().kind == Kind::kUnauthorized);
+  CHECK_THAT(result.error().message, Contains("no-such-plugin-anywhere"));
+  CHECK(test.server.requests().empty());
+}
+
+TEST_CASE("a server that is not there, or does not answer, is unreachable") {
+  Fixture test([](const Seen&) { return std::string(); });
+  SECTION("does not answer") {
+    const auto start = Steady::now();
+    const auto result = test.await(test.client().get("/x", 100ms));
+    REQUIRE_FALSE(result);
+    CHECK(result.error().kind == Kind::kUnreachable);
+    CHECK(Steady::now() - start < 5s);
+  }
+  SECTION("is not there") {
+    asio::io_context other;
+    tcp::acceptor free_port(other, {asio::ip::address_v4::loopback(), 0});
+    test.config.port = free_port.local_endpoint().port();
+    free_port.close();
+    const auto result = test.await(test.client().get("/x"));
+    REQUIRE_FALSE(result);
+    CHECK(result.error().kind == Kind::kUnreachable);
+    CHECK_THAT(result.error().message, Contains(fmt::format("127.0.0.1:{}", test.config.port)));
+  }
+  CHECK(test.observed == std::vector<std::string>{"GET 0"});
+}
+
+TEST_CASE("closing ends requests in flight and refuses later ones") {
+  Fixture test([](const Seen&) { return std::string(); });
+  RestClient& client = test.client();
+  asio::steady_timer timer(test.context, 50ms);
+  timer.async_wait([&](const boost::system::error_code&) { client.close(); });
+  const auto in_flight = test.await(client.get("/x"));
+  REQUIRE_FALSE(in_flight);
+  CHECK(in_flight.error().kind == Kind::kClosed);
+  const auto later = test.await(client.get("/x"));
+  REQUIRE_FALSE(later);
+  CHECK(later.error().kind == Kind::kClosed);
+  const auto stream = test.await(client.open("/x", http::Client::Connection::kOwn));
+  REQUIRE_FALSE(stream);
+  CHECK(stream.error().kind == Kind::kClosed);
+}
+
+TEST_CASE("a client may go while a request is about to begin") {
+  Fixture test([](const Seen&) { return std::string(); });
+  auto request = test.client().get("/x");
+  test.client_.reset();
+  const auto result = test.await(std::move(request));
+  REQUIRE_FALSE(result);
+  CHECK(result.error().kind == Kind::kClosed);
+}
+
+TEST_CASE("a throttled client paces its requests, but not its watches") {
+  Fixture test([](const Seen&) { return answer(200, "{}"); });
+  test.options.queries_per_second = 20;
+  test.options.burst = 1;
+  RestClient& client = test.client();
+  const auto start = Steady::now();
+  for (int i = 0; i < 3; ++i) REQUIRE(test.await(client.get("/x")));
+  CHECK(Steady::now() - start >= 100ms);
+  for (int i = 0; i < 5; ++i)
+    REQUIRE(test.await(client.open("/x", http::Client::Connection::kOwn)));
+
+  const auto too_late = test.await(client.get("/x", 1ms));
+  REQUIRE_FALSE(too_late);
+  CHECK(too_late.error().kind == Kind::kThrottled);
+  CHECK(test.server.requests().size() == 8);
+}
+
+TEST_CASE("closing wakes those who wait for the throttle") {
+  Fixture test([](const Seen&) { return answer(200, "{}"); });
+  test.options.queries_per_second = 0.01;
+  RestClient& client = test.client();
+  REQUIRE(test.await(client.get("/x")));
+  asio::steady_timer timer(test.context, 50ms);
+  timer.async_wait([&](const boost::system::error_code&) { client.close(); });
+  const auto start = Steady::now();
+  const auto waiting = test.await(client.get("/x", 1h));
+  REQUIRE_FALSE(waiting);
+  CHECK(waiting.error().kind == Kind::kClosed);
+  CHECK(Steady::now() - start < 5s);
+}
+
+}  // namespace receiver::kube
