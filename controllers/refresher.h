@@ -1,7 +1,5 @@
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
 #include <atomic>
 #include <chrono>
 #include <compare>
@@ -12,6 +10,9 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 
 #include "clock/clock.h"
 #include "kube/error.h"
@@ -29,7 +30,8 @@ struct Target {
   friend auto operator<=>(const Target&, const Target&) = default;
 };
 
-/// What became of one delivery's targets by its deadline. `applied + queued + refused` is the number of targets.
+/// What became of one delivery's targets by its deadline. `applied + queued + refused` is the
+/// number of targets.
 struct RefreshOutcome {
   std::size_t applied = 0;  ///< patched after the delivery arrived, or gone
   std::size_t queued = 0;   ///< still to be done; will be
@@ -48,35 +50,44 @@ class TokenSource {
 
 struct RefresherOptions {
   std::size_t patches_in_flight = 64;
-  std::size_t objects_waiting = 50'000;  ///< objects known to the queue: waiting, in flight, backing off
+  std::size_t objects_waiting =
+      50'000;  ///< objects known to the queue: waiting, in flight, backing off
   std::chrono::milliseconds first_backoff{200};
   std::chrono::milliseconds longest_backoff{30'000};
-  std::chrono::milliseconds forbidden_for{600'000};  ///< 403 is retried this long: RBAC caches of a restarted API server
+  std::chrono::milliseconds forbidden_for{
+      600'000};  ///< 403 is retried this long: RBAC caches of a restarted API server
 };
 
 struct RefresherCounters {
-  std::atomic<std::uint64_t> applied{0}, gone{0}, refused{0}, retried{0}, coalesced{0}, overloaded{0};
+  std::atomic<std::uint64_t> applied{0}, gone{0}, refused{0}, retried{0}, coalesced{0},
+      overloaded{0};
   std::atomic<std::int64_t> objects_current{0}, patches_current{0};
 };
 
-/// The queue of refreshes (SPEC 4): per object at most one PATCH in flight and one waiting, which any number of deliveries share; transient
-/// failures are retried until they succeed, the object is gone, or shutdown. State lives on `executor`'s single thread.
+/// The queue of refreshes (SPEC 4): per object at most one PATCH in flight and one waiting, which
+/// any number of deliveries share; transient failures are retried until they succeed, the object is
+/// gone, or shutdown. State lives on `executor`'s single thread.
 class Refresher {
  public:
-  /// Patches the refresh annotation of one object. Called on the executor; at most `patches_in_flight` at once.
-  using Patch = std::function<boost::asio::awaitable<kube::ApiResult<void>>(Target target, std::string token)>;
+  /// Patches the refresh annotation of one object. Called on the executor; at most
+  /// `patches_in_flight` at once.
+  using Patch = std::function<boost::asio::awaitable<kube::ApiResult<void>>(Target target,
+                                                                            std::string token)>;
 
-  Refresher(boost::asio::any_io_executor executor, Patch patch, RefresherOptions options, log::Logger logger);
+  Refresher(boost::asio::any_io_executor executor, Patch patch, RefresherOptions options,
+            log::Logger logger);
   ~Refresher();
   Refresher(const Refresher&) = delete;
   Refresher& operator=(const Refresher&) = delete;
 
-  /// Refreshes every target by a PATCH that starts after this call; returns when all are done or finally refused, at the latest at
-  /// `deadline`. What is not done then stays queued. From any executor; resumes on the caller's.
-  boost::asio::awaitable<RefreshOutcome> refresh(std::vector<Target> targets, clock::Steady::time_point deadline);
+  /// Refreshes every target by a PATCH that starts after this call; returns when all are done or
+  /// finally refused, at the latest at `deadline`. What is not done then stays queued. From any
+  /// executor; resumes on the caller's.
+  boost::asio::awaitable<RefreshOutcome> refresh(std::vector<Target> targets,
+                                                 clock::Steady::time_point deadline);
 
-  /// Waits until nothing is queued or in flight, at the latest until `deadline`; then names in the log, as errors, what was not applied.
-  /// Returns how many. From the executor.
+  /// Waits until nothing is queued or in flight, at the latest until `deadline`; then names in the
+  /// log, as errors, what was not applied. Returns how many. From the executor.
   boost::asio::awaitable<std::size_t> drain(clock::Steady::time_point deadline);
 
   [[nodiscard]] const RefresherCounters& counters() const;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,7 +11,8 @@
 
 namespace receiver::http {
 
-/// Header fields in their order; names are compared without regard to case. A handful per message: a vector is enough.
+/// Header fields in their order; names are compared without regard to case. A handful per message:
+/// a vector is enough.
 class Headers {
  public:
   Headers() = default;
@@ -21,7 +23,9 @@ class Headers {
   }
   /// The first field of that name.
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
-  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& fields() const { return fields_; }
+  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& fields() const {
+    return fields_;
+  }
 
  private:
   std::vector<std::pair<std::string, std::string>> fields_;

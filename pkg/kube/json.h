@@ -1,20 +1,22 @@
 #pragma once
 
-#include <rapidjson/document.h>
-
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include <rapidjson/document.h>
 #include <tl/expected.hpp>
 
 namespace receiver::kube {
 
-/// Which members of a document are kept when it is parsed; everything else is skipped by the parser and never built.
-/// Paths are JSON pointers in which `*` is any array element or any member: "/metadata/name",
-/// "/metadata/annotations/kargo.akuity.io~1refresh", "/spec/subscriptions/*/git/repoURL". A path keeps the whole value below it.
+/// Which members of a document are kept when it is parsed; everything else is skipped by the parser
+/// and never built. Paths are JSON pointers in which `*` is any array element or any member:
+/// "/metadata/name",
+/// "/metadata/annotations/kargo.akuity.io~1refresh", "/spec/subscriptions/*/git/repoURL". A path
+/// keeps the whole value below it.
 class Projection {
  public:
   Projection(std::initializer_list<std::string_view> paths);
@@ -32,15 +34,17 @@ class Projection {
 inline constexpr int kMaxJsonDepth = 100;
 
 /// Parses `json`, keeping what `projection` names. The error says what is wrong and at which byte.
-[[nodiscard]] tl::expected<rapidjson::Document, std::string> parse_json(std::string_view json,
-                                                                        const Projection& projection);
+[[nodiscard]] tl::expected<rapidjson::Document, std::string> parse_json(
+    std::string_view json, const Projection& projection);
 [[nodiscard]] tl::expected<rapidjson::Document, std::string> parse_json(std::string_view json);
 
-/// The value at a `/`-separated path of members, or null. Never throws, whatever the types on the way.
+/// The value at a `/`-separated path of members, or null. Never throws, whatever the types on the
+/// way.
 [[nodiscard]] const rapidjson::Value* find(const rapidjson::Value& value, std::string_view pointer);
 /// The string at the path; empty if there is none or it is of another type.
 [[nodiscard]] std::string_view string_at(const rapidjson::Value& value, std::string_view pointer);
-[[nodiscard]] std::optional<std::int64_t> int_at(const rapidjson::Value& value, std::string_view pointer);
+[[nodiscard]] std::optional<std::int64_t> int_at(const rapidjson::Value& value,
+                                                 std::string_view pointer);
 [[nodiscard]] bool bool_at(const rapidjson::Value& value, std::string_view pointer);
 
 /// Compact text of a value.

@@ -1,0 +1,160 @@
+#include "controllers/derive.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "crypto/crypto.h"
+
+namespace receiver::controllers {
+namespace {
+
+constexpr std::size_t kShortSecret = 16;
+
+/// As Go's path.Clean does for a rooted path; "" for the root. Kargo keeps a doubled slash at the
+/// very beginning.
+std::string clean_path(std::string_view path) {
+  const bool doubled = path.starts_with("//");
+  std::vector<std::string_view> kept;
+  while (!path.empty()) {
+    const std::size_t slash = path.find('/');
+    const std::string_view segment = path.substr(0, slash);
+    path = slash == std::string_view::npos ? std::string_view{} : path.substr(slash + 1);
+    if (segment.empty() || segment == ".") continue;
+    if (segment != "..") {
+      kept.push_back(segment);
+    } else if (!kept.empty()) {
+      kept.pop_back();
+    }
+  }
+  std::string cleaned = doubled && !kept.empty() ? "/" : "";
+  for (std::string_view segment : kept) cleaned.append("/").append(segment);
+  return cleaned;
+}
+
+bool ends_in_newline(std::string_view value) {
+  return !value.empty() && (value.back() == '\n' || value.back() == '\r');
+}
+
+void advise_on_value(const api::Receiver& receiver, std::string_view value,
+                     std::vector<ReceiverAdvice>& advice) {
+  if (ends_in_newline(value)) {
+    advice.push_back(
+        {receiver.name, "WeakSecret", true,
+         fmt::format("Secret {}: the value of key \"secret\" ends in a newline, which is part of "
+                     "the key that "
+                     "Bitbucket must sign with; store it without one (echo -n, printf %s)",
+                     receiver.secret_name)});
+  }
+  if (value.size() < kShortSecret) {
+    advice.push_back({receiver.name, "WeakSecret", true,
+                      fmt::format("Secret {}: the value of key \"secret\" is shorter than {} "
+                                  "bytes; use a longer random one",
+                                  receiver.secret_name, kShortSecret)});
+  }
+}
+
+/// The failure of a Secret whose current value cannot be used; nothing if it can.
+std::optional<ReceiverFailure> check_secret(const api::Receiver& receiver,
+                                            const SecretState& state) {
+  const auto invalid = [&](std::string message) {
+    return ReceiverFailure{receiver.name, "SecretInvalid", std::move(message)};
+  };
+  if (receiver.secret_name.empty())
+    return invalid("bitbucket.secretRef.name is empty; name a Secret");
+  switch (state.known) {
+    case SecretState::Known::kNotRead:
+      return std::nullopt;
+    case SecretState::Known::kRefused:
+      return invalid(fmt::format("Secret {} cannot be read: {}", receiver.secret_name, state.why));
+    case SecretState::Known::kMissing:
+      return ReceiverFailure{receiver.name, "SecretNotFound",
+                             fmt::format("Secret {} not found; create it with a key \"secret\"",
+                                         receiver.secret_name)};
+    case SecretState::Known::kPresent:
+      break;
+  }
+  if (!state.secret.value) {
+    return invalid(fmt::format("Secret {} has no key \"secret\"; add it", receiver.secret_name));
+  }
+  if (state.secret.value->empty()) {
+    return invalid(fmt::format("Secret {}: the value of key \"secret\" is empty; set one",
+                               receiver.secret_name));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+tl::expected<BaseUrl, std::string> parse_base_url(std::string_view text) {
+  const auto refuse = [](std::string_view why) {
+    return tl::unexpected(
+        fmt::format("base URL: {}; expected something like https://hooks.example.com/kargo", why));
+  };
+  const std::size_t scheme_end = text.find("://");
+  std::string scheme(text.substr(0, scheme_end == std::string_view::npos ? 0 : scheme_end));
+  std::transform(scheme.begin(), scheme.end(), scheme.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  });
+  if (scheme != "http" && scheme != "https") return refuse("must begin with http:// or https://");
+  if (std::any_of(text.begin(), text.end(),
+                  [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7f; })) {
+    return refuse("must not contain spaces or control characters");
+  }
+  if (text.find('?') != std::string_view::npos) return refuse("must have no query");
+  if (text.find('#') != std::string_view::npos) return refuse("must have no fragment");
+  const std::string_view rest = text.substr(scheme_end + 3);
+  const std::string_view authority = rest.substr(0, rest.find('/'));
+  if (authority.find('@') != std::string_view::npos) return refuse("must have no user info");
+  if (authority.empty() || authority.front() == ':') return refuse("must have a host");
+  return BaseUrl{fmt::format("{}://{}", scheme, authority),
+                 clean_path(rest.substr(authority.size()))};
+}
+
+std::string receiver_path(const BaseUrl& base, std::string_view project, std::string_view receiver,
+                          std::string_view secret) {
+  return base.path + "/bitbucket/" + crypto::sha256_hex({project, receiver, secret});
+}
+
+DerivedReceivers derive_receivers(const api::ReceiverOwner& owner, const SecretLookup& secrets,
+                                  const BaseUrl& base) {
+  DerivedReceivers derived;
+  for (const api::Receiver& receiver : owner.receivers) {
+    if (!receiver.bitbucket) continue;
+    const SecretState state =
+        receiver.secret_name.empty() ? SecretState{} : secrets(receiver.secret_name);
+    if (!receiver.secret_name.empty() && state.known == SecretState::Known::kNotRead) {
+      derived.unread = true;
+      continue;
+    }
+    if (auto failure = check_secret(receiver, state)) {
+      derived.failures.push_back(std::move(*failure));
+    } else {
+      const std::string_view value = state.secret.value->view();
+      std::string path = receiver_path(base, owner.project(), receiver.name, value);
+      derived.routes.push_back({path, owner.project(), receiver.name, *state.secret.value, false});
+      derived.published.push_back({receiver.name, path, base.origin + path});
+      advise_on_value(receiver, value, derived.advice);
+    }
+    if (!state.secret.previous) continue;
+    if (state.secret.previous->empty()) {
+      derived.advice.push_back(
+          {receiver.name, "SecretInvalid", true,
+           fmt::format(
+               "Secret {}: the value of key \"secret.previous\" is empty and ignored; remove it",
+               receiver.secret_name)});
+      continue;
+    }
+    derived.routes.push_back(
+        {receiver_path(base, owner.project(), receiver.name, state.secret.previous->view()),
+         owner.project(), receiver.name, *state.secret.previous, true});
+    derived.advice.push_back(
+        {receiver.name, "PreviousSecretActive", false,
+         fmt::format("Secret {}: deliveries signed with \"secret.previous\" are still accepted; "
+                     "remove that key once Bitbucket uses the new URL and secret",
+                     receiver.secret_name)});
+  }
+  return derived;
+}
+
+}  // namespace receiver::controllers

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "api/receiver_owner.h"
+#include "api/secret.h"
+
+namespace receiver::controllers {
+
+/// The configured base URL, split for use: `origin` is scheme and authority, `path` is cleaned (""
+/// or "/a/b").
+struct BaseUrl {
+  std::string origin;
+  std::string path;
+};
+
+/// http(s) with a host; no query, fragment or user info. The error is one line for people.
+[[nodiscard]] tl::expected<BaseUrl, std::string> parse_base_url(std::string_view text);
+
+/// What is known of a Secret that a receiver names.
+struct SecretState {
+  enum class Known {
+    kNotRead,  ///< its source has not answered yet
+    kRefused,  ///< its source was refused; `why` says what is missing
+    kMissing,
+    kPresent,
+  };
+  Known known = Known::kNotRead;
+  std::string why;
+  api::Secret secret;
+};
+
+/// The Secret of that name in the owner's Secret namespace.
+using SecretLookup = std::function<SecretState(std::string_view name)>;
+
+/// A path that the listener answers, and the key that deliveries to it are signed with.
+struct Route {
+  std::string path;
+  std::string project;  ///< empty: every namespace
+  std::string receiver;
+  crypto::SecretString key;
+  bool previous = false;  ///< derived from `secret.previous`
+};
+
+/// Why a receiver is not published.
+struct ReceiverFailure {
+  std::string receiver;
+  std::string reason;   ///< of the Event: SecretNotFound or SecretInvalid
+  std::string message;  ///< for people; holds no secret
+};
+
+/// Something to recommend about a receiver that works.
+struct ReceiverAdvice {
+  std::string receiver;
+  std::string reason;  ///< WeakSecret, SecretInvalid or PreviousSecretActive
+  bool warning = true;
+  std::string message;
+};
+
+struct DerivedReceivers {
+  std::vector<api::PublishedReceiver> published;  ///< in the order of the spec
+  std::vector<ReceiverFailure> failures;
+  std::vector<ReceiverAdvice> advice;
+  std::vector<Route> routes;
+  bool unread = false;  ///< a Secret source has not answered: neither status nor "no such path" can
+                        ///< be told yet
+};
+
+/// `BASEPATH/bitbucket/HEX`, HEX the SHA-256 of project, receiver and secret (SPEC 2.1).
+[[nodiscard]] std::string receiver_path(const BaseUrl& base, std::string_view project,
+                                        std::string_view receiver, std::string_view secret);
+
+/// Which Bitbucket receivers an object publishes, and why the others are missing. Pure: no clock,
+/// no I/O.
+[[nodiscard]] DerivedReceivers derive_receivers(const api::ReceiverOwner& owner,
+                                                const SecretLookup& secrets, const BaseUrl& base);
+
+}  // namespace receiver::controllers

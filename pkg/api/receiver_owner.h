@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <rapidjson/document.h>
+#include <tl/expected.hpp>
+
+#include "kube/json.h"
+#include "kube/object_key.h"
+#include "kube/resource.h"
+
+namespace receiver::api {
+
+inline constexpr std::string_view kRefreshAnnotation = "kargo.akuity.io/refresh";
+
+/// `kargo.akuity.io/v1alpha1`, by plural.
+[[nodiscard]] kube::Resource kargo_resource(std::string plural);
+
+/// One entry of spec.webhookReceivers.
+struct Receiver {
+  std::string name;
+  bool bitbucket = false;   ///< otherwise of a type that belongs to Kargo
+  std::string secret_name;  ///< of a Bitbucket receiver
+};
+
+/// One entry of status.webhookReceivers.
+struct PublishedReceiver {
+  std::string name;
+  std::string path;
+  std::string url;
+  friend bool operator==(const PublishedReceiver&, const PublishedReceiver&) = default;
+};
+
+/// metav1.Condition.
+struct Condition {
+  std::string type;
+  std::string status;  ///< True, False or Unknown
+  std::string reason;
+  std::string message;
+  std::string last_transition_time;  ///< RFC 3339
+  std::int64_t observed_generation = 0;
+  friend bool operator==(const Condition&, const Condition&) = default;
+};
+
+struct OwnerStatus {
+  std::vector<PublishedReceiver> webhook_receivers;
+  std::vector<Condition> conditions;
+  std::int64_t observed_generation = 0;
+  std::string last_handled_refresh;
+  friend bool operator==(const OwnerStatus&, const OwnerStatus&) = default;
+};
+
+enum class OwnerKind { kProjectConfig, kClusterConfig };
+
+/// A ProjectConfig or the ClusterConfig: the object that declares receivers and publishes their
+/// URLs.
+struct ReceiverOwner {
+  OwnerKind kind = OwnerKind::kProjectConfig;
+  kube::ObjectMeta meta;
+  std::string refresh;  ///< value of the refresh annotation
+  std::vector<Receiver> receivers;
+  OwnerStatus status;
+
+  /// The namespace of a ProjectConfig; empty for the ClusterConfig.
+  [[nodiscard]] const std::string& project() const { return meta.key.ns; }
+  [[nodiscard]] bool has_bitbucket_receiver() const;
+};
+
+[[nodiscard]] std::string_view kind_name(OwnerKind kind);
+
+/// What of a ProjectConfig or ClusterConfig is read.
+[[nodiscard]] const kube::Projection& owner_projection();
+[[nodiscard]] tl::expected<ReceiverOwner, std::string> decode_owner(OwnerKind kind,
+                                                                    const kube::ObjectMeta& meta,
+                                                                    const rapidjson::Value& object);
+
+/// A merge patch of the status subresource that makes it `to`, valid only for `resource_version`.
+[[nodiscard]] std::string status_patch(const OwnerStatus& to, const std::string& resource_version);
+
+}  // namespace receiver::api

@@ -1,0 +1,186 @@
+#include "controllers/derive.h"
+
+#include <map>
+
+#include <catch2/catch.hpp>
+
+#include "../vectors.h"
+#include "crypto/crypto.h"
+
+namespace receiver::controllers {
+namespace {
+
+constexpr const char* kValue = "a-secret-of-decent-length";
+
+SecretState present(std::string value) {
+  SecretState state;
+  state.known = SecretState::Known::kPresent;
+  state.secret.value = crypto::SecretString(std::move(value));
+  return state;
+}
+
+SecretState unavailable(SecretState::Known known, std::string why = {}) {
+  SecretState state;
+  state.known = known;
+  state.why = std::move(why);
+  return state;
+}
+
+api::ReceiverOwner project_config(std::vector<api::Receiver> receivers) {
+  api::ReceiverOwner owner;
+  owner.meta.key = {"kargo-demo", "kargo-demo"};
+  owner.receivers = std::move(receivers);
+  return owner;
+}
+
+DerivedReceivers derive(const api::ReceiverOwner& owner,
+                        std::map<std::string, SecretState> secrets) {
+  return derive_receivers(
+      owner,
+      [&](std::string_view name) {
+        const auto found = secrets.find(std::string(name));
+        return found == secrets.end() ? unavailable(SecretState::Known::kMissing) : found->second;
+      },
+      {"https://hooks.example.com", "/kargo"});
+}
+
+std::string bytes_of_hex(std::string_view hex) {
+  const auto bytes = crypto::hex_decode(hex);
+  REQUIRE(bytes.has_value());
+  return {reinterpret_cast<const char*>(bytes->data()), bytes->size()};
+}
+
+}  // namespace
+
+TEST_CASE("vectors/receiver_url.json: paths and URLs are those that Kargo computes") {
+  const rapidjson::Document vectors = load_vectors("receiver_url.json");
+  for (const auto& vector : vectors.GetArray()) {
+    const std::string base_url = vector["baseURL"].GetString();
+    INFO(base_url << " " << vector["project"].GetString() << " " << vector["receiver"].GetString());
+    const auto base = parse_base_url(base_url);
+    REQUIRE(base.has_value());
+    const std::string path =
+        receiver_path(*base, vector["project"].GetString(), vector["receiver"].GetString(),
+                      bytes_of_hex(vector["secretHex"].GetString()));
+    CHECK(path == vector["path"].GetString());
+    CHECK(base->origin + path == vector["url"].GetString());
+  }
+}
+
+TEST_CASE("A base URL needs http(s) and a host, and has no query, fragment or user info") {
+  const std::vector<std::pair<std::string, std::string>> refused = {
+      {"", "http://"},
+      {"hooks.example.com", "http://"},
+      {"ftp://hooks.example.com", "http://"},
+      {"https://", "host"},
+      {"https:///path", "host"},
+      {"https://:8080", "host"},
+      {"https://a.example.com?x=1", "query"},
+      {"https://a.example.com/p#f", "fragment"},
+      {"https://user@a.example.com", "user info"},
+      {"https://a.example.com/a b", "spaces"},
+  };
+  for (const auto& [url, word] : refused) {
+    INFO(url);
+    const auto base = parse_base_url(url);
+    REQUIRE_FALSE(base.has_value());
+    CHECK(base.error().find(word) != std::string::npos);
+  }
+  CHECK(parse_base_url("https://a.example.com/x/../y//./z/")->path == "/y/z");
+  CHECK(parse_base_url("https://a.example.com/")->path.empty());
+}
+
+TEST_CASE("Every good receiver is published in the order of the spec, whatever the others do") {
+  const auto owner = project_config(
+      {{"b", true, "good"}, {"x", false, ""}, {"m", true, "missing"}, {"a", true, "good"}});
+  const DerivedReceivers derived = derive(owner, {{"good", present(kValue)}});
+  REQUIRE(derived.published.size() == 2);
+  CHECK(derived.published[0].name == "b");
+  CHECK(derived.published[1].name == "a");
+  CHECK(derived.published[0].url == "https://hooks.example.com" + derived.published[0].path);
+  CHECK(derived.published[0].path ==
+        "/kargo/bitbucket/" + crypto::sha256_hex({"kargo-demo", "b", kValue}));
+  REQUIRE(derived.failures.size() == 1);
+  CHECK(derived.failures[0].receiver == "m");
+  CHECK(derived.failures[0].reason == "SecretNotFound");
+  REQUIRE(derived.routes.size() == 2);
+  CHECK(derived.routes[0].project == "kargo-demo");
+  CHECK_FALSE(derived.unread);
+}
+
+TEST_CASE("A Secret that cannot be used is a failure of its receiver") {
+  SecretState no_key;
+  no_key.known = SecretState::Known::kPresent;
+  struct Case {
+    std::string what;
+    SecretState state;
+    std::string reason, words;
+  };
+  const std::vector<Case> cases = {
+      {"missing Secret", unavailable(SecretState::Known::kMissing), "SecretNotFound", "not found"},
+      {"refused source", unavailable(SecretState::Known::kRefused, "no permission"),
+       "SecretInvalid", "no permission"},
+      {"missing key", no_key, "SecretInvalid", "no key \"secret\""},
+      {"empty value", present(""), "SecretInvalid", "empty"},
+  };
+  for (const Case& c : cases) {
+    INFO(c.what);
+    const DerivedReceivers derived = derive(project_config({{"r", true, "s"}}), {{"s", c.state}});
+    CHECK(derived.published.empty());
+    CHECK(derived.routes.empty());
+    REQUIRE(derived.failures.size() == 1);
+    CHECK(derived.failures[0].reason == c.reason);
+    CHECK(derived.failures[0].message.find(c.words) != std::string::npos);
+  }
+  const DerivedReceivers unnamed = derive(project_config({{"r", true, ""}}), {});
+  REQUIRE(unnamed.failures.size() == 1);
+  CHECK(unnamed.failures[0].reason == "SecretInvalid");
+}
+
+TEST_CASE("A Secret source that was never read leaves the object undecided") {
+  const DerivedReceivers derived = derive(project_config({{"r", true, "s"}}),
+                                          {{"s", unavailable(SecretState::Known::kNotRead)}});
+  CHECK(derived.unread);
+  CHECK(derived.failures.empty());
+  CHECK(derived.published.empty());
+}
+
+TEST_CASE("A short value or one that ends in a newline works, with advice") {
+  CHECK(derive(project_config({{"r", true, "s"}}), {{"s", present(kValue)}}).advice.empty());
+  for (const std::string& value : {std::string("tiny-key"), std::string(kValue) + "\n"}) {
+    const DerivedReceivers derived =
+        derive(project_config({{"r", true, "s"}}), {{"s", present(value)}});
+    CHECK(derived.published.size() == 1);
+    REQUIRE(derived.advice.size() == 1);
+    CHECK(derived.advice[0].reason == "WeakSecret");
+    CHECK(derived.advice[0].message.find(value) == std::string::npos);
+  }
+}
+
+TEST_CASE("secret.previous is served beside the current value, or instead of a broken one") {
+  SecretState both = present(kValue);
+  both.secret.previous = crypto::SecretString("the-one-before-this");
+  DerivedReceivers derived = derive(project_config({{"r", true, "s"}}), {{"s", both}});
+  REQUIRE(derived.routes.size() == 2);
+  CHECK(derived.published.size() == 1);
+  CHECK(derived.published[0].path == derived.routes[0].path);
+  CHECK(derived.routes[1].previous);
+  REQUIRE(derived.advice.size() == 1);
+  CHECK(derived.advice[0].reason == "PreviousSecretActive");
+  CHECK_FALSE(derived.advice[0].warning);
+
+  both.secret.value = crypto::SecretString("");
+  derived = derive(project_config({{"r", true, "s"}}), {{"s", both}});
+  CHECK(derived.failures.size() == 1);
+  REQUIRE(derived.routes.size() == 1);
+  CHECK(derived.routes[0].previous);
+
+  both = present(kValue);
+  both.secret.previous = crypto::SecretString("");
+  derived = derive(project_config({{"r", true, "s"}}), {{"s", both}});
+  CHECK(derived.routes.size() == 1);
+  REQUIRE(derived.advice.size() == 1);
+  CHECK(derived.advice[0].reason == "SecretInvalid");
+}
+
+}  // namespace receiver::controllers

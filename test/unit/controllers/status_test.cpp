@@ -1,0 +1,137 @@
+#include "controllers/status.h"
+
+#include <catch2/catch.hpp>
+
+namespace receiver::controllers {
+namespace {
+
+const clock::Wall::time_point kNow{std::chrono::seconds(1'700'000'000)};
+const std::string kNowText = "2023-11-14T22:13:20Z";
+
+api::ReceiverOwner owner_of(std::vector<api::Receiver> receivers) {
+  api::ReceiverOwner owner;
+  owner.meta.key = {"p", "p"};
+  owner.meta.generation = 7;
+  owner.receivers = std::move(receivers);
+  return owner;
+}
+
+DerivedReceivers publishing(const std::string& name, const std::string& path) {
+  DerivedReceivers derived;
+  derived.published.push_back({name, path, "https://h" + path});
+  return derived;
+}
+
+const api::Condition* condition(const api::OwnerStatus& status, std::string_view type) {
+  for (const api::Condition& c : status.conditions) {
+    if (c.type == type) return &c;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+TEST_CASE("A healthy object is Ready, and its status then needs no further write") {
+  api::ReceiverOwner owner = owner_of({{"r", true, "s"}});
+  owner.refresh = "token-1";
+  const auto next = next_status(owner, publishing("r", "/bitbucket/1"), kNow);
+  REQUIRE(next.has_value());
+  CHECK(next->observed_generation == 7);
+  CHECK(next->last_handled_refresh == "token-1");
+  REQUIRE(next->webhook_receivers.size() == 1);
+  REQUIRE(next->conditions.size() == 1);
+  CHECK(next->conditions[0] == api::Condition{"Ready", "True", "Synced",
+                                              "ProjectConfig is synced and ready for use", kNowText,
+                                              7});
+  owner.status = *next;
+  CHECK_FALSE(next_status(owner, publishing("r", "/bitbucket/1"), kNow + std::chrono::hours(1))
+                  .has_value());
+}
+
+TEST_CASE("Failures are all named, and the good receivers are published all the same") {
+  const api::ReceiverOwner owner = owner_of({{"r", true, "s"}, {"x", true, "t"}, {"y", true, "u"}});
+  DerivedReceivers derived = publishing("r", "/bitbucket/1");
+  derived.failures = {{"x", "SecretNotFound", "Secret t not found"},
+                      {"y", "SecretInvalid", "Secret u is empty"}};
+  const auto next = next_status(owner, derived, kNow);
+  REQUIRE(next.has_value());
+  CHECK(next->webhook_receivers.size() == 1);
+  CHECK(next->conditions[0].status == "False");
+  CHECK(next->conditions[0].reason == "SyncWebhookReceiversFailed");
+  CHECK(next->conditions[0].message ==
+        "Failed to sync WebhookReceivers: receiver \"x\": Secret t not found; receiver \"y\": "
+        "Secret u is empty");
+}
+
+TEST_CASE("lastTransitionTime moves only when the status value changes") {
+  api::ReceiverOwner owner = owner_of({{"r", true, "s"}});
+  owner.status = *next_status(owner, publishing("r", "/bitbucket/1"), kNow);
+  const auto later =
+      next_status(owner, publishing("r", "/bitbucket/2"), kNow + std::chrono::hours(1));
+  REQUIRE(later.has_value());
+  CHECK(later->conditions[0].last_transition_time == kNowText);
+  DerivedReceivers failing;
+  failing.failures = {{"r", "SecretNotFound", "Secret s not found"}};
+  const auto failed = next_status(owner, failing, kNow + std::chrono::seconds(1));
+  REQUIRE(failed.has_value());
+  CHECK(failed->conditions[0].last_transition_time == "2023-11-14T22:13:21Z");
+}
+
+TEST_CASE("Entries and conditions of others keep their place and content") {
+  api::ReceiverOwner owner = owner_of({{"gh", false, ""}, {"r", true, "s"}, {"gl", false, ""}});
+  owner.status.webhook_receivers = {{"gl", "/gitlab/2", "https://h/gitlab/2"},
+                                    {"gone", "/bitbucket/0", "https://h/bitbucket/0"},
+                                    {"gh", "/github/1", "https://h/github/1"}};
+  owner.status.conditions = {{"Healthy", "True", "Fine", "", kNowText, 1},
+                             {"Reconciling", "True", "x", "", kNowText, 1}};
+  const auto next = next_status(owner, publishing("r", "/bitbucket/1"), kNow);
+  REQUIRE(next.has_value());
+  REQUIRE(next->webhook_receivers.size() == 3);
+  CHECK(next->webhook_receivers[0].path == "/github/1");
+  CHECK(next->webhook_receivers[1].path == "/bitbucket/1");
+  CHECK(next->webhook_receivers[2].path == "/gitlab/2");
+  CHECK(condition(*next, "Healthy") != nullptr);
+  CHECK(condition(*next, "Reconciling") == nullptr);
+  CHECK(condition(*next, "Ready")->status == "True");
+}
+
+TEST_CASE("A failure of a receiver of another type is kept, ours is appended once") {
+  api::ReceiverOwner owner = owner_of({{"gh", false, ""}, {"r", true, "s"}});
+  owner.status.conditions = {
+      {"Ready", "False", "SyncWebhookReceiversFailed", "receiver gh: no Secret", kNowText, 7}};
+  DerivedReceivers failing;
+  failing.failures = {{"r", "SecretNotFound", "Secret s not found"}};
+  auto next = next_status(owner, failing, kNow);
+  REQUIRE(next.has_value());
+  CHECK(condition(*next, "Ready")->message ==
+        "receiver gh: no Secret | bitbucket: receiver \"r\": Secret s not found");
+  owner.status = *next;
+  CHECK_FALSE(next_status(owner, failing, kNow).has_value());
+  next = next_status(owner, publishing("r", "/bitbucket/1"), kNow);
+  REQUIRE(next.has_value());
+  CHECK(condition(*next, "Ready")->status == "False");
+  CHECK(condition(*next, "Ready")->message == "receiver gh: no Secret");
+}
+
+TEST_CASE("What is not ours to write is not written") {
+  api::ReceiverOwner deleting = owner_of({{"r", true, "s"}});
+  deleting.meta.deleting = true;
+  CHECK_FALSE(next_status(deleting, publishing("r", "/bitbucket/1"), kNow).has_value());
+
+  DerivedReceivers unread;
+  unread.unread = true;
+  CHECK_FALSE(next_status(owner_of({{"r", true, "s"}}), unread, kNow).has_value());
+
+  CHECK_FALSE(next_status(owner_of({{"gh", false, ""}}), {}, kNow).has_value());
+}
+
+TEST_CASE("Without receivers the list is cleared") {
+  api::ReceiverOwner owner = owner_of({});
+  owner.status.webhook_receivers = {{"r", "/bitbucket/1", "https://h/bitbucket/1"}};
+  const auto next = next_status(owner, {}, kNow);
+  REQUIRE(next.has_value());
+  CHECK(next->webhook_receivers.empty());
+  CHECK(next->conditions[0].status == "True");
+}
+
+}  // namespace receiver::controllers
