@@ -1,4 +1,4 @@
-// The binaries of a real control plane, built from source for the tests (see ../build.sh).
+// The binaries of a real control plane, built from source for the tests (see ../binaries.sh).
 module control-plane-tools
 
 go 1.24.0

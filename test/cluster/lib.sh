@@ -1,0 +1,56 @@
+# shellcheck shell=bash
+# Sourced by the scripts of this folder: progress, retries, free ports.
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+  say "error: $*"
+  exit 1
+}
+
+# with_progress LABEL COMMAND...: runs it, saying every 20 seconds that it is still at work, and how long it took.
+with_progress() {
+  local label=$1 started=$SECONDS pulse status=0
+  shift
+  say "$label ..."
+  (
+    trap 'kill $! 2>/dev/null; exit 0' TERM
+    while :; do
+      sleep 20 &
+      wait $!
+      say "$label ... $((SECONDS - started)) s"
+    done
+  ) &
+  pulse=$!
+  "$@" || status=$?
+  kill "$pulse" 2>/dev/null || true
+  wait "$pulse" 2>/dev/null || true
+  ((status == 0)) || return "$status"
+  say "$label: done in $((SECONDS - started)) s"
+}
+
+# retry TIMES COMMAND...: a few seconds apart; for what depends on the network.
+retry() {
+  local times=$1 attempt
+  shift
+  for ((attempt = 1; ; attempt++)); do
+    "$@" && return 0
+    ((attempt < times)) || return 1
+    say "attempt $attempt of $times failed: $*"
+    sleep $((attempt * 3))
+  done
+}
+
+# A TCP port that nobody listens on now, below the range from which the kernel takes ports for outgoing connections.
+# It may still be taken before its user binds it, so the user tries again with another one.
+free_port() {
+  local port
+  for _ in {1..100}; do
+    port=$((RANDOM % 12000 + 20000))
+    if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+      printf '%s\n' "$port"
+      return 0
+    fi
+  done
+  die "no free TCP port found between 20000 and 32000"
+}
