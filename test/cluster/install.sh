@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that the build, the tests and the lint need and that are missing. Asks dpkg every time:
+# that takes a moment, and a removed package is noticed.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=test/cluster/lib.sh
+source "$here/lib.sh"
+
+packages=(
+  # build
+  cmake g++ make ninja-build ccache pkg-config
+  # libraries
+  libboost-dev libcli11-dev libexpected-dev libfmt-dev libre2-dev libspdlog-dev libssl-dev libyaml-cpp-dev
+  prometheus-cpp-dev rapidjson-dev zlib1g-dev
+  # tests and lint
+  catch2 libbenchmark-dev clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev shellcheck
+  # the control plane and its scripts; Python's venv brings a Go toolchain where there is none
+  ca-certificates curl jq openssl procps python3 python3-venv util-linux
+)
+
+command -v dpkg-query >/dev/null ||
+  die "this is no Debian system (no dpkg-query): install the equivalents of these packages yourself: ${packages[*]}"
+
+installed=$(dpkg-query --show --showformat='${Package} ${db:Status-Status}\n' | awk '$2 == "installed" { print $1 }')
+mapfile -t missing < <(comm -23 <(printf '%s\n' "${packages[@]}" | sort -u) <(sort -u <<<"$installed"))
+((${#missing[@]})) || exit 0
+
+((EUID == 0)) || die "these Debian packages are missing, and only root can install them: apt-get install ${missing[*]}"
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+quietly() { # its output matters only when it fails
+  "$@" >"$log" 2>&1 </dev/null || {
+    tail -n 20 "$log" >&2
+    return 1
+  }
+}
+export DEBIAN_FRONTEND=noninteractive
+with_progress "updating the package lists" retry 3 quietly apt-get update
+with_progress "installing ${#missing[@]} Debian packages: ${missing[*]}" \
+  retry 3 quietly apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}"
