@@ -1,55 +1,70 @@
 #pragma once
 
 #include <atomic>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
 #include <tl/expected.hpp>
 
+#include "clock/clock.h"
 #include "http/message.h"
 #include "log/logger.h"
 
 namespace receiver::http {
 
-/// Every bound of the server. A request that meets one is answered as told there, and counted by reason.
+/// Every bound of the server. A request that meets one is answered as told there, and counted by
+/// reason.
 struct ServerLimits {
-  std::size_t header_bytes = 16 * 1024;            ///< 431
-  std::size_t body_bytes = 2 * 1024 * 1024;        ///< 413, by Content-Length before reading, and while reading
-  std::size_t bodies_bytes = 32 * 1024 * 1024;     ///< bytes of all bodies held at once: 503
-  std::size_t connections = 2000;                  ///< at the bound the longest idle one gives way
-  std::chrono::milliseconds handshake_time{10'000};
-  std::chrono::milliseconds header_time{10'000};   ///< 408, from the first byte
-  std::chrono::milliseconds body_time{10'000};     ///< 408
-  std::chrono::milliseconds idle_time{75'000};     ///< between requests: closed
-  std::chrono::milliseconds write_time{10'000};
+  std::size_t header_bytes = 16 * 1024;  ///< request line and fields together: 431
+  std::size_t header_fields = 100;  ///< 431; many short fields cost more memory than their bytes
+  /// 413, by Content-Length before reading, and while reading.
+  std::size_t body_bytes = 2 * 1024 * 1024;
+  std::size_t bodies_bytes = 32 * 1024 * 1024;  ///< bytes of all bodies held at once: 503
+  std::size_t connections = 2000;  ///< at the bound the longest idle one gives way; none idle: 503
+  std::chrono::milliseconds handshake_time{10'000};  ///< closed
+  std::chrono::milliseconds header_time{10'000};     ///< 408, from the first byte
+  std::chrono::milliseconds body_time{10'000};       ///< 408, from the first BodyReader::next()
+  std::chrono::milliseconds idle_time{75'000};       ///< before a request's first byte: closed
+  std::chrono::milliseconds write_time{10'000};      ///< of one answer: closed
+  /// An answer that ends a connection is followed by reading and dropping what the peer still
+  /// sends, within these bounds: closing with unread bytes would reset the connection, and the peer
+  /// might lose the answer.
+  std::chrono::milliseconds linger_time{5'000};
+  std::size_t linger_bytes = 16 * 1024 * 1024;
 };
 
 struct ServerTls {
   std::string certificate_path;  ///< PEM chain
-  std::string key_path;          ///< PEM key
+  std::string key_path;          ///< PEM key, not encrypted
+  /// How often the files are compared with what is in use.
+  std::chrono::milliseconds reload_interval{1'000};
 };
 
 struct ServerOptions {
-  std::string name;                 ///< for logs and metrics: "webhook", "metrics"
+  std::string name{};               ///< for logs and metrics: "webhook", "metrics"
   std::string address = "0.0.0.0";  ///< an IP address, v4 or v6
   unsigned short port = 0;          ///< 0: any free one
-  ServerLimits limits;
-  std::optional<ServerTls> tls;  ///< read again when the files change; a bad new pair keeps the old one
+  ServerLimits limits{};
+  /// Read again when the files change; a bad new pair keeps the old one. Nothing: plain HTTP.
+  std::optional<ServerTls> tls{};
 };
 
 /// What the server counts; read by the metrics room. All monotonic but those named `current`.
 struct ServerCounters {
   std::atomic<std::int64_t> connections_current{0}, requests_current{0}, body_bytes_current{0};
-  std::atomic<std::uint64_t> accepted{0}, requests{0}, accept_failures{0};
+  std::atomic<std::uint64_t> accepted{0}, requests{0}, accept_failures{0}, handler_failures{0};
+  std::atomic<std::uint64_t> gave_way{0};  ///< idle connections closed to make room for new ones
   std::atomic<std::uint64_t> refused_header_bytes{0}, refused_header_time{0}, refused_body_bytes{0},
       refused_body_time{0}, refused_bodies_bytes{0}, refused_connections{0}, refused_malformed{0};
-  std::atomic<std::uint64_t> tls_handshake_failures{0}, tls_reload_failures{0};
+  std::atomic<std::uint64_t> tls_handshake_failures{0}, tls_reloads{0}, tls_reload_failures{0};
 };
 
 enum class BodyError {
@@ -60,40 +75,49 @@ enum class BodyError {
   kPeerClosed,  ///< the peer went away
 };
 
-/// The body of the request being handled, read on demand: a handler that answers without reading it never buffers it.
+/// The body of the request being handled, read on demand: a handler that answers without reading it
+/// never buffers it.
 class BodyReader {
  public:
   virtual ~BodyReader() = default;
-  /// The next piece; empty at the end. The view is valid until the next call. The piece's bytes are charged to the
-  /// budget for all bodies until the request is answered. `100-continue` is sent on the first call if expected.
+  /// The next piece; empty at the end. The view is valid until the next call. The piece's bytes are
+  /// charged to the budget for all bodies until the request is answered. `100-continue` is sent on
+  /// the first call if expected.
   virtual boost::asio::awaitable<tl::expected<std::string_view, BodyError>> next() = 0;
 };
 
-/// Answers one request. Runs on the connection's strand, must not block, may suspend. An exception becomes a 500 and a log line.
-/// If the handler did not read the body to its end, the server closes the connection after the answer (lingering, so
-/// that the peer reads it).
+/// Answers one request. Runs on the connection's strand, must not block, may suspend. An exception
+/// becomes a 500 and a log line. If the handler did not read the body to its end, the server closes
+/// the connection after the answer (lingering, so that the peer reads it).
 using Handler = std::function<boost::asio::awaitable<Response>(const RequestHead&, BodyReader&)>;
 
 /// The answer that goes with a body that could not be read: 413, 408, 503, 400.
 [[nodiscard]] Response answer_for(BodyError error, const ServerLimits& limits);
 
-/// HTTP/1.1 server. One request at a time per connection (no pipelining overlap); a strand per connection on `io`, which any number of
-/// threads may run. Answers carry `Content-Type: application/json` unless the handler set another.
+/// HTTP/1.1 server. One request at a time per connection (no pipelining overlap); a strand per
+/// connection on `io`, which any number of threads may run. Answers carry `Content-Type:
+/// application/json` unless the handler set another.
 class Server {
  public:
   Server(boost::asio::io_context& io, ServerOptions options, Handler handler, log::Logger logger);
+  /// Closes the listener and cuts every connection. Handlers still suspended end later: what they
+  /// refer to must live as long as `io`.
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Binds, listens and begins to serve; the port bound, or why not (address in use, unreadable certificate).
+  /// Binds, listens and begins to serve; the port bound, or why not (address in use, unreadable
+  /// certificate).
   [[nodiscard]] tl::expected<unsigned short, std::string> start();
 
-  /// Closes the listener; requests in flight finish and their answers say `Connection: close`; idle connections are closed.
-  /// Completes when the last connection is gone or at `deadline`, when the rest is cut off. Call once.
+  /// Closes the listener; requests in flight finish and their answers say `Connection: close`; idle
+  /// connections are closed. Completes when the last connection is gone or at `deadline`, when the
+  /// rest is cut off. Call once.
   boost::asio::awaitable<void> drain(std::chrono::steady_clock::time_point deadline);
 
   [[nodiscard]] const ServerCounters& counters() const;
+  /// When the certificate in use expires; nothing without TLS or before start(). Thread-safe.
+  [[nodiscard]] std::optional<clock::Wall::time_point> certificate_expiry() const;
 
  private:
   class Impl;
