@@ -1,6 +1,7 @@
 #include "kube/json.h"
 
-#include <map>
+#include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -12,192 +13,232 @@
 
 namespace receiver::kube {
 
-/// A step of the paths: `keep` ends one (the whole value below is kept), `any` is the branch of
-/// `*`.
+/// A place of the document: which of its members are kept.
 struct Projection::Node {
-  bool keep = false;
-  std::map<std::string, std::shared_ptr<Node>, std::less<>> members;
-  std::shared_ptr<Node> any;
+  bool whole = false;  ///< everything below
+  std::vector<std::string> names;
+  std::vector<Node> children;  ///< of `names`, in their order
+
+  [[nodiscard]] const Node* named(std::string_view name) const {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (names[i] == name) return &children[i];
+    }
+    return nullptr;
+  }
+
+  /// Of a member, or null if it is skipped.
+  [[nodiscard]] const Node* member(std::string_view name) const {
+    if (whole) return this;
+    if (const Node* node = named(name)) return node;
+    return element();
+  }
+
+  /// Of an array's elements, or null if they are skipped.
+  [[nodiscard]] const Node* element() const { return whole ? this : named("*"); }
+
+  Node& make(std::string_view name) {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (names[i] == name) return children[i];
+    }
+    names.emplace_back(name);
+    return children.emplace_back();
+  }
+
+  void merge(const Node& other) {
+    whole = whole || other.whole;
+    for (std::size_t i = 0; i < other.names.size(); ++i) {
+      make(other.names[i]).merge(other.children[i]);
+    }
+  }
+
+  /// What holds for any member holds for the named ones too: afterwards one look-up is enough.
+  void spread_wildcards() {
+    if (const Node* found = named("*")) {
+      const Node any = *found;
+      for (Node& child : children) child.merge(any);
+    }
+    for (Node& child : children) child.spread_wildcards();
+  }
 };
 
 namespace {
 
-std::string unescape(std::string_view step) {
-  std::string text;
-  for (std::size_t i = 0; i < step.size(); ++i) {
-    if (step[i] == '~' && i + 1 < step.size() && (step[i + 1] == '0' || step[i + 1] == '1')) {
-      text += step[++i] == '0' ? '~' : '/';
-    } else {
-      text += step[i];
-    }
+/// Takes the first step off a JSON pointer that is not empty.
+std::string take_step(std::string_view& pointer) {
+  pointer.remove_prefix(1);
+  const std::string_view raw = pointer.substr(0, pointer.find('/'));
+  pointer.remove_prefix(raw.size());
+  std::string step;
+  step.reserve(raw.size());
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    const bool escaped =
+        raw[i] == '~' && i + 1 < raw.size() && (raw[i + 1] == '0' || raw[i + 1] == '1');
+    step.push_back(!escaped ? raw[i] : raw[++i] == '0' ? '~' : '/');
   }
-  return text;
+  return step;
 }
 
-/// Builds the kept part of a document in `allocator`. Of what is not named it only counts the
-/// nesting.
-class ProjectingHandler
-    : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, ProjectingHandler> {
- public:
-  ProjectingHandler(const Projection::Node& root, rapidjson::Document::AllocatorType& allocator)
-      : next_(&root), allocator_(allocator) {}
-
-  bool Null() { return scalar(rapidjson::Value()); }
-  bool Bool(bool value) { return scalar(rapidjson::Value(value)); }
-  bool Int(int value) { return scalar(rapidjson::Value(value)); }
-  bool Uint(unsigned value) { return scalar(rapidjson::Value(value)); }
-  bool Int64(std::int64_t value) { return scalar(rapidjson::Value(value)); }
-  bool Uint64(std::uint64_t value) { return scalar(rapidjson::Value(value)); }
-  bool Double(double value) { return scalar(rapidjson::Value(value)); }
-  bool String(const char* text, rapidjson::SizeType length, bool /*copy*/) {
-    return skipping() || scalar(rapidjson::Value(text, length, allocator_));
+void add_path(Projection::Node& root, std::string_view path) {
+  if (!path.empty() && path.front() != '/') {
+    throw std::invalid_argument(fmt::format("projection: \"{}\" does not begin with /", path));
   }
-  bool StartObject() { return start(rapidjson::kObjectType); }
-  bool StartArray() { return start(rapidjson::kArrayType); }
-  bool EndObject(rapidjson::SizeType /*members*/) { return end(); }
-  bool EndArray(rapidjson::SizeType /*elements*/) { return end(); }
-  bool Key(const char* text, rapidjson::SizeType length, bool /*copy*/) {
-    if (skipped_depth_ > 0) return true;
-    Frame& frame = frames_.back();
-    next_ = child(*frame.node, {text, length});
-    if (next_ != nullptr) frame.key.SetString(text, length, allocator_);
-    return true;
+  Projection::Node* node = &root;
+  while (!path.empty()) node = &node->make(take_step(path));
+  node->whole = true;
+}
+
+/// RapidJSON's SAX handler (hence its names): passes on to the document what the projection keeps.
+class Projector {
+ public:
+  Projector(const Projection::Node& root, rapidjson::Document& out) : next_(&root), out_(out) {
+    open_.reserve(16);
   }
 
   [[nodiscard]] bool too_deep() const { return too_deep_; }
-  [[nodiscard]] rapidjson::Value& result() { return result_; }
+
+  // NOLINTBEGIN(readability-identifier-naming): RapidJSON calls them so.
+  bool Null() { return !begin_value() || out_.Null(); }
+  bool Bool(bool value) { return !begin_value() || out_.Bool(value); }
+  bool Int(int value) { return !begin_value() || out_.Int(value); }
+  bool Uint(unsigned value) { return !begin_value() || out_.Uint(value); }
+  bool Int64(std::int64_t value) { return !begin_value() || out_.Int64(value); }
+  bool Uint64(std::uint64_t value) { return !begin_value() || out_.Uint64(value); }
+  bool Double(double value) { return !begin_value() || out_.Double(value); }
+  bool RawNumber(const char* text, rapidjson::SizeType size, bool copy) {
+    return String(text, size, copy);
+  }
+  bool String(const char* text, rapidjson::SizeType size, bool /*copy*/) {
+    return !begin_value() || out_.String(text, size, true);
+  }
+  bool StartObject() { return deeper() && (!begin_container(false) || out_.StartObject()); }
+  bool Key(const char* text, rapidjson::SizeType size, bool /*copy*/) {
+    if (skipped_ > 0) return true;
+    next_ = open_.back().node->member({text, size});
+    return next_ == nullptr || out_.Key(text, size, true);
+  }
+  bool EndObject(rapidjson::SizeType /*members*/) {
+    const auto kept = end_container();
+    return !kept || out_.EndObject(*kept);
+  }
+  bool StartArray() { return deeper() && (!begin_container(true) || out_.StartArray()); }
+  bool EndArray(rapidjson::SizeType /*elements*/) {
+    const auto kept = end_container();
+    return !kept || out_.EndArray(*kept);
+  }
+  // NOLINTEND(readability-identifier-naming)
 
  private:
-  struct Frame {
-    rapidjson::Value value;
-    rapidjson::Value key;
+  struct Container {
     const Projection::Node* node;
+    rapidjson::SizeType kept;
+    bool array;
   };
 
-  static const Projection::Node* child(const Projection::Node& node, std::string_view key) {
-    if (node.keep) return &node;
-    const auto found = node.members.find(key);
-    return found != node.members.end() ? found->second.get() : node.any.get();
-  }
-
-  /// The node that the coming value belongs to, or null if it is not named.
-  const Projection::Node* coming() const {
-    if (frames_.empty() || frames_.back().value.IsObject()) return next_;
-    const Projection::Node& node = *frames_.back().node;
-    return node.keep ? &node : node.any.get();
-  }
-
-  [[nodiscard]] bool skipping() const {
-    if (skipped_depth_ > 0) return true;
-    const Projection::Node* node = coming();
-    return node == nullptr || !node->keep;
-  }
-
-  bool scalar(rapidjson::Value&& value) {
-    if (!skipping()) put(std::move(value));
+  /// Whether the value that begins is kept; then it is counted in its container.
+  bool begin_value() {
+    if (skipped_ > 0) return false;
+    if (open_.empty()) return true;
+    Container& parent = open_.back();
+    if (parent.array) next_ = parent.node->element();
+    if (next_ == nullptr) return false;
+    ++parent.kept;
     return true;
   }
 
-  bool start(rapidjson::Type type) {
-    if (static_cast<int>(frames_.size()) + skipped_depth_ >= kMaxJsonDepth) {
-      too_deep_ = true;
+  bool deeper() {
+    too_deep_ = open_.size() + skipped_ >= static_cast<std::size_t>(kMaxJsonDepth);
+    return !too_deep_;
+  }
+
+  bool begin_container(bool array) {
+    if (!begin_value()) {
+      ++skipped_;
       return false;
     }
-    const Projection::Node* node = skipped_depth_ > 0 ? nullptr : coming();
-    if (node == nullptr) {
-      ++skipped_depth_;
-    } else {
-      frames_.push_back({rapidjson::Value(type), rapidjson::Value(), node});
-    }
+    open_.push_back({next_, 0, array});
     return true;
   }
 
-  bool end() {
-    if (skipped_depth_ > 0) {
-      --skipped_depth_;
-      return true;
+  /// How many of its values are kept, if it is kept itself.
+  std::optional<rapidjson::SizeType> end_container() {
+    if (skipped_ > 0) {
+      --skipped_;
+      return std::nullopt;
     }
-    rapidjson::Value value = std::move(frames_.back().value);
-    frames_.pop_back();
-    put(std::move(value));
-    return true;
+    const rapidjson::SizeType kept = open_.back().kept;
+    open_.pop_back();
+    return kept;
   }
 
-  void put(rapidjson::Value&& value) {
-    if (frames_.empty()) {
-      result_ = std::move(value);
-    } else if (Frame& frame = frames_.back(); frame.value.IsObject()) {
-      frame.value.AddMember(frame.key, value, allocator_);
-    } else {
-      frame.value.PushBack(value, allocator_);
-    }
-  }
-
-  const Projection::Node* next_;
-  rapidjson::Document::AllocatorType& allocator_;
-  std::vector<Frame> frames_;
-  int skipped_depth_ = 0;
+  const Projection::Node* next_;  ///< of the value that follows; null: skipped
+  rapidjson::Document& out_;
+  std::vector<Container> open_;  ///< those kept
+  std::size_t skipped_ = 0;      ///< depth below the last of them
   bool too_deep_ = false;
-  rapidjson::Value result_;
 };
 
 }  // namespace
 
-Projection::Projection(std::initializer_list<std::string_view> paths) {
-  const auto root = std::make_shared<Node>();
-  for (std::string_view path : paths) {
-    Node* node = root.get();
-    while (!path.empty()) {
-      path.remove_prefix(1);
-      const std::string_view step = path.substr(0, path.find('/'));
-      path.remove_prefix(step.size());
-      std::shared_ptr<Node>& next = step == "*" ? node->any : node->members[unescape(step)];
-      if (!next) next = std::make_shared<Node>();
-      node = next.get();
-    }
-    node->keep = true;
-  }
-  root_ = root;
+Projection::Projection(Node root) {
+  root.spread_wildcards();
+  root_ = std::make_shared<const Node>(std::move(root));
 }
+
+Projection::Projection(std::initializer_list<std::string_view> paths)
+    : Projection(Projection(Node{}).with(paths)) {}
 
 Projection Projection::all() {
   return {""};
 }
 
+Projection Projection::with(std::initializer_list<std::string_view> paths) const {
+  Node root = *root_;
+  for (const std::string_view path : paths) add_path(root, path);
+  return Projection(std::move(root));
+}
+
 tl::expected<rapidjson::Document, std::string> parse_json(std::string_view json,
                                                           const Projection& projection) {
-  rapidjson::Document document;
-  ProjectingHandler handler(projection.root(), document.GetAllocator());
+  // Iterative: nesting costs heap, bounded by kMaxJsonDepth, never stack.
+  constexpr unsigned kFlags =
+      rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag;
   rapidjson::MemoryStream stream(json.data(), json.size());
+  rapidjson::Document document;
   rapidjson::Reader reader;
-  const rapidjson::ParseResult parsed =
-      reader.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(stream,
-                                                                                           handler);
-  if (handler.too_deep()) {
+  bool too_deep = false;
+  auto generate = [&](rapidjson::Document& out) {
+    Projector projector(projection.root(), out);
+    const bool parsed = !reader.Parse<kFlags>(stream, projector).IsError();
+    too_deep = projector.too_deep();
+    return parsed;
+  };
+  document.Populate(generate);
+  if (too_deep) {
     return tl::unexpected(
-        fmt::format("nested deeper than {} levels at byte {}", kMaxJsonDepth, parsed.Offset()));
+        fmt::format("nested deeper than {} at byte {}", kMaxJsonDepth, reader.GetErrorOffset()));
   }
-  if (parsed.IsError()) {
-    return tl::unexpected(fmt::format("{} (at byte {})", rapidjson::GetParseError_En(parsed.Code()),
-                                      parsed.Offset()));
+  if (reader.HasParseError()) {
+    return tl::unexpected(fmt::format("{} at byte {}",
+                                      rapidjson::GetParseError_En(reader.GetParseErrorCode()),
+                                      reader.GetErrorOffset()));
   }
-  static_cast<rapidjson::Value&>(document) = std::move(handler.result());
+  // RapidJSON takes a NUL for the end of its input.
+  if (stream.Tell() != json.size()) {
+    return tl::unexpected(fmt::format("NUL after the document at byte {}", stream.Tell()));
+  }
   return document;
 }
 
 tl::expected<rapidjson::Document, std::string> parse_json(std::string_view json) {
-  return parse_json(json, Projection::all());
+  static const Projection kAll = Projection::all();
+  return parse_json(json, kAll);
 }
 
 const rapidjson::Value* find(const rapidjson::Value& value, std::string_view pointer) {
   const rapidjson::Value* found = &value;
   while (!pointer.empty()) {
-    pointer.remove_prefix(1);
-    const std::string_view step = pointer.substr(0, pointer.find('/'));
-    pointer.remove_prefix(step.size());
-    if (!found->IsObject()) return nullptr;
-    const std::string name = unescape(step);
-    const auto member = found->FindMember(name);
+    if (pointer.front() != '/' || !found->IsObject()) return nullptr;
+    const auto member = found->FindMember(take_step(pointer));
     if (member == found->MemberEnd()) return nullptr;
     found = &member->value;
   }
@@ -218,7 +259,7 @@ std::optional<std::int64_t> int_at(const rapidjson::Value& value, std::string_vi
 
 bool bool_at(const rapidjson::Value& value, std::string_view pointer) {
   const rapidjson::Value* found = find(value, pointer);
-  return found != nullptr && found->IsBool() && found->GetBool();
+  return found != nullptr && found->IsTrue();
 }
 
 std::string to_text(const rapidjson::Value& value) {
@@ -229,10 +270,8 @@ std::string to_text(const rapidjson::Value& value) {
 }
 
 std::string quote(std::string_view text) {
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-  writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
-  return {buffer.GetString(), buffer.GetSize()};
+  return to_text(rapidjson::Value(
+      rapidjson::StringRef(text.data(), static_cast<rapidjson::SizeType>(text.size()))));
 }
 
 }  // namespace receiver::kube

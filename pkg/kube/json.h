@@ -22,29 +22,36 @@ class Projection {
   Projection(std::initializer_list<std::string_view> paths);
   /// Keeps everything.
   [[nodiscard]] static Projection all();
+  /// Keeps these as well.
+  [[nodiscard]] Projection with(std::initializer_list<std::string_view> paths) const;
 
   struct Node;
   [[nodiscard]] const Node& root() const { return *root_; }
 
  private:
+  explicit Projection(Node root);
   std::shared_ptr<const Node> root_;
 };
 
 /// Nesting beyond this is an error, not a stack overflow.
 inline constexpr int kMaxJsonDepth = 100;
 
-/// Parses `json`, keeping what `projection` names. The error says what is wrong and at which byte.
+/// Parses `json` (UTF-8), keeping what `projection` names. The error says what is wrong and at
+/// which byte.
 [[nodiscard]] tl::expected<rapidjson::Document, std::string> parse_json(
     std::string_view json, const Projection& projection);
 [[nodiscard]] tl::expected<rapidjson::Document, std::string> parse_json(std::string_view json);
 
-/// The value at a `/`-separated path of members, or null. Never throws, whatever the types on the
-/// way.
+/// The value at a JSON pointer of members ("" is the value itself), or null. Of members with one
+/// name the first counts. Never throws, whatever the types on the way.
 [[nodiscard]] const rapidjson::Value* find(const rapidjson::Value& value, std::string_view pointer);
 /// The string at the path; empty if there is none or it is of another type.
 [[nodiscard]] std::string_view string_at(const rapidjson::Value& value, std::string_view pointer);
+/// The integer at the path; nothing if there is none, or it has a fraction, an exponent or more
+/// than 64 bits.
 [[nodiscard]] std::optional<std::int64_t> int_at(const rapidjson::Value& value,
                                                  std::string_view pointer);
+/// True if `true` is at the path.
 [[nodiscard]] bool bool_at(const rapidjson::Value& value, std::string_view pointer);
 
 /// Compact text of a value.
