@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Checks that #include lines follow the arrows between rooms (CONTRIBUTING.md), and that Beast stays in pkg/http/*.cpp."""
+
+import pathlib
+import re
+import sys
+
+# What each room may include beside itself, drawn once per room; a room may use all that its own rooms may use.
+ARROWS = {
+    "cmd": ["controllers", "webhook"],
+    "webhook": ["controllers", "bitbucket"],
+    "controllers": ["api", "git", "metrics"],
+    "bitbucket": ["git", "crypto", "log"],
+    "api": ["kube", "git"],
+    "git": [],
+    "kube": ["http", "metrics"],
+    "http": ["crypto", "log", "metrics", "clock"],
+    "crypto": [],
+    "log": ["clock"],
+    "metrics": [],
+    "clock": [],
+}
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+
+
+def reachable(room: str) -> set[str]:
+    found, todo = set(), [room]
+    while todo:
+        current = todo.pop()
+        if current not in found:
+            found.add(current)
+            todo += ARROWS[current]
+    return found
+
+
+def room_of(path: pathlib.Path) -> str:
+    parts = path.parts
+    return parts[1] if parts[0] == "pkg" else parts[0]
+
+
+def findings(path: pathlib.Path):
+    text = (ROOT / path).read_text(encoding="utf-8")
+    room = room_of(path)
+    for match in INCLUDE.finditer(text):
+        quote, target = match.groups()
+        line = text.count("\n", 0, match.start(2)) + 1
+        if quote == "<":
+            if target.startswith("boost/beast") and not (room == "http" and path.suffix == ".cpp"):
+                yield f"{path}:{line}: {target}: Beast is included by pkg/http/*.cpp only (compile time)"
+            continue
+        other = target.split("/")[0]
+        if "/" not in target or other not in ARROWS:
+            yield f'{path}:{line}: "{target}": name headers by their room, such as "kube/store.h"'
+        elif other not in reachable(room):
+            yield f'{path}:{line}: "{target}": the room {room} must not know {other}'
+
+
+def main() -> int:
+    sources = sorted(
+        path.relative_to(ROOT)
+        for top in ("pkg", "cmd", "controllers", "webhook")
+        for pattern in ("*.h", "*.cpp")
+        for path in (ROOT / top).rglob(pattern)
+    )
+    unknown = {room_of(path) for path in sources} - ARROWS.keys()
+    problems = [f"{room}: a room without a place in the arrows: add it to {__file__}" for room in sorted(unknown)]
+    problems += [finding for path in sources if room_of(path) in ARROWS for finding in findings(path)]
+    print("\n".join(problems) or f"arrows: {len(sources)} files keep to them")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
