@@ -271,7 +271,8 @@ asio::awaitable<void> Credentials::run_plugin(clock::Steady::time_point deadline
 asio::awaitable<void> Credentials::run_plugin_once(std::shared_ptr<Credentials> self) {
   const ExecPlugin plugin = *self->config_.exec;
   std::string info = exec_info(plugin, self->config_, self->tls_files_.tls().ca_pem);
-  auto result = co_await run_exec_plugin(plugin, std::move(info), self->stop_, self->limits_);
+  auto result = co_await run_exec_plugin(self->executor_, plugin, std::move(info), self->stop_,
+                                         self->limits_);
   self->plugin_running_ = false;
   self->plugin_ended_ = clock::Steady::now();
   std::string problem;

@@ -96,6 +96,7 @@ class Credentials : public std::enable_shared_from_this<Credentials> {
   boost::asio::awaitable<bool> renew(Current refused, clock::Steady::time_point deadline);
 
   [[nodiscard]] http::ClientTls tls() const;
+  [[nodiscard]] const Config& config() const { return config_; }
 
   /// Stops a running plugin; those who wait for it get an error.
   void close();

@@ -14,7 +14,7 @@
 namespace receiver::kube {
 namespace {
 
-constexpr std::size_t kMaxStatusBytes = 256 * 1024;
+constexpr std::size_t kMaxStatusBytes = 256UL * 1024;
 constexpr std::size_t kMaxMessageBytes = 1024;
 
 ApiError::Kind kind_of(unsigned status) {

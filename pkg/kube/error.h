@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+
 #include <tl/expected.hpp>
 
 namespace receiver::kube {
@@ -33,9 +34,11 @@ struct ApiError {
   [[nodiscard]] bool transient() const;
 };
 
-/// What an answer other than 2xx means. `retry_after` is that header (seconds, or a date to be compared with `now`), empty
-/// if there is none; the body's Status object gives reason, message and, without the header, the time to wait.
-[[nodiscard]] ApiError error_from_answer(unsigned status, std::string_view retry_after, std::string_view body,
+/// What an answer other than 2xx means. `retry_after` is that header (seconds, or a date to be
+/// compared with `now`), empty if there is none; the body's Status object gives reason, message
+/// and, without the header, the time to wait.
+[[nodiscard]] ApiError error_from_answer(unsigned status, std::string_view retry_after,
+                                         std::string_view body,
                                          std::chrono::system_clock::time_point now);
 
 /// No answer is believed to ask for more patience than this.

@@ -1,36 +1,33 @@
 #pragma once
 
-#include <boost/asio/awaitable.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
-#include "kube/object_key.h"
+#include <boost/asio/awaitable.hpp>
+
+#include "kube/event_series.h"
 #include "kube/rest.h"
 #include "log/logger.h"
 
 namespace receiver::kube {
 
-/// The object an Event is about.
-struct ObjectReference {
-  std::string api_version;
-  std::string kind;
-  ObjectKey key;
-  std::string uid;
-  std::string resource_version;
-};
-
-enum class EventType { kNormal, kWarning };
-
 struct EventRecorderOptions {
-  std::string controller;         ///< reportingController, e.g. "kargo.akuity.io/bitbucket-receiver"
-  std::string instance;           ///< reportingInstance
-  std::string default_namespace;  ///< of Events about cluster-scoped objects
-  std::size_t queue = 256;        ///< waiting Events; beyond it the newest is dropped and counted
+  std::string controller;  ///< reportingController, e.g. "kargo.akuity.io/bitbucket-receiver"
+  std::string instance;    ///< reportingInstance
+  /// Of Events about cluster-scoped objects: the API server accepts `default` and `kube-system`
+  /// only.
+  std::string default_namespace = "default";
+  std::size_t queue = 256;  ///< waiting Events; beyond it the newest is dropped and counted
   double per_second = 5;
 };
 
-/// Writes events.k8s.io/v1 Events. Equal ones (object, type, reason, note) within six minutes become one Event with a series.
+/// Writes events.k8s.io/v1 Events, one at a time. Equal ones (object, type, reason, action, note)
+/// less than six minutes apart become one Event with a series. What is refused, or fails several
+/// times, is dropped, counted and named in the log at most once a minute: Events inform, nothing
+/// depends on them. All members run on the client's thread; the object and the client outlive
+/// run().
 class EventRecorder {
  public:
   EventRecorder(RestClient& rest, EventRecorderOptions options, log::Logger logger);
@@ -39,9 +36,11 @@ class EventRecorder {
   EventRecorder& operator=(const EventRecorder&) = delete;
 
   /// Never blocks or fails. `note` is for people (at most 1,024 bytes are kept).
-  void emit(const ObjectReference& regarding, EventType type, std::string reason, std::string action, std::string note);
+  void emit(const ObjectReference& regarding, EventType type, std::string reason,
+            std::string action, std::string note);
 
-  /// Sends what is emitted until stop().
+  /// Sends what is emitted until stop(), or until the client is closed; what then waits is not
+  /// sent. Once.
   boost::asio::awaitable<void> run();
   void stop();
   [[nodiscard]] std::uint64_t dropped() const;

@@ -15,14 +15,11 @@
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
 #include "kube/json.h"
 #include "kube/small_file.h"
-
-extern char** environ;
 
 namespace receiver::kube {
 namespace {
@@ -32,7 +29,7 @@ using Failure = tl::unexpected<std::string>;
 
 /// Polling keeps a rare, short wait free of threads and signal handlers.
 constexpr std::chrono::milliseconds kPollInterval{10};
-constexpr std::size_t kErrorTextBytes = 4 * 1024;
+constexpr std::size_t kErrorTextBytes = 4UL * 1024;
 constexpr std::size_t kQuotedBytes = 300;
 
 std::string text_of(int error) {
@@ -63,7 +60,7 @@ class Pipe {
 
   /// What is there to read now, up to a bound for one call; the rest is for the next.
   void read_available(std::string& text) {
-    std::array<char, 16 * 1024> piece{};
+    std::array<char, 16UL * 1024> piece{};
     for (int round = 0; round < 64; ++round) {
       const ssize_t count = ::read(read_, piece.data(), piece.size());
       if (count < 0 && errno == EINTR) continue;
@@ -248,7 +245,8 @@ tl::expected<ExecCredential, std::string> parse_exec_credential(std::string_view
 }
 
 asio::awaitable<tl::expected<ExecCredential, std::string>> run_exec_plugin(
-    ExecPlugin plugin, std::string info, std::shared_ptr<const bool> stop, ExecLimits limits) {
+    asio::any_io_executor executor, ExecPlugin plugin, std::string info,
+    std::shared_ptr<const bool> stop, ExecLimits limits) {
   const auto failed = [&plugin](std::string_view what) {
     return Failure(fmt::format("credential plugin \"{}\" {}", plugin.command, what));
   };
@@ -261,7 +259,7 @@ asio::awaitable<tl::expected<ExecCredential, std::string>> run_exec_plugin(
   }
   if (start_error != 0) co_return failed("cannot be started: " + text_of(start_error));
 
-  asio::steady_timer timer(co_await asio::this_coro::executor);
+  asio::steady_timer timer(executor);
   const auto deadline = clock::Steady::now() + limits.time;
   std::string output;
   std::string errors;

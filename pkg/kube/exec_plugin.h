@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <tl/expected.hpp>
 
@@ -27,7 +28,7 @@ struct ExecCredential {
 
 struct ExecLimits {
   std::chrono::milliseconds time{60'000};
-  std::size_t output_bytes = 1024 * 1024;
+  std::size_t output_bytes = 1024UL * 1024;
   std::chrono::milliseconds pause{
       10'000};  ///< between runs on behalf of 401 answers or after failures
 };
@@ -46,6 +47,7 @@ struct ExecLimits {
 /// away, the plugin and its children are killed; no zombie stays. The error names the command, and
 /// quotes a line of what it wrote to standard error.
 boost::asio::awaitable<tl::expected<ExecCredential, std::string>> run_exec_plugin(
-    ExecPlugin plugin, std::string info, std::shared_ptr<const bool> stop, ExecLimits limits);
+    boost::asio::any_io_executor executor, ExecPlugin plugin, std::string info,
+    std::shared_ptr<const bool> stop, ExecLimits limits);
 
 }  // namespace receiver::kube

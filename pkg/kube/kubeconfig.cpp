@@ -340,10 +340,10 @@ tl::expected<Config, std::string> resolve_kubeconfig(const std::vector<Kubeconfi
       }
       // yaml-cpp gives up at a nesting of 500, and keeps an alias as a reference: neither depth nor
       // anchors can exhaust us.
-      YAML::Node root = YAML::Load(file.text);
+      const YAML::Node root = YAML::Load(file.text);
       if (!root.IsMap() && !root.IsNull())
         return Failure(fmt::format("{}: is not a kubeconfig", reading));
-      documents.push_back({&file, std::move(root)});
+      documents.push_back({&file, root});
     }
     return resolve(files, documents);
   } catch (const YAML::Exception& failure) {

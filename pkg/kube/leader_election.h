@@ -1,13 +1,14 @@
 #pragma once
 
-#include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
-#include "clock/clock.h"
+#include <boost/asio/awaitable.hpp>
+
+#include "kube/lease.h"
+#include "kube/object_key.h"
 #include "kube/rest.h"
 #include "log/logger.h"
 
@@ -21,29 +22,30 @@ struct LeaderElectionOptions {
   std::chrono::milliseconds retry_period{2'000};
 };
 
-/// How the lease was found when it was won.
-struct Acquisition {
-  bool existed = false;   ///< there was a Lease before
-  bool released = false;  ///< its last holder gave it back
-  std::optional<clock::Wall::time_point> last_renewed;  ///< its renewTime, if readable
-};
-
-/// client-go's leader election on a coordination.k8s.io/v1 Lease: at most one of the candidates leads, judged by local monotonic time.
+/// client-go's leader election on a coordination.k8s.io/v1 Lease: at most one of the candidates
+/// leads, judged by local monotonic time. The leader renews every retry period; if it could not for
+/// the renew deadline it has lost, which is before the lease duration lets another one in. All
+/// members and callbacks run on the client's thread; the object and the client outlive run().
 class LeaderElector {
  public:
   struct Callbacks {
     std::function<void(const Acquisition&)> started;
-    std::function<void()> stopped;  ///< leadership lost or released
+    /// Leadership is lost, or about to be given back: whatever it guards has ended when this
+    /// returns.
+    std::function<void()> stopped;
   };
-  LeaderElector(RestClient& rest, LeaderElectionOptions options, Callbacks callbacks, log::Logger logger);
+  LeaderElector(RestClient& rest, LeaderElectionOptions options, Callbacks callbacks,
+                log::Logger logger);
   ~LeaderElector();
   LeaderElector(const LeaderElector&) = delete;
   LeaderElector& operator=(const LeaderElector&) = delete;
 
-  /// Stands until stop(); a candidate that lost stands again.
+  /// Stands until stop(), or until the client is closed; a candidate that lost stands again. Once.
   boost::asio::awaitable<void> run();
   /// Ends run(), which gives the lease back first if it is held.
   void stop();
+  /// Held, and renewed in time: false even before `stopped` is called if the thread was held up for
+  /// too long.
   [[nodiscard]] bool leading() const;
 
  private:

@@ -17,7 +17,7 @@ namespace {
 namespace asio = boost::asio;
 using Deadline = clock::Steady::time_point;
 
-constexpr std::size_t kMaxErrorBodyBytes = 64 * 1024;
+constexpr std::size_t kMaxErrorBodyBytes = 64UL * 1024;
 constexpr std::string_view kJson = "application/json";
 /// The metadata is all that a writer of annotations looks at; servers without this form answer with
 /// the object.
@@ -57,13 +57,13 @@ bool is_success(unsigned status) {
   return status >= 200 && status < 300;
 }
 
-http::ClientOptions client_options(const Config& config, const RestOptions& options,
-                                   http::ClientTls tls) {
+http::ClientOptions client_options(const Credentials& credentials, const RestOptions& options) {
+  const Config& config = credentials.config();
   http::ClientOptions result;
   result.scheme = config.scheme;
   result.host = config.host;
   result.port = config.port;
-  result.tls = std::move(tls);
+  result.tls = credentials.tls();
   result.connections = options.connections;
   return result;
 }
@@ -84,14 +84,14 @@ class RestClient::Impl {
  public:
   using Stream = std::unique_ptr<http::ResponseStream>;
 
-  Impl(asio::any_io_executor executor, const Config& config, RestOptions options,
+  Impl(asio::any_io_executor executor, const RestOptions& options,
        std::shared_ptr<Credentials> credentials, RequestObserver observer)
       : executor_(std::move(executor)),
-        base_path_(config.base_path),
+        base_path_(credentials->config().base_path),
         user_agent_(options.user_agent),
         credentials_(std::move(credentials)),
         observer_(std::move(observer)),
-        client_(executor_, client_options(config, options, credentials_->tls())) {
+        client_(executor_, client_options(*credentials_, options)) {
     if (options.queries_per_second > 0)
       throttle_.emplace(options.queries_per_second, options.burst);
   }
@@ -232,10 +232,10 @@ class RestClient::Impl {
 tl::expected<std::unique_ptr<RestClient>, std::string> RestClient::create(
     asio::any_io_executor executor, Config config, RestOptions options, log::Logger logger,
     RequestObserver observer) {
-  auto credentials = Credentials::create(executor, config, std::move(logger));
+  auto credentials = Credentials::create(executor, std::move(config), std::move(logger));
   if (!credentials) return tl::unexpected(std::move(credentials.error()));
-  auto impl = std::make_shared<Impl>(std::move(executor), config, std::move(options),
-                                     std::move(*credentials), std::move(observer));
+  auto impl = std::make_shared<Impl>(std::move(executor), options, std::move(*credentials),
+                                     std::move(observer));
   // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): private constructor
   return std::unique_ptr<RestClient>(new RestClient(std::move(impl)));
 }

@@ -36,7 +36,7 @@ tl::expected<std::string, std::string> read_small_file(const std::string& path) 
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return tl::unexpected(last_error());
   std::string content;
-  std::array<char, 16 * 1024> piece{};
+  std::array<char, 16UL * 1024> piece{};
   for (;;) {
     const ssize_t count = ::read(file.get(), piece.data(), piece.size());
     if (count < 0 && errno == EINTR) continue;

@@ -9,7 +9,7 @@
 namespace receiver::kube {
 
 /// The most that a kubeconfig, a token or a PEM file may hold.
-inline constexpr std::size_t kMaxFileBytes = 1024 * 1024;
+inline constexpr std::size_t kMaxFileBytes = 1024UL * 1024;
 
 /// The whole of a file. The error says why not ("no such file", "larger than …"), without the path.
 [[nodiscard]] tl::expected<std::string, std::string> read_small_file(const std::string& path);

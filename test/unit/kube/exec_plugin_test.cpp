@@ -39,7 +39,9 @@ std::string credential(const std::string& status) {
 boost::asio::awaitable<void> run_into(std::optional<Outcome>& outcome, ExecPlugin plugin,
                                       std::string info, std::shared_ptr<const bool> stop,
                                       ExecLimits limits) {
-  outcome = co_await run_exec_plugin(std::move(plugin), std::move(info), std::move(stop), limits);
+  const auto executor = co_await boost::asio::this_coro::executor;
+  outcome = co_await run_exec_plugin(executor, std::move(plugin), std::move(info), std::move(stop),
+                                     limits);
 }
 
 Outcome run(const ExecPlugin& plugin, ExecLimits limits = {}, const std::string& info = "{}") {

@@ -1,0 +1,209 @@
+#include "controllers/refresh_queue.h"
+
+#include <algorithm>
+
+namespace receiver::controllers {
+
+using std::chrono::milliseconds;
+
+RefreshQueue::RefreshQueue(RefresherOptions options, std::uint32_t seed)
+    : options_(options), random_(seed) {}
+
+RefreshQueue::~RefreshQueue() = default;
+
+std::optional<std::size_t> RefreshQueue::add(DeliveryId id, const std::vector<Target>& targets) {
+  if (!room_for(targets)) return std::nullopt;
+  Delivery& delivery = deliveries_[id];
+  delivery.id = id;
+  delivery.remaining = targets.size();
+  delivery.waiters = std::make_unique<Waiter[]>(targets.size());
+
+  std::size_t shared = 0;
+  Waiter* waiter = delivery.waiters.get();
+  for (const Target& target : targets) {
+    const auto found = objects_.try_emplace(target).first;
+    Object& object = found->second;
+    object.target = &found->first;
+    if (object.wanted) {
+      ++shared;
+    } else {
+      want(object);
+    }
+    waiter->delivery = &delivery;
+    object.waiting.push_back(*waiter++);
+  }
+  forget_oldest_beyond_bound();
+  return shared;
+}
+
+bool RefreshQueue::room_for(const std::vector<Target>& targets) const {
+  if (queued_ + targets.size() <= options_.objects_waiting) return true;
+  const auto unknown = std::count_if(targets.begin(), targets.end(), [this](const Target& target) {
+    const auto found = objects_.find(target);
+    return found == objects_.end() || !(found->second.wanted || found->second.patching);
+  });
+  return queued_ + static_cast<std::size_t>(unknown) <= options_.objects_waiting;
+}
+
+/// Queues an object that has no PATCH waiting.
+void RefreshQueue::want(Object& object) {
+  object.wanted = true;
+  if (object.patching) return;  // finish() puts it in line
+  if (object.is_linked()) remembered_.erase(remembered_.iterator_to(object));
+  ++queued_;
+  ready_.push_back(object);
+}
+
+void RefreshQueue::leave(DeliveryId delivery) {
+  deliveries_.erase(delivery);
+}
+
+const Target* RefreshQueue::start(Time now) {
+  make_ready(unreachable_, now);
+  make_ready(answered_, now);
+  if (stopped_ || ready_.empty() || in_flight_ >= options_.patches_in_flight) return nullptr;
+  Object& object = ready_.front();
+  ready_.pop_front();
+  object.wanted = false;
+  object.patching = true;
+  object.served.splice(object.served.end(), object.waiting);
+  ++in_flight_;
+  return object.target;
+}
+
+/// Puts those in line whose time has come; all, without a time.
+void RefreshQueue::make_ready(Retries& retries, std::optional<Time> due) {
+  while (!retries.empty() && (!due || retries.top().first <= *due)) {
+    ready_.push_back(*retries.top().second);
+    retries.pop();
+  }
+}
+
+RefreshQueue::Finished RefreshQueue::finish(const Target& target,
+                                            const kube::ApiResult<void>& result, Time now) {
+  using Kind = kube::ApiError::Kind;
+  Object& object = objects_.at(target);
+  object.patching = false;
+  --in_flight_;
+
+  Finished finished;
+  if (result) {
+    make_ready(unreachable_, std::nullopt);
+    object.forbidden_since.reset();
+    finished.verdict = Verdict::kApplied;
+    settle(object, finished);
+  } else if (result.error().kind == Kind::kNotFound) {
+    object.forbidden_since.reset();
+    finished.verdict = Verdict::kGone;
+    settle(object, finished);
+  } else if (result.error().kind == Kind::kClosed) {
+    stopped_ = true;
+    finished.verdict = Verdict::kStopped;
+    merge_back(object);
+    ready_.push_back(object);
+  } else if (result.error().transient() || result.error().kind == Kind::kConflict ||
+             (result.error().kind == Kind::kForbidden && !forbidden_too_long(object, now))) {
+    finished.verdict = Verdict::kRetry;
+    merge_back(object);
+    back_off(object, result.error(), now, finished);
+  } else {
+    finished.verdict = Verdict::kRefused;
+    finished.worth_a_line = worth_a_line(object.no_refusal_line_before, now);
+    settle(object, finished);
+  }
+  return finished;
+}
+
+/// The PATCH in flight was the last word for the deliveries that it served.
+void RefreshQueue::settle(Object& object, Finished& finished) {
+  object.failures = 0;
+  while (!object.served.empty()) {
+    Delivery& delivery = *object.served.front().delivery;
+    object.served.pop_front();
+    const bool complete = --delivery.remaining == 0;
+    finished.served.push_back({delivery.id, complete});
+    if (complete) deliveries_.erase(delivery.id);
+  }
+  if (object.wanted) {
+    ready_.push_back(object);
+    return;
+  }
+  --queued_;
+  if (finished.verdict == Verdict::kRefused) {
+    remembered_.push_back(object);
+  } else {
+    objects_.erase(objects_.find(*object.target));
+  }
+}
+
+/// One retry serves those that the failed PATCH was for and those that came meanwhile.
+void RefreshQueue::merge_back(Object& object) {
+  object.wanted = true;
+  object.waiting.splice(object.waiting.begin(), object.served);
+}
+
+void RefreshQueue::back_off(Object& object, const kube::ApiError& error, Time now,
+                            Finished& finished) {
+  // A server that answers again after an outage deserves a quick second try.
+  const bool unreachable = error.kind == kube::ApiError::Kind::kUnreachable;
+  object.failures = unreachable == object.unreachable ? object.failures + 1 : 1;
+  object.unreachable = unreachable;
+
+  constexpr std::uint32_t kMaxDoublings = 20;  // far above any cap, far below an overflow
+  const auto doubled =
+      options_.first_backoff * (std::int64_t{1} << std::min(object.failures - 1, kMaxDoublings));
+  finished.retry_in = error.retry_after
+                          ? *error.retry_after + jittered(options_.first_backoff)
+                          : jittered(std::min<milliseconds>(doubled, options_.longest_backoff));
+  finished.worth_a_line = worth_a_line(object.no_retry_line_before, now);
+  (unreachable ? unreachable_ : answered_).emplace(now + finished.retry_in, &object);
+}
+
+bool RefreshQueue::forbidden_too_long(Object& object, Time now) const {
+  if (!object.forbidden_since) object.forbidden_since = now;
+  return now - *object.forbidden_since >= options_.forbidden_for;
+}
+
+/// From half of it to all.
+milliseconds RefreshQueue::jittered(milliseconds longest) {
+  std::uniform_int_distribution<milliseconds::rep> share(longest.count() / 2, longest.count());
+  return milliseconds(share(random_));
+}
+
+bool RefreshQueue::worth_a_line(Time& not_before, Time now) const {
+  if (now < not_before) return false;
+  not_before = now + options_.longest_backoff;
+  return true;
+}
+
+void RefreshQueue::forget_oldest_beyond_bound() {
+  while (objects_.size() > options_.objects_waiting && !remembered_.empty()) {
+    const Target& oldest = *remembered_.front().target;
+    remembered_.pop_front();
+    objects_.erase(objects_.find(oldest));
+  }
+}
+
+std::optional<RefreshQueue::Time> RefreshQueue::next_retry() const {
+  if (unreachable_.empty() && answered_.empty()) return std::nullopt;
+  if (unreachable_.empty()) return answered_.top().first;
+  if (answered_.empty()) return unreachable_.top().first;
+  return std::min(unreachable_.top().first, answered_.top().first);
+}
+
+void RefreshQueue::retry_now() {
+  make_ready(unreachable_, std::nullopt);
+  make_ready(answered_, std::nullopt);
+  for (auto& [target, object] : objects_) object.failures = 0;
+}
+
+std::vector<Target> RefreshQueue::unfinished() const {
+  std::vector<Target> targets;
+  for (const auto& [target, object] : objects_) {
+    if (object.wanted || object.patching) targets.push_back(target);
+  }
+  std::sort(targets.begin(), targets.end());
+  return targets;
+}
+
+}  // namespace receiver::controllers

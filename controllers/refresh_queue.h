@@ -1,0 +1,177 @@
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <random>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <boost/intrusive/list.hpp>
+
+#include "clock/clock.h"
+#include "kube/error.h"
+#include "kube/object_key.h"
+
+namespace receiver::controllers {
+
+enum class TargetKind { kWarehouse, kPromotion };
+
+/// An object to refresh.
+struct Target {
+  TargetKind kind = TargetKind::kWarehouse;
+  kube::ObjectKey key;
+  friend auto operator<=>(const Target&, const Target&) = default;
+};
+
+struct RefresherOptions {
+  std::size_t patches_in_flight = 64;
+  /// Objects known to the queue: waiting, in flight, backing off.
+  std::size_t objects_waiting = 50'000;
+  std::chrono::milliseconds first_backoff{200};
+  std::chrono::milliseconds longest_backoff{30'000};
+  /// 403 is retried this long: RBAC caches of a restarted API server.
+  std::chrono::milliseconds forbidden_for{600'000};
+};
+
+/// Which PATCH starts when, and which deliveries it serves: the decisions of the refresher, without
+/// I/O, clock or threads. Every operation is O(1) per target or waiter, O(log n) for a retry.
+///
+/// An object has at most one PATCH in flight and one that waits. A delivery joins the one that
+/// waits, since only a PATCH that starts after its arrival shows the object that there is something
+/// new. What fails for now goes back to waiting, with all deliveries that wait for it.
+class RefreshQueue {
+ public:
+  using Time = clock::Steady::time_point;
+  using DeliveryId = std::uint64_t;
+
+  /// The seed of the jitter.
+  RefreshQueue(RefresherOptions options, std::uint32_t seed);
+  ~RefreshQueue();
+  RefreshQueue(const RefreshQueue&) = delete;
+  RefreshQueue& operator=(const RefreshQueue&) = delete;
+
+  /// Queues the targets (distinct, at least one) for a delivery of a new id. Returns how many share
+  /// a PATCH that others wait for already; nothing if that would be more objects than
+  /// `objects_waiting`: then none is taken.
+  [[nodiscard]] std::optional<std::size_t> add(DeliveryId delivery,
+                                               const std::vector<Target>& targets);
+
+  /// Nobody waits for this delivery any more; its targets stay queued. Unknown ids are fine.
+  void leave(DeliveryId delivery);
+
+  /// The next PATCH to send, in flight from now on; call until there is none. Valid until its
+  /// `finish`.
+  [[nodiscard]] const Target* start(Time now);
+
+  enum class Verdict {
+    kApplied,
+    kGone,     ///< the object does not exist: nothing left to refresh
+    kRefused,  ///< will never succeed: given up
+    kRetry,    ///< failed for now
+    kStopped,  ///< the client was closed: nothing starts any more
+  };
+  struct Served {
+    DeliveryId delivery;
+    bool complete;  ///< this was the last of its targets; the queue has forgotten it
+  };
+  struct Finished {
+    Verdict verdict = Verdict::kApplied;
+    std::vector<Served> served;             ///< by kApplied, kGone and kRefused
+    std::chrono::milliseconds retry_in{0};  ///< of kRetry
+    /// Of kRefused, kRetry: no such line about the object for longest_backoff.
+    bool worth_a_line = false;
+  };
+  /// The PATCH of an object in flight has ended.
+  [[nodiscard]] Finished finish(const Target& target, const kube::ApiResult<void>& result,
+                                Time now);
+
+  /// When `start` is to be called again though nothing else happened.
+  [[nodiscard]] std::optional<Time> next_retry() const;
+
+  /// Ends every backoff and begins anew with short ones: for the last seconds of a process.
+  void retry_now();
+
+  /// Objects that wait, back off or are in flight.
+  [[nodiscard]] std::size_t size() const { return queued_; }
+  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  [[nodiscard]] bool stopped() const { return stopped_; }
+  /// The same objects, by name.
+  [[nodiscard]] std::vector<Target> unfinished() const;
+
+ private:
+  struct Delivery;
+  /// One target of one delivery, linked into its object's list. Leaves the list when destroyed.
+  struct Waiter : boost::intrusive::list_base_hook<
+                      boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+    Delivery* delivery = nullptr;
+  };
+  using Waiters = boost::intrusive::list<Waiter, boost::intrusive::constant_time_size<false>>;
+
+  struct Delivery {
+    DeliveryId id = 0;
+    std::size_t remaining = 0;
+    std::unique_ptr<Waiter[]> waiters;
+  };
+
+  /// The hook links it into ready_ or remembered_, or neither.
+  struct Object : boost::intrusive::list_base_hook<> {
+    const Target* target = nullptr;  ///< its key in objects_
+    Waiters waiting;                 ///< for the PATCH that has not started
+    Waiters served;                  ///< by the PATCH in flight
+    bool wanted = false;             ///< a PATCH waits, whether or not a delivery still does
+    bool patching = false;
+    bool unreachable = false;    ///< the last failure was without an answer
+    std::uint32_t failures = 0;  ///< in sequence, of the same sort
+    std::optional<Time> forbidden_since;
+    Time no_retry_line_before{};
+    Time no_refusal_line_before{};
+  };
+  using Objects = boost::intrusive::list<Object, boost::intrusive::constant_time_size<false>>;
+
+  struct TargetHash {
+    std::size_t operator()(const Target& target) const noexcept {
+      return std::hash<kube::ObjectKey>{}(target.key) * 2 + static_cast<std::size_t>(target.kind);
+    }
+  };
+
+  using Retry = std::pair<Time, Object*>;
+  struct Later {
+    bool operator()(const Retry& left, const Retry& right) const {
+      return left.first > right.first;
+    }
+  };
+  using Retries = std::priority_queue<Retry, std::vector<Retry>, Later>;
+
+  [[nodiscard]] bool room_for(const std::vector<Target>& targets) const;
+  void want(Object& object);
+  void make_ready(Retries& retries, std::optional<Time> due);
+  void settle(Object& object, Finished& finished);
+  void back_off(Object& object, const kube::ApiError& error, Time now, Finished& finished);
+  [[nodiscard]] bool forbidden_too_long(Object& object, Time now) const;
+  [[nodiscard]] std::chrono::milliseconds jittered(std::chrono::milliseconds longest);
+  void merge_back(Object& object);
+  void forget_oldest_beyond_bound();
+  [[nodiscard]] bool worth_a_line(Time& not_before, Time now) const;
+
+  const RefresherOptions options_;
+  std::minstd_rand random_;
+  std::unordered_map<DeliveryId, Delivery> deliveries_;
+  std::unordered_map<Target, Object, TargetHash> objects_;
+  Objects ready_;       ///< waiting for a slot, in order
+  Objects remembered_;  ///< refused and not queued, oldest first: how long they were forbidden
+  /// Without an answer: one success elsewhere shows that the API server is back, and ends the wait.
+  Retries unreachable_;
+  Retries answered_;
+  std::size_t queued_ = 0;
+  std::size_t in_flight_ = 0;
+  bool stopped_ = false;
+};
+
+}  // namespace receiver::controllers

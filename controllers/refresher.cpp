@@ -1,0 +1,322 @@
+#include "controllers/refresher.h"
+
+#include <algorithm>
+#include <exception>
+#include <optional>
+#include <random>
+#include <unordered_map>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace receiver::controllers {
+namespace {
+
+namespace asio = boost::asio;
+using Time = clock::Steady::time_point;
+
+/// How long past its deadline a caller waits to learn whether its targets were taken at all: it
+/// must not call "queued" what may yet be turned away.
+constexpr std::chrono::seconds kHandOver{1};
+
+std::string_view resource_of(const Target& target) {
+  return target.kind == TargetKind::kWarehouse ? "warehouses.kargo.akuity.io"
+                                               : "promotions.kargo.akuity.io";
+}
+
+/// One refresh() that waits. The atomics are written by the refresher's thread and read by the
+/// caller's; the timer is the caller's alone.
+struct Call {
+  enum class State { kHandedOver, kTaken, kRejected, kAbandoned };
+
+  Call(RefreshQueue::DeliveryId i, asio::any_io_executor c, Time d, std::size_t t)
+      : id(i), caller(std::move(c)), deadline(d), targets(t), timer(caller) {}
+
+  const RefreshQueue::DeliveryId id;
+  const asio::any_io_executor caller;
+  const Time deadline;
+  const std::size_t targets;
+  std::atomic<State> state{State::kHandedOver};
+  std::atomic<std::size_t> applied{0};
+  std::atomic<std::size_t> refused{0};
+  asio::steady_timer timer;
+};
+
+void wake(const std::shared_ptr<Call>& call) {
+  asio::post(call->caller, [call] { call->timer.cancel(); });
+}
+
+asio::awaitable<void> sleep_until(asio::steady_timer& timer, Time time) {
+  timer.expires_at(time);
+  boost::system::error_code woken;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+}
+
+}  // namespace
+
+std::string TokenSource::next(clock::Wall::time_point now) {
+  last_ = std::max(now, last_ + clock::Wall::duration(1));
+  return clock::format_nanos(last_);
+}
+
+class Refresher::Impl : public std::enable_shared_from_this<Impl> {
+ public:
+  Impl(asio::any_io_executor executor, Patch patch, RefresherOptions options, log::Logger logger)
+      : executor_(std::move(executor)),
+        patch_(std::move(patch)),
+        logger_(logger.named("refresher")),
+        queue_(options, std::random_device{}()),
+        retry_timer_(executor_) {}
+
+  static asio::awaitable<RefreshOutcome> refresh(std::shared_ptr<Impl> self,
+                                                 std::vector<Target> targets, Time deadline);
+  static asio::awaitable<std::size_t> drain(std::shared_ptr<Impl> self, Time deadline);
+
+  void stop_soon() {
+    asio::post(executor_, [self = shared_from_this()] { self->stop(); });
+  }
+
+  [[nodiscard]] const RefresherCounters& counters() const { return counters_; }
+
+ private:
+  void add(const std::shared_ptr<Call>& call, const std::vector<Target>& targets);
+  void leave(RefreshQueue::DeliveryId delivery);
+  void pump();
+  void send(const Target& target);
+  void finish(const Target& target, const kube::ApiResult<void>& result);
+  void count(RefreshQueue::Verdict verdict);
+  void tell(const RefreshQueue::Finished& finished, bool applied);
+  void log(const RefreshQueue::Finished& finished, const Target& target,
+           const kube::ApiError& error) const;
+  void arm_retry_timer();
+  void stop();
+
+  const asio::any_io_executor executor_;
+  const Patch patch_;
+  const log::Logger logger_;
+  RefresherCounters counters_;
+  std::atomic<RefreshQueue::DeliveryId> next_delivery_{0};
+
+  // From here on the executor's own.
+  RefreshQueue queue_;
+  TokenSource tokens_;
+  std::unordered_map<RefreshQueue::DeliveryId, std::shared_ptr<Call>> calls_;
+  asio::steady_timer retry_timer_;
+  std::optional<Time> armed_for_;
+  asio::steady_timer* draining_ = nullptr;
+  bool stopped_ = false;
+};
+
+asio::awaitable<RefreshOutcome> Refresher::Impl::refresh(std::shared_ptr<Impl> self,
+                                                         std::vector<Target> targets,
+                                                         Time deadline) {
+  std::sort(targets.begin(), targets.end());
+  targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
+  if (targets.empty()) co_return RefreshOutcome{};
+
+  const asio::any_io_executor caller = co_await asio::this_coro::executor;
+  const auto call =
+      std::make_shared<Call>(self->next_delivery_++, caller, deadline, targets.size());
+  asio::post(self->executor_,
+             [self, call, targets = std::move(targets)] { self->add(call, targets); });
+
+  co_await sleep_until(call->timer, deadline);
+  if (call->state == Call::State::kHandedOver) {
+    co_await sleep_until(call->timer, clock::Steady::now() + kHandOver);
+  }
+  auto state = Call::State::kHandedOver;
+  call->state.compare_exchange_strong(state, Call::State::kAbandoned);
+
+  RefreshOutcome outcome;
+  outcome.overloaded = state != Call::State::kTaken;
+  if (outcome.overloaded) co_return outcome;
+  outcome.applied = call->applied;
+  outcome.refused = call->refused;
+  outcome.queued = call->targets - outcome.applied - outcome.refused;
+  if (outcome.queued > 0) {
+    asio::post(self->executor_, [self, id = call->id] { self->leave(id); });
+  }
+  co_return outcome;
+}
+
+void Refresher::Impl::add(const std::shared_ptr<Call>& call, const std::vector<Target>& targets) {
+  const bool stopped = stopped_ || queue_.stopped();
+  const auto shared = stopped ? std::nullopt : queue_.add(call->id, targets);
+  auto state = Call::State::kHandedOver;
+  call->state.compare_exchange_strong(state, shared ? Call::State::kTaken : Call::State::kRejected);
+  const bool waited_for = shared && state == Call::State::kHandedOver;
+  if (waited_for) {
+    calls_.emplace(call->id, call);
+  } else {
+    ++counters_.overloaded;
+    queue_.leave(call->id);
+  }
+  if (!waited_for || clock::Steady::now() >= call->deadline) wake(call);
+  if (shared) {
+    counters_.coalesced += *shared;
+    pump();
+  }
+}
+
+void Refresher::Impl::leave(RefreshQueue::DeliveryId delivery) {
+  queue_.leave(delivery);
+  calls_.erase(delivery);
+}
+
+/// Sends what may be sent. After every change of the queue.
+void Refresher::Impl::pump() {
+  if (stopped_) return;
+  const Time now = clock::Steady::now();
+  while (const Target* target = queue_.start(now)) send(*target);
+  arm_retry_timer();
+  counters_.objects_current = static_cast<std::int64_t>(queue_.size());
+  counters_.patches_current = static_cast<std::int64_t>(queue_.in_flight());
+  if (draining_ && (queue_.size() == 0 || queue_.stopped())) draining_->cancel();
+}
+
+void Refresher::Impl::send(const Target& target) {
+  asio::co_spawn(executor_, patch_(target, tokens_.next(clock::Wall::now())),
+                 [self = shared_from_this(), target](const std::exception_ptr& error,
+                                                     const kube::ApiResult<void>& result) {
+                   if (error) std::rethrow_exception(error);
+                   self->finish(target, result);
+                 });
+}
+
+void Refresher::Impl::finish(const Target& target, const kube::ApiResult<void>& result) {
+  const auto finished = queue_.finish(target, result, clock::Steady::now());
+  count(finished.verdict);
+  if (finished.worth_a_line) log(finished, target, result.error());
+  tell(finished, finished.verdict != RefreshQueue::Verdict::kRefused);
+  pump();
+}
+
+void Refresher::Impl::count(RefreshQueue::Verdict verdict) {
+  switch (verdict) {
+    case RefreshQueue::Verdict::kApplied:
+      ++counters_.applied;
+      break;
+    case RefreshQueue::Verdict::kGone:
+      ++counters_.gone;
+      break;
+    case RefreshQueue::Verdict::kRefused:
+      ++counters_.refused;
+      break;
+    case RefreshQueue::Verdict::kRetry:
+      ++counters_.retried;
+      break;
+    case RefreshQueue::Verdict::kStopped:
+      break;
+  }
+}
+
+/// Tells the callers that waited for this PATCH.
+void Refresher::Impl::tell(const RefreshQueue::Finished& finished, bool applied) {
+  for (const auto& [delivery, complete] : finished.served) {
+    const auto found = calls_.find(delivery);
+    if (found == calls_.end()) continue;
+    ++(applied ? found->second->applied : found->second->refused);
+    if (!complete) continue;
+    wake(found->second);
+    calls_.erase(found);
+  }
+}
+
+void Refresher::Impl::log(const RefreshQueue::Finished& finished, const Target& target,
+                          const kube::ApiError& error) const {
+  const std::string object = target.key.str();
+  if (finished.verdict == RefreshQueue::Verdict::kRetry) {
+    logger_.warn("refresh failed, will be retried", {{"resource", resource_of(target)},
+                                                     {"object", object},
+                                                     {"status", error.status},
+                                                     {"cause", error.message},
+                                                     {"retry_in_ms", finished.retry_in.count()}});
+  } else if (error.kind == kube::ApiError::Kind::kForbidden) {
+    logger_.error("refresh given up for lack of a permission: grant it to this ServiceAccount",
+                  {{"verb", "patch"},
+                   {"resource", resource_of(target)},
+                   {"namespace", target.key.ns},
+                   {"object", object},
+                   {"cause", error.message}});
+  } else {
+    logger_.error("refresh given up, the API server refuses it", {{"resource", resource_of(target)},
+                                                                  {"object", object},
+                                                                  {"status", error.status},
+                                                                  {"cause", error.message}});
+  }
+}
+
+/// One timer, for the earliest.
+void Refresher::Impl::arm_retry_timer() {
+  const auto next = queue_.next_retry();
+  if (next == armed_for_) return;
+  armed_for_ = next;
+  if (!next) {
+    retry_timer_.cancel();
+    return;
+  }
+  retry_timer_.expires_at(*next);
+  retry_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& cancelled) {
+    const auto self = weak.lock();
+    if (cancelled || !self) return;
+    self->armed_for_.reset();
+    self->pump();
+  });
+}
+
+asio::awaitable<std::size_t> Refresher::Impl::drain(std::shared_ptr<Impl> self, Time deadline) {
+  asio::steady_timer timer(self->executor_);
+  self->draining_ = &timer;
+  self->queue_.retry_now();
+  self->pump();
+  const auto finished = [&self] {
+    return self->stopped_ || self->queue_.stopped() || self->queue_.size() == 0;
+  };
+  while (!finished() && clock::Steady::now() < deadline) co_await sleep_until(timer, deadline);
+  self->draining_ = nullptr;
+
+  const std::vector<Target> lost = self->queue_.unfinished();
+  for (const Target& target : lost) {
+    const std::string object = target.key.str();
+    self->logger_.error("refresh not applied before shutdown",
+                        {{"resource", resource_of(target)}, {"object", object}});
+  }
+  co_return lost.size();
+}
+
+void Refresher::Impl::stop() {
+  stopped_ = true;
+  retry_timer_.cancel();
+  if (draining_) draining_->cancel();
+  for (const auto& [delivery, call] : calls_) wake(call);
+  calls_.clear();
+}
+
+Refresher::Refresher(boost::asio::any_io_executor executor, Patch patch, RefresherOptions options,
+                     log::Logger logger)
+    : impl_(std::make_shared<Impl>(std::move(executor), std::move(patch), options,
+                                   std::move(logger))) {}
+
+Refresher::~Refresher() {
+  impl_->stop_soon();
+}
+
+boost::asio::awaitable<RefreshOutcome> Refresher::refresh(std::vector<Target> targets,
+                                                          clock::Steady::time_point deadline) {
+  return Impl::refresh(impl_, std::move(targets), deadline);
+}
+
+boost::asio::awaitable<std::size_t> Refresher::drain(clock::Steady::time_point deadline) {
+  return Impl::drain(impl_, deadline);
+}
+
+const RefresherCounters& Refresher::counters() const {
+  return impl_->counters();
+}
+
+}  // namespace receiver::controllers

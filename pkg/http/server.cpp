@@ -1,0 +1,305 @@
+#include "http/server.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+#include "http/connection.h"
+#include "http/response_text.h"
+#include "http/tls_context.h"
+
+namespace receiver::http {
+
+namespace {
+
+namespace asio = boost::asio;
+using asio::awaitable;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+/// After a failed accept, as at the limit of descriptors: long enough not to spin, short enough not
+/// to be felt.
+constexpr std::chrono::milliseconds kAcceptBackoff{50};
+constexpr std::chrono::milliseconds kDrainPoll{5};
+
+/// How often deadlines are looked at: a deadline is late by this at most, and no request sets a
+/// timer.
+std::chrono::milliseconds sweep_interval(const ServerLimits& limits) {
+  const auto shortest = std::min({limits.handshake_time, limits.header_time, limits.body_time,
+                                  limits.idle_time, limits.write_time, limits.linger_time});
+  return std::clamp(shortest / 8, std::chrono::milliseconds(5), std::chrono::milliseconds(250));
+}
+
+}  // namespace
+
+Response answer_for(BodyError error, const ServerLimits& limits) {
+  Response response;
+  switch (error) {
+    case BodyError::kTooLarge:
+      response =
+          error_response(413, fmt::format("content exceeds limit of {} bytes", limits.body_bytes));
+      break;
+    case BodyError::kTooSlow:
+      response = error_response(408, "request body not received in time");
+      break;
+    case BodyError::kNoRoom:
+      response = overloaded_response();
+      break;
+    case BodyError::kMalformed:
+      response = error_response(400, "malformed request body");
+      break;
+    case BodyError::kPeerClosed:
+      response = error_response(400, "request body is incomplete");
+      break;
+  }
+  response.close = true;
+  return response;
+}
+
+class Server::Impl {
+ public:
+  Impl(asio::io_context& io, ServerOptions options, Handler handler, log::Logger logger)
+      : io_(io),
+        strand_(asio::make_strand(io)),
+        acceptor_(strand_),
+        accept_timer_(strand_),
+        sweep_timer_(strand_),
+        context_(std::make_shared<ServerContext>(std::move(options), std::move(handler),
+                                                 std::move(logger))) {
+    if (context_->options.tls) {
+      tls_files_.emplace(*context_->options.tls);
+    }
+  }
+
+  static tl::expected<unsigned short, std::string> start(const std::shared_ptr<Impl>& self);
+  static awaitable<void> drain(std::shared_ptr<Impl> self, clock::Steady::time_point deadline);
+  static void stop(const std::shared_ptr<Impl>& self);
+
+  [[nodiscard]] const ServerCounters& counters() const { return context_->counters; }
+  [[nodiscard]] std::optional<clock::Wall::time_point> certificate_expiry() const {
+    const auto expiry = certificate_expiry_.load();
+    return expiry == clock::Wall::time_point() ? std::nullopt : std::optional(expiry);
+  }
+
+ private:
+  tl::expected<unsigned short, std::string> listen();
+  static awaitable<void> accept_loop(std::shared_ptr<Impl> self);
+  void admit(Stream::Socket socket);
+  static void close_listener(const std::shared_ptr<Impl>& self);
+  /// Watches deadlines and certificate files.
+  static awaitable<void> sweep_loop(std::shared_ptr<Impl> self);
+  void reload_certificate();
+  void use_certificate(std::shared_ptr<const TlsContext> context);
+
+  asio::io_context& io_;
+  Stream::Strand strand_;  ///< of everything here but start()
+  tcp::acceptor acceptor_;
+  asio::steady_timer accept_timer_, sweep_timer_;
+  std::optional<TlsFiles> tls_files_;
+  std::shared_ptr<const TlsContext> tls_;  ///< for new connections; null: plain
+  bool stopped_ = false;
+  std::atomic<clock::Wall::time_point> certificate_expiry_{clock::Wall::time_point()};
+  const std::shared_ptr<ServerContext> context_;
+};
+
+tl::expected<unsigned short, std::string> Server::Impl::start(const std::shared_ptr<Impl>& self) {
+  if (self->tls_files_) {
+    auto loaded = self->tls_files_->poll();
+    if (!*loaded) {
+      return tl::make_unexpected("TLS: " + loaded->error());
+    }
+    self->use_certificate(std::move(**loaded));
+  }
+  const auto port = self->listen();
+  if (port) {
+    self->context_->logger.info("listening", {{"address", self->context_->options.address},
+                                              {"port", *port},
+                                              {"tls", self->tls_ != nullptr}});
+    asio::co_spawn(self->strand_, accept_loop(self), asio::detached);
+    asio::co_spawn(self->strand_, sweep_loop(self), asio::detached);
+  }
+  return port;
+}
+
+tl::expected<unsigned short, std::string> Server::Impl::listen() {
+  const ServerOptions& options = context_->options;
+  error_code ec;
+  const auto address = asio::ip::make_address(options.address, ec);
+  if (ec) {
+    return tl::make_unexpected(
+        fmt::format("cannot listen on \"{}\": not an IP address", options.address));
+  }
+  const tcp::endpoint endpoint(address, options.port);
+  acceptor_.open(endpoint.protocol(), ec);
+  if (!ec) {
+    acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
+  }
+  if (!ec) {
+    acceptor_.bind(endpoint, ec);
+  }
+  if (!ec) {
+    acceptor_.listen(tcp::acceptor::max_listen_connections, ec);
+  }
+  if (ec) {
+    error_code ignored;
+    acceptor_.close(ignored);
+    return tl::make_unexpected(fmt::format("cannot listen on {} port {}: {}", options.address,
+                                           options.port, ec.message()));
+  }
+  return acceptor_.local_endpoint().port();
+}
+
+awaitable<void> Server::Impl::accept_loop(std::shared_ptr<Impl> self) {
+  ServerContext& context = *self->context_;
+  while (self->acceptor_.is_open()) {
+    error_code ec;
+    const Stream::Strand strand = asio::make_strand(self->io_);
+    Stream::Socket socket = co_await self->acceptor_.async_accept(
+        strand, asio::redirect_error(asio::use_awaitable, ec));
+    if (context.draining.load() || ec == asio::error::operation_aborted) {
+      continue;
+    }
+    if (!ec) {
+      context.counters.accepted.fetch_add(1, std::memory_order_relaxed);
+      self->admit(std::move(socket));
+      continue;
+    }
+    context.counters.accept_failures.fetch_add(1, std::memory_order_relaxed);
+    if (const auto held_back = context.accept_failures.admit()) {
+      context.logger.warn("cannot accept connections",
+                          {{"error", ec.message()}, {"similar_lines_left_out", *held_back}});
+    }
+    // Most likely no descriptor is left: one that idles is given up.
+    if (context.connections.displace_idle()) {
+      context.counters.gave_way.fetch_add(1, std::memory_order_relaxed);
+    }
+    self->accept_timer_.expires_after(kAcceptBackoff);
+    co_await self->accept_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+  }
+}
+
+void Server::Impl::admit(Stream::Socket socket) {
+  ServerCounters& counters = context_->counters;
+  const ConnectionTable::Room room = context_->connections.make_room();
+  if (room.displaced) {
+    counters.gave_way.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (room.admission == ConnectionTable::Admission::kClosed) {
+    counters.refused_connections.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  const auto executor = socket.get_executor();
+  auto connection = std::make_shared<Connection>(context_, std::move(socket), tls_, room.admission);
+  // An exception (no memory) ends this connection alone.
+  asio::co_spawn(executor, Connection::run(std::move(connection)), asio::detached);
+}
+
+awaitable<void> Server::Impl::sweep_loop(std::shared_ptr<Impl> self) {
+  const auto interval = sweep_interval(self->context_->options.limits);
+  auto reload_at = clock::Steady::now();
+  while (!self->stopped_) {
+    const auto now = clock::Steady::now();
+    self->context_->connections.expire(now);
+    if (self->tls_files_ && now >= reload_at) {
+      self->reload_certificate();
+      reload_at = now + self->context_->options.tls->reload_interval;
+    }
+    self->sweep_timer_.expires_after(interval);
+    error_code ignored;
+    co_await self->sweep_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+}
+
+void Server::Impl::reload_certificate() {
+  auto loaded = tls_files_->poll();
+  if (!loaded) {
+    return;
+  }
+  if (!*loaded) {
+    context_->counters.tls_reload_failures.fetch_add(1, std::memory_order_relaxed);
+    context_->logger.error(
+        "the changed certificate cannot be used, the old one stays in use",
+        {{"error", loaded->error()}, {"old_expires", clock::format_seconds(tls_->expiry())}});
+    return;
+  }
+  use_certificate(std::move(**loaded));
+  context_->counters.tls_reloads.fetch_add(1, std::memory_order_relaxed);
+  context_->logger.info("certificate reloaded",
+                        {{"expires", clock::format_seconds(tls_->expiry())}});
+}
+
+void Server::Impl::use_certificate(std::shared_ptr<const TlsContext> context) {
+  tls_ = std::move(context);
+  certificate_expiry_.store(tls_->expiry());
+  if (tls_->expiry() <= clock::Wall::now()) {
+    context_->logger.warn("the certificate has expired: senders will refuse it",
+                          {{"file", context_->options.tls->certificate_path},
+                           {"expired", clock::format_seconds(tls_->expiry())}});
+  }
+}
+
+void Server::Impl::close_listener(const std::shared_ptr<Impl>& self) {
+  asio::post(self->strand_, [self] {
+    error_code ignored;
+    self->acceptor_.close(ignored);
+    self->accept_timer_.cancel();
+  });
+}
+
+awaitable<void> Server::Impl::drain(std::shared_ptr<Impl> self,
+                                    clock::Steady::time_point deadline) {
+  self->context_->draining.store(true);
+  close_listener(self);
+  self->context_->connections.close_idle();
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  while (!self->context_->connections.empty() && clock::Steady::now() < deadline) {
+    timer.expires_at(std::min(deadline, clock::Steady::now() + kDrainPoll));
+    co_await timer.async_wait(asio::use_awaitable);
+  }
+  stop(self);
+}
+
+void Server::Impl::stop(const std::shared_ptr<Impl>& self) {
+  self->context_->draining.store(true);
+  close_listener(self);
+  self->context_->connections.cut_all();
+  asio::post(self->strand_, [self] {
+    self->stopped_ = true;
+    self->sweep_timer_.cancel();
+  });
+}
+
+Server::Server(asio::io_context& io, ServerOptions options, Handler handler, log::Logger logger)
+    : impl_(std::make_shared<Impl>(io, std::move(options), std::move(handler), std::move(logger))) {
+}
+
+Server::~Server() {
+  Impl::stop(impl_);
+}
+
+tl::expected<unsigned short, std::string> Server::start() {
+  return Impl::start(impl_);
+}
+
+awaitable<void> Server::drain(clock::Steady::time_point deadline) {
+  return Impl::drain(impl_, deadline);
+}
+
+const ServerCounters& Server::counters() const {
+  return impl_->counters();
+}
+
+std::optional<clock::Wall::time_point> Server::certificate_expiry() const {
+  return impl_->certificate_expiry();
+}
+
+}  // namespace receiver::http

@@ -1,0 +1,226 @@
+#include "http/tls_context.h"
+
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <limits>
+#include <sstream>
+#include <sys/socket.h>
+#include <utility>
+
+#include <fmt/format.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "crypto/crypto.h"
+
+namespace receiver::http {
+
+namespace {
+
+/// Far above any certificate chain; a mistaken path (a log, a device) is not read whole.
+constexpr std::size_t kFileBytes = 1024 * 1024;
+
+template <auto Free>
+struct Freed {
+  template <typename T>
+  void operator()(T* object) const {
+    Free(object);
+  }
+};
+using BioPtr = std::unique_ptr<BIO, Freed<BIO_free>>;
+using X509Ptr = std::unique_ptr<X509, Freed<X509_free>>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
+
+// OpenSSL's own socket BIO calls write(), which raises SIGPIPE when the peer is gone; this one does
+// not.
+
+int socket_of(BIO* bio) {
+  return static_cast<int>(
+      reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));  // NOLINT(performance-no-int-to-ptr)
+}
+
+int socket_read(BIO* bio, char* bytes, int size) {
+  const ssize_t got = ::recv(socket_of(bio), bytes, static_cast<std::size_t>(size), 0);
+  BIO_clear_retry_flags(bio);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+    BIO_set_retry_read(bio);
+  }
+  return static_cast<int>(got);
+}
+
+int socket_write(BIO* bio, const char* bytes, int size) {
+  const ssize_t sent = ::send(socket_of(bio), bytes, static_cast<std::size_t>(size), MSG_NOSIGNAL);
+  BIO_clear_retry_flags(bio);
+  if (sent < 0 && (errno == EAGAIN || errno == EINTR)) {
+    BIO_set_retry_write(bio);
+  }
+  return static_cast<int>(sent);
+}
+
+long socket_control(BIO* /*bio*/, int command, long /*number*/, void* /*pointer*/) {
+  return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+/// A table of functions, the same for all connections of the process. Null if memory is short.
+const BIO_METHOD* socket_method() {
+  static const std::unique_ptr<BIO_METHOD, Freed<BIO_meth_free>> kMethod = [] {
+    std::unique_ptr<BIO_METHOD, Freed<BIO_meth_free>> method(
+        BIO_meth_new(BIO_TYPE_SOURCE_SINK, "socket"));
+    if (method) {
+      BIO_meth_set_read(method.get(), socket_read);
+      BIO_meth_set_write(method.get(), socket_write);
+      BIO_meth_set_ctrl(method.get(), socket_control);
+    }
+    return method;
+  }();
+  return kMethod.get();
+}
+
+BioPtr memory_bio(std::string_view text) {
+  return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
+
+/// Without this OpenSSL would ask for the password of an encrypted key on the terminal.
+int no_password(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*user*/) {
+  return -1;
+}
+
+std::string openssl_reason() {
+  const unsigned long code = ERR_peek_last_error();
+  const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
+  ERR_clear_error();
+  return reason == nullptr ? "unknown reason" : reason;
+}
+
+clock::Wall::time_point not_after(const X509* certificate) {
+  std::tm time{};
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &time) != 1) {
+    return {};
+  }
+  return clock::Wall::from_time_t(timegm(&time));
+}
+
+tl::expected<std::string, std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    return tl::make_unexpected(fmt::format("cannot read {}: {}", path, std::strerror(errno)));
+  }
+  std::string text(kFileBytes,
+                   '\0');  // read at one go: no copies of a key are left behind by a growing string
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) {
+    return tl::make_unexpected(fmt::format("cannot read {}", path));
+  }
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return text;
+}
+
+}  // namespace
+
+TlsFiles::Loaded TlsContext::from_pem(std::string_view certificate_chain, std::string_view key,
+                                      const ServerTls& files) {
+  ERR_clear_error();
+  const auto fault = [](const std::string& path, std::string_view what) {
+    return tl::make_unexpected(fmt::format("{}: {} ({})", path, what, openssl_reason()));
+  };
+
+  SSL_CTX* raw = SSL_CTX_new(TLS_server_method());
+  if (raw == nullptr) {
+    return tl::make_unexpected(fmt::format("cannot set up TLS: {}", openssl_reason()));
+  }
+  std::shared_ptr<TlsContext> context(
+      new TlsContext(raw));  // NOLINT(cppcoreguidelines-owning-memory): private constructor
+
+  SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
+  SSL_CTX_set_options(raw, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+  // An idle connection holds no record buffers; an answer is written from where it lies, record by
+  // record.
+  SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                            SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_read_ahead(raw, 1);  // one system call per record instead of two
+  SSL_CTX_set_session_cache_mode(
+      raw, SSL_SESS_CACHE_OFF);  // sessions resume by ticket, without memory here
+  SSL_CTX_set_num_tickets(raw, 1);
+
+  const BioPtr chain_bio = memory_bio(certificate_chain);
+  const X509Ptr certificate(PEM_read_bio_X509(chain_bio.get(), nullptr, no_password, nullptr));
+  if (!certificate || SSL_CTX_use_certificate(raw, certificate.get()) != 1) {
+    return fault(files.certificate_path, "no usable PEM certificate");
+  }
+  for (;;) {
+    X509Ptr issuer(PEM_read_bio_X509(chain_bio.get(), nullptr, no_password, nullptr));
+    if (!issuer) {
+      break;
+    }
+    if (SSL_CTX_add0_chain_cert(raw, issuer.get()) != 1) {
+      return fault(files.certificate_path, "unusable certificate in the chain");
+    }
+    static_cast<void>(issuer.release());  // now the context's
+  }
+  if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
+    return fault(files.certificate_path, "damaged certificate in the chain");
+  }
+  ERR_clear_error();
+
+  const BioPtr key_bio = memory_bio(key);
+  const KeyPtr private_key(PEM_read_bio_PrivateKey(key_bio.get(), nullptr, no_password, nullptr));
+  if (!private_key) {
+    return fault(files.key_path, "no usable PEM key");
+  }
+  if (SSL_CTX_use_PrivateKey(raw, private_key.get()) != 1 || SSL_CTX_check_private_key(raw) != 1) {
+    return fault(files.key_path,
+                 "the key does not belong to the certificate in " + files.certificate_path);
+  }
+  context->expiry_ = not_after(certificate.get());
+  return context;
+}
+
+TlsContext::~TlsContext() {
+  SSL_CTX_free(context_);
+}
+
+SSL* TlsContext::new_session(int socket) const {
+  SSL* session = SSL_new(context_);
+  BIO* bio = session == nullptr ? nullptr : BIO_new(socket_method());
+  if (bio == nullptr) {
+    SSL_free(session);
+    return nullptr;
+  }
+  BIO_set_data(bio, reinterpret_cast<void*>(
+                        static_cast<std::intptr_t>(socket)));  // NOLINT(performance-no-int-to-ptr)
+  BIO_set_init(bio, 1);
+  SSL_set_bio(session, bio, bio);
+  SSL_set_accept_state(session);
+  return session;
+}
+
+std::optional<TlsFiles::Loaded> TlsFiles::poll() {
+  const auto certificate = read_file(files_.certificate_path);
+  auto key = read_file(files_.key_path);
+  const auto text = [](const auto& file) -> const std::string& {
+    return file ? *file : file.error();
+  };
+  std::optional<Loaded> loaded;
+  std::string digest = crypto::sha256_hex({text(certificate), "\n", text(key)});
+  if (digest != seen_) {
+    seen_ = std::move(digest);
+    if (!certificate) {
+      loaded = tl::make_unexpected(certificate.error());
+    } else if (!key) {
+      loaded = tl::make_unexpected(key.error());
+    } else {
+      loaded = TlsContext::from_pem(*certificate, *key, files_);
+    }
+  }
+  if (key) {
+    crypto::wipe(*key);
+  }
+  return loaded;
+}
+
+}  // namespace receiver::http

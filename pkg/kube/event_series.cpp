@@ -1,0 +1,197 @@
+#include "kube/event_series.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "kube/json.h"
+
+namespace receiver::kube {
+namespace {
+
+// The limits of the API server's validation.
+constexpr std::size_t kMaxNameBytes = 253;
+constexpr std::size_t kMaxFieldBytes = 128;
+constexpr std::size_t kMaxNoteBytes = 1024;
+
+/// At most `limit` bytes, ending with a whole character.
+std::string_view cut(std::string_view text, std::size_t limit) {
+  if (text.size() <= limit) return text;
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0U) == 0x80) --limit;
+  return text.substr(0, limit);
+}
+
+std::string cut_note(std::string_view note) {
+  constexpr std::string_view kMore = "\u2026";
+  if (note.size() <= kMaxNoteBytes) return std::string(note);
+  return std::string(cut(note, kMaxNoteBytes - kMore.size())).append(kMore);
+}
+
+bool is_alphanumeric(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+/// A DNS subdomain as names of most kinds must be: labels of a-z, 0-9 and inner hyphens, joined by
+/// dots.
+bool is_subdomain(std::string_view name) {
+  char before = '.';
+  for (const char c : name) {
+    const bool inner = (c == '-' && before != '.') || (c == '.' && is_alphanumeric(before));
+    if (!is_alphanumeric(c) && !inner) return false;
+    before = c;
+  }
+  return is_alphanumeric(before) && name.size() <= kMaxNameBytes;
+}
+
+std::string series(std::int64_t count, clock::Wall::time_point last) {
+  return fmt::format(R"({{"count":{},"lastObservedTime":{}}})", count,
+                     quote(clock::format_micros(last)));
+}
+
+}  // namespace
+
+EventSeries::EventSeries(Options options) : options_(std::move(options)) {
+  if (options_.instance.empty())
+    options_.instance = options_.controller;  // an empty one is refused
+}
+
+bool EventSeries::observe(Occurrence occurrence, clock::Wall::time_point now, Time steady) {
+  occurrence.note = cut_note(occurrence.note);
+  if (occurrence.action.empty()) occurrence.action = occurrence.reason;
+  std::string version = std::exchange(occurrence.regarding.resource_version, {});
+  if (const auto known = events_.find(occurrence); known != events_.end()) {
+    Event& event = known->second;
+    ++event.count;
+    event.last = now;
+    event.last_seen = steady;
+    if (event.written == 1 && !event.busy) wait(known);  // the second one makes it a series
+    return true;
+  }
+  if (waiting_.size() >= options_.queue || !make_room()) return false;
+  Event event{.name = new_name(occurrence.regarding.key.name, now),
+              .resource_version = std::move(version),
+              .first = now,
+              .last = now,
+              .last_seen = steady,
+              .last_written = steady};
+  wait(events_.emplace(std::move(occurrence), std::move(event)).first);
+  return true;
+}
+
+std::optional<EventSeries::Write> EventSeries::next() {
+  if (waiting_.empty() || writing_) return std::nullopt;
+  writing_ = waiting_.front();
+  waiting_.pop_front();
+  const auto& [occurrence, event] = **writing_;
+  writing_count_ = event.count;
+  const bool create = event.written == 0;
+  return Write{.method = create ? Write::Method::kCreate : Write::Method::kPatch,
+               .ns = namespace_of(occurrence.regarding),
+               .name = event.name,
+               .body = create ? create_body(occurrence, event)
+                              : fmt::format(R"({{"series":{}}})", series(event.count, event.last))};
+}
+
+void EventSeries::settle(Result result, Time steady) {
+  if (!writing_) return;
+  const auto written = *std::exchange(writing_, std::nullopt);
+  Event& event = written->second;
+  event.busy = false;
+  switch (result) {
+    case Result::kDone:
+      event.written = writing_count_;
+      event.last_written = steady;
+      if (event.written == 1 && event.count > 1) wait(written);
+      break;
+    case Result::kGone:
+      event.written = 0;
+      event.name = new_name(written->first.regarding.key.name, event.last);
+      event.first = event.last;
+      wait(written);
+      break;
+    case Result::kFailed:
+      events_.erase(written);
+      break;
+  }
+}
+
+void EventSeries::advance(Time steady) {
+  for (auto event = events_.begin(); event != events_.end();) {
+    const auto current = event++;
+    const Event& state = current->second;
+    if (state.busy || due(state) > steady) continue;
+    if (state.count > state.written) {
+      wait(current);
+    } else {
+      events_.erase(current);
+    }
+  }
+}
+
+std::optional<EventSeries::Time> EventSeries::next_due() const {
+  std::optional<Time> first;
+  for (const auto& [occurrence, event] : events_) {
+    if (!event.busy) first = std::min(first.value_or(Time::max()), due(event));
+  }
+  return first;
+}
+
+EventSeries::Time EventSeries::due(const Event& event) const {
+  const Time finish = event.last_seen + kFinish;
+  return event.count > event.written ? std::min(finish, event.last_written + kRefresh) : finish;
+}
+
+bool EventSeries::make_room() {
+  if (events_.size() < kMaxEvents) return true;
+  auto quietest = events_.end();
+  for (auto event = events_.begin(); event != events_.end(); ++event) {
+    if (event->second.busy) continue;
+    if (quietest == events_.end() || event->second.last_seen < quietest->second.last_seen) {
+      quietest = event;
+    }
+  }
+  if (quietest == events_.end()) return false;
+  events_.erase(quietest);
+  return true;
+}
+
+void EventSeries::wait(Events::iterator event) {
+  event->second.busy = true;
+  waiting_.push_back(event);
+}
+
+/// The object's name and the time, made unique, as client-go names Events.
+std::string EventSeries::new_name(const std::string& object, clock::Wall::time_point now) {
+  const std::int64_t stamp =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count();
+  last_stamp_ = std::max(stamp, last_stamp_ + 1);
+  std::string name = fmt::format("{}.{:x}", object, last_stamp_);
+  return is_subdomain(name) ? name : fmt::format("event.{:x}", last_stamp_);
+}
+
+std::string EventSeries::namespace_of(const ObjectReference& regarding) const {
+  if (!regarding.key.ns.empty()) return regarding.key.ns;
+  return options_.default_namespace == "kube-system" ? "kube-system" : "default";
+}
+
+std::string EventSeries::create_body(const Occurrence& occurrence, const Event& event) const {
+  const ObjectReference& regarding = occurrence.regarding;
+  std::string body = fmt::format(
+      R"({{"apiVersion":"events.k8s.io/v1","kind":"Event","metadata":{{"namespace":{},"name":{}}},)"
+      R"("eventTime":{},"type":"{}","reason":{},"action":{},"note":{},)"
+      R"("reportingController":{},"reportingInstance":{},)"
+      R"("regarding":{{"apiVersion":{},"kind":{},"namespace":{},"name":{},"uid":{},"resourceVersion":{}}})",
+      quote(namespace_of(regarding)), quote(event.name), quote(clock::format_micros(event.first)),
+      occurrence.type == EventType::kNormal ? "Normal" : "Warning",
+      quote(cut(occurrence.reason, kMaxFieldBytes)), quote(cut(occurrence.action, kMaxFieldBytes)),
+      quote(occurrence.note), quote(options_.controller),
+      quote(cut(options_.instance, kMaxFieldBytes)), quote(regarding.api_version),
+      quote(regarding.kind), quote(regarding.key.ns), quote(regarding.key.name),
+      quote(regarding.uid), quote(event.resource_version));
+  if (event.count > 1) body += R"(,"series":)" + series(event.count, event.last);
+  return body + "}";
+}
+
+}  // namespace receiver::kube

@@ -1,0 +1,120 @@
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "clock/clock.h"
+#include "kube/object_key.h"
+
+namespace receiver::kube {
+
+/// The object an Event is about.
+struct ObjectReference {
+  std::string api_version;
+  std::string kind;
+  ObjectKey key;
+  std::string uid;
+  std::string resource_version;
+
+  friend auto operator<=>(const ObjectReference&, const ObjectReference&) = default;
+};
+
+enum class EventType { kNormal, kWarning };
+
+/// Something to tell about an object. Equal ones are told by one Event with a count.
+struct Occurrence {
+  ObjectReference regarding;
+  EventType type = EventType::kNormal;
+  std::string reason;  ///< for machines: "SecretNotFound"
+  std::string action;  ///< what was being done
+  std::string note;    ///< for people
+
+  friend auto operator<=>(const Occurrence&, const Occurrence&) = default;
+};
+
+/// Which Events to create, and when to bring the series of which up to date: as client-go does it,
+/// but a series is told every minute instead of every thirty. Pure.
+class EventSeries {
+ public:
+  using Time = clock::Steady::time_point;
+
+  /// An Event without another occurrence for this long is over: the next one begins a new Event.
+  static constexpr std::chrono::minutes kFinish{6};
+  /// A growing series is written this often.
+  static constexpr std::chrono::minutes kRefresh{1};
+  /// Events remembered. Beyond it the one that has been quiet for longest is forgotten.
+  static constexpr std::size_t kMaxEvents = 1024;
+
+  struct Options {
+    std::string controller;
+    std::string instance;
+    std::string default_namespace;
+    std::size_t queue = 256;  ///< new Events that wait to be written
+  };
+  explicit EventSeries(Options options);
+
+  /// False if it was dropped.
+  bool observe(Occurrence occurrence, clock::Wall::time_point now, Time steady);
+
+  struct Write {
+    enum class Method { kCreate, kPatch };
+    Method method;
+    std::string ns;
+    std::string name;
+    std::string body;
+  };
+  /// The next write, if one waits; settle() it before the next.
+  [[nodiscard]] std::optional<Write> next();
+
+  enum class Result {
+    kDone,
+    kGone,    ///< patched, but the API server has forgotten the Event: it is created anew
+    kFailed,  ///< dropped
+  };
+  void settle(Result result, Time steady);
+
+  /// Lets writes that have become due wait, and forgets what is over.
+  void advance(Time steady);
+  [[nodiscard]] bool waiting() const { return !waiting_.empty(); }
+  /// When advance() has something to do.
+  [[nodiscard]] std::optional<Time> next_due() const;
+  [[nodiscard]] std::size_t size() const { return events_.size(); }
+
+ private:
+  struct Event {
+    std::string name;
+    std::string resource_version;  ///< of the object at the first occurrence
+    clock::Wall::time_point first;
+    clock::Wall::time_point last;
+    Time last_seen;
+    Time last_written;
+    std::int64_t count = 1;
+    std::int64_t written =
+        0;              ///< the count that the API server knows; 0: it does not know the Event
+    bool busy = false;  ///< waiting or being written
+  };
+  /// By what makes occurrences equal: the occurrence, without the version of its object.
+  using Events = std::map<Occurrence, Event>;
+
+  [[nodiscard]] Time due(const Event& event) const;
+  [[nodiscard]] bool make_room();
+  void wait(Events::iterator event);
+  [[nodiscard]] std::string new_name(const std::string& object, clock::Wall::time_point now);
+  [[nodiscard]] std::string namespace_of(const ObjectReference& regarding) const;
+  [[nodiscard]] std::string create_body(const Occurrence& occurrence, const Event& event) const;
+
+  Options options_;
+  Events events_;
+  std::deque<Events::iterator> waiting_;
+  std::optional<Events::iterator> writing_;
+  std::int64_t writing_count_ = 0;
+  std::int64_t last_stamp_ = 0;
+};
+
+}  // namespace receiver::kube

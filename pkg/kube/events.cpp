@@ -1,0 +1,186 @@
+#include "kube/events.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+#include "clock/clock.h"
+#include "kube/resource.h"
+
+namespace receiver::kube {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+using Time = clock::Steady::time_point;
+using Method = EventSeries::Write::Method;
+using Result = EventSeries::Result;
+
+constexpr milliseconds kTimeout{10'000};
+/// A write that fails for a passing reason is tried this often, after 1 s, 2 s, 4 s, 8 s.
+constexpr int kAttempts = 5;
+constexpr milliseconds kFirstRetry{1'000};
+constexpr milliseconds kLongestRetry{30'000};
+/// Dropped Events are told in the log at most this often.
+constexpr std::chrono::minutes kRepeatLog{1};
+
+const Resource& events() {
+  static const Resource resource{"events.k8s.io", "v1", "events"};
+  return resource;
+}
+
+std::string explain(const ApiError& error, const EventSeries::Write& write) {
+  if (error.kind == ApiError::Kind::kForbidden) {
+    return fmt::format(
+        "permission is missing: the operator's role in namespace {} must allow create and patch of "
+        "events.events.k8s.io ({})",
+        write.ns, error.message);
+  }
+  if (error.kind == ApiError::Kind::kNotFound) {
+    return fmt::format("namespace {} does not exist: {}", write.ns, error.message);
+  }
+  return error.message;
+}
+
+}  // namespace
+
+class EventRecorder::Impl {
+ public:
+  Impl(RestClient& rest, EventRecorderOptions options, log::Logger logger)
+      : rest_(rest),
+        spacing_(std::chrono::duration_cast<Time::duration>(
+            std::chrono::duration<double>(1.0 / options.per_second))),
+        logger_(std::move(logger)),
+        series_({.controller = std::move(options.controller),
+                 .instance = std::move(options.instance),
+                 .default_namespace = std::move(options.default_namespace),
+                 .queue = options.queue}),
+        timer_(rest.executor()) {}
+
+  void emit(Occurrence occurrence) {
+    if (stopping_) return;
+    if (!series_.observe(std::move(occurrence), clock::Wall::now(), clock::Steady::now())) {
+      drop("too many Events wait to be written");
+    }
+    if (!sending_) timer_.cancel();
+  }
+
+  asio::awaitable<void> run() {
+    while (!stopping_) {
+      series_.advance(clock::Steady::now());
+      const Time next = series_.waiting() ? next_send_ : series_.next_due().value_or(Time::max());
+      if (!series_.waiting() || clock::Steady::now() < next) {
+        co_await sleep_until(next);
+        continue;
+      }
+      next_send_ = clock::Steady::now() + spacing_;
+      auto write = series_.next();
+      sending_ = true;
+      const Result result = co_await send(std::move(*write));
+      sending_ = false;
+      series_.settle(result, clock::Steady::now());
+    }
+  }
+
+  void stop() {
+    stopping_ = true;
+    timer_.cancel();
+  }
+
+  [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
+
+ private:
+  asio::awaitable<Result> send(EventSeries::Write write) {
+    milliseconds backoff = kFirstRetry;
+    for (int attempt = 1;; ++attempt) {
+      const auto error = co_await send_once(write);
+      if (!error) co_return Result::kDone;
+      if (error->kind == ApiError::Kind::kNotFound && write.method == Method::kPatch) {
+        co_return Result::kGone;
+      }
+      if (error->kind == ApiError::Kind::kClosed) stopping_ = true;
+      if (stopping_ || !error->transient() || attempt == kAttempts) {
+        drop(explain(*error, write));
+        co_return Result::kFailed;
+      }
+      const milliseconds wait = std::min(error->retry_after.value_or(backoff), kLongestRetry);
+      backoff *= 2;
+      co_await sleep_until(clock::Steady::now() + wait);
+      if (stopping_) co_return Result::kFailed;
+    }
+  }
+
+  /// By value: the caller's frame may not be relied on across the request.
+  asio::awaitable<std::optional<ApiError>> send_once(EventSeries::Write write) {
+    if (write.method == Method::kCreate) {
+      std::string target = events().path(write.ns);
+      const auto answer = co_await rest_.post(std::move(target), std::move(write.body), kTimeout);
+      // The name is ours alone, so one that exists is from a try whose answer was lost.
+      if (answer || answer.error().kind == ApiError::Kind::kConflict) co_return std::nullopt;
+      co_return answer.error();
+    }
+    std::string target = events().path(ObjectKey{write.ns, write.name});
+    const auto answer =
+        co_await rest_.merge_patch(std::move(target), std::move(write.body), kTimeout);
+    if (answer) co_return std::nullopt;
+    co_return answer.error();
+  }
+
+  void drop(std::string_view why) {
+    ++dropped_;
+    const Time now = clock::Steady::now();
+    if (now < log_again_) return;
+    log_again_ = now + kRepeatLog;
+    logger_.warn("Event dropped", {{"problem", why}, {"dropped_so_far", dropped_}});
+  }
+
+  asio::awaitable<void> sleep_until(Time time) {
+    if (stopping_) co_return;
+    timer_.expires_at(time);
+    boost::system::error_code woken;
+    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+  }
+
+  RestClient& rest_;
+  Time::duration spacing_;  ///< of writes: never more than `per_second` in any second
+  log::Logger logger_;
+  EventSeries series_;
+  asio::steady_timer timer_;
+  Time next_send_ = Time::min();
+  bool sending_ = false;  ///< the timer is a retry's, which a new Event must not cut short
+  bool stopping_ = false;
+  std::uint64_t dropped_ = 0;
+  Time log_again_ = Time::min();
+};
+
+EventRecorder::EventRecorder(RestClient& rest, EventRecorderOptions options, log::Logger logger)
+    : impl_(std::make_unique<Impl>(rest, std::move(options), std::move(logger))) {}
+
+EventRecorder::~EventRecorder() = default;
+
+void EventRecorder::emit(const ObjectReference& regarding, EventType type, std::string reason,
+                         std::string action, std::string note) {
+  impl_->emit({.regarding = regarding,
+               .type = type,
+               .reason = std::move(reason),
+               .action = std::move(action),
+               .note = std::move(note)});
+}
+
+asio::awaitable<void> EventRecorder::run() {
+  return impl_->run();
+}
+
+void EventRecorder::stop() {
+  impl_->stop();
+}
+
+std::uint64_t EventRecorder::dropped() const {
+  return impl_->dropped();
+}
+
+}  // namespace receiver::kube

@@ -1,0 +1,344 @@
+#include "controllers/refresher.h"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <catch2/catch.hpp>
+
+namespace receiver::controllers {
+namespace {
+
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+using clock::Steady;
+using Kind = kube::ApiError::Kind;
+
+Target warehouse(std::string name) {
+  return {TargetKind::kWarehouse, {"project", std::move(name)}};
+}
+
+std::vector<Target> warehouses(const std::vector<std::string>& names) {
+  std::vector<Target> targets;
+  for (const auto& name : names) targets.push_back(warehouse(name));
+  return targets;
+}
+
+kube::ApiResult<void> failed(Kind kind, unsigned status, std::string message) {
+  return tl::unexpected(kube::ApiError{kind, status, "", std::move(message), std::nullopt});
+}
+
+asio::awaitable<void> pause(Steady::duration duration) {
+  asio::steady_timer timer(co_await asio::this_coro::executor, duration);
+  boost::system::error_code ignored;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+/// Stands for the API server; on one thread, as the refresher requires.
+struct FakeApi {
+  struct Started {
+    Target target;
+    std::string token;
+    Steady::time_point at;
+  };
+
+  /// What a PATCH of that object answers: the next of the script, then success.
+  std::map<std::string, std::vector<kube::ApiResult<void>>> script;
+  Steady::duration takes{0};
+  std::vector<Started> started;
+  std::size_t in_flight = 0;
+  std::size_t most_in_flight = 0;
+
+  asio::awaitable<kube::ApiResult<void>> patch(Target target, std::string token) {
+    started.push_back({target, token, Steady::now()});
+    most_in_flight = std::max(most_in_flight, ++in_flight);
+    if (takes.count() > 0) co_await pause(takes);
+    --in_flight;
+    kube::ApiResult<void> result;
+    if (auto& answers = script[target.key.name]; !answers.empty()) {
+      result = answers.front();
+      answers.erase(answers.begin());
+    }
+    co_return result;
+  }
+
+  Refresher::Patch as_patch() {
+    return [this](Target target, std::string token) {
+      return patch(std::move(target), std::move(token));
+    };
+  }
+};
+
+/// One thread for everything.
+struct Fixture {
+  asio::io_context io;
+  std::mutex lines_mutex;
+  std::vector<std::string> lines;
+  log::Logger logger =
+      log::Logger::to_callback(log::Level::kInfo, log::Format::kConsole, [this](auto line) {
+        const std::lock_guard lock(lines_mutex);
+        lines.emplace_back(line);
+      });
+  FakeApi api;
+  std::optional<Refresher> refresher;
+
+  void make(RefresherOptions options = {.first_backoff = 1ms, .longest_backoff = 10ms}) {
+    refresher.emplace(io.get_executor(), api.as_patch(), options, logger);
+  }
+
+  template <typename T>
+  T run(asio::awaitable<T> work) {
+    std::optional<T> result;
+    asio::co_spawn(io, std::move(work), [&](const std::exception_ptr& error, T value) {
+      if (error) std::rethrow_exception(error);
+      result = std::move(value);
+    });
+    while (!result) io.run_one();
+    return *result;
+  }
+
+  RefreshOutcome refresh(const std::vector<std::string>& names, Steady::duration patience = 10s) {
+    return run(refresher->refresh(warehouses(names), Steady::now() + patience));
+  }
+
+  [[nodiscard]] std::string log() const {
+    std::string all;
+    for (const auto& line : lines) all += line + "\n";
+    return all;
+  }
+};
+
+TEST_CASE_METHOD(Fixture, "All targets are patched, each with a token of its own") {
+  make();
+  const auto outcome = refresh({"a", "b", "c"});
+  CHECK(outcome.applied == 3);
+  CHECK(outcome.queued + outcome.refused == 0);
+  CHECK_FALSE(outcome.overloaded);
+  REQUIRE(api.started.size() == 3);
+  CHECK(api.started[0].token < api.started[1].token);
+  CHECK(api.started[1].token < api.started[2].token);
+  CHECK(clock::parse_rfc3339(api.started[0].token));
+  CHECK(refresher->counters().applied == 3);
+  CHECK(refresher->counters().objects_current == 0);
+  CHECK(refresher->counters().patches_current == 0);
+}
+
+TEST_CASE("Tokens increase even when the wall clock stands still or goes back") {
+  TokenSource tokens;
+  const auto noon = *clock::parse_rfc3339("2026-01-02T12:00:00Z");
+  CHECK(tokens.next(noon) == "2026-01-02T12:00:00.000000000Z");
+  CHECK(tokens.next(noon) == "2026-01-02T12:00:00.000000001Z");
+  CHECK(tokens.next(noon - 1h) == "2026-01-02T12:00:00.000000002Z");
+  CHECK(tokens.next(noon + 1s) == "2026-01-02T12:00:01.000000000Z");
+}
+
+TEST_CASE_METHOD(Fixture, "Nothing to refresh is done at once; a target named twice counts once") {
+  make();
+  CHECK(refresh({}).applied == 0);
+  CHECK(refresh({"a", "b", "a"}).applied == 2);
+  CHECK(api.started.size() == 2);
+}
+
+TEST_CASE_METHOD(Fixture, "What is gone counts as applied, what is refused does not") {
+  make();
+  api.script["gone"] = {failed(Kind::kNotFound, 404, "not found")};
+  api.script["bad"] = {failed(Kind::kInvalid, 422, "annotations are too long")};
+  const auto outcome = refresh({"fine", "gone", "bad"});
+  CHECK(outcome.applied == 2);
+  CHECK(outcome.refused == 1);
+  CHECK(outcome.queued == 0);
+  REQUIRE(lines.size() == 1);
+  CHECK_THAT(log(), Catch::Contains("project/bad") && Catch::Contains("annotations are too long") &&
+                        Catch::Contains("422"));
+  CHECK(refresher->counters().gone == 1);
+  CHECK(refresher->counters().refused == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "A 403 that lasts names the missing permission") {
+  make({.first_backoff = 1ms, .longest_backoff = 2ms, .forbidden_for = 10ms});
+  for (int i = 0; i < 100; ++i) {
+    api.script["a"].push_back(failed(Kind::kForbidden, 403, "User \"x\" cannot patch"));
+  }
+  CHECK(refresh({"a"}).refused == 1);
+  CHECK(api.started.size() > 3);
+  CHECK_THAT(lines.back(),
+             Catch::Contains("verb=patch") && Catch::Contains("warehouses.kargo.akuity.io") &&
+                 Catch::Contains("namespace=project") && Catch::Contains("cannot patch"));
+}
+
+TEST_CASE_METHOD(Fixture, "A failure is retried in time, and the log has one line about it") {
+  make();
+  api.script["a"] = {failed(Kind::kUnreachable, 0, "connection refused"),
+                     failed(Kind::kServer, 500, "etcd is away"),
+                     failed(Kind::kConflict, 409, "try again")};
+  CHECK(refresh({"a", "b"}).applied == 2);
+  CHECK(refresher->counters().retried == 3);
+  REQUIRE_FALSE(lines.empty());
+  CHECK_THAT(lines.front(), Catch::Contains("project/a") && Catch::Contains("connection refused"));
+  CHECK(lines.size() <= 3);
+}
+
+TEST_CASE_METHOD(Fixture, "At the deadline the caller goes and the targets stay") {
+  make();
+  api.takes = 60ms;
+  const auto began = Steady::now();
+  const auto outcome = refresh({"a", "b"}, 20ms);
+  CHECK(outcome.queued == 2);
+  CHECK(outcome.applied == 0);
+  CHECK_FALSE(outcome.overloaded);
+  CHECK(Steady::now() - began >= 20ms);
+  CHECK(run(refresher->drain(Steady::now() + 10s)) == 0);
+  CHECK(refresher->counters().applied == 2);
+}
+
+TEST_CASE_METHOD(Fixture, "A deadline that has passed already still queues") {
+  make();
+  api.takes = 20ms;
+  const auto outcome = refresh({"a"}, -1s);
+  CHECK(outcome.queued == 1);
+  CHECK(run(refresher->drain(Steady::now() + 10s)) == 0);
+  CHECK(api.started.size() == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "Above the bound nothing is taken") {
+  make({.objects_waiting = 2});
+  const auto outcome = refresh({"a", "b", "c"});
+  CHECK(outcome.overloaded);
+  CHECK(outcome.applied + outcome.queued + outcome.refused == 0);
+  CHECK(api.started.empty());
+  CHECK(refresher->counters().overloaded == 1);
+  CHECK(refresh({"a", "b"}).applied == 2);
+}
+
+TEST_CASE_METHOD(Fixture, "Draining tries at once what backs off, and names what is lost") {
+  make({.first_backoff = 10min, .longest_backoff = 10min});
+  api.script["a"] = {failed(Kind::kServer, 500, "away")};
+  api.script["lost"] = {failed(Kind::kServer, 500, "away"), failed(Kind::kServer, 500, "away")};
+  CHECK(refresh({"a", "lost"}, 10ms).queued == 2);
+  lines.clear();
+  CHECK(run(refresher->drain(Steady::now() + 20ms)) == 1);
+  CHECK(refresher->counters().applied == 1);
+  REQUIRE(lines.size() == 1);
+  CHECK_THAT(log(), Catch::Contains("ERROR") && Catch::Contains("project/lost"));
+}
+
+TEST_CASE_METHOD(Fixture, "With nothing queued draining ends at once") {
+  make();
+  const auto began = Steady::now();
+  CHECK(run(refresher->drain(began + 10s)) == 0);
+  CHECK(Steady::now() - began < 5s);
+}
+
+TEST_CASE_METHOD(Fixture, "A closed client ends the drain, and later deliveries are turned away") {
+  make();
+  api.script["a"] = {failed(Kind::kClosed, 0, "closed")};
+  CHECK(refresh({"a"}, 10ms).queued == 1);
+  CHECK(run(refresher->drain(Steady::now() + 10s)) == 1);
+  CHECK(refresh({"b"}).overloaded);
+}
+
+TEST_CASE_METHOD(Fixture, "A refresher that goes wakes those who wait") {
+  make();
+  api.takes = 30ms;
+  std::optional<RefreshOutcome> outcome;
+  asio::co_spawn(io, refresher->refresh(warehouses({"a"}), Steady::now() + 10min),
+                 [&](const std::exception_ptr&, RefreshOutcome value) { outcome = value; });
+  while (api.started.empty()) io.run_one();
+  refresher.reset();
+  io.run();
+  REQUIRE(outcome);
+  CHECK(outcome->queued == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "Targets that nobody has taken are never called queued") {
+  make();
+  asio::io_context callers;  // and nobody runs the refresher's executor
+  std::optional<RefreshOutcome> outcome;
+  asio::co_spawn(callers, refresher->refresh(warehouses({"a"}), Steady::now()),
+                 [&](const std::exception_ptr&, RefreshOutcome value) { outcome = value; });
+  callers.run();
+  REQUIRE(outcome);
+  CHECK(outcome->overloaded);
+  CHECK(outcome->queued == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "Callers on many threads: each is served by PATCHes after its call") {
+  constexpr std::size_t kThreads = 3;
+  constexpr int kCallersPerThread = 20;
+  constexpr int kRounds = 15;
+  make({.patches_in_flight = 4, .first_backoff = 1ms, .longest_backoff = 5ms});
+  api.takes = 300us;
+  const std::vector<std::string> names{"a", "b", "c", "d", "e", "f"};
+  for (const auto& name : names) {
+    for (int i = 0; i < 10; ++i) {
+      api.script[name].push_back(failed(Kind::kServer, 503, "busy"));
+      api.script[name].emplace_back();
+    }
+  }
+
+  struct Acknowledged {
+    Steady::time_point called, answered;
+    std::vector<Target> targets;
+  };
+  std::mutex mutex;
+  std::vector<Acknowledged> acknowledged;
+
+  auto guard = asio::make_work_guard(io);
+  std::thread api_thread([&] { io.run(); });
+  {
+    asio::io_context callers;
+    std::vector<std::thread> threads;
+    const auto caller = [&](int number) -> asio::awaitable<void> {
+      for (int round = 0; round < kRounds; ++round) {
+        const auto first = static_cast<std::size_t>(number + round) % names.size();
+        const auto targets = warehouses({names[first], names[(first + 1) % names.size()]});
+        const auto called = Steady::now();
+        const RefreshOutcome outcome = co_await refresher->refresh(targets, called + 30s);
+        const std::lock_guard lock(mutex);
+        if (outcome.applied == targets.size()) {
+          acknowledged.push_back({called, Steady::now(), targets});
+        }
+      }
+    };
+    for (int i = 0; i < static_cast<int>(kThreads) * kCallersPerThread; ++i) {
+      asio::co_spawn(asio::make_strand(callers), caller(i), asio::detached);
+    }
+    for (std::size_t i = 0; i < kThreads; ++i) threads.emplace_back([&] { callers.run(); });
+    for (auto& thread : threads) thread.join();
+  }
+  guard.reset();
+  api_thread.join();
+
+  CHECK(acknowledged.size() == kThreads * kCallersPerThread * kRounds);
+  CHECK(api.most_in_flight <= 4);
+  CHECK(refresher->counters().coalesced > 0);
+  CHECK(refresher->counters().retried == 60);
+  CHECK(refresher->counters().objects_current == 0);
+  for (const auto& delivery : acknowledged) {
+    for (const Target& target : delivery.targets) {
+      const bool applied =
+          std::any_of(api.started.begin(), api.started.end(), [&](const FakeApi::Started& patch) {
+            return patch.target == target && patch.at >= delivery.called &&
+                   patch.at <= delivery.answered;
+          });
+      REQUIRE(applied);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace receiver::controllers

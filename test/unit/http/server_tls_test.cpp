@@ -1,0 +1,359 @@
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+
+#include <catch2/catch.hpp>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "http/server.h"
+#include "server_fixture.h"
+#include "test_certificates.h"
+
+namespace receiver::http {
+namespace {
+
+using namespace testing;
+namespace fs = std::filesystem;
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (fs::temp_directory_path() / "server_tls_XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+  }
+  ~TemporaryFolder() { fs::remove_all(path_); }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  [[nodiscard]] fs::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  fs::path path_;
+};
+
+void write_file(const fs::path& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
+}
+
+void write_pair(const fs::path& folder, const TestIdentity& identity) {
+  fs::create_directories(folder);
+  write_file(folder / "tls.crt", identity.certificate_pem);
+  write_file(folder / "tls.key", identity.key_pem);
+}
+
+ServerTls files_in(const fs::path& folder) {
+  return {.certificate_path = (folder / "tls.crt").string(),
+          .key_path = (folder / "tls.key").string(),
+          .reload_interval = 10ms};
+}
+
+/// A TLS peer that trusts one authority; it does not survive the test that it belongs to.
+class TlsClient {
+ public:
+  TlsClient(unsigned short port, const TestAuthority& authority, int version = 0) : raw_(port) {
+    context_.reset(SSL_CTX_new(TLS_client_method()));
+    SSL_CTX_set_min_proto_version(context_.get(), version);
+    SSL_CTX_set_max_proto_version(context_.get(), version);
+    SSL_CTX_set_security_level(context_.get(), 0);
+    const std::string pem = authority.pem();
+    const std::unique_ptr<BIO, decltype(&BIO_free)> bio(
+        BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
+    const std::unique_ptr<X509, decltype(&X509_free)> certificate(
+        PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr), X509_free);
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(context_.get()), certificate.get());
+    SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER, nullptr);
+    session_.reset(SSL_new(context_.get()));
+    SSL_set1_host(session_.get(), "localhost");
+    SSL_set_fd(session_.get(), raw_.socket());
+    connected_ = SSL_connect(session_.get()) == 1;
+  }
+
+  [[nodiscard]] bool connected() const { return connected_; }
+  [[nodiscard]] std::string common_name() const {
+    char name[100] = "";
+    const std::unique_ptr<X509, decltype(&X509_free)> certificate(
+        SSL_get1_peer_certificate(session_.get()), X509_free);
+    X509_NAME_get_text_by_NID(X509_get_subject_name(certificate.get()), NID_commonName, name,
+                              sizeof name);
+    return name;
+  }
+  void send(std::string_view bytes) {
+    SSL_write(session_.get(), bytes.data(), static_cast<int>(bytes.size()));
+  }
+  /// Up to and with the body's last byte, which the caller knows.
+  std::string read_until(std::string_view mark) {
+    std::string text;
+    char bytes[16 * 1024];
+    while (!text.ends_with(mark)) {
+      const int got = SSL_read(session_.get(), bytes, sizeof bytes);
+      if (got <= 0) {
+        return text + "[ended]";
+      }
+      text.append(bytes, static_cast<std::size_t>(got));
+    }
+    return text;
+  }
+  /// The server said good-bye as TLS wants it: nobody in between cut the connection short.
+  bool ends_properly() {
+    char byte = 0;
+    const int got = SSL_read(session_.get(), &byte, 1);
+    return SSL_get_error(session_.get(), got) == SSL_ERROR_ZERO_RETURN;
+  }
+  RawClient& raw() { return raw_; }
+
+ private:
+  struct ContextFree {
+    void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+  };
+  struct SessionFree {
+    void operator()(SSL* session) const { SSL_free(session); }
+  };
+  RawClient raw_;
+  std::unique_ptr<SSL_CTX, ContextFree> context_;
+  std::unique_ptr<SSL, SessionFree> session_;
+  bool connected_ = false;
+};
+
+struct TlsServer {
+  TestAuthority authority;
+  TemporaryFolder folder;
+  std::mutex mutex;
+  std::vector<std::string> lines;
+  std::optional<TestServer> server;
+
+  explicit TlsServer(ServerLimits limits = {}, Handler handler = echo) {
+    write_pair(folder / "", authority.issue({.common_name = "old"}));
+    start(files_in(folder / ""), limits, std::move(handler));
+  }
+  /// The files are the test's own.
+  explicit TlsServer(std::nullopt_t /*none*/) {}
+
+  void start(const ServerTls& files, ServerLimits limits = {}, Handler handler = echo) {
+    TestServer::Options options;
+    options.limits = limits;
+    options.tls = files;
+    options.threads = 2;
+    options.logger = log::Logger::to_callback(log::Level::kInfo, log::Format::kConsole,
+                                              [this](std::string_view line) {
+                                                const std::lock_guard lock(mutex);
+                                                lines.emplace_back(line);
+                                              });
+    server.emplace(std::move(handler), options);
+  }
+  bool logged(const std::string& text) {
+    const std::lock_guard lock(mutex);
+    return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) {
+      return line.find(text) != std::string::npos;
+    });
+  }
+  std::string served_name() const {
+    TlsClient client(server->port(), authority);
+    return client.connected() ? client.common_name() : "(no connection)";
+  }
+};
+
+TEST_CASE("requests are served over TLS 1.2 and 1.3") {
+  TlsServer test;
+  const int version = GENERATE(TLS1_2_VERSION, TLS1_3_VERSION);
+  TlsClient client(test.server->port(), test.authority, version);
+  REQUIRE(client.connected());
+  client.send(get("/1") + get("/2"));
+  const std::string both = client.read_until("/2:");
+  CHECK(both.find("\r\n\r\n/1:") != std::string::npos);
+  client.send(post("/3", "body"));
+  CHECK(client.read_until("/3:body").find("200 OK") != std::string::npos);
+  client.send("GET /4 HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+  CHECK(client.read_until("/4:").find("Connection: close") != std::string::npos);
+  CHECK(client.ends_properly());
+}
+
+TEST_CASE("TLS 1.1 is refused") {
+  TlsServer test;
+  const TlsClient client(test.server->port(), test.authority, TLS1_1_VERSION);
+  CHECK_FALSE(client.connected());
+  CHECK(eventually([&] { return test.server->counters().tls_handshake_failures == 1; }));
+}
+
+TEST_CASE("large bodies and answers pass through TLS whole") {
+  TlsServer test;
+  TlsClient client(test.server->port(), test.authority);
+  std::string body;
+  for (int i = 0; body.size() < 2'000'000; ++i) {
+    body += std::to_string(i) + ",";
+  }
+  body += "$";
+  client.send(post("/x", body));
+  const std::string answer = client.read_until("$");
+  CHECK(answer.ends_with("\r\n\r\n/x:" + body));
+}
+
+TEST_CASE("a refused body over TLS: the peer reads the answer although it is still sending") {
+  TlsServer test({}, unknown);
+  TlsClient client(test.server->port(), test.authority);
+  client.send(post("/x", std::string(1'000'000, 'x')));
+  CHECK(client.read_until("{}\n").find("404 Not Found") != std::string::npos);
+  CHECK(client.ends_properly());
+}
+
+TEST_CASE("a peer that speaks plain HTTP to a TLS port is told so") {
+  TlsServer test;
+  RawClient client(test.server->port());
+  client.send(get("/"));
+  const Answer answer = client.read_answer();
+  CHECK(answer.status == 400);
+  CHECK(answer.body == "{\"error\":\"this port speaks HTTPS only\"}\n");
+  client.end_sending();
+  CHECK(client.ends());
+}
+
+TEST_CASE("a handshake that does not come is given up") {
+  ServerLimits limits;
+  limits.handshake_time = 50ms;
+  TlsServer test(limits);
+  RawClient client(test.server->port());
+  SECTION("nothing is sent") {}
+  SECTION("a part of it is") {
+    client.send("\x16\x03\x01\x02");
+  }
+  CHECK(client.ends_or_resets());
+  CHECK(test.server->counters().tls_handshake_failures == 1);
+}
+
+TEST_CASE("idle TLS connections are closed with a good-bye") {
+  ServerLimits limits;
+  limits.idle_time = 50ms;
+  TlsServer test(limits);
+  TlsClient client(test.server->port(), test.authority);
+  REQUIRE(client.connected());
+  CHECK(client.ends_properly());
+}
+
+TEST_CASE("a certificate replaced in place is served to new connections, old ones go on") {
+  TlsServer test;
+  TlsClient before(test.server->port(), test.authority);
+  CHECK(before.common_name() == "old");
+  const auto old_expiry = test.server->server().certificate_expiry();
+  write_pair(test.folder / "",
+             test.authority.issue({.common_name = "new", .expires_in = std::chrono::hours(1000)}));
+  CHECK(eventually([&] { return test.served_name() == "new"; }));
+  CHECK(test.server->counters().tls_reloads == 1);
+  before.send(get("/still"));
+  CHECK(before.read_until("/still:").find("200 OK") != std::string::npos);
+  REQUIRE(old_expiry);
+  REQUIRE(test.server->server().certificate_expiry());
+  CHECK(*test.server->server().certificate_expiry() - *old_expiry > std::chrono::hours(900));
+}
+
+TEST_CASE("a certificate replaced as Kubernetes does it, by a link to another folder, is served") {
+  TlsServer test(std::nullopt);
+  write_pair(test.folder / "..2026_01", test.authority.issue({.common_name = "old"}));
+  fs::create_directory_symlink("..2026_01", test.folder / "..data");
+  fs::create_symlink("..data/tls.crt", test.folder / "tls.crt");
+  fs::create_symlink("..data/tls.key", test.folder / "tls.key");
+  test.start(files_in(test.folder / ""));
+  CHECK(test.served_name() == "old");
+
+  write_pair(test.folder / "..2026_02", test.authority.issue({.common_name = "new"}));
+  fs::create_directory_symlink("..2026_02", test.folder / "..data_tmp");
+  fs::rename(test.folder / "..data_tmp", test.folder / "..data");
+  fs::remove_all(test.folder / "..2026_01");
+  CHECK(eventually([&] { return test.served_name() == "new"; }));
+  CHECK(test.server->counters().tls_reload_failures == 0);
+}
+
+TEST_CASE("a bad new pair is counted and named once, and the old one stays in use") {
+  TlsServer test;
+  const TestIdentity other = test.authority.issue({.common_name = "other"});
+  const std::string certificate = (test.folder / "tls.crt").string();
+  const std::string key = (test.folder / "tls.key").string();
+  std::string complaint;
+  SECTION("a key that does not fit") {
+    write_file(key, other.key_pem);
+    complaint = key + ": the key does not belong to the certificate in " + certificate;
+  }
+  SECTION("a certificate that does not fit") {
+    write_file(certificate, other.certificate_pem);
+    complaint = key + ": the key does not belong to the certificate in " + certificate;
+  }
+  SECTION("no certificate") {
+    write_file(certificate, "not a certificate");
+    complaint = certificate + ": no usable PEM certificate";
+  }
+  SECTION("a chain that breaks off") {
+    write_file(certificate, other.certificate_pem + test.authority.pem().substr(0, 200));
+    complaint = certificate + ": damaged certificate in the chain";
+  }
+  SECTION("no key") {
+    write_file(key, "");
+    complaint = key + ": no usable PEM key";
+  }
+  SECTION("an encrypted key") {
+    write_file(
+        key, "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAAA\n-----END ENCRYPTED PRIVATE KEY-----\n");
+    complaint = key + ": no usable PEM key";
+  }
+  SECTION("a file that is gone") {
+    fs::remove(key);
+    complaint = "cannot read " + key;
+  }
+  REQUIRE(eventually([&] { return test.server->counters().tls_reload_failures == 1; }));
+  CHECK(eventually([&] { return test.logged(complaint); }));
+  CHECK(test.served_name() == "old");
+
+  // The next good pair is taken, and until then the bad one was not complained about again.
+  write_pair(test.folder / "", other);
+  CHECK(eventually([&] { return test.served_name() == "other"; }));
+  CHECK(test.server->counters().tls_reload_failures <= 2);  // writing two files is not atomic
+}
+
+TEST_CASE("an intermediate certificate in the file is sent along") {
+  TlsServer test(std::nullopt);
+  TestIdentity identity = test.authority.issue();
+  identity.certificate_pem += TestAuthority("bystander").pem();
+  write_pair(test.folder / "", identity);
+  test.start(files_in(test.folder / ""));
+  CHECK(test.served_name() == "localhost");
+}
+
+TEST_CASE("an expired certificate is served with a warning: some senders do not verify") {
+  TlsServer test(std::nullopt);
+  write_pair(test.folder / "", test.authority.issue({.expires_in = std::chrono::hours(-1)}));
+  test.start(files_in(test.folder / ""));
+  CHECK(test.logged("the certificate has expired"));
+  CHECK(*test.server->server().certificate_expiry() < clock::Wall::now());
+}
+
+TEST_CASE("a server whose certificate cannot be read does not start, and says which file it was") {
+  TemporaryFolder folder;
+  boost::asio::io_context io;
+  ServerOptions options{.name = "t", .address = "127.0.0.1", .port = 0};
+  options.tls = files_in(folder / "");
+  Server server(io, options, echo, log::Logger::none());
+  CHECK(server.start().error() ==
+        "TLS: cannot read " + (folder / "tls.crt").string() + ": No such file or directory");
+  CHECK_FALSE(server.certificate_expiry());
+}
+
+TEST_CASE("TLS peers that vanish at any point leave nothing behind") {
+  TlsServer test;
+  for (int i = 0; i < 20; ++i) {
+    TlsClient client(test.server->port(), test.authority);
+    if (i % 2 == 0) {
+      client.send(post("/x", std::string(100'000, 'x')).substr(0, 5'000));
+    } else {
+      client.send(get("/x"));
+      const linger reset{.l_onoff = 1, .l_linger = 0};
+      ::setsockopt(client.raw().socket(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    }
+    client.raw().close();
+  }
+  CHECK(eventually([&] {
+    return test.server->counters().accepted == 20 &&
+           test.server->counters().connections_current == 0;
+  }));
+  CHECK(test.server->counters().body_bytes_current == 0);
+}
+
+}  // namespace
+}  // namespace receiver::http

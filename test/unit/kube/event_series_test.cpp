@@ -1,0 +1,280 @@
+#include "kube/event_series.h"
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include <catch2/catch.hpp>
+
+#include "kube/json.h"
+
+using namespace receiver;
+using namespace receiver::kube;
+using namespace std::chrono_literals;
+using Result = EventSeries::Result;
+using Method = EventSeries::Write::Method;
+
+namespace {
+
+const EventSeries::Time kStart{1000h};
+const clock::Wall::time_point kNow{std::chrono::seconds(1767323045)};  // 2026-01-02T03:04:05Z
+
+Occurrence secret_not_found(std::string name = "demo") {
+  return {.regarding = {.api_version = "kargo.akuity.io/v1alpha1",
+                        .kind = "ProjectConfig",
+                        .key = {"demo", std::move(name)},
+                        .uid = "u-1",
+                        .resource_version = "77"},
+          .type = EventType::kWarning,
+          .reason = "SecretNotFound",
+          .action = "PublishReceivers",
+          .note = "Secret demo/wh is missing"};
+}
+
+/// A series whose time is given in seconds since the test began.
+class Test {
+ public:
+  explicit Test(EventSeries::Options options = {.controller = "example.com/receiver",
+                                                .instance = "pod-1",
+                                                .default_namespace = "default"})
+      : series(std::move(options)) {}
+
+  bool observe(Occurrence occurrence, std::chrono::seconds at = 0s) {
+    return series.observe(std::move(occurrence), kNow + at, kStart + at);
+  }
+
+  /// The next write, settled at once.
+  std::optional<EventSeries::Write> write(std::chrono::seconds at = 0s,
+                                          Result result = Result::kDone) {
+    series.advance(kStart + at);
+    auto next = series.next();
+    if (next) series.settle(result, kStart + at);
+    return next;
+  }
+
+  EventSeries series;
+};
+
+rapidjson::Document parsed(const std::optional<EventSeries::Write>& write) {
+  REQUIRE(write.has_value());
+  auto document = parse_json(write->body);
+  REQUIRE(document.has_value());
+  return std::move(*document);
+}
+
+}  // namespace
+
+TEST_CASE("the first occurrence creates an Event with all that the API requires") {
+  Test test;
+  test.observe(secret_not_found());
+  const auto write = test.write();
+  const auto event = parsed(write);
+  CHECK(write->method == Method::kCreate);
+  CHECK(write->ns == "demo");
+  CHECK(string_at(event, "/apiVersion") == "events.k8s.io/v1");
+  CHECK(string_at(event, "/kind") == "Event");
+  CHECK(string_at(event, "/metadata/namespace") == "demo");
+  CHECK(string_at(event, "/metadata/name") == write->name);
+  CHECK_THAT(write->name, Catch::StartsWith("demo."));
+  CHECK(string_at(event, "/eventTime") == "2026-01-02T03:04:05.000000Z");
+  CHECK(string_at(event, "/type") == "Warning");
+  CHECK(string_at(event, "/reason") == "SecretNotFound");
+  CHECK(string_at(event, "/action") == "PublishReceivers");
+  CHECK(string_at(event, "/note") == "Secret demo/wh is missing");
+  CHECK(string_at(event, "/reportingController") == "example.com/receiver");
+  CHECK(string_at(event, "/reportingInstance") == "pod-1");
+  CHECK(string_at(event, "/regarding/apiVersion") == "kargo.akuity.io/v1alpha1");
+  CHECK(string_at(event, "/regarding/kind") == "ProjectConfig");
+  CHECK(string_at(event, "/regarding/namespace") == "demo");
+  CHECK(string_at(event, "/regarding/name") == "demo");
+  CHECK(string_at(event, "/regarding/uid") == "u-1");
+  CHECK(string_at(event, "/regarding/resourceVersion") == "77");
+  CHECK(find(event, "/series") == nullptr);
+  CHECK_FALSE(test.write().has_value());
+}
+
+TEST_CASE("the second equal occurrence makes it a series at once") {
+  Test test;
+  test.observe(secret_not_found());
+  const auto created = test.write();
+  test.observe(secret_not_found(), 10s);
+  const auto write = test.write(10s);
+  const auto patch = parsed(write);
+  CHECK(write->method == Method::kPatch);
+  CHECK(write->name == created->name);
+  CHECK(int_at(patch, "/series/count") == 2);
+  CHECK(string_at(patch, "/series/lastObservedTime") == "2026-01-02T03:04:15.000000Z");
+}
+
+TEST_CASE("another version of the object is the same object") {
+  Test test;
+  test.observe(secret_not_found());
+  test.write();
+  auto later = secret_not_found();
+  later.regarding.resource_version = "78";
+  test.observe(later);
+  CHECK(test.write()->method == Method::kPatch);
+}
+
+TEST_CASE("what differs in object, type, reason, action or note is another Event") {
+  const auto variants = [] {
+    std::vector<Occurrence> all(6, secret_not_found());
+    all[1].regarding.key.name = "other";
+    all[2].regarding.uid = "u-2";
+    all[3].type = EventType::kNormal;
+    all[4].reason = "SecretInvalid";
+    all[5].note = "Secret demo/other is missing";
+    return all;
+  }();
+  Test test;
+  for (const auto& occurrence : variants) test.observe(occurrence);
+  for (std::size_t i = 0; i < variants.size(); ++i) CHECK(test.write()->method == Method::kCreate);
+  CHECK_FALSE(test.write().has_value());
+}
+
+TEST_CASE("a growing series is told every minute, not every time") {
+  Test test;
+  test.observe(secret_not_found());
+  test.write();
+  test.observe(secret_not_found());
+  CHECK(int_at(parsed(test.write()), "/series/count") == 2);
+  for (int i = 0; i < 5; ++i) test.observe(secret_not_found(), 1s);
+  CHECK_FALSE(test.write(59s).has_value());
+  CHECK(test.series.next_due() == kStart + 60s);
+  CHECK(int_at(parsed(test.write(60s)), "/series/count") == 7);
+  CHECK_FALSE(test.write(180s).has_value());
+}
+
+TEST_CASE("after six quiet minutes the next occurrence begins a new Event") {
+  Test test;
+  test.observe(secret_not_found());
+  const auto first = test.write();
+  SECTION("it is still the same one just before") {
+    test.observe(secret_not_found(), 359s);
+    CHECK(test.write(359s)->method == Method::kPatch);
+  }
+  SECTION("and another one after") {
+    CHECK_FALSE(test.write(360s).has_value());
+    CHECK(test.series.size() == 0);
+    CHECK_FALSE(test.series.next_due().has_value());
+    test.observe(secret_not_found(), 360s);
+    const auto second = test.write(360s);
+    CHECK(second->method == Method::kCreate);
+    CHECK(second->name != first->name);
+  }
+}
+
+TEST_CASE("occurrences that come before the Event is written are counted in it") {
+  Test test;
+  for (int i = 0; i < 3; ++i) test.observe(secret_not_found(), std::chrono::seconds(i));
+  const auto write = test.write(2s);
+  const auto event = parsed(write);
+  CHECK(write->method == Method::kCreate);
+  CHECK(string_at(event, "/eventTime") == "2026-01-02T03:04:05.000000Z");
+  CHECK(int_at(event, "/series/count") == 3);
+  CHECK(string_at(event, "/series/lastObservedTime") == "2026-01-02T03:04:07.000000Z");
+}
+
+TEST_CASE("an occurrence during a write is told afterwards: one write at a time") {
+  Test test;
+  test.observe(secret_not_found());
+  REQUIRE(test.series.next().has_value());
+  test.observe(secret_not_found());
+  test.observe(secret_not_found("other"));
+  CHECK_FALSE(test.series.next().has_value());
+  test.series.settle(Result::kDone, kStart);
+  CHECK(test.write()->method == Method::kCreate);  // other
+  CHECK(int_at(parsed(test.write()), "/series/count") == 2);
+}
+
+TEST_CASE("a series that the API server has forgotten is created anew, with its count") {
+  Test test;
+  test.observe(secret_not_found());
+  const auto first = test.write();
+  test.observe(secret_not_found());
+  CHECK(test.write(0s, Result::kGone)->method == Method::kPatch);
+  const auto again = test.write();
+  CHECK(again->method == Method::kCreate);
+  CHECK(again->name != first->name);
+  CHECK(int_at(parsed(again), "/series/count") == 2);
+}
+
+TEST_CASE("a failed Event is forgotten: the next occurrence tries anew") {
+  Test test;
+  test.observe(secret_not_found());
+  test.write(0s, Result::kFailed);
+  CHECK(test.series.size() == 0);
+  test.observe(secret_not_found());
+  CHECK(test.write()->method == Method::kCreate);
+}
+
+TEST_CASE("Events about cluster-scoped objects are in a namespace that the API accepts") {
+  struct Row {
+    std::string wanted, used;
+  };
+  for (const Row& row : {Row{"default", "default"}, Row{"kube-system", "kube-system"},
+                         Row{"kargo", "default"}, Row{"", "default"}}) {
+    CAPTURE(row.wanted);
+    Test test({.controller = "c", .instance = "i", .default_namespace = row.wanted});
+    auto occurrence = secret_not_found();
+    occurrence.regarding.key = {"", "cluster"};
+    test.observe(occurrence);
+    CHECK(test.write()->ns == row.used);
+  }
+}
+
+TEST_CASE("names of Events are unique, and valid whatever the object is called") {
+  Test test;
+  for (const std::string& name : {std::string("demo"), std::string("Upper:case"),
+                                  std::string("a..b"), std::string("-a"), std::string(250, 'x')}) {
+    CAPTURE(name);
+    auto occurrence = secret_not_found(name);
+    test.observe(occurrence);
+    occurrence.note = "another";
+    test.observe(occurrence);
+    const auto first = test.write();
+    const auto second = test.write();
+    CHECK(first->name != second->name);
+    CHECK(first->name.size() <= 253);
+    CHECK_THAT(first->name, Catch::StartsWith(name == "demo" ? "demo." : "event."));
+  }
+}
+
+TEST_CASE("what is too long for the API is cut at a whole character") {
+  Test test({.controller = "c", .instance = std::string(200, 'i'), .default_namespace = ""});
+  auto occurrence = secret_not_found();
+  occurrence.reason = std::string(200, 'r');
+  occurrence.action = "";
+  occurrence.note = "x";
+  while (occurrence.note.size() < 1100) occurrence.note += "\u00fc";
+  test.observe(occurrence);
+  const auto event = parsed(test.write());
+  CHECK(string_at(event, "/reportingInstance") == std::string(128, 'i'));
+  CHECK(string_at(event, "/reason") == std::string(128, 'r'));
+  CHECK(string_at(event, "/action") == std::string(128, 'r'));
+  CHECK(string_at(event, "/note").size() == 1024);
+  CHECK_THAT(std::string(string_at(event, "/note")), Catch::EndsWith("\u00fc\u2026"));
+}
+
+TEST_CASE("beyond the queue's bound new Events are dropped; known ones still count") {
+  Test test({.controller = "c", .instance = "i", .default_namespace = "", .queue = 2});
+  CHECK(test.observe(secret_not_found("a")));
+  CHECK(test.observe(secret_not_found("b")));
+  CHECK_FALSE(test.observe(secret_not_found("c")));
+  CHECK(test.observe(secret_not_found("a")));
+  CHECK(int_at(parsed(test.write()), "/series/count") == 2);
+  CHECK(test.observe(secret_not_found("c")));
+}
+
+TEST_CASE("memory is bounded: the quietest Event is forgotten first") {
+  Test test;
+  for (std::size_t i = 0; i < EventSeries::kMaxEvents + 10; ++i) {
+    test.observe(secret_not_found(std::to_string(i)), std::chrono::seconds(i / 10));
+    REQUIRE(test.series.next().has_value());
+    test.series.settle(Result::kDone, kStart);
+  }
+  CHECK(test.series.size() == EventSeries::kMaxEvents);
+  const auto end = std::chrono::seconds(EventSeries::kMaxEvents / 10 + 1);
+  test.observe(secret_not_found("0"), end);
+  CHECK(test.series.next()->method == Method::kCreate);  // was forgotten
+}

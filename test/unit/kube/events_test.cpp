@@ -1,0 +1,198 @@
+#include "kube/events.h"
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <catch2/catch.hpp>
+
+#include "clock/clock.h"
+#include "test/unit/kube/fake_api_server.h"
+
+using namespace receiver;
+using namespace receiver::kube;
+using namespace std::chrono_literals;
+using receiver::kube::test::ApiAnswer;
+using receiver::kube::test::ApiRequest;
+using receiver::kube::test::FakeApiServer;
+using receiver::kube::test::refusal;
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::string_view kEvents = "/apis/events.k8s.io/v1/namespaces/demo/events";
+
+/// A recorder and the API server that it writes to.
+class Fixture {
+ public:
+  explicit Fixture(FakeApiServer::Handler handler, double per_second = 1000)
+      : server(context,
+               [this, inner = std::move(handler)](const ApiRequest& request) {
+                 times.push_back(clock::Steady::now());
+                 return inner(request);
+               }),
+        client_(server.client(context)),
+        recorder(
+            *client_,
+            {.controller = "example.com/receiver", .instance = "pod-1", .per_second = per_second},
+            log::Logger::to_callback(log::Level::kInfo, log::Format::kConsole,
+                                     [this](std::string_view line) { log.emplace_back(line); })) {}
+
+  void start() {
+    asio::co_spawn(context, recorder.run(), [this](const std::exception_ptr& failure) {
+      CHECK_FALSE(failure);
+      ended = true;
+    });
+  }
+
+  void emit(std::string name, std::string note = "it is missing") {
+    recorder.emit({.api_version = "v1",
+                   .kind = "Thing",
+                   .key = {"demo", std::move(name)},
+                   .uid = "u-1",
+                   .resource_version = "7"},
+                  EventType::kWarning, "Missing", "Look", std::move(note));
+  }
+
+  bool run_until(const std::function<bool()>& condition) {
+    const auto deadline = clock::Steady::now() + 5s;
+    while (!condition()) {
+      if (clock::Steady::now() >= deadline) return false;
+      context.restart();
+      context.run_one_until(deadline);
+    }
+    return true;
+  }
+
+  void run_for(std::chrono::milliseconds time) {
+    context.restart();
+    context.run_for(time);
+  }
+
+  asio::io_context context;
+  std::vector<clock::Steady::time_point> times;  ///< of requests
+  FakeApiServer server;
+  std::vector<std::string> log;
+  bool ended = false;
+
+ private:
+  std::unique_ptr<RestClient> client_;
+
+ public:
+  EventRecorder recorder;
+};
+
+ApiAnswer created(const ApiRequest&) {
+  return {201};
+}
+
+}  // namespace
+
+TEST_CASE("an Event is created, and its repetition patched") {
+  Fixture test(created);
+  test.start();
+  test.emit("a");
+  REQUIRE(test.run_until([&] { return test.server.requests().size() == 1; }));
+  test.run_for(20ms);
+  test.emit("a");
+  REQUIRE(test.run_until([&] { return test.server.requests().size() == 2; }));
+  const auto& requests = test.server.requests();
+  CHECK(requests[0].method == "POST");
+  CHECK(requests[0].target == kEvents);
+  CHECK(requests[1].method == "PATCH");
+  CHECK_THAT(requests[1].target, Catch::StartsWith(std::string(kEvents) + "/a."));
+  CHECK_THAT(requests[1].body, Catch::StartsWith(R"({"series":{"count":2,)"));
+}
+
+TEST_CASE("what is emitted before the recorder runs is sent when it does") {
+  Fixture test(created);
+  test.emit("a");
+  test.start();
+  CHECK(test.run_until([&] { return test.server.requests().size() == 1; }));
+}
+
+TEST_CASE("writes keep their distance") {
+  Fixture test(created, 50);
+  for (int i = 0; i < 6; ++i) test.emit(std::to_string(i));
+  test.start();
+  REQUIRE(test.run_until([&] { return test.times.size() == 6; }));
+  CHECK(test.times.back() - test.times.front() >=
+        95ms);  // five times 20 ms, sent a little earlier than seen
+}
+
+TEST_CASE("a missing permission drops Events with one line in the log") {
+  Fixture test([](const ApiRequest&) { return refusal(403, "Forbidden"); });
+  test.start();
+  for (int i = 0; i < 3; ++i) test.emit(std::to_string(i));
+  REQUIRE(test.run_until([&] { return test.recorder.dropped() == 3; }));
+  CHECK(test.server.requests().size() == 3);
+  REQUIRE(test.log.size() == 1);
+  CHECK_THAT(test.log[0], Catch::Contains("must allow create and patch of events.events.k8s.io") &&
+                              Catch::Contains("namespace demo"));
+}
+
+TEST_CASE("a passing failure is tried again") {
+  int failures = 1;
+  Fixture test(
+      [&](const ApiRequest&) { return failures-- > 0 ? refusal(503, "Down") : ApiAnswer{201}; });
+  test.start();
+  test.emit("a");
+  REQUIRE(test.run_until([&] { return test.server.requests().size() == 2; }));
+  test.run_for(20ms);
+  const auto& requests = test.server.requests();
+  CHECK(requests[0].body ==
+        requests[1].body);  // the same name: a try that did arrive is not told twice
+  CHECK(test.times[1] - test.times[0] >= 1s);
+  CHECK(test.recorder.dropped() == 0);
+}
+
+TEST_CASE("an Event that exists is one whose answer was lost") {
+  Fixture test([](const ApiRequest& request) {
+    return request.method == "POST" ? refusal(409, "AlreadyExists") : ApiAnswer{};
+  });
+  test.start();
+  test.emit("a");
+  REQUIRE(test.run_until([&] { return test.server.requests().size() == 1; }));
+  test.run_for(20ms);
+  test.emit("a");
+  REQUIRE(test.run_until([&] { return test.server.requests().size() == 2; }));
+  CHECK(test.server.requests()[1].method == "PATCH");
+  CHECK(test.recorder.dropped() == 0);
+}
+
+TEST_CASE("an Event that the API server has forgotten is created anew") {
+  Fixture test([](const ApiRequest& request) {
+    return request.method == "PATCH" ? refusal(404, "NotFound") : ApiAnswer{201};
+  });
+  test.start();
+  test.emit("a");
+  REQUIRE(test.run_until([&] { return test.server.requests().size() == 1; }));
+  test.run_for(20ms);
+  test.emit("a");
+  REQUIRE(test.run_until([&] { return test.server.requests().size() == 3; }));
+  CHECK(test.server.requests()[2].method == "POST");
+  CHECK_THAT(test.server.requests()[2].body, Catch::Contains(R"("series":{"count":2,)"));
+}
+
+TEST_CASE("beyond 256 waiting Events the newest are dropped and counted") {
+  Fixture test(created);
+  for (int i = 0; i < 300; ++i) test.emit(std::to_string(i));
+  CHECK(test.recorder.dropped() == 44);
+  CHECK(test.log.size() == 1);
+}
+
+TEST_CASE("the recorder ends when it is stopped, also while it waits to try again") {
+  Fixture test([](const ApiRequest&) { return refusal(503, "Down"); });
+  test.start();
+  test.emit("a");
+  REQUIRE(test.run_until([&] { return test.server.requests().size() == 1; }));
+  test.run_for(20ms);
+  test.recorder.stop();
+  const auto stopped = clock::Steady::now();
+  REQUIRE(test.run_until([&] { return test.ended; }));
+  CHECK(clock::Steady::now() - stopped < 500ms);
+  CHECK(test.server.requests().size() == 1);
+}

@@ -1,0 +1,327 @@
+#include "kube/leader_election.h"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <catch2/catch.hpp>
+
+#include "clock/clock.h"
+#include "kube/json.h"
+#include "test/unit/kube/fake_api_server.h"
+
+using namespace receiver;
+using namespace receiver::kube;
+using namespace std::chrono_literals;
+using receiver::kube::test::ApiAnswer;
+using receiver::kube::test::ApiRequest;
+using receiver::kube::test::FakeApiServer;
+using receiver::kube::test::refusal;
+namespace asio = boost::asio;
+
+namespace {
+
+const ObjectKey kLease{"kargo", "receiver"};
+constexpr std::string_view kPath = "/apis/coordination.k8s.io/v1/namespaces/kargo/leases/receiver";
+
+/// The API server's side of one Lease, with its optimistic locking.
+class LeaseOnServer {
+ public:
+  ApiAnswer handle(const ApiRequest& request) {
+    if (request.method == "POST") {
+      if (!json_.empty()) return refusal(409, "AlreadyExists");
+      return store(request.body);
+    }
+    CHECK(request.target == kPath);
+    if (json_.empty()) return refusal(404, "NotFound");
+    if (request.method == "GET") return {200, json_};
+    const auto body = parse_json(request.body);
+    if (string_at(*body, "/metadata/resourceVersion") != std::to_string(version_)) {
+      return refusal(409, "Conflict");
+    }
+    return store(request.body);
+  }
+
+  /// As if kubectl had written it.
+  void write(const LeaseRecord& record) { (void)store(create_body(kLease, record)); }
+  void touch() { write(record()); }
+  void remove() { json_.clear(); }
+  [[nodiscard]] bool exists() const { return !json_.empty(); }
+  [[nodiscard]] LeaseRecord record() const { return parse_lease(json_)->record; }
+
+ private:
+  ApiAnswer store(const std::string& body) {
+    auto lease = parse_json(body);
+    auto& allocator = lease->GetAllocator();
+    rapidjson::Value& metadata = lease->FindMember("metadata")->value;
+    metadata.RemoveMember("resourceVersion");
+    metadata.AddMember("resourceVersion", rapidjson::Value(std::to_string(++version_), allocator),
+                       allocator);
+    json_ = to_text(*lease);
+    return {200, json_};
+  }
+
+  std::string json_;
+  int version_ = 0;
+};
+
+LeaseRecord held_by_other() {
+  return {.holder = "other",
+          .duration = 1s,
+          .acquire_time = "2026-01-01T00:00:00.000000Z",
+          .renew_time = "2026-01-01T00:00:00.000000Z",
+          .transitions = 6};
+}
+
+/// What happened, in order.
+using History = std::vector<std::string>;
+
+/// One candidate with a way to the API server of its own.
+class Contender {
+ public:
+  Contender(asio::io_context& context, std::string name, FakeApiServer::Handler handler,
+            History& history)
+      : name_(name),
+        history_(history),
+        server(context, std::move(handler)),
+        client_(server.client(context)),
+        elector(*client_,
+                {.lease = kLease,
+                 .identity = std::move(name),
+                 .lease_duration = 1000ms,
+                 .renew_deadline = 400ms,
+                 .retry_period = 50ms},
+                {.started =
+                     [this](const Acquisition& found) {
+                       acquisition = found;
+                       history_.push_back(name_ + " started");
+                     },
+                 .stopped = [this] { history_.push_back(name_ + " stopped"); }},
+                log::Logger::to_callback(
+                    log::Level::kInfo, log::Format::kConsole,
+                    [this](std::string_view line) { log.append(line).append("\n"); })) {
+    asio::co_spawn(context, elector.run(), [this](const std::exception_ptr& failure) {
+      CHECK_FALSE(failure);
+      ended = true;
+    });
+  }
+
+ private:
+  std::string name_;
+  History& history_;
+
+ public:
+  std::string log;
+  FakeApiServer server;
+  Acquisition acquisition;
+  bool ended = false;
+
+ private:
+  std::unique_ptr<RestClient> client_;
+
+ public:
+  LeaderElector elector;
+};
+
+struct Fixture {
+  asio::io_context context;
+  LeaseOnServer lease;
+  History history;
+
+  FakeApiServer::Handler honest() {
+    return [this](const ApiRequest& request) { return lease.handle(request); };
+  }
+
+  template <typename Condition>
+  bool run_until(Condition condition, std::chrono::milliseconds limit = 5s) {
+    const auto deadline = clock::Steady::now() + limit;
+    while (!condition()) {
+      if (clock::Steady::now() >= deadline) return false;
+      context.restart();
+      context.run_one_until(deadline);
+    }
+    return true;
+  }
+
+  void run_for(std::chrono::milliseconds time) {
+    context.restart();
+    context.run_for(time);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the first candidate creates the Lease, leads, and goes on renewing it") {
+  Fixture test;
+  Contender a(test.context, "a", test.honest(), test.history);
+  REQUIRE(test.run_until([&] { return a.elector.leading(); }));
+  CHECK_FALSE(a.acquisition.existed);
+  const auto first = test.lease.record();
+  CHECK(first.holder == "a");
+  CHECK(first.duration == 1s);
+  test.run_for(300ms);
+  const auto later = test.lease.record();
+  CHECK(later.renew_time > first.renew_time);
+  CHECK(later.acquire_time == first.acquire_time);
+  CHECK(later.transitions == 0);
+  CHECK(a.elector.leading());
+  CHECK(test.history == History{"a started"});
+}
+
+TEST_CASE("a leader renews with one request, without reading first") {
+  Fixture test;
+  Contender a(test.context, "a", test.honest(), test.history);
+  REQUIRE(test.run_until([&] { return a.elector.leading(); }));
+  const std::size_t before = a.server.requests().size();
+  test.run_for(300ms);
+  REQUIRE(a.server.requests().size() > before);
+  for (std::size_t i = before; i < a.server.requests().size(); ++i) {
+    CHECK(a.server.requests()[i].method == "PUT");
+  }
+}
+
+TEST_CASE("a leader that loses its connection stops leading before another begins") {
+  Fixture test;
+  Contender a(test.context, "a", test.honest(), test.history);
+  REQUIRE(test.run_until([&] { return a.elector.leading(); }));
+  Contender b(test.context, "b", test.honest(), test.history);
+  test.run_for(300ms);
+  CHECK_FALSE(b.elector.leading());
+
+  a.server.hang();
+  const auto cut = clock::Steady::now();
+  REQUIRE(test.run_until([&] { return !a.elector.leading(); }));
+  CHECK(clock::Steady::now() - cut < 460ms);  // renew deadline, and a little
+  REQUIRE(test.run_until([&] { return b.elector.leading(); }));
+  CHECK(clock::Steady::now() - cut > 900ms);  // not before the lease's end
+  CHECK(test.history == History{"a started", "a stopped", "b started"});
+  CHECK(b.acquisition.existed);
+  CHECK_FALSE(b.acquisition.released);
+  CHECK(b.acquisition.last_renewed.has_value());
+  CHECK(test.lease.record().transitions == 1);
+  CHECK_THAT(a.log, Catch::Contains("could not be renewed in time"));
+}
+
+TEST_CASE("a leader that is stopped gives the lease back, after its work has stopped") {
+  Fixture test;
+  FakeApiServer::Handler watched = [&](const ApiRequest& request) {
+    const ApiAnswer answer = test.lease.handle(request);
+    if (request.method == "PUT" && test.lease.record().holder.empty())
+      test.history.push_back("released");
+    return answer;
+  };
+  Contender a(test.context, "a", watched, test.history);
+  REQUIRE(test.run_until([&] { return a.elector.leading(); }));
+  Contender b(test.context, "b", test.honest(), test.history);
+  test.run_for(100ms);
+  a.elector.stop();
+  const auto stopped = clock::Steady::now();
+  REQUIRE(test.run_until([&] { return a.ended && b.elector.leading(); }));
+  CHECK(clock::Steady::now() - stopped < 500ms);  // without waiting for the lease to expire
+  CHECK(b.acquisition.released);
+  CHECK(test.history == History{"a started", "a stopped", "released", "b started"});
+}
+
+TEST_CASE("a candidate that is stopped leaves the lease alone") {
+  Fixture test;
+  Contender a(test.context, "a", test.honest(), test.history);
+  REQUIRE(test.run_until([&] { return a.elector.leading(); }));
+  Contender b(test.context, "b", test.honest(), test.history);
+  test.run_for(100ms);
+  b.elector.stop();
+  REQUIRE(test.run_until([&] { return b.ended; }));
+  CHECK(test.lease.record().holder == "a");
+  CHECK(a.elector.leading());
+}
+
+TEST_CASE("a leader whose lease another has taken stops at once, and stands again") {
+  Fixture test;
+  Contender a(test.context, "a", test.honest(), test.history);
+  REQUIRE(test.run_until([&] { return a.elector.leading(); }));
+  test.lease.write(held_by_other());
+  const auto taken = clock::Steady::now();
+  REQUIRE(test.run_until([&] { return !a.elector.leading(); }));
+  CHECK(clock::Steady::now() - taken < 200ms);
+  REQUIRE(test.run_until([&] { return a.elector.leading(); }));
+  CHECK(clock::Steady::now() - taken >= 1s);
+  CHECK(test.history == History{"a started", "a stopped", "a started"});
+  CHECK(test.lease.record().transitions == 7);
+}
+
+TEST_CASE("a leader survives that its Lease is labelled, or deleted") {
+  Fixture test;
+  Contender a(test.context, "a", test.honest(), test.history);
+  REQUIRE(test.run_until([&] { return a.elector.leading(); }));
+  SECTION("labelled") {
+    test.lease.touch();
+  }
+  SECTION("deleted") {
+    test.lease.remove();
+  }
+  test.run_for(300ms);
+  CHECK(a.elector.leading());
+  CHECK(test.lease.record().holder == "a");
+  CHECK(test.history == History{"a started"});
+}
+
+TEST_CASE("a missing permission is named in the log once, and recovers by itself") {
+  Fixture test;
+  bool allowed = false;
+  FakeApiServer::Handler guarded = [&](const ApiRequest& request) {
+    return allowed ? test.lease.handle(request) : refusal(403, "Forbidden");
+  };
+  Contender a(test.context, "a", guarded, test.history);
+  test.run_for(400ms);
+  CHECK(a.server.requests().size() > 1);
+  const std::string wanted = "must allow get, create and update of leases.coordination.k8s.io";
+  const auto at = a.log.find(wanted);
+  REQUIRE(at != std::string::npos);
+  CHECK(a.log.find(wanted, at + 1) == std::string::npos);
+  CHECK_THAT(a.log, Catch::Contains("namespace kargo"));
+  allowed = true;
+  CHECK(test.run_until([&] { return a.elector.leading(); }));
+}
+
+TEST_CASE("a namespace that does not exist is named in the log") {
+  Fixture test;
+  Contender a(
+      test.context, "a", [](const ApiRequest&) { return refusal(404, "NotFound"); }, test.history);
+  test.run_for(100ms);
+  CHECK_THAT(a.log, Catch::Contains("namespace kargo does not exist"));
+}
+
+TEST_CASE("how the lease was found is known even if the answer to winning it was lost") {
+  Fixture test;
+  test.lease.write(held_by_other());
+  int lose = 2;  // the client sends a request again whose reused connection broke
+  FakeApiServer::Handler lossy = [&](const ApiRequest& request) {
+    ApiAnswer answer = test.lease.handle(request);
+    if (request.method == "PUT" && lose > 0) {
+      --lose;
+      answer.lost = true;
+    }
+    return answer;
+  };
+  Contender a(test.context, "a", lossy, test.history);
+  REQUIRE(test.run_until([&] { return a.elector.leading(); }));
+  CHECK(a.acquisition.existed);
+  CHECK_FALSE(a.acquisition.own);
+  CHECK(a.acquisition.last_renewed == clock::parse_rfc3339("2026-01-01T00:00:00Z"));
+}
+
+TEST_CASE("closing the client ends the election") {
+  Fixture test;
+  FakeApiServer server(test.context, test.honest());
+  auto client = server.client(test.context);
+  LeaderElector elector(*client, {.lease = kLease, .identity = "a", .retry_period = 50ms}, {},
+                        log::Logger::none());
+  bool ended = false;
+  asio::co_spawn(test.context, elector.run(), [&](const std::exception_ptr&) { ended = true; });
+  REQUIRE(test.run_until([&] { return elector.leading(); }));
+  client->close();
+  CHECK(test.run_until([&] { return ended; }));
+  CHECK_FALSE(elector.leading());
+}
