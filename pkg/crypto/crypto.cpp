@@ -1,19 +1,21 @@
 #include "crypto/crypto.h"
 
+#include <cstdint>
+#include <new>
+#include <utility>
+
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
-
-#include <new>
-#include <utility>
 
 namespace receiver::crypto {
 namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
-/// OpenSSL fails on these calls only when it has no memory or no digests to offer: nothing a caller could act on.
+/// OpenSSL fails on these calls only when it has no memory or no digests to offer: nothing a caller
+/// could act on.
 void require(bool done) {
   if (!done) throw std::bad_alloc();
 }
@@ -51,7 +53,9 @@ constexpr std::array<std::int8_t, 256> kBase64Values = [] {
 }();
 
 /// 0 to 63, or -1.
-int base64_value(char digit) { return kBase64Values.at(static_cast<unsigned char>(digit)); }
+int base64_value(char digit) {
+  return kBase64Values.at(static_cast<unsigned char>(digit));
+}
 
 }  // namespace
 
@@ -184,7 +188,8 @@ SecretString::SecretString(std::string&& value) {
   };
   auto owned = std::unique_ptr<std::string, decltype(wipe_and_free)>(
       std::make_unique<std::string>(std::move(value)).release());
-  // A short value lives inside the string object, where moving copies it and leaves the bytes behind.
+  // A short value lives inside the string object, where moving copies it and leaves the bytes
+  // behind.
   wipe(value);
   value_ = std::move(owned);
 }
