@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// Whether a push can matter to a Git subscription of a Warehouse.
+namespace receiver::git {
+
+enum class Strategy : std::uint8_t {
+  kNewestFromBranch,
+  kNewestTag,
+  kLexical,
+  kSemVer,
+  /// A name that this version does not know.
+  kUnknown,
+};
+
+/// By the name that a Warehouse writes; the empty one is NewestFromBranch.
+[[nodiscard]] Strategy strategy_of(std::string_view name);
+
+/// The part of a Warehouse's Git subscription that decides about pushes. A cluster holds a hundred
+/// thousand of them.
+struct Subscription {
+  std::string repo_url;
+  std::string branch;
+  std::string semver_constraint;
+  std::vector<std::string> allow_tags_regexes;
+  std::vector<std::string> ignore_tags_regexes;
+  Strategy strategy = Strategy::kNewestFromBranch;
+  bool strict_semvers = false;
+
+  friend bool operator==(const Subscription&, const Subscription&) = default;
+};
+
+/// Whether one of `refs` (full names: `refs/heads/main`, `refs/tags/v1`) could change what the
+/// subscription selects. In doubt it could: when no refs are known, the strategy is unknown, or a
+/// pattern or the constraint is invalid. The repository is not looked at.
+[[nodiscard]] bool affected(const Subscription& subscription, std::span<const std::string> refs);
+
+}  // namespace receiver::git
