@@ -1,5 +1,6 @@
 #include "kube/json.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -10,6 +11,8 @@
 #include <rapidjson/reader.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
+
+#include "kube/json_scan.h"
 
 namespace receiver::kube {
 
@@ -87,94 +90,145 @@ void add_path(Projection::Node& root, std::string_view path) {
   node->whole = true;
 }
 
-/// RapidJSON's SAX handler (hence its names): passes on to the document what the projection keeps.
-class Projector {
+/// Walks the objects and arrays on the way to what is kept, lets RapidJSON build the kept values,
+/// and skips the rest. Recursion is as deep as the projection's paths, not as the text.
+class Walker {
  public:
-  Projector(const Projection::Node& root, rapidjson::Document& out) : next_(&root), out_(out) {
-    open_.reserve(16);
+  Walker(std::string_view text, rapidjson::Document& out)
+      : text_(text), skipper_(text), out_(out) {}
+
+  bool document(const Projection::Node& root) {
+    skip_space();
+    if (!value(root, 0)) return false;
+    skip_space();
+    return at_ == text_.size() || fail(at_, "there is text after the end");
   }
 
-  [[nodiscard]] bool too_deep() const { return too_deep_; }
-
-  // NOLINTBEGIN(readability-identifier-naming): RapidJSON calls them so.
-  bool Null() { return !begin_value() || out_.Null(); }
-  bool Bool(bool value) { return !begin_value() || out_.Bool(value); }
-  bool Int(int value) { return !begin_value() || out_.Int(value); }
-  bool Uint(unsigned value) { return !begin_value() || out_.Uint(value); }
-  bool Int64(std::int64_t value) { return !begin_value() || out_.Int64(value); }
-  bool Uint64(std::uint64_t value) { return !begin_value() || out_.Uint64(value); }
-  bool Double(double value) { return !begin_value() || out_.Double(value); }
-  bool RawNumber(const char* text, rapidjson::SizeType size, bool copy) {
-    return String(text, size, copy);
-  }
-  bool String(const char* text, rapidjson::SizeType size, bool /*copy*/) {
-    return !begin_value() || out_.String(text, size, true);
-  }
-  bool StartObject() { return deeper() && (!begin_container(false) || out_.StartObject()); }
-  bool Key(const char* text, rapidjson::SizeType size, bool /*copy*/) {
-    if (skipped_ > 0) return true;
-    next_ = open_.back().node->member({text, size});
-    return next_ == nullptr || out_.Key(text, size, true);
-  }
-  bool EndObject(rapidjson::SizeType /*members*/) {
-    const auto kept = end_container();
-    return !kept || out_.EndObject(*kept);
-  }
-  bool StartArray() { return deeper() && (!begin_container(true) || out_.StartArray()); }
-  bool EndArray(rapidjson::SizeType /*elements*/) {
-    const auto kept = end_container();
-    return !kept || out_.EndArray(*kept);
-  }
-  // NOLINTEND(readability-identifier-naming)
+  [[nodiscard]] const std::string& error() const { return error_; }
 
  private:
-  struct Container {
-    const Projection::Node* node;
-    rapidjson::SizeType kept;
-    bool array;
-  };
-
-  /// Whether the value that begins is kept; then it is counted in its container.
-  bool begin_value() {
-    if (skipped_ > 0) return false;
-    if (open_.empty()) return true;
-    Container& parent = open_.back();
-    if (parent.array) next_ = parent.node->element();
-    if (next_ == nullptr) return false;
-    ++parent.kept;
-    return true;
+  bool value(const Projection::Node& node, int depth) {
+    const char first = peek();
+    if (node.whole || (first != '{' && first != '[')) return build(depth);
+    if (depth >= kMaxJsonDepth) return fail(at_, kTooDeep);
+    ++at_;
+    skip_space();
+    return first == '{' ? members(node, depth + 1) : elements(node, depth + 1);
   }
 
-  bool deeper() {
-    too_deep_ = open_.size() + skipped_ >= static_cast<std::size_t>(kMaxJsonDepth);
-    return !too_deep_;
-  }
-
-  bool begin_container(bool array) {
-    if (!begin_value()) {
-      ++skipped_;
-      return false;
+  bool members(const Projection::Node& node, int depth) {
+    rapidjson::SizeType kept = 0;
+    out_.StartObject();
+    if (take('}')) return out_.EndObject(0);
+    while (true) {
+      std::string unescaped;
+      const auto name = take_name(unescaped);
+      if (!name) return false;
+      skip_space();
+      if (!take(':')) return fail(at_, "a colon is missing");
+      skip_space();
+      const Projection::Node* member = node.member(*name);
+      if (member == nullptr) {
+        if (!skip(depth)) return false;
+      } else {
+        out_.Key(name->data(), static_cast<rapidjson::SizeType>(name->size()), true);
+        if (!value(*member, depth)) return false;
+        ++kept;
+      }
+      skip_space();
+      if (take('}')) return out_.EndObject(kept);
+      if (!take(',')) return fail(at_, "a comma or } is missing");
+      skip_space();
     }
-    open_.push_back({next_, 0, array});
-    return true;
   }
 
-  /// How many of its values are kept, if it is kept itself.
-  std::optional<rapidjson::SizeType> end_container() {
-    if (skipped_ > 0) {
-      --skipped_;
+  bool elements(const Projection::Node& node, int depth) {
+    const Projection::Node* element = node.element();
+    rapidjson::SizeType kept = 0;
+    out_.StartArray();
+    if (take(']')) return out_.EndArray(0);
+    while (true) {
+      if (element == nullptr) {
+        if (!skip(depth)) return false;
+      } else {
+        if (!value(*element, depth)) return false;
+        ++kept;
+      }
+      skip_space();
+      if (take(']')) return out_.EndArray(kept);
+      if (!take(',')) return fail(at_, "a comma or ] is missing");
+      skip_space();
+    }
+  }
+
+  /// The name as it is in the text, or in `unescaped` where it must be decoded.
+  std::optional<std::string_view> take_name(std::string& unescaped) {
+    const std::size_t begin = at_;
+    if (peek() != '"') {
+      fail(at_, "a member's name is missing");
       return std::nullopt;
     }
-    const rapidjson::SizeType kept = open_.back().kept;
-    open_.pop_back();
-    return kept;
+    if (!skip(0)) return std::nullopt;
+    const std::string_view literal = text_.substr(begin, at_ - begin);
+    const bool plain = std::all_of(literal.begin(), literal.end(),
+                                   [](char c) { return c >= ' ' && c < '\x7f' && c != '\\'; });
+    if (plain) return literal.substr(1, literal.size() - 2);
+    rapidjson::Document decoded;
+    if (!parse(literal, begin, decoded)) return std::nullopt;
+    unescaped.assign(decoded.GetString(), decoded.GetStringLength());
+    return unescaped;
   }
 
-  const Projection::Node* next_;  ///< of the value that follows; null: skipped
+  /// The skipper has seen that the depth is bounded: RapidJSON may recurse.
+  bool build(int depth) {
+    const std::size_t begin = at_;
+    return skip(depth) && parse_into(text_.substr(begin, at_ - begin), begin, out_);
+  }
+
+  bool skip(int depth) {
+    const std::size_t end = skipper_.skip(at_, depth);
+    if (end == std::string_view::npos) return fail(skipper_.problem_at(), skipper_.problem());
+    at_ = end;
+    return true;
+  }
+
+  bool parse(std::string_view value, std::size_t position, rapidjson::Document& into) {
+    auto generate = [&](rapidjson::Document& out) { return parse_into(value, position, out); };
+    into.Populate(generate);
+    return error_.empty();
+  }
+
+  bool parse_into(std::string_view value, std::size_t position, rapidjson::Document& into) {
+    rapidjson::MemoryStream stream(value.data(), value.size());
+    if (reader_.Parse<rapidjson::kParseValidateEncodingFlag>(stream, into).IsError()) {
+      std::string_view problem = rapidjson::GetParseError_En(reader_.GetParseErrorCode());
+      if (problem.ends_with('.')) problem.remove_suffix(1);
+      return fail(position + reader_.GetErrorOffset(), problem);
+    }
+    // RapidJSON takes a NUL for the end of its input.
+    return stream.Tell() == value.size() || fail(position + stream.Tell(), "unexpected NUL");
+  }
+
+  [[nodiscard]] char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
+  bool take(char expected) {
+    if (at_ >= text_.size() || text_[at_] != expected) return false;
+    ++at_;
+    return true;
+  }
+  void skip_space() {
+    while (at_ < text_.size() && is_json_space(text_[at_])) ++at_;
+  }
+  bool fail(std::size_t at, std::string_view problem) {
+    error_ = fmt::format("{} at byte {}", problem, at);
+    return false;
+  }
+
+  std::string_view text_;
+  Skipper skipper_;
   rapidjson::Document& out_;
-  std::vector<Container> open_;  ///< those kept
-  std::size_t skipped_ = 0;      ///< depth below the last of them
-  bool too_deep_ = false;
+  rapidjson::Reader reader_;
+  std::size_t at_ = 0;
+  std::string error_;
 };
 
 }  // namespace
@@ -199,33 +253,11 @@ Projection Projection::with(std::initializer_list<std::string_view> paths) const
 
 tl::expected<rapidjson::Document, std::string> parse_json(std::string_view json,
                                                           const Projection& projection) {
-  // Iterative: nesting costs heap, bounded by kMaxJsonDepth, never stack.
-  constexpr unsigned kFlags =
-      rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag;
-  rapidjson::MemoryStream stream(json.data(), json.size());
   rapidjson::Document document;
-  rapidjson::Reader reader;
-  bool too_deep = false;
-  auto generate = [&](rapidjson::Document& out) {
-    Projector projector(projection.root(), out);
-    const bool parsed = !reader.Parse<kFlags>(stream, projector).IsError();
-    too_deep = projector.too_deep();
-    return parsed;
-  };
+  Walker walker(json, document);
+  auto generate = [&](rapidjson::Document&) { return walker.document(projection.root()); };
   document.Populate(generate);
-  if (too_deep) {
-    return tl::unexpected(
-        fmt::format("nested deeper than {} at byte {}", kMaxJsonDepth, reader.GetErrorOffset()));
-  }
-  if (reader.HasParseError()) {
-    return tl::unexpected(fmt::format("{} at byte {}",
-                                      rapidjson::GetParseError_En(reader.GetParseErrorCode()),
-                                      reader.GetErrorOffset()));
-  }
-  // RapidJSON takes a NUL for the end of its input.
-  if (stream.Tell() != json.size()) {
-    return tl::unexpected(fmt::format("NUL after the document at byte {}", stream.Tell()));
-  }
+  if (!walker.error().empty()) return tl::unexpected(walker.error());
   return document;
 }
 

@@ -37,7 +37,8 @@ class Projection {
 inline constexpr int kMaxJsonDepth = 100;
 
 /// Parses `json` (UTF-8), keeping what `projection` names. The error says what is wrong and at
-/// which byte.
+/// which byte. Of what is skipped only quotes and brackets are looked at: nothing that is not used,
+/// such as a number beyond all bounds or half a surrogate pair, makes a document unreadable.
 [[nodiscard]] tl::expected<rapidjson::Document, std::string> parse_json(
     std::string_view json, const Projection& projection);
 [[nodiscard]] tl::expected<rapidjson::Document, std::string> parse_json(std::string_view json);
