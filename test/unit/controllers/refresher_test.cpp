@@ -107,7 +107,8 @@ struct Fixture {
       if (error) std::rethrow_exception(error);
       result = std::move(value);
     });
-    while (!result) io.run_one();
+    io.restart();
+    while (!result) REQUIRE(io.run_one() == 1);
     return *result;
   }
 
@@ -257,7 +258,7 @@ TEST_CASE_METHOD(Fixture, "A refresher that goes wakes those who wait") {
   std::optional<RefreshOutcome> outcome;
   asio::co_spawn(io, refresher->refresh(warehouses({"a"}), Steady::now() + 10min),
                  [&](const std::exception_ptr&, RefreshOutcome value) { outcome = value; });
-  while (api.started.empty()) io.run_one();
+  while (api.started.empty()) REQUIRE(io.run_one() == 1);
   refresher.reset();
   io.run();
   REQUIRE(outcome);
