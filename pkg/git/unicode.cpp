@@ -1,0 +1,122 @@
+#include "git/unicode.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <langinfo.h>
+#include <locale.h>
+#include <wctype.h>
+
+namespace receiver::git::unicode {
+namespace {
+
+constexpr char32_t kReplacement = 0xFFFD;
+
+struct Decoded {
+  char32_t character = kReplacement;
+  std::size_t length = 1;
+};
+
+bool is_continuation(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
+}
+
+/// The first character of a text that is not empty. An ill-formed sequence is one byte of U+FFFD.
+Decoded decode(std::string_view text) {
+  const auto first = static_cast<unsigned char>(text.front());
+  if (first < 0x80) return {first, 1};
+  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  if (first < 0xC2 || first > 0xF4 || text.size() < length) return {};
+  char32_t character = first & (0x7FU >> length);
+  for (const char byte : text.substr(1, length - 1)) {
+    if (!is_continuation(byte)) return {};
+    character = (character << 6U) | (static_cast<unsigned char>(byte) & 0x3FU);
+  }
+  constexpr std::array<char32_t, 5> kSmallest{0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = character >= 0xD800 && character <= 0xDFFF;
+  if (character < kSmallest.at(length) || character > 0x10FFFF || surrogate) return {};
+  return {character, length};
+}
+
+void append(std::string& text, char32_t character) {
+  const auto continuation = [&](unsigned shift) {
+    text += static_cast<char>(0x80U | ((character >> shift) & 0x3FU));
+  };
+  if (character < 0x80) {
+    text += static_cast<char>(character);
+  } else if (character < 0x800) {
+    text += static_cast<char>(0xC0U | (character >> 6U));
+    continuation(0);
+  } else if (character < 0x10000) {
+    text += static_cast<char>(0xE0U | (character >> 12U));
+    continuation(6);
+    continuation(0);
+  } else {
+    text += static_cast<char>(0xF0U | (character >> 18U));
+    continuation(12);
+    continuation(6);
+    continuation(0);
+  }
+}
+
+char32_t lower(char32_t character) {
+  if (character < 0x80) {
+    return character >= 'A' && character <= 'Z' ? character + ('a' - 'A') : character;
+  }
+  // Part of the C library itself, whatever locales the machine has; lives as long as the process.
+  static const locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+  if (locale == nullptr) return character;
+  return static_cast<char32_t>(towlower_l(static_cast<wint_t>(character), locale));
+}
+
+struct Range {
+  char32_t first;
+  char32_t last;
+};
+
+/// Categories Cc, Cf, Co, Zs (but the plain space), Zl and Zp. Unassigned characters are let
+/// through.
+constexpr std::array kInvisible{
+    Range{0x0000, 0x001F},    Range{0x007F, 0x00A0},   Range{0x00AD, 0x00AD},
+    Range{0x0600, 0x0605},    Range{0x061C, 0x061C},   Range{0x06DD, 0x06DD},
+    Range{0x070F, 0x070F},    Range{0x0890, 0x0891},   Range{0x08E2, 0x08E2},
+    Range{0x1680, 0x1680},    Range{0x180E, 0x180E},   Range{0x2000, 0x200F},
+    Range{0x2028, 0x202F},    Range{0x205F, 0x206F},   Range{0x3000, 0x3000},
+    Range{0xE000, 0xF8FF},    Range{0xFEFF, 0xFEFF},   Range{0xFFF9, 0xFFFB},
+    Range{0x110BD, 0x110BD},  Range{0x110CD, 0x110CD}, Range{0x13430, 0x1343F},
+    Range{0x1BCA0, 0x1BCA3},  Range{0x1D173, 0x1D17A}, Range{0xE0001, 0xE007F},
+    Range{0xF0000, 0x10FFFF},
+};
+
+bool is_invisible(char32_t character) {
+  const auto* range = std::ranges::lower_bound(kInvisible, character, {}, &Range::last);
+  return range != kInvisible.end() && character >= range->first;
+}
+
+}  // namespace
+
+std::string to_lower(std::string_view text) {
+  std::string lowered;
+  lowered.reserve(text.size());
+  while (!text.empty()) {
+    const auto [character, length] = decode(text);
+    append(lowered, lower(character));
+    text.remove_prefix(length);
+  }
+  return lowered;
+}
+
+std::string without_invisible(std::string_view text) {
+  std::string visible;
+  visible.reserve(text.size());
+  while (!text.empty()) {
+    const auto [character, length] = decode(text);
+    if (!is_invisible(character)) visible.append(text.substr(0, length));
+    text.remove_prefix(length);
+  }
+  visible.erase(visible.find_last_not_of(' ') + 1);
+  visible.erase(0, std::min(visible.find_first_not_of(' '), visible.size()));
+  return visible;
+}
+
+}  // namespace receiver::git::unicode
