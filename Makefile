@@ -1,36 +1,69 @@
-# Everything a person or CI runs. `make help` lists it.
+# The ways into this project; `make` alone lists them. CMake presets do the building: debug, release, asan, tsan.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-SHELL := bash
-JOBS := $(shell nproc)
+.NOTPARALLEL:
+
+JOBS ?= $(shell nproc)
+# More is printed about a finding, and the first one ends the test.
+export ASAN_OPTIONS ?= detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS ?= print_stacktrace=1
+export TSAN_OPTIONS ?= halt_on_error=1:second_deadlock_stack=1
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z -]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+.PHONY: run
+run: build ## build and start everything, send one signed push, stay up until Ctrl-C (KUBECONFIG=… uses that cluster, RUN_SECONDS=… ends it)
+# A process group of its own: Ctrl-C is for the script, which cleans up and ends well; make need not hear of it.
+	@exec setpriv --pdeathsig KILL bash -c 'set -m; setpriv --pdeathsig TERM test/cluster/run.sh || exit $$?'
+
+.PHONY: test
+test: build-tests ## run all tests
+	@$(call run_tests,release)
+
+.PHONY: test-asan test-tsan
+test-asan test-tsan: test-%: install build/%/build.ninja ## run all tests with AddressSanitizer and UBSan, or with ThreadSanitizer
+	@cmake --build build/$* --parallel $(JOBS)
+	@$(call run_tests,$*)
+
+# The first words make the sanitizers independent of the kernel's address randomisation, where that is permitted.
+run_tests = export KUBEBUILDER_ASSETS=$$(test/cluster/binaries.sh); \
+  $$(setarch --addr-no-randomize true 2>/dev/null && echo setarch --addr-no-randomize) \
+  ctest --test-dir build/$(1) --output-on-failure --no-tests=error $(CTEST_ARGS)
+
+.PHONY: build
+build: install build/release/build.ninja ## build/release/bitbucket-receiver
+	@cmake --build build/release --target bitbucket-receiver --parallel $(JOBS)
+
+.PHONY: build-tests
+build-tests: install build/release/build.ninja ## the tests too; run them with ctest --test-dir build/release
+	@cmake --build build/release --parallel $(JOBS)
+
+.PHONY: lint
+lint: install build/release/build.ninja ## formatting, clang-tidy, shell scripts, arrows between rooms
+	@test/lint/format.sh
+	@test/lint/scripts.sh
+	@test/lint/arrows.py
+	@cmake build/release >/dev/null # takes in files that are new since
+	@test/lint/clang_tidy.py build/release
+
+.PHONY: format
+format: install ## put every C++ file in form
+	@test/lint/format.sh --fix
 
 .PHONY: install
 install: ## the Debian packages that are missing
 	@test/cluster/install.sh
 
-.PHONY: build-tests
-build-tests: install ## the tests, in build/release
-	cmake --preset release
-	ninja -j$(JOBS) -C build/release
-
-.PHONY: test
-test: build-tests ## all tests
-	ctest --test-dir build/release --output-on-failure --no-tests=error
-
-.PHONY: test-asan test-tsan
-test-asan test-tsan: test-%: install ## the tests under ASan and UBSan, or under TSan
-	cmake --preset $*
-	ninja -j$(JOBS) -C build/$*
-	ctest --test-dir build/$* --output-on-failure --no-tests=error
-
-.PHONY: lint
-lint: install ## formatting and scripts
-	git ls-files '*.h' '*.cpp' | xargs clang-format-16 --dry-run -Werror
-	git ls-files '*.sh' .ci/run | xargs shellcheck --external-sources
+.PHONY: control-plane
+control-plane: install ## build etcd, kube-apiserver and kubectl for the tests, once; prints where they are
+	@test/cluster/binaries.sh
 
 .PHONY: clean
-clean: ## removes build/
+clean: ## delete build/
 	rm -rf build
+
+build/%/build.ninja: CMakePresets.json | install
+	@cmake --preset $* && touch $@

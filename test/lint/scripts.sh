@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# shellcheck over every shell script, found by its first line.
+# Runs shellcheck over every shell script, found by its first line.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
