@@ -178,7 +178,10 @@ awaitable<void> Server::Impl::accept_loop(std::shared_ptr<Impl> self) {
       context.logger.warn("cannot accept connections",
                           {{"error", ec.message()}, {"similar_lines_left_out", *held_back}});
     }
-    // Most likely no descriptor is left: one that idles is given up.
+    // Most likely no descriptor is left. Once somebody waits indeed, an idle connection is given
+    // up.
+    co_await self->acceptor_.async_wait(tcp::acceptor::wait_read,
+                                        asio::redirect_error(asio::use_awaitable, ec));
     if (context.connections.displace_idle()) {
       context.counters.gave_way.fetch_add(1, std::memory_order_relaxed);
     }
