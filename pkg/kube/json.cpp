@@ -81,13 +81,13 @@ std::string take_step(std::string_view& pointer) {
   return step;
 }
 
-void add_path(Projection::Node& root, std::string_view path) {
+Projection::Node& node_at(Projection::Node& root, std::string_view path) {
   if (!path.empty() && path.front() != '/') {
     throw std::invalid_argument(fmt::format("projection: \"{}\" does not begin with /", path));
   }
   Projection::Node* node = &root;
   while (!path.empty()) node = &node->make(take_step(path));
-  node->whole = true;
+  return *node;
 }
 
 /// Walks the objects and arrays on the way to what is kept, lets RapidJSON build the kept values,
@@ -247,7 +247,13 @@ Projection Projection::all() {
 
 Projection Projection::with(std::initializer_list<std::string_view> paths) const {
   Node root = *root_;
-  for (const std::string_view path : paths) add_path(root, path);
+  for (const std::string_view path : paths) node_at(root, path).whole = true;
+  return Projection(std::move(root));
+}
+
+Projection Projection::under(std::string_view pointer) const {
+  Node root;
+  node_at(root, pointer) = *root_;
   return Projection(std::move(root));
 }
 

@@ -24,6 +24,8 @@ class Projection {
   [[nodiscard]] static Projection all();
   /// Keeps these as well.
   [[nodiscard]] Projection with(std::initializer_list<std::string_view> paths) const;
+  /// The same of what is at `pointer` of a larger document.
+  [[nodiscard]] Projection under(std::string_view pointer) const;
 
   struct Node;
   [[nodiscard]] const Node& root() const { return *root_; }

@@ -1,12 +1,14 @@
 #pragma once
 
-#include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
+#include <boost/asio/awaitable.hpp>
+
+#include "kube/backoff.h"
 #include "kube/json.h"
 #include "kube/resource.h"
 #include "kube/rest.h"
@@ -15,12 +17,27 @@
 
 namespace receiver::kube {
 
+/// How long a reflector waits for what. Tests shorten it.
+struct ReflectorTimes {
+  std::chrono::milliseconds list_head{60'000};  ///< a list of a large collection takes its time
+  std::chrono::milliseconds list_silence{30'000};
+  std::chrono::milliseconds watch_head{30'000};
+  /// A watch that has said nothing for so long is opened again. API servers send a bookmark about
+  /// every minute where anything changes at all: two are missing then. Where nothing changes, or no
+  /// bookmarks are sent, opening it again costs one request and loses nothing.
+  std::chrono::milliseconds watch_silence{120'000};
+  /// A watch that ends sooner, and has brought nothing, has failed.
+  std::chrono::milliseconds watch_life{1'000};
+  Backoff::Options backoff;
+};
+
 struct ReflectorOptions {
   Resource resource;
   std::string ns;              ///< empty: all namespaces
   std::string label_selector;  ///< empty: all
   std::string field_selector;
   Projection projection;  ///< of the objects; metadata is always kept as far as ObjectMeta needs it
+  ReflectorTimes times;
 };
 
 /// What a reflector counts and is.
@@ -28,7 +45,7 @@ struct ReflectorStatus {
   enum class Settled {
     kNotYet,   ///< no list has ended
     kSynced,   ///< the store is whole, and kept so
-    kRefused,  ///< 403 or 404 at the last list: retried every 30 s
+    kRefused,  ///< lists were answered with 403 or 404, more than once: retried at least every 30 s
   };
   Settled settled = Settled::kNotYet;
   std::string refusal;  ///< for people: which permission or kind is missing
@@ -36,7 +53,9 @@ struct ReflectorStatus {
   std::chrono::steady_clock::time_point last_heard;  ///< last byte of a list or watch
 };
 
-/// Keeps a sink equal to a collection of the API server: lists in pages, then watches with bookmarks, for ever.
+/// Keeps a sink equal to a collection of the API server: lists in pages, then watches with
+/// bookmarks, for ever. A store that was synced once stays so: whatever fails later, it is retried
+/// and the last known set served. Client and sink outlive the reflector, or at least its stop().
 class Reflector {
  public:
   Reflector(RestClient& rest, ReflectorOptions options, ObjectSink& sink, log::Logger logger);
@@ -44,18 +63,19 @@ class Reflector {
   Reflector(const Reflector&) = delete;
   Reflector& operator=(const Reflector&) = delete;
 
-  /// Called whenever `settled` changes, on the client's thread. Before run().
+  /// Called whenever `settled` changes, on the client's thread. Set before run().
   void on_settled(std::function<void(const ReflectorStatus&)> callback);
 
   /// Ends after stop() (or when the client is closed). Once.
   boost::asio::awaitable<void> run();
+  /// At once, whatever it waits for: afterwards neither sink nor client nor callback is used again.
   void stop();
 
   [[nodiscard]] const ReflectorStatus& status() const;
 
  private:
   class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  ///< shared with answers that are still on their way
 };
 
 }  // namespace receiver::kube

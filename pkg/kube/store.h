@@ -33,6 +33,8 @@ class ObjectSink {
   /// copy is kept).
   virtual tl::expected<void, std::string> add_listed(const ObjectMeta& meta,
                                                      const rapidjson::Value& object) = 0;
+  /// An object of the list that cannot even be parsed: an older copy is kept.
+  virtual void keep_listed(const ObjectKey& /*key*/) {}
   /// The list is whole: what it did not name is deleted.
   virtual void end_replace() = 0;
   /// The list broke off: forget it.
@@ -84,6 +86,7 @@ class Store final : public ObjectSink {
   void begin_replace() override;
   tl::expected<void, std::string> add_listed(const ObjectMeta& meta,
                                              const rapidjson::Value& object) override;
+  void keep_listed(const ObjectKey& key) override;
   void end_replace() override;
   void abort_replace() override { staged_.clear(); }
   tl::expected<void, std::string> upsert(const ObjectMeta& meta,
@@ -208,6 +211,12 @@ tl::expected<void, std::string> Store<T>::add_listed(const ObjectMeta& meta,
   if (!decoded) return tl::unexpected(std::move(decoded.error()));
   staged_.insert_or_assign(meta.key, Entry{std::move(*decoded), meta.resource_version, list_});
   return {};
+}
+
+template <typename T>
+void Store<T>::keep_listed(const ObjectKey& key) {
+  const auto held = entries_.find(key);
+  if (held != entries_.end()) held->second.seen_in = list_;
 }
 
 template <typename T>

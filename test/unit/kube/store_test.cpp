@@ -170,6 +170,19 @@ TEST_CASE("an object that cannot be read is refused; an older copy is kept") {
   CHECK(f.colour("apple") == "yellow");
 }
 
+TEST_CASE("an object of a list that cannot even be parsed is kept as it was") {
+  Fixture f;
+  f.upsert("apple", "1", R"({"colour":"red"})");
+  f.upsert("pear", "2", R"({"colour":"green"})");
+  f.take_seen();
+  f.store.begin_replace();
+  f.store.keep_listed({"ns", "apple"});
+  f.store.keep_listed({"ns", "unknown"});
+  f.store.end_replace();
+  CHECK(f.colour("apple") == "red");
+  CHECK(f.take_seen() == Lines{"ns/pear: green > -"});
+}
+
 TEST_CASE("an object that a list names twice counts as last named") {
   Fixture f;
   f.store.begin_replace();

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include <tl/expected.hpp>
+
+#include "kube/value_cutter.h"
+
+namespace receiver::kube {
+
+/// What a page of a list says about itself.
+struct ListPage {
+  std::string resource_version;
+  std::string continue_token;  ///< empty: the last page
+};
+
+/// Cuts the body of a list, `{"metadata":{…},"items":[…],…}` with its members in any order, into
+/// its items as it arrives. No more than one item is held.
+class ListReader {
+ public:
+  /// One item of the list.
+  struct Item {
+    std::size_t position;   ///< in this page, from 0
+    std::string_view json;  ///< valid during the call; of one that is too large, the beginning
+    bool too_large;         ///< above the bound of an object
+  };
+  using OnItem = std::function<void(const Item&)>;
+
+  explicit ListReader(OnItem on_item, std::size_t max_item_bytes = kMaxObjectBytes);
+
+  /// The next piece of the body. The error, which is final, says where it is no list.
+  tl::expected<void, std::string> feed(std::string_view piece);
+  /// The body has ended.
+  [[nodiscard]] tl::expected<ListPage, std::string> finish() const;
+
+ private:
+  enum class Expect {
+    kList,
+    kNameOrEnd,
+    kName,
+    kColon,
+    kValue,
+    kNextNameOrEnd,
+    kItemOrEnd,
+    kItem,
+    kNextItemOrEnd,
+    kNothing
+  };
+
+  void step(std::string_view& text);
+  void take_name(std::string_view& text);
+  void take_value(std::string_view& text);
+  void take_item(std::string_view& text);
+  void read_metadata();
+  /// Takes one sign off `text`, if it is the expected one, and goes on to `next`.
+  bool take(std::string_view& text, char sign, Expect next);
+  void fail(std::string_view problem, std::string_view text);
+
+  OnItem on_item_;
+  ValueCutter items_;
+  ValueCutter values_;
+  Expect expect_ = Expect::kList;
+  std::string name_;  ///< of the member that is being read
+  std::size_t position_ = 0;
+  std::size_t end_of_piece_ = 0;  ///< in the body
+  bool seen_items_ = false;
+  ListPage page_;
+  std::string error_;
+};
+
+}  // namespace receiver::kube

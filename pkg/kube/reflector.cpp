@@ -1,0 +1,405 @@
+#include "kube/reflector.h"
+
+#include <algorithm>
+#include <exception>
+#include <optional>
+#include <random>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+#include "http/log_throttle.h"
+#include "kube/list_reader.h"
+#include "kube/object_meta.h"
+#include "kube/reflector_request.h"
+#include "kube/reflector_state.h"
+#include "kube/watch_reader.h"
+
+namespace receiver::kube {
+
+namespace asio = boost::asio;
+using namespace reflecting;  // NOLINT(google-build-using-namespace): the machine that this is the
+                             // shell of
+using Settled = ReflectorStatus::Settled;
+using clock::Steady;
+
+namespace {
+
+ApiError make_error(ApiError::Kind kind, std::string message) {
+  return {
+      .kind = kind, .status = 0, .reason = {}, .message = std::move(message), .retry_after = {}};
+}
+
+ApiError broken(const http::ClientError& error) {
+  const bool closed = error.kind == http::ClientError::Kind::kClosed;
+  return make_error(closed ? ApiError::Kind::kClosed : ApiError::Kind::kUnreachable, error.message);
+}
+
+/// `plural.group`, as `kubectl` calls it.
+std::string name_of(const Resource& resource) {
+  return resource.group.empty() ? resource.plural : resource.plural + "." + resource.group;
+}
+
+/// Of an event that cannot be parsed.
+ObjectKey key_in_event(std::string_view json) {
+  constexpr std::string_view kObject = R"("object":)";
+  const auto at = json.find(kObject);
+  return at == std::string_view::npos ? ObjectKey()
+                                      : key_in_beginning(json.substr(at + kObject.size()));
+}
+
+}  // namespace
+
+/// The shell around the state machine: performs its actions and tells it what came of them.
+class Reflector::Impl {
+ public:
+  Impl(RestClient& rest, ReflectorOptions options, ObjectSink& sink, log::Logger logger)
+      : rest_(rest),
+        options_(std::move(options)),
+        sink_(sink),
+        logger_(std::move(logger)),
+        name_(name_of(options_.resource)),
+        object_projection_(with_meta(options_.projection)),
+        event_projection_(watch_event_projection(options_.projection)),
+        backoff_(options_.times.backoff),
+        chance_(std::random_device()()),
+        rest_over_(rest.executor()),
+        ended_(rest.executor(), Steady::time_point::max()) {}
+
+  static asio::awaitable<void> run(std::shared_ptr<Impl> self);
+  void stop();
+
+  std::function<void(const ReflectorStatus&)> on_settled;
+  ReflectorStatus status;
+
+ private:
+  static asio::awaitable<void> session(std::shared_ptr<Impl> self);
+  asio::awaitable<Input> perform(Action action);
+  asio::awaitable<Input> read_page(ReadPage page);
+  asio::awaitable<Input> watch(OpenWatch watch);
+  asio::awaitable<Input> rest_for(std::chrono::milliseconds at_least);
+
+  void take_item(const ListReader::Item& item);
+  bool take_event(const WatchReader::Event& event);
+  void take_object_event(const WatchEvent& event);
+  void move_to(std::string_view version);
+  void skip_bad(const ObjectKey& key, std::string_view why);
+
+  Action advance(Input input);
+  void note(const Input& input);
+  void note_recovery();
+  void settle();
+  [[nodiscard]] std::string refusal_text(const ApiError& error) const;
+  double random() { return std::uniform_real_distribution<>()(chance_); }
+
+  RestClient& rest_;
+  const ReflectorOptions options_;
+  ObjectSink& sink_;
+  log::Logger logger_;
+  const std::string name_;
+  const Projection object_projection_, event_projection_;
+
+  State state_;
+  Backoff backoff_;
+  std::minstd_rand chance_;
+  asio::steady_timer rest_over_;
+  asio::steady_timer ended_;  ///< cancelled when run() may end
+  bool stopped_ = false;
+  bool session_over_ = false;
+  std::exception_ptr thrown_;
+
+  bool replacing_ = false;  ///< between the sink's begin_replace() and its end
+  std::uint64_t events_before_watch_ = 0;
+  std::optional<ApiError> error_event_;
+  std::string last_failure_;
+  int failures_in_a_row_ = 0;
+  http::LogThrottle bad_object_lines_;
+};
+
+asio::awaitable<void> Reflector::Impl::run(std::shared_ptr<Impl> self) {
+  if (self->stopped_) co_return;
+  // On its own, so that run() need not wait for an answer that is still on its way.
+  asio::co_spawn(self->rest_.executor(), session(self), [self](std::exception_ptr thrown) {
+    self->thrown_ = std::move(thrown);
+    self->session_over_ = true;
+    self->ended_.cancel();
+  });
+  while (!self->session_over_ && !self->stopped_) {
+    boost::system::error_code ignored;
+    co_await self->ended_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+  if (self->thrown_) std::rethrow_exception(self->thrown_);
+}
+
+void Reflector::Impl::stop() {
+  if (std::exchange(stopped_, true)) return;
+  if (std::exchange(replacing_, false)) sink_.abort_replace();
+  rest_over_.cancel();
+  ended_.cancel();
+}
+
+asio::awaitable<void> Reflector::Impl::session(std::shared_ptr<Impl> self) {
+  Step first = begin();
+  self->state_ = std::move(first.state);
+  Action action = std::move(first.action);
+  while (!self->stopped_ && !std::holds_alternative<End>(action)) {
+    Input input = co_await self->perform(std::move(action));
+    if (self->stopped_) co_return;
+    action = self->advance(std::move(input));
+  }
+}
+
+asio::awaitable<Input> Reflector::Impl::perform(Action action) {
+  if (auto* page = std::get_if<ReadPage>(&action)) return read_page(std::move(*page));
+  if (auto* open = std::get_if<OpenWatch>(&action)) return watch(std::move(*open));
+  if (auto* pause = std::get_if<Rest>(&action)) return rest_for(pause->at_least);
+  // ReadOn is obeyed within watch(), End by session().
+  return rest_for({});
+}
+
+// Listing -------------------------------------------------------------------------------------
+
+asio::awaitable<Input> Reflector::Impl::read_page(ReadPage page) {
+  if (page.continue_token.empty()) {
+    ++status.lists;
+    replacing_ = true;
+    sink_.begin_replace();
+  }
+  auto opened = co_await rest_.open(list_target(options_, page), http::Client::Connection::kPooled,
+                                    options_.times.list_head);
+  if (stopped_) co_return StopAsked{};
+  if (!opened) co_return Failed{std::move(opened.error())};
+  const auto stream = std::move(*opened);
+  ListReader reader([this](const ListReader::Item& item) { take_item(item); });
+  while (true) {
+    const auto piece = co_await stream->next(options_.times.list_silence);
+    if (stopped_) co_return StopAsked{};
+    if (!piece) co_return Failed{broken(piece.error())};
+    status.last_heard = Steady::now();
+    if (piece->empty()) break;
+    if (auto fed = reader.feed(*piece); !fed) {
+      co_return Failed{make_error(ApiError::Kind::kMalformed, std::move(fed.error()))};
+    }
+    if (stopped_) co_return StopAsked{};
+  }
+  auto read = reader.finish();
+  if (!read) co_return Failed{make_error(ApiError::Kind::kMalformed, std::move(read.error()))};
+  if (read->continue_token.empty()) {
+    replacing_ = false;
+    sink_.end_replace();
+  }
+  co_return PageRead{std::move(*read)};
+}
+
+void Reflector::Impl::take_item(const ListReader::Item& item) {
+  if (stopped_) return;
+  const auto unreadable = [&](std::string_view why) {
+    const ObjectKey key = key_in_beginning(item.json);
+    sink_.keep_listed(key);
+    skip_bad(key, fmt::format("item {} of a list: {}", item.position, why));
+  };
+  if (item.too_large) return unreadable("it is too large");
+  const auto object = parse_json(item.json, object_projection_);
+  if (!object) return unreadable(object.error());
+  const auto meta = read_meta(*object);
+  if (!meta) return unreadable(meta.error());
+  if (const auto added = sink_.add_listed(*meta, *object); !added) {
+    skip_bad(meta->key, added.error());
+  }
+}
+
+// Watching ------------------------------------------------------------------------------------
+
+asio::awaitable<Input> Reflector::Impl::watch(OpenWatch watch) {
+  ++status.watches;
+  auto opened = co_await rest_.open(watch_target(options_, watch, random()),
+                                    http::Client::Connection::kOwn, options_.times.watch_head);
+  if (stopped_) co_return StopAsked{};
+  if (!opened) co_return Failed{std::move(opened.error())};
+  const auto stream = std::move(*opened);
+  note_recovery();
+  const auto begun = Steady::now();
+  events_before_watch_ = status.events;
+  error_event_.reset();
+  WatchReader reader([this](const WatchReader::Event& event) { return take_event(event); });
+  std::string ended = "the server ended it";
+  while (true) {
+    const auto piece = co_await stream->next(options_.times.watch_silence);
+    if (stopped_) co_return StopAsked{};
+    if (!piece) {
+      if (piece.error().kind == http::ClientError::Kind::kClosed) {
+        co_return Failed{broken(piece.error())};
+      }
+      ended = piece.error().message;
+      break;
+    }
+    if (piece->empty()) break;
+    status.last_heard = Steady::now();
+    if (auto fed = reader.feed(*piece); !fed) {
+      co_return Failed{make_error(ApiError::Kind::kMalformed, std::move(fed.error()))};
+    }
+    if (stopped_) co_return StopAsked{};
+    if (error_event_) co_return Failed{std::move(*error_event_)};
+  }
+  const bool lived =
+      status.events != events_before_watch_ || Steady::now() - begun >= options_.times.watch_life;
+  logger_.debug(
+      "a watch ended",
+      {{"resource", name_}, {"namespace", options_.ns}, {"reason", ended}, {"lived", lived}});
+  co_return StreamEnded{lived};
+}
+
+bool Reflector::Impl::take_event(const WatchReader::Event& event) {
+  ++status.events;
+  if (event.too_large) {
+    skip_bad(key_in_event(event.json), "an event of a watch: it is too large");
+    return true;
+  }
+  const auto read = read_watch_event(event.json, event_projection_);
+  if (!read) {
+    skip_bad(key_in_event(event.json), "an event of a watch: " + read.error());
+    return true;
+  }
+  switch (read->type) {
+    case WatchEvent::Type::kError: {
+      const auto code = int_at(read->object(), "/code").value_or(500);
+      error_event_ =
+          error_from_answer(code >= 400 && code < 600 ? static_cast<unsigned>(code) : 500, {},
+                            to_text(read->object()), clock::Wall::now());
+      return false;
+    }
+    case WatchEvent::Type::kBookmark:
+      move_to(string_at(read->object(), "/metadata/resourceVersion"));
+      return true;
+    case WatchEvent::Type::kAdded:
+    case WatchEvent::Type::kModified:
+    case WatchEvent::Type::kDeleted:
+      take_object_event(*read);
+      break;
+  }
+  return !stopped_;
+}
+
+void Reflector::Impl::take_object_event(const WatchEvent& event) {
+  const auto meta = read_meta(event.object());
+  if (!meta) return skip_bad({}, "an event of a watch: " + meta.error());
+  // First what is certain: should the sink throw, the event is not asked for again and again.
+  move_to(meta->resource_version);
+  if (event.type == WatchEvent::Type::kDeleted) {
+    sink_.remove(meta->key);
+  } else if (const auto changed = sink_.upsert(*meta, event.object()); !changed) {
+    skip_bad(meta->key, changed.error());
+  }
+}
+
+void Reflector::Impl::move_to(std::string_view version) {
+  state_ = step(std::move(state_), EventRead{std::string(version)}).state;
+}
+
+void Reflector::Impl::skip_bad(const ObjectKey& key, std::string_view why) {
+  ++status.bad_objects;
+  if (const auto held_back = bad_object_lines_.admit()) {
+    logger_.warn("an object cannot be read and is skipped; an older copy is kept",
+                 {{"resource", name_},
+                  {"object", key.name.empty() ? "?" : key.str()},
+                  {"error", why},
+                  {"lines_held_back", *held_back}});
+  }
+}
+
+// Between them --------------------------------------------------------------------------------
+
+asio::awaitable<Input> Reflector::Impl::rest_for(std::chrono::milliseconds at_least) {
+  const auto wait = std::max(backoff_.next(Steady::now(), random()), at_least);
+  const auto level = ++failures_in_a_row_ == 1 ? log::Level::kWarn : log::Level::kDebug;
+  logger_.write(level, "cannot follow a collection",
+                {{"resource", name_},
+                 {"namespace", options_.ns},
+                 {"error", last_failure_},
+                 {"retry_in_ms", wait.count()}});
+  rest_over_.expires_after(wait);
+  boost::system::error_code ignored;
+  co_await rest_over_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  co_return Rested{};
+}
+
+Action Reflector::Impl::advance(Input input) {
+  note(input);
+  Step next = step(std::move(state_), std::move(input));
+  state_ = std::move(next.state);
+  settle();
+  return std::move(next.action);
+}
+
+void Reflector::Impl::note(const Input& input) {
+  if (const auto* ended = std::get_if<StreamEnded>(&input); ended != nullptr && !ended->lived) {
+    ++status.failures;
+    last_failure_ = "the watch ended as soon as it began";
+  }
+  if (std::holds_alternative<PageRead>(input)) note_recovery();
+  const auto* failed = std::get_if<Failed>(&input);
+  if (failed == nullptr) return;
+  ++status.failures;
+  last_failure_ = failed->error.message;
+  const auto kind = failed->error.kind;
+  if (kind == ApiError::Kind::kForbidden || kind == ApiError::Kind::kNotFound) {
+    status.refusal = refusal_text(failed->error);
+  }
+}
+
+void Reflector::Impl::note_recovery() {
+  status.refusal.clear();
+  if (std::exchange(failures_in_a_row_, 0) == 0) return;
+  logger_.info("following a collection again", {{"resource", name_}, {"namespace", options_.ns}});
+}
+
+void Reflector::Impl::settle() {
+  const Settled now = state_.synced     ? Settled::kSynced
+                      : refused(state_) ? Settled::kRefused
+                                        : Settled::kNotYet;
+  if (std::exchange(status.settled, now) == now) return;
+  if (now == Settled::kRefused) logger_.warn(status.refusal, {{"resource", name_}});
+  if (on_settled) on_settled(status);
+}
+
+std::string Reflector::Impl::refusal_text(const ApiError& error) const {
+  const std::string where = options_.ns.empty() ? "" : " in namespace " + options_.ns;
+  if (error.kind == ApiError::Kind::kNotFound) {
+    return fmt::format("the API server does not know {} of version {}: is the CRD installed?",
+                       name_, options_.resource.version);
+  }
+  return fmt::format("no permission to list and watch {}{}: {}", name_, where, error.message);
+}
+
+// ---------------------------------------------------------------------------------------------
+
+Reflector::Reflector(RestClient& rest, ReflectorOptions options, ObjectSink& sink,
+                     log::Logger logger)
+    : impl_(std::make_shared<Impl>(rest, std::move(options), sink, std::move(logger))) {}
+
+// NOLINTNEXTLINE(bugprone-exception-escape): cancelling a timer throws by declaration only
+Reflector::~Reflector() {
+  impl_->stop();
+}
+
+void Reflector::on_settled(std::function<void(const ReflectorStatus&)> callback) {
+  impl_->on_settled = std::move(callback);
+}
+
+asio::awaitable<void> Reflector::run() {
+  return Impl::run(impl_);
+}
+
+void Reflector::stop() {
+  impl_->stop();
+}
+
+const ReflectorStatus& Reflector::status() const {
+  return impl_->status;
+}
+
+}  // namespace receiver::kube

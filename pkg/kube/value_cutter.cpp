@@ -1,0 +1,76 @@
+#include "kube/value_cutter.h"
+
+#include <algorithm>
+
+#include "kube/json_scan.h"
+
+namespace receiver::kube {
+namespace {
+
+/// A buffer that one large value has grown is given back rather than kept for the next.
+constexpr std::size_t kKeptBytes = 256 * 1024;
+
+}  // namespace
+
+bool ValueCutter::take(std::string_view& text) {
+  if (text.empty()) return false;
+  if (shape_ == Shape::kNone) begin(text.front());
+  const std::string_view part = text.substr(0, scan(text));
+  text.remove_prefix(part.size());
+  size_ += part.size();
+  if (held_.empty() && whole_) {
+    value_ = part.substr(0, max_bytes_);
+  } else {
+    held_.append(part.substr(0, max_bytes_ - std::min(held_.size(), max_bytes_)));
+    value_ = held_;
+  }
+  if (whole_) shape_ = Shape::kNone;
+  return whole_;
+}
+
+void ValueCutter::begin(char first) {
+  if (held_.capacity() > kKeptBytes) std::string().swap(held_);
+  held_.clear();
+  size_ = 0;
+  depth_ = 0;
+  in_string_ = escaped_ = whole_ = false;
+  shape_ = first == '{' || first == '[' ? Shape::kContainer
+           : first == '"'               ? Shape::kString
+                                        : Shape::kScalar;
+}
+
+std::size_t ValueCutter::scan(std::string_view text) {
+  std::size_t at = 0;
+  if (shape_ == Shape::kScalar) {
+    while (at < text.size() && !ends_json_scalar(text[at])) ++at;
+    whole_ = at < text.size();
+    return at;
+  }
+  while (at < text.size()) {
+    if (in_string_) {
+      at = string_end(text, at, escaped_);
+      if (at == std::string_view::npos) return text.size();
+      in_string_ = false;
+      if (shape_ != Shape::kString) continue;
+      whole_ = true;
+      return at;
+    }
+    const char c = text[at++];
+    if (c == '"') {
+      in_string_ = true;
+    } else if (c == '{' || c == '[') {
+      ++depth_;
+    } else if ((c == '}' || c == ']') && --depth_ == 0) {
+      whole_ = true;
+      return at;
+    }
+  }
+  return at;
+}
+
+std::string_view skip_space(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  return first == std::string_view::npos ? std::string_view() : text.substr(first);
+}
+
+}  // namespace receiver::kube

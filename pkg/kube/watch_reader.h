@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include <rapidjson/document.h>
+#include <tl/expected.hpp>
+
+#include "kube/json.h"
+#include "kube/value_cutter.h"
+
+namespace receiver::kube {
+
+/// Cuts the body of a watch, one JSON object after the other, into its events as it arrives.
+class WatchReader {
+ public:
+  struct Event {
+    std::string_view json;  ///< valid during the call; of one that is too large, the beginning
+    bool too_large;         ///< above the bound of an object
+  };
+  /// Whether to read on; after false nothing more is read.
+  using OnEvent = std::function<bool(const Event&)>;
+
+  explicit WatchReader(OnEvent on_event, std::size_t max_event_bytes = kMaxObjectBytes);
+
+  /// The next piece of the body. The error, which is final, says where it is no watch.
+  tl::expected<void, std::string> feed(std::string_view piece);
+
+ private:
+  OnEvent on_event_;
+  ValueCutter events_;
+  std::size_t end_of_piece_ = 0;  ///< in the body
+  bool ended_ = false;
+};
+
+/// An event of a watch, read.
+struct WatchEvent {
+  enum class Type { kAdded, kModified, kDeleted, kBookmark, kError };
+  Type type;
+  rapidjson::Document document;
+
+  /// The object of the event: of an error a Status, of a bookmark only its resource version.
+  [[nodiscard]] const rapidjson::Value& object() const;
+};
+
+/// What to keep of an event, given what to keep of its object.
+[[nodiscard]] Projection watch_event_projection(const Projection& object);
+
+/// `projection` is one of watch_event_projection(). The error says what is wrong with the event.
+[[nodiscard]] tl::expected<WatchEvent, std::string> read_watch_event(std::string_view json,
+                                                                     const Projection& projection);
+
+}  // namespace receiver::kube
