@@ -114,13 +114,12 @@ std::string normalize(std::string_view url) {
 }
 
 std::string identity(std::string_view url) {
-  // Of the normal form only, so that equal normal forms have equal identities. Escaping triples its
-  // length at most.
+  // Of the normal form and its length only, so that equal normal forms have equal identities.
   const std::string normal = normalize(url);
-  if (normal.size() > 3 * kMaxUrlBytes) return {};
+  if (normal.size() > kMaxUrlBytes) return {};
   const std::string lowered = unicode::to_lower(normal);
   const auto pieces = split(lowered);
-  if (!pieces) return lowered;
+  if (!pieces) return lowered.find('/') == std::string::npos ? std::string() : lowered;
   const bool http = pieces->scheme == "http" || pieces->scheme == "https";
   if (!http && pieces->scheme != "ssh") return lowered;
 

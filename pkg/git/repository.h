@@ -8,7 +8,8 @@
 /// nothing throws.
 namespace receiver::git {
 
-/// A longer URL names no repository: it has no identity, and normalising it gives it back as it is.
+/// A longer URL (or one with a longer normal form) has no identity, and normalising it gives it
+/// back as it is.
 inline constexpr std::size_t kMaxUrlBytes = 4096;
 
 /// Kargo's normal form of a repository URL, bit for bit: lower case, no user for http(s), no final

@@ -14,7 +14,8 @@ namespace receiver::git {
 
 /// Longer texts are neither versions nor constraints.
 inline constexpr std::size_t kMaxVersionBytes = 256;
-inline constexpr std::size_t kMaxConstraintBytes = 4096;
+inline constexpr std::size_t kMaxConstraintBytes = 512;
+inline constexpr std::size_t kMaxConstraintAlternatives = 32;
 
 struct Version {
   std::uint64_t major = 0;
@@ -38,21 +39,13 @@ struct Version {
 /// Exactly `MAJOR.MINOR.PATCH[-PRERELEASE][+METADATA]` as semver.org has it; no `v`.
 [[nodiscard]] std::optional<Version> parse_strict_version(std::string_view text);
 
-/// A version as it stands in a constraint: `1.x` leaves minor and patch open.
-struct PartialVersion {
-  Version version;
-  bool any_major = false;
-  bool any_minor = false;
-  bool any_patch = false;
-};
-
 /// Which versions are wanted: `>=1.2 <2 || ^3.1.0-0`, `1.2 - 2.3`, `~1.x`, `!=2.0.1`, `*`.
 class Constraint {
  public:
   /// Nothing if the text is no constraint; the empty text is none.
   [[nodiscard]] static std::optional<Constraint> parse(std::string_view text);
 
-  /// A prerelease is met only by comparisons that name a prerelease themselves.
+  /// A prerelease meets only an alternative that names a prerelease somewhere.
   [[nodiscard]] bool met_by(const Version& version) const;
 
  private:
@@ -66,14 +59,20 @@ class Constraint {
     kTilde,
     kCaret,
   };
+  /// The first part of the operand that is a wildcard or missing: `1.x` leaves the minor version
+  /// open.
+  enum class Open : std::uint8_t { kNothing, kMajor, kMinor, kPatch };
   struct Comparison {
     Operator operation = Operator::kEqual;
-    PartialVersion operand;
+    Open open = Open::kNothing;
+    Version operand;
+
+    [[nodiscard]] bool met_by(const Version& version) const;
   };
   using Conjunction = std::vector<Comparison>;
 
   [[nodiscard]] static std::optional<Conjunction> parse_conjunction(std::string_view text);
-  [[nodiscard]] static bool holds(const Comparison& comparison, const Version& version);
+  [[nodiscard]] static std::optional<Comparison> take_comparison(std::string_view& text);
 
   std::vector<Conjunction> alternatives_;
 };
