@@ -1,18 +1,18 @@
 #pragma once
 
-#include <openssl/bio.h>
-#include <openssl/ec.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
 #include <stdexcept>
 #include <string>
+
+#include <openssl/bio.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 /// Certificates for tests, made on the spot: no key is checked in, and none expires on a shelf.
 namespace receiver::http::testing {
@@ -56,7 +56,8 @@ std::string to_pem(Write write) {
   return {bytes, static_cast<std::size_t>(size)};
 }
 
-inline void add_extension(X509* certificate, X509V3_CTX* context, int kind, const std::string& value) {
+inline void add_extension(X509* certificate, X509V3_CTX* context, int kind,
+                          const std::string& value) {
   const std::unique_ptr<X509_EXTENSION, Freed<X509_EXTENSION_free>> extension(
       X509V3_EXT_conf_nid(nullptr, context, kind, value.c_str()));
   require(extension && X509_add_ext(certificate, extension.get(), -1) == 1);
@@ -77,7 +78,8 @@ class TestAuthority {
     const detail::Key key(EVP_EC_gen("P-256"));
     const detail::Certificate certificate = make(spec, key.get(), false);
     return {pem_of(certificate.get()), detail::to_pem([&](BIO* bio) {
-              return PEM_write_bio_PrivateKey(bio, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
+              return PEM_write_bio_PrivateKey(bio, key.get(), nullptr, nullptr, 0, nullptr,
+                                              nullptr);
             })};
   }
 
@@ -98,9 +100,9 @@ class TestAuthority {
     X509_gmtime_adj(X509_getm_notBefore(raw), begin);
     X509_gmtime_adj(X509_getm_notAfter(raw), static_cast<long>(spec.expires_in.count()));
     detail::require(X509_set_pubkey(raw, key) == 1);
-    X509_NAME_add_entry_by_txt(
-        X509_get_subject_name(raw), "CN", MBSTRING_UTF8,
-        reinterpret_cast<const unsigned char*>(spec.common_name.c_str()), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(raw), "CN", MBSTRING_UTF8,
+                               reinterpret_cast<const unsigned char*>(spec.common_name.c_str()), -1,
+                               -1, 0);
     X509* issuer = is_authority ? raw : certificate_.get();
     detail::require(X509_set_issuer_name(raw, X509_get_subject_name(issuer)) == 1);
     X509V3_CTX context;
