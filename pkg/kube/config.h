@@ -5,9 +5,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <utility>
 #include <vector>
+
+#include <tl/expected.hpp>
 
 #include "crypto/crypto.h"
 
@@ -50,16 +51,20 @@ struct Config {
 
 struct ConfigSources {
   std::string kubeconfig;  ///< of the command line; wins over everything
-  /// Reads an environment variable: KUBECONFIG (a list of files), HOME, KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT.
+  /// Reads an environment variable: KUBECONFIG (a list of files), HOME, KUBERNETES_SERVICE_HOST,
+  /// KUBERNETES_SERVICE_PORT.
   std::function<std::optional<std::string>(std::string_view name)> environment;
   std::string service_account_dir = "/var/run/secrets/kubernetes.io/serviceaccount";
 };
 
-/// Command line, then KUBECONFIG (files merged as kubectl does: the first to set a name or the current context wins), then in-cluster, then
+/// Command line, then KUBECONFIG (files merged as kubectl does: the first to set a name or the
+/// current context wins), then in-cluster, then
 /// ~/.kube/config. The error names the file, the entry and what to do.
 [[nodiscard]] tl::expected<Config, std::string> load_config(const ConfigSources& sources);
 
-/// Parses one kubeconfig text and resolves its current context; relative paths are relative to `directory`. Pure but for data files not being read.
-[[nodiscard]] tl::expected<Config, std::string> parse_kubeconfig(std::string_view text, const std::string& directory);
+/// Parses one kubeconfig text and resolves its current context; relative paths are relative to
+/// `directory`. Pure but for data files not being read.
+[[nodiscard]] tl::expected<Config, std::string> parse_kubeconfig(std::string_view text,
+                                                                 const std::string& directory);
 
 }  // namespace receiver::kube

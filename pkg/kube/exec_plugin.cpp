@@ -142,6 +142,7 @@ class Child {
  private:
   static std::vector<char*> pointers_to(std::vector<std::string>& texts) {
     std::vector<char*> pointers;
+    pointers.reserve(texts.size() + 1);
     for (std::string& text : texts) pointers.push_back(text.data());
     pointers.push_back(nullptr);
     return pointers;
@@ -160,7 +161,7 @@ class Child {
                                          [&](const auto& entry) { return entry.first == name; });
       if (!overruled) result.emplace_back(text);
     }
-    for (const auto& [name, value] : own) result.push_back(name + "=" + value);
+    for (const auto& [name, value] : own) result.push_back(fmt::format("{}={}", name, value));
     return result;
   }
 

@@ -13,7 +13,8 @@ struct Resource {
   std::string version;
   std::string plural;
 
-  /// `/apis/GROUP/VERSION/PLURAL` (all namespaces, or a cluster-scoped kind); `/api/VERSION/…` for the core group.
+  /// `/apis/GROUP/VERSION/PLURAL` (all namespaces, or a cluster-scoped kind); `/api/VERSION/…` for
+  /// the core group.
   [[nodiscard]] std::string path() const;
   /// `…/namespaces/NS/PLURAL`; as path() if `ns` is empty.
   [[nodiscard]] std::string path(std::string_view ns) const;

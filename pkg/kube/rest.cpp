@@ -84,16 +84,16 @@ class RestClient::Impl {
  public:
   using Stream = std::unique_ptr<http::ResponseStream>;
 
-  Impl(asio::any_io_executor executor, const RestOptions& options,
+  Impl(asio::any_io_executor executor, RestOptions options,
        std::shared_ptr<Credentials> credentials, RequestObserver observer)
       : executor_(std::move(executor)),
-        base_path_(credentials->config().base_path),
-        user_agent_(options.user_agent),
+        options_(std::move(options)),
         credentials_(std::move(credentials)),
         observer_(std::move(observer)),
-        client_(executor_, client_options(*credentials_, options)) {
-    if (options.queries_per_second > 0)
-      throttle_.emplace(options.queries_per_second, options.burst);
+        client_(executor_, client_options(*credentials_, options_)) {
+    if (options_.queries_per_second > 0) {
+      throttle_.emplace(options_.queries_per_second, options_.burst);
+    }
   }
 
   // These two hold the client for as long as they run: its owner may be gone before they begin.
@@ -155,9 +155,9 @@ class RestClient::Impl {
   template <typename T, typename Attempt>
   asio::awaitable<ApiResult<T>> authenticated(http::Request request, Deadline deadline,
                                               Attempt attempt) {
-    request.target.insert(0, base_path_);
+    request.target.insert(0, credentials_->config().base_path);
     if (!request.headers.find("Accept")) request.headers.add("Accept", std::string(kJson));
-    if (!user_agent_.empty()) request.headers.add("User-Agent", user_agent_);
+    if (!options_.user_agent.empty()) request.headers.add("User-Agent", options_.user_agent);
     for (bool renewed = false;; renewed = true) {
       if (closed_) co_return tl::unexpected(closed());
       auto credentials = co_await credentials_->current(deadline);
@@ -218,8 +218,7 @@ class RestClient::Impl {
   }
 
   asio::any_io_executor executor_;
-  std::string base_path_;
-  std::string user_agent_;
+  RestOptions options_;
   std::shared_ptr<Credentials> credentials_;
   RequestObserver observer_;
   http::Client client_;
@@ -234,14 +233,15 @@ tl::expected<std::unique_ptr<RestClient>, std::string> RestClient::create(
     RequestObserver observer) {
   auto credentials = Credentials::create(executor, std::move(config), std::move(logger));
   if (!credentials) return tl::unexpected(std::move(credentials.error()));
-  auto impl = std::make_shared<Impl>(std::move(executor), options, std::move(*credentials),
-                                     std::move(observer));
+  auto impl = std::make_shared<Impl>(std::move(executor), std::move(options),
+                                     std::move(*credentials), std::move(observer));
   // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): private constructor
   return std::unique_ptr<RestClient>(new RestClient(std::move(impl)));
 }
 
 RestClient::RestClient(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
+// NOLINTNEXTLINE(bugprone-exception-escape): cancelling a timer throws by declaration only
 RestClient::~RestClient() {
   close();
 }

@@ -37,7 +37,7 @@ class RestClient {
   [[nodiscard]] static tl::expected<std::unique_ptr<RestClient>, std::string> create(
       boost::asio::any_io_executor executor, Config config, RestOptions options, log::Logger logger,
       RequestObserver observer = {});
-  ~RestClient();
+  ~RestClient();  // NOLINT(bugprone-exception-escape): see there
   RestClient(const RestClient&) = delete;
   RestClient& operator=(const RestClient&) = delete;
 
