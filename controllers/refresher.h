@@ -51,7 +51,7 @@ struct RefresherCounters {
 /// The queue of refreshes (SPEC 4): per object at most one PATCH in flight and one waiting, which
 /// any number of deliveries share; transient failures are retried until they succeed, the object is
 /// gone, or shutdown. The decisions are RefreshQueue's; its state lives on `executor`'s single
-/// thread. The execution contexts of all callers must outlive it.
+/// thread. The execution contexts of all callers must outlive `executor`'s.
 class Refresher {
  public:
   /// Patches the refresh annotation of one object. Called on the executor; at most

@@ -83,8 +83,8 @@ struct FakeApi {
   }
 };
 
-/// One thread for everything.
 struct Fixture {
+  asio::io_context callers;  // of those tests that do not call on the refresher's own thread
   asio::io_context io;
   std::mutex lines_mutex;
   std::vector<std::string> lines;
@@ -267,11 +267,10 @@ TEST_CASE_METHOD(Fixture, "A refresher that goes wakes those who wait") {
 
 TEST_CASE_METHOD(Fixture, "Targets that nobody has taken are never called queued") {
   make();
-  asio::io_context callers;  // and nobody runs the refresher's executor
   std::optional<RefreshOutcome> outcome;
   asio::co_spawn(callers, refresher->refresh(warehouses({"a"}), Steady::now()),
                  [&](const std::exception_ptr&, RefreshOutcome value) { outcome = value; });
-  callers.run();
+  callers.run();  // and nobody runs io
   REQUIRE(outcome);
   CHECK(outcome->overloaded);
   CHECK(outcome->queued == 0);
@@ -301,7 +300,6 @@ TEST_CASE_METHOD(Fixture, "Callers on many threads: each is served by PATCHes af
   auto guard = asio::make_work_guard(io);
   std::thread api_thread([&] { io.run(); });
   {
-    asio::io_context callers;
     std::vector<std::thread> threads;
     const auto caller = [&](int number) -> asio::awaitable<void> {
       for (int round = 0; round < kRounds; ++round) {
