@@ -1,13 +1,14 @@
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <tl/expected.hpp>
 
 #include "crypto/crypto.h"
@@ -16,32 +17,33 @@
 namespace receiver::http {
 
 struct ClientTls {
-  std::string ca_pem;                          ///< empty: the system's authorities
-  std::string certificate_pem;                 ///< client certificate chain; empty: none
-  crypto::SecretString key_pem;
-  std::string server_name;                     ///< verified and sent as SNI; empty: the host of the URL
+  std::string ca_pem{};           ///< empty: the system's authorities
+  std::string certificate_pem{};  ///< client certificate chain; empty: none
+  crypto::SecretString key_pem{};
+  std::string server_name{};  ///< verified and sent as SNI; empty: the host of the URL
   bool insecure_skip_verify = false;
 };
 
 struct ClientOptions {
   std::string scheme = "https";  ///< https or http
-  std::string host;              ///< name, IPv4 or IPv6 literal without brackets
+  std::string host{};            ///< name, IPv4 or IPv6 literal without brackets
   unsigned short port = 443;
-  ClientTls tls;
+  ClientTls tls{};
   std::size_t connections = 64;  ///< of the pool; further requests wait in order
-  std::chrono::milliseconds connect_time{10'000};       ///< resolve, connect and handshake
-  std::chrono::milliseconds idle_time{90'000};          ///< a pooled connection idle for longer is closed
-  std::size_t body_bytes = 16 * 1024 * 1024;            ///< cap of an answer that is held whole
+  std::size_t waiting = 10'000;  ///< requests waiting for the pool; further ones fail at once
+  std::chrono::milliseconds connect_time{10'000};  ///< resolve, connect and handshake
+  std::chrono::milliseconds idle_time{90'000};  ///< a pooled connection idle for longer is closed
+  std::size_t body_bytes = 16 * 1024 * 1024;    ///< cap of an answer that is held whole
 };
 
 struct ClientError {
   enum class Kind {
-    kConnect,     ///< no connection: nothing was sent
-    kTls,         ///< certificate or handshake refused: nothing was sent
-    kTimeout,     ///< the deadline passed; the peer may have acted
-    kBroken,      ///< the connection broke or the answer was malformed; the peer may have acted
-    kTooLarge,    ///< the answer is above its cap
-    kClosed,      ///< the client was closed
+    kConnect,   ///< no connection, or no request that may be sent: nothing was sent
+    kTls,       ///< certificate or handshake refused: nothing was acted upon
+    kTimeout,   ///< the deadline passed; the peer may have acted
+    kBroken,    ///< the connection broke or the answer was malformed; the peer may have acted
+    kTooLarge,  ///< the answer is above its cap
+    kClosed,    ///< the client was closed
   };
   Kind kind;
   std::string message;  ///< for people; names host and port, never headers or bodies
@@ -50,20 +52,22 @@ struct ClientError {
 template <typename T>
 using Result = tl::expected<T, ClientError>;
 
-/// An answer whose body is handed on as it arrives. Destroying it before the end closes its connection.
+/// An answer whose body is handed on as it arrives. Destroying it before the end closes its
+/// connection.
 class ResponseStream {
  public:
   virtual ~ResponseStream() = default;
   [[nodiscard]] virtual unsigned status() const = 0;
   [[nodiscard]] virtual const Headers& headers() const = 0;
-  /// The next piece (up to 16 KiB on pooled, 4 KiB on own connections), empty at the end of the body; kTimeout if none arrives in `idle`.
-  /// The view is valid until the next call.
+  /// The next piece (up to 16 KiB on pooled, 4 KiB on own connections), empty at the end of the
+  /// body; kTimeout if none arrives in `idle`. The view is valid until the next call.
   virtual boost::asio::awaitable<Result<std::string_view>> next(std::chrono::milliseconds idle) = 0;
 };
 
-/// HTTP/1.1 client of one server. Keep-alive connections are pooled; a pooled one is probed before use, and a request that fails on a
-/// reused one before any byte of an answer is sent once more on a fresh one: every request must be idempotent. No redirects are followed.
-/// All members run on the executor's single thread (or strand).
+/// HTTP/1.1 client of one server. Keep-alive connections are pooled; a pooled one is probed before
+/// use, and a request that fails on a reused one before any byte of an answer is sent once more on
+/// a fresh one: every request must be idempotent. No redirects are followed. All members run on the
+/// executor's single thread (or strand).
 class Client {
  public:
   Client(boost::asio::any_io_executor executor, ClientOptions options);
@@ -72,14 +76,17 @@ class Client {
   Client& operator=(const Client&) = delete;
 
   /// Sends and reads the answer whole.
-  boost::asio::awaitable<Result<Response>> send(Request request, std::chrono::steady_clock::time_point deadline);
+  boost::asio::awaitable<Result<Response>> send(Request request,
+                                                std::chrono::steady_clock::time_point deadline);
 
   enum class Connection { kPooled, kOwn };
-  /// Sends; returns when the head of the answer is there. kOwn: a connection outside the pool and its bound, with small buffers, for long watches.
+  /// Sends; returns when the head of the answer is there. kOwn: a connection outside the pool and
+  /// its bound, with small buffers, for long watches.
   boost::asio::awaitable<Result<std::unique_ptr<ResponseStream>>> open(
       Request request, std::chrono::steady_clock::time_point deadline, Connection connection);
 
-  /// New connections use these from now on; pooled idle ones are dropped. For rotated CAs and client certificates.
+  /// New connections use these from now on; pooled idle ones are dropped. For rotated CAs and
+  /// client certificates.
   void set_tls(ClientTls tls);
 
   /// Breaks every connection; requests in flight and later ones end with kClosed. Idempotent.

@@ -1,0 +1,406 @@
+#include "http/client.h"
+
+#include <algorithm>
+#include <list>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+#include "http/client_connection.h"
+#include "http/client_tls.h"
+#include "http/request_text.h"
+
+namespace receiver::http {
+
+namespace asio = boost::asio;
+
+using Kind = ClientError::Kind;
+using TimePoint = std::chrono::steady_clock::time_point;
+using Step = ResponseParser::Step;
+
+class Client::Impl : public std::enable_shared_from_this<Impl> {
+ public:
+  Impl(asio::any_io_executor executor, ClientOptions options);
+
+  // These hold the client for as long as they run: its owner may be gone before they begin.
+
+  static asio::awaitable<Result<Response>> send(std::shared_ptr<Impl> self, Request request,
+                                                TimePoint deadline);
+  static asio::awaitable<Result<std::unique_ptr<ResponseStream>>> open(std::shared_ptr<Impl> self,
+                                                                       Request request,
+                                                                       TimePoint deadline,
+                                                                       Connection kind);
+  void set_tls(const ClientTls& tls);
+  void close();
+
+ private:
+  class Lease;
+  class Stream;
+  class Sleeper;
+  struct Lookup;
+  using Done = ClientConnection::Done;
+  using Endpoints = std::vector<ClientConnection::Endpoint>;
+  using Sleepers = std::list<Sleeper*>;
+
+  /// Sends, once more if a pooled connection proves dead; ends when the answer's head is there.
+  asio::awaitable<Result<Lease>> exchange(Request request, TimePoint deadline, Connection kind);
+  asio::awaitable<Done> wait_for_slot(TimePoint deadline);
+  asio::awaitable<Done> connect(Lease& lease, TimePoint deadline);
+  asio::awaitable<Result<Endpoints>> resolve(TimePoint deadline);
+
+  [[nodiscard]] std::shared_ptr<ClientConnection> take_idle();
+  void keep(std::shared_ptr<ClientConnection> connection);
+  void free_slot();
+  [[nodiscard]] tl::unexpected<ClientError> failure(Kind kind, std::string_view what) const;
+
+  asio::any_io_executor executor_;
+  ClientOptions options_;
+  std::string peer_;  ///< host and port, as errors name them
+  std::string host_field_;
+  std::optional<asio::ip::address> address_;  ///< the host, if it is a literal
+  asio::ip::tcp::resolver resolver_;
+
+  std::shared_ptr<const ClientTlsContext> tls_;
+  std::string tls_problem_;  ///< why there is no context
+
+  std::size_t slots_taken_ = 0;
+  Sleepers waiting_;  ///< for a slot, in order
+  Sleepers looking_up_;
+  std::vector<std::shared_ptr<ClientConnection>> idle_;  ///< the last one used is used first
+  std::unordered_set<ClientConnection*> leased_;
+  bool closed_ = false;
+};
+
+/// Waits for an event that an entry in a list of the client stands for.
+class Client::Impl::Sleeper {
+ public:
+  Sleeper(const asio::any_io_executor& executor, Sleepers& queue)
+      : timer_(executor), queue_(queue), place_(queue.insert(queue.end(), this)) {}
+  ~Sleeper() { queue_.erase(place_); }
+  Sleeper(const Sleeper&) = delete;
+  Sleeper& operator=(const Sleeper&) = delete;
+
+  /// Until wake() or the deadline; whether woken.
+  asio::awaitable<bool> sleep(TimePoint deadline) {
+    if (!woken_) {
+      boost::system::error_code ignored;
+      timer_.expires_at(deadline);
+      co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    }
+    co_return woken_;
+  }
+  void wake() {
+    woken_ = true;
+    timer_.cancel();
+  }
+  [[nodiscard]] bool is_woken() const { return woken_; }
+
+ private:
+  asio::steady_timer timer_;
+  Sleepers& queue_;
+  Sleepers::iterator place_;
+  bool woken_ = false;
+};
+
+/// The right to a connection, and the connection. Gives both back when it goes: the connection is
+/// closed unless finish() found that it can be kept.
+class Client::Impl::Lease {
+ public:
+  Lease(std::shared_ptr<Impl> owner, bool has_slot)
+      : owner_(std::move(owner)), has_slot_(has_slot) {}
+  Lease(Lease&& other) noexcept
+      : owner_(std::move(other.owner_)),
+        connection_(std::move(other.connection_)),
+        has_slot_(std::exchange(other.has_slot_, false)) {}
+  Lease& operator=(Lease&&) = delete;
+  ~Lease() { finish(false); }
+
+  void use(std::shared_ptr<ClientConnection> connection) {
+    drop_connection();
+    connection_ = std::move(connection);
+    if (connection_) owner_->leased_.insert(connection_.get());
+  }
+  void drop_connection() {
+    if (!connection_) return;
+    owner_->leased_.erase(connection_.get());
+    connection_.reset();
+  }
+  /// The connection back into the pool if it can be used again.
+  void finish(bool ended = true) {
+    auto connection = connection_;
+    drop_connection();
+    if (!std::exchange(has_slot_, false)) return;
+    if (ended && connection && connection->can_be_kept()) owner_->keep(std::move(connection));
+    connection.reset();
+    owner_->free_slot();
+  }
+  [[nodiscard]] ClientConnection* operator->() const { return connection_.get(); }
+  explicit operator bool() const { return connection_ != nullptr; }
+
+ private:
+  std::shared_ptr<Impl> owner_;
+  std::shared_ptr<ClientConnection> connection_;
+  bool has_slot_;
+};
+
+class Client::Impl::Stream final : public ResponseStream {
+ public:
+  explicit Stream(Lease lease)
+      : lease_(std::move(lease)),
+        status_(lease_->answer().status()),
+        headers_(std::move(lease_->answer().headers())) {
+    lease_->never_expire();
+  }
+
+  [[nodiscard]] unsigned status() const override { return status_; }
+  [[nodiscard]] const Headers& headers() const override { return headers_; }
+
+  asio::awaitable<Result<std::string_view>> next(std::chrono::milliseconds idle) override {
+    if (!lease_) co_return std::string_view();
+    lease_->expire_at(std::chrono::steady_clock::now() + idle);
+    auto event = co_await lease_->next_event();
+    lease_->never_expire();
+    if (!event) co_return tl::unexpected(std::move(event.error()));
+    if (*event == Step::kPiece) co_return lease_->answer().piece();
+    lease_.finish();
+    co_return std::string_view();
+  }
+
+ private:
+  Lease lease_;
+  unsigned status_;
+  Headers headers_;
+};
+
+Client::Impl::Impl(asio::any_io_executor executor, ClientOptions options)
+    : executor_(std::move(executor)),
+      options_(std::move(options)),
+      peer_(fmt::format("{}:{}", url_host(options_.host), options_.port)),
+      host_field_(host_field(options_.scheme, options_.host, options_.port)),
+      resolver_(executor_) {
+  boost::system::error_code ec;
+  const auto address = asio::ip::make_address(options_.host, ec);
+  if (!ec) address_ = address;
+  set_tls(options_.tls);
+  options_.tls = {};  // the context has it; no further copy of the key
+}
+
+tl::unexpected<ClientError> Client::Impl::failure(Kind kind, std::string_view what) const {
+  return tl::unexpected(ClientError{kind, fmt::format("{}: {}", peer_, what)});
+}
+
+// The pool ------------------------------------------------------------------------------------
+
+std::shared_ptr<ClientConnection> Client::Impl::take_idle() {
+  while (!idle_.empty()) {
+    auto connection = std::move(idle_.back());
+    idle_.pop_back();
+    if (connection->is_usable()) return connection;
+  }
+  return nullptr;
+}
+
+void Client::Impl::keep(std::shared_ptr<ClientConnection> connection) {
+  if (closed_ || connection->tls() != tls_) return;
+  std::erase_if(idle_, [](const auto& other) { return other->is_broken(); });
+  connection->expire_at(std::chrono::steady_clock::now() + options_.idle_time);
+  idle_.push_back(std::move(connection));
+}
+
+void Client::Impl::free_slot() {
+  const auto next = std::ranges::find_if(waiting_, [](Sleeper* one) { return !one->is_woken(); });
+  if (next != waiting_.end()) {
+    (*next)->wake();  // the slot is that one's now
+  } else {
+    --slots_taken_;
+  }
+}
+
+asio::awaitable<Client::Impl::Done> Client::Impl::wait_for_slot(TimePoint deadline) {
+  if (closed_) co_return failure(Kind::kClosed, "the client was closed");
+  if (slots_taken_ < options_.connections) {
+    ++slots_taken_;
+    co_return Done{};
+  }
+  if (waiting_.size() >= options_.waiting) {
+    co_return failure(Kind::kConnect, "too many requests wait for a connection");
+  }
+  Sleeper sleeper(executor_, waiting_);
+  const bool woken = co_await sleeper.sleep(deadline);
+  if (closed_) co_return failure(Kind::kClosed, "the client was closed");
+  if (!woken) co_return failure(Kind::kTimeout, "no connection of the pool was free in time");
+  co_return Done{};
+}
+
+// Connecting ----------------------------------------------------------------------------------
+
+/// Shared with the resolver, which answers when it pleases.
+struct Client::Impl::Lookup {
+  explicit Lookup(std::shared_ptr<Impl> client)
+      : owner(std::move(client)), sleeper(std::in_place, owner->executor_, owner->looking_up_) {}
+  std::shared_ptr<Impl> owner;
+  std::optional<Sleeper> sleeper;  ///< until the client gave up waiting
+  boost::system::error_code ec;
+  Endpoints endpoints;
+};
+
+asio::awaitable<Result<Client::Impl::Endpoints>> Client::Impl::resolve(TimePoint deadline) {
+  if (address_) co_return Endpoints{{*address_, options_.port}};
+  const auto lookup = std::make_shared<Lookup>(shared_from_this());
+  resolver_.async_resolve(options_.host, std::to_string(options_.port),
+                          asio::ip::resolver_base::numeric_service,
+                          [lookup](const boost::system::error_code& ec, const auto& results) {
+                            lookup->ec = ec;
+                            for (const auto& result : results)
+                              lookup->endpoints.push_back(result.endpoint());
+                            if (lookup->sleeper) lookup->sleeper->wake();
+                          });
+  const bool woken = co_await lookup->sleeper->sleep(deadline);
+  lookup->sleeper.reset();
+  if (closed_) co_return failure(Kind::kClosed, "the client was closed");
+  if (!woken) co_return failure(Kind::kConnect, "the name was not resolved in time");
+  if (lookup->ec) {
+    co_return failure(Kind::kConnect, "cannot resolve the name: " + lookup->ec.message());
+  }
+  co_return std::move(lookup->endpoints);
+}
+
+asio::awaitable<Client::Impl::Done> Client::Impl::connect(Lease& lease, TimePoint deadline) {
+  const bool is_tls = options_.scheme != "http";
+  if (is_tls && !tls_) co_return failure(Kind::kTls, tls_problem_);
+  const TimePoint until =
+      std::min(deadline, std::chrono::steady_clock::now() + options_.connect_time);
+  auto endpoints = co_await resolve(until);
+  Done connected;
+  if (endpoints) {
+    connected = co_await lease->connect(std::move(*endpoints), until);
+  } else {
+    connected = tl::unexpected(std::move(endpoints.error()));
+  }
+  if (!connected && connected.error().kind == Kind::kConnect &&
+      std::chrono::steady_clock::now() >= deadline) {
+    connected.error().kind = Kind::kTimeout;
+  }
+  co_return connected;
+}
+
+// Requests ------------------------------------------------------------------------------------
+
+asio::awaitable<Result<Client::Impl::Lease>> Client::Impl::exchange(Request request,
+                                                                    TimePoint deadline,
+                                                                    Connection kind) {
+  const auto text = request_text(request, host_field_);
+  if (!text) co_return failure(Kind::kConnect, text.error());
+  const bool is_pooled = kind == Connection::kPooled;
+  if (is_pooled) {
+    auto slot = co_await wait_for_slot(deadline);
+    if (!slot) co_return tl::unexpected(std::move(slot.error()));
+  }
+  Lease lease(shared_from_this(), is_pooled);
+  if (is_pooled) lease.use(take_idle());
+  for (;;) {
+    if (closed_) co_return failure(Kind::kClosed, "the client was closed");
+    if (std::chrono::steady_clock::now() >= deadline) {
+      co_return failure(Kind::kTimeout, "the deadline passed before the request was sent");
+    }
+    const bool is_reused = static_cast<bool>(lease);
+    if (!is_reused) {
+      lease.use(std::make_shared<ClientConnection>(executor_, peer_, tls_, kind));
+      auto connected = co_await connect(lease, deadline);
+      if (!connected) co_return tl::unexpected(std::move(connected.error()));
+    }
+    lease->expire_at(deadline);
+    auto answered = co_await lease->exchange(*text, request.method == "HEAD");
+    if (answered) co_return Result<Lease>(std::move(lease));
+    const bool is_stale =
+        is_reused && !lease->was_answered() &&
+        (answered.error().kind == Kind::kBroken || answered.error().kind == Kind::kTls);
+    if (!is_stale) co_return tl::unexpected(std::move(answered.error()));
+    lease.drop_connection();
+  }
+}
+
+asio::awaitable<Result<Response>> Client::Impl::send(std::shared_ptr<Impl> self, Request request,
+                                                     TimePoint deadline) {
+  auto exchanged = co_await self->exchange(std::move(request), deadline, Connection::kPooled);
+  if (!exchanged) co_return tl::unexpected(std::move(exchanged.error()));
+  Lease lease = std::move(*exchanged);
+  const std::size_t cap = self->options_.body_bytes;
+  const auto too_large = [&self, cap] {
+    return self->failure(Kind::kTooLarge, fmt::format("the answer is above {} bytes", cap));
+  };
+  Response response;
+  response.status = lease->answer().status();
+  response.headers = std::move(lease->answer().headers());
+  const auto length = lease->answer().content_length();
+  for (;;) {
+    const auto event = co_await lease->next_event();
+    if (!event) co_return tl::unexpected(event.error());
+    if (*event == Step::kEnd) break;
+    const std::string_view piece = lease->answer().piece();
+    if (length.value_or(0) > cap || piece.size() > cap - response.body.size()) {
+      co_return too_large();
+    }
+    if (length && response.body.empty()) response.body.reserve(*length);
+    response.body.append(piece);
+  }
+  lease.finish();
+  co_return response;
+}
+
+asio::awaitable<Result<std::unique_ptr<ResponseStream>>> Client::Impl::open(
+    std::shared_ptr<Impl> self, Request request, TimePoint deadline, Connection kind) {
+  auto exchanged = co_await self->exchange(std::move(request), deadline, kind);
+  if (!exchanged) co_return tl::unexpected(std::move(exchanged.error()));
+  co_return std::make_unique<Stream>(std::move(*exchanged));
+}
+
+void Client::Impl::set_tls(const ClientTls& tls) {
+  if (options_.scheme == "http") return;
+  auto context = ClientTlsContext::create(tls, options_.host);
+  tls_ = context ? *context : nullptr;
+  tls_problem_ = context ? std::string() : context.error();
+  idle_.clear();
+}
+
+void Client::Impl::close() {
+  if (std::exchange(closed_, true)) return;
+  for (ClientConnection* connection : leased_) connection->abort(Kind::kClosed);
+  for (Sleeper* sleeper : waiting_) sleeper->wake();
+  for (Sleeper* sleeper : looking_up_) sleeper->wake();
+  resolver_.cancel();
+  idle_.clear();
+}
+
+Client::Client(asio::any_io_executor executor, ClientOptions options)
+    : impl_(std::make_shared<Impl>(std::move(executor), std::move(options))) {}
+
+Client::~Client() {
+  impl_->close();
+}
+
+asio::awaitable<Result<Response>> Client::send(Request request, TimePoint deadline) {
+  return Impl::send(impl_, std::move(request), deadline);
+}
+
+asio::awaitable<Result<std::unique_ptr<ResponseStream>>> Client::open(Request request,
+                                                                      TimePoint deadline,
+                                                                      Connection connection) {
+  return Impl::open(impl_, std::move(request), deadline, connection);
+}
+
+void Client::set_tls(ClientTls tls) {
+  impl_->set_tls(tls);
+}
+
+void Client::close() {
+  impl_->close();
+}
+
+}  // namespace receiver::http

@@ -1,0 +1,381 @@
+#include "http/client_connection.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <sys/socket.h>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+namespace receiver::http {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using Kind = ClientError::Kind;
+
+/// A dead peer is noticed after about a minute, also on a watch that has nothing to say.
+constexpr int kKeepAliveIdleSeconds = 30;
+constexpr int kKeepAliveIntervalSeconds = 10;
+constexpr int kKeepAliveProbes = 3;
+/// A fast peer must not keep the thread from everyone else.
+constexpr unsigned kReadsPerTurn = 16;
+constexpr int kInterimAnswers = 8;
+
+}  // namespace
+
+ClientConnection::ClientConnection(asio::any_io_executor executor, std::string peer,
+                                   std::shared_ptr<const ClientTlsContext> tls,
+                                   Client::Connection kind)
+    : socket_(executor),
+      timer_(std::move(executor)),
+      peer_(std::move(peer)),
+      tls_(std::move(tls)),
+      kind_(kind) {}
+
+ClientConnection::~ClientConnection() {
+  close();
+}
+
+tl::unexpected<ClientError> ClientConnection::failure(Kind kind, std::string_view what) const {
+  return tl::unexpected(ClientError{kind, fmt::format("{}: {}", peer_, what)});
+}
+
+tl::unexpected<ClientError> ClientConnection::why_broken() const {
+  switch (*broken_by_) {
+    case Kind::kTimeout:
+      return failure(Kind::kTimeout, "no answer in time");
+    case Kind::kClosed:
+      return failure(Kind::kClosed, "the client was closed");
+    case Kind::kConnect:
+    case Kind::kTls:
+    case Kind::kBroken:
+    case Kind::kTooLarge:
+      break;
+  }
+  return failure(*broken_by_, "the connection broke");
+}
+
+// Deadlines -----------------------------------------------------------------------------------
+
+void ClientConnection::expire_at(TimePoint deadline) {
+  deadline_ = deadline;
+  if (deadline < timer_due_) arm_timer();
+}
+
+void ClientConnection::arm_timer() {
+  timer_due_ = deadline_;
+  timer_.expires_at(deadline_);
+  timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& ec) {
+    if (ec) return;
+    if (const auto self = weak.lock()) self->on_timer();
+  });
+}
+
+void ClientConnection::on_timer() {
+  timer_due_ = TimePoint::max();
+  if (broken_by_) return;
+  if (std::chrono::steady_clock::now() >= deadline_) {
+    abort(Kind::kTimeout);
+  } else if (deadline_ != TimePoint::max()) {
+    arm_timer();
+  }
+}
+
+void ClientConnection::abort(Kind kind) {
+  if (broken_by_) return;
+  broken_by_ = kind;
+  close();
+}
+
+void ClientConnection::close() {
+  // An orderly end if the peer is still there; nothing waits for its answer.
+  if (session_ && SSL_is_init_finished(session_.get()) == 1 && last_problem_.empty()) {
+    ERR_clear_error();
+    SSL_shutdown(session_.get());
+  }
+  session_.reset();
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  timer_.cancel();
+}
+
+// Connecting ----------------------------------------------------------------------------------
+
+asio::awaitable<ClientConnection::Done> ClientConnection::connect(std::vector<Endpoint> endpoints,
+                                                                  TimePoint deadline) {
+  std::string problem = "no address";
+  for (std::size_t i = 0; i < endpoints.size(); ++i) {
+    const auto now = std::chrono::steady_clock::now();
+    if (i > 0) broken_by_.reset();
+    expire_at(now + (deadline - now) / static_cast<int>(endpoints.size() - i));
+    problem = co_await connect_to(endpoints[i]);
+    if (problem.empty() || broken_by_ == Kind::kClosed) break;
+  }
+  if (broken_by_ == Kind::kClosed) co_return why_broken();
+  if (!problem.empty()) {
+    co_return failure(Kind::kConnect, "cannot connect: " + problem);
+  }
+  set_socket_options();
+  expire_at(deadline);
+  if (!tls_) co_return Done{};
+  session_ = tls_->new_session(socket_.native_handle());
+  if (!session_) co_return failure(Kind::kTls, "cannot set up a TLS connection");
+  co_return co_await handshake();
+}
+
+asio::awaitable<std::string> ClientConnection::connect_to(Endpoint endpoint) {
+  boost::system::error_code ec;
+  if (socket_.is_open()) socket_.close(ec);
+  socket_.open(endpoint.protocol(), ec);
+  if (ec) co_return ec.message();
+  co_await socket_.async_connect(endpoint, asio::redirect_error(asio::use_awaitable, ec));
+  if (broken_by_) co_return "no answer in time";
+  co_return ec ? ec.message() : std::string();
+}
+
+void ClientConnection::set_socket_options() {
+  const auto set = [this](int level, int name, int value) {
+    // Improvements only: without them the connection works as well.
+    static_cast<void>(::setsockopt(socket_.native_handle(), level, name, &value, sizeof value));
+  };
+  set(IPPROTO_TCP, TCP_NODELAY, 1);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, kKeepAliveIdleSeconds);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, kKeepAliveIntervalSeconds);
+  set(IPPROTO_TCP, TCP_KEEPCNT, kKeepAliveProbes);
+}
+
+asio::awaitable<ClientConnection::Done> ClientConnection::handshake() {
+  for (;;) {
+    if (broken_by_ == Kind::kTimeout) {
+      co_return failure(Kind::kConnect, "the TLS handshake was not done in time");
+    }
+    if (broken_by_) co_return why_broken();
+    ERR_clear_error();
+    const int result = SSL_do_handshake(session_.get());
+    if (result == 1) co_return Done{};
+    const State state = tls_state(result);
+    if (state != State::kWantRead && state != State::kWantWrite) {
+      auto refused = failure(Kind::kTls, tls_->refusal(session_.get()));
+      abort(Kind::kTls);
+      co_return refused;
+    }
+    co_await wait(state);
+  }
+}
+
+// Bytes ---------------------------------------------------------------------------------------
+
+asio::awaitable<void> ClientConnection::wait(State want) {
+  reads_in_a_row_ = 0;
+  const auto what = want == State::kWantWrite ? asio::ip::tcp::socket::wait_write
+                                              : asio::ip::tcp::socket::wait_read;
+  boost::system::error_code ignored;  // if it failed, so will what follows
+  co_await socket_.async_wait(what, asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+ClientConnection::State ClientConnection::tls_state(int result) {
+  const int system_error = errno;
+  switch (SSL_get_error(session_.get(), result)) {
+    case SSL_ERROR_WANT_READ:
+      return State::kWantRead;
+    case SSL_ERROR_WANT_WRITE:
+      return State::kWantWrite;
+    case SSL_ERROR_ZERO_RETURN:
+      return State::kEnd;
+    case SSL_ERROR_SYSCALL:
+      last_problem_ =
+          system_error == 0 ? "the connection was cut off" : std::strerror(system_error);
+      return State::kBroken;
+    default:
+      refused_ = peer_sent_alert();
+      const char* reason = ERR_reason_error_string(ERR_peek_last_error());
+      last_problem_ = reason == nullptr ? "TLS failed" : reason;
+      return State::kBroken;
+  }
+}
+
+ClientConnection::Transfer ClientConnection::read_some(char* into, std::size_t size) {
+  errno = 0;
+  if (session_) {
+    ERR_clear_error();
+    std::size_t got = 0;
+    const int result = SSL_read_ex(session_.get(), into, size, &got);
+    return result == 1 ? Transfer{State::kDone, got} : Transfer{tls_state(result)};
+  }
+  const ssize_t got = ::recv(socket_.native_handle(), into, size, MSG_DONTWAIT);
+  if (got > 0) return {State::kDone, static_cast<std::size_t>(got)};
+  if (got == 0) return {State::kEnd};
+  if (errno == EAGAIN || errno == EINTR) return {State::kWantRead};
+  last_problem_ = std::strerror(errno);
+  return {State::kBroken};
+}
+
+ClientConnection::Transfer ClientConnection::write_some(std::string_view bytes) {
+  errno = 0;
+  if (session_) {
+    ERR_clear_error();
+    std::size_t sent = 0;
+    const int result = SSL_write_ex(session_.get(), bytes.data(), bytes.size(), &sent);
+    return result == 1 ? Transfer{State::kDone, sent} : Transfer{tls_state(result)};
+  }
+  const ssize_t sent =
+      ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent >= 0) return {State::kDone, static_cast<std::size_t>(sent)};
+  if (errno == EAGAIN || errno == EINTR) return {State::kWantWrite};
+  last_problem_ = std::strerror(errno);
+  return {State::kBroken};
+}
+
+asio::awaitable<ClientConnection::Done> ClientConnection::write(std::string_view text) {
+  while (!text.empty()) {
+    if (broken_by_) co_return why_broken();
+    const Transfer sent = write_some(text);
+    switch (sent.state) {
+      case State::kDone:
+        text.remove_prefix(sent.bytes);
+        break;
+      case State::kWantRead:
+      case State::kWantWrite:
+        co_await wait(sent.state);
+        break;
+      case State::kEnd:
+      case State::kBroken:
+        co_return failure(Kind::kBroken, "cannot send the request: " + last_problem_);
+    }
+  }
+  co_return Done{};
+}
+
+bool ClientConnection::make_room() {
+  if (begin_ == end_) begin_ = end_ = 0;
+  const std::size_t piece_bytes =
+      kind_ == Client::Connection::kOwn ? kOwnPieceBytes : kPooledPieceBytes;
+  const std::size_t wanted = head_done_ ? piece_bytes : ResponseParser::kHeadBytes;
+  if (!buffer_ || (begin_ == end_ && capacity_ != wanted)) {
+    buffer_ = std::make_unique_for_overwrite<char[]>(wanted);
+    capacity_ = wanted;
+  }
+  if (begin_ > 0) {
+    std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
+    end_ -= std::exchange(begin_, 0);
+  }
+  return end_ < capacity_;
+}
+
+asio::awaitable<Result<std::size_t>> ClientConnection::fill() {
+  if (++reads_in_a_row_ > kReadsPerTurn) {
+    reads_in_a_row_ = 0;
+    co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+  }
+  for (;;) {
+    if (broken_by_) co_return why_broken();
+    if (!make_room()) co_return failure(Kind::kBroken, "malformed answer: a line is too long");
+    const Transfer got = read_some(buffer_.get() + end_, capacity_ - end_);
+    switch (got.state) {
+      case State::kDone:
+        end_ += got.bytes;
+        was_answered_ = true;
+        co_return got.bytes;
+      case State::kWantRead:
+      case State::kWantWrite:
+        // Thousands of watches may wait here.
+        if (kind_ == Client::Connection::kOwn && begin_ == end_) buffer_.reset();
+        co_await wait(got.state);
+        break;
+      case State::kEnd:
+        co_return std::size_t{0};
+      case State::kBroken:
+        // TLS 1.3 tells the client last that its certificate was refused.
+        if (refused_ && !was_answered_) {
+          co_return failure(Kind::kTls, "the server refused the TLS connection: " + last_problem_);
+        }
+        co_return failure(Kind::kBroken, "the connection broke: " + last_problem_);
+    }
+  }
+}
+
+// Requests and answers ------------------------------------------------------------------------
+
+asio::awaitable<ClientConnection::Done> ClientConnection::exchange(std::string_view text,
+                                                                   bool is_head) {
+  was_answered_ = false;
+  const auto written = co_await write(text);
+  // A server that refuses a long request may answer, close and never read the rest: its answer
+  // tells more than our failure to send.
+  if (!written && written.error().kind != Kind::kBroken) {
+    co_return tl::unexpected(written.error());
+  }
+  for (int i = 0; i < kInterimAnswers; ++i) {
+    head_done_ = false;
+    answer_.emplace(is_head);
+    const auto event = co_await next_event();
+    if (!event) {
+      const bool told_by_write = !written && event.error().kind == Kind::kBroken;
+      co_return tl::unexpected(told_by_write ? written.error() : event.error());
+    }
+    head_done_ = true;
+    if (answer_->status() >= 200) co_return Done{};
+    if (answer_->status() == 101) break;  // nobody asked for another protocol
+  }
+  abort(Kind::kBroken);
+  co_return failure(Kind::kBroken, "malformed answer: interim answers without an end");
+}
+
+asio::awaitable<Result<ResponseParser::Step>> ClientConnection::next_event() {
+  using Step = ResponseParser::Step;
+  for (;;) {
+    if (broken_by_) co_return why_broken();
+    std::string_view unread(buffer_.get() + begin_, end_ - begin_);
+    const Step step = answer_->step(unread);
+    begin_ = end_ - unread.size();
+    if (step == Step::kMalformed) {
+      auto malformed =
+          failure(Kind::kBroken, fmt::format("malformed answer: {}", answer_->problem()));
+      abort(Kind::kBroken);
+      co_return malformed;
+    }
+    if (step != Step::kNeedsMore) co_return step;
+    auto got = co_await fill();
+    if (!got) {
+      abort(got.error().kind);
+      co_return tl::unexpected(std::move(got.error()));
+    }
+    if (*got > 0) continue;
+    if (answer_->finish()) co_return Step::kEnd;
+    auto cut_off = failure(Kind::kBroken,
+                           was_answered_ ? "the connection was closed in the middle of the answer"
+                                         : "the connection was closed instead of an answer");
+    abort(Kind::kBroken);
+    co_return cut_off;
+  }
+}
+
+bool ClientConnection::is_usable() {
+  if (broken_by_ || begin_ != end_) return false;
+  char byte = 0;
+  errno = 0;
+  if (session_) {
+    // Takes in what belongs to TLS itself, such as tickets.
+    ERR_clear_error();
+    const int result = SSL_peek(session_.get(), &byte, 1);
+    return result <= 0 && tls_state(result) == State::kWantRead;
+  }
+  return ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+bool ClientConnection::can_be_kept() const {
+  return !broken_by_ && begin_ == end_ && answer_ && answer_->keep_alive();
+}
+
+}  // namespace receiver::http

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <tl/expected.hpp>
+
+#include "http/client.h"
+#include "http/client_tls.h"
+#include "http/response_parser.h"
+
+namespace receiver::http {
+
+/// One connection of the client: a request at a time, then its answer event by event. Reads and
+/// writes go straight to the socket, or to OpenSSL over it, and only wait through Asio when they
+/// cannot proceed: while it waits for an answer, a connection holds no buffers (Asio's TLS stream
+/// keeps 70 KiB). Whoever awaits one of its coroutines keeps the connection alive.
+class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
+ public:
+  using Done = Result<void>;
+  using Endpoint = boost::asio::ip::tcp::endpoint;
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  static constexpr std::size_t kPooledPieceBytes = 16 * 1024;
+  static constexpr std::size_t kOwnPieceBytes = 4 * 1024;
+
+  /// `peer` is host and port as errors name them; `tls` null: plain.
+  ClientConnection(boost::asio::any_io_executor executor, std::string peer,
+                   std::shared_ptr<const ClientTlsContext> tls, Client::Connection kind);
+  ClientConnection(const ClientConnection&) = delete;
+  ClientConnection& operator=(const ClientConnection&) = delete;
+  ~ClientConnection();
+
+  /// Tries the addresses in turn, each with a share of the time that is left; then TLS.
+  boost::asio::awaitable<Done> connect(std::vector<Endpoint> endpoints, TimePoint deadline);
+
+  /// Sends a request, skips interim answers and returns when the answer's head is there.
+  boost::asio::awaitable<Done> exchange(std::string_view text, bool is_head);
+  /// After exchange(): kPiece or kEnd.
+  boost::asio::awaitable<Result<ResponseParser::Step>> next_event();
+  [[nodiscard]] ResponseParser& answer() { return *answer_; }
+
+  /// From here on whatever is under way breaks with kTimeout at this time.
+  void expire_at(TimePoint deadline);
+  void never_expire() { deadline_ = TimePoint::max(); }
+  /// Breaks whatever is under way. The first call decides the kind.
+  void abort(ClientError::Kind kind);
+
+  /// Of a connection at rest: the peer has neither closed it nor sent what nobody asked for.
+  [[nodiscard]] bool is_usable();
+  /// After kEnd: whether another request may follow.
+  [[nodiscard]] bool can_be_kept() const;
+  /// Whether a byte of the current request's answer has arrived.
+  [[nodiscard]] bool was_answered() const { return was_answered_; }
+  [[nodiscard]] bool is_broken() const { return broken_by_.has_value(); }
+  [[nodiscard]] const std::shared_ptr<const ClientTlsContext>& tls() const { return tls_; }
+
+ private:
+  enum class State { kDone, kWantRead, kWantWrite, kEnd, kBroken };
+  struct Transfer {
+    State state;
+    std::size_t bytes = 0;  ///< more than 0 if kDone
+  };
+
+  boost::asio::awaitable<std::string> connect_to(Endpoint endpoint);  ///< empty, or why not
+  boost::asio::awaitable<Done> handshake();
+  boost::asio::awaitable<Done> write(std::string_view text);
+  /// Reads once into the buffer; 0 at the end of the stream.
+  boost::asio::awaitable<Result<std::size_t>> fill();
+  boost::asio::awaitable<void> wait(State want);
+
+  [[nodiscard]] Transfer read_some(char* into, std::size_t size);
+  [[nodiscard]] Transfer write_some(std::string_view bytes);
+  [[nodiscard]] State tls_state(int result);
+  /// A free byte behind what is unread, or no room within the bounds.
+  [[nodiscard]] bool make_room();
+  void set_socket_options();
+  void arm_timer();
+  void on_timer();
+  void close();
+  [[nodiscard]] tl::unexpected<ClientError> failure(ClientError::Kind kind,
+                                                    std::string_view what) const;
+  [[nodiscard]] tl::unexpected<ClientError> why_broken() const;  ///< requires is_broken()
+
+  boost::asio::ip::tcp::socket socket_;
+  boost::asio::steady_timer timer_;
+  TimePoint deadline_ = TimePoint::max();
+  TimePoint timer_due_ = TimePoint::max();  ///< runs late rather than anew for every operation
+  std::string peer_;
+  std::shared_ptr<const ClientTlsContext> tls_;
+  TlsSession session_;
+  std::string last_problem_;  ///< of read_some() and write_some(), after kBroken
+  bool refused_ = false;      ///< the peer refused our part of the handshake when it saw it
+  std::optional<ClientError::Kind> broken_by_;
+
+  std::unique_ptr<char[]> buffer_;
+  std::size_t capacity_ = 0;
+  std::size_t begin_ = 0;  ///< of what is unread
+  std::size_t end_ = 0;
+  std::optional<ResponseParser> answer_;
+  const Client::Connection kind_;
+  bool head_done_ = false;
+  bool was_answered_ = false;
+  unsigned reads_in_a_row_ = 0;
+};
+
+}  // namespace receiver::http

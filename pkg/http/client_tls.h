@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <openssl/types.h>
+#include <tl/expected.hpp>
+
+#include "http/client.h"
+
+struct ssl_session_st;
+
+namespace receiver::http {
+
+struct TlsSessionFree {
+  void operator()(SSL* session) const;
+};
+using TlsSession = std::unique_ptr<SSL, TlsSessionFree>;
+
+/// Authorities, client certificate and the name to verify, ready for handshakes. Connections keep
+/// the one that they began with. Remembers the last session, which the next connection resumes:
+/// that spares both sides the certificates.
+class ClientTlsContext {
+ public:
+  /// From the PEM texts; the error says which of them is at fault. `host` is verified unless
+  /// `tls` names a server.
+  [[nodiscard]] static tl::expected<std::shared_ptr<ClientTlsContext>, std::string> create(
+      const ClientTls& tls, std::string_view host);
+  ~ClientTlsContext();
+  ClientTlsContext(const ClientTlsContext&) = delete;
+  ClientTlsContext& operator=(const ClientTlsContext&) = delete;
+
+  /// The client's side of a new TLS connection; null if memory is short.
+  [[nodiscard]] TlsSession new_session(int socket) const;
+  /// Why the handshake of `session`, or its first read, was refused; for people.
+  [[nodiscard]] std::string refusal(const SSL* session) const;
+
+ private:
+  ClientTlsContext(SSL_CTX* context, std::string server_name);
+
+  static int keep_session(SSL* connection, ssl_session_st* session);
+  [[nodiscard]] bool set_server_name(bool verify);
+
+  SSL_CTX* context_;
+  std::string server_name_;
+  bool name_is_address_ = false;
+  ssl_session_st* last_session_ = nullptr;
+};
+
+/// Whether OpenSSL's last error is the peer's refusal (an alert) of what we showed it.
+[[nodiscard]] bool peer_sent_alert();
+
+}  // namespace receiver::http

@@ -1,0 +1,655 @@
+#include "http/client.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <future>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+#include "client_fixture.h"
+
+namespace receiver::http::testing {
+namespace {
+
+using Connection = Client::Connection;
+
+constexpr std::string_view kHead = "HTTP/1.1 200 OK\r\n";
+
+/// Lets scripts of several connections wait for the test, and the test for them.
+class Gate {
+ public:
+  void open() { opened_.set_value(); }
+  void wait() const { future_.wait(); }
+
+ private:
+  std::promise<void> opened_;
+  std::shared_future<void> future_ = opened_.get_future().share();
+};
+
+}  // namespace
+
+TEST_CASE("A request arrives as it was asked for, and its answer is read whole") {
+  const std::string address = GENERATE("127.0.0.1", "::1");
+  std::promise<std::string> seen;
+  ScriptedServer server(
+      [&](Peer& peer) {
+        seen.set_value(peer.request().value_or(""));
+        peer.send("HTTP/1.1 201 Created\r\nX-Id: 7\r\nContent-Length: 2\r\n\r\nhi");
+        peer.wait_for_close();
+      },
+      address);
+  ClientFixture test(server);
+  const auto answer =
+      test.send(make_request("PATCH", "/a?b", {{"Content-Type", "text/plain"}}, "body"));
+  REQUIRE(outcome(answer) == "ok");
+  CHECK(answer->status == 201);
+  CHECK(answer->headers.find("x-id") == "7");
+  CHECK(answer->body == "hi");
+  const std::string host = address == "::1" ? "[::1]" : address;
+  CHECK(seen.get_future().get() ==
+        "PATCH /a?b HTTP/1.1\r\nHost: " + host + ":" + std::to_string(server.port()) +
+            "\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nbody");
+}
+
+TEST_CASE("Names are resolved, and every address of theirs is tried") {
+  ScriptedServer server([](Peer& peer) { peer.answer_all(); });
+  auto options = ClientFixture::plain(server);
+  options.host = "localhost";  // perhaps ::1 first, where nobody listens
+  ClientFixture test(options);
+  CHECK(outcome(test.get()) == "ok");
+}
+
+TEST_CASE("Requests in turn share one connection") {
+  ScriptedServer server([](Peer& peer) { peer.answer_all(); });
+  ClientFixture test(server);
+  for (int i = 0; i < 5; ++i) CHECK(outcome(test.get()) == "ok");
+  CHECK(server.accepted() == 1);
+}
+
+TEST_CASE("An answer that closes, or whose end is the connection's, is not followed by a request") {
+  const std::string answer =
+      GENERATE("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+               "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 200 OK\r\n\r\nok");
+  ScriptedServer server([&](Peer& peer) {
+    peer.request();
+    peer.send(answer);
+    if (answer.find("Content-Length") == std::string::npos) peer.end();
+    peer.wait_for_close();
+  });
+  ClientFixture test(server);
+  CHECK(test.get()->body == "ok");
+  CHECK(test.get()->body == "ok");
+  CHECK(server.accepted() == 2);
+}
+
+TEST_CASE("A connection that the server has closed or spoken on meanwhile is not used") {
+  const std::string meanwhile = GENERATE("closes", "resets", "speaks");
+  std::promise<void> done;
+  ScriptedServer server([&](Peer& peer) {
+    if (peer.number() > 1) return peer.answer_all("second");
+    peer.request();
+    peer.answer("first");
+    if (meanwhile == "closes") peer.end();
+    if (meanwhile == "resets") peer.reset();
+    if (meanwhile == "speaks") peer.send("HTTP/1.1 408 Request Timeout\r\n\r\n");
+    done.set_value();
+    if (meanwhile != "resets") CHECK(peer.wait_for_close());  // no request came
+  });
+  ClientFixture test(server);
+  CHECK(test.get()->body == "first");
+  done.get_future().wait();
+  CHECK(test.get()->body == "second");
+}
+
+TEST_CASE("A request that dies on a reused connection before any answer is sent once more") {
+  const bool by_reset = GENERATE(false, true);
+  std::atomic<int> requests{0};
+  ScriptedServer server([&](Peer& peer) {
+    peer.request();
+    ++requests;
+    peer.answer();
+    if (peer.number() > 1) return peer.answer_all();
+    if (peer.request()) ++requests;
+    if (by_reset) peer.reset();
+  });
+  ClientFixture test(server);
+  REQUIRE(outcome(test.get()) == "ok");
+  CHECK(outcome(test.get()) == "ok");
+  CHECK(requests == 3);
+  CHECK(server.accepted() == 2);
+}
+
+TEST_CASE("A request that dies on a fresh connection is not sent again") {
+  std::atomic<int> requests{0};
+  ScriptedServer server([&](Peer& peer) {
+    if (peer.number() == 1) {
+      peer.request();
+      peer.answer();
+    }
+    if (peer.request()) ++requests;
+  });
+  ClientFixture test(server);
+  REQUIRE(outcome(test.get()) == "ok");
+  CHECK(outcome(test.get()) == "broken");  // on the reused connection, then on a fresh one
+  CHECK(requests == 2);
+  CHECK(outcome(test.get()) == "broken");
+  CHECK(requests == 3);
+}
+
+TEST_CASE("A request is not sent again once a byte of its answer came") {
+  std::atomic<int> requests{0};
+  ScriptedServer server([&](Peer& peer) {
+    peer.request();
+    peer.answer();
+    if (peer.request()) ++requests;
+    peer.send("H");
+  });
+  ClientFixture test(server);
+  REQUIRE(outcome(test.get()) == "ok");
+  CHECK(outcome(test.get()) == "broken");
+  CHECK(requests == 1);
+  CHECK(server.accepted() == 1);
+}
+
+TEST_CASE("An answer that breaks off or makes no sense is an error") {
+  const std::string answer = GENERATE_COPY(values<std::string>({
+      std::string(kHead) + "Content-Length: 10\r\n\r\nabc",
+      std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n5\r\nabc",
+      std::string(kHead) + "X: ",
+      "SSH-2.0-server\r\n\r\n",
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+      "",
+  }));
+  const bool by_reset = GENERATE(false, true);
+  ScriptedServer server([&](Peer& peer) {
+    peer.request();
+    peer.send(answer);
+    if (by_reset) peer.reset();
+  });
+  ClientFixture test(server);
+  const auto result = test.get();
+  REQUIRE(outcome(result) == "broken");
+  CHECK(result.error().message.find("127.0.0.1:" + std::to_string(server.port())) == 0);
+}
+
+TEST_CASE("Interim answers are skipped, but not without end") {
+  const int interims = GENERATE(1, 3, 50);
+  ScriptedServer server([&](Peer& peer) {
+    while (peer.request()) {
+      for (int i = 0; i < interims; ++i) peer.send("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n");
+      peer.answer();
+    }
+  });
+  ClientFixture test(server);
+  const auto result = test.get();
+  CHECK(outcome(result) == (interims < 50 ? "ok" : "broken"));
+  if (result) CHECK_FALSE(result->headers.find("Link"));
+}
+
+TEST_CASE("An answer to HEAD is complete without a body") {
+  ScriptedServer server([](Peer& peer) {
+    while (peer.request()) peer.send("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n");
+  });
+  ClientFixture test(server);
+  CHECK(outcome(test.send(make_request("HEAD", "/"))) == "ok");
+  CHECK(outcome(test.send(make_request("HEAD", "/"))) == "ok");
+  CHECK(server.accepted() == 1);
+}
+
+TEST_CASE("Long bodies travel whole in both directions") {
+  const std::string body(5 * 1024 * 1024 + 7, 'x');
+  ScriptedServer server([&](Peer& peer) {
+    while (const auto request = peer.request()) {
+      peer.answer(request->substr(request->find("\r\n\r\n") + 4));
+    }
+  });
+  ClientFixture test(server);
+  const auto answer = test.send(make_request("PUT", "/", {}, body));
+  REQUIRE(outcome(answer) == "ok");
+  CHECK(answer->body == body);
+}
+
+TEST_CASE("A server that refuses a long request unread is understood") {
+  ScriptedServer server([](Peer& peer) {
+    peer.send("HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    peer.end();
+    peer.request();
+  });
+  ClientFixture test(server);
+  const auto answer = test.send(make_request("PUT", "/", {}, std::string(8 * 1024 * 1024, 'x')));
+  REQUIRE(outcome(answer) == "ok");
+  CHECK(answer->status == 413);
+}
+
+TEST_CASE("An answer above the cap is refused, whether it says so or not") {
+  const std::string body(101, 'x');
+  const std::string answer = GENERATE_COPY(values<std::string>({
+      "Content-Length: 101\r\n\r\n" + body,
+      "Content-Length: 99999999999\r\n\r\n" + body,
+      "Transfer-Encoding: chunked\r\n\r\n65\r\n" + body + "\r\n0\r\n\r\n",
+      "\r\n" + body,
+  }));
+  ScriptedServer server([&](Peer& peer) {
+    while (const auto request = peer.request()) {
+      if (request->find("GET /small") == 0) {
+        peer.answer(std::string(100, 'x'));
+      } else {
+        peer.send(std::string(kHead) + answer);
+      }
+    }
+  });
+  auto options = ClientFixture::plain(server);
+  options.body_bytes = 100;
+  ClientFixture test(options);
+  CHECK(outcome(test.get("/small")) == "ok");
+  CHECK(outcome(test.get("/large")) == "too large");
+  CHECK(outcome(test.get("/small")) == "ok");
+}
+
+TEST_CASE("The deadline covers the answer's head and its body") {
+  const std::string sent = GENERATE("", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab");
+  ScriptedServer server([&](Peer& peer) {
+    peer.request();
+    peer.send(sent);
+    peer.wait_for_close();
+  });
+  ClientFixture test(server);
+  const auto begin = std::chrono::steady_clock::now();
+  CHECK(outcome(test.get("/", 50ms)) == "timeout");
+  const auto took = std::chrono::steady_clock::now() - begin;
+  CHECK(took >= 50ms);
+  CHECK(took < 5s);
+}
+
+TEST_CASE("The deadline covers sending to a server that does not read") {
+  Gate done;
+  ScriptedServer server([&](Peer&) { done.wait(); });
+  ClientFixture test(server);
+  CHECK(outcome(test.send(make_request("PUT", "/", {}, std::string(64'000'000, 'x')), 100ms)) ==
+        "timeout");
+  done.open();
+}
+
+TEST_CASE("A deadline that has passed sends nothing") {
+  ScriptedServer server([](Peer& peer) { peer.answer_all(); });
+  ClientFixture test(server);
+  CHECK(outcome(test.get("/", -1ms)) == "timeout");
+  CHECK(server.accepted() == 0);
+}
+
+TEST_CASE("Without a listener the error says where nobody listens") {
+  unsigned short port = 0;
+  {
+    const ScriptedServer gone([](Peer&) {});
+    port = gone.port();
+  }
+  ClientFixture test({.scheme = "http", .host = "127.0.0.1", .port = port});
+  const auto result = test.get();
+  REQUIRE(outcome(result) == "connect");
+  CHECK(result.error().message ==
+        "127.0.0.1:" + std::to_string(port) + ": cannot connect: Connection refused");
+}
+
+TEST_CASE("A request that would be injected into is an error of the caller, and is not sent") {
+  ScriptedServer server([](Peer& peer) { peer.answer_all(); });
+  ClientFixture test(server);
+  CHECK(outcome(test.send(make_request("GET", "/ HTTP/1.1\r\nX: y"))) == "connect");
+  CHECK(outcome(test.send(make_request("GET", "/", {{"A", "b\r\nX: y"}}))) == "connect");
+  CHECK(server.accepted() == 0);
+}
+
+TEST_CASE("The pool is bounded, and requests wait for it in order") {
+  std::mutex mutex;
+  std::vector<std::string> order;
+  int now = 0;
+  int most = 0;
+  ScriptedServer server([&](Peer& peer) {
+    while (const auto request = peer.request()) {
+      {
+        const std::lock_guard lock(mutex);
+        order.push_back(request->substr(0, request->find(" HTTP")));
+        most = std::max(most, ++now);
+      }
+      std::this_thread::sleep_for(2ms);  // so that a surplus request would overlap
+      {
+        const std::lock_guard lock(mutex);
+        --now;
+      }
+      peer.answer();
+    }
+  });
+  auto options = ClientFixture::plain(server);
+
+  SECTION("with one connection the order is exact") {
+    options.connections = 1;
+    ClientFixture test(options);
+    std::vector<Pending<Result<Response>>> calls;
+    std::vector<std::string> expected;
+    for (int i = 0; i < 20; ++i) {
+      calls.push_back(test.start_get("/" + std::to_string(i)));
+      expected.push_back("GET /" + std::to_string(i));
+    }
+    for (const auto& call : calls) CHECK(outcome(test.finish(call)) == "ok");
+    CHECK(order == expected);
+    CHECK(server.accepted() == 1);
+  }
+  SECTION("with three no more than three are under way") {
+    options.connections = 3;
+    ClientFixture test(options);
+    std::vector<Pending<Result<Response>>> calls;
+    for (int i = 0; i < 20; ++i) calls.push_back(test.start_get());
+    for (const auto& call : calls) CHECK(outcome(test.finish(call)) == "ok");
+    CHECK(most == 3);
+    CHECK(server.accepted() == 3);
+  }
+}
+
+TEST_CASE("Who waits for the pool beyond the deadline gives up, and the next one is served") {
+  Gate go;
+  ScriptedServer server([&](Peer& peer) {
+    while (peer.request()) {
+      go.wait();
+      peer.answer();
+    }
+  });
+  auto options = ClientFixture::plain(server);
+  options.connections = 1;
+  options.waiting = 2;
+  ClientFixture test(options);
+  const auto first = test.start_get("/first");
+  const auto hasty = test.start_get("/hasty", 30ms);
+  const auto patient = test.start_get("/patient");
+  const auto surplus = test.start_get("/surplus");
+  CHECK(outcome(test.finish(surplus)) == "connect");
+  CHECK(outcome(test.finish(hasty)) == "timeout");
+  CHECK_FALSE(patient.is_done());
+  go.open();
+  CHECK(outcome(test.finish(first)) == "ok");
+  CHECK(outcome(test.finish(patient)) == "ok");
+  CHECK(outcome(test.get()) == "ok");  // no slot was lost
+}
+
+TEST_CASE("Failures give their slot of the pool back") {
+  ScriptedServer server([](Peer& peer) {
+    if (peer.number() <= 3) return;
+    peer.answer_all();
+  });
+  auto options = ClientFixture::plain(server);
+  options.connections = 1;
+  ClientFixture test(options);
+  for (int i = 0; i < 3; ++i) CHECK(outcome(test.get()) == "broken");
+  CHECK(outcome(test.get()) == "ok");
+}
+
+TEST_CASE("A pooled connection that idles for too long is closed") {
+  std::promise<void> closed;
+  ScriptedServer server([&](Peer& peer) {
+    peer.answer_all();
+    closed.set_value();
+  });
+  auto options = ClientFixture::plain(server);
+  options.idle_time = 20ms;
+  ClientFixture test(options);
+  REQUIRE(outcome(test.get()) == "ok");
+  auto future = closed.get_future();
+  test.run_until([&] { return future.wait_for(0s) == std::future_status::ready; });
+}
+
+TEST_CASE("A stream hands its body on as it arrives, byte by byte if need be") {
+  const Connection connection = GENERATE(Connection::kPooled, Connection::kOwn);
+  const std::string text = "{\"type\":\"ADDED\"}\n";
+  std::atomic<std::size_t> taken{0};
+  ScriptedServer server([&](Peer& peer) {
+    peer.request();
+    peer.send(std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n");
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      while (taken < i) std::this_thread::yield();
+      peer.send("1\r\n" + text.substr(i, 1) + "\r\n");
+    }
+    peer.send("0\r\n\r\n");
+    peer.wait_for_close();
+  });
+  ClientFixture test(server);
+  const auto stream = test.open(connection);
+  REQUIRE(outcome(stream) == "ok");
+  CHECK((*stream)->status() == 200);
+  CHECK((*stream)->headers().find("transfer-encoding") == "chunked");
+  for (const char expected : text) {
+    CHECK(test.next(**stream) == std::string(1, expected));
+    ++taken;
+  }
+  CHECK(test.next(**stream) == "");
+  CHECK(test.next(**stream) == "");
+}
+
+TEST_CASE("Bodies of every framing stream whole, in pieces of bounded size") {
+  const Connection connection = GENERATE(Connection::kPooled, Connection::kOwn);
+  const std::string framing = GENERATE("length", "chunked", "close");
+  std::string body;
+  for (int i = 0; i < 30'000; ++i) body += std::to_string(i);
+  ScriptedServer server([&](Peer& peer) {
+    peer.request();
+    if (framing == "length") peer.answer(body);
+    if (framing == "close") peer.send(std::string(kHead) + "\r\n" + body);
+    if (framing == "chunked") {
+      std::string text = std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n";
+      for (std::size_t at = 0, size = 1; at < body.size(); at += size, size = size * 3 % 40'009) {
+        const std::string chunk = body.substr(at, size);
+        char header[32];
+        std::snprintf(header, sizeof header, "%zx\r\n", chunk.size());
+        text += header + chunk + "\r\n";
+      }
+      peer.send(text + "0\r\n\r\n");
+    }
+    peer.end();
+    peer.wait_for_close();
+  });
+  ClientFixture test(server);
+  const auto stream = test.open(connection);
+  REQUIRE(outcome(stream) == "ok");
+  const std::size_t largest = 16 * 1024;  // what came with the head, at first
+  std::string received;
+  for (;;) {
+    const auto piece = test.next(**stream);
+    REQUIRE(outcome(piece) == "ok");
+    if (piece->empty()) break;
+    CHECK(piece->size() <= largest);
+    received += *piece;
+  }
+  CHECK(received == body);
+}
+
+TEST_CASE("A stream that nobody reads holds its sender back") {
+  std::atomic<std::size_t> sent{0};
+  ScriptedServer server([&](Peer& peer) {
+    peer.request();
+    peer.send(std::string(kHead) + "\r\n");
+    const std::string piece(65536, 'x');
+    while (sent < 256'000'000 && peer.send(piece)) sent += piece.size();
+  });
+  ClientFixture test(server);
+  auto stream = test.open(Connection::kOwn);
+  REQUIRE(outcome(stream) == "ok");
+  std::size_t before = 1;
+  test.run_until([&] {  // until the socket's buffers are full
+    std::this_thread::sleep_for(20ms);
+    return std::exchange(before, sent.load()) == sent;
+  });
+  CHECK(sent < 64'000'000);
+}
+
+TEST_CASE("A stream read to its end gives its connection back, one left early closes it") {
+  std::promise<void> closed;
+  ScriptedServer server([&](Peer& peer) {
+    peer.answer_all(std::string(100, 'x'));
+    if (peer.number() == 1) closed.set_value();
+  });
+  auto options = ClientFixture::plain(server);
+  options.connections = 1;
+  ClientFixture test(options);
+  auto stream = test.open();
+  REQUIRE(outcome(stream) == "ok");
+  REQUIRE(test.next(**stream)->size() == 100);
+  SECTION("read to its end") {
+    CHECK(test.next(**stream) == "");
+    CHECK(outcome(test.get()) == "ok");  // even while the stream lives
+    CHECK(server.accepted() == 1);
+  }
+  SECTION("left early") {
+    stream->reset();
+    closed.get_future().wait();
+    CHECK(outcome(test.get()) == "ok");
+    CHECK(server.accepted() == 2);
+  }
+}
+
+TEST_CASE("A stream without news ends after its idle time, and stays ended") {
+  ScriptedServer server([&](Peer& peer) {
+    peer.request();
+    peer.send(std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+    peer.wait_for_close();
+  });
+  ClientFixture test(server);
+  auto stream = test.open(Connection::kOwn);
+  REQUIRE(outcome(stream) == "ok");
+  CHECK(test.next(**stream, 30ms) == "x");
+  CHECK(outcome(test.next(**stream, 30ms)) == "timeout");
+  CHECK(outcome(test.next(**stream, 30ms)) == "timeout");
+}
+
+TEST_CASE("The deadline of opening a stream does not bound the stream") {
+  Gate later;
+  ScriptedServer server([&](Peer& peer) {
+    peer.request();
+    peer.send(std::string(kHead) + "Content-Length: 1\r\n\r\n");
+    later.wait();
+    peer.send("x");
+    peer.wait_for_close();
+  });
+  ClientFixture test(server);
+  auto stream = test.open(Connection::kOwn, 100ms);
+  REQUIRE(outcome(stream) == "ok");
+  const auto piece = test.start((*stream)->next(10s));
+  const auto end = ClientFixture::in(200ms);
+  test.run_until([&] { return std::chrono::steady_clock::now() >= end; });
+  later.open();
+  CHECK(outcome(test.finish(piece)) == "ok");
+}
+
+TEST_CASE("A stream that breaks off is an error, not an end") {
+  ScriptedServer server([](Peer& peer) {
+    peer.request();
+    peer.send(std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+  });
+  ClientFixture test(server);
+  auto stream = test.open(Connection::kOwn);
+  REQUIRE(outcome(stream) == "ok");
+  CHECK(test.next(**stream) == "x");
+  CHECK(outcome(test.next(**stream)) == "broken");
+}
+
+TEST_CASE("Own connections are outside the pool and its bound") {
+  ScriptedServer server([](Peer& peer) {
+    while (const auto request = peer.request()) {
+      if (request->find("GET /watch") != 0) {
+        peer.answer();
+      } else {
+        peer.send(std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n");
+      }
+    }
+  });
+  auto options = ClientFixture::plain(server);
+  options.connections = 1;
+  ClientFixture test(options);
+  std::vector<ClientFixture::Opened> watches;
+  for (int i = 0; i < 5; ++i) {
+    watches.push_back(test.await(test.client().open(make_request("GET", "/watch"),
+                                                    ClientFixture::in(10s), Connection::kOwn)));
+    CHECK(outcome(watches.back()) == "ok");
+  }
+  CHECK(outcome(test.get()) == "ok");
+  CHECK(server.accepted() == 6);
+}
+
+TEST_CASE("Closing the client ends everything at once") {
+  ScriptedServer server([](Peer& peer) {
+    while (const auto request = peer.request()) {
+      if (request->find("GET /watch") == 0) {
+        peer.send(std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n");
+      }
+    }
+  });
+  auto options = ClientFixture::plain(server);
+  options.connections = 1;
+  ClientFixture test(options);
+  auto watch = test.await(
+      test.client().open(make_request("GET", "/watch"), ClientFixture::in(10s), Connection::kOwn));
+  REQUIRE(outcome(watch) == "ok");
+  const auto piece = test.start((*watch)->next(10s));
+  const auto in_flight = test.start_get("/1");
+  const auto waiting = test.start_get("/2");
+  test.run_until([&] { return server.accepted() == 2; });
+
+  const auto begin = std::chrono::steady_clock::now();
+  const bool by_destroying = GENERATE(false, true);
+  if (by_destroying) {
+    test.destroy_client();
+  } else {
+    test.client().close();
+    test.client().close();
+  }
+  CHECK(outcome(test.finish(piece)) == "closed");
+  CHECK(outcome(test.finish(in_flight)) == "closed");
+  CHECK(outcome(test.finish(waiting)) == "closed");
+  CHECK(std::chrono::steady_clock::now() - begin < 2s);
+  CHECK(outcome(test.next(**watch)) == "closed");
+  if (!by_destroying) {
+    CHECK(outcome(test.get()) == "closed");
+    CHECK(outcome(test.open(Connection::kOwn)) == "closed");
+  }
+}
+
+TEST_CASE("Closing the client ends requests that have not begun or are still connecting") {
+  ScriptedServer server([](Peer& peer) { peer.wait_for_close(); });
+  auto options = ClientFixture::plain(server);
+  options.host = GENERATE("127.0.0.1", "localhost", "name.invalid");
+  ClientFixture test(options);
+  const auto call = test.start_get();
+  const int steps = GENERATE(0, 1, 2, 3);
+  for (int i = 0; i < steps; ++i) test.io().poll_one();
+  test.client().close();
+  const std::string ended = outcome(test.finish(call));
+  // The resolver may have been faster with a name that does not exist.
+  CHECK((ended == "closed" || (options.host == "name.invalid" && ended == "connect")));
+}
+
+TEST_CASE("A thread that ends with requests under way leaves nothing behind") {
+  ScriptedServer server([](Peer& peer) {
+    peer.request();
+    peer.send(std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n");
+    peer.wait_for_close();
+  });
+  auto options = ClientFixture::plain(server);
+  options.connections = 1;
+  options.host = GENERATE("127.0.0.1", "localhost");
+  std::optional<Client> client;
+  {
+    boost::asio::io_context io(1);
+    client.emplace(io.get_executor(), options);
+    for (int i = 0; i < 3; ++i) {
+      boost::asio::co_spawn(io, client->send(make_request("GET", "/"), ClientFixture::in(10s)),
+                            [](const std::exception_ptr&, const Result<Response>&) {});
+      boost::asio::co_spawn(
+          io, client->open(make_request("GET", "/"), ClientFixture::in(10s), Connection::kOwn),
+          [](const std::exception_ptr&, const Result<std::unique_ptr<ResponseStream>>&) {});
+    }
+    const auto end = ClientFixture::in(GENERATE(0ms, 50ms));
+    do {
+      io.poll();
+    } while (std::chrono::steady_clock::now() < end);
+    client.reset();
+  }
+}
+
+}  // namespace receiver::http::testing
