@@ -1,0 +1,512 @@
+#include "kube/reflector.h"
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+#include "test/unit/kube/scripted_server.h"
+
+namespace receiver::kube {
+namespace {
+
+using namespace std::chrono_literals;
+using Settled = ReflectorStatus::Settled;
+using test::ScriptedServer;
+using Exchange = ScriptedServer::ExchangePtr;
+
+std::string fruit(const std::string& name, int version, const std::string& colour) {
+  return fmt::format(
+      R"({{"metadata":{{"name":"{}","namespace":"ns","resourceVersion":"{}"}},"colour":"{}"}})",
+      name, version, colour);
+}
+std::string list(const std::string& version, const std::vector<std::string>& items,
+                 const std::string& token = {}) {
+  return fmt::format(
+      R"({{"kind":"FruitList","metadata":{{"resourceVersion":"{}","continue":"{}"}},"items":[{}]}})",
+      version, token, fmt::join(items, ","));
+}
+std::string event(const std::string& type, const std::string& object) {
+  return fmt::format("{{\"type\":\"{}\",\"object\":{}}}\n", type, object);
+}
+std::string bookmark(int version) {
+  return event("BOOKMARK", fmt::format(R"({{"metadata":{{"resourceVersion":"{}"}}}})", version));
+}
+std::string status(int code, const std::string& reason) {
+  return fmt::format(R"({{"kind":"Status","code":{},"reason":"{}","message":"because"}})", code,
+                     reason);
+}
+
+/// A reflector of fruit against a server that the test scripts, with times shortened.
+struct Fixture {
+  boost::asio::io_context context;
+  ScriptedServer server{context, [this](const Exchange& exchange) { script(exchange); }};
+  std::unique_ptr<RestClient> rest = server.client(context);
+  Store<std::string> store{
+      [](const ObjectMeta&,
+         const rapidjson::Value& object) -> tl::expected<std::string, std::string> {
+        std::string colour(string_at(object, "/colour"));
+        if (colour.empty()) return tl::unexpected(std::string("no colour"));
+        return colour;
+      }};
+  std::vector<std::string> lines;
+  std::vector<Settled> settled;
+  Reflector reflector;
+  bool ended = false;
+
+  /// What the server does: lists are answered with `listed`, watches begin and are kept open.
+  std::string listed = list("10", {fruit("apple", 1, "red"), fruit("pear", 2, "green")});
+  std::function<bool(const Exchange&)> special;  ///< true: has dealt with it
+  std::vector<Exchange> watches, lists;
+
+  explicit Fixture(ReflectorTimes times = quick())
+      : reflector(
+            *rest,
+            {.resource = {"fruit.example", "v1", "fruits"},
+             .ns = "ns",
+             .label_selector = {},
+             .field_selector = {},
+             .projection = {"/colour"},
+             .times = times},
+            store,
+            log::Logger::to_callback(log::Level::kInfo, log::Format::kConsole,
+                                     [this](std::string_view line) { lines.emplace_back(line); })) {
+    reflector.on_settled([this](const ReflectorStatus& now) { settled.push_back(now.settled); });
+  }
+
+  static ReflectorTimes quick() {
+    ReflectorTimes times;
+    times.watch_life = 20ms;
+    times.backoff = {.first = 4ms, .longest = 30ms, .health = 1h};
+    return times;
+  }
+
+  void start() {
+    boost::asio::co_spawn(context, reflector.run(), [this](const std::exception_ptr& thrown) {
+      ended = true;
+      if (thrown) std::rethrow_exception(thrown);
+    });
+  }
+
+  void script(const Exchange& exchange) {
+    (exchange->is_watch() ? watches : lists).push_back(exchange);
+    if (special && special(exchange)) return;
+    if (exchange->is_watch()) {
+      exchange->begin();
+    } else {
+      exchange->answer(200, listed);
+    }
+  }
+
+  bool run_until(const std::function<bool()>& condition, std::chrono::milliseconds limit = 10s) {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    while (!condition() && std::chrono::steady_clock::now() < deadline) context.run_one_for(20ms);
+    return condition();
+  }
+  void start_and_watch() {
+    start();
+    REQUIRE(run_until([this] { return !watches.empty(); }));
+  }
+  [[nodiscard]] bool has_line(const std::string& part) const {
+    return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) {
+      return line.find(part) != std::string::npos;
+    });
+  }
+  [[nodiscard]] std::string colour(const std::string& name) const {
+    const auto object = store.get({"ns", name});
+    return object ? *object : "-";
+  }
+  bool becomes(const std::string& name, const std::string& colour_wanted) {
+    return run_until([&] { return colour(name) == colour_wanted; });
+  }
+  /// The resource version that a watch resumes from.
+  static std::string version_of(const Exchange& watch) {
+    const auto at = watch->target().find("&resourceVersion=");
+    return watch->target().substr(at + 17);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a reflector lists, settles, and follows the watch") {
+  Fixture f;
+  f.start_and_watch();
+  CHECK(f.lists.size() == 1);
+  CHECK(f.lists[0]->target() ==
+        "/apis/fruit.example/v1/namespaces/ns/fruits?limit=500&resourceVersion=0");
+  CHECK(Fixture::version_of(f.watches[0]) == "10");
+  CHECK(f.settled == std::vector{Settled::kSynced});
+  CHECK(f.store.synced());
+  CHECK(f.colour("apple") == "red");
+
+  f.watches[0]->piece(event("ADDED", fruit("plum", 11, "blue")) +
+                      event("MODIFIED", fruit("apple", 12, "yellow")) +
+                      event("DELETED", fruit("pear", 13, "green")) + bookmark(20));
+  CHECK(f.run_until([&] { return f.colour("pear") == "-"; }));
+  CHECK(f.colour("plum") == "blue");
+  CHECK(f.colour("apple") == "yellow");
+  f.run_until([&] { return f.reflector.status().events == 4; });
+  CHECK(f.reflector.status().lists == 1);
+  CHECK(f.reflector.status().watches == 1);
+  CHECK(f.reflector.status().events == 4);
+}
+
+TEST_CASE("events are taken byte by byte as well") {
+  Fixture f;
+  f.start_and_watch();
+  for (const char c : event("ADDED", fruit("plum", 11, "blue"))) {
+    f.watches[0]->piece(std::string(1, c));
+    f.context.run_one_for(1ms);
+  }
+  CHECK(f.becomes("plum", "blue"));
+}
+
+TEST_CASE("a list in pages is one list") {
+  Fixture f;
+  f.special = [&](const Exchange& exchange) {
+    if (exchange->is_watch()) return false;
+    const bool second = exchange->target().find("continue=") != std::string::npos;
+    CHECK(f.store.size() == 0);
+    exchange->answer(200, second ? list("10", {fruit("plum", 3, "blue")})
+                                 : list("10", {fruit("apple", 1, "red")}, "t/1"));
+    return true;
+  };
+  f.start_and_watch();
+  REQUIRE(f.lists.size() == 2);
+  CHECK(f.lists[1]->target() ==
+        "/apis/fruit.example/v1/namespaces/ns/fruits?limit=500&continue=t%2F1");
+  CHECK(f.store.size() == 2);
+}
+
+TEST_CASE("a continue token that has expired begins the list anew, from storage") {
+  Fixture f;
+  f.special = [&](const Exchange& exchange) {
+    if (exchange->is_watch()) return false;
+    if (f.lists.size() == 1) {
+      exchange->answer(200, list("10", {fruit("stale", 1, "red")}, "t"));
+    } else if (f.lists.size() == 2) {
+      exchange->answer(410, status(410, "Expired"));
+    } else {
+      exchange->answer(200, list("20", {fruit("plum", 3, "blue")}));
+    }
+    return true;
+  };
+  f.start_and_watch();
+  CHECK(f.lists[2]->target() == "/apis/fruit.example/v1/namespaces/ns/fruits?limit=500");
+  CHECK(f.colour("plum") == "blue");
+  CHECK(f.colour("stale") == "-");
+  CHECK(Fixture::version_of(f.watches[0]) == "20");
+}
+
+TEST_CASE("a page that breaks off is read again, and the list goes on") {
+  Fixture f;
+  f.special = [&](const Exchange& exchange) {
+    if (exchange->is_watch()) return false;
+    if (f.lists.size() == 1) {
+      exchange->answer(200, list("10", {fruit("apple", 1, "red")}, "t"));
+    } else if (f.lists.size() == 2) {
+      exchange->begin();
+      exchange->piece(list("10", {fruit("plum", 3, "blue")}).substr(0, 80));
+      exchange->lose();
+    } else if (f.lists.size() == 3) {
+      exchange->answer(200, "<html>a proxy's page</html>");
+    } else {
+      exchange->answer(200, list("10", {fruit("plum", 3, "blue")}));
+    }
+    return true;
+  };
+  f.start_and_watch();
+  CHECK(f.lists.size() == 4);
+  CHECK(f.lists[3]->target() == f.lists[1]->target());
+  CHECK(f.store.size() == 2);
+  CHECK(f.reflector.status().failures == 2);
+}
+
+TEST_CASE("a watch that ends is resumed at once, after the last version seen") {
+  Fixture f;
+  f.start_and_watch();
+  f.watches[0]->piece(bookmark(33));
+  f.watches[0]->end();
+  REQUIRE(f.run_until([&] { return f.watches.size() == 2; }));
+  CHECK(Fixture::version_of(f.watches[1]) == "33");
+  f.watches[1]->piece(event("ADDED", fruit("plum", 40, "blue")));
+  REQUIRE(f.becomes("plum", "blue"));
+  f.watches[1]->lose();
+  REQUIRE(f.run_until([&] { return f.watches.size() == 3; }));
+  CHECK(Fixture::version_of(f.watches[2]) == "40");
+  CHECK(f.lists.size() == 1);
+  CHECK(f.reflector.status().failures == 0);
+}
+
+TEST_CASE("a watch that ends as it begins is not opened in a loop") {
+  ReflectorTimes times = Fixture::quick();
+  times.watch_life = 10s;
+  times.backoff = {.first = 50ms, .longest = 60s, .health = 1h};
+  Fixture f(times);
+  f.special = [&](const Exchange& exchange) {
+    if (!exchange->is_watch()) return false;
+    exchange->begin();
+    exchange->end();
+    return true;
+  };
+  f.start_and_watch();
+  const auto begun = std::chrono::steady_clock::now();
+  REQUIRE(f.run_until([&] { return f.watches.size() == 4; }));
+  CHECK(std::chrono::steady_clock::now() - begun >= 50ms + 100ms + 200ms);
+  CHECK(f.lists.size() == 1);
+}
+
+TEST_CASE("a version that is too old leads to a new list, which replaces by difference") {
+  Fixture f;
+  f.start_and_watch();
+  f.listed = list("99", {fruit("apple", 1, "red"), fruit("plum", 50, "blue")});
+  SECTION("told in the stream") {
+    f.watches[0]->piece(event("ERROR", status(410, "Expired")));
+  }
+  SECTION("told by the answer's status") {
+    f.special = [&](const Exchange& exchange) {
+      if (!exchange->is_watch() || f.watches.size() != 2) return false;
+      exchange->answer(410, status(410, "Gone"));
+      return true;
+    };
+    f.watches[0]->piece(bookmark(11));
+    f.watches[0]->end();
+  }
+  REQUIRE(f.becomes("plum", "blue"));
+  CHECK(f.colour("pear") == "-");
+  CHECK(f.lists.size() == 2);
+  CHECK(f.lists[1]->target() == "/apis/fruit.example/v1/namespaces/ns/fruits?limit=500");
+  CHECK(f.run_until([&] { return Fixture::version_of(f.watches.back()) == "99"; }));
+  CHECK(f.settled == std::vector{Settled::kSynced});
+}
+
+TEST_CASE("a busy server is waited for as long as it asks, and nothing is listed") {
+  Fixture f;
+  f.special = [&](const Exchange& exchange) {
+    if (!exchange->is_watch() || f.watches.size() > 1) return false;
+    exchange->answer(429, status(429, "TooManyRequests"), "Retry-After: 1\r\n");
+    return true;
+  };
+  f.start_and_watch();
+  const auto begun = std::chrono::steady_clock::now();
+  REQUIRE(f.run_until([&] { return f.watches.size() == 2; }));
+  CHECK(std::chrono::steady_clock::now() - begun >= 990ms);
+  CHECK(f.lists.size() == 1);
+}
+
+TEST_CASE("an error in the stream that is not about the version is not the end of the world") {
+  Fixture f;
+  f.start_and_watch();
+  f.watches[0]->piece(event("ERROR", status(500, "InternalError")));
+  REQUIRE(f.run_until([&] { return f.watches.size() == 2; }));
+  CHECK(Fixture::version_of(f.watches[1]) == "10");
+  CHECK(f.lists.size() == 1);
+  CHECK(f.has_line("because"));
+}
+
+TEST_CASE("an API server that is killed and comes back loses nothing and is not listed again") {
+  Fixture f;
+  f.start_and_watch();
+  f.watches[0]->piece(bookmark(30));
+  REQUIRE(f.run_until([&] { return f.reflector.status().events == 1; }));
+  f.server.shut_down();
+  REQUIRE(f.run_until([&] { return f.reflector.status().failures >= 3; }));
+  CHECK(f.colour("apple") == "red");
+  // Its caches are cold at first.
+  int refused = 0;
+  f.special = [&](const Exchange& exchange) {
+    if (++refused > 3) return false;
+    exchange->answer(403, status(403, "Forbidden"));
+    return true;
+  };
+  f.server.start_again();
+  REQUIRE(f.run_until([&] { return f.watches.size() >= 5; }));
+  CHECK(Fixture::version_of(f.watches.back()) == "30");
+  f.watches.back()->piece(event("ADDED", fruit("plum", 31, "blue")));
+  CHECK(f.becomes("plum", "blue"));
+  CHECK(f.lists.size() == 1);
+  CHECK(f.settled == std::vector{Settled::kSynced});
+  CHECK(f.reflector.status().refusal.empty());
+  CHECK(f.has_line("following a collection again"));
+}
+
+TEST_CASE("a watch that says nothing is taken for dead and opened again") {
+  ReflectorTimes times = Fixture::quick();
+  times.watch_silence = 60ms;
+  Fixture f(times);
+  f.start_and_watch();
+  REQUIRE(f.run_until([&] { return f.watches.size() == 2; }));
+  REQUIRE(f.run_until([&] { return f.watches[0]->abandoned(); }));
+  CHECK(f.lists.size() == 1);
+  CHECK(f.reflector.status().failures == 0);
+}
+
+TEST_CASE("a list that falls silent is given up and begun again") {
+  ReflectorTimes times = Fixture::quick();
+  times.list_silence = 60ms;
+  Fixture f(times);
+  f.special = [&](const Exchange& exchange) {
+    if (exchange->is_watch() || f.lists.size() > 1) return false;
+    exchange->begin();
+    exchange->piece("{\"kind\":");
+    return true;
+  };
+  f.start_and_watch();
+  CHECK(f.lists.size() == 2);
+  CHECK(f.store.size() == 2);
+}
+
+TEST_CASE("a missing permission or kind is named, settles as refused, and recovers by itself") {
+  const int code = GENERATE(403, 404);
+  Fixture f;
+  f.special = [&](const Exchange& exchange) {
+    exchange->answer(code, status(code, "No"));
+    return true;
+  };
+  f.start();
+  REQUIRE(f.run_until([&] { return !f.settled.empty(); }));
+  CHECK(f.settled == std::vector{Settled::kRefused});
+  CHECK(f.lists.size() == 3);
+  CHECK_THAT(f.reflector.status().refusal, Catch::Contains("fruits.fruit.example"));
+  CHECK(f.has_line(f.reflector.status().refusal));
+  CHECK_FALSE(f.store.synced());
+  f.special = {};
+  REQUIRE(f.run_until([&] { return f.store.synced(); }));
+  REQUIRE(f.run_until([&] { return f.settled.size() == 2; }));
+  CHECK(f.settled.back() == Settled::kSynced);
+  CHECK(f.reflector.status().refusal.empty());
+}
+
+TEST_CASE("a refusal that passes is an API server that has just started") {
+  Fixture f;
+  f.special = [&](const Exchange& exchange) {
+    if (exchange->is_watch() || f.lists.size() > 2) return false;
+    exchange->answer(403, status(403, "Forbidden"));
+    return true;
+  };
+  f.start_and_watch();
+  CHECK(f.settled == std::vector{Settled::kSynced});
+}
+
+TEST_CASE("an object that cannot be read is counted, named and skipped; the others are not") {
+  Fixture f;
+  f.listed = list(
+      "10",
+      {fruit("apple", 1, "red"),
+       R"({"metadata":{"name":"stone","namespace":"ns","resourceVersion":"3"}})",
+       R"({"metadata":{"namespace":"ns"}})", "7",
+       R"({"metadata":{"name":"split","namespace":"ns","resourceVersion":"4"},"colour":"\ud800"})",
+       fruit("pear", 2, "green")});
+  f.start_and_watch();
+  CHECK(f.store.size() == 2);
+  CHECK(f.reflector.status().bad_objects == 4);
+  CHECK(f.has_line("ns/stone"));
+  CHECK(f.has_line("no colour"));
+
+  f.watches[0]->piece(
+      event("MODIFIED",
+            R"({"metadata":{"name":"apple","namespace":"ns","resourceVersion":"12"}})") +
+      "{\"type\":\"RENAMED\",\"object\":{}}\n" + event("ADDED", "{}") + event("ADDED", "[]") +
+      event("ADDED", fruit("plum", 13, "blue")));
+  CHECK(f.becomes("plum", "blue"));
+  CHECK(f.colour("apple") == "red");
+  CHECK(f.reflector.status().bad_objects == 8);
+  f.watches[0]->end();
+  REQUIRE(f.run_until([&] { return f.watches.size() == 2; }));
+  CHECK(Fixture::version_of(f.watches[1]) == "13");
+}
+
+TEST_CASE("an object that becomes unreadable is not deleted by a list") {
+  Fixture f;
+  f.start_and_watch();
+  f.listed = list(
+      "99",
+      {R"({"metadata":{"name":"apple","namespace":"ns","resourceVersion":"50"},"colour":"\ud800"})",
+       R"({"metadata":{"name":"pear","namespace":"ns","resourceVersion":"51"}})"});
+  f.watches[0]->piece(event("ERROR", status(410, "Expired")));
+  REQUIRE(f.run_until([&] { return f.watches.size() == 2; }));
+  CHECK(f.colour("apple") == "red");
+  CHECK(f.colour("pear") == "green");
+}
+
+TEST_CASE("an event that is no JSON ends the watch, not the reflector") {
+  Fixture f;
+  f.start_and_watch();
+  f.watches[0]->piece("<html>");
+  REQUIRE(f.run_until([&] { return f.watches.size() == 2; }));
+  CHECK(f.reflector.status().failures == 1);
+}
+
+TEST_CASE("stop ends it at once, whatever it waits for") {
+  ReflectorTimes times = Fixture::quick();
+  times.backoff = {.first = 20s, .longest = 30s, .health = 1h};
+  Fixture f(times);
+  SECTION("before it runs") {
+    f.reflector.stop();
+    f.start();
+  }
+  SECTION("for the head of a list") {
+    f.special = [](const Exchange&) { return true; };
+    f.start();
+    REQUIRE(f.run_until([&] { return !f.lists.empty(); }));
+  }
+  SECTION("in the middle of a list") {
+    f.special = [](const Exchange& exchange) {
+      exchange->begin();
+      exchange->piece("{\"items\":[" + fruit("apple", 1, "red"));
+      return true;
+    };
+    f.start();
+    REQUIRE(f.run_until([&] { return !f.lists.empty(); }));
+  }
+  SECTION("in the middle of a watch") {
+    f.start_and_watch();
+  }
+  SECTION("for the end of a rest") {
+    f.special = [](const Exchange& exchange) {
+      exchange->answer(500, "{}");
+      return true;
+    };
+    f.start();
+    REQUIRE(f.run_until([&] { return f.reflector.status().failures == 1; }));
+    f.context.run_for(5ms);
+  }
+  f.reflector.stop();
+  REQUIRE(f.run_until([&] { return f.ended; }, 1s));
+  const auto size = f.store.size();
+  // What comes later is not looked at.
+  for (const auto& watch : f.watches) watch->piece(event("ADDED", fruit("plum", 40, "blue")));
+  for (const auto& one : f.lists) one->piece("," + fruit("plum", 3, "blue") + "]}");
+  f.context.run_for(20ms);
+  CHECK(f.store.size() == size);
+}
+
+TEST_CASE("it ends when the client is closed") {
+  Fixture f;
+  SECTION("while it watches") {
+    f.start_and_watch();
+  }
+  SECTION("while it waits for a list") {
+    f.special = [](const Exchange&) { return true; };
+    f.start();
+    REQUIRE(f.run_until([&] { return !f.lists.empty(); }));
+  }
+  f.rest->close();
+  CHECK(f.run_until([&] { return f.ended; }, 1s));
+}
+
+TEST_CASE("it may be stopped from what it calls") {
+  Fixture f;
+  f.store.observe([&](const ObjectKey&, const auto&, const auto&) { f.reflector.stop(); });
+  f.start();
+  CHECK(f.run_until([&] { return f.ended; }, 1s));
+  CHECK(f.watches.empty());
+}
+
+}  // namespace receiver::kube
