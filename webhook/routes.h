@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "controllers/derive.h"
+#include "kube/object_key.h"
+
+namespace receiver::webhook {
+
+/// Which receivers answer at a path. Computed from spec and Secret in every replica; changed per
+/// owner as it changes. Thread-safe: the listener reads, the API thread writes.
+class RouteTable {
+ public:
+  /// The routes of one ProjectConfig or of the ClusterConfig, in place of those it had. `unread`: a
+  /// Secret source of the owner has not answered yet, so that an unknown path may become known.
+  void replace(const kube::ObjectKey& owner, std::vector<controllers::Route> routes, bool unread);
+  void remove(const kube::ObjectKey& owner);
+  /// Every owner that the API server holds has been seen. Until then no path is known to be
+  /// unknown.
+  void owners_listed();
+
+  /// All receivers whose path this is: more than one may share it. Empty: none.
+  [[nodiscard]] std::vector<controllers::Route> find(std::string_view path) const;
+  /// Nothing is outstanding: a path that is not found does not exist.
+  [[nodiscard]] bool complete() const;
+  [[nodiscard]] std::size_t size() const;
+};
+
+}  // namespace receiver::webhook

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "api/promotion.h"
+#include "api/warehouse.h"
+#include "bitbucket/event.h"
+#include "controllers/refresher.h"
+#include "kube/store.h"
+
+/// Which objects a delivery is for. Lookups cost what they find, whatever the size of the cluster.
+namespace receiver::webhook {
+
+/// For Store<api::Warehouse>: by repository, then namespace.
+[[nodiscard]] std::vector<std::string> warehouse_index_keys(const api::Warehouse& warehouse);
+/// For Store<api::Promotion>: by pull request, then namespace.
+[[nodiscard]] std::vector<std::string> promotion_index_keys(const api::Promotion& promotion);
+
+/// The Warehouses of `project` (every namespace if empty) that subscribe to a repository of the
+/// push and could be affected by one of its refs, each once.
+[[nodiscard]] std::vector<controllers::Target> targets_of(
+    const bitbucket::Push& push, const std::string& project,
+    const kube::Store<api::Warehouse>& warehouses);
+/// The running Promotions of `project` (every namespace if empty) that wait for the pull request.
+[[nodiscard]] std::vector<controllers::Target> targets_of(
+    const bitbucket::PullRequest& pull_request, const std::string& project,
+    const kube::Store<api::Promotion>& promotions);
+
+}  // namespace receiver::webhook
