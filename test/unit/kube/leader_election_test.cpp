@@ -208,9 +208,9 @@ TEST_CASE("a leader that loses its connection stops leading before another begin
 TEST_CASE("a leader that is stopped gives the lease back, after its work has stopped") {
   Fixture test;
   FakeApiServer::Handler watched = [&](const ApiRequest& request) {
-    const ApiAnswer answer = test.lease.handle(request);
+    ApiAnswer answer = test.lease.handle(request);
     if (request.method == "PUT" && test.lease.record().holder.empty())
-      test.history.push_back("released");
+      test.history.emplace_back("released");
     return answer;
   };
   Contender a(test.context, "a", watched, test.history);

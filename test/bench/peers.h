@@ -1,0 +1,52 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include "crypto/crypto.h"
+#include "http/client.h"
+#include "kube/config.h"
+#include "kube/object_key.h"
+
+namespace receiver::bench {
+
+// Both end with std::runtime_error when the peer does not do as it should: a benchmark has no use
+// for a number that is about something else.
+
+/// The API server, with nothing between it and us: the floor.
+class ApiServer {
+ public:
+  ApiServer(boost::asio::any_io_executor executor, const kube::Config& config,
+            std::size_t connections);
+
+  /// The PATCH that the operator sends for one Warehouse.
+  boost::asio::awaitable<void> refresh(kube::ObjectKey warehouse);
+
+ private:
+  std::string authorization_;
+  std::uint64_t tokens_ = 0;
+  http::Client client_;
+};
+
+/// A delivery that is ready to be sent, its signature computed.
+using Delivery = http::Request;
+
+/// The operator's receiver, as Bitbucket sees it.
+class Receiver {
+ public:
+  Receiver(boost::asio::any_io_executor executor, const std::string& url, std::size_t connections);
+
+  [[nodiscard]] Delivery sign(std::string_view event, std::string body,
+                              const crypto::SecretString& secret) const;
+  /// Anything but 200 with `expected` in its body is an error.
+  boost::asio::awaitable<void> deliver(Delivery delivery, std::string expected);
+
+ private:
+  std::string path_;
+  http::Client client_;
+};
+
+}  // namespace receiver::bench
