@@ -1,0 +1,351 @@
+#include "controllers/receiver_controller.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "controllers/status.h"
+#include "controllers/status_conflict.h"
+
+namespace receiver::controllers {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::string_view kClusterConfigName = "cluster";
+constexpr std::chrono::hours kRepeatEvent{24};
+
+std::string origin_of(const std::string& url) {
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string::npos) return "none";
+  return url.substr(0, url.find('/', scheme + 3));
+}
+
+/// A base URL of the published receivers other than ours: whose writer undoes what we write.
+std::string foreign_origin(const api::ReceiverOwner& owner, const BaseUrl& base) {
+  for (const api::PublishedReceiver& entry : owner.status.webhook_receivers) {
+    const std::string origin = origin_of(entry.url);
+    if (origin != base.origin) return origin;
+  }
+  return base.origin;
+}
+
+/// What a status says, without its times: equal texts are the same value.
+std::string value_of(const api::ReceiverOwner& owner, const api::OwnerStatus& status) {
+  std::string value = fmt::format("{} {}", owner.meta.generation, owner.refresh);
+  for (const api::PublishedReceiver& entry : status.webhook_receivers) value += ' ' + entry.url;
+  for (const api::Condition& condition : status.conditions) {
+    if (condition.type == "Ready") value += ' ' + condition.status + ' ' + condition.message;
+  }
+  return value;
+}
+
+const api::PublishedReceiver* find_entry(const std::vector<api::PublishedReceiver>& entries,
+                                         const std::string& name) {
+  const auto found = std::find_if(entries.begin(), entries.end(),
+                                  [&](const auto& entry) { return entry.name == name; });
+  return found == entries.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+class ReceiverController::Impl {
+ public:
+  Impl(kube::RestClient& rest, OwnerStore& project_configs, OwnerStore& cluster_configs,
+       kube::EventRecorder& events, ReceiverControllerOptions options, RoutesChanged routes_changed,
+       log::Logger logger)
+      : rest_(rest),
+        project_configs_(project_configs),
+        cluster_configs_(cluster_configs),
+        events_(events),
+        options_(std::move(options)),
+        routes_changed_(std::move(routes_changed)),
+        logger_(logger.named("receivers")),
+        secrets_(
+            rest, options_.secret_access, [this](const std::string& ns) { secrets_changed(ns); },
+            logger.named("secrets")),
+        controller_(
+            rest.executor(), "receivers", options_.workers,
+            [this](kube::ObjectKey key) { return reconcile(std::move(key)); },
+            logger.named("receivers")) {
+    const auto observer = [this](const kube::ObjectKey& key, const OwnerStore::Object& /*before*/,
+                                 const OwnerStore::Object& now) { owner_changed(key, now); };
+    project_configs_.observe(observer);
+    cluster_configs_.observe(observer);
+  }
+
+  asio::awaitable<void> run() { return controller_.run(); }
+  void stop() {
+    controller_.stop();
+    secrets_.stop();
+  }
+  void set_leading(bool leading);
+
+  SecretSources& secrets() { return secrets_; }
+  kube::Controller& controller() { return controller_; }
+  ReceiverControllerCounters counters;
+
+ private:
+  /// What is remembered of an owner between its changes.
+  struct Memory {
+    StatusConflict conflict;
+    std::map<std::string, clock::Steady::time_point> events;  ///< said, by text
+  };
+
+  [[nodiscard]] OwnerStore::Object owner(const kube::ObjectKey& key) const {
+    return key.ns.empty() ? cluster_configs_.get(key) : project_configs_.get(key);
+  }
+  [[nodiscard]] std::string secret_namespace(const api::ReceiverOwner& owner) const {
+    return owner.kind == api::OwnerKind::kProjectConfig ? owner.meta.key.ns
+                                                        : options_.system_namespace;
+  }
+  /// The one ProjectConfig of a namespace, the one ClusterConfig: others declare nothing.
+  [[nodiscard]] static bool counts(const kube::ObjectKey& key) {
+    return key.name == (key.ns.empty() ? kClusterConfigName : std::string_view(key.ns));
+  }
+
+  void owner_changed(const kube::ObjectKey& key, const OwnerStore::Object& now);
+  void secrets_changed(const std::string& ns);
+  void reference_secrets(const std::string& ns);
+  void collect_references(const OwnerStore::Object& owner, const std::string& ns,
+                          std::set<std::string>& names) const;
+  [[nodiscard]] DerivedReceivers derive(const api::ReceiverOwner& owner) const;
+  void update(const api::ReceiverOwner& owner);
+
+  asio::awaitable<kube::ReconcileResult> reconcile(kube::ObjectKey key);
+  asio::awaitable<bool> write_status(OwnerStore::Object owner, api::OwnerStatus next);
+  void emit_events(const api::ReceiverOwner& owner, const DerivedReceivers& derived);
+  void emit_changes(const api::ReceiverOwner& owner, const api::OwnerStatus& written);
+  void emit(const api::ReceiverOwner& owner, kube::EventType type, const std::string& reason,
+            const std::string& note);
+
+  kube::RestClient& rest_;
+  OwnerStore& project_configs_;
+  OwnerStore& cluster_configs_;
+  kube::EventRecorder& events_;
+  const ReceiverControllerOptions options_;
+  const RoutesChanged routes_changed_;
+  const log::Logger logger_;
+  bool leading_ = false;
+  std::unordered_map<kube::ObjectKey, Memory> memory_;
+  SecretSources secrets_;
+  kube::Controller controller_;
+};
+
+void ReceiverController::Impl::owner_changed(const kube::ObjectKey& key,
+                                             const OwnerStore::Object& now) {
+  if (!counts(key)) return;
+  reference_secrets(key.ns.empty() ? options_.system_namespace : key.ns);
+  if (now) {
+    update(*now);
+  } else {
+    memory_.erase(key);
+    routes_changed_(key, {}, false);
+  }
+}
+
+void ReceiverController::Impl::collect_references(const OwnerStore::Object& owner,
+                                                  const std::string& ns,
+                                                  std::set<std::string>& names) const {
+  if (!owner || secret_namespace(*owner) != ns) return;
+  for (const api::Receiver& receiver : owner->receivers) {
+    if (receiver.bitbucket && !receiver.secret_name.empty()) names.insert(receiver.secret_name);
+  }
+}
+
+void ReceiverController::Impl::reference_secrets(const std::string& ns) {
+  if (ns.empty()) return;
+  std::set<std::string> names;
+  collect_references(owner({ns, ns}), ns, names);
+  collect_references(owner({"", std::string(kClusterConfigName)}), ns, names);
+  secrets_.reference(ns, std::move(names));
+}
+
+void ReceiverController::Impl::secrets_changed(const std::string& ns) {
+  if (const auto project = owner({ns, ns})) update(*project);
+  if (ns != options_.system_namespace) return;
+  if (const auto cluster = owner({"", std::string(kClusterConfigName)})) update(*cluster);
+}
+
+DerivedReceivers ReceiverController::Impl::derive(const api::ReceiverOwner& owner) const {
+  const std::string ns = secret_namespace(owner);
+  return derive_receivers(
+      owner,
+      [&](std::string_view name) {
+        if (!ns.empty()) return secrets_.lookup(ns, name);
+        return SecretState{SecretState::Known::kRefused,
+                           "SYSTEM_RESOURCES_NAMESPACE is not set, so receivers of the "
+                           "ClusterConfig are off",
+                           {}};
+      },
+      options_.base_url);
+}
+
+void ReceiverController::Impl::update(const api::ReceiverOwner& owner) {
+  DerivedReceivers derived = derive(owner);
+  routes_changed_(owner.meta.key, std::move(derived.routes), derived.unread);
+  if (leading_) controller_.enqueue(owner.meta.key);
+}
+
+void ReceiverController::Impl::set_leading(bool leading) {
+  leading_ = leading;
+  if (!leading) return;
+  const auto enqueue = [this](const kube::ObjectKey& key, const auto& /*owner*/) {
+    if (counts(key)) controller_.enqueue(key);
+  };
+  project_configs_.for_each(enqueue);
+  cluster_configs_.for_each(enqueue);
+}
+
+asio::awaitable<kube::ReconcileResult> ReceiverController::Impl::reconcile(kube::ObjectKey key) {
+  const OwnerStore::Object current = owner(key);
+  if (!leading_ || !current) co_return kube::ReconcileResult{};
+
+  secrets_.refresh_uncovered(secret_namespace(*current));
+  const DerivedReceivers derived = derive(*current);
+  emit_events(*current, derived);
+  kube::ReconcileResult result;
+  if (!current->receivers.empty()) result.requeue_after = options_.resync;
+
+  const clock::Wall::time_point now = clock::Wall::now();
+  std::optional<api::OwnerStatus> next = next_status(*current, derived, now);
+  if (!next) co_return result;
+  StatusConflict& conflict = memory_[key].conflict;
+  if (!conflict.may_write(value_of(*current, *next), clock::Steady::now())) {
+    emit(*current, kube::EventType::kWarning, "StatusConflict",
+         fmt::format("another writer keeps replacing the receivers' status: it uses base URL {}, "
+                     "this receiver {}; configure both with the same one",
+                     foreign_origin(*current, options_.base_url), options_.base_url.origin));
+    co_return result;
+  }
+  const bool written = co_await write_status(current, *next);
+  if (!written) result.outcome = kube::ReconcileResult::Outcome::kRetry;
+  co_return result;
+}
+
+asio::awaitable<bool> ReceiverController::Impl::write_status(OwnerStore::Object owner,
+                                                             api::OwnerStatus next) {
+  using Kind = kube::ApiError::Kind;
+  const bool project = owner->kind == api::OwnerKind::kProjectConfig;
+  const kube::Resource resource =
+      api::kargo_resource(project ? "projectconfigs" : "clusterconfigs");
+  std::string target = resource.path(owner->meta.key) + "/status";
+  std::string patch = api::status_patch(next, owner->meta.resource_version);
+  const auto answer = co_await rest_.merge_patch(std::move(target), std::move(patch));
+  if (answer) {
+    ++counters.status_writes;
+    memory_[owner->meta.key].conflict.written(clock::Steady::now());
+    logger_.info("status written", {{"kind", api::kind_name(owner->kind)},
+                                    {"object", owner->meta.key.str()},
+                                    {"receivers", next.webhook_receivers.size()},
+                                    {"generation", owner->meta.generation}});
+    emit_changes(*owner, next);
+    co_return true;
+  }
+  const kube::ApiError& error = answer.error();
+  if (error.kind == Kind::kNotFound || error.kind == Kind::kClosed) co_return true;
+  if (error.kind == Kind::kConflict) {
+    ++counters.status_conflicts;
+    co_return false;
+  }
+  ++counters.status_failures;
+  logger_.warn("status not written; will be tried again", {{"kind", api::kind_name(owner->kind)},
+                                                           {"object", owner->meta.key.str()},
+                                                           {"error", error.message}});
+  co_return false;
+}
+
+void ReceiverController::Impl::emit_events(const api::ReceiverOwner& owner,
+                                           const DerivedReceivers& derived) {
+  auto& said = memory_[owner.meta.key].events;
+  const clock::Steady::time_point now = clock::Steady::now();
+  std::map<std::string, clock::Steady::time_point> current;
+  const auto say = [&](const std::string& receiver, const std::string& reason, kube::EventType type,
+                       const std::string& message) {
+    const std::string note = fmt::format("receiver \"{}\": {}", receiver, message);
+    const auto before = said.find(reason + note);
+    const bool again = before == said.end() || now - before->second >= kRepeatEvent;
+    current[reason + note] = again ? now : before->second;
+    if (again) emit(owner, type, reason, note);
+  };
+  for (const ReceiverFailure& failure : derived.failures) {
+    say(failure.receiver, failure.reason, kube::EventType::kWarning, failure.message);
+  }
+  for (const ReceiverAdvice& advice : derived.advice) {
+    say(advice.receiver, advice.reason,
+        advice.warning ? kube::EventType::kWarning : kube::EventType::kNormal, advice.message);
+  }
+  said = std::move(current);
+}
+
+void ReceiverController::Impl::emit_changes(const api::ReceiverOwner& owner,
+                                            const api::OwnerStatus& written) {
+  for (const api::Receiver& receiver : owner.receivers) {
+    if (!receiver.bitbucket) continue;
+    const auto* now = find_entry(written.webhook_receivers, receiver.name);
+    const auto* before = find_entry(owner.status.webhook_receivers, receiver.name);
+    if (now == nullptr || (before != nullptr && before->url == now->url)) continue;
+    if (before == nullptr) {
+      emit(owner, kube::EventType::kNormal, "ReceiverURLPublished",
+           fmt::format("receiver \"{}\": its URL is in status.webhookReceivers", receiver.name));
+    } else {
+      emit(owner, kube::EventType::kNormal, "ReceiverURLChanged",
+           fmt::format("receiver \"{}\": its URL has changed; register the new one from "
+                       "status.webhookReceivers in Bitbucket",
+                       receiver.name));
+    }
+  }
+}
+
+void ReceiverController::Impl::emit(const api::ReceiverOwner& owner, kube::EventType type,
+                                    const std::string& reason, const std::string& note) {
+  events_.emit({"kargo.akuity.io/v1alpha1", std::string(api::kind_name(owner.kind)), owner.meta.key,
+                owner.meta.uid, owner.meta.resource_version},
+               type, reason, "Sync", note);
+}
+
+ReceiverController::ReceiverController(kube::RestClient& rest, OwnerStore& project_configs,
+                                       OwnerStore& cluster_configs, kube::EventRecorder& events,
+                                       ReceiverControllerOptions options,
+                                       RoutesChanged routes_changed, log::Logger logger)
+    : impl_(std::make_unique<Impl>(rest, project_configs, cluster_configs, events,
+                                   std::move(options), std::move(routes_changed),
+                                   std::move(logger))) {}
+
+ReceiverController::~ReceiverController() = default;
+
+asio::awaitable<void> ReceiverController::run() {
+  return impl_->run();
+}
+
+void ReceiverController::stop() {
+  impl_->stop();
+}
+
+void ReceiverController::set_leading(bool leading) {
+  impl_->set_leading(leading);
+}
+
+bool ReceiverController::secrets_settled() const {
+  return impl_->secrets().settled();
+}
+
+std::size_t ReceiverController::secret_watches() const {
+  return impl_->secrets().watches();
+}
+
+const kube::WorkQueue& ReceiverController::queue() const {
+  return impl_->controller().queue();
+}
+
+const ReceiverControllerCounters& ReceiverController::counters() const {
+  return impl_->counters;
+}
+
+}  // namespace receiver::controllers

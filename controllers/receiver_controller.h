@@ -1,0 +1,74 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "api/receiver_owner.h"
+#include "controllers/derive.h"
+#include "controllers/secret_sources.h"
+#include "kube/controller.h"
+#include "kube/events.h"
+#include "kube/rest.h"
+#include "kube/store.h"
+#include "log/logger.h"
+
+namespace receiver::controllers {
+
+using OwnerStore = kube::Store<api::ReceiverOwner>;
+
+struct ReceiverControllerOptions {
+  BaseUrl base_url;
+  std::string system_namespace;  ///< of the ClusterConfig's Secrets; empty: its receivers are off
+  SecretAccess secret_access = SecretAccess::kNamespaced;
+  int workers = 4;
+  std::chrono::milliseconds resync{300'000};
+};
+
+struct ReceiverControllerCounters {
+  std::uint64_t status_writes = 0, status_conflicts = 0, status_failures = 0;
+};
+
+/// Keeps what ProjectConfigs and the ClusterConfig declare: their routes, in every replica and at
+/// once; their status and Events, through a work queue, in the leader only. All members run on the
+/// client's thread.
+class ReceiverController {
+ public:
+  /// The routes of one owner, after each change; `unread` as in DerivedReceivers. No routes and not
+  /// unread: the owner is gone or declares none.
+  using RoutesChanged =
+      std::function<void(const kube::ObjectKey& owner, std::vector<Route> routes, bool unread)>;
+
+  /// Observes both stores: before their reflectors start. Everything given outlives run().
+  ReceiverController(kube::RestClient& rest, OwnerStore& project_configs,
+                     OwnerStore& cluster_configs, kube::EventRecorder& events,
+                     ReceiverControllerOptions options, RoutesChanged routes_changed,
+                     log::Logger logger);
+  ~ReceiverController();
+  ReceiverController(const ReceiverController&) = delete;
+  ReceiverController& operator=(const ReceiverController&) = delete;
+
+  /// Until stop(), and the status writes in progress have ended. Once.
+  boost::asio::awaitable<void> run();
+  void stop();
+
+  /// While leading, statuses and Events are written.
+  void set_leading(bool leading);
+
+  /// Every Secret that is named has been looked for once.
+  [[nodiscard]] bool secrets_settled() const;
+  [[nodiscard]] std::size_t secret_watches() const;
+  [[nodiscard]] const kube::WorkQueue& queue() const;
+  [[nodiscard]] const ReceiverControllerCounters& counters() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace receiver::controllers

@@ -1,0 +1,344 @@
+#include "controllers/secret_sources.h"
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+#include "kube/reflector.h"
+
+namespace receiver::controllers {
+
+namespace asio = boost::asio;
+
+namespace {
+
+const kube::Resource kSecrets{"", "v1", "secrets"};
+constexpr std::string_view kLabelSelector = "kargo.akuity.io/cred-type=generic";
+constexpr std::chrono::seconds kReadRetry{2};
+
+bool same_secret(const api::Secret& left, const api::Secret& right) {
+  return left.value == right.value && left.previous == right.previous &&
+         left.labelled == right.labelled;
+}
+
+}  // namespace
+
+class SecretSources::Impl : public std::enable_shared_from_this<Impl> {
+ public:
+  Impl(kube::RestClient& rest, SecretAccess access, Changed changed, log::Logger logger)
+      : rest_(rest), access_(access), changed_(std::move(changed)), logger_(std::move(logger)) {}
+
+  void reference(const std::string& ns, std::set<std::string> names);
+  SecretState lookup(const std::string& ns, std::string_view name) const;
+  void refresh_uncovered(const std::string& ns);
+  bool settled() const;
+  std::size_t watches() const { return watches_.size(); }
+  void stop();
+
+ private:
+  /// What is known of one referenced Secret.
+  struct Entry {
+    SecretState state;
+    std::uint64_t seen = 0;  ///< rises with everything a watch says: a read begun before is stale
+    bool reading = false;
+  };
+  class Watch;
+
+  /// The key of the watch that covers a namespace: the namespace, or "" for the one of all.
+  [[nodiscard]] std::string watch_key(const std::string& ns) const {
+    return access_ == SecretAccess::kNamespaced ? ns : std::string();
+  }
+  [[nodiscard]] const Watch* watch_of(const std::string& ns) const;
+  void start_watch(const std::string& key);
+  Entry* find(const kube::ObjectKey& key);
+  void set(const kube::ObjectKey& key, Entry& entry, SecretState state);
+  /// A watch has no such object (any more).
+  void absent(const kube::ObjectKey& key);
+  void read(const kube::ObjectKey& key);
+  static asio::awaitable<void> read_until_known(std::shared_ptr<Impl> self, kube::ObjectKey key);
+  /// Takes the answer to a read; nothing if it has to be repeated.
+  bool take(const kube::ObjectKey& key, std::uint64_t seen,
+            const kube::ApiResult<std::string>& answer);
+
+  kube::RestClient& rest_;
+  const SecretAccess access_;
+  const Changed changed_;
+  const log::Logger logger_;
+  bool stopped_ = false;
+  std::map<std::string, std::map<std::string, Entry, std::less<>>> entries_;  ///< by namespace
+  std::map<std::string, std::unique_ptr<Watch>> watches_;
+};
+
+/// A reflector and the sink that keeps the referenced ones of what it brings.
+class SecretSources::Impl::Watch final : public kube::ObjectSink {
+ public:
+  Watch(Impl& owner, std::string ns)
+      : owner_(owner),
+        ns_(std::move(ns)),
+        reflector_(owner.rest_, options(), *this, owner.logger_) {
+    reflector_.on_settled([this](const kube::ReflectorStatus&) { settled(); });
+    asio::co_spawn(owner_.rest_.executor(), reflector_.run(), asio::detached);
+  }
+  ~Watch() override { reflector_.stop(); }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  [[nodiscard]] const kube::ReflectorStatus& status() const { return reflector_.status(); }
+  [[nodiscard]] bool synced() const {
+    return status().settled == kube::ReflectorStatus::Settled::kSynced;
+  }
+  [[nodiscard]] bool refused() const {
+    return status().settled == kube::ReflectorStatus::Settled::kRefused;
+  }
+
+  void begin_replace() override { listed_.clear(); }
+  tl::expected<void, std::string> add_listed(const kube::ObjectMeta& meta,
+                                             const rapidjson::Value& object) override {
+    if (owner_.find(meta.key) == nullptr) return {};
+    listed_.insert(meta.key);
+    return upsert(meta, object);
+  }
+  void keep_listed(const kube::ObjectKey& key) override { listed_.insert(key); }
+  void end_replace() override {
+    listed_once_ = true;
+    std::vector<kube::ObjectKey> unlisted;
+    for (const auto& [ns, names] : owner_.entries_) {
+      if (owner_.watch_key(ns) != ns_) continue;
+      for (const auto& [name, entry] : names) {
+        if (!listed_.contains({ns, name})) unlisted.push_back({ns, name});
+      }
+    }
+    listed_.clear();
+    for (const kube::ObjectKey& key : unlisted) owner_.absent(key);
+  }
+  void abort_replace() override { listed_.clear(); }
+  tl::expected<void, std::string> upsert(const kube::ObjectMeta& meta,
+                                         const rapidjson::Value& object) override {
+    Entry* entry = owner_.find(meta.key);
+    if (entry == nullptr) return {};
+    auto secret = api::decode_secret(meta, object);
+    if (!secret) return tl::unexpected(secret.error());
+    ++entry->seen;
+    owner_.set(meta.key, *entry, {SecretState::Known::kPresent, "", std::move(*secret)});
+    return {};
+  }
+  void remove(const kube::ObjectKey& key) override { owner_.absent(key); }
+
+  /// Names that are referenced from now on were skipped by the list before: they must be read.
+  [[nodiscard]] bool listed_once() const { return listed_once_; }
+
+ private:
+  [[nodiscard]] kube::ReflectorOptions options() const {
+    kube::ReflectorOptions options{.resource = kSecrets,
+                                   .ns = ns_,
+                                   .label_selector = {},
+                                   .field_selector = {},
+                                   .projection = api::secret_projection(),
+                                   .times = {}};
+    if (ns_.empty()) options.label_selector = kLabelSelector;
+    return options;
+  }
+  void settled() {
+    if (refused()) {
+      owner_.logger_.warn("Secrets cannot be read; the receivers that name them are not published",
+                          {{"namespace", ns_.empty() ? "all" : ns_}, {"error", status().refusal}});
+    }
+    std::vector<std::string> namespaces;
+    for (const auto& [ns, names] : owner_.entries_) {
+      if (owner_.watch_key(ns) == ns_) namespaces.push_back(ns);
+    }
+    for (const std::string& ns : namespaces) owner_.changed_(ns);
+  }
+
+  Impl& owner_;
+  const std::string ns_;
+  std::set<kube::ObjectKey> listed_;
+  bool listed_once_ = false;
+  kube::Reflector reflector_;
+};
+
+const SecretSources::Impl::Watch* SecretSources::Impl::watch_of(const std::string& ns) const {
+  const auto found = watches_.find(watch_key(ns));
+  return found == watches_.end() ? nullptr : found->second.get();
+}
+
+void SecretSources::Impl::start_watch(const std::string& key) {
+  auto& watch = watches_[key];
+  if (!watch) watch = std::make_unique<Watch>(*this, key);
+}
+
+void SecretSources::Impl::reference(const std::string& ns, std::set<std::string> names) {
+  if (stopped_) return;
+  auto& entries = entries_[ns];
+  std::erase_if(entries, [&](const auto& entry) { return !names.contains(entry.first); });
+  if (names.empty()) {
+    entries_.erase(ns);
+    if (access_ == SecretAccess::kNamespaced) watches_.erase(ns);
+    return;
+  }
+  start_watch(watch_key(ns));
+  for (const std::string& name : names) {
+    if (!entries.try_emplace(name).second) continue;
+    if (watch_of(ns)->listed_once()) read({ns, name});
+  }
+}
+
+SecretState SecretSources::Impl::lookup(const std::string& ns, std::string_view name) const {
+  const auto entries = entries_.find(ns);
+  if (entries == entries_.end()) return {};
+  const auto entry = entries->second.find(name);
+  if (entry == entries->second.end()) return {};
+  if (entry->second.state.known != SecretState::Known::kNotRead) return entry->second.state;
+  if (const Watch* watch = watch_of(ns); watch != nullptr && watch->refused()) {
+    return {SecretState::Known::kRefused, watch->status().refusal, {}};
+  }
+  return {};
+}
+
+void SecretSources::Impl::refresh_uncovered(const std::string& ns) {
+  if (access_ == SecretAccess::kNamespaced) return;
+  const auto entries = entries_.find(ns);
+  const Watch* watch = watch_of(ns);
+  if (entries == entries_.end() || watch == nullptr || !watch->synced()) return;
+  for (const auto& [name, entry] : entries->second) {
+    if (!entry.state.secret.labelled) read({ns, name});
+  }
+}
+
+bool SecretSources::Impl::settled() const {
+  for (const auto& [ns, names] : entries_) {
+    for (const auto& [name, entry] : names) {
+      if (lookup(ns, name).known == SecretState::Known::kNotRead) return false;
+    }
+  }
+  return true;
+}
+
+void SecretSources::Impl::stop() {
+  stopped_ = true;
+  watches_.clear();
+  entries_.clear();
+}
+
+SecretSources::Impl::Entry* SecretSources::Impl::find(const kube::ObjectKey& key) {
+  const auto entries = entries_.find(key.ns);
+  if (entries == entries_.end()) return nullptr;
+  const auto entry = entries->second.find(key.name);
+  return entry == entries->second.end() ? nullptr : &entry->second;
+}
+
+void SecretSources::Impl::set(const kube::ObjectKey& key, Entry& entry, SecretState state) {
+  const bool same = entry.state.known == state.known && entry.state.why == state.why &&
+                    same_secret(entry.state.secret, state.secret);
+  if (same) return;
+  entry.state = std::move(state);
+  changed_(key.ns);
+}
+
+void SecretSources::Impl::absent(const kube::ObjectKey& key) {
+  Entry* entry = find(key);
+  if (entry == nullptr) return;
+  ++entry->seen;
+  if (access_ == SecretAccess::kCluster) {
+    read(key);  // it may be there without the label
+  } else {
+    set(key, *entry, {SecretState::Known::kMissing, "", {}});
+  }
+}
+
+void SecretSources::Impl::read(const kube::ObjectKey& key) {
+  Entry* entry = find(key);
+  if (entry == nullptr || entry->reading) return;
+  entry->reading = true;
+  asio::co_spawn(rest_.executor(), read_until_known(shared_from_this(), key), asio::detached);
+}
+
+asio::awaitable<void> SecretSources::Impl::read_until_known(std::shared_ptr<Impl> self,
+                                                            kube::ObjectKey key) {
+  asio::steady_timer retry(self->rest_.executor());
+  while (!self->stopped_) {
+    Entry* entry = self->find(key);
+    if (entry == nullptr) co_return;
+    const std::uint64_t seen = entry->seen;
+    const auto answer = co_await self->rest_.get(kSecrets.path(key));
+    if (self->stopped_ || self->take(key, seen, answer)) co_return;
+    retry.expires_after(kReadRetry);
+    boost::system::error_code ignored;
+    co_await retry.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+}
+
+bool SecretSources::Impl::take(const kube::ObjectKey& key, std::uint64_t seen,
+                               const kube::ApiResult<std::string>& answer) {
+  using Kind = kube::ApiError::Kind;
+  Entry* entry = find(key);
+  if (entry == nullptr) return true;
+  const bool stale = entry->seen != seen;
+  if (stale && access_ == SecretAccess::kNamespaced) {
+    entry->reading = false;
+    return true;  // the watch knows better, and goes on to
+  }
+  if (stale) return false;
+  if (answer) {
+    const auto object = kube::parse_json(*answer, api::secret_projection());
+    if (!object) return false;
+    auto secret = api::decode_secret({}, *object);
+    if (!secret) return false;
+    entry->reading = false;
+    set(key, *entry, {SecretState::Known::kPresent, "", std::move(*secret)});
+    return true;
+  }
+  const kube::ApiError& error = answer.error();
+  if (error.kind == Kind::kClosed) return true;
+  if (error.kind == Kind::kNotFound) {
+    entry->reading = false;
+    set(key, *entry, {SecretState::Known::kMissing, "", {}});
+    return true;
+  }
+  if (error.kind == Kind::kForbidden) {
+    set(key, *entry, {SecretState::Known::kRefused, error.message, {}});
+  }
+  return false;
+}
+
+SecretSources::SecretSources(kube::RestClient& rest, SecretAccess access, Changed changed,
+                             log::Logger logger)
+    : impl_(std::make_shared<Impl>(rest, access, std::move(changed), std::move(logger))) {}
+
+SecretSources::~SecretSources() {
+  impl_->stop();
+}
+
+void SecretSources::reference(const std::string& ns, std::set<std::string> names) {
+  impl_->reference(ns, std::move(names));
+}
+
+SecretState SecretSources::lookup(const std::string& ns, std::string_view name) const {
+  return impl_->lookup(ns, name);
+}
+
+void SecretSources::refresh_uncovered(const std::string& ns) {
+  impl_->refresh_uncovered(ns);
+}
+
+bool SecretSources::settled() const {
+  return impl_->settled();
+}
+
+std::size_t SecretSources::watches() const {
+  return impl_->watches();
+}
+
+void SecretSources::stop() {
+  impl_->stop();
+}
+
+}  // namespace receiver::controllers
