@@ -54,6 +54,9 @@ struct Settings {
   std::string config_file;  ///< empty: none
   /// LOG_LEVEL is the file's to say: neither flag nor environment names one.
   bool log_level_follows_file = false;
+
+  /// Of the webhook port.
+  [[nodiscard]] http::ServerLimits server_limits() const;
 };
 
 /// Text to print instead of running: help or version (code 0, for standard output), or one line
