@@ -1,0 +1,50 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include <prometheus/registry.h>
+
+#include "controllers/receiver_controller.h"
+#include "controllers/refresher.h"
+#include "http/server.h"
+#include "kube/reflector.h"
+#include "kube/rest.h"
+#include "kube/work_queue.h"
+#include "metrics/metrics.h"
+#include "webhook/delivery.h"
+
+namespace receiver {
+
+/// Which metrics the operator shows, under which names. What the rooms count themselves is read
+/// where it stands, whenever somebody asks; everything added outlives the last render(). All
+/// members run on the client's thread, since some of it is that thread's.
+class OperatorMetrics {
+ public:
+  OperatorMetrics();
+
+  /// A listener, by its ServerOptions::name.
+  void add_server(const std::string& name, const http::ServerCounters& counters);
+  /// When the webhook listener's certificate expires; nothing without TLS.
+  void add_certificate(std::function<std::optional<clock::Wall::time_point>()> expiry);
+  void add_deliveries(const webhook::DeliveryCounters& counters);
+  void add_refresher(const controllers::RefresherCounters& counters);
+  void add_status_writes(const controllers::ReceiverControllerCounters& counters);
+  void add_work_queue(const std::string& name, const kube::WorkQueue& queue);
+  /// The reflector of a kind (plural), by what Reflector::status() refers to.
+  void add_reflector(const std::string& kind, const kube::ReflectorStatus& status);
+  /// Anything that is a number now: `bitbucket_receiver_` is put before the name.
+  void add_gauge(const std::string& name, std::string help, std::function<double()> value);
+
+  /// For kube::RestClient::create; counts requests by method and code, and how long they took.
+  [[nodiscard]] kube::RequestObserver request_observer();
+
+  [[nodiscard]] std::string render() const;
+
+ private:
+  prometheus::Registry registry_;
+  metrics::Readings readings_;
+};
+
+}  // namespace receiver
