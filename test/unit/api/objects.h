@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+
+#include <catch2/catch.hpp>
+
+#include "kube/json.h"
+
+namespace receiver::api {
+
+/// The object as a reflector would hand it to decode: only what the projection names.
+inline rapidjson::Document projected(const std::string& json, const kube::Projection& projection) {
+  auto document = kube::parse_json(json, projection);
+  REQUIRE(document.has_value());
+  return std::move(*document);
+}
+
+inline kube::ObjectMeta meta(std::string ns, std::string name) {
+  kube::ObjectMeta meta;
+  meta.key = {std::move(ns), std::move(name)};
+  meta.generation = 3;
+  return meta;
+}
+
+}  // namespace receiver::api

@@ -1,0 +1,79 @@
+#include "api/receiver_owner.h"
+
+#include <catch2/catch.hpp>
+
+#include "objects.h"
+
+namespace receiver::api {
+namespace {
+
+ReceiverOwner decode(const std::string& json) {
+  const auto object = projected(json, owner_projection());
+  auto owner = decode_owner(OwnerKind::kProjectConfig, meta("demo", "demo"), object);
+  REQUIRE(owner.has_value());
+  return std::move(*owner);
+}
+
+const std::string kFull = R"({
+  "metadata": {"annotations": {"kargo.akuity.io/refresh": "now", "other": "x"}},
+  "spec": {"promotionPolicies": [{"stage": "test"}], "webhookReceivers": [
+    {"name": "hub", "github": {"secretRef": {"name": "s0"}}},
+    {"name": "bucket", "bitbucket": {"secretRef": {"name": "s1"}}}]},
+  "status": {"observedGeneration": 2, "lastHandledRefresh": "before",
+    "webhookReceivers": [{"name": "hub", "path": "/github/1", "url": "https://h/github/1"}],
+    "conditions": [{"type": "Ready", "status": "True", "reason": "Synced", "message": "m",
+      "lastTransitionTime": "2026-01-02T03:04:05Z", "observedGeneration": 2}]}})";
+
+}  // namespace
+
+TEST_CASE("Receivers keep their order; those of other types are known by name only") {
+  const ReceiverOwner owner = decode(kFull);
+  CHECK(owner.project() == "demo");
+  CHECK(owner.refresh == "now");
+  REQUIRE(owner.receivers.size() == 2);
+  CHECK(owner.receivers[0].name == "hub");
+  CHECK_FALSE(owner.receivers[0].bitbucket);
+  CHECK(owner.receivers[1].bitbucket);
+  CHECK(owner.receivers[1].secret_name == "s1");
+  CHECK(owner.has_bitbucket_receiver());
+}
+
+TEST_CASE("A status that is read and patched back is the same status") {
+  const OwnerStatus status = decode(kFull).status;
+  CHECK(status.observed_generation == 2);
+  CHECK(status.last_handled_refresh == "before");
+  REQUIRE(status.conditions.size() == 1);
+  CHECK(status.conditions[0].last_transition_time == "2026-01-02T03:04:05Z");
+
+  const std::string patch = status_patch(status, "77");
+  CHECK(decode(patch).status == status);
+  const auto document = kube::parse_json(patch);
+  REQUIRE(document.has_value());
+  CHECK(kube::string_at(*document, "/metadata/resourceVersion") == "77");
+}
+
+TEST_CASE("An empty list of receivers is removed by the patch, not left as it was") {
+  const auto document = kube::parse_json(status_patch({}, "1"));
+  REQUIRE(document.has_value());
+  const rapidjson::Value* receivers = kube::find(*document, "/status/webhookReceivers");
+  REQUIRE(receivers != nullptr);
+  CHECK(receivers->IsNull());
+}
+
+TEST_CASE("An owner of any shape decodes") {
+  for (
+      const char* json : {
+          R"({})",
+          R"({"spec": {"webhookReceivers": "x"}, "status": []})",
+          R"({"spec": {"webhookReceivers": {}}, "status": {"conditions": {}, "webhookReceivers": 1}})",
+      }) {
+    INFO(json);
+    CHECK(decode(json).receivers.empty());
+  }
+  const ReceiverOwner odd =
+      decode(R"({"spec": {"webhookReceivers": [null, {"bitbucket": 1}, {"name": 5}]}})");
+  CHECK(odd.receivers.size() == 3);
+  CHECK_FALSE(odd.has_bitbucket_receiver());
+}
+
+}  // namespace receiver::api
