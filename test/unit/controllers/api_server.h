@@ -1,0 +1,92 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+#include "../kube/fake_api_server.h"
+#include "crypto/crypto.h"
+
+namespace receiver::controllers::test {
+
+/// Secrets as an API server shows them, on the test's own thread. Watches end at once, so what
+/// changes is seen by reads and by later lists only.
+class SecretServer {
+ public:
+  explicit SecretServer(boost::asio::io_context& io)
+      : server_(io, [this](const kube::test::ApiRequest& request) { return answer(request); }) {}
+
+  void put(const std::string& ns, const std::string& name, const std::string& value,
+           bool labelled = true) {
+    objects_[ns][name] = fmt::format(
+        R"({{"metadata":{{"namespace":"{}","name":"{}","resourceVersion":"1","labels":{{"kargo.akuity.io/cred-type":"{}"}}}},"data":{{"secret":"{}"}}}})",
+        ns, name, labelled ? "generic" : "", crypto::base64_encode(value));
+    labelled_[ns + "/" + name] = labelled;
+  }
+  void forbid(const std::string& ns, bool forbidden) { forbidden_[ns] = forbidden; }
+
+  /// What is not about Secrets.
+  kube::test::FakeApiServer::Handler others = [](const kube::test::ApiRequest&) {
+    return kube::test::refusal(404, "NotFound");
+  };
+
+  kube::test::FakeApiServer& server() { return server_; }
+  [[nodiscard]] int lists() const { return lists_; }
+  [[nodiscard]] int reads() const { return reads_; }
+
+ private:
+  kube::test::ApiAnswer answer(const kube::test::ApiRequest& request) {
+    const std::string path = request.target.substr(0, request.target.find('?'));
+    if (path.find("/secrets") == std::string::npos) return others(request);
+    if (request.target.find("watch=true") != std::string::npos) return {200, ""};
+    const std::string prefix = "/api/v1/namespaces/";
+    const bool all = !path.starts_with(prefix);
+    const std::string rest = all ? "" : path.substr(prefix.size());
+    const std::string ns = rest.substr(0, rest.find('/'));
+    if (forbidden_[ns]) return kube::test::refusal(403, "Forbidden");
+    const std::size_t name_at = rest.find("/secrets/");
+    if (name_at != std::string::npos) {
+      ++reads_;
+      const auto found = objects_[ns].find(rest.substr(name_at + 9));
+      if (found == objects_[ns].end()) return kube::test::refusal(404, "NotFound");
+      return {200, found->second};
+    }
+    ++lists_;
+    return {200, list(ns)};
+  }
+
+  std::string list(const std::string& ns) {
+    std::string items;
+    for (const auto& [object_ns, objects] : objects_) {
+      if (!ns.empty() && object_ns != ns) continue;
+      for (const auto& [name, json] : objects) {
+        if (ns.empty() && !labelled_[object_ns + "/" + name]) continue;
+        items += (items.empty() ? "" : ",") + json;
+      }
+    }
+    return R"({"metadata":{"resourceVersion":"5"},"items":[)" + items + "]}";
+  }
+
+  std::map<std::string, std::map<std::string, std::string>> objects_;
+  std::map<std::string, bool> labelled_;
+  std::map<std::string, bool> forbidden_;
+  int lists_ = 0, reads_ = 0;
+  kube::test::FakeApiServer server_;
+};
+
+/// Runs the context until the condition holds; fails the test after ten seconds.
+template <typename Condition>
+void run_until(boost::asio::io_context& io, Condition condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  io.restart();
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) FAIL("the condition did not come true");
+    io.run_one_for(std::chrono::milliseconds(20));
+  }
+}
+
+}  // namespace receiver::controllers::test

@@ -1,0 +1,135 @@
+#include "controllers/receiver_controller.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <catch2/catch.hpp>
+
+#include "api_server.h"
+
+namespace receiver::controllers {
+namespace {
+
+constexpr const char* kSecret = "a-secret-of-decent-length";
+
+OwnerStore::Decode decoder(api::OwnerKind kind) {
+  return [kind](const kube::ObjectMeta& meta, const rapidjson::Value& object) {
+    return api::decode_owner(kind, meta, object);
+  };
+}
+
+struct Fixture {
+  Fixture()
+      : rest(server.server().client(io)),
+        events(*rest, {.controller = "test", .instance = "test"}, log::Logger::none()),
+        controller(
+            *rest, project_configs, cluster_configs, events,
+            {.base_url = {"https://hooks.example.com", ""}, .system_namespace = "system"},
+            [this](const kube::ObjectKey& owner, std::vector<Route> now, bool unread) {
+              routes[owner.str()] = std::move(now);
+              unread_owners[owner.str()] = unread;
+            },
+            log::Logger::none()) {
+    server.others = [this](const kube::test::ApiRequest& request) {
+      patches.push_back(request);
+      if (refuse_next == 0) return kube::test::ApiAnswer{200, "{}"};
+      return kube::test::refusal(std::exchange(refuse_next, 0), "Conflict");
+    };
+    boost::asio::co_spawn(io, controller.run(), boost::asio::detached);
+  }
+  ~Fixture() {
+    controller.stop();
+    rest->close();
+    io.restart();
+    io.run_for(std::chrono::milliseconds(20));
+  }
+  Fixture(const Fixture&) = delete;
+  Fixture& operator=(const Fixture&) = delete;
+
+  void upsert(OwnerStore& store, const std::string& ns, const std::string& name,
+              const std::string& receivers, const std::string& version = "1") {
+    const auto object = kube::parse_json(R"({"spec":{"webhookReceivers":[)" + receivers + "]}}");
+    REQUIRE(object.has_value());
+    kube::ObjectMeta meta;
+    meta.key = {ns, name};
+    meta.resource_version = version;
+    meta.generation = 1;
+    REQUIRE(store.upsert(meta, *object).has_value());
+  }
+
+  boost::asio::io_context io;
+  test::SecretServer server{io};
+  std::vector<kube::test::ApiRequest> patches;
+  int refuse_next = 0;
+  std::unique_ptr<kube::RestClient> rest;
+  OwnerStore project_configs{decoder(api::OwnerKind::kProjectConfig)};
+  OwnerStore cluster_configs{decoder(api::OwnerKind::kClusterConfig)};
+  kube::EventRecorder events;
+  std::map<std::string, std::vector<Route>> routes;
+  std::map<std::string, bool> unread_owners;
+  ReceiverController controller;
+};
+
+const std::string kBucket = R"({"name":"bucket","bitbucket":{"secretRef":{"name":"s"}}})";
+
+}  // namespace
+
+TEST_CASE("Every replica has the routes; only the leader writes the status") {
+  Fixture f;
+  f.server.put("demo", "s", kSecret);
+  f.upsert(f.project_configs, "demo", "demo", kBucket);
+  CHECK(f.unread_owners["demo/demo"]);
+  test::run_until(f.io, [&] { return f.routes["demo/demo"].size() == 1; });
+  CHECK(f.routes["demo/demo"][0].project == "demo");
+  CHECK_FALSE(f.unread_owners["demo/demo"]);
+  f.io.run_for(std::chrono::milliseconds(50));
+  CHECK(f.patches.empty());
+
+  f.controller.set_leading(true);
+  test::run_until(f.io, [&] { return f.controller.counters().status_writes == 1; });
+  REQUIRE(f.patches.size() == 1);
+  CHECK(f.patches[0].method == "PATCH");
+  CHECK(f.patches[0].target ==
+        "/apis/kargo.akuity.io/v1alpha1/namespaces/demo/projectconfigs/demo/status");
+  CHECK(f.patches[0].body.find("https://hooks.example.com" + f.routes["demo/demo"][0].path) !=
+        std::string::npos);
+}
+
+TEST_CASE("A conflict is tried again on the object as it then is") {
+  Fixture f;
+  f.server.put("demo", "s", kSecret);
+  f.refuse_next = 409;
+  f.controller.set_leading(true);
+  f.upsert(f.project_configs, "demo", "demo", kBucket);
+  test::run_until(f.io, [&] { return f.controller.counters().status_conflicts == 1; });
+  f.upsert(f.project_configs, "demo", "demo", kBucket, "2");
+  test::run_until(f.io, [&] { return f.controller.counters().status_writes >= 1; });
+  CHECK(f.patches.back().body.find(R"("resourceVersion":"2")") != std::string::npos);
+}
+
+TEST_CASE("A deleted owner loses its routes") {
+  Fixture f;
+  f.server.put("demo", "s", kSecret);
+  f.upsert(f.project_configs, "demo", "demo", kBucket);
+  test::run_until(f.io, [&] { return f.routes["demo/demo"].size() == 1; });
+  f.project_configs.remove({"demo", "demo"});
+  CHECK(f.routes["demo/demo"].empty());
+  CHECK(f.controller.secret_watches() == 0);
+}
+
+TEST_CASE("The ClusterConfig takes its Secrets from the system resources namespace") {
+  Fixture f;
+  f.server.put("system", "s", kSecret);
+  f.upsert(f.cluster_configs, "", "cluster", kBucket);
+  test::run_until(f.io, [&] { return f.routes["cluster"].size() == 1; });
+  CHECK(f.routes["cluster"][0].project.empty());
+}
+
+TEST_CASE("A ProjectConfig whose name is not its namespace's declares nothing") {
+  Fixture f;
+  f.server.put("demo", "s", kSecret);
+  f.upsert(f.project_configs, "demo", "another", kBucket);
+  CHECK(f.controller.secret_watches() == 0);
+  CHECK(f.routes.empty());
+}
+
+}  // namespace receiver::controllers

@@ -1,0 +1,114 @@
+#include "controllers/secret_sources.h"
+
+#include <catch2/catch.hpp>
+
+#include "api_server.h"
+
+namespace receiver::controllers {
+namespace {
+
+using Known = SecretState::Known;
+
+struct Fixture {
+  explicit Fixture(SecretAccess access)
+      : rest(server.server().client(io)),
+        sources(
+            *rest, access, [this](const std::string& ns) { changed.push_back(ns); },
+            log::Logger::none()) {}
+  ~Fixture() {
+    sources.stop();
+    rest->close();
+    io.restart();
+    io.run_for(std::chrono::milliseconds(20));
+  }
+  Fixture(const Fixture&) = delete;
+  Fixture& operator=(const Fixture&) = delete;
+
+  Known known(const std::string& ns, const std::string& name) {
+    return sources.lookup(ns, name).known;
+  }
+  void await(const std::string& ns, const std::string& name, Known wanted) {
+    test::run_until(io, [&] { return known(ns, name) == wanted; });
+  }
+  std::string value(const std::string& ns, const std::string& name) {
+    const SecretState state = sources.lookup(ns, name);
+    return state.secret.value ? std::string(state.secret.value->view()) : "";
+  }
+
+  boost::asio::io_context io;
+  test::SecretServer server{io};
+  std::unique_ptr<kube::RestClient> rest;
+  std::vector<std::string> changed;
+  SecretSources sources;
+};
+
+}  // namespace
+
+TEST_CASE("A namespace with a reference is watched, and its named Secrets are known") {
+  Fixture f(SecretAccess::kNamespaced);
+  f.server.put("a", "one", "value-1");
+  f.server.put("a", "other", "never kept");
+  CHECK(f.sources.settled());
+  f.sources.reference("a", {"one", "absent"});
+  CHECK(f.known("a", "one") == Known::kNotRead);
+  CHECK_FALSE(f.sources.settled());
+  f.await("a", "one", Known::kPresent);
+  f.await("a", "absent", Known::kMissing);
+  CHECK(f.value("a", "one") == "value-1");
+  CHECK(f.known("a", "other") == Known::kNotRead);
+  CHECK(f.sources.settled());
+  CHECK(f.sources.watches() == 1);
+  CHECK(std::count(f.changed.begin(), f.changed.end(), "a") >= 1);
+  CHECK(f.server.reads() == 0);
+
+  SECTION("a name that is referenced later is read, since the list before passed it over") {
+    f.sources.reference("a", {"one", "other"});
+    f.await("a", "other", Known::kPresent);
+    CHECK(f.value("a", "other") == "never kept");
+    CHECK(f.server.reads() == 1);
+    CHECK(f.known("a", "absent") == Known::kNotRead);
+  }
+  SECTION("the last reference ends the watch and forgets the values") {
+    f.sources.reference("a", {});
+    CHECK(f.sources.watches() == 0);
+    CHECK(f.known("a", "one") == Known::kNotRead);
+  }
+}
+
+TEST_CASE("A namespace that may not be read fails its own receivers only, and recovers") {
+  Fixture f(SecretAccess::kNamespaced);
+  f.server.put("a", "s", "value-a");
+  f.server.put("b", "s", "value-b");
+  f.server.forbid("b", true);
+  f.sources.reference("a", {"s"});
+  f.sources.reference("b", {"s"});
+  f.await("a", "s", Known::kPresent);
+  f.await("b", "s", Known::kRefused);
+  CHECK_FALSE(f.sources.lookup("b", "s").why.empty());
+  CHECK(f.known("a", "s") == Known::kPresent);
+  CHECK(f.sources.settled());
+}
+
+TEST_CASE("With cluster access one watch of labelled Secrets serves all namespaces") {
+  Fixture f(SecretAccess::kCluster);
+  f.server.put("a", "labelled", "value-a");
+  f.server.put("b", "plain", "value-b", false);
+  f.sources.reference("a", {"labelled"});
+  f.sources.reference("b", {"plain"});
+  f.await("a", "labelled", Known::kPresent);
+  CHECK(f.sources.watches() == 1);
+
+  SECTION("an unlabelled Secret that is named works all the same") {
+    f.await("b", "plain", Known::kPresent);
+    CHECK(f.value("b", "plain") == "value-b");
+    CHECK_FALSE(f.sources.lookup("b", "plain").secret.labelled);
+  }
+  SECTION("a change of an unlabelled one is found by the next round") {
+    f.await("b", "plain", Known::kPresent);
+    f.server.put("b", "plain", "changed", false);
+    f.sources.refresh_uncovered("b");
+    test::run_until(f.io, [&] { return f.value("b", "plain") == "changed"; });
+  }
+}
+
+}  // namespace receiver::controllers
