@@ -1,0 +1,282 @@
+#include "cmd/bitbucket-receiver/settings.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdlib>
+#include <map>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <boost/algorithm/string/replace.hpp>
+#include <fmt/format.h>
+
+#include "cmd/bitbucket-receiver/settings_file.h"
+#include "cmd/bitbucket-receiver/settings_table.h"
+
+namespace receiver {
+namespace {
+
+using Failure = tl::unexpected<std::string>;
+
+constexpr const char* kProgram = "bitbucket-receiver";
+constexpr const char* kKubeconfig = "KUBECONFIG";
+constexpr const char* kConfigFile = "CONFIG_FILE";
+
+/// A value as given, and where, for messages: "--port", "PORT" or "PORT in settings.yaml".
+struct Given {
+  std::string value;
+  std::string where;
+};
+using GivenSettings = std::map<std::string, Given>;
+
+/// Untrusted text on one line. Long ones are cut.
+std::string shown(std::string_view text) {
+  constexpr std::size_t kLongest = 100;
+  if (text.size() <= kLongest) return fmt::format("{:?}", text);
+  return fmt::format("{:?}…", text.substr(0, kLongest));
+}
+
+/// A URL may carry a password before an @, or a token in its query.
+bool may_hold_secret(std::string_view value) {
+  return value.find_first_of("@?") != std::string_view::npos;
+}
+
+std::string wrong(const Given& given, const std::string& expected) {
+  return fmt::format("{} is {}: expected {}", given.where,
+                     may_hold_secret(given.value) ? "not allowed" : shown(given.value), expected);
+}
+
+/// Help puts every explanation below its flag: the flags are too long for a column.
+constexpr std::size_t kHelpIndent = 6;
+
+constexpr const char* kFooter =
+    "Each can also be given as an environment variable or, by the same name, in the file: "
+    "--metrics-port\nis METRICS_PORT. A flag beats the environment, which beats the file.\n"
+    "A switch alone is true; --catch-up=false turns it off. Durations have a unit: 250ms, 8s, "
+    "1m30s.";
+
+std::string help_of(const Setting& setting) {
+  if (setting.kind.default_text.empty()) return setting.help;
+  return fmt::format("{} Default: {}.", setting.help, setting.kind.default_text);
+}
+
+/// The arguments as CLI11 takes them: last first, and `--flag=` as flag and empty value, since it
+/// would take the next flag for the value.
+std::vector<std::string> arguments(int argc, const char* const* argv) {
+  std::vector<std::string> result;
+  for (int index = 1; index < argc; ++index) {
+    std::string argument = argv[index];
+    const bool empty_value = argument.starts_with("--") && argument.ends_with('=') &&
+                             argument.find('=') == argument.size() - 1;
+    if (empty_value) argument.pop_back();
+    result.push_back(std::move(argument));
+    if (empty_value) result.emplace_back();
+  }
+  std::reverse(result.begin(), result.end());
+  return result;
+}
+
+/// What the command line gives, by variable; or what to print instead.
+tl::expected<GivenSettings, EarlyExit> parse_flags(const std::vector<Setting>& table, int argc,
+                                                   const char* const* argv) {
+  CLI::App app("Receives Bitbucket's webhooks for Kargo.\n", kProgram);
+  app.get_formatter()->column_width(kHelpIndent);
+  app.get_formatter()->label("OPTIONS", "FLAGS");
+  app.footer(kFooter);
+  std::vector<std::string> values(table.size());
+  std::vector<CLI::Option*> options;
+  for (std::size_t index = 0; index < table.size(); ++index) {
+    const Setting& setting = table[index];
+    const bool is_switch = setting.kind.placeholder.empty();
+    CLI::Option* option = is_switch
+                              ? app.add_flag(setting.flag(), values[index], help_of(setting))
+                              : app.add_option(setting.flag(), values[index], help_of(setting))
+                                    ->option_text(setting.kind.placeholder);
+    options.push_back(
+        option->group(setting.group)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast));
+  }
+  app.set_help_flag("-h,--help", "Print this and exit.")->group("Other");
+  app.set_version_flag("--version",
+                       fmt::format("{} {} ({})", kProgram, RECEIVER_VERSION, RECEIVER_COMMIT))
+      ->description("Print the version and exit.")
+      ->group("Other");
+  try {
+    app.parse(arguments(argc, argv));
+  } catch (const CLI::CallForHelp&) {
+    std::string text = app.help();
+    boost::replace_all(text, "\n\n\n", "\n\n");
+    return tl::unexpected(EarlyExit{0, std::move(text)});
+  } catch (const CLI::CallForVersion&) {
+    return tl::unexpected(EarlyExit{0, app.version() + "\n"});
+  } catch (const CLI::ParseError& error) {
+    std::string line = error.what();
+    std::replace(line.begin(), line.end(), '\n', ' ');
+    return tl::unexpected(EarlyExit{2, fmt::format("{}: {} (see --help)\n", kProgram, line)});
+  }
+  GivenSettings given;
+  for (std::size_t index = 0; index < table.size(); ++index) {
+    if (options[index]->count() == 0) continue;
+    given.emplace(table[index].variable, Given{values[index], table[index].flag()});
+  }
+  return given;
+}
+
+/// An empty value counts as not given unless it means something.
+bool counts(const Setting& setting, const std::string& value) {
+  return !value.empty() || setting.kind.may_be_empty;
+}
+
+/// Adds what no flag gives.
+void add_environment(const std::vector<Setting>& table, const Environment& environment,
+                     GivenSettings& given) {
+  for (const Setting& setting : table) {
+    if (given.contains(setting.variable)) continue;
+    auto value = environment(setting.variable);
+    if (!value || !counts(setting, *value)) continue;
+    given.emplace(setting.variable, Given{std::move(*value), setting.variable});
+  }
+}
+
+/// Adds what neither flag nor environment gives. Every key is checked nevertheless.
+tl::expected<void, std::string> add_file(const std::vector<Setting>& table, GivenSettings& given) {
+  const auto path = given.find(kConfigFile);
+  if (path == given.end()) return {};
+  const std::string file = path->second.value;
+  const auto settings = read_settings_file(file);
+  if (!settings) return Failure(fmt::format("{}: {}", path->second.where, settings.error()));
+  for (const auto& [key, value] : *settings) {
+    const auto known = std::find_if(table.begin(), table.end(), [&key = key](const Setting& s) {
+      return s.variable == key && key != kConfigFile;
+    });
+    if (known == table.end()) {
+      return Failure(fmt::format(
+          "{}: unknown key {}: expected names of environment variables, such as PORT (see --help)",
+          file, shown(key)));
+    }
+    if (counts(*known, value)) {
+      given.emplace(key, Given{value, fmt::format("{} in {}", key, file)});
+    }
+  }
+  return {};
+}
+
+/// What is wrong with two settings that are right each by itself.
+std::optional<std::string> contradiction(const SettingsDraft& draft, const GivenSettings& given) {
+  if (draft.tls_enabled) {
+    const auto missing = [&](const char* variable, const char* what) {
+      return fmt::format("{} is true, but {} is not set: expected the path of {} in PEM",
+                         given.at("TLS_ENABLED").where, variable, what);
+    };
+    if (draft.tls_cert_path.empty()) return missing("TLS_CERT_PATH", "the certificate chain");
+    if (draft.tls_key_path.empty()) return missing("TLS_KEY_PATH", "the certificate's key");
+  }
+  const auto where = [&given](const std::string& variable) {
+    const auto found = given.find(variable);
+    return found == given.end() ? variable + " (by default)" : found->second.where;
+  };
+  if (draft.metrics_port != 0 && draft.metrics_port == draft.port) {
+    return fmt::format("{} and {} are both {}: expected two different ports", where("PORT"),
+                       where("METRICS_PORT"), draft.port);
+  }
+  if (draft.max_bodies_bytes < draft.max_body_bytes) {
+    return fmt::format("{} is {}: expected at least the {} of {}", where("MAX_BODIES_BYTES"),
+                       draft.max_bodies_bytes, draft.max_body_bytes, where("MAX_BODY_BYTES"));
+  }
+  if (draft.kube_api_burst != 0 && draft.kube_api_qps == 0) {
+    return fmt::format("{} is {}, but there is no KUBE_API_QPS that it could exceed: set both",
+                       where("KUBE_API_BURST"), draft.kube_api_burst);
+  }
+  return std::nullopt;
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0 || name.front() == '\0') return kProgram;
+  return name.data();
+}
+
+tl::expected<SettingsDraft, std::string> read(const std::vector<Setting>& table,
+                                              const GivenSettings& given) {
+  SettingsDraft draft;
+  for (const Setting& setting : table) {
+    const auto found = given.find(setting.variable);
+    if (found == given.end()) continue;
+    if (!setting.kind.read(found->second.value, draft)) {
+      return Failure(wrong(found->second, setting.kind.expected));
+    }
+  }
+  if (draft.base_url_text.empty()) {
+    const Setting& required = table.front();
+    return Failure(fmt::format("{} is not set: expected {}; or give {}", required.variable,
+                               required.kind.expected, required.flag()));
+  }
+  if (auto problem = contradiction(draft, given)) return Failure(*problem);
+  return draft;
+}
+
+Settings finished(SettingsDraft draft, const GivenSettings& given) {
+  if (draft.tls_enabled) {
+    draft.tls =
+        http::ServerTls{.certificate_path = draft.tls_cert_path, .key_path = draft.tls_key_path};
+  }
+  if (draft.kube_api_qps > 0 && draft.kube_api_burst == 0) {
+    draft.kube_api_burst = static_cast<int>(std::ceil(2 * draft.kube_api_qps));
+  }
+  if (draft.pod_name.empty()) draft.pod_name = host_name();
+  // A list, which kube::load_config reads itself.
+  const auto kubeconfig = given.find(kKubeconfig);
+  if (kubeconfig != given.end() && kubeconfig->second.where == kKubeconfig) {
+    draft.kubeconfig.clear();
+  }
+  return static_cast<Settings&&>(draft);
+}
+
+}  // namespace
+
+http::ServerLimits Settings::server_limits() const {
+  http::ServerLimits limits;
+  limits.body_bytes = max_body_bytes;
+  limits.bodies_bytes = max_bodies_bytes;
+  limits.connections = max_connections;
+  return limits;
+}
+
+std::optional<std::string> process_environment(std::string_view name) {
+  const char* value = std::getenv(std::string(name).c_str());
+  if (value == nullptr) return std::nullopt;
+  return value;
+}
+
+tl::expected<Settings, EarlyExit> parse_settings(int argc, const char* const* argv,
+                                                 const Environment& environment) {
+  const auto refuse = [](const std::string& problem) {
+    return tl::unexpected(EarlyExit{2, fmt::format("{}: {}\n", kProgram, problem)});
+  };
+  const std::vector<Setting> table = settings_table();
+  auto given = parse_flags(table, argc, argv);
+  if (!given) return tl::unexpected(std::move(given.error()));
+  add_environment(table, environment, *given);
+  const bool level_is_given = given->contains("LOG_LEVEL");
+  if (auto added = add_file(table, *given); !added) return refuse(added.error());
+  auto draft = read(table, *given);
+  if (!draft) return refuse(draft.error());
+  Settings settings = finished(std::move(*draft), *given);
+  settings.log_level_follows_file = !settings.config_file.empty() && !level_is_given;
+  return settings;
+}
+
+tl::expected<log::Level, std::string> log_level_of_file(const std::string& path) {
+  const auto settings = read_settings_file(path);
+  if (!settings) return Failure(settings.error());
+  const auto named = settings->find("LOG_LEVEL");
+  if (named == settings->end() || named->second.empty()) return Settings{}.log_level;
+  const auto level = log::parse_level(named->second);
+  if (level) return *level;
+  return Failure(
+      wrong({named->second, "LOG_LEVEL in " + path}, "ERROR, WARN, INFO, DEBUG or TRACE"));
+}
+
+}  // namespace receiver
