@@ -35,15 +35,17 @@ class OperatorMetrics {
   /// The reflector of a kind (plural), by what Reflector::status() refers to.
   void add_reflector(const std::string& kind, const kube::ReflectorStatus& status);
   /// Anything that is a number now: `bitbucket_receiver_` is put before the name.
-  void add_gauge(const std::string& name, std::string help, std::function<double()> value);
+  void add_gauge(const std::string& name, const std::string& help, std::function<double()> value,
+                 const metrics::Labels& labels = {});
 
-  /// For kube::RestClient::create; counts requests by method and code, and how long they took.
+  /// For kube::RestClient::create, which this outlives: counts requests by method and code, and how
+  /// long they took.
   [[nodiscard]] kube::RequestObserver request_observer();
 
   [[nodiscard]] std::string render() const;
 
  private:
-  prometheus::Registry registry_;
+  prometheus::Registry registry_;  ///< what nobody else counts: requests to the API server
   metrics::Readings readings_;
 };
 

@@ -1,6 +1,7 @@
 #include "metrics/metrics.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <sstream>
 #include <stdexcept>
@@ -52,14 +53,19 @@ std::vector<prometheus::MetricFamily> Readings::Collect() const {
   std::vector<prometheus::MetricFamily> collected;
   collected.reserve(families_.size());
   for (const Family& family : families_) {
-    auto& shown =
-        collected.emplace_back(prometheus::MetricFamily{family.name, family.help, family.type, {}});
+    prometheus::MetricFamily shown{family.name, family.help, family.type, {}};
     for (const Sample& sample : family.samples) {
-      auto& metric = shown.metric.emplace_back();
+      const double value = sample.read();
+      if (std::isnan(value)) continue;
+      prometheus::ClientMetric& metric = shown.metric.emplace_back();
       metric.label = sample.labels;
-      (family.type == prometheus::MetricType::Counter ? metric.counter.value : metric.gauge.value) =
-          sample.read();
+      if (family.type == prometheus::MetricType::Counter) {
+        metric.counter.value = value;
+      } else {
+        metric.gauge.value = value;
+      }
     }
+    if (!shown.metric.empty()) collected.push_back(std::move(shown));
   }
   return collected;
 }

@@ -16,7 +16,8 @@ namespace receiver::metrics {
 using Labels = prometheus::Labels;
 
 /// Shows under Prometheus names what others count already: a sample is a function that is called
-/// when somebody asks. So no room below needs to know Prometheus, and nothing is counted twice.
+/// when somebody asks. So no room below needs to know Prometheus, and nothing is counted twice. A
+/// sample that is NaN has no value now and is left out.
 ///
 /// All samples of one name form one family, in the order in which names were added first. A bad
 /// name, a counter whose name does not end in `_total`, or a name used for two types is a slip of
@@ -67,7 +68,8 @@ class Readings final : public prometheus::Collectable {
 
 /// Of this process, under the names that every Prometheus client uses: `process_cpu_seconds_total`,
 /// `process_resident_memory_bytes`, `process_virtual_memory_bytes`, `process_open_fds`,
-/// `process_max_fds`, `process_start_time_seconds`, `process_threads`. What cannot be read is NaN.
+/// `process_max_fds`, `process_start_time_seconds`, `process_threads`. What cannot be read is left
+/// out.
 void add_process_metrics(Readings& readings);
 
 /// The Content-Type of what render() returns.
