@@ -3,13 +3,18 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <string>
+#include <optional>
+#include <string_view>
+#include <vector>
 
 #include <boost/asio/awaitable.hpp>
+#include <tl/expected.hpp>
 
 #include "api/promotion.h"
 #include "api/warehouse.h"
+#include "bitbucket/event.h"
 #include "controllers/refresher.h"
+#include "http/log_throttle.h"
 #include "http/server.h"
 #include "kube/store.h"
 #include "log/logger.h"
@@ -28,9 +33,9 @@ struct DeliveryCounters {
       answered_queued{0}, answered_failed{0}, overloaded{0}, previous_secret{0};
 };
 
-/// Answers one request of the webhook port: SPEC 3's steps in their order, one function each.
-/// Called on the connection's strand, from any of the listener's threads; shares nothing but what
-/// is thread-safe.
+/// Answers the requests of the webhook port. Called on a connection's strand, from any of the
+/// listener's threads; shares nothing but what is thread-safe. What it is given outlives it, and it
+/// outlives every answer.
 class Deliveries {
  public:
   Deliveries(const RouteTable& routes, const kube::Store<api::Warehouse>& warehouses,
@@ -43,7 +48,40 @@ class Deliveries {
   [[nodiscard]] const DeliveryCounters& counters() const { return counters_; }
 
  private:
+  struct Delivery;
+  /// What a step hands to the next one, or the answer that ends the request.
+  template <typename T>
+  using Step = tl::expected<T, http::Response>;
+
+  // The steps of a request, in their order.
+  [[nodiscard]] static http::Response answer_health(const http::RequestHead& head);
+  [[nodiscard]] Step<std::vector<controllers::Route>> find_receivers(const http::RequestHead& head);
+  [[nodiscard]] std::optional<http::Response> refuse_head(const http::RequestHead& head);
+  [[nodiscard]] boost::asio::awaitable<http::Response> answer_ping(http::BodyReader& body);
+  [[nodiscard]] boost::asio::awaitable<Step<Delivery>> authenticate(
+      const http::RequestHead& head, http::BodyReader& body,
+      const std::vector<controllers::Route>& candidates);
+  [[nodiscard]] Step<bitbucket::EventKind> recognise(const Delivery& delivery);
+  [[nodiscard]] Step<bitbucket::Payload> parse(Delivery& delivery, bitbucket::EventKind kind);
+  [[nodiscard]] Step<std::vector<controllers::Target>> find_targets(
+      Delivery& delivery, bitbucket::EventKind kind, const bitbucket::Payload& payload);
+  [[nodiscard]] http::Response report(const Delivery& delivery, bitbucket::EventKind kind,
+                                      const controllers::RefreshOutcome& refreshes);
+
+  [[nodiscard]] http::Response refuse_body(http::BodyError error);
+  [[nodiscard]] http::Response refuse_sender(const std::vector<controllers::Route>& candidates,
+                                             bool has_signature);
+  void log_outcome(const Delivery& delivery, std::string_view outcome,
+                   const controllers::RefreshOutcome& refreshes = {}) const;
+
+  const RouteTable& routes_;
+  const kube::Store<api::Warehouse>& warehouses_;
+  const kube::Store<api::Promotion>& promotions_;
+  controllers::Refresher& refresher_;
+  const DeliveryOptions options_;
+  const log::Logger logger_;
   DeliveryCounters counters_;
+  http::LogThrottle unknown_paths_, not_ready_, refused_senders_;
 };
 
 }  // namespace receiver::webhook

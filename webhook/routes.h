@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <shared_mutex>
-#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
@@ -30,6 +29,16 @@ class RouteTable {
   /// Nothing is outstanding: a path that is not found does not exist.
   [[nodiscard]] bool complete() const;
   [[nodiscard]] std::size_t size() const;
+
+ private:
+  void unlink(const std::vector<controllers::Route>& routes);
+
+  mutable std::shared_mutex mutex_;
+  std::unordered_map<kube::ObjectKey, std::vector<controllers::Route>> by_owner_;
+  /// Keys and values point into by_owner_, whose vectors stay as they are until they are unlinked.
+  std::unordered_multimap<std::string_view, const controllers::Route*> by_path_;
+  std::unordered_set<kube::ObjectKey> unread_;
+  bool owners_listed_ = false;
 };
 
 }  // namespace receiver::webhook

@@ -1,0 +1,421 @@
+#include "cmd/bitbucket-receiver/operator.h"
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <random>
+#include <sys/utsname.h>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+#include "api/promotion.h"
+#include "api/warehouse.h"
+#include "cmd/bitbucket-receiver/health.h"
+#include "cmd/bitbucket-receiver/operator_metrics.h"
+#include "controllers/receiver_controller.h"
+#include "controllers/refresher.h"
+#include "http/server.h"
+#include "kube/config.h"
+#include "kube/events.h"
+#include "kube/leader_election.h"
+#include "kube/reflector.h"
+#include "kube/rest.h"
+#include "webhook/delivery.h"
+#include "webhook/routes.h"
+#include "webhook/targets.h"
+
+namespace receiver {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+
+namespace {
+
+/// After SIGTERM the endpoints of a Service take a moment to forget this replica: until then new
+/// connections are served.
+constexpr milliseconds kStillServed{5'000};
+/// The end of the grace period is kept for what comes after the queue: status writes, the Lease.
+constexpr milliseconds kForTheLease{2'000};
+constexpr milliseconds kPatchTimeout{10'000};
+constexpr std::string_view kLeaseName = "bitbucket-receiver";
+constexpr std::string_view kControllerName = "kargo.akuity.io/bitbucket-receiver";
+
+std::string user_agent() {
+  utsname system{};
+  uname(&system);
+  return fmt::format("bitbucket-receiver/{} ({}/{}) {}", RECEIVER_VERSION, system.sysname,
+                     system.machine, RECEIVER_COMMIT);
+}
+
+/// Unique per process, readable: the replica's name and some random digits.
+std::string identity(const std::string& pod_name) {
+  std::random_device random;
+  return fmt::format("{}_{:08x}{:08x}", pod_name, random(), random());
+}
+
+kube::ReflectorOptions watched(std::string plural, const kube::Projection& projection) {
+  return {.resource = api::kargo_resource(std::move(plural)),
+          .ns = {},
+          .label_selector = {},
+          .field_selector = {},
+          .projection = projection,
+          .times = {}};
+}
+
+}  // namespace
+
+class Operator::Impl {
+ public:
+  Impl(Settings settings, log::Logger logger)
+      : settings_(std::move(settings)),
+        logger_(std::move(logger)),
+        project_configs_([](const kube::ObjectMeta& meta, const rapidjson::Value& object) {
+          return api::decode_owner(api::OwnerKind::kProjectConfig, meta, object);
+        }),
+        cluster_configs_([](const kube::ObjectMeta& meta, const rapidjson::Value& object) {
+          return api::decode_owner(api::OwnerKind::kClusterConfig, meta, object);
+        }),
+        warehouses_(api::decode_warehouse, webhook::warehouse_index_keys),
+        promotions_(api::decode_promotion, webhook::promotion_index_keys) {}
+
+  ~Impl() { join(); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  tl::expected<int, std::string> run();
+
+ private:
+  tl::expected<void, std::string> connect();
+  void build_controllers();
+  void watch(std::string plural, const kube::Projection& projection, kube::ObjectSink& sink);
+  tl::expected<void, std::string> listen();
+  void add_metrics();
+  void lead_or_stand();
+  void join();
+
+  void spawn(std::string name, asio::awaitable<void> task);
+  asio::awaitable<void> wait_for_signal();
+  asio::awaitable<void> shut_down();
+  asio::awaitable<void> tasks_ended(clock::Steady::time_point deadline);
+  asio::awaitable<kube::ApiResult<void>> patch(controllers::Target target, std::string token);
+
+  [[nodiscard]] std::vector<ReadinessCheck> readiness() const;
+
+  const Settings settings_;
+  const log::Logger logger_;
+
+  asio::io_context kube_io_{1};
+  asio::io_context http_io_;
+  asio::executor_work_guard<asio::io_context::executor_type> http_work_{http_io_.get_executor()};
+  std::vector<std::thread> http_threads_;
+
+  std::unique_ptr<kube::RestClient> rest_;
+  controllers::OwnerStore project_configs_;
+  controllers::OwnerStore cluster_configs_;
+  kube::Store<api::Warehouse> warehouses_;
+  kube::Store<api::Promotion> promotions_;
+  webhook::RouteTable routes_;
+
+  std::optional<kube::EventRecorder> events_;
+  std::optional<controllers::ReceiverController> receivers_;
+  std::optional<controllers::Refresher> refresher_;
+  std::optional<webhook::Deliveries> deliveries_;
+  std::optional<kube::LeaderElector> elector_;
+  struct Watched {
+    std::string plural;
+    std::unique_ptr<kube::Reflector> reflector;
+  };
+  std::vector<Watched> reflectors_;
+  OperatorMetrics metrics_;
+  std::optional<http::Server> webhook_server_;
+  std::optional<http::Server> metrics_server_;
+
+  bool shutting_down_ = false;
+  int tasks_ = 0;
+  asio::steady_timer task_ended_{kube_io_};
+  int exit_code_ = 0;
+};
+
+tl::expected<int, std::string> Operator::Impl::run() {
+  logger_.info("starting",
+               {{"version", RECEIVER_VERSION},
+                {"base_url", settings_.base_url_text},
+                {"secret_access", settings_.secret_access == controllers::SecretAccess::kCluster
+                                      ? "cluster"
+                                      : "namespaced"}});
+  if (auto connected = connect(); !connected) return tl::unexpected(connected.error());
+  build_controllers();
+  if (auto listening = listen(); !listening) return tl::unexpected(listening.error());
+
+  watch("projectconfigs", api::owner_projection(), project_configs_);
+  watch("clusterconfigs", api::owner_projection(), cluster_configs_);
+  watch("warehouses", api::warehouse_projection(), warehouses_);
+  watch("promotions", api::promotion_projection(), promotions_);
+  spawn("receivers", receivers_->run());
+  spawn("events", events_->run());
+  lead_or_stand();
+  asio::co_spawn(kube_io_, wait_for_signal(), asio::detached);
+
+  const unsigned threads = std::max(2U, std::thread::hardware_concurrency());
+  for (unsigned index = 0; index < threads; ++index) {
+    http_threads_.emplace_back([this] { http_io_.run(); });
+  }
+  kube_io_.run();
+  join();
+  logger_.info("stopped", {{"exit_code", exit_code_}});
+  return exit_code_;
+}
+
+tl::expected<void, std::string> Operator::Impl::connect() {
+  auto config =
+      kube::load_config({.kubeconfig = settings_.kubeconfig, .environment = process_environment});
+  if (!config) return tl::unexpected(config.error());
+  logger_.info("connecting to the API server",
+               {{"host", config->host}, {"port", config->port}, {"configuration", config->source}});
+  kube::RestOptions options;
+  options.user_agent = user_agent();
+  // Status writes and lists must find a connection while every PATCH is in flight.
+  options.connections = settings_.max_concurrent_patches + 16;
+  options.queries_per_second = settings_.kube_api_qps;
+  options.burst = settings_.kube_api_burst;
+  auto rest = kube::RestClient::create(kube_io_.get_executor(), std::move(*config), options,
+                                       logger_.named("kube"), metrics_.request_observer());
+  if (!rest) return tl::unexpected(rest.error());
+  rest_ = std::move(*rest);
+  return {};
+}
+
+void Operator::Impl::build_controllers() {
+  events_.emplace(*rest_,
+                  kube::EventRecorderOptions{.controller = std::string(kControllerName),
+                                             .instance = settings_.pod_name},
+                  logger_.named("events"));
+  receivers_.emplace(
+      *rest_, project_configs_, cluster_configs_, *events_,
+      controllers::ReceiverControllerOptions{
+          .base_url = settings_.base_url,
+          .system_namespace = settings_.system_resources_namespace,
+          .secret_access = settings_.secret_access,
+          .workers = settings_.max_concurrent_project_config_reconciles},
+      [this](const kube::ObjectKey& owner, std::vector<controllers::Route> routes, bool unread) {
+        if (routes.empty() && !unread) {
+          routes_.remove(owner);
+        } else {
+          routes_.replace(owner, std::move(routes), unread);
+        }
+      },
+      logger_);
+  refresher_.emplace(
+      kube_io_.get_executor(),
+      [this](controllers::Target target, std::string token) {
+        return patch(std::move(target), std::move(token));
+      },
+      controllers::RefresherOptions{.patches_in_flight = settings_.max_concurrent_patches},
+      logger_.named("refresher"));
+  deliveries_.emplace(routes_, warehouses_, promotions_, *refresher_,
+                      webhook::DeliveryOptions{.answer_deadline = settings_.answer_deadline,
+                                               .limits = settings_.server_limits()},
+                      logger_.named("webhook"));
+}
+
+void Operator::Impl::watch(std::string plural, const kube::Projection& projection,
+                           kube::ObjectSink& sink) {
+  Watched& watched_kind = reflectors_.emplace_back(
+      Watched{plural, std::make_unique<kube::Reflector>(*rest_, watched(plural, projection), sink,
+                                                        logger_.named(plural))});
+  watched_kind.reflector->on_settled([this, plural](const kube::ReflectorStatus& status) {
+    if (status.settled == kube::ReflectorStatus::Settled::kRefused) {
+      logger_.error("a kind cannot be watched; what needs it is not served until it can",
+                    {{"kind", plural}, {"error", status.refusal}});
+    } else {
+      logger_.info("synced", {{"kind", plural}});
+    }
+    // The first two are the owners; a missing kind declares no receivers.
+    const bool owners_listed =
+        std::all_of(reflectors_.begin(), reflectors_.begin() + 2, [](const Watched& owners) {
+          return owners.reflector->status().settled != kube::ReflectorStatus::Settled::kNotYet;
+        });
+    if (owners_listed) routes_.owners_listed();
+  });
+  metrics_.add_reflector(plural, watched_kind.reflector->status());
+  spawn(plural, watched_kind.reflector->run());
+}
+
+tl::expected<void, std::string> Operator::Impl::listen() {
+  http::ServerOptions webhook{.name = "webhook",
+                              .address = settings_.bind_address,
+                              .port = settings_.port,
+                              .limits = settings_.server_limits(),
+                              .tls = settings_.tls};
+  webhook_server_.emplace(
+      http_io_, webhook,
+      [this](const http::RequestHead& head, http::BodyReader& body) {
+        return deliveries_->answer(head, body);
+      },
+      logger_.named("webhook"));
+  const auto started = webhook_server_->start();
+  if (!started) return tl::unexpected(started.error());
+  if (settings_.metrics_port == 0) return {};
+
+  add_metrics();
+  http::ServerOptions metrics{
+      .name = "metrics", .address = settings_.bind_address, .port = settings_.metrics_port};
+  // On the thread of the state that it shows: a stuck thread does not answer /livez.
+  metrics_server_.emplace(kube_io_, metrics,
+                          health_handler({.readiness = [this] { return readiness(); },
+                                          .metrics = [this] { return metrics_.render(); }}),
+                          logger_.named("metrics"));
+  const auto metrics_started = metrics_server_->start();
+  if (!metrics_started) return tl::unexpected(metrics_started.error());
+  return {};
+}
+
+void Operator::Impl::add_metrics() {
+  metrics_.add_server("webhook", webhook_server_->counters());
+  metrics_.add_certificate([this] { return webhook_server_->certificate_expiry(); });
+  metrics_.add_deliveries(deliveries_->counters());
+  metrics_.add_refresher(refresher_->counters());
+  metrics_.add_status_writes(receivers_->counters());
+  metrics_.add_work_queue("receivers", receivers_->queue());
+  metrics_.add_gauge("leader", "1 in the replica that writes statuses and Events.",
+                     [this] { return elector_ && elector_->leading() ? 1.0 : 0.0; });
+  metrics_.add_gauge("secret_watches", "Watches of Secrets.",
+                     [this] { return static_cast<double>(receivers_->secret_watches()); });
+  metrics_.add_gauge("routes", "Paths that deliveries are accepted at.",
+                     [this] { return static_cast<double>(routes_.size()); });
+}
+
+void Operator::Impl::lead_or_stand() {
+  if (!settings_.leader_elect) {
+    receivers_->set_leading(true);
+    return;
+  }
+  elector_.emplace(
+      *rest_,
+      kube::LeaderElectionOptions{.lease = {settings_.pod_namespace, std::string(kLeaseName)},
+                                  .identity = identity(settings_.pod_name)},
+      kube::LeaderElector::Callbacks{
+          .started = [this](const kube::Acquisition&) { receivers_->set_leading(true); },
+          .stopped = [this] { receivers_->set_leading(false); }},
+      logger_.named("leader"));
+  spawn("leader", elector_->run());
+}
+
+asio::awaitable<kube::ApiResult<void>> Operator::Impl::patch(controllers::Target target,
+                                                             std::string token) {
+  static const kube::Resource warehouses = api::kargo_resource("warehouses");
+  static const kube::Resource promotions = api::kargo_resource("promotions");
+  const bool warehouse = target.kind == controllers::TargetKind::kWarehouse;
+  std::string path = (warehouse ? warehouses : promotions).path(target.key);
+  std::string body = fmt::format(R"({{"metadata":{{"annotations":{{"{}":"{}"}}}}}})",
+                                 api::kRefreshAnnotation, token);
+  auto answer = co_await rest_->merge_patch(std::move(path), std::move(body), kPatchTimeout);
+  if (!answer) co_return tl::unexpected(std::move(answer.error()));
+  co_return kube::ApiResult<void>{};
+}
+
+void Operator::Impl::spawn(std::string name, asio::awaitable<void> task) {
+  ++tasks_;
+  asio::co_spawn(kube_io_, std::move(task),
+                 [this, name = std::move(name)](const std::exception_ptr& failure) {
+                   --tasks_;
+                   task_ended_.cancel();
+                   if (!failure) return;
+                   exit_code_ = 1;
+                   try {
+                     std::rethrow_exception(failure);
+                   } catch (const std::exception& error) {
+                     logger_.error("a part of the operator failed; shutting down",
+                                   {{"part", name}, {"error", error.what()}});
+                   }
+                   std::raise(SIGTERM);
+                 });
+}
+
+asio::awaitable<void> Operator::Impl::wait_for_signal() {
+  asio::signal_set signals(kube_io_, SIGTERM, SIGINT);
+  boost::system::error_code error;
+  const int signal = co_await signals.async_wait(asio::redirect_error(asio::use_awaitable, error));
+  logger_.info("shutting down", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+  co_await shut_down();
+}
+
+/// The order in which everything ends: what takes in work before what does it, the Lease after the
+/// writes that it guards, the client last.
+asio::awaitable<void> Operator::Impl::shut_down() {
+  const auto deadline = clock::Steady::now() + settings_.graceful_shutdown_timeout;
+  shutting_down_ = true;
+  asio::steady_timer timer(kube_io_);
+  timer.expires_after(std::min(kStillServed, settings_.graceful_shutdown_timeout / 4));
+  co_await timer.async_wait(asio::use_awaitable);
+
+  const auto drained = std::max(clock::Steady::now(), deadline - kForTheLease);
+  co_await webhook_server_->drain(drained);
+  if (co_await refresher_->drain(drained) > 0) exit_code_ = 1;
+
+  receivers_->stop();
+  events_->stop();
+  for (Watched& watched_kind : reflectors_) watched_kind.reflector->stop();
+  if (elector_) elector_->stop();
+  co_await tasks_ended(deadline);
+  rest_->close();
+  if (metrics_server_) co_await metrics_server_->drain(clock::Steady::now());
+  http_work_.reset();
+  http_io_.stop();
+  kube_io_.stop();
+}
+
+asio::awaitable<void> Operator::Impl::tasks_ended(clock::Steady::time_point deadline) {
+  while (tasks_ > 0 && clock::Steady::now() < deadline) {
+    task_ended_.expires_at(deadline);
+    boost::system::error_code woken;
+    co_await task_ended_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+  }
+}
+
+std::vector<ReadinessCheck> Operator::Impl::readiness() const {
+  std::vector<ReadinessCheck> checks;
+  if (shutting_down_) checks.push_back({"serving", false, "shutting down"});
+  for (const Watched& watched_kind : reflectors_) {
+    const kube::ReflectorStatus& status = watched_kind.reflector->status();
+    const bool settled = status.settled != kube::ReflectorStatus::Settled::kNotYet;
+    checks.push_back({watched_kind.plural, settled, settled ? status.refusal : "not listed yet"});
+  }
+  const bool secrets = receivers_->secrets_settled();
+  checks.push_back({"secrets", secrets, secrets ? "" : "some have not been read yet"});
+  return checks;
+}
+
+void Operator::Impl::join() {
+  http_work_.reset();
+  http_io_.stop();
+  for (std::thread& thread : http_threads_) {
+    if (thread.joinable()) thread.join();
+  }
+}
+
+Operator::Operator(Settings settings, log::Logger logger)
+    : impl_(std::make_unique<Impl>(std::move(settings), std::move(logger))) {}
+
+Operator::~Operator() = default;
+
+tl::expected<int, std::string> Operator::run() {
+  return impl_->run();
+}
+
+}  // namespace receiver

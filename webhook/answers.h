@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "bitbucket/event.h"
+#include "controllers/refresher.h"
+#include "http/message.h"
+
+/// The answers of the webhook port, word for word as SPEC 3 has them. Each is a line of JSON.
+namespace receiver::webhook {
+
+/// More of a name that a stranger chose is neither answered nor logged.
+inline constexpr std::size_t kMaxNameBytes = 100;
+
+/// `{"msg":"…"}`; `message` may hold any bytes.
+[[nodiscard]] http::Response message_response(unsigned status, std::string_view message);
+/// 503: the same request will do better in a moment. `message` holds nothing that a peer sent.
+[[nodiscard]] http::Response try_again_response(std::string_view message);
+
+[[nodiscard]] http::Response unknown_path_response();
+[[nodiscard]] http::Response wrong_method_response(std::string_view allowed);
+[[nodiscard]] http::Response ignored_response(std::string_view event);
+
+/// What is told of a delivery's refreshes.
+enum class Outcome : std::uint8_t { kRefreshed, kQueued, kFailed, kOverloaded };
+[[nodiscard]] Outcome outcome_of(const controllers::RefreshOutcome& refreshes);
+[[nodiscard]] std::string_view outcome_name(Outcome outcome);
+
+/// Cloud sends again what was answered 5xx; Data Center never does, and stops delivering to those
+/// who answer anything but 2xx.
+[[nodiscard]] http::Response refresh_response(bitbucket::EventKind kind,
+                                              const controllers::RefreshOutcome& refreshes);
+
+}  // namespace receiver::webhook

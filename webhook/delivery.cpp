@@ -1,0 +1,365 @@
+// The steps of one request, from top to bottom in the order in which they are taken. Whatever ends
+// a request early is the answer of the step that it ends at.
+
+#include "webhook/delivery.h"
+
+#include <chrono>
+#include <iterator>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "bitbucket/signature.h"
+#include "crypto/crypto.h"
+#include "git/repository.h"
+#include "http/response_text.h"
+#include "webhook/answers.h"
+#include "webhook/content_encoding.h"
+#include "webhook/targets.h"
+
+namespace receiver::webhook {
+
+namespace asio = boost::asio;
+using controllers::Route;
+
+namespace {
+
+constexpr std::string_view kHealthPath = "/healthz";
+
+/// A field of the request, cut to a length that may be logged; empty if there is none.
+std::string bounded_field(const http::RequestHead& head, std::string_view name) {
+  return std::string(head.headers.find(name).value_or("").substr(0, kMaxNameBytes));
+}
+
+std::string delivery_id(const http::RequestHead& head) {
+  std::string cloud = bounded_field(head, "X-Request-UUID");
+  return cloud.empty() ? bounded_field(head, "X-Request-Id") : cloud;
+}
+
+std::string joined_names(const std::vector<Route>& routes, std::string Route::*member) {
+  std::string names;
+  for (const Route& route : routes) {
+    if (!names.empty()) names += ',';
+    names += (route.*member).empty() ? "*" : route.*member;
+  }
+  return names;
+}
+
+std::string_view source_name(std::optional<bitbucket::EventKind> kind) {
+  if (!kind) return "unknown";
+  return kind->source == bitbucket::Source::kCloud ? "cloud" : "data_center";
+}
+
+asio::awaitable<tl::expected<void, http::BodyError>> drop(http::BodyReader& body) {
+  for (;;) {
+    const auto piece = co_await body.next();
+    if (!piece) co_return tl::unexpected(piece.error());
+    if (piece->empty()) co_return tl::expected<void, http::BodyError>();
+  }
+}
+
+/// The HMACs of one body, under the keys of all receivers that share its path.
+class Verification {
+ public:
+  Verification(const bitbucket::Signature& signature, const std::vector<Route>& candidates)
+      : signature_(signature), candidates_(candidates) {
+    hmacs_.reserve(candidates.size());
+    for (const Route& candidate : candidates) {
+      hmacs_.emplace_back(signature.algorithm, candidate.key.view());
+    }
+  }
+
+  void update(std::string_view bytes) {
+    for (crypto::Hmac& hmac : hmacs_) hmac.update(bytes);
+  }
+
+  /// Once, last.
+  [[nodiscard]] std::vector<Route> verified() {
+    std::vector<Route> routes;
+    for (std::size_t index = 0; index < hmacs_.size(); ++index) {
+      if (bitbucket::matches(signature_, hmacs_[index].digest())) {
+        routes.push_back(candidates_[index]);
+      }
+    }
+    return routes;
+  }
+
+ private:
+  const bitbucket::Signature& signature_;
+  const std::vector<Route>& candidates_;
+  std::vector<crypto::Hmac> hmacs_;
+};
+
+/// The union over the receivers. An object may be named twice: the refresher takes it once.
+template <typename Event, typename Object>
+std::vector<controllers::Target> targets_for(const std::vector<Route>& receivers,
+                                             const Event& event,
+                                             const kube::Store<Object>& objects) {
+  std::vector<controllers::Target> all;
+  for (const Route& receiver : receivers) {
+    auto targets = targets_of(event, receiver.project, objects);
+    all.insert(all.end(), std::make_move_iterator(targets.begin()),
+               std::make_move_iterator(targets.end()));
+  }
+  return all;
+}
+
+}  // namespace
+
+/// A request whose sender holds a receiver's key.
+struct Deliveries::Delivery {
+  std::vector<Route> receivers;  ///< those whose key it is; at least one
+  std::string id;
+  std::string event;
+  clock::Steady::time_point first_byte;
+  std::string content;  ///< the body, inflated
+  std::string url;      ///< of the repository or pull request as it may be logged
+};
+
+Deliveries::Deliveries(const RouteTable& routes, const kube::Store<api::Warehouse>& warehouses,
+                       const kube::Store<api::Promotion>& promotions,
+                       controllers::Refresher& refresher, DeliveryOptions options,
+                       log::Logger logger)
+    : routes_(routes),
+      warehouses_(warehouses),
+      promotions_(promotions),
+      refresher_(refresher),
+      options_(options),
+      logger_(std::move(logger)) {}
+
+asio::awaitable<http::Response> Deliveries::answer(const http::RequestHead& head,
+                                                   http::BodyReader& body) {
+  if (head.path() == kHealthPath) co_return answer_health(head);
+
+  const auto candidates = find_receivers(head);
+  if (!candidates) co_return candidates.error();
+
+  const auto refusal = refuse_head(head);
+  if (refusal) co_return *refusal;
+
+  if (head.headers.find(bitbucket::kEventHeader) == bitbucket::kPingEvent) {
+    http::Response pong = co_await answer_ping(body);
+    co_return pong;
+  }
+
+  auto delivery = co_await authenticate(head, body, *candidates);
+  if (!delivery) co_return delivery.error();
+
+  const auto kind = recognise(*delivery);
+  if (!kind) co_return kind.error();
+
+  auto payload = parse(*delivery, *kind);
+  if (!payload) co_return payload.error();
+
+  auto targets = find_targets(*delivery, *kind, *payload);
+  if (!targets) co_return targets.error();
+  *payload = {};  // nothing large is kept while waiting
+
+  const auto deadline = head.first_byte + options_.answer_deadline;
+  auto refreshing = refresher_.refresh(std::move(*targets), deadline);
+  const controllers::RefreshOutcome refreshes = co_await std::move(refreshing);
+  co_return report(*delivery, *kind, refreshes);
+}
+
+http::Response Deliveries::answer_health(const http::RequestHead& head) {
+  if (head.method != "GET") return wrong_method_response("GET");
+  http::Response response;
+  response.body = "{\"status\":\"ok\"}\n";
+  return response;
+}
+
+tl::expected<std::vector<Route>, http::Response> Deliveries::find_receivers(
+    const http::RequestHead& head) {
+  // Asked before the look-up: what completes the table between the two must not make a 404 of it.
+  const bool complete = routes_.complete();
+  auto receivers = routes_.find(head.path());
+  if (!receivers.empty()) return receivers;
+
+  // No path is logged: a receiver's former one is still half a secret.
+  if (complete) {
+    ++counters_.unknown_path;
+    if (const auto held_back = unknown_paths_.admit()) {
+      logger_.debug("unknown path", {{"similar_lines_left_out", *held_back}});
+    }
+    return tl::unexpected(unknown_path_response());
+  }
+  ++counters_.not_ready;
+  if (const auto held_back = not_ready_.admit()) {
+    logger_.warn("answered 503: not every receiver's Secret has been read yet",
+                 {{"similar_lines_left_out", *held_back}});
+  }
+  return tl::unexpected(try_again_response("receivers are not known yet"));
+}
+
+std::optional<http::Response> Deliveries::refuse_head(const http::RequestHead& head) {
+  if (head.method != "POST") {
+    ++counters_.wrong_method;
+    return wrong_method_response("POST");
+  }
+  if (head.content_length.value_or(0) > options_.limits.body_bytes) {
+    return refuse_body(http::BodyError::kTooLarge);
+  }
+  return std::nullopt;
+}
+
+asio::awaitable<http::Response> Deliveries::answer_ping(http::BodyReader& body) {
+  const auto dropped = co_await drop(body);
+  if (!dropped) co_return refuse_body(dropped.error());
+  ++counters_.pings;
+  co_return message_response(200, "ping received");
+}
+
+asio::awaitable<tl::expected<Deliveries::Delivery, http::Response>> Deliveries::authenticate(
+    const http::RequestHead& head, http::BodyReader& body, const std::vector<Route>& candidates) {
+  const auto claim = head.headers.find(bitbucket::kSignatureHeader);
+  const auto signature = claim ? bitbucket::parse_signature(*claim) : std::nullopt;
+  if (!signature) {
+    const auto dropped = co_await drop(body);
+    if (!dropped) co_return tl::unexpected(refuse_body(dropped.error()));
+    co_return tl::unexpected(refuse_sender(candidates, claim.has_value()));
+  }
+
+  Delivery delivery;
+  Verification as_sent(*signature, candidates);
+  for (;;) {
+    const auto piece = co_await body.next();
+    if (!piece) co_return tl::unexpected(refuse_body(piece.error()));
+    if (piece->empty()) break;
+    as_sent.update(*piece);
+    delivery.content += *piece;
+  }
+  delivery.receivers = as_sent.verified();
+
+  if (is_gzip(head.headers.find("Content-Encoding").value_or(""))) {
+    auto inflated = inflate_gzip(delivery.content, options_.limits.body_bytes);
+    if (inflated) {
+      delivery.content = std::move(*inflated);
+      // Compressed on its way, after it was signed.
+      if (delivery.receivers.empty()) {
+        Verification as_signed(*signature, candidates);
+        as_signed.update(delivery.content);
+        delivery.receivers = as_signed.verified();
+      }
+    } else if (inflated.error() == InflateError::kTooLarge) {
+      co_return tl::unexpected(refuse_body(http::BodyError::kTooLarge));
+    }
+    // Otherwise a proxy has inflated it and left the field: the signature decides.
+  }
+  if (delivery.receivers.empty()) co_return tl::unexpected(refuse_sender(candidates, true));
+
+  delivery.id = delivery_id(head);
+  delivery.event = bounded_field(head, bitbucket::kEventHeader);
+  delivery.first_byte = head.first_byte;
+  for (const Route& receiver : delivery.receivers) {
+    if (!receiver.previous) continue;
+    ++counters_.previous_secret;
+    break;
+  }
+  co_return delivery;
+}
+
+tl::expected<bitbucket::EventKind, http::Response> Deliveries::recognise(const Delivery& delivery) {
+  const auto kind = bitbucket::event_kind(delivery.event);
+  if (kind) return *kind;
+  ++counters_.ignored;
+  log_outcome(delivery, "ignored");
+  return tl::unexpected(ignored_response(delivery.event));
+}
+
+tl::expected<bitbucket::Payload, http::Response> Deliveries::parse(Delivery& delivery,
+                                                                   bitbucket::EventKind kind) {
+  const std::string content = std::move(delivery.content);
+  auto payload = bitbucket::parse_payload(kind, content);
+  if (payload) return std::move(*payload);
+  ++counters_.bad_body;
+  logger_.warn("a signed delivery cannot be read",
+               {{"delivery", delivery.id}, {"event", delivery.event}, {"error", payload.error()}});
+  log_outcome(delivery, "unreadable");
+  return tl::unexpected(http::error_response(400, "invalid request body"));
+}
+
+tl::expected<std::vector<controllers::Target>, http::Response> Deliveries::find_targets(
+    Delivery& delivery, bitbucket::EventKind kind, const bitbucket::Payload& payload) {
+  const bool pushed = kind.action == bitbucket::Action::kRefreshWarehouses;
+  if (!(pushed ? warehouses_.synced() : promotions_.synced())) {
+    ++counters_.not_ready;
+    log_outcome(delivery, "not_ready");
+    return tl::unexpected(
+        try_again_response(pushed ? "warehouses are not synced" : "promotions are not synced"));
+  }
+  const auto* const push = std::get_if<bitbucket::Push>(&payload);
+  const auto* const pull_request = std::get_if<bitbucket::PullRequest>(&payload);
+  const auto& urls = push ? push->repository_urls : pull_request->urls;
+  if (urls.empty()) {
+    logger_.warn(pushed ? "a delivery names no repository: it refreshes nothing"
+                        : "a delivery names no pull request: it refreshes nothing",
+                 {{"delivery", delivery.id}, {"event", delivery.event}});
+  } else {
+    delivery.url = git::redacted(urls.front());
+  }
+  return push ? targets_for(delivery.receivers, *push, warehouses_)
+              : targets_for(delivery.receivers, *pull_request, promotions_);
+}
+
+http::Response Deliveries::report(const Delivery& delivery, bitbucket::EventKind kind,
+                                  const controllers::RefreshOutcome& refreshes) {
+  const Outcome outcome = outcome_of(refreshes);
+  switch (outcome) {
+    case Outcome::kRefreshed:
+      ++counters_.answered_ok;
+      break;
+    case Outcome::kQueued:
+      ++counters_.answered_queued;
+      break;
+    case Outcome::kFailed:
+      ++counters_.answered_failed;
+      break;
+    case Outcome::kOverloaded:
+      ++counters_.overloaded;
+      break;
+  }
+  log_outcome(delivery, outcome_name(outcome), refreshes);
+  return refresh_response(kind, refreshes);
+}
+
+http::Response Deliveries::refuse_body(http::BodyError error) {
+  if (error == http::BodyError::kTooLarge) ++counters_.too_large;
+  if (error == http::BodyError::kNoRoom) ++counters_.overloaded;
+  return http::answer_for(error, options_.limits);
+}
+
+http::Response Deliveries::refuse_sender(const std::vector<Route>& candidates, bool has_signature) {
+  ++(has_signature ? counters_.bad_signature : counters_.missing_signature);
+  if (const auto held_back = refused_senders_.admit()) {
+    logger_.warn(has_signature
+                     ? "answered 401: the signature is not of this receiver's secret; the webhook "
+                       "in Bitbucket must have the same"
+                     : "answered 401: the delivery is not signed; set the receiver's secret in the "
+                       "webhook in Bitbucket",
+                 {{"project", joined_names(candidates, &Route::project)},
+                  {"receiver", joined_names(candidates, &Route::receiver)},
+                  {"similar_lines_left_out", *held_back}});
+  }
+  return http::error_response(401, has_signature ? "unauthorized" : "missing signature");
+}
+
+void Deliveries::log_outcome(const Delivery& delivery, std::string_view outcome,
+                             const controllers::RefreshOutcome& refreshes) const {
+  if (!logger_.enabled(log::Level::kInfo)) return;
+  const auto kind = bitbucket::event_kind(delivery.event);
+  const auto duration = std::chrono::duration_cast<std::chrono::milliseconds>(clock::Steady::now() -
+                                                                              delivery.first_byte);
+  logger_.info("delivery", {{"delivery", delivery.id},
+                            {"event", delivery.event},
+                            {"source", source_name(kind)},
+                            {"project", joined_names(delivery.receivers, &Route::project)},
+                            {"receiver", joined_names(delivery.receivers, &Route::receiver)},
+                            {"url", delivery.url},
+                            {"outcome", outcome},
+                            {"applied", refreshes.applied},
+                            {"queued", refreshes.queued},
+                            {"refused", refreshes.refused},
+                            {"duration_ms", duration.count()}});
+}
+
+}  // namespace receiver::webhook

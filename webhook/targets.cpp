@@ -1,0 +1,108 @@
+#include "webhook/targets.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "git/ref_selector.h"
+#include "git/repository.h"
+
+namespace receiver::webhook {
+namespace {
+
+using controllers::Target;
+using controllers::TargetKind;
+using Identity = std::string (*)(std::string_view url);
+
+void sort_out_repeated(std::vector<std::string>& texts) {
+  std::ranges::sort(texts);
+  const auto repeated = std::ranges::unique(texts);
+  texts.erase(repeated.begin(), repeated.end());
+}
+
+/// What the URLs name, each once; those that name nothing are left out.
+std::vector<std::string> identities_of(std::span<const std::string> urls, Identity identity) {
+  std::vector<std::string> identities;
+  for (const std::string& url : urls) {
+    if (std::string named = identity(url); !named.empty()) identities.push_back(std::move(named));
+  }
+  sort_out_repeated(identities);
+  return identities;
+}
+
+/// The separator ends both parts: a prefix of one is never taken for the whole.
+std::string index_key(std::string_view identity, std::string_view ns) {
+  return std::string(identity).append("\n").append(ns).append("\n");
+}
+
+std::string index_prefix(std::string_view identity, const std::string& project) {
+  return project.empty() ? std::string(identity) + "\n" : index_key(identity, project);
+}
+
+std::vector<std::string> index_keys(std::span<const std::string> identities,
+                                    const std::string& ns) {
+  std::vector<std::string> keys;
+  keys.reserve(identities.size());
+  for (const std::string& identity : identities) keys.push_back(index_key(identity, ns));
+  return keys;
+}
+
+/// The objects under one of the identities that `wanted(object, identity)` confirms. The index
+/// narrows down; a URL that holds a separator itself could make it say too much.
+template <typename T, typename Wanted>
+std::vector<Target> find_targets(std::span<const std::string> identities,
+                                 const std::string& project, const kube::Store<T>& store,
+                                 TargetKind kind, const Wanted& wanted) {
+  std::vector<Target> targets;
+  for (const std::string& identity : identities) {
+    for (const auto& object : store.by_index_prefix(index_prefix(identity, project))) {
+      const bool in_project = project.empty() || object->key.ns == project;
+      if (in_project && wanted(*object, identity)) targets.push_back({kind, object->key});
+    }
+  }
+  std::ranges::sort(targets);
+  const auto repeated = std::ranges::unique(targets);
+  targets.erase(repeated.begin(), repeated.end());
+  return targets;
+}
+
+}  // namespace
+
+std::vector<std::string> warehouse_index_keys(const api::Warehouse& warehouse) {
+  std::vector<std::string> urls;
+  urls.reserve(warehouse.subscriptions.size());
+  for (const git::Subscription& subscription : warehouse.subscriptions) {
+    urls.push_back(subscription.repo_url);
+  }
+  return index_keys(identities_of(urls, git::identity), warehouse.key.ns);
+}
+
+std::vector<std::string> promotion_index_keys(const api::Promotion& promotion) {
+  const auto identities =
+      identities_of(promotion.pull_request_urls, bitbucket::pull_request_identity);
+  return index_keys(identities, promotion.key.ns);
+}
+
+std::vector<Target> targets_of(const bitbucket::Push& push, const std::string& project,
+                               const kube::Store<api::Warehouse>& warehouses) {
+  const auto wanted = [&push](const api::Warehouse& warehouse, const std::string& identity) {
+    return std::ranges::any_of(warehouse.subscriptions, [&](const git::Subscription& candidate) {
+      return git::identity(candidate.repo_url) == identity && git::affected(candidate, push.refs);
+    });
+  };
+  return find_targets(identities_of(push.repository_urls, git::identity), project, warehouses,
+                      TargetKind::kWarehouse, wanted);
+}
+
+std::vector<Target> targets_of(const bitbucket::PullRequest& pull_request,
+                               const std::string& project,
+                               const kube::Store<api::Promotion>& promotions) {
+  const auto wanted = [](const api::Promotion& promotion, const std::string& identity) {
+    return std::ranges::any_of(promotion.pull_request_urls, [&](const std::string& url) {
+      return bitbucket::pull_request_identity(url) == identity;
+    });
+  };
+  return find_targets(identities_of(pull_request.urls, bitbucket::pull_request_identity), project,
+                      promotions, TargetKind::kPromotion, wanted);
+}
+
+}  // namespace receiver::webhook
