@@ -27,6 +27,7 @@
 #include "api/warehouse.h"
 #include "cmd/bitbucket-receiver/health.h"
 #include "cmd/bitbucket-receiver/operator_metrics.h"
+#include "cmd/bitbucket-receiver/version.h"
 #include "controllers/receiver_controller.h"
 #include "controllers/refresher.h"
 #include "http/server.h"
@@ -58,8 +59,8 @@ constexpr std::string_view kControllerName = "kargo.akuity.io/bitbucket-receiver
 std::string user_agent() {
   utsname system{};
   uname(&system);
-  return fmt::format("bitbucket-receiver/{} ({}/{}) {}", RECEIVER_VERSION, system.sysname,
-                     system.machine, RECEIVER_COMMIT);
+  return fmt::format("bitbucket-receiver/{} ({}/{}) {}", version(), system.sysname, system.machine,
+                     commit());
 }
 
 /// Unique per process, readable: the replica's name and some random digits.
@@ -153,7 +154,7 @@ class Operator::Impl {
 
 tl::expected<int, std::string> Operator::Impl::run() {
   logger_.info("starting",
-               {{"version", RECEIVER_VERSION},
+               {{"version", version()},
                 {"base_url", settings_.base_url_text},
                 {"secret_access", settings_.secret_access == controllers::SecretAccess::kCluster
                                       ? "cluster"

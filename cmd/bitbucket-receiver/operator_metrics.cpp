@@ -10,6 +10,8 @@
 #include <prometheus/counter.h>
 #include <prometheus/histogram.h>
 
+#include "cmd/bitbucket-receiver/version.h"
+
 namespace receiver {
 namespace {
 
@@ -38,7 +40,8 @@ const prometheus::Histogram::BucketBoundaries kRequestSeconds{0.005, 0.01, 0.025
 
 OperatorMetrics::OperatorMetrics() {
   readings_.gauge(own("build_info"), "Always 1; its labels say what runs.",
-                  {{"version", RECEIVER_VERSION}, {"commit", RECEIVER_COMMIT}}, [] { return 1.0; });
+                  {{"version", std::string(version())}, {"commit", std::string(commit())}},
+                  [] { return 1.0; });
   metrics::add_process_metrics(readings_);
 }
 

@@ -15,6 +15,7 @@
 
 #include "cmd/bitbucket-receiver/settings_file.h"
 #include "cmd/bitbucket-receiver/settings_table.h"
+#include "cmd/bitbucket-receiver/version.h"
 
 namespace receiver {
 namespace {
@@ -99,8 +100,7 @@ tl::expected<GivenSettings, EarlyExit> parse_flags(const std::vector<Setting>& t
         option->group(setting.group)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast));
   }
   app.set_help_flag("-h,--help", "Print this and exit.")->group("Other");
-  app.set_version_flag("--version",
-                       fmt::format("{} {} ({})", kProgram, RECEIVER_VERSION, RECEIVER_COMMIT))
+  app.set_version_flag("--version", fmt::format("{} {} ({})", kProgram, version(), commit()))
       ->description("Print the version and exit.")
       ->group("Other");
   try {

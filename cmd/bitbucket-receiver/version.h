@@ -1,0 +1,11 @@
+#pragma once
+
+#include <string_view>
+
+/// What was built. In a file of their own: a new commit compiles this one anew, not the others.
+namespace receiver {
+
+[[nodiscard]] std::string_view version();  ///< of the project: 1.2.3
+[[nodiscard]] std::string_view commit();   ///< short; "unknown" outside a checkout
+
+}  // namespace receiver
