@@ -1,0 +1,254 @@
+#include "webhook/delivery.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+#include "delivery_fixture.h"
+
+namespace receiver::webhook {
+
+namespace {
+
+constexpr auto kInvalid = kube::ApiError::Kind::kInvalid;
+constexpr auto kServer = kube::ApiError::Kind::kServer;
+
+}  // namespace
+
+// What it says.
+
+TEST_CASE_METHOD(Fixture, "an event that calls for nothing is answered 200, whatever its body") {
+  warehouses.abort_replace();
+  const std::vector<std::pair<std::string, std::string>> rows{
+      {"repo:fork", "repo:fork"},
+      {"", ""},
+      {"REPO:PUSH", "REPO:PUSH"},
+      {R"(a"b\c)", R"(a\"b\\c)"},
+      {std::string(500, 'x'), std::string(100, 'x')},
+  };
+  for (const auto& [event, shown] : rows) {
+    head.headers = {};
+    check(deliver(event, "no JSON"), 200, msg(R"(event type \")" + shown + R"(\" is ignored)"));
+  }
+  head.headers = {{"X-Hub-Signature", signature("")}};
+  check(send(""), 200, msg(R"(event type \"\" is ignored)"));
+  CHECK(deliveries->counters().ignored == rows.size() + 1);
+  CHECK(log("INFO").find("outcome=ignored") != std::string::npos);
+}
+
+TEST_CASE_METHOD(Fixture, "a signed body that is no JSON object is answered 400") {
+  for (const std::string body : {"", "[]", "null", "{", "repo=push", "{} {}"}) {
+    for (const std::string event : {"repo:push", "repo:refs_changed", "pr:merged"}) {
+      INFO(event << " " << body);
+      head.headers = {};
+      check(deliver(event, body), 400, error("invalid request body"));
+    }
+  }
+  CHECK(deliveries->counters().bad_body == 18);
+  CHECK(log("WARN").find("not a JSON object") != std::string::npos);
+}
+
+TEST_CASE("a delivery whose store is not synced is answered 503, but only that") {
+  struct Unsynced : Fixture {
+    kube::Store<api::Warehouse> unsynced_warehouses{api::decode_warehouse, warehouse_index_keys};
+    kube::Store<api::Promotion> unsynced_promotions{api::decode_promotion, promotion_index_keys};
+    void with(const kube::Store<api::Warehouse>& w, const kube::Store<api::Promotion>& p) {
+      deliveries.emplace(routes, w, p, *refresher, DeliveryOptions{}, logger);
+    }
+  } f;
+  const auto check_not_ready = [](const http::Response& response, const std::string& body) {
+    check(response, 503, body);
+    CHECK(response.headers.find("Retry-After") == "1");
+  };
+  SECTION("Warehouses") {
+    f.with(f.unsynced_warehouses, f.promotions);
+    check_not_ready(f.deliver("repo:push", kCloudPush), error("warehouses are not synced"));
+    f.head.headers = {};
+    CHECK(f.deliver("pr:merged", kCenterPull).status == 200);
+  }
+  SECTION("Promotions") {
+    f.with(f.warehouses, f.unsynced_promotions);
+    check_not_ready(f.deliver("pr:merged", kCenterPull), error("promotions are not synced"));
+    f.head.headers = {};
+    CHECK(f.deliver("repo:push", kCloudPush).status == 200);
+  }
+  CHECK(f.deliveries->counters().not_ready == 1);
+}
+
+// What it does.
+
+TEST_CASE_METHOD(Fixture, "every event that counts refreshes what it is for") {
+  add_warehouses({"a", "b"});
+  warehouse({"apples", "other-branch"}, {R"("repoURL":")" + kRepository + R"(","branch":"x")"});
+  promotion({"apples", "p"}, kPull);
+  promotion({"pears", "p"}, kPull);
+  struct Row {
+    std::string event;
+    std::string body;
+    std::string answer;
+    Names patched;
+  };
+  const std::string two = msg("refreshed 2 warehouse(s)");
+  const std::string one = msg("refreshed 1 promotion(s)");
+  const std::vector<Row> rows{
+      {"repo:push", kCloudPush, two, {"apples/a", "apples/b"}},
+      {"repo:refs_changed", kCenterPush, two, {"apples/a", "apples/b"}},
+      {"pullrequest:fulfilled", kCloudPull, one, {"apples/p"}},
+      {"pullrequest:rejected", kCloudPull, one, {"apples/p"}},
+      {"pr:merged", kCenterPull, one, {"apples/p"}},
+      {"pr:declined", kCenterPull, one, {"apples/p"}},
+      {"pr:deleted", kCenterPull, one, {"apples/p"}},
+  };
+  for (const Row& row : rows) {
+    INFO(row.event);
+    head.headers = {};
+    check(deliver(row.event, row.body), 200, row.answer);
+    CHECK(take_patched() == row.patched);
+  }
+  CHECK(deliveries->counters().answered_ok == rows.size());
+}
+
+TEST_CASE_METHOD(Fixture, "a delivery that nothing waits for is answered 200") {
+  check(deliver("repo:push", kCloudPush), 200, msg("refreshed 0 warehouse(s)"));
+  head.headers = {};
+  check(deliver("pr:merged", kCenterPull), 200, msg("refreshed 0 promotion(s)"));
+  CHECK(log("WARN").empty());
+}
+
+TEST_CASE_METHOD(Fixture, "a delivery that names nothing is answered 200, with a warning") {
+  add_warehouses({"w"});
+  promotion({"apples", "p"}, kPull);
+  check(deliver("repo:push", "{}"), 200, msg("refreshed 0 warehouse(s)"));
+  CHECK(log("WARN").find("names no repository") != std::string::npos);
+  head.headers = {};
+  check(deliver("pr:merged", "{}"), 200, msg("refreshed 0 promotion(s)"));
+  CHECK(log("WARN").find("names no pull request") != std::string::npos);
+  CHECK(take_patched().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "a Warehouse that is gone counts as done") {
+  add_warehouses({"w"});
+  fail("w", kube::ApiError::Kind::kNotFound, 404);
+  check(deliver("repo:push", kCloudPush), 200, msg("refreshed 1 warehouse(s)"));
+}
+
+TEST_CASE_METHOD(Fixture, "what is not done at the deadline is failed to Cloud, queued otherwise") {
+  add_warehouses({"done", "hangs", "retried"});
+  promotion({"apples", "hangs"}, kPull);
+  hanging = {"hangs"};
+  fail("retried", kServer, 500);
+  // The deadline counts from the first byte; this one leaves time for the first PATCHes only.
+  const auto deliver_late = [this](const std::string& event, const std::string& body) {
+    head.headers = {};
+    head.first_byte = Steady::now() - 8s + 100ms;
+    return deliver(event, body);
+  };
+
+  auto response = deliver_late("repo:push", kCloudPush);
+  check(response, 503, error("failed to refresh 2 of 3 warehouses"));
+  CHECK(response.headers.find("Retry-After") == "1");
+  response = deliver_late("pullrequest:fulfilled", kCloudPull);
+  check(response, 503, error("failed to refresh 1 of 1 promotion(s)"));
+  CHECK(response.headers.find("Retry-After") == "1");
+
+  response = deliver_late("repo:refs_changed", kCenterPush);
+  check(response, 202, msg("queued 2 of 3 warehouses"));
+  CHECK_FALSE(response.headers.find("Retry-After"));
+  response = deliver_late("pr:merged", kCenterPull);
+  check(response, 202, msg("queued 1 of 1 promotion(s)"));
+
+  CHECK(deliveries->counters().answered_queued == 4);
+  CHECK(log("INFO").find("outcome=queued") != std::string::npos);
+}
+
+TEST_CASE_METHOD(Fixture, "what is queued is still applied after the answer") {
+  add_warehouses({"w"});
+  fail("w", kServer, 503);
+  make_refresher({.first_backoff = 1ms, .longest_backoff = 2ms});
+  head.first_byte = Steady::now() - 8s;
+  check(deliver("repo:refs_changed", kCenterPush), 202, msg("queued 1 of 1 warehouses"));
+  failures.clear();
+  while (refresher->counters().applied == 0) REQUIRE(io.run_one() == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "what the API server refuses for good dominates what is queued") {
+  add_warehouses({"done", "refused", "hangs"});
+  promotion({"apples", "refused"}, kPull);
+  hanging = {"hangs"};
+  const auto [kind, status] = GENERATE(std::pair(kInvalid, 422U), std::pair(kInvalid, 400U));
+  fail("refused", kind, status);
+  const auto deliver_late = [this](const std::string& event, const std::string& body) {
+    head.headers = {};
+    head.first_byte = Steady::now() - 8s + 100ms;
+    return deliver(event, body);
+  };
+  const std::string warehouses_failed = error("failed to refresh 2 of 3 warehouses");
+  const std::string promotions_failed = error("failed to refresh 1 of 1 promotion(s)");
+  check(deliver_late("repo:push", kCloudPush), 500, warehouses_failed);
+  check(deliver_late("repo:refs_changed", kCenterPush), 202, warehouses_failed);
+  check(deliver_late("pullrequest:rejected", kCloudPull), 500, promotions_failed);
+  check(deliver_late("pr:deleted", kCenterPull), 202, promotions_failed);
+  CHECK(deliveries->counters().answered_failed == 4);
+  CHECK(log("INFO").find("outcome=failed") != std::string::npos);
+}
+
+TEST_CASE_METHOD(Fixture, "at the bound of the refresher the answer is 503 to both") {
+  make_refresher({.objects_waiting = 1});
+  add_warehouses({"a", "b"});
+  for (const auto& [event, body] :
+       {std::pair("repo:push", kCloudPush), std::pair("repo:refs_changed", kCenterPush)}) {
+    head.headers = {};
+    const auto response = deliver(event, body);
+    check(response, 503, error("overloaded"));
+    CHECK(response.headers.find("Retry-After"));
+  }
+  CHECK(deliveries->counters().overloaded == 2);
+  CHECK(take_patched().empty());
+}
+
+// What is logged.
+
+TEST_CASE_METHOD(Fixture, "an authenticated delivery is one line that says all about it") {
+  add_warehouses({"w"});
+  std::string body = kCloudPush;
+  body.insert(body.find("bitbucket.org"), "user:pass@");
+  head.headers = {{"X-Request-UUID", "uuid-1"}, {"X-Request-Id", "id-2"}};
+  deliver("repo:push", body);
+  REQUIRE(lines.size() == 1);
+  for (const std::string part :
+       {"INFO", "delivery=uuid-1", "event=repo:push", "source=cloud", "project=apples",
+        "receiver=receiver-of-apples", "url=https://bitbucket.org/orchard/fruit",
+        "outcome=refreshed", "applied=1", "queued=0", "refused=0", "duration_ms="}) {
+    INFO(lines[0]);
+    CHECK(lines[0].find(part) != std::string::npos);
+  }
+  CHECK(lines[0].find("pass") == std::string::npos);
+
+  SECTION("Data Center names its deliveries otherwise") {
+    head.headers = {{"X-Request-Id", "id-2"}};
+    deliver("pr:merged", kCenterPull);
+    REQUIRE(lines.size() == 2);
+    CHECK(lines[1].find("delivery=id-2") != std::string::npos);
+    CHECK(lines[1].find("source=data_center") != std::string::npos);
+  }
+  SECTION("a name that is too long is cut") {
+    head.headers = {{"X-Request-Id", std::string(5000, 'i')}};
+    deliver(std::string(5000, 'e'), "{}");
+    REQUIRE(lines.size() == 2);
+    CHECK(lines[1].size() < 600);
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "strangers cause few lines, however many requests") {
+  for (int i = 0; i < 100; ++i) send(kCloudPush);
+  head.target = "/other";
+  for (int i = 0; i < 100; ++i) send(kCloudPush);
+  CHECK(lines.size() <= 6);  // one per second and reason
+  CHECK(log("WARN").find("receiver=receiver-of-apples") != std::string::npos);
+  CHECK(deliveries->counters().missing_signature == 100);
+  CHECK(deliveries->counters().unknown_path == 100);
+}
+
+}  // namespace receiver::webhook

@@ -1,0 +1,147 @@
+#include "webhook/routes.h"
+
+#include <algorithm>
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+namespace receiver::webhook {
+namespace {
+
+using controllers::Route;
+using Names = std::vector<std::string>;
+
+const kube::ObjectKey kApples{"apples", "apples"};
+const kube::ObjectKey kPears{"pears", "pears"};
+
+Route route(std::string path, std::string receiver) {
+  return {.path = std::move(path),
+          .project = "apples",
+          .receiver = std::move(receiver),
+          .key = crypto::SecretString(std::string("key")),
+          .previous = false};
+}
+
+Names receivers_at(const RouteTable& table, std::string_view path) {
+  Names names;
+  for (const Route& found : table.find(path)) names.push_back(found.receiver);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("a path is found with all that belongs to it") {
+  RouteTable table;
+  Route given = route("/bitbucket/1", "one");
+  given.previous = true;
+  table.replace(kApples, {given}, false);
+
+  const auto found = table.find("/bitbucket/1");
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].path == "/bitbucket/1");
+  CHECK(found[0].project == "apples");
+  CHECK(found[0].receiver == "one");
+  CHECK(found[0].key == given.key);
+  CHECK(found[0].previous);
+}
+
+TEST_CASE("only the whole path is found") {
+  RouteTable table;
+  table.replace(kApples, {route("/bitbucket/1", "one")}, false);
+  for (const std::string_view other :
+       {"", "/", "/bitbucket", "/bitbucket/", "/bitbucket/1/", "/bitbucket/11", "/Bitbucket/1"}) {
+    INFO(other);
+    CHECK(table.find(other).empty());
+  }
+}
+
+TEST_CASE("an owner's routes take the place of those that it had") {
+  RouteTable table;
+  table.replace(kApples, {route("/1", "one"), route("/2", "two")}, false);
+  table.replace(kPears, {route("/3", "three")}, false);
+  table.replace(kApples, {route("/2", "two"), route("/4", "four")}, false);
+  CHECK(table.find("/1").empty());
+  CHECK(receivers_at(table, "/2") == Names{"two"});
+  CHECK(receivers_at(table, "/3") == Names{"three"});
+  CHECK(receivers_at(table, "/4") == Names{"four"});
+  CHECK(table.size() == 3);
+}
+
+TEST_CASE("receivers that share a path are all found, and leave it one by one") {
+  RouteTable table;
+  table.replace(kApples, {route("/1", "one"), route("/1", "two")}, false);
+  table.replace(kPears, {route("/1", "three")}, false);
+  CHECK(receivers_at(table, "/1") == Names{"one", "three", "two"});
+
+  table.replace(kApples, {route("/1", "two")}, false);
+  CHECK(receivers_at(table, "/1") == Names{"three", "two"});
+  table.remove(kApples);
+  CHECK(receivers_at(table, "/1") == Names{"three"});
+  table.remove(kPears);
+  CHECK(table.find("/1").empty());
+  CHECK(table.size() == 0);
+}
+
+TEST_CASE("removing an owner that has no routes changes nothing") {
+  RouteTable table;
+  table.replace(kApples, {route("/1", "one")}, false);
+  table.remove(kPears);
+  CHECK(table.size() == 1);
+}
+
+TEST_CASE("the table is complete once the owners are listed and none waits for a Secret") {
+  RouteTable table;
+  CHECK_FALSE(table.complete());
+  table.replace(kApples, {route("/1", "one")}, true);
+  table.replace(kPears, {}, true);
+  table.owners_listed();
+  CHECK_FALSE(table.complete());
+
+  table.replace(kApples, {route("/1", "one"), route("/2", "two")}, false);
+  CHECK_FALSE(table.complete());
+  SECTION("because the last Secret was read") {
+    table.replace(kPears, {}, false);
+  }
+  SECTION("because the last owner is gone") {
+    table.remove(kPears);
+  }
+  CHECK(table.complete());
+
+  table.replace(kApples, {route("/1", "one")}, true);
+  CHECK_FALSE(table.complete());
+}
+
+TEST_CASE("readers on other threads always see an owner's routes whole") {
+  RouteTable table;
+  table.replace(kApples, {route("/shared", "a"), route("/shared", "b")}, false);
+  std::atomic<bool> stop{false};
+  std::atomic<int> torn{0};
+  std::atomic<int> reads{0};
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.emplace_back([&] {
+      while (!stop) {
+        const Names names = receivers_at(table, "/shared");
+        if (names != Names{"a", "b"} && names != Names{"c", "d"}) ++torn;
+        if (table.size() < 2 || table.complete()) ++torn;
+        ++reads;
+      }
+    });
+  }
+  for (int turn = 0; turn < 500 || reads < 100; ++turn) {
+    const bool even = turn % 2 == 0;
+    table.replace(kApples, {route("/shared", even ? "c" : "a"), route("/shared", even ? "d" : "b")},
+                  even);
+    table.replace(kPears, {route("/pears", "p")}, false);
+    table.remove(kPears);
+  }
+  stop = true;
+  for (std::thread& reader : readers) reader.join();
+  CHECK(torn == 0);
+}
+
+}  // namespace receiver::webhook

@@ -1,0 +1,174 @@
+#include "webhook/targets.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+#include "stores.h"
+
+namespace receiver::webhook {
+namespace {
+
+using Names = std::vector<std::string>;
+
+Names names_of(const std::vector<controllers::Target>& targets, controllers::TargetKind kind) {
+  Names names;
+  for (const auto& target : targets) {
+    CHECK(target.kind == kind);
+    names.push_back(target.key.str());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Names pushed(const Stores& stores, const Names& urls, const Names& refs,
+             const std::string& project) {
+  return names_of(targets_of(bitbucket::Push{urls, refs}, project, stores.warehouses),
+                  controllers::TargetKind::kWarehouse);
+}
+
+Names ended(const Stores& stores, const Names& urls, const std::string& project) {
+  return names_of(targets_of(bitbucket::PullRequest{urls}, project, stores.promotions),
+                  controllers::TargetKind::kPromotion);
+}
+
+std::string git(const std::string& url, const std::string& more = "") {
+  return R"("repoURL":")" + url + '"' + more;
+}
+
+const std::string kFruit = "https://bitbucket.org/orchard/fruit";
+const std::string kNuts = "https://bitbucket.org/orchard/nuts";
+
+}  // namespace
+
+TEST_CASE("a Warehouse is indexed once per repository, a Promotion once per pull request") {
+  api::Warehouse warehouse{{"ns", "w"}, {}};
+  for (const std::string& url : {kFruit, kFruit + ".git", kNuts, std::string()}) {
+    git::Subscription subscription;
+    subscription.repo_url = url;
+    warehouse.subscriptions.push_back(subscription);
+  }
+  CHECK(warehouse_index_keys(warehouse) ==
+        Names{"bitbucket.org/orchard/fruit\nns\n", "bitbucket.org/orchard/nuts\nns\n"});
+  CHECK(promotion_index_keys({{"ns", "p"}, {"HTTPS://H/pull/1", "https://h/pull/1/", ""}}) ==
+        Names{"https://h/pull/1\nns\n"});
+  CHECK(promotion_index_keys({{"ns", "finished"}, {}}).empty());
+}
+
+TEST_CASE("a push refreshes the Warehouses of the receiver's project that subscribe to it") {
+  Stores stores;
+  stores.warehouse({"apples", "main"}, {git(kFruit, R"(,"branch":"main")")});
+  stores.warehouse({"apples", "any"}, {git("git@bitbucket.org:Orchard/Fruit.git")});
+  stores.warehouse({"apples", "dev"}, {git(kFruit, R"(,"branch":"dev")")});
+  stores.warehouse({"apples", "nuts"}, {git(kNuts)});
+  stores.warehouse({"apples", "none"}, {});
+  stores.warehouse({"pears", "main"}, {git(kFruit, R"(,"branch":"main")")});
+  stores.warehouse({"apples-2", "main"}, {git(kFruit)});
+
+  const Names main{"refs/heads/main"};
+  CHECK(pushed(stores, {kFruit}, main, "apples") == Names{"apples/any", "apples/main"});
+  CHECK(pushed(stores, {kFruit}, {"refs/heads/dev", "refs/heads/main"}, "apples") ==
+        Names{"apples/any", "apples/dev", "apples/main"});
+  CHECK(pushed(stores, {kFruit}, {"refs/tags/v1"}, "apples").empty());
+  CHECK(pushed(stores, {kFruit}, main, "pears") == Names{"pears/main"});
+  CHECK(pushed(stores, {kFruit}, main, "cherries").empty());
+  CHECK(pushed(stores, {kFruit + "s"}, main, "apples").empty());
+  CHECK(pushed(stores, {"https://bitbucket.org/orchard/frui"}, main, "apples").empty());
+
+  SECTION("no refs: all that subscribe") {
+    CHECK(pushed(stores, {kFruit}, {}, "apples") ==
+          Names{"apples/any", "apples/dev", "apples/main"});
+  }
+  SECTION("no project: every namespace") {
+    CHECK(pushed(stores, {kFruit}, main, "") ==
+          Names{"apples-2/main", "apples/any", "apples/main", "pears/main"});
+  }
+  SECTION("no repository, or none that a URL names: nothing") {
+    CHECK(pushed(stores, {}, main, "").empty());
+    CHECK(pushed(stores, {"", "x"}, {}, "").empty());
+  }
+}
+
+TEST_CASE("a repository that is named by several URLs refreshes a Warehouse once") {
+  Stores stores;
+  stores.warehouse({"apples", "http"}, {git("https://git.example/scm/orch/fruit.git")});
+  stores.warehouse({"apples", "both"}, {git("https://git.example/scm/orch/fruit"),
+                                        git("ssh://git@git.example:7999/orch/fruit.git")});
+  const Names urls{"ssh://git@git.example:7999/orch/fruit.git",
+                   "https://git.example/scm/orch/fruit.git",
+                   "https://git.example/scm/ORCH/fruit.git"};
+  CHECK(pushed(stores, urls, {}, "apples") == Names{"apples/both", "apples/http"});
+}
+
+TEST_CASE("only the subscriptions to the pushed repository decide") {
+  Stores stores;
+  stores.warehouse({"apples", "mixed"},
+                   {git(kFruit, R"(,"branch":"dev")"), git(kNuts, R"(,"branch":"main")")});
+  CHECK(pushed(stores, {kFruit}, {"refs/heads/main"}, "apples").empty());
+  CHECK(pushed(stores, {kFruit}, {"refs/heads/dev"}, "apples") == Names{"apples/mixed"});
+  CHECK(pushed(stores, {kNuts}, {"refs/heads/main"}, "apples") == Names{"apples/mixed"});
+}
+
+TEST_CASE("one of several subscriptions to a repository is enough") {
+  Stores stores;
+  stores.warehouse({"apples", "two"}, {git(kFruit, R"(,"branch":"dev")"),
+                                       git(kFruit, R"(,"commitSelectionStrategy":"Lexical")")});
+  CHECK(pushed(stores, {kFruit}, {"refs/heads/dev"}, "apples") == Names{"apples/two"});
+  CHECK(pushed(stores, {kFruit}, {"refs/tags/x"}, "apples") == Names{"apples/two"});
+  CHECK(pushed(stores, {kFruit}, {"refs/heads/main"}, "apples").empty());
+}
+
+TEST_CASE("a pattern that cannot be read counts as affected and stops no other Warehouse") {
+  Stores stores;
+  const std::string tags = R"(,"commitSelectionStrategy":"Lexical","allowTagsRegexes":)";
+  stores.warehouse({"apples", "broken"}, {git(kFruit, tags + R"(["("])")});
+  stores.warehouse({"apples", "v"}, {git(kFruit, tags + R"(["^v"])")});
+  stores.warehouse({"apples", "w"}, {git(kFruit, tags + R"(["^w"])")});
+  CHECK(pushed(stores, {kFruit}, {"refs/tags/v1"}, "apples") == Names{"apples/broken", "apples/v"});
+}
+
+TEST_CASE("a Warehouse that changes or goes is found as it is now") {
+  Stores stores;
+  stores.warehouse({"apples", "w"}, {git(kFruit)});
+  stores.warehouse({"apples", "w"}, {git(kNuts)});
+  CHECK(pushed(stores, {kFruit}, {}, "apples").empty());
+  CHECK(pushed(stores, {kNuts}, {}, "apples") == Names{"apples/w"});
+  stores.warehouses.remove({"apples", "w"});
+  CHECK(pushed(stores, {kNuts}, {}, "apples").empty());
+}
+
+TEST_CASE("a URL that holds the index's separator reaches no other namespace or repository") {
+  Stores stores;
+  stores.warehouse({"pears", "w"}, {git(kFruit + "%0Aapples%0Ax")});
+  CHECK(pushed(stores, {kFruit}, {}, "apples").empty());
+  CHECK(pushed(stores, {kFruit}, {}, "").empty());
+  stores.promotion({"pears", "p"}, R"(https://h/pull/1\napples\nx)");
+  CHECK(ended(stores, {"https://h/pull/1"}, "apples").empty());
+  CHECK(ended(stores, {"https://h/pull/1"}, "").empty());
+}
+
+TEST_CASE("the end of a pull request refreshes the running Promotions that wait for it") {
+  Stores stores;
+  const std::string url = "https://bitbucket.org/orchard/fruit/pull-requests/7";
+  stores.promotion({"apples", "waits"}, url);
+  stores.promotion({"apples", "waits-too"},
+                   "HTTPS://Bitbucket.org/orchard/fruit/pull-requests/7/overview");
+  stores.promotion({"apples", "other"}, url + "1");
+  stores.promotion({"apples", "done"}, url, "Succeeded");
+  stores.promotion({"apples", "no-url"}, "");
+  stores.promotion({"pears", "waits"}, url);
+
+  CHECK(ended(stores, {url}, "apples") == Names{"apples/waits", "apples/waits-too"});
+  CHECK(ended(stores, {url + "/", url + "/diff"}, "apples") ==
+        Names{"apples/waits", "apples/waits-too"});
+  CHECK(ended(stores, {url}, "") == Names{"apples/waits", "apples/waits-too", "pears/waits"});
+  CHECK(ended(stores, {url}, "cherries").empty());
+  CHECK(ended(stores, {"", "/"}, "").empty());
+
+  stores.promotion({"apples", "waits"}, url, "Succeeded");
+  CHECK(ended(stores, {url}, "apples") == Names{"apples/waits-too"});
+}
+
+}  // namespace receiver::webhook
