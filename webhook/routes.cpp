@@ -54,6 +54,13 @@ bool RouteTable::complete() const {
   return owners_listed_ && unread_.empty();
 }
 
+std::set<std::string> RouteTable::projects() const {
+  std::set<std::string> projects;
+  const std::shared_lock lock(mutex_);
+  for (const auto& [path, route] : by_path_) projects.insert(route->project);
+  return projects;
+}
+
 std::size_t RouteTable::size() const {
   const std::shared_lock lock(mutex_);
   return by_path_.size();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <set>
 #include <shared_mutex>
 #include <string_view>
 #include <unordered_map>
@@ -29,6 +30,8 @@ class RouteTable {
   /// Nothing is outstanding: a path that is not found does not exist.
   [[nodiscard]] bool complete() const;
   [[nodiscard]] std::size_t size() const;
+  /// The projects that a receiver serves; the empty one stands for all.
+  [[nodiscard]] std::set<std::string> projects() const;
 
  private:
   void unlink(const std::vector<controllers::Route>& routes);

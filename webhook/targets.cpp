@@ -105,4 +105,24 @@ std::vector<Target> targets_of(const bitbucket::PullRequest& pull_request,
                       promotions, TargetKind::kPromotion, wanted);
 }
 
+std::vector<Target> reachable_targets(const std::set<std::string>& projects,
+                                      const kube::Store<api::Warehouse>& warehouses,
+                                      const kube::Store<api::Promotion>& promotions) {
+  std::vector<Target> targets;
+  const auto reached = [&projects](const std::string& ns) {
+    return projects.contains("") || projects.contains(ns);
+  };
+  warehouses.for_each([&](const kube::ObjectKey& key, const auto& warehouse) {
+    if (!warehouse->subscriptions.empty() && reached(key.ns)) {
+      targets.push_back({TargetKind::kWarehouse, key});
+    }
+  });
+  promotions.for_each([&](const kube::ObjectKey& key, const auto& promotion) {
+    if (!promotion->pull_request_urls.empty() && reached(key.ns)) {
+      targets.push_back({TargetKind::kPromotion, key});
+    }
+  });
+  return targets;
+}
+
 }  // namespace receiver::webhook

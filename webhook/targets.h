@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,6 +27,11 @@ namespace receiver::webhook {
 /// The running Promotions of `project` (every namespace if empty) that wait for the pull request.
 [[nodiscard]] std::vector<controllers::Target> targets_of(
     const bitbucket::PullRequest& pull_request, const std::string& project,
+    const kube::Store<api::Promotion>& promotions);
+
+/// Everything that a delivery to one of `projects` (the empty one: every namespace) could be for.
+[[nodiscard]] std::vector<controllers::Target> reachable_targets(
+    const std::set<std::string>& projects, const kube::Store<api::Warehouse>& warehouses,
     const kube::Store<api::Promotion>& promotions);
 
 }  // namespace receiver::webhook

@@ -28,6 +28,7 @@
 #include "cmd/bitbucket-receiver/health.h"
 #include "cmd/bitbucket-receiver/operator_metrics.h"
 #include "cmd/bitbucket-receiver/version.h"
+#include "controllers/catch_up.h"
 #include "controllers/receiver_controller.h"
 #include "controllers/refresher.h"
 #include "http/server.h"
@@ -107,6 +108,7 @@ class Operator::Impl {
   tl::expected<void, std::string> listen();
   void add_metrics();
   void lead_or_stand();
+  void lead(const kube::Acquisition& acquisition);
   void join();
 
   void spawn(std::string name, asio::awaitable<void> task);
@@ -135,6 +137,7 @@ class Operator::Impl {
   std::optional<kube::EventRecorder> events_;
   std::optional<controllers::ReceiverController> receivers_;
   std::optional<controllers::Refresher> refresher_;
+  std::optional<controllers::CatchUp> catch_up_;
   std::optional<webhook::Deliveries> deliveries_;
   std::optional<kube::LeaderElector> elector_;
   struct Watched {
@@ -228,6 +231,16 @@ void Operator::Impl::build_controllers() {
       },
       controllers::RefresherOptions{.patches_in_flight = settings_.max_concurrent_patches},
       logger_.named("refresher"));
+  catch_up_.emplace(
+      kube_io_.get_executor(), *refresher_,
+      controllers::CatchUp::Sources{
+          .complete =
+              [this] { return routes_.complete() && warehouses_.synced() && promotions_.synced(); },
+          .targets =
+              [this] {
+                return webhook::reachable_targets(routes_.projects(), warehouses_, promotions_);
+              }},
+      controllers::CatchUpOptions{}, logger_.named("catch-up"));
   deliveries_.emplace(routes_, warehouses_, promotions_, *refresher_,
                       webhook::DeliveryOptions{.answer_deadline = settings_.answer_deadline,
                                                .limits = settings_.server_limits()},
@@ -311,10 +324,17 @@ void Operator::Impl::lead_or_stand() {
       kube::LeaderElectionOptions{.lease = {settings_.pod_namespace, std::string(kLeaseName)},
                                   .identity = identity(settings_.pod_name)},
       kube::LeaderElector::Callbacks{
-          .started = [this](const kube::Acquisition&) { receivers_->set_leading(true); },
+          .started = [this](const kube::Acquisition& acquisition) { lead(acquisition); },
           .stopped = [this] { receivers_->set_leading(false); }},
       logger_.named("leader"));
   spawn("leader", elector_->run());
+}
+
+void Operator::Impl::lead(const kube::Acquisition& acquisition) {
+  receivers_->set_leading(true);
+  if (!settings_.catch_up) return;
+  if (!controllers::deliveries_may_be_lost(acquisition, clock::Wall::now())) return;
+  spawn("catch-up", catch_up_->run());
 }
 
 asio::awaitable<kube::ApiResult<void>> Operator::Impl::patch(controllers::Target target,
@@ -327,6 +347,7 @@ asio::awaitable<kube::ApiResult<void>> Operator::Impl::patch(controllers::Target
                                  api::kRefreshAnnotation, token);
   auto answer = co_await rest_->merge_patch(std::move(path), std::move(body), kPatchTimeout);
   if (!answer) co_return tl::unexpected(std::move(answer.error()));
+  catch_up_->refreshed(target);
   co_return kube::ApiResult<void>{};
 }
 
@@ -366,6 +387,7 @@ asio::awaitable<void> Operator::Impl::shut_down() {
   co_await timer.async_wait(asio::use_awaitable);
 
   const auto drained = std::max(clock::Steady::now(), deadline - kForTheLease);
+  catch_up_->stop();
   co_await webhook_server_->drain(drained);
   if (co_await refresher_->drain(drained) > 0) exit_code_ = 1;
 

@@ -1,0 +1,116 @@
+#include "controllers/catch_up.h"
+
+#include <set>
+#include <utility>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace receiver::controllers {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::chrono::seconds kLongAbsence{60};
+
+}  // namespace
+
+bool deliveries_may_be_lost(const kube::Acquisition& acquisition, clock::Wall::time_point now) {
+  // Its own Lease, lost for a while: this replica has served all along.
+  if (!acquisition.existed || acquisition.own) return false;
+  if (!acquisition.released || !acquisition.last_renewed) return true;
+  return now - *acquisition.last_renewed > kLongAbsence;
+}
+
+class CatchUp::Impl {
+ public:
+  Impl(asio::any_io_executor executor, Refresher& refresher, Sources sources,
+       CatchUpOptions options, log::Logger logger)
+      : refresher_(refresher),
+        sources_(std::move(sources)),
+        options_(options),
+        logger_(std::move(logger)),
+        timer_(std::move(executor)) {}
+
+  static asio::awaitable<void> run(std::shared_ptr<Impl> self);
+  void stop() {
+    stopped_ = true;
+    timer_.cancel();
+  }
+  void refreshed(const Target& target) { counters.skipped += waiting_.erase(target); }
+
+  CatchUpCounters counters;
+
+ private:
+  asio::awaitable<void> sleep(std::chrono::milliseconds duration) {
+    timer_.expires_after(duration);
+    boost::system::error_code woken;
+    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+  }
+
+  Refresher& refresher_;
+  const Sources sources_;
+  const CatchUpOptions options_;
+  const log::Logger logger_;
+  asio::steady_timer timer_;
+  bool running_ = false;
+  bool stopped_ = false;
+  std::set<Target> waiting_;
+};
+
+asio::awaitable<void> CatchUp::Impl::run(std::shared_ptr<Impl> self) {
+  if (self->running_ || self->stopped_) co_return;
+  self->running_ = true;
+  const auto deadline = clock::Steady::now() + self->options_.longest;
+  while (!self->stopped_ && !self->sources_.complete() && clock::Steady::now() < deadline) {
+    co_await self->sleep(self->options_.poll);
+  }
+  ++self->counters.runs;
+  const std::vector<Target> all = self->sources_.targets();
+  self->waiting_ = {all.begin(), all.end()};
+  self->logger_.info("no replica served for a while: refreshing what lost deliveries may be for",
+                     {{"objects", self->waiting_.size()}});
+  const CatchUpCounters before = self->counters;
+  while (!self->stopped_ && !self->waiting_.empty() && clock::Steady::now() < deadline) {
+    std::vector<Target> next{self->waiting_.extract(self->waiting_.begin()).value()};
+    ++self->counters.refreshed;
+    auto queued = self->refresher_.refresh(std::move(next), clock::Steady::now());
+    co_await std::move(queued);
+    co_await self->sleep(self->options_.interval);
+  }
+  self->counters.left += self->waiting_.size();
+  self->logger_.info("caught up", {{"refreshed", self->counters.refreshed - before.refreshed},
+                                   {"refreshed_meanwhile", self->counters.skipped - before.skipped},
+                                   {"left_to_polling", self->waiting_.size()}});
+  self->waiting_.clear();
+  self->running_ = false;
+}
+
+CatchUp::CatchUp(asio::any_io_executor executor, Refresher& refresher, Sources sources,
+                 CatchUpOptions options, log::Logger logger)
+    : impl_(std::make_shared<Impl>(std::move(executor), refresher, std::move(sources), options,
+                                   std::move(logger))) {}
+
+CatchUp::~CatchUp() {
+  impl_->stop();
+}
+
+asio::awaitable<void> CatchUp::run() {
+  return Impl::run(impl_);
+}
+
+void CatchUp::stop() {
+  impl_->stop();
+}
+
+void CatchUp::refreshed(const Target& target) {
+  impl_->refreshed(target);
+}
+
+const CatchUpCounters& CatchUp::counters() const {
+  return impl_->counters;
+}
+
+}  // namespace receiver::controllers

@@ -1,0 +1,115 @@
+#include "controllers/catch_up.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <catch2/catch.hpp>
+
+namespace receiver::controllers {
+namespace {
+
+using std::chrono::milliseconds;
+
+Target warehouse(const std::string& name) {
+  return {TargetKind::kWarehouse, {"team", name}};
+}
+
+struct Fixture {
+  explicit Fixture(CatchUpOptions options)
+      : refresher(
+            io.get_executor(),
+            [this](Target target, std::string) -> boost::asio::awaitable<kube::ApiResult<void>> {
+              patched.push_back(target.key.name);
+              catch_up.refreshed(target);
+              co_return kube::ApiResult<void>{};
+            },
+            {}, log::Logger::none()),
+        catch_up(io.get_executor(), refresher,
+                 {[this] { return complete; }, [this] { return targets; }}, options,
+                 log::Logger::none()) {}
+
+  void run() {
+    boost::asio::co_spawn(io, catch_up.run(), [this](const std::exception_ptr&) { ended = true; });
+    run_until_ended();
+  }
+  void run_until_ended() {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!ended && std::chrono::steady_clock::now() < deadline) io.run_one_for(milliseconds(20));
+    REQUIRE(ended);
+  }
+
+  boost::asio::io_context io;
+  bool complete = true;
+  bool ended = false;
+  std::vector<Target> targets;
+  std::vector<std::string> patched;
+  Refresher refresher;
+  CatchUp catch_up;
+};
+
+CatchUpOptions quick() {
+  return {milliseconds(1), milliseconds(5'000), milliseconds(1)};
+}
+
+}  // namespace
+
+TEST_CASE("Deliveries may be lost when the Lease expired, or lay free for a minute") {
+  const clock::Wall::time_point now{std::chrono::hours(500'000)};
+  struct Case {
+    const char* what;
+    kube::Acquisition acquisition;
+    bool lost;
+  };
+  const std::vector<Case> cases = {
+      {"no Lease yet", {false, false, false, std::nullopt}, false},
+      {"given back just now", {true, true, false, now - std::chrono::seconds(5)}, false},
+      {"given back long ago", {true, true, false, now - std::chrono::seconds(61)}, true},
+      {"held and expired", {true, false, false, now - std::chrono::seconds(16)}, true},
+      {"its own, lost for a while", {true, false, true, now - std::chrono::hours(1)}, false},
+      {"a renewTime that cannot be read", {true, true, false, std::nullopt}, true},
+  };
+  for (const Case& c : cases) {
+    INFO(c.what);
+    CHECK(deliveries_may_be_lost(c.acquisition, now) == c.lost);
+  }
+}
+
+TEST_CASE("Every object that a receiver reaches is refreshed once") {
+  Fixture f(quick());
+  f.targets = {warehouse("a"), warehouse("b"), warehouse("a")};
+  f.run();
+  CHECK(f.patched == std::vector<std::string>{"a", "b"});
+  CHECK(f.catch_up.counters().refreshed == 2);
+}
+
+TEST_CASE("An object refreshed meanwhile is skipped") {
+  Fixture f(quick());
+  f.targets = {warehouse("a"), warehouse("b")};
+  boost::asio::co_spawn(f.io, f.catch_up.run(), [&](const std::exception_ptr&) { f.ended = true; });
+  while (f.catch_up.counters().refreshed == 0) f.io.run_one_for(milliseconds(20));
+  f.catch_up.refreshed(warehouse("b"));
+  f.run_until_ended();
+  CHECK(f.catch_up.counters().skipped == 1);
+  CHECK(f.patched == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("It waits until everything is known, and ends at its bound or when stopped") {
+  CatchUpOptions options = quick();
+  options.longest = milliseconds(30);
+  Fixture f(options);
+  f.targets = {warehouse("a")};
+
+  SECTION("at the bound what is left is counted") {
+    f.complete = false;
+    f.run();
+    CHECK(f.patched.empty());
+    CHECK(f.catch_up.counters().left == 1);
+  }
+  SECTION("stopped") {
+    f.catch_up.stop();
+    f.run();
+    CHECK(f.patched.empty());
+  }
+}
+
+}  // namespace receiver::controllers
