@@ -37,9 +37,11 @@ OwnerStatus decode_status(const rapidjson::Value& object) {
   if (const rapidjson::Value* list = kube::find(object, "/status/webhookReceivers");
       list != nullptr && list->IsArray()) {
     for (const rapidjson::Value& entry : list->GetArray()) {
-      status.webhook_receivers.push_back({std::string(kube::string_at(entry, "/name")),
-                                          std::string(kube::string_at(entry, "/path")),
-                                          std::string(kube::string_at(entry, "/url"))});
+      PublishedReceiver receiver{std::string(kube::string_at(entry, "/name")),
+                                 std::string(kube::string_at(entry, "/path")),
+                                 std::string(kube::string_at(entry, "/url"))};
+      if (entry.IsObject() && entry.MemberCount() > 3) receiver.whole = kube::to_text(entry);
+      status.webhook_receivers.push_back(std::move(receiver));
     }
   }
   if (const rapidjson::Value* list = kube::find(object, "/status/conditions");
@@ -111,6 +113,10 @@ std::string status_patch(const OwnerStatus& to, const std::string& resource_vers
   } else {
     json.StartArray();
     for (const PublishedReceiver& receiver : to.webhook_receivers) {
+      if (!receiver.whole.empty()) {
+        json.RawValue(receiver.whole.data(), receiver.whole.size(), rapidjson::kObjectType);
+        continue;
+      }
       json.StartObject();
       member(json, "name", receiver.name);
       member(json, "path", receiver.path);

@@ -30,6 +30,7 @@ struct PublishedReceiver {
   std::string name;
   std::string path;
   std::string url;
+  std::string whole{};  ///< the entry as it stands, if it has more members than these
   friend bool operator==(const PublishedReceiver&, const PublishedReceiver&) = default;
 };
 

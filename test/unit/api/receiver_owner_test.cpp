@@ -52,6 +52,19 @@ TEST_CASE("A status that is read and patched back is the same status") {
   CHECK(kube::string_at(*document, "/metadata/resourceVersion") == "77");
 }
 
+TEST_CASE("An entry that says more than we know is written back whole") {
+  const OwnerStatus status = decode(R"({"status": {"webhookReceivers": [
+      {"name": "hub", "path": "/p", "url": "https://h/p", "more": {"a": [1]}}]}})")
+                                 .status;
+  const auto document = kube::parse_json(status_patch(status, "1"));
+  REQUIRE(document.has_value());
+  const rapidjson::Value* receivers = kube::find(*document, "/status/webhookReceivers");
+  REQUIRE(receivers != nullptr);
+  REQUIRE(receivers->Size() == 1);
+  CHECK(kube::to_text((*receivers)[0]) ==
+        R"({"name":"hub","path":"/p","url":"https://h/p","more":{"a":[1]}})");
+}
+
 TEST_CASE("An empty list of receivers is removed by the patch, not left as it was") {
   const auto document = kube::parse_json(status_patch({}, "1"));
   REQUIRE(document.has_value());
