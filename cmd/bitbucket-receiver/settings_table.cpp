@@ -21,8 +21,8 @@ using std::chrono::milliseconds;
 
 /// Every default is written once, in settings.h.
 const SettingsDraft& defaults() {
-  static const SettingsDraft kDefaults;
-  return kDefaults;
+  static const SettingsDraft draft;
+  return draft;
 }
 
 std::optional<bool> parse_bool(std::string_view text) {

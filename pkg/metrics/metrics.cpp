@@ -31,7 +31,7 @@ void Readings::add(prometheus::MetricType type, const std::string& name, const s
   Sample sample{.labels = {}, .read = std::move(read)};
   for (const auto& [label, value] : labels) {
     if (!prometheus::CheckLabelName(label)) {
-      throw std::invalid_argument("metric " + name + ": bad label name " + label);
+      throw std::invalid_argument("bad label name " + label);
     }
     sample.labels.push_back({label, value});
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "client_fixture.h"
 
@@ -327,8 +328,8 @@ TEST_CASE("The pool is bounded, and requests wait for it in order") {
     std::vector<Pending<Result<Response>>> calls;
     std::vector<std::string> expected;
     for (int i = 0; i < 20; ++i) {
-      calls.push_back(test.start_get("/" + std::to_string(i)));
-      expected.push_back("GET /" + std::to_string(i));
+      calls.push_back(test.start_get(fmt::format("/{}", i)));
+      expected.push_back(fmt::format("GET /{}", i));
     }
     for (const auto& call : calls) CHECK(outcome(test.finish(call)) == "ok");
     CHECK(order == expected);

@@ -482,7 +482,7 @@ TEST_CASE("stop ends it at once, whatever it waits for") {
   const auto size = f.store.size();
   // What comes later is not looked at.
   for (const auto& watch : f.watches) watch->piece(event("ADDED", fruit("plum", 40, "blue")));
-  for (const auto& one : f.lists) one->piece("," + fruit("plum", 3, "blue") + "]}");
+  for (const auto& one : f.lists) one->piece(fmt::format(",{}]}}", fruit("plum", 3, "blue")));
   f.context.run_for(20ms);
   CHECK(f.store.size() == size);
 }

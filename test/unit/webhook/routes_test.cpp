@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -113,6 +114,18 @@ TEST_CASE("the table is complete once the owners are listed and none waits for a
 
   table.replace(kApples, {route("/1", "one")}, true);
   CHECK_FALSE(table.complete());
+}
+
+TEST_CASE("the projects are those of the routes, the empty one for all namespaces") {
+  RouteTable table;
+  CHECK(table.projects().empty());
+  Route everywhere = route("/2", "two");
+  everywhere.project = "";
+  table.replace(kApples, {route("/1", "one"), route("/3", "three")}, false);
+  table.replace({"", "cluster"}, {everywhere}, false);
+  CHECK(table.projects() == std::set<std::string>{"", "apples"});
+  table.remove({"", "cluster"});
+  CHECK(table.projects() == std::set<std::string>{"apples"});
 }
 
 TEST_CASE("readers on other threads always see an owner's routes whole") {

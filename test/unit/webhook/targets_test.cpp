@@ -1,6 +1,7 @@
 #include "webhook/targets.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -169,6 +170,30 @@ TEST_CASE("the end of a pull request refreshes the running Promotions that wait 
 
   stores.promotion({"apples", "waits"}, url, "Succeeded");
   CHECK(ended(stores, {url}, "apples") == Names{"apples/waits-too"});
+}
+
+TEST_CASE("what a project's deliveries can reach is what subscribes or waits in it") {
+  Stores stores;
+  stores.warehouse({"apples", "w"}, {git(kFruit)});
+  stores.warehouse({"apples", "no-git"}, {});
+  stores.warehouse({"pears", "w"}, {git(kFruit)});
+  stores.promotion({"apples", "waits"}, "https://h/pull/1");
+  stores.promotion({"apples", "done"}, "https://h/pull/1", "Succeeded");
+  stores.promotion({"plums", "waits"}, "https://h/pull/1");
+  const auto reached = [&stores](const std::set<std::string>& projects) {
+    Names names;
+    for (const auto& target : reachable_targets(projects, stores.warehouses, stores.promotions)) {
+      const bool warehouse = target.kind == controllers::TargetKind::kWarehouse;
+      names.push_back((warehouse ? "warehouse " : "promotion ") + target.key.str());
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  };
+  CHECK(reached({}).empty());
+  CHECK(reached({"apples"}) == Names{"promotion apples/waits", "warehouse apples/w"});
+  CHECK(reached({"pears", "plums"}) == Names{"promotion plums/waits", "warehouse pears/w"});
+  CHECK(reached({"", "pears"}) == Names{"promotion apples/waits", "promotion plums/waits",
+                                        "warehouse apples/w", "warehouse pears/w"});
 }
 
 }  // namespace receiver::webhook

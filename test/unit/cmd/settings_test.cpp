@@ -1,0 +1,456 @@
+#include "cmd/bitbucket-receiver/settings.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <string>
+#include <unistd.h>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+namespace receiver {
+namespace {
+
+using namespace std::chrono_literals;
+using Catch::Matchers::Contains;
+using Catch::Matchers::EndsWith;
+using Catch::Matchers::StartsWith;
+using Variables = std::map<std::string, std::string, std::less<>>;
+using Flags = std::vector<std::string>;
+
+constexpr const char* kUrl = "https://hooks.example.com/kargo";
+
+/// A settings file for one test.
+class File {
+ public:
+  explicit File(const std::string& content) {
+    std::string pattern = (std::filesystem::temp_directory_path() / "settings-XXXXXX").string();
+    const int descriptor = ::mkstemp(pattern.data());
+    REQUIRE(descriptor >= 0);
+    ::close(descriptor);
+    path_ = pattern;
+    std::ofstream(path_) << content;
+  }
+  ~File() {
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+/// The program with these flags in this environment, and nothing else.
+tl::expected<Settings, EarlyExit> started(const Flags& flags, const Variables& variables) {
+  std::vector<const char*> argv{"bitbucket-receiver"};
+  for (const std::string& flag : flags) argv.push_back(flag.c_str());
+  return parse_settings(static_cast<int>(argv.size()), argv.data(),
+                        [&variables](std::string_view name) -> std::optional<std::string> {
+                          const auto found = variables.find(name);
+                          if (found == variables.end()) return std::nullopt;
+                          return found->second;
+                        });
+}
+
+/// With the one setting that is required.
+Settings parsed(Flags flags, Variables variables = {}) {
+  variables.emplace("EXTERNAL_WEBHOOK_SERVER_BASE_URL", kUrl);
+  auto settings = started(flags, variables);
+  if (!settings) FAIL(settings.error().text);
+  return *settings;
+}
+
+/// The one line that says why it does not start.
+std::string refusal(Flags flags, Variables variables = {}) {
+  variables.emplace("EXTERNAL_WEBHOOK_SERVER_BASE_URL", kUrl);
+  const auto settings = started(flags, variables);
+  REQUIRE_FALSE(settings);
+  CHECK(settings.error().code == 2);
+  const std::string& text = settings.error().text;
+  CHECK_THAT(text, StartsWith("bitbucket-receiver: "));
+  CHECK(text.find('\n') == text.size() - 1);
+  return text;
+}
+
+TEST_CASE("everything but the base URL has the default that the contract names") {
+  const Settings settings = parsed({});
+  CHECK(settings.base_url_text == kUrl);
+  CHECK(settings.base_url.origin == "https://hooks.example.com");
+  CHECK(settings.base_url.path == "/kargo");
+  CHECK(settings.bind_address == "0.0.0.0");
+  CHECK(settings.port == 8080);
+  CHECK_FALSE(settings.tls);
+  CHECK(settings.metrics_port == 9090);
+  CHECK(settings.max_body_bytes == 2'097'152);
+  CHECK(settings.max_bodies_bytes == 33'554'432);
+  CHECK(settings.max_connections == 2000);
+  CHECK(settings.answer_deadline == 8s);
+  CHECK(settings.graceful_shutdown_timeout == 30s);
+  CHECK(settings.kubeconfig.empty());
+  CHECK(settings.kube_api_qps == 0);
+  CHECK(settings.kube_api_burst == 0);
+  CHECK(settings.system_resources_namespace == "kargo-system-resources");
+  CHECK(settings.secret_access == controllers::SecretAccess::kNamespaced);
+  CHECK(settings.max_concurrent_patches == 64);
+  CHECK(settings.max_concurrent_project_config_reconciles == 4);
+  CHECK(settings.leader_elect);
+  CHECK(settings.pod_namespace == "kargo");
+  CHECK_FALSE(settings.pod_name.empty());
+  CHECK(settings.catch_up);
+  CHECK(settings.log_level == log::Level::kInfo);
+  CHECK(settings.log_format == log::Format::kConsole);
+  CHECK(settings.config_file.empty());
+  CHECK_FALSE(settings.log_level_follows_file);
+}
+
+/// Every setting but CONFIG_FILE, with another value than its default.
+const Variables kAll{
+    {"EXTERNAL_WEBHOOK_SERVER_BASE_URL", "http://other.example.com"},
+    {"BIND_ADDRESS", "::1"},
+    {"PORT", "1234"},
+    {"TLS_ENABLED", "true"},
+    {"TLS_CERT_PATH", "/tls/tls.crt"},
+    {"TLS_KEY_PATH", "/tls/tls.key"},
+    {"METRICS_PORT", "0"},
+    {"MAX_BODY_BYTES", "1000"},
+    {"MAX_BODIES_BYTES", "20000"},
+    {"MAX_CONNECTIONS", "30"},
+    {"ANSWER_DEADLINE", "1.5s"},
+    {"GRACEFUL_SHUTDOWN_TIMEOUT", "1m10s"},
+    {"KUBECONFIG", "/kube/config"},
+    {"KUBE_API_QPS", "12.5"},
+    {"KUBE_API_BURST", "40"},
+    {"SYSTEM_RESOURCES_NAMESPACE", "system"},
+    {"SECRET_ACCESS", "cluster"},
+    {"MAX_CONCURRENT_PATCHES", "7"},
+    {"MAX_CONCURRENT_PROJECT_CONFIG_RECONCILES", "9"},
+    {"LEADER_ELECT", "false"},
+    {"POD_NAMESPACE", "elsewhere"},
+    {"POD_NAME", "receiver-0"},
+    {"CATCH_UP", "false"},
+    {"LOG_LEVEL", "debug"},
+    {"LOG_FORMAT", "json"},
+};
+
+void check_all(const Settings& settings) {
+  CHECK(settings.base_url_text == "http://other.example.com");
+  CHECK(settings.base_url.origin == "http://other.example.com");
+  CHECK(settings.bind_address == "::1");
+  CHECK(settings.port == 1234);
+  REQUIRE(settings.tls);
+  CHECK(settings.tls->certificate_path == "/tls/tls.crt");
+  CHECK(settings.tls->key_path == "/tls/tls.key");
+  CHECK(settings.metrics_port == 0);
+  CHECK(settings.server_limits().body_bytes == 1000);
+  CHECK(settings.server_limits().bodies_bytes == 20'000);
+  CHECK(settings.server_limits().connections == 30);
+  CHECK(settings.answer_deadline == 1500ms);
+  CHECK(settings.graceful_shutdown_timeout == 70s);
+  CHECK(settings.kube_api_qps == 12.5);
+  CHECK(settings.kube_api_burst == 40);
+  CHECK(settings.system_resources_namespace == "system");
+  CHECK(settings.secret_access == controllers::SecretAccess::kCluster);
+  CHECK(settings.max_concurrent_patches == 7);
+  CHECK(settings.max_concurrent_project_config_reconciles == 9);
+  CHECK_FALSE(settings.leader_elect);
+  CHECK(settings.pod_namespace == "elsewhere");
+  CHECK(settings.pod_name == "receiver-0");
+  CHECK_FALSE(settings.catch_up);
+  CHECK(settings.log_level == log::Level::kDebug);
+  CHECK(settings.log_format == log::Format::kJson);
+}
+
+std::string flag_of(std::string variable) {
+  for (char& c : variable) c = c == '_' ? '-' : static_cast<char>(std::tolower(c));
+  return "--" + variable;
+}
+
+TEST_CASE("everything can be set by flag") {
+  Flags flags;
+  for (const auto& [variable, value] : kAll) flags.push_back(flag_of(variable) + "=" + value);
+  const auto settings = started(flags, {});
+  REQUIRE(settings);
+  check_all(*settings);
+  CHECK(settings->kubeconfig == "/kube/config");
+}
+
+TEST_CASE("everything can be set by the environment") {
+  const auto settings = started({}, kAll);
+  REQUIRE(settings);
+  check_all(*settings);
+  // A list of files there, which is the Kubernetes client's to read.
+  CHECK(settings->kubeconfig.empty());
+}
+
+TEST_CASE("everything can be set by the file") {
+  std::string content = "# all of them\n";
+  for (const auto& [variable, value] : kAll) {
+    content.append(variable).append(": '").append(value).append("'\n");
+  }
+  const File file(content);
+  const auto settings = started({"--config-file", file.path()}, {});
+  REQUIRE(settings);
+  check_all(*settings);
+  CHECK(settings->kubeconfig == "/kube/config");
+  CHECK(settings->config_file == file.path());
+}
+
+TEST_CASE("a flag beats the environment, which beats the file") {
+  const File file("PORT: 1001\nMETRICS_PORT: 1002\nMAX_CONNECTIONS: 1003\nKUBECONFIG: /file\n");
+  const Settings settings = parsed({"--port=3001"}, {{"CONFIG_FILE", file.path()},
+                                                     {"PORT", "2001"},
+                                                     {"METRICS_PORT", "2002"},
+                                                     {"KUBECONFIG", "/a:/b"}});
+  CHECK(settings.port == 3001);
+  CHECK(settings.metrics_port == 2002);
+  CHECK(settings.max_connections == 1003);
+  CHECK(settings.kubeconfig.empty());
+}
+
+TEST_CASE("the flag's file beats the environment's") {
+  const File mine("PORT: 1\n");
+  const File other("PORT: 2\n");
+  CHECK(parsed({"--config-file", mine.path()}, {{"CONFIG_FILE", other.path()}}).port == 1);
+}
+
+TEST_CASE("of a repeated flag the last counts") {
+  CHECK(parsed({"--port=1", "--port", "2"}).port == 2);
+}
+
+TEST_CASE("an empty value in the environment or the file counts as not given") {
+  const File file("METRICS_PORT:\nPOD_NAMESPACE: \"\"\nLOG_LEVEL: DEBUG\n");
+  const Settings settings =
+      parsed({}, {{"CONFIG_FILE", file.path()}, {"PORT", ""}, {"LOG_LEVEL", ""}});
+  CHECK(settings.port == 8080);
+  CHECK(settings.metrics_port == 9090);
+  CHECK(settings.pod_namespace == "kargo");
+  CHECK(settings.log_level == log::Level::kDebug);
+}
+
+TEST_CASE("an empty system resources namespace turns the ClusterConfig's receivers off") {
+  CHECK(parsed({}, {{"SYSTEM_RESOURCES_NAMESPACE", ""}}).system_resources_namespace.empty());
+  const File file("SYSTEM_RESOURCES_NAMESPACE: ''\n");
+  CHECK(parsed({"--config-file=" + file.path()}).system_resources_namespace.empty());
+  // CLI11 by itself would take the next flag for the value.
+  const Settings settings = parsed({"--system-resources-namespace=", "--port=99"});
+  CHECK(settings.system_resources_namespace.empty());
+  CHECK(settings.port == 99);
+}
+
+TEST_CASE("switches take what Go takes for a boolean") {
+  for (const std::string yes : {"1", "t", "T", "TRUE", "true", "True"}) {
+    CAPTURE(yes);
+    CHECK(parsed({}, {{"CATCH_UP", yes}}).catch_up);
+    CHECK(parsed({"--catch-up=" + yes}, {{"CATCH_UP", "false"}}).catch_up);
+  }
+  for (const std::string no : {"0", "f", "F", "FALSE", "false", "False"}) {
+    CAPTURE(no);
+    CHECK_FALSE(parsed({}, {{"CATCH_UP", no}}).catch_up);
+    CHECK_FALSE(parsed({"--catch-up=" + no}).catch_up);
+  }
+  CHECK(parsed({"--catch-up"}, {{"CATCH_UP", "false"}}).catch_up);
+}
+
+TEST_CASE("TLS paths without TLS are kept for later") {
+  CHECK_FALSE(parsed({}, {{"TLS_CERT_PATH", "/a"}, {"TLS_KEY_PATH", "/b"}}).tls);
+}
+
+TEST_CASE("without a burst it is twice the requests per second") {
+  CHECK(parsed({"--kube-api-qps=2.2"}).kube_api_burst == 5);
+  CHECK(parsed({"--kube-api-qps=0"}).kube_api_burst == 0);
+}
+
+TEST_CASE("a value that is not as expected stops the start") {
+  struct Case {
+    std::string variable, value, expected;
+  };
+  const std::string port = "a port, a whole number from 0 to 65535";
+  const std::string url = "the URL under which Bitbucket reaches this server";
+  const auto [variable, value, expected] = GENERATE_COPY(values<Case>({
+      {"PORT", "70000", port},
+      {"PORT", "65536", port},
+      {"PORT", "-1", port},
+      {"PORT", "abc", port},
+      {"PORT", "80 ", port},
+      {"PORT", "+80", port},
+      {"PORT", "0x50", port},
+      // What Kubernetes sets for a Service of the name "metrics".
+      {"METRICS_PORT", "tcp://10.0.0.1:9090", port},
+      {"EXTERNAL_WEBHOOK_SERVER_BASE_URL", "hooks.example.com", url},
+      {"EXTERNAL_WEBHOOK_SERVER_BASE_URL", "ftp://hooks.example.com", url},
+      {"EXTERNAL_WEBHOOK_SERVER_BASE_URL", "https://hooks.example.com#x", url},
+      {"BIND_ADDRESS", "localhost", "an IP address"},
+      {"BIND_ADDRESS", "[::]", "an IP address"},
+      {"TLS_ENABLED", "yes", "true or false"},
+      {"LEADER_ELECT", "tRue", "true or false"},
+      {"MAX_BODY_BYTES", "0", "a whole number from 1 to"},
+      {"MAX_BODY_BYTES", "2MiB", "a whole number from 1 to"},
+      {"MAX_BODIES_BYTES", "99999999999999999999", "a whole number from 1 to"},
+      {"MAX_CONNECTIONS", "0", "a whole number from 1 to"},
+      {"MAX_CONCURRENT_PATCHES", "0", "a whole number from 1 to"},
+      {"MAX_CONCURRENT_PROJECT_CONFIG_RECONCILES", "0", "a whole number from 1 to"},
+      {"ANSWER_DEADLINE", "8", "a duration from 100ms to 1m"},
+      {"ANSWER_DEADLINE", "99ms", "a duration from 100ms to 1m"},
+      {"ANSWER_DEADLINE", "-8s", "a duration from 100ms to 1m"},
+      {"ANSWER_DEADLINE", "60001ms", "a duration from 100ms to 1m"},
+      {"GRACEFUL_SHUTDOWN_TIMEOUT", "4999ms", "a duration from 5s to 60m"},
+      {"KUBE_API_QPS", "nan", "a number from 0"},
+      {"KUBE_API_QPS", "-1", "a number from 0"},
+      {"KUBE_API_QPS", "inf", "a number from 0"},
+      {"KUBE_API_BURST", "0", "a whole number from 1 to"},
+      {"SECRET_ACCESS", "all", "namespaced or cluster"},
+      {"SYSTEM_RESOURCES_NAMESPACE", "Upper", "the name of a namespace"},
+      {"POD_NAMESPACE", "-a", "the name of a namespace"},
+      {"POD_NAMESPACE", "a.b", "the name of a namespace"},
+      {"POD_NAME", "a b", "at most 253 characters"},
+      {"LOG_LEVEL", "loud", "ERROR, WARN, INFO, DEBUG or TRACE"},
+      {"LOG_FORMAT", "xml", "CONSOLE or JSON"},
+  }));
+  CAPTURE(variable, value);
+  const std::string is = " is \"" + value + "\": expected " + expected;
+  CHECK_THAT(refusal({}, {{variable, value}}), StartsWith("bitbucket-receiver: " + variable + is));
+  CHECK_THAT(refusal({flag_of(variable) + "=" + value}),
+             StartsWith("bitbucket-receiver: " + flag_of(variable) + is));
+  const File file(variable + ": \"" + value + "\"\n");
+  const auto settings = started({}, {{"CONFIG_FILE", file.path()}});
+  REQUIRE_FALSE(settings);
+  CHECK_THAT(settings.error().text,
+             StartsWith("bitbucket-receiver: " + variable + " in " + file.path() + is));
+}
+
+TEST_CASE("the ends of a range belong to it") {
+  CHECK(parsed({"--port=65535"}).port == 65'535);
+  CHECK(parsed({"--max-concurrent-patches=1"}).max_concurrent_patches == 1);
+  CHECK(parsed({"--max-concurrent-patches=1000"}).max_concurrent_patches == 1000);
+  CHECK(parsed({"--answer-deadline=100ms"}).answer_deadline == 100ms);
+  CHECK(parsed({"--answer-deadline=1m"}).answer_deadline == 60s);
+  CHECK(parsed({"--graceful-shutdown-timeout=5s"}).graceful_shutdown_timeout == 5s);
+}
+
+TEST_CASE("the base URL is required") {
+  for (const Variables& variables :
+       {Variables{}, Variables{{"EXTERNAL_WEBHOOK_SERVER_BASE_URL", ""}}}) {
+    const auto settings = started({}, variables);
+    REQUIRE_FALSE(settings);
+    CHECK(settings.error().code == 2);
+    CHECK_THAT(settings.error().text,
+               StartsWith("bitbucket-receiver: EXTERNAL_WEBHOOK_SERVER_BASE_URL is not set") &&
+                   Contains("--external-webhook-server-base-url"));
+  }
+}
+
+TEST_CASE("what may be a secret in a base URL is not repeated") {
+  for (const std::string url :
+       {"https://user:hunter2@hooks.example.com", "https://hooks.example.com/?token=hunter2"}) {
+    const std::string line = refusal({"--external-webhook-server-base-url", url});
+    CHECK_THAT(line, Contains("--external-webhook-server-base-url is not allowed: expected"));
+    CHECK_THAT(line, !Contains("hunter2"));
+  }
+}
+
+TEST_CASE("a wrong value is shown on one line, and not whole if it is long") {
+  CHECK_THAT(refusal({}, {{"PORT", "80\n90"}}), Contains(R"(PORT is "80\n90")"));
+  CHECK(refusal({}, {{"PORT", std::string(100'000, 'x')}}).size() < 300);
+}
+
+TEST_CASE("settings that contradict each other stop the start") {
+  CHECK_THAT(refusal({"--tls-enabled"}),
+             Contains("--tls-enabled is true, but TLS_CERT_PATH is not set"));
+  CHECK_THAT(refusal({}, {{"TLS_ENABLED", "true"}, {"TLS_CERT_PATH", "/tls.crt"}}),
+             Contains("TLS_ENABLED is true, but TLS_KEY_PATH is not set"));
+  CHECK_THAT(refusal({"--metrics-port=8080"}),
+             Contains("PORT (by default) and --metrics-port are both 8080"));
+  CHECK_THAT(refusal({}, {{"MAX_BODY_BYTES", "33554433"}}),
+             Contains("MAX_BODIES_BYTES (by default) is 33554432: expected at least the 33554433 "
+                      "of MAX_BODY_BYTES"));
+  CHECK_THAT(refusal({"--kube-api-burst=5"}), Contains("--kube-api-burst is 5, but"));
+  const Settings settings = parsed({"--port=0", "--metrics-port=0"});
+  CHECK(settings.port == 0);
+}
+
+TEST_CASE("a command line that is not understood stops the start") {
+  CHECK_THAT(refusal({"--prot=1"}), Contains("--prot=1") && Contains("see --help"));
+  CHECK_THAT(refusal({"serve"}), Contains("serve"));
+  CHECK_THAT(refusal({"--port"}), Contains("--port"));
+  CHECK_THAT(refusal({"--port="}), Contains("--port is \"\": expected a port"));
+}
+
+TEST_CASE("a settings file that is not understood stops the start") {
+  struct Case {
+    std::string content, problem;
+  };
+  const auto [content, problem] = GENERATE(values<Case>({
+      {"PROT: 1\n", ": unknown key \"PROT\""},
+      {"port: 1\n", ": unknown key \"port\""},
+      {"CONFIG_FILE: /other\n", ": unknown key \"CONFIG_FILE\""},
+      {"PORT: 1\nPORT: 2\n", ": \"PORT\" is there twice"},
+      {"PORT: [1]\n", ": \"PORT\": expected a single value"},
+      {"- PORT\n", ": expected lines such as PORT: 8080"},
+      {"PORT\n", ": expected lines such as PORT: 8080"},
+      {"? [a]\n: b\n", ": expected names of settings as keys"},
+      {"PORT: 1\n---\nPORT: 2\n", ": expected one YAML document"},
+      {"PORT: 1\nLOG_LEVEL: a: b\n", ": line 2: no valid YAML"},
+      {std::string(100'000, '['), "no valid YAML"},
+      {std::string(1'048'577, '#'), ": larger than 1048576 bytes"},
+  }));
+  const File file(content);
+  const std::string line = refusal({}, {{"CONFIG_FILE", file.path()}, {"PORT", "8080"}});
+  CHECK_THAT(line, Contains(file.path()) && Contains(problem));
+}
+
+TEST_CASE("an empty settings file is fine, a missing one is not") {
+  const File file("# nothing yet\n");
+  CHECK(parsed({"--config-file", file.path()}).port == 8080);
+  CHECK_THAT(refusal({"--config-file=/nowhere/settings.yaml"}),
+             EndsWith("--config-file: /nowhere/settings.yaml: No such file or directory\n"));
+}
+
+TEST_CASE("the log level follows the file if nothing above the file names one") {
+  const File file("LOG_LEVEL: WARN\n");
+  const std::string flag = "--config-file=" + file.path();
+  CHECK(parsed({flag}).log_level_follows_file);
+  CHECK(parsed({flag}).log_level == log::Level::kWarn);
+  CHECK_FALSE(parsed({flag, "--log-level=INFO"}).log_level_follows_file);
+  CHECK_FALSE(parsed({flag}, {{"LOG_LEVEL", "DEBUG"}}).log_level_follows_file);
+}
+
+TEST_CASE("the log level of a file can be read again") {
+  const auto level = [](const std::string& content) {
+    return log_level_of_file(File(content).path());
+  };
+  CHECK(level("LOG_LEVEL: TRACE\nPORT: 1\n").value() == log::Level::kTrace);
+  CHECK(level("PORT: 1\n").value() == log::Level::kInfo);
+  CHECK(level("LOG_LEVEL:\n").value() == log::Level::kInfo);
+  CHECK_THAT(level("LOG_LEVEL: loud\n").error(),
+             StartsWith("LOG_LEVEL in ") && EndsWith("is \"loud\": expected ERROR, WARN, INFO, "
+                                                     "DEBUG or TRACE"));
+  CHECK_THAT(level("LOG_LEVEL: [\n").error(), Contains("no valid YAML"));
+  CHECK_FALSE(log_level_of_file("/nowhere/settings.yaml"));
+}
+
+TEST_CASE("help explains every flag, and is no failure") {
+  for (const std::string flag : {"--help", "-h"}) {
+    const auto settings = started({flag}, {});
+    REQUIRE_FALSE(settings);
+    CHECK(settings.error().code == 0);
+    for (const auto& [variable, value] : kAll) {
+      CHECK_THAT(settings.error().text, Contains("\n  " + flag_of(variable)));
+    }
+    CHECK_THAT(settings.error().text, Contains("--config-file") && Contains("Default: 8080."));
+  }
+}
+
+TEST_CASE("the version is printed, and is no failure") {
+  const auto settings = started({"--version"}, {});
+  REQUIRE_FALSE(settings);
+  CHECK(settings.error().code == 0);
+  CHECK_THAT(settings.error().text, StartsWith("bitbucket-receiver ") && EndsWith(")\n"));
+}
+
+}  // namespace
+}  // namespace receiver
