@@ -1,0 +1,38 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "json.h"
+#include "kube/error.h"
+
+namespace receiver::integration {
+
+/// The API server, asked as the user of a kubeconfig, one request after another. What fails in a
+/// way that the name does not announce throws.
+class Api {
+ public:
+  explicit Api(const std::string& kubeconfig);
+  ~Api();
+  Api(const Api&) = delete;
+  Api& operator=(const Api&) = delete;
+
+  /// Nothing if there is no such object.
+  [[nodiscard]] std::optional<Json> find(const std::string& path) const;
+  [[nodiscard]] Json get(const std::string& path) const;
+  /// The answer as it is: metrics, watches that end by themselves.
+  [[nodiscard]] std::string text(const std::string& path) const;
+  Json create(const std::string& collection, std::string_view body) const;
+  void replace(const std::string& path, std::string_view body) const;
+  void merge_patch(const std::string& path, std::string_view body) const;
+  /// Fine if it is not there.
+  void remove(const std::string& path) const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace receiver::integration

@@ -1,0 +1,116 @@
+#include "cluster.h"
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <stdexcept>
+#include <thread>
+#include <unistd.h>
+#include <utility>
+
+namespace receiver::integration {
+namespace {
+
+constexpr const char* kVariable = "INTEGRATION_CLUSTER";
+
+void run_or_throw(std::vector<std::string> arguments) {
+  const std::string what = arguments.front() + " " + arguments.at(1);
+  const Finished finished = run(std::move(arguments));
+  if (finished.exit_code != 0) throw std::runtime_error(what + " failed: " + finished.output);
+}
+
+bool is_cluster(const std::string& directory) {
+  return std::filesystem::exists(directory + "/kubeconfig.operator");
+}
+
+/// Killed, and perhaps not yet reaped.
+bool has_ended(pid_t process) {
+  std::string stat;
+  try {
+    stat = read_file("/proc/" + std::to_string(process) + "/stat");
+  } catch (const std::runtime_error&) {
+    return true;
+  }
+  return stat.empty() || stat.substr(stat.rfind(')') + 1).starts_with(" Z");
+}
+
+}  // namespace
+
+ControlPlane::ControlPlane() {
+  if (const char* given = std::getenv(kVariable); given != nullptr) {
+    directory_ = given;
+    if (is_cluster(directory_)) return;
+    throw std::runtime_error(std::string(kVariable) + "=" + directory_ +
+                             " was not made by `test/integration/cluster.sh start`");
+  }
+  const std::string of_ctest = std::string(CLUSTERS_DIR) + "/" + std::to_string(::getppid());
+  if (is_cluster(of_ctest)) {
+    directory_ = of_ctest;
+  } else {
+    own_ = true;
+    directory_ = std::string(CLUSTERS_DIR) + "/" + std::to_string(::getpid());
+    std::cerr << "starting a control plane in " << directory_ << std::endl;
+    run_or_throw({CLUSTER_SCRIPT, "start", CLUSTERS_DIR, directory_});
+  }
+  ::setenv(kVariable, directory_.c_str(), 1);
+}
+
+ControlPlane::~ControlPlane() {
+  if (!own_) return;
+  if (run({CLUSTER_SCRIPT, "stop", CLUSTERS_DIR, directory_}).exit_code != 0) {
+    std::cerr << "the control plane in " << directory_ << " could not be stopped" << std::endl;
+  }
+}
+
+std::string ControlPlane::directory() {
+  const char* directory = std::getenv(kVariable);
+  if (directory == nullptr) throw std::runtime_error(std::string(kVariable) + " is not set");
+  return directory;
+}
+
+Cluster::Cluster()
+    : directory_(ControlPlane::directory()), admin_(directory_ + "/kubeconfig.admin") {
+  thaw_api_server();
+  if (has_ended(api_server())) start_api_server();
+  admin_.remove(kLeasePath);
+}
+
+std::string Cluster::operator_kubeconfig() const {
+  return directory_ + "/kubeconfig.operator";
+}
+
+std::string Cluster::kubectl(std::vector<std::string> arguments) const {
+  const std::string settings = read_file(directory_ + "/env");
+  const std::string name = "KUBECTL=";
+  const std::size_t start = settings.find(name) + name.size();
+  const std::string binary = settings.substr(start, settings.find('\n', start) - start);
+  arguments.insert(arguments.begin(), binary);
+  Finished finished = run(std::move(arguments), {{"KUBECONFIG", directory_ + "/kubeconfig.admin"}});
+  if (finished.exit_code != 0) throw std::runtime_error("kubectl failed: " + finished.output);
+  return std::move(finished.output);
+}
+
+pid_t Cluster::api_server() const {
+  return std::stoi(read_file(directory_ + "/apiserver.pid"));
+}
+
+void Cluster::kill_api_server() const {
+  const pid_t process = api_server();
+  ::kill(process, SIGKILL);
+  while (!has_ended(process)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+}
+
+void Cluster::start_api_server() const {
+  run_or_throw({CONTROL_PLANE_SCRIPT, "apiserver-start", directory_});
+}
+
+void Cluster::freeze_api_server() const {
+  ::kill(api_server(), SIGSTOP);
+}
+void Cluster::thaw_api_server() const {
+  ::kill(api_server(), SIGCONT);
+}
+
+}  // namespace receiver::integration

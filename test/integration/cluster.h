@@ -1,0 +1,59 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "api.h"
+#include "process.h"
+
+namespace receiver::integration {
+
+/// The control plane of this run: the one that INTEGRATION_CLUSTER names (a folder made by
+/// cluster.sh), or that ctest started for its tests, or one of this process's own, which ends with
+/// this object.
+class ControlPlane {
+ public:
+  ControlPlane();
+  ~ControlPlane();
+  ControlPlane(const ControlPlane&) = delete;
+  ControlPlane& operator=(const ControlPlane&) = delete;
+
+  /// The one that there is.
+  [[nodiscard]] static std::string directory();
+
+ private:
+  bool own_ = false;
+  std::string directory_;
+};
+
+/// What each test has of the control plane. When a test begins, the API server is up and nobody
+/// holds the operator's Lease, however the last one ended.
+class Cluster {
+ public:
+  Cluster();
+
+  [[nodiscard]] const Api& admin() const { return admin_; }
+  [[nodiscard]] std::string operator_kubeconfig() const;
+  [[nodiscard]] const std::string& directory() const { return directory_; }
+  /// kubectl's output, as administrator.
+  [[nodiscard]] std::string kubectl(std::vector<std::string> arguments) const;
+
+  /// As the machine's failure would.
+  void kill_api_server() const;
+  /// On the same port and data; returns when it is ready.
+  void start_api_server() const;
+  /// It neither answers nor closes anything until it is thawed.
+  void freeze_api_server() const;
+  void thaw_api_server() const;
+
+ private:
+  [[nodiscard]] pid_t api_server() const;
+
+  std::string directory_;
+  Api admin_;
+};
+
+inline constexpr const char* kLeasePath =
+    "/apis/coordination.k8s.io/v1/namespaces/kargo/leases/bitbucket-receiver";
+
+}  // namespace receiver::integration

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <chrono>
+#include <future>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "http/message.h"
+
+namespace receiver::integration {
+
+/// What Bitbucket sends.
+struct Delivery {
+  std::string event;  ///< X-Event-Key; empty: none
+  std::string body;
+  std::optional<std::string> signature{};  ///< X-Hub-Signature
+};
+
+// Bodies as Bitbucket writes them, reduced to what the operator reads.
+[[nodiscard]] Delivery cloud_push(const std::string& repository, const std::string& branch);
+[[nodiscard]] Delivery cloud_tag_push(const std::string& repository, const std::string& tag);
+[[nodiscard]] Delivery data_center_push(const std::vector<std::string>& clone_urls,
+                                        const std::string& ref);
+[[nodiscard]] Delivery cloud_merge(const std::string& pull_request);
+[[nodiscard]] Delivery data_center_merge(const std::string& pull_request);
+/// One of test/testdata/bitbucket.
+[[nodiscard]] Delivery recorded(const std::string& event, const std::string& file);
+
+[[nodiscard]] std::string signature_of(const std::string& body, const std::string& secret);
+[[nodiscard]] Delivery sign(Delivery delivery, const std::string& secret);
+
+/// POSTs it over a connection of its own. Throws without an answer.
+[[nodiscard]] http::Response post(const std::string& url, const Delivery& delivery);
+[[nodiscard]] http::Response send(const std::string& url, http::Request request);
+/// The same, meanwhile.
+[[nodiscard]] std::future<http::Response> post_meanwhile(std::string url, Delivery delivery);
+/// Nothing without an answer.
+[[nodiscard]] std::optional<http::Response> try_get(const std::string& url);
+
+[[nodiscard]] std::string origin_of(unsigned short port);
+
+/// Status and body, for one comparison.
+[[nodiscard]] std::string text_of(const http::Response& answer);
+
+}  // namespace receiver::integration

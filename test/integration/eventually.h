@@ -1,0 +1,55 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include <catch2/catch.hpp>
+
+namespace receiver::integration {
+
+using namespace std::chrono_literals;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
+/// How long something may take that usually takes milliseconds: patience costs nothing when all is
+/// well.
+inline constexpr std::chrono::milliseconds kPatience = kSanitized ? 30s : 10s;
+/// The promise of SPEC 2.4; an instrumented operator on a busy machine is given more.
+inline constexpr std::chrono::milliseconds kPromptly = kSanitized ? 5s : 1s;
+inline constexpr std::chrono::milliseconds kPollInterval = 20ms;
+
+/// Polls until `observe` gives `expected`. Fails the test with what it gave last; returns how long
+/// it took.
+template <typename Observe, typename Expected>
+std::chrono::milliseconds eventually_equals(std::string_view what, Observe observe,
+                                            const Expected& expected,
+                                            std::chrono::milliseconds limit = kPatience) {
+  const auto start = std::chrono::steady_clock::now();
+  for (;;) {
+    const auto observed = observe();
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - start);
+    if (observed == expected) return took;
+    if (took >= limit) {
+      INFO(what << ", after " << took.count() << " ms");
+      REQUIRE(observed == expected);
+    }
+    std::this_thread::sleep_for(kPollInterval);
+  }
+}
+
+/// Polls until `holds` says so; fails the test otherwise.
+inline std::chrono::milliseconds eventually(std::string_view what,
+                                            const std::function<bool()>& holds,
+                                            std::chrono::milliseconds limit = kPatience) {
+  return eventually_equals(what, holds, true, limit);
+}
+
+}  // namespace receiver::integration

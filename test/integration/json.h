@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <rapidjson/document.h>
+
+namespace receiver::integration {
+
+/// A JSON document to look things up in.
+class Json {
+ public:
+  /// Throws if the text is no JSON.
+  explicit Json(std::string_view text);
+  /// The string at a JSON pointer ("/metadata/name"), or the JSON text of what else is there; empty
+  /// if nothing is.
+  [[nodiscard]] std::string at(const std::string& pointer) const;
+  /// The member `wanted` of the element of the array at `pointer` whose member `key` is `value`;
+  /// empty if there is none.
+  [[nodiscard]] std::string of_element(const std::string& pointer, const std::string& key,
+                                       std::string_view value, const std::string& wanted) const;
+  [[nodiscard]] std::size_t size_at(const std::string& pointer) const;
+
+ private:
+  std::shared_ptr<const rapidjson::Document> document_;
+};
+
+/// The text as a JSON string, quotes included.
+[[nodiscard]] std::string quoted(std::string_view text);
+
+}  // namespace receiver::integration

@@ -1,0 +1,144 @@
+#include <future>
+#include <thread>
+
+#include <catch2/catch.hpp>
+
+#include "cluster.h"
+#include "delivery.h"
+#include "eventually.h"
+#include "operator.h"
+#include "project.h"
+
+using namespace receiver::integration;
+
+namespace {
+
+constexpr const char* kSecret = "a-secret-of-the-tests-of-lifecycles";
+constexpr const char* kBaseUrl = "https://kargo.example.com";
+const std::string kRefreshed = "200 {\"msg\":\"refreshed 1 warehouse(s)\"}\n";
+
+std::string holder(const Cluster& cluster) {
+  const auto lease = cluster.admin().find(kLeasePath);
+  return lease ? lease->at("/spec/holderIdentity") : "";
+}
+
+void await_leader(const Cluster& cluster) {
+  eventually("a replica leads", [&] { return !holder(cluster).empty(); });
+}
+
+/// The leader has changed when a new Secret is answered by a new URL.
+void check_that_statuses_follow(const Project& project, const std::string& secret,
+                                std::chrono::milliseconds limit) {
+  project.put_secret("bb-secret", {{"secret", secret}});
+  eventually_equals(
+      "the URL follows the Secret", [&] { return published_url(project.config(), "bb"); },
+      kBaseUrl + receiver_path(project.name(), "bb", secret), limit);
+}
+
+}  // namespace
+
+TEST_CASE("SIGTERM ends the operator well and gives the Lease back", "[lifecycle]") {
+  const Cluster cluster;
+  Operator op(cluster);
+  await_leader(cluster);
+  op.terminate();
+  CHECK(op.exit_code(10s) == 0);
+  CHECK(cluster.admin().find(kLeasePath));
+  CHECK(holder(cluster).empty());
+}
+
+TEST_CASE("after SIGTERM the operator is not ready but serves for a while", "[lifecycle]") {
+  const Cluster cluster;
+  Operator op(cluster, {{"GRACEFUL_SHUTDOWN_TIMEOUT", "20s"}});
+  const Project project(cluster);
+  const std::string url = op.url(project.publish("bb", kSecret));
+  project.add_warehouse("app", project.repository());
+  const Delivery push = sign(cloud_push(project.repository(), "main"), kSecret);
+  eventually_equals(
+      "the push refreshes", [&] { return text_of(post(url, push)); }, kRefreshed);
+  const std::string before = refresh_of(project.warehouse("app"));
+
+  op.terminate();
+  eventually("it is not ready", [&] { return !op.is_ready(); });
+  CHECK(text_of(post(url, push)) == kRefreshed);
+  CHECK(refresh_of(project.warehouse("app")) > before);
+  CHECK(op.exit_code(20s) == 0);
+}
+
+TEST_CASE("a delivery in flight is answered before the operator ends", "[lifecycle]") {
+  const Cluster cluster;
+  Operator op(cluster, {{"GRACEFUL_SHUTDOWN_TIMEOUT", "20s"}});
+  const Project project(cluster);
+  const std::string url = op.url(project.publish("bb", kSecret));
+  project.add_warehouse("app", project.repository());
+  const Delivery push = sign(cloud_push(project.repository(), "main"), kSecret);
+  eventually_equals(
+      "the push refreshes", [&] { return text_of(post(url, push)); }, kRefreshed);
+  const std::string before = refresh_of(project.warehouse("app"));
+
+  cluster.freeze_api_server();
+  auto answer = post_meanwhile(url, push);
+  CHECK(answer.wait_for(500ms) == std::future_status::timeout);
+  op.terminate();
+  std::this_thread::sleep_for(500ms);
+  cluster.thaw_api_server();
+  CHECK(text_of(answer.get()) == kRefreshed);
+  CHECK(op.exit_code(20s) == 0);
+  CHECK(refresh_of(project.warehouse("app")) > before);
+}
+
+TEST_CASE("every replica serves and one writes and another follows when it goes", "[lifecycle]") {
+  const Cluster cluster;
+  const Environment settings{{"EXTERNAL_WEBHOOK_SERVER_BASE_URL", kBaseUrl}};
+  Operator first(cluster, settings);
+  await_leader(cluster);
+  const std::string first_holder = holder(cluster);
+  const Operator second(cluster, settings);
+  const Project project(cluster);
+  const std::string path = project.publish("bb", kSecret);
+  project.add_warehouse("app", project.repository());
+  const Delivery push = sign(cloud_push(project.repository(), "main"), kSecret);
+  for (const Operator* replica : {static_cast<const Operator*>(&first), &second}) {
+    eventually_equals(
+        "the replica refreshes", [&] { return text_of(post(replica->url(path), push)); },
+        kRefreshed);
+  }
+  CHECK(holder(cluster) == first_holder);
+
+  first.terminate();
+  CHECK(first.exit_code(10s) == 0);
+  // A candidate asks every two seconds, with jitter.
+  eventually(
+      "the second takes the released Lease",
+      [&] { return !holder(cluster).empty() && holder(cluster) != first_holder; }, 5s + kPatience);
+  check_that_statuses_follow(project, "the-secret-under-the-second-leader", kPatience);
+}
+
+TEST_CASE("the Lease of a replica that was killed is taken over when it has expired",
+          "[lifecycle]") {
+  const Cluster cluster;
+  const Environment settings{{"EXTERNAL_WEBHOOK_SERVER_BASE_URL", kBaseUrl}, {"CATCH_UP", "true"}};
+  Operator first(cluster, settings);
+  await_leader(cluster);
+  const Operator second(cluster, settings);
+  const Project project(cluster);
+  (void)project.publish("bb", kSecret);
+  project.add_warehouse("app", project.repository());
+  const std::string first_holder = holder(cluster);
+
+  first.kill();
+  check_that_statuses_follow(project, "the-secret-under-the-second-leader", 20s + kPatience);
+  CHECK_FALSE(holder(cluster).empty());
+  CHECK(holder(cluster) != first_holder);
+  // Nobody can know which pushes went to the one that was killed.
+  eventually("the new leader catches up",
+             [&] { return !refresh_of(project.warehouse("app")).empty(); });
+}
+
+TEST_CASE("wrong settings end the operator with one line that names them", "[lifecycle]") {
+  const Finished finished =
+      run({OPERATOR_BINARY}, {{"EXTERNAL_WEBHOOK_SERVER_BASE_URL", "ftp://kargo.example.com"}});
+  INFO(finished.output);
+  CHECK(finished.exit_code == 2);
+  CHECK(finished.output.find("EXTERNAL_WEBHOOK_SERVER_BASE_URL") != std::string::npos);
+}

@@ -1,0 +1,137 @@
+#include "operator.h"
+
+#include <csignal>
+#include <sstream>
+#include <stdexcept>
+#include <unistd.h>
+#include <utility>
+
+#include <catch2/catch.hpp>
+
+#include "delivery.h"
+#include "eventually.h"
+
+namespace receiver::integration {
+namespace {
+
+/// What the operator is started with unless a test says otherwise: short times, so that many of
+/// them can be started and ended; and no catch-up, which would refresh what tests watch.
+Environment default_settings() {
+  Environment settings{{"BIND_ADDRESS", "127.0.0.1"},
+                       {"GRACEFUL_SHUTDOWN_TIMEOUT", "5s"},
+                       {"CATCH_UP", "false"},
+                       {"LOG_LEVEL", "DEBUG"}};
+  const Environment current = current_environment();
+  for (const char* name :
+       {"PATH", "HOME", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
+    if (const auto found = current.find(name); found != current.end()) settings.insert(*found);
+  }
+  return settings;
+}
+
+std::string next_name() {
+  static int count = 0;
+  return "operator-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
+}
+
+}  // namespace
+
+Operator::Operator(const Cluster& cluster, Environment settings, Await await) {
+  settings.merge(default_settings());
+  for (int attempt = 1; !start(cluster, settings); ++attempt) {
+    if (attempt == 5) throw std::runtime_error("the operator found no free port");
+  }
+  if (await == Await::kReady) await_ready();
+}
+
+/// False if one of its ports was taken meanwhile.
+bool Operator::start(const Cluster& cluster, const Environment& settings) {
+  const unsigned short port = free_port();
+  do metrics_port_ = free_port();
+  while (metrics_port_ == port);
+  const std::string name = next_name();
+  origin_ = "http://127.0.0.1:" + std::to_string(port);
+  log_file_ = cluster.directory() + "/" + name + ".log";
+
+  Environment environment = settings;
+  environment.insert({{"EXTERNAL_WEBHOOK_SERVER_BASE_URL", origin_},
+                      {"PORT", std::to_string(port)},
+                      {"METRICS_PORT", std::to_string(metrics_port_)},
+                      {"KUBECONFIG", cluster.operator_kubeconfig()},
+                      {"POD_NAME", name}});
+  process_ =
+      std::make_unique<Process>(std::vector<std::string>{OPERATOR_BINARY}, environment, log_file_);
+
+  // It listens on the metrics port from the start, or ends.
+  std::optional<int> exit_code;
+  eventually("the operator listens on its metrics port, or ends", [&] {
+    exit_code = process_->wait(0ms);
+    return exit_code || try_get(origin_of(metrics_port_) + "/livez");
+  });
+  if (!exit_code) return true;
+  if (log().find("in use") != std::string::npos) return false;
+  throw std::runtime_error("the operator ended with exit code " + std::to_string(*exit_code));
+}
+
+Operator::~Operator() {
+  if (!ended_) {
+    process_->signal(SIGTERM);
+    const auto code = process_->wait(kSanitized ? 30s : 15s);
+    if (code != 0)
+      FAIL_CHECK("the operator ended with " << code.value_or(-1) << " (-1: not at all)");
+  }
+}
+
+std::string Operator::url(const std::string& path) const {
+  return origin_ + path;
+}
+
+http::Response Operator::metrics_port(const std::string& path) const {
+  auto answer = try_get(origin_of(metrics_port_) + path);
+  if (!answer) throw std::runtime_error("no answer from the metrics port to " + path);
+  return std::move(*answer);
+}
+
+bool Operator::is_ready() const {
+  const auto answer = try_get(origin_of(metrics_port_) + "/readyz");
+  return answer && answer->status == 200;
+}
+
+void Operator::await_ready() const {
+  eventually(
+      "the operator is ready", [&] { return is_ready(); }, 3 * kPatience);
+}
+
+void Operator::terminate() const {
+  process_->signal(SIGTERM);
+}
+
+int Operator::exit_code(std::chrono::milliseconds limit) {
+  const auto code = process_->wait(limit);
+  INFO("the operator still runs after " << limit.count() << " ms");
+  REQUIRE(code);
+  ended_ = true;
+  return *code;
+}
+
+void Operator::kill() {
+  process_->signal(SIGKILL);
+  REQUIRE(exit_code(10s) == 128 + SIGKILL);
+}
+
+std::string Operator::log() const {
+  return read_file(log_file_);
+}
+
+std::chrono::milliseconds Operator::cpu_time() const {
+  const std::string stat = read_file("/proc/" + std::to_string(process_->id()) + "/stat");
+  std::istringstream fields(stat.substr(stat.rfind(')') + 2));
+  std::string skipped;
+  for (int field = 3; field < 14; ++field) fields >> skipped;
+  long long user = 0;
+  long long system = 0;
+  fields >> user >> system;
+  return std::chrono::milliseconds((user + system) * 1000 / ::sysconf(_SC_CLK_TCK));
+}
+
+}  // namespace receiver::integration

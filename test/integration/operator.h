@@ -1,0 +1,52 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "cluster.h"
+#include "http/message.h"
+#include "process.h"
+
+namespace receiver::integration {
+
+/// The operator's binary as a child process, under its ServiceAccount and its settings of SPEC 5.
+/// Ready when constructed. Whoever does not end it has it ended, and its exit code checked, by the
+/// destructor. Its log is printed if the test fails.
+class Operator {
+ public:
+  enum class Await { kReady, kNothing };
+  explicit Operator(const Cluster& cluster, Environment settings = {}, Await await = Await::kReady);
+  ~Operator();
+  Operator(const Operator&) = delete;
+  Operator& operator=(const Operator&) = delete;
+
+  /// Where it listens, with the path that a published URL has.
+  [[nodiscard]] std::string url(const std::string& path) const;
+  /// `http://127.0.0.1:PORT`, the base URL unless the settings say another.
+  [[nodiscard]] const std::string& origin() const { return origin_; }
+  /// `/readyz` and the like, of the metrics port.
+  [[nodiscard]] http::Response metrics_port(const std::string& path) const;
+  [[nodiscard]] bool is_ready() const;
+  void await_ready() const;
+
+  void terminate() const;  ///< SIGTERM
+  /// Fails the test if it still runs after that time.
+  [[nodiscard]] int exit_code(std::chrono::milliseconds limit);
+  void kill();
+
+  [[nodiscard]] std::string log() const;
+  /// User and system time so far.
+  [[nodiscard]] std::chrono::milliseconds cpu_time() const;
+
+ private:
+  bool start(const Cluster& cluster, const Environment& settings);
+
+  std::string origin_;
+  unsigned short metrics_port_ = 0;
+  std::string log_file_;
+  std::unique_ptr<Process> process_;
+  bool ended_ = false;
+};
+
+}  // namespace receiver::integration

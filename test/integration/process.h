@@ -1,0 +1,49 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace receiver::integration {
+
+using Environment = std::map<std::string, std::string>;
+
+/// A child process. It is killed when this object, or the process that made it, ends.
+class Process {
+ public:
+  /// The first argument names the program. Standard output and error go to the file `output`.
+  Process(std::vector<std::string> arguments, const Environment& environment,
+          const std::string& output);
+  ~Process();
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  void signal(int number) const;
+  /// Its exit code, 128 and the signal's number if one ended it; nothing if it still runs.
+  [[nodiscard]] std::optional<int> wait(std::chrono::milliseconds limit);
+  [[nodiscard]] pid_t id() const { return id_; }
+
+ private:
+  pid_t id_ = -1;
+  std::optional<int> exit_code_;
+};
+
+struct Finished {
+  int exit_code;
+  std::string output;
+};
+/// Runs a program to its end with the environment of this process and `extra`.
+[[nodiscard]] Finished run(std::vector<std::string> arguments, const Environment& extra = {});
+
+/// The environment of this process.
+[[nodiscard]] Environment current_environment();
+[[nodiscard]] std::string read_file(const std::string& path);
+
+/// A TCP port of 127.0.0.1 that nobody listens on, below those that the kernel takes for outgoing
+/// connections. Another process may still be quicker: whoever needs it tries again with another.
+[[nodiscard]] unsigned short free_port();
+
+}  // namespace receiver::integration

@@ -1,0 +1,196 @@
+#include "project.h"
+
+#include <exception>
+#include <iostream>
+#include <random>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "crypto/crypto.h"
+#include "eventually.h"
+
+namespace receiver::integration {
+namespace {
+
+constexpr std::string_view kGroup = "/apis/kargo.akuity.io/v1alpha1/namespaces/";
+
+/// The API server's authorizer learns of a RoleBinding a moment after it was made.
+void await_permission(const Api& api, const std::string& ns) {
+  const std::string review = fmt::format(
+      R"({{"spec": {{"user": "system:serviceaccount:kargo:kargo-external-webhooks-server",
+                     "resourceAttributes": {{"namespace": "{}", "verb": "list", "resource": "secrets"}}}}}})",
+      ns);
+  eventually("the operator may read the project's Secrets", [&] {
+    return api.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+               .at("/status/allowed") == "true";
+  });
+}
+
+}  // namespace
+
+std::string unique_name() {
+  std::random_device random;
+  return fmt::format("it-{:08x}{:08x}", random(), random());
+}
+
+std::string receiver_path(const std::string& project, const std::string& receiver,
+                          const std::string& secret) {
+  return "/bitbucket/" + crypto::sha256_hex({project, receiver, secret});
+}
+
+std::string receivers_json(const std::vector<DeclaredReceiver>& receivers) {
+  std::string items;
+  for (const DeclaredReceiver& receiver : receivers) {
+    items +=
+        fmt::format(R"({}{{"name": {}, "bitbucket": {{"secretRef": {{"name": {}}}}}}})",
+                    items.empty() ? "" : ", ", quoted(receiver.name), quoted(receiver.secret_name));
+  }
+  return "[" + items + "]";
+}
+
+std::string ready_message(const Json& owner, std::string_view wanted) {
+  const auto ready = [&](const char* member) {
+    return owner.of_element("/status/conditions", "type", "Ready", member);
+  };
+  const std::string status = ready("status");
+  return status == wanted ? ready("message")
+                          : fmt::format("Ready is \"{}\": {}", status, ready("message"));
+}
+
+std::string published_url(const Json& owner, const std::string& receiver) {
+  return owner.of_element("/status/webhookReceivers", "name", receiver, "url");
+}
+
+std::string resource_version(const Json& object) {
+  return object.at("/metadata/resourceVersion");
+}
+
+std::string refresh_of(const Json& object) {
+  return object.at("/metadata/annotations/kargo.akuity.io~1refresh");
+}
+
+void put_secret(const Api& api, const std::string& ns, const std::string& name,
+                const std::map<std::string, std::string>& values, bool labelled) {
+  std::string data;
+  for (const auto& [key, value] : values) {
+    data += fmt::format(R"({}{}: "{}")", data.empty() ? "" : ", ", quoted(key),
+                        crypto::base64_encode(value));
+  }
+  const std::string collection = "/api/v1/namespaces/" + ns + "/secrets";
+  const std::string secret =
+      fmt::format(R"({{"metadata": {{"name": "{}", "labels": {{{}}}}}, "data": {{{}}}}})", name,
+                  labelled ? R"("kargo.akuity.io/cred-type": "generic")" : "", data);
+  if (api.find(collection + "/" + name)) {
+    api.replace(collection + "/" + name, secret);
+  } else {
+    api.create(collection, secret);
+  }
+}
+
+Project::Project(const Cluster& cluster, Secrets secrets)
+    : api_(cluster.admin()), name_(unique_name()) {
+  api_.create("/api/v1/namespaces", fmt::format(R"({{"metadata": {{"name": "{}"}}}})", name_));
+  if (secrets == Secrets::kReadable) allow_secrets();
+}
+
+Project::~Project() {
+  try {
+    api_.remove(config_path());
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << std::endl;
+  }
+}
+
+void Project::allow_secrets() const {
+  api_.create("/apis/rbac.authorization.k8s.io/v1/namespaces/" + name_ + "/rolebindings",
+              R"({"metadata": {"name": "bitbucket-receiver-project-secrets"},
+                  "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
+                              "name": "bitbucket-receiver-project-secrets"},
+                  "subjects": [{"kind": "ServiceAccount", "namespace": "kargo",
+                                "name": "kargo-external-webhooks-server"}]})");
+  await_permission(api_, name_);
+}
+
+void Project::put_secret(const std::string& name, const std::map<std::string, std::string>& values,
+                         bool labelled) const {
+  integration::put_secret(api_, name_, name, values, labelled);
+}
+
+void Project::delete_secret(const std::string& name) const {
+  api_.remove(secret_path(name));
+}
+
+void Project::declare(const std::vector<DeclaredReceiver>& receivers) const {
+  const std::string spec = fmt::format(R"({{"webhookReceivers": {}}})", receivers_json(receivers));
+  if (api_.find(config_path())) {
+    api_.merge_patch(config_path(), fmt::format(R"({{"spec": {}}})", spec));
+    return;
+  }
+  api_.create(collection("projectconfigs"),
+              fmt::format(R"({{"apiVersion": "kargo.akuity.io/v1alpha1", "kind": "ProjectConfig",
+                               "metadata": {{"name": "{}"}}, "spec": {}}})",
+                          name_, spec));
+}
+
+Json Project::config() const {
+  return api_.get(config_path());
+}
+std::string Project::config_path() const {
+  return collection("projectconfigs") + "/" + name_;
+}
+std::string Project::secret_path(const std::string& name) const {
+  return "/api/v1/namespaces/" + name_ + "/secrets/" + name;
+}
+
+std::string Project::publish(const std::string& receiver, const std::string& secret) const {
+  put_secret(receiver + "-secret", {{"secret", secret}});
+  declare({{receiver, receiver + "-secret"}});
+  await_ready();
+  return receiver_path(name_, receiver, secret);
+}
+
+void Project::await_ready() const {
+  eventually_equals(
+      "the ProjectConfig is ready", [&] { return ready_message(config(), "True"); }, kProjectReady);
+}
+
+std::string Project::repository(const std::string& slug) const {
+  return "https://bitbucket.org/" + name_ + "/" + slug;
+}
+
+void Project::add_warehouse(const std::string& name, const std::string& repository,
+                            const std::string& git) const {
+  api_.create(collection("warehouses"),
+              fmt::format(R"({{"apiVersion": "kargo.akuity.io/v1alpha1", "kind": "Warehouse",
+                               "metadata": {{"name": "{}"}},
+                               "spec": {{"subscriptions": [{{"git": {{"repoURL": {}{}}}}}]}}}})",
+                          name, quoted(repository), git.empty() ? "" : ", " + git));
+}
+
+Json Project::warehouse(const std::string& name) const {
+  return api_.get(collection("warehouses") + "/" + name);
+}
+
+void Project::add_promotion(const std::string& name, const std::string& pull_request,
+                            const std::string& phase) const {
+  api_.create(collection("promotions"),
+              fmt::format(R"({{"apiVersion": "kargo.akuity.io/v1alpha1", "kind": "Promotion",
+                               "metadata": {{"name": "{}"}},
+                               "spec": {{"steps": [{{"uses": "git-wait-for-pr", "as": "wait"}}]}}}})",
+                          name));
+  api_.merge_patch(collection("promotions") + "/" + name + "/status",
+                   fmt::format(R"({{"status": {{"phase": "{}", "currentStep": 0,
+                                    "state": {{"wait": {{"pr": {{"id": 7, "url": {}}}}}}}}}}})",
+                               phase, quoted(pull_request)));
+}
+
+Json Project::promotion(const std::string& name) const {
+  return api_.get(collection("promotions") + "/" + name);
+}
+
+std::string Project::collection(const std::string& plural) const {
+  return std::string(kGroup) + name_ + "/" + plural;
+}
+
+}  // namespace receiver::integration

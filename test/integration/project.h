@@ -1,0 +1,85 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cluster.h"
+#include "json.h"
+
+namespace receiver::integration {
+
+/// A name that no other test has used: `it-` and random digits.
+[[nodiscard]] std::string unique_name();
+
+[[nodiscard]] std::string receiver_path(const std::string& project, const std::string& receiver,
+                                        const std::string& secret);
+
+struct DeclaredReceiver {
+  std::string name;
+  std::string secret_name;
+};
+/// The JSON of `spec.webhookReceivers`.
+[[nodiscard]] std::string receivers_json(const std::vector<DeclaredReceiver>& receivers);
+
+/// The message of the condition Ready; of another status than `wanted`, that status and message.
+[[nodiscard]] std::string ready_message(const Json& owner, std::string_view wanted);
+/// The published URL of the receiver; empty if there is none.
+[[nodiscard]] std::string published_url(const Json& owner, const std::string& receiver);
+[[nodiscard]] std::string resource_version(const Json& object);
+
+inline constexpr const char* kProjectReady = "ProjectConfig is synced and ready for use";
+
+/// Creates or replaces a Secret's data.
+void put_secret(const Api& api, const std::string& ns, const std::string& name,
+                const std::map<std::string, std::string>& values, bool labelled = true);
+
+/// A project of one test: a namespace, by default with the operator's permission to read its
+/// Secrets, as Kargo makes it. Its ProjectConfig goes with this object.
+class Project {
+ public:
+  enum class Secrets { kReadable, kForbidden };
+  explicit Project(const Cluster& cluster, Secrets secrets = Secrets::kReadable);
+  ~Project();
+  Project(const Project&) = delete;
+  Project& operator=(const Project&) = delete;
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  /// Returns when the API server's authorizer has seen it.
+  void allow_secrets() const;
+
+  void put_secret(const std::string& name, const std::map<std::string, std::string>& values,
+                  bool labelled = true) const;
+  void delete_secret(const std::string& name) const;
+  /// Creates the ProjectConfig, or replaces its receivers.
+  void declare(const std::vector<DeclaredReceiver>& receivers) const;
+  [[nodiscard]] Json config() const;
+  [[nodiscard]] std::string config_path() const;
+  [[nodiscard]] std::string secret_path(const std::string& name) const;
+
+  /// One receiver whose Secret holds the value; returns its path once it is published.
+  [[nodiscard]] std::string publish(const std::string& receiver, const std::string& secret) const;
+  void await_ready() const;
+
+  /// A repository that no other project subscribes to.
+  [[nodiscard]] std::string repository(const std::string& slug = "app") const;
+  /// `git` holds more members of the subscription, such as `"branch": "main"`.
+  void add_warehouse(const std::string& name, const std::string& repository,
+                     const std::string& git = {}) const;
+  [[nodiscard]] Json warehouse(const std::string& name) const;
+  /// A Promotion whose one step waits for the pull request.
+  void add_promotion(const std::string& name, const std::string& pull_request,
+                     const std::string& phase = "Running") const;
+  [[nodiscard]] Json promotion(const std::string& name) const;
+  [[nodiscard]] std::string collection(const std::string& plural) const;
+
+ private:
+  const Api& api_;
+  std::string name_;
+};
+
+/// The value of the annotation `kargo.akuity.io/refresh`; empty if there is none.
+[[nodiscard]] std::string refresh_of(const Json& object);
+
+}  // namespace receiver::integration
