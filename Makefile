@@ -9,6 +9,9 @@ JOBS ?= $(shell nproc)
 export ASAN_OPTIONS ?= detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 export TSAN_OPTIONS ?= halt_on_error=1:second_deadlock_stack=1
+# What one clone has compiled serves the next one, in another folder.
+export CCACHE_BASEDIR ?= $(CURDIR)
+export CCACHE_NOHASHDIR ?= true
 
 .PHONY: help
 help: ## this list
@@ -40,6 +43,11 @@ build: install build/release/build.ninja ## build/release/bitbucket-receiver
 .PHONY: build-tests
 build-tests: install build/release/build.ninja ## the tests too; run them with ctest --test-dir build/release
 	@cmake --build build/release --parallel $(JOBS)
+
+.PHONY: bench
+bench: build ## measure the release build against the API server's own speed (QUICK=1: shortly, against the committed results)
+	@cmake --build build/release --target bench_load --target bench_floor --parallel $(JOBS)
+	@test/bench/run.sh
 
 .PHONY: lint
 lint: install build/release/build.ninja ## formatting, clang-tidy, shell scripts, arrows between rooms

@@ -9,9 +9,12 @@
 #include <fmt/format.h>
 
 #include "clock/clock.h"
-#include "kube/resource.h"
+#include "test/bench/world.h"
 
 namespace receiver::bench {
+
+namespace asio = boost::asio;
+
 namespace {
 
 constexpr std::chrono::seconds kPatience{20};
@@ -35,44 +38,26 @@ http::ClientOptions options_of(const kube::Config& config, std::size_t connectio
   return options;
 }
 
-struct Url {
-  std::string host;
-  unsigned short port = 80;
-  std::string path;
-};
-
-/// http://HOST:PORT/PATH, as the benchmark's own script publishes it.
-Url parse(std::string_view url) {
+http::ClientOptions options_of(std::string_view url, std::size_t connections) {
   constexpr std::string_view kScheme = "http://";
-  const auto colon = url.find(':', kScheme.size());
-  const auto slash = url.find('/', kScheme.size());
-  Url parsed;
-  if (url.substr(0, kScheme.size()) != kScheme || slash == std::string_view::npos ||
-      colon > slash ||
-      std::from_chars(url.data() + colon + 1, url.data() + slash, parsed.port).ptr !=
-          url.data() + slash) {
-    throw std::runtime_error("not of the form http://HOST:PORT/PATH: the receiver's URL");
-  }
-  parsed.host = url.substr(kScheme.size(), colon - kScheme.size());
-  parsed.path = url.substr(slash);
-  return parsed;
-}
-
-http::ClientOptions options_of(const Url& url, std::size_t connections) {
   http::ClientOptions options;
   options.scheme = "http";
-  options.host = url.host;
-  options.port = url.port;
   options.connections = connections;
+  const auto colon = url.rfind(':');
+  const char* const end = url.data() + url.size();
+  if (!url.starts_with(kScheme) || colon <= kScheme.size() ||
+      std::from_chars(url.data() + colon + 1, end, options.port).ptr != end) {
+    throw std::runtime_error(fmt::format("not of the form http://ADDRESS:PORT: {}", url));
+  }
+  options.host = url.substr(kScheme.size(), colon - kScheme.size());
   return options;
 }
 
-boost::asio::awaitable<http::Response> send(http::Client& client, http::Request request,
-                                            std::string what) {
-  const auto deadline = clock::Steady::now() + kPatience;
-  auto response = co_await client.send(std::move(request), deadline);
+asio::awaitable<http::Response> send(http::Client& client, http::Request request, unsigned status,
+                                     std::string what) {
+  auto response = co_await client.send(std::move(request), clock::Steady::now() + kPatience);
   if (!response) throw std::runtime_error(what + ": " + response.error().message);
-  if (response->status != 200) {
+  if (response->status != status) {
     throw std::runtime_error(fmt::format("{}: {} {}", what, response->status, response->body));
   }
   co_return std::move(*response);
@@ -80,40 +65,35 @@ boost::asio::awaitable<http::Response> send(http::Client& client, http::Request 
 
 }  // namespace
 
-ApiServer::ApiServer(boost::asio::any_io_executor executor, const kube::Config& config,
+ApiServer::ApiServer(asio::any_io_executor executor, const kube::Config& config,
                      std::size_t connections)
     : authorization_("Bearer " + std::string(config.token.view())),
       client_(std::move(executor), options_of(config, connections)) {}
 
-boost::asio::awaitable<void> ApiServer::refresh(kube::ObjectKey warehouse) {
-  static const kube::Resource kWarehouses{"kargo.akuity.io", "v1alpha1", "warehouses"};
+asio::awaitable<void> ApiServer::refresh(kube::ObjectKey warehouse) {
   http::Request request;
   request.method = "PATCH";
   request.target = kWarehouses.path(warehouse);
   request.headers = {
-      {"Authorization", authorization_},
       {"Content-Type", "application/merge-patch+json"},
       {"Accept", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json"},
-      {"User-Agent", "bench"}};
+      {"User-Agent", "bench"},
+      {"Authorization", authorization_}};
+  // As long as the operator's token, and no two alike.
   request.body =
-      fmt::format(R"({{"metadata":{{"annotations":{{"kargo.akuity.io/refresh":"{} {}"}}}}}})",
-                  clock::format_nanos(clock::Wall::now()), ++tokens_);
-  const std::string what = "PATCH of Warehouse " + warehouse.str();
-  co_await send(client_, std::move(request), what);
+      fmt::format(R"({{"metadata":{{"annotations":{{"kargo.akuity.io/refresh":"bare {:025}"}}}}}})",
+                  ++refreshes_);
+  std::string what = "PATCH of Warehouse " + warehouse.str();
+  co_await send(client_, std::move(request), 200, std::move(what));
 }
 
-Receiver::Receiver(boost::asio::any_io_executor executor, const std::string& url,
-                   std::size_t connections)
-    : path_(parse(url).path), client_(std::move(executor), options_of(parse(url), connections)) {}
-
-Delivery Receiver::sign(std::string_view event, std::string body,
-                        const crypto::SecretString& secret) const {
+Delivery sign(std::string path, std::string body, const crypto::SecretString& secret) {
   crypto::Hmac hmac(crypto::HashAlgorithm::kSha256, secret.view());
   hmac.update(body);
   Delivery delivery;
   delivery.method = "POST";
-  delivery.target = path_;
-  delivery.headers = {{"X-Event-Key", std::string(event)},
+  delivery.target = std::move(path);
+  delivery.headers = {{"X-Event-Key", "repo:push"},
                       {"X-Hub-Signature", "sha256=" + crypto::hex_encode(hmac.digest())},
                       {"Content-Type", "application/json"},
                       {"User-Agent", "Bitbucket-Webhooks/2.0"}};
@@ -121,9 +101,13 @@ Delivery Receiver::sign(std::string_view event, std::string body,
   return delivery;
 }
 
-boost::asio::awaitable<void> Receiver::deliver(Delivery delivery, std::string expected) {
-  const std::string what = "delivery";
-  const http::Response response = co_await send(client_, std::move(delivery), what);
+Receiver::Receiver(asio::any_io_executor executor, std::string_view url, std::size_t connections)
+    : client_(std::move(executor), options_of(url, connections)) {}
+
+asio::awaitable<void> Receiver::deliver(Delivery delivery, unsigned status, std::string expected) {
+  std::string what = "delivery";
+  const http::Response response =
+      co_await send(client_, std::move(delivery), status, std::move(what));
   if (response.body.find(expected) == std::string::npos) {
     throw std::runtime_error(
         fmt::format("delivery: answered {}instead of {}", response.body, expected));

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -27,25 +29,24 @@ class ApiServer {
 
  private:
   std::string authorization_;
-  std::uint64_t tokens_ = 0;
+  std::uint64_t refreshes_ = 0;
   http::Client client_;
 };
 
-/// A delivery that is ready to be sent, its signature computed.
+/// A delivery as Bitbucket sends it.
 using Delivery = http::Request;
+[[nodiscard]] Delivery sign(std::string path, std::string body, const crypto::SecretString& secret);
 
-/// The operator's receiver, as Bitbucket sees it.
+/// A server of deliveries, as Bitbucket sees it.
 class Receiver {
  public:
-  Receiver(boost::asio::any_io_executor executor, const std::string& url, std::size_t connections);
+  /// `url` is http://ADDRESS:PORT.
+  Receiver(boost::asio::any_io_executor executor, std::string_view url, std::size_t connections);
 
-  [[nodiscard]] Delivery sign(std::string_view event, std::string body,
-                              const crypto::SecretString& secret) const;
-  /// Anything but 200 with `expected` in its body is an error.
-  boost::asio::awaitable<void> deliver(Delivery delivery, std::string expected);
+  /// Anything but `status` with `expected` in its body is an error.
+  boost::asio::awaitable<void> deliver(Delivery delivery, unsigned status, std::string expected);
 
  private:
-  std::string path_;
   http::Client client_;
 };
 

@@ -1,0 +1,71 @@
+#include "test/bench/at_once.h"
+
+#include <exception>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "clock/clock.h"
+
+namespace receiver::bench {
+
+namespace asio = boost::asio;
+using clock::Steady;
+
+asio::awaitable<void> at_once(std::size_t workers, Work work) {
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  std::size_t left = workers;
+  std::exception_ptr failure;
+  asio::steady_timer all_done(executor, Steady::time_point::max());
+  for (std::size_t worker = 0; worker < workers; ++worker) {
+    asio::co_spawn(executor, work(worker), [&](const std::exception_ptr& error) {
+      if (error && !failure) failure = error;
+      if (--left == 0) all_done.cancel();
+    });
+  }
+  while (left > 0) {
+    boost::system::error_code woken;
+    co_await all_done.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
+asio::awaitable<void> share_out(std::size_t count, std::size_t workers, Work work) {
+  std::size_t next = 0;
+  Work repeat = [&](std::size_t) -> asio::awaitable<void> {
+    while (next < count) co_await work(next++);
+  };
+  co_await at_once(workers, std::move(repeat));
+}
+
+asio::awaitable<Load> closed_loop(std::size_t workers, std::chrono::milliseconds window,
+                                  Work work) {
+  const auto begin = Steady::now();
+  const auto counted_from = begin + window / 5;
+  const auto end = begin + window;
+  Load load;
+  Work repeat = [&](std::size_t worker) -> asio::awaitable<void> {
+    for (auto started = begin; started < end;) {
+      co_await work(worker);
+      const auto now = Steady::now();
+      if (now >= counted_from && now < end) load.times.add(now - started);
+      started = now;
+    }
+  };
+  co_await at_once(workers, std::move(repeat));
+  load.per_second = static_cast<double>(load.times.size()) /
+                    std::chrono::duration<double>(end - counted_from).count();
+  co_return load;
+}
+
+asio::awaitable<std::chrono::nanoseconds> timed(asio::awaitable<void> work) {
+  const auto begin = Steady::now();
+  co_await std::move(work);
+  co_return Steady::now() - begin;
+}
+
+}  // namespace receiver::bench

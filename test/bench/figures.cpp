@@ -1,0 +1,106 @@
+#include "test/bench/figures.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <istream>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace receiver::bench {
+namespace {
+
+constexpr double kWorse = 1.4;
+
+std::vector<double> ratios(const Figure& figure) {
+  std::vector<double> values;
+  for (const Figure::Round& round : figure.rounds) values.push_back(round.ratio());
+  return values;
+}
+
+double median_of(const Figure& figure, double Figure::Round::*side) {
+  std::vector<double> values;
+  for (const Figure::Round& round : figure.rounds) values.push_back(round.*side);
+  return median(std::move(values));
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto begin = text.find_first_not_of(' ');
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(' ') - begin + 1);
+}
+
+/// Takes `| cell ` off the front of a line.
+std::string_view next_cell(std::string_view& line) {
+  if (!line.empty()) line.remove_prefix(1);
+  const std::string_view cell = line.substr(0, line.find('|'));
+  line.remove_prefix(cell.size());
+  return trimmed(cell);
+}
+
+}  // namespace
+
+double Samples::ms(double share) const {
+  if (durations_.empty()) return 0;
+  auto sorted = durations_;
+  const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(sorted.size())));
+  const std::size_t index = std::clamp<std::size_t>(rank, 1, sorted.size()) - 1;
+  std::ranges::nth_element(sorted, sorted.begin() + static_cast<std::ptrdiff_t>(index));
+  return std::chrono::duration<double, std::milli>(sorted[index]).count();
+}
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::ranges::sort(values);
+  const std::size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+double Figure::ratio() const {
+  return median(ratios(*this));
+}
+
+double Figure::best() const {
+  const auto values = ratios(*this);
+  if (values.empty()) return 0;
+  return bound == Bound::kAtMost ? std::ranges::min(values) : std::ranges::max(values);
+}
+
+std::string table(const std::vector<Figure>& figures) {
+  std::string text =
+      "| what | ratio | target | | measured | floor | ratio of each round |\n"
+      "|---|---|---|---|---|---|---|\n";
+  for (const Figure& figure : figures) {
+    std::string rounds;
+    for (const double ratio : ratios(figure)) rounds += fmt::format(" {:.2f}", ratio);
+    text += fmt::format("| {} | {:.2f} | {} {:.2f} | {} | {:.5g} {} | {:.5g} {} |{} |\n",
+                        figure.what, figure.ratio(),
+                        figure.bound == Figure::Bound::kAtMost ? "≤" : "≥", figure.target,
+                        figure.is_met() ? "met" : "MISSED", median_of(figure, &Figure::Round::ours),
+                        figure.unit, median_of(figure, &Figure::Round::floor), figure.unit, rounds);
+  }
+  return text;
+}
+
+std::map<std::string, double> ratios_of_table(std::istream& text) {
+  std::map<std::string, double> found;
+  for (std::string line; std::getline(text, line);) {
+    if (!line.starts_with("| ")) continue;
+    std::string_view rest = line;
+    const std::string_view what = next_cell(rest);
+    const std::string_view ratio = next_cell(rest);
+    double value = 0;
+    const auto parsed = std::from_chars(ratio.data(), ratio.data() + ratio.size(), value);
+    if (parsed.ec == std::errc() && !ratio.empty()) found.emplace(what, value);
+  }
+  return found;
+}
+
+bool is_as_committed(const Figure& figure, double committed) {
+  const double limit =
+      figure.bound == Figure::Bound::kAtMost ? committed * kWorse : committed / kWorse;
+  return figure.is_within(figure.best(), limit);
+}
+
+}  // namespace receiver::bench

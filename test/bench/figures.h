@@ -1,0 +1,60 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <iosfwd>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace receiver::bench {
+
+/// Durations of one round.
+class Samples {
+ public:
+  void add(std::chrono::nanoseconds duration) { durations_.push_back(duration); }
+  [[nodiscard]] std::size_t size() const { return durations_.size(); }
+  /// In milliseconds: the smallest that `share` (0 to 1) of the samples do not exceed; zero without
+  /// samples.
+  [[nodiscard]] double ms(double share) const;
+
+ private:
+  std::vector<std::chrono::nanoseconds> durations_;
+};
+
+/// Of an even number the mean of the two in the middle; zero of none.
+[[nodiscard]] double median(std::vector<double> values);
+
+/// One line of the results: what was measured, in several rounds, over its floor.
+struct Figure {
+  enum class Bound { kAtMost, kAtLeast };
+  struct Round {
+    double ours;
+    double floor;
+    [[nodiscard]] double ratio() const { return ours / floor; }
+  };
+
+  std::string what;
+  std::string unit;
+  Bound bound;
+  double target;
+  std::vector<Round> rounds{};
+
+  [[nodiscard]] double ratio() const;  ///< the median of the rounds
+  [[nodiscard]] double best() const;
+  [[nodiscard]] bool is_within(double value, double limit) const {
+    return bound == Bound::kAtMost ? value <= limit : value >= limit;
+  }
+  [[nodiscard]] bool is_met() const { return !rounds.empty() && is_within(ratio(), target); }
+};
+
+/// A Markdown table.
+[[nodiscard]] std::string table(const std::vector<Figure>& figures);
+
+/// The ratios of such a table, wherever in the text it is, by `what`.
+[[nodiscard]] std::map<std::string, double> ratios_of_table(std::istream& text);
+
+/// The best round is at most 40 % worse than `committed`.
+[[nodiscard]] bool is_as_committed(const Figure& figure, double committed);
+
+}  // namespace receiver::bench

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "crypto/crypto.h"
+#include "kube/rest.h"
+#include "test/bench/figures.h"
+#include "test/bench/peers.h"
+#include "test/bench/world.h"
+
+namespace receiver::bench {
+
+/// How much is measured.
+struct Extent {
+  int rounds = 5;
+  int deliveries = 150;                     ///< alone, one after another, in each round
+  int fan_outs = 8;                         ///< in each round
+  std::chrono::milliseconds window{5'000};  ///< of each load
+};
+
+struct Bench {
+  World world;
+  crypto::SecretString secret;
+  Extent extent;
+  kube::RestClient& administrator;
+  ApiServer& api;
+  Receiver& receiver;
+  Receiver& floor;  ///< computes the signature and answers 401
+};
+
+// Each measures its rounds, floor and operator in turns, and prints them as they come. A first
+// round, in which connections, caches and clock rates settle, does not count.
+
+/// One delivery after another against as many PATCHes at once as it takes.
+boost::asio::awaitable<std::vector<Figure>> one_delivery_alone(const Bench& bench);
+
+/// Requests that the API server counted while deliveries came in.
+boost::asio::awaitable<std::vector<Figure>> requests_per_delivery(const Bench& bench);
+
+/// Many senders with a project each; many senders of one repository; one push to many Warehouses:
+/// against the PATCHes that the API server takes from 64 connections.
+boost::asio::awaitable<std::vector<Figure>> under_load(const Bench& bench);
+
+/// Deliveries with a wrong signature.
+boost::asio::awaitable<std::vector<Figure>> bad_signatures(const Bench& bench);
+
+}  // namespace receiver::bench
