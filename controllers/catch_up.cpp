@@ -26,13 +26,13 @@ bool deliveries_may_be_lost(const kube::Acquisition& acquisition, clock::Wall::t
 
 class CatchUp::Impl {
  public:
-  Impl(asio::any_io_executor executor, Refresher& refresher, Sources sources,
+  Impl(const asio::any_io_executor& executor, Refresher& refresher, Sources sources,
        CatchUpOptions options, log::Logger logger)
       : refresher_(refresher),
         sources_(std::move(sources)),
         options_(options),
         logger_(std::move(logger)),
-        timer_(std::move(executor)) {}
+        timer_(executor) {}
 
   static asio::awaitable<void> run(std::shared_ptr<Impl> self);
   void stop() {
@@ -88,9 +88,9 @@ asio::awaitable<void> CatchUp::Impl::run(std::shared_ptr<Impl> self) {
   self->running_ = false;
 }
 
-CatchUp::CatchUp(asio::any_io_executor executor, Refresher& refresher, Sources sources,
+CatchUp::CatchUp(const asio::any_io_executor& executor, Refresher& refresher, Sources sources,
                  CatchUpOptions options, log::Logger logger)
-    : impl_(std::make_shared<Impl>(std::move(executor), refresher, std::move(sources), options,
+    : impl_(std::make_shared<Impl>(executor, refresher, std::move(sources), options,
                                    std::move(logger))) {}
 
 CatchUp::~CatchUp() {

@@ -40,7 +40,7 @@ class CatchUp {
     std::function<std::vector<Target>()> targets;  ///< all that a receiver can reach
   };
   /// Everything given outlives run().
-  CatchUp(boost::asio::any_io_executor executor, Refresher& refresher, Sources sources,
+  CatchUp(const boost::asio::any_io_executor& executor, Refresher& refresher, Sources sources,
           CatchUpOptions options, log::Logger logger);
   ~CatchUp();
   CatchUp(const CatchUp&) = delete;

@@ -287,9 +287,8 @@ tl::expected<std::vector<controllers::Target>, http::Response> Deliveries::find_
     return tl::unexpected(
         try_again_response(pushed ? "warehouses are not synced" : "promotions are not synced"));
   }
-  const auto* const push = std::get_if<bitbucket::Push>(&payload);
-  const auto* const pull_request = std::get_if<bitbucket::PullRequest>(&payload);
-  const auto& urls = push ? push->repository_urls : pull_request->urls;
+  const auto& urls = pushed ? std::get<bitbucket::Push>(payload).repository_urls
+                            : std::get<bitbucket::PullRequest>(payload).urls;
   if (urls.empty()) {
     logger_.warn(pushed ? "a delivery names no repository: it refreshes nothing"
                         : "a delivery names no pull request: it refreshes nothing",
@@ -297,8 +296,9 @@ tl::expected<std::vector<controllers::Target>, http::Response> Deliveries::find_
   } else {
     delivery.url = git::redacted(urls.front());
   }
-  return push ? targets_for(delivery.receivers, *push, warehouses_)
-              : targets_for(delivery.receivers, *pull_request, promotions_);
+  return pushed ? targets_for(delivery.receivers, std::get<bitbucket::Push>(payload), warehouses_)
+                : targets_for(delivery.receivers, std::get<bitbucket::PullRequest>(payload),
+                              promotions_);
 }
 
 http::Response Deliveries::report(const Delivery& delivery, bitbucket::EventKind kind,

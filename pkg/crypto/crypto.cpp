@@ -182,16 +182,17 @@ std::vector<std::byte> Hmac::digest() {
 }
 
 SecretString::SecretString(std::string&& value) {
-  auto wipe_and_free = [](std::string* owned) {
-    wipe(*owned);
-    std::default_delete<std::string>()(owned);
+  struct Wiped {
+    explicit Wiped(const std::string& text) : bytes(text) {}
+    ~Wiped() { wipe(bytes); }
+    Wiped(const Wiped&) = delete;
+    Wiped& operator=(const Wiped&) = delete;
+    std::string bytes;
   };
-  auto owned = std::unique_ptr<std::string, decltype(wipe_and_free)>(
-      std::make_unique<std::string>(std::move(value)).release());
-  // A short value lives inside the string object, where moving copies it and leaves the bytes
-  // behind.
+  // Copied and wiped, not moved: moving a short value copies it too, and leaves its bytes behind.
+  auto owned = std::make_shared<Wiped>(value);
   wipe(value);
-  value_ = std::move(owned);
+  value_ = std::shared_ptr<const std::string>(owned, &owned->bytes);
 }
 
 std::string_view SecretString::view() const {

@@ -9,7 +9,8 @@
 #include <string_view>
 #include <vector>
 
-/// Hashes, signatures and encodings over OpenSSL. Functions are thread-safe; objects belong to one thread at a time.
+/// Hashes, signatures and encodings over OpenSSL. Functions are thread-safe; objects belong to one
+/// thread at a time.
 namespace receiver::crypto {
 
 /// SHA-256 of the concatenation of `parts`, as 64 lower-case hex digits.
@@ -19,13 +20,14 @@ namespace receiver::crypto {
 /// Either case; nothing if the length is odd or a character is no hex digit.
 [[nodiscard]] std::optional<std::vector<std::byte>> hex_decode(std::string_view text);
 
-/// Standard alphabet with padding, as in Secret.data; nothing if malformed. The result may hold secrets: move it
-/// into a SecretString where it does.
+/// Standard alphabet with padding, as in Secret.data; nothing if malformed. The result may hold
+/// secrets: move it into a SecretString where it does.
 [[nodiscard]] std::optional<std::string> base64_decode(std::string_view text);
 [[nodiscard]] std::string base64_encode(std::string_view bytes);
 
 /// Compares in time that depends on the lengths only.
-[[nodiscard]] bool equal_constant_time(std::span<const std::byte> left, std::span<const std::byte> right);
+[[nodiscard]] bool equal_constant_time(std::span<const std::byte> left,
+                                       std::span<const std::byte> right);
 
 enum class HashAlgorithm { kSha256, kSha512 };
 
@@ -46,7 +48,8 @@ class Hmac {
   std::unique_ptr<Context> context_;
 };
 
-/// A secret's value: its memory is wiped when the last copy goes. Copies share one buffer. Immutable, thread-safe.
+/// A secret's value: its memory is wiped when the last copy goes. Copies share one buffer.
+/// Immutable, thread-safe.
 class SecretString {
  public:
   SecretString() = default;

@@ -73,7 +73,9 @@ std::optional<TagRules> tag_rules(const Subscription& subscription) {
   auto allow = compile(subscription.allow_tags_regexes);
   auto ignore = compile(subscription.ignore_tags_regexes);
   if (!allow || !ignore) return std::nullopt;
-  TagRules rules{*std::move(allow), *std::move(ignore)};
+  TagRules rules;
+  rules.allow = *std::move(allow);
+  rules.ignore = *std::move(ignore);
   if (subscription.strategy == Strategy::kSemVer) {
     rules.versions_only = true;
     rules.strict_versions = subscription.strict_semvers;

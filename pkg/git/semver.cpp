@@ -186,9 +186,9 @@ std::string rewrite_ranges(std::string_view text) {
 }  // namespace
 
 std::strong_ordering operator<=>(const Version& left, const Version& right) {
-  if (const auto order = left.major <=> right.major; order != 0) return order;
-  if (const auto order = left.minor <=> right.minor; order != 0) return order;
-  if (const auto order = left.patch <=> right.patch; order != 0) return order;
+  if (const auto order = left.major <=> right.major; std::is_neq(order)) return order;
+  if (const auto order = left.minor <=> right.minor; std::is_neq(order)) return order;
+  if (const auto order = left.patch <=> right.patch; std::is_neq(order)) return order;
   return compare_prereleases(left.prerelease, right.prerelease);
 }
 

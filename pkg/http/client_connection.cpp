@@ -33,11 +33,11 @@ constexpr int kInterimAnswers = 8;
 
 }  // namespace
 
-ClientConnection::ClientConnection(asio::any_io_executor executor, std::string peer,
+ClientConnection::ClientConnection(const asio::any_io_executor& executor, std::string peer,
                                    std::shared_ptr<const ClientTlsContext> tls,
                                    Client::Connection kind)
     : socket_(executor),
-      timer_(std::move(executor)),
+      timer_(executor),
       peer_(std::move(peer)),
       tls_(std::move(tls)),
       kind_(kind) {}

@@ -34,7 +34,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   static constexpr std::size_t kOwnPieceBytes = 4 * 1024;
 
   /// `peer` is host and port as errors name them; `tls` null: plain.
-  ClientConnection(boost::asio::any_io_executor executor, std::string peer,
+  ClientConnection(const boost::asio::any_io_executor& executor, std::string peer,
                    std::shared_ptr<const ClientTlsContext> tls, Client::Connection kind);
   ClientConnection(const ClientConnection&) = delete;
   ClientConnection& operator=(const ClientConnection&) = delete;

@@ -1,6 +1,5 @@
 #include "http/client_tls.h"
 
-#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -10,6 +9,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "crypto/pem.h"
 #include "http/socket_bio.h"
 
 namespace receiver::http {
@@ -18,45 +18,17 @@ namespace {
 using Failure = tl::unexpected<std::string>;
 using Done = tl::expected<void, std::string>;
 
-template <auto Free>
-struct FreedBy {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using Text = std::unique_ptr<BIO, FreedBy<BIO_free>>;
-using Certificate = std::unique_ptr<X509, FreedBy<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, FreedBy<EVP_PKEY_free>>;
-
-std::string last_reason() {
-  const char* reason = ERR_reason_error_string(ERR_peek_last_error());
-  std::string text = reason == nullptr ? "unknown reason" : reason;
-  ERR_clear_error();
-  return text;
-}
-
 Failure fault(std::string_view what) {
-  return Failure(fmt::format("{} ({})", what, last_reason()));
-}
-
-Text text_of(std::string_view pem) {
-  if (pem.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) return nullptr;
-  return Text(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-}
-
-/// Without this OpenSSL would ask for an encrypted key's password on the terminal.
-int no_password(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*user*/) {
-  return -1;
+  return Failure(fmt::format("{} ({})", what, crypto::openssl_reason()));
 }
 
 /// Hands every certificate of `pem` to `take`, which says whether it was welcome.
 template <typename Take>
 Done for_each_certificate(std::string_view pem, std::string_view owner, Take take) {
-  const Text text = text_of(pem);
+  const crypto::BioPtr text = crypto::pem_text(pem);
   bool any = false;
   while (text != nullptr) {
-    Certificate certificate(PEM_read_bio_X509(text.get(), nullptr, no_password, nullptr));
+    crypto::X509Ptr certificate = crypto::next_certificate(text.get());
     if (!certificate) break;
     if (!take(std::move(certificate))) return fault(fmt::format("{}: unusable certificate", owner));
     any = true;
@@ -80,7 +52,7 @@ Done trust(SSL_CTX* context, const ClientTls& tls) {
   X509_STORE* store = SSL_CTX_get_cert_store(context);
   // Whatever the configuration trusts is an anchor, be it self-signed or not.
   X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
-  return for_each_certificate(tls.ca_pem, "certificate authorities", [store](Certificate one) {
+  return for_each_certificate(tls.ca_pem, "certificate authorities", [store](crypto::X509Ptr one) {
     return X509_STORE_add_cert(store, one.get()) == 1;
   });
 }
@@ -89,7 +61,7 @@ Done present(SSL_CTX* context, const ClientTls& tls) {
   if (tls.certificate_pem.empty()) return {};
   bool first = true;
   auto done = for_each_certificate(tls.certificate_pem, "client certificate",
-                                   [context, &first](Certificate one) {
+                                   [context, &first](crypto::X509Ptr one) {
                                      if (std::exchange(first, false))
                                        return SSL_CTX_use_certificate(context, one.get()) == 1;
                                      if (SSL_CTX_add0_chain_cert(context, one.get()) != 1)
@@ -98,9 +70,8 @@ Done present(SSL_CTX* context, const ClientTls& tls) {
                                      return true;
                                    });
   if (!done) return done;
-  const Text text = text_of(tls.key_pem.view());
-  const Key key(text ? PEM_read_bio_PrivateKey(text.get(), nullptr, no_password, nullptr)
-                     : nullptr);
+  const crypto::BioPtr text = crypto::pem_text(tls.key_pem.view());
+  const crypto::KeyPtr key = text ? crypto::read_key(text.get()) : nullptr;
   if (!key) return fault("client key: no usable PEM key in it");
   if (SSL_CTX_use_PrivateKey(context, key.get()) != 1) {
     return fault("client key: does not belong to the client certificate");
@@ -155,7 +126,7 @@ tl::expected<std::shared_ptr<ClientTlsContext>, std::string> ClientTlsContext::c
 }
 
 bool ClientTlsContext::set_server_name(bool verify) {
-  const std::unique_ptr<ASN1_OCTET_STRING, FreedBy<ASN1_OCTET_STRING_free>> address(
+  const std::unique_ptr<ASN1_OCTET_STRING, crypto::FreedBy<ASN1_OCTET_STRING_free>> address(
       a2i_IPADDRESS(server_name_.c_str()));
   name_is_address_ = address != nullptr;
   ERR_clear_error();
@@ -198,8 +169,9 @@ std::string ClientTlsContext::refusal(const SSL* session) const {
                        X509_verify_cert_error_string(verdict));
   }
   if (ERR_peek_last_error() == 0) return "the connection ended during the TLS handshake";
-  return peer_sent_alert() ? fmt::format("the server refused the TLS handshake: {}", last_reason())
-                           : fmt::format("the TLS handshake failed: {}", last_reason());
+  return peer_sent_alert()
+             ? fmt::format("the server refused the TLS handshake: {}", crypto::openssl_reason())
+             : fmt::format("the TLS handshake failed: {}", crypto::openssl_reason());
 }
 
 bool peer_sent_alert() {

@@ -7,12 +7,12 @@
 
 #include <openssl/bio.h>
 
+#include "crypto/pem.h"
+
 namespace receiver::http {
 namespace {
 
-struct MethodFree {
-  void operator()(BIO_METHOD* method) const { BIO_meth_free(method); }
-};
+using MethodPtr = std::unique_ptr<BIO_METHOD, crypto::FreedBy<BIO_meth_free>>;
 
 int socket_of(BIO* bio) {
   return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));
@@ -39,8 +39,8 @@ long control(BIO* /*bio*/, int command, long /*number*/, void* /*pointer*/) {
 
 /// Functions only: the same for every connection of the process.
 const BIO_METHOD* socket_method() {
-  static const std::unique_ptr<BIO_METHOD, MethodFree> kMethod = [] {
-    std::unique_ptr<BIO_METHOD, MethodFree> method(BIO_meth_new(BIO_TYPE_SOURCE_SINK, "socket"));
+  static const MethodPtr shared = [] {
+    MethodPtr method(BIO_meth_new(BIO_TYPE_SOURCE_SINK, "socket"));
     if (method) {
       BIO_meth_set_read(method.get(), read_socket);
       BIO_meth_set_write(method.get(), write_socket);
@@ -48,7 +48,7 @@ const BIO_METHOD* socket_method() {
     }
     return method;
   }();
-  return kMethod.get();
+  return shared.get();
 }
 
 }  // namespace

@@ -4,19 +4,18 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
-#include <limits>
 #include <sstream>
-#include <sys/socket.h>
 #include <utility>
 
 #include <fmt/format.h>
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
 #include "crypto/crypto.h"
+#include "crypto/pem.h"
+#include "http/socket_bio.h"
 
 namespace receiver::http {
 
@@ -24,78 +23,6 @@ namespace {
 
 /// Far above any certificate chain; a mistaken path (a log, a device) is not read whole.
 constexpr std::size_t kFileBytes = 1024 * 1024;
-
-template <auto Free>
-struct Freed {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using BioPtr = std::unique_ptr<BIO, Freed<BIO_free>>;
-using X509Ptr = std::unique_ptr<X509, Freed<X509_free>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
-
-// OpenSSL's own socket BIO calls write(), which raises SIGPIPE when the peer is gone; this one does
-// not.
-
-int socket_of(BIO* bio) {
-  return static_cast<int>(
-      reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));  // NOLINT(performance-no-int-to-ptr)
-}
-
-int socket_read(BIO* bio, char* bytes, int size) {
-  const ssize_t got = ::recv(socket_of(bio), bytes, static_cast<std::size_t>(size), 0);
-  BIO_clear_retry_flags(bio);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-    BIO_set_retry_read(bio);
-  }
-  return static_cast<int>(got);
-}
-
-int socket_write(BIO* bio, const char* bytes, int size) {
-  const ssize_t sent = ::send(socket_of(bio), bytes, static_cast<std::size_t>(size), MSG_NOSIGNAL);
-  BIO_clear_retry_flags(bio);
-  if (sent < 0 && (errno == EAGAIN || errno == EINTR)) {
-    BIO_set_retry_write(bio);
-  }
-  return static_cast<int>(sent);
-}
-
-long socket_control(BIO* /*bio*/, int command, long /*number*/, void* /*pointer*/) {
-  return command == BIO_CTRL_FLUSH ? 1 : 0;
-}
-
-/// A table of functions, the same for all connections of the process. Null if memory is short.
-const BIO_METHOD* socket_method() {
-  static const std::unique_ptr<BIO_METHOD, Freed<BIO_meth_free>> kMethod = [] {
-    std::unique_ptr<BIO_METHOD, Freed<BIO_meth_free>> method(
-        BIO_meth_new(BIO_TYPE_SOURCE_SINK, "socket"));
-    if (method) {
-      BIO_meth_set_read(method.get(), socket_read);
-      BIO_meth_set_write(method.get(), socket_write);
-      BIO_meth_set_ctrl(method.get(), socket_control);
-    }
-    return method;
-  }();
-  return kMethod.get();
-}
-
-BioPtr memory_bio(std::string_view text) {
-  return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-/// Without this OpenSSL would ask for the password of an encrypted key on the terminal.
-int no_password(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*user*/) {
-  return -1;
-}
-
-std::string openssl_reason() {
-  const unsigned long code = ERR_peek_last_error();
-  const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
-  ERR_clear_error();
-  return reason == nullptr ? "unknown reason" : reason;
-}
 
 clock::Wall::time_point not_after(const X509* certificate) {
   std::tm time{};
@@ -126,12 +53,12 @@ TlsFiles::Loaded TlsContext::from_pem(std::string_view certificate_chain, std::s
                                       const ServerTls& files) {
   ERR_clear_error();
   const auto fault = [](const std::string& path, std::string_view what) {
-    return tl::make_unexpected(fmt::format("{}: {} ({})", path, what, openssl_reason()));
+    return tl::make_unexpected(fmt::format("{}: {} ({})", path, what, crypto::openssl_reason()));
   };
 
   SSL_CTX* raw = SSL_CTX_new(TLS_server_method());
   if (raw == nullptr) {
-    return tl::make_unexpected(fmt::format("cannot set up TLS: {}", openssl_reason()));
+    return tl::make_unexpected(fmt::format("cannot set up TLS: {}", crypto::openssl_reason()));
   }
   std::shared_ptr<TlsContext> context(
       new TlsContext(raw));  // NOLINT(cppcoreguidelines-owning-memory): private constructor
@@ -147,13 +74,13 @@ TlsFiles::Loaded TlsContext::from_pem(std::string_view certificate_chain, std::s
       raw, SSL_SESS_CACHE_OFF);  // sessions resume by ticket, without memory here
   SSL_CTX_set_num_tickets(raw, 1);
 
-  const BioPtr chain_bio = memory_bio(certificate_chain);
-  const X509Ptr certificate(PEM_read_bio_X509(chain_bio.get(), nullptr, no_password, nullptr));
+  const crypto::BioPtr chain = crypto::pem_text(certificate_chain);
+  const crypto::X509Ptr certificate = crypto::next_certificate(chain.get());
   if (!certificate || SSL_CTX_use_certificate(raw, certificate.get()) != 1) {
     return fault(files.certificate_path, "no usable PEM certificate");
   }
   for (;;) {
-    X509Ptr issuer(PEM_read_bio_X509(chain_bio.get(), nullptr, no_password, nullptr));
+    crypto::X509Ptr issuer = crypto::next_certificate(chain.get());
     if (!issuer) {
       break;
     }
@@ -167,8 +94,7 @@ TlsFiles::Loaded TlsContext::from_pem(std::string_view certificate_chain, std::s
   }
   ERR_clear_error();
 
-  const BioPtr key_bio = memory_bio(key);
-  const KeyPtr private_key(PEM_read_bio_PrivateKey(key_bio.get(), nullptr, no_password, nullptr));
+  const crypto::KeyPtr private_key = crypto::read_key(crypto::pem_text(key).get());
   if (!private_key) {
     return fault(files.key_path, "no usable PEM key");
   }
@@ -186,14 +112,11 @@ TlsContext::~TlsContext() {
 
 SSL* TlsContext::new_session(int socket) const {
   SSL* session = SSL_new(context_);
-  BIO* bio = session == nullptr ? nullptr : BIO_new(socket_method());
+  BIO* bio = session == nullptr ? nullptr : new_socket_bio(socket);
   if (bio == nullptr) {
     SSL_free(session);
     return nullptr;
   }
-  BIO_set_data(bio, reinterpret_cast<void*>(
-                        static_cast<std::intptr_t>(socket)));  // NOLINT(performance-no-int-to-ptr)
-  BIO_set_init(bio, 1);
   SSL_set_bio(session, bio, bio);
   SSL_set_accept_state(session);
   return session;

@@ -7,11 +7,10 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <fmt/format.h>
-#include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "crypto/pem.h"
 #include "kube/small_file.h"
 
 namespace receiver::kube {
@@ -33,38 +32,17 @@ void set_problem(std::string& problem, std::string fresh, std::string_view what,
   problem = std::move(fresh);
 }
 
-template <auto Free>
-struct Freed {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using BioPtr = std::unique_ptr<BIO, Freed<BIO_free>>;
-using X509Ptr = std::unique_ptr<X509, Freed<X509_free>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
-
-BioPtr memory_bio(std::string_view text) {
-  return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-/// Without this OpenSSL would ask for the password of an encrypted key on the terminal.
-int no_password(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*user*/) {
-  return -1;
-}
-
-X509Ptr first_certificate(std::string_view pem) {
-  X509Ptr certificate(PEM_read_bio_X509(memory_bio(pem).get(), nullptr, no_password, nullptr));
+crypto::X509Ptr first_certificate(std::string_view pem) {
+  crypto::X509Ptr certificate = crypto::next_certificate(crypto::pem_text(pem).get());
   ERR_clear_error();
   return certificate;
 }
 
 /// What is wrong with a client certificate and its key; empty if nothing.
 std::string pair_problem(std::string_view certificate_pem, std::string_view key_pem) {
-  const X509Ptr certificate = first_certificate(certificate_pem);
+  const crypto::X509Ptr certificate = first_certificate(certificate_pem);
   if (!certificate) return "the client certificate is not PEM";
-  const KeyPtr key(
-      PEM_read_bio_PrivateKey(memory_bio(key_pem).get(), nullptr, no_password, nullptr));
+  const crypto::KeyPtr key = crypto::read_key(crypto::pem_text(key_pem).get());
   const bool match = key && X509_check_private_key(certificate.get(), key.get()) == 1;
   ERR_clear_error();
   if (!key) return "the client key is not PEM, or is encrypted";

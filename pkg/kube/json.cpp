@@ -268,8 +268,8 @@ tl::expected<rapidjson::Document, std::string> parse_json(std::string_view json,
 }
 
 tl::expected<rapidjson::Document, std::string> parse_json(std::string_view json) {
-  static const Projection kAll = Projection::all();
-  return parse_json(json, kAll);
+  static const Projection all = Projection::all();
+  return parse_json(json, all);
 }
 
 const rapidjson::Value* find(const rapidjson::Value& value, std::string_view pointer) {

@@ -114,9 +114,9 @@ void ListReader::take_item(std::string_view& text) {
 }
 
 void ListReader::read_metadata() {
-  static const Projection kUsed = {"/resourceVersion", "/continue"};
+  static const Projection used = {"/resourceVersion", "/continue"};
   if (values_.too_large()) return fail("metadata is too large", {});
-  const auto metadata = parse_json(values_.value(), kUsed);
+  const auto metadata = parse_json(values_.value(), used);
   if (!metadata) return fail("metadata: " + metadata.error(), {});
   page_.resource_version = string_at(*metadata, "/resourceVersion");
   page_.continue_token = string_at(*metadata, "/continue");

@@ -44,9 +44,9 @@ tl::expected<void, std::string> WatchReader::feed(std::string_view piece) {
 }
 
 const rapidjson::Value& WatchEvent::object() const {
-  static const rapidjson::Value kNone;
+  static const rapidjson::Value none;
   const rapidjson::Value* found = find(document, "/object");
-  return found != nullptr ? *found : kNone;
+  return found != nullptr ? *found : none;
 }
 
 Projection watch_event_projection(const Projection& object) {

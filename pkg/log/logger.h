@@ -38,15 +38,16 @@ struct Field {
 using Fields = std::initializer_list<Field>;
 
 /// Writes lines to one sink. Cheap to copy; copies share the sink and the level. Thread-safe.
-/// Console: `2026-01-02T03:04:05.678Z INFO  refresher: refreshed key=value …` (values with spaces are quoted);
-/// JSON: one object per line with `time`, `level`, `logger`, `msg` and the fields.
+/// Console: `2026-01-02T03:04:05.678Z INFO  refresher: refreshed key=value …` (values with spaces
+/// are quoted); JSON: one object per line with `time`, `level`, `logger`, `msg` and the fields.
 /// Control characters and invalid UTF-8 in values are escaped: a caller may log untrusted text.
 class Logger {
  public:
   /// Lines go to standard error.
   [[nodiscard]] static Logger to_stderr(Level level, Format format);
-  /// For tests: every line is appended to `lines`, which must outlive all copies. Not synchronised with readers
-  /// beyond the sink's own lock: read after the writers have stopped, or through a callback.
+  /// For tests: every line is appended to `lines`, which must outlive all copies. Not synchronised
+  /// with readers beyond the sink's own lock: read after the writers have stopped, or through a
+  /// callback.
   [[nodiscard]] static Logger to_callback(Level level, Format format,
                                           std::function<void(std::string_view line)> line);
   /// Writes nothing.
@@ -59,11 +60,21 @@ class Logger {
   [[nodiscard]] bool enabled(Level level) const;
 
   void write(Level level, std::string_view message, Fields fields) const;
-  void trace(std::string_view message, Fields fields = {}) const { write(Level::kTrace, message, fields); }
-  void debug(std::string_view message, Fields fields = {}) const { write(Level::kDebug, message, fields); }
-  void info(std::string_view message, Fields fields = {}) const { write(Level::kInfo, message, fields); }
-  void warn(std::string_view message, Fields fields = {}) const { write(Level::kWarn, message, fields); }
-  void error(std::string_view message, Fields fields = {}) const { write(Level::kError, message, fields); }
+  void trace(std::string_view message, Fields fields = {}) const {
+    write(Level::kTrace, message, fields);
+  }
+  void debug(std::string_view message, Fields fields = {}) const {
+    write(Level::kDebug, message, fields);
+  }
+  void info(std::string_view message, Fields fields = {}) const {
+    write(Level::kInfo, message, fields);
+  }
+  void warn(std::string_view message, Fields fields = {}) const {
+    write(Level::kWarn, message, fields);
+  }
+  void error(std::string_view message, Fields fields = {}) const {
+    write(Level::kError, message, fields);
+  }
 
  private:
   struct Sink;

@@ -86,7 +86,7 @@ TEST_CASE("what is not hex is not decoded") {
 }
 
 TEST_CASE("base64 is the one of RFC 4648") {
-  const std::vector<std::pair<std::string, std::string>> kCases{
+  const std::vector<std::pair<std::string, std::string>> cases{
       {"", ""},
       {"f", "Zg=="},
       {"fo", "Zm8="},
@@ -97,7 +97,7 @@ TEST_CASE("base64 is the one of RFC 4648") {
       {"\xFB\xEF\xBE\xFF", "++++/w=="},
       {std::string(3, '\0'), "AAAA"},
   };
-  for (const auto& [bytes, text] : kCases) {
+  for (const auto& [bytes, text] : cases) {
     INFO(text);
     CHECK(base64_encode(bytes) == text);
     CHECK(base64_decode(text) == bytes);

@@ -285,7 +285,7 @@ TEST_CASE("Without a listener the error says where nobody listens") {
     const ScriptedServer gone([](Peer&) {});
     port = gone.port();
   }
-  ClientFixture test({.scheme = "http", .host = "127.0.0.1", .port = port});
+  ClientFixture test(ClientOptions{.scheme = "http", .host = "127.0.0.1", .port = port});
   const auto result = test.get();
   REQUIRE(outcome(result) == "connect");
   CHECK(result.error().message ==

@@ -16,7 +16,7 @@ void answer_all(Peer& peer) {
 }
 
 std::string common_name_of_client(const Peer& peer) {
-  const detail::Certificate certificate(SSL_get1_peer_certificate(peer.tls()));
+  const crypto::X509Ptr certificate(SSL_get1_peer_certificate(peer.tls()));
   char name[64] = "";
   if (certificate) {
     X509_NAME_get_text_by_NID(X509_get_subject_name(certificate.get()), NID_commonName, name,

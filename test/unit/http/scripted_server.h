@@ -181,23 +181,17 @@ class ScriptedServer {
     SSL_CTX_set_max_proto_version(context_, tls.highest_version);
     SSL_CTX_set_min_proto_version(context_, TLS1_VERSION);
     if (tls.highest_version < TLS1_2_VERSION) SSL_CTX_set_security_level(context_, 0);
-    const detail::Certificate certificate = read_certificate(tls.identity.certificate_pem);
-    const std::unique_ptr<BIO, detail::Freed<BIO_free>> key_text(BIO_new_mem_buf(
-        tls.identity.key_pem.data(), static_cast<int>(tls.identity.key_pem.size())));
-    const detail::Key key(PEM_read_bio_PrivateKey(key_text.get(), nullptr, nullptr, nullptr));
+    const crypto::X509Ptr certificate =
+        crypto::next_certificate(crypto::pem_text(tls.identity.certificate_pem).get());
+    const crypto::KeyPtr key = crypto::read_key(crypto::pem_text(tls.identity.key_pem).get());
     detail::require(SSL_CTX_use_certificate(context_, certificate.get()) == 1 &&
                     SSL_CTX_use_PrivateKey(context_, key.get()) == 1);
     SSL_CTX_set_session_id_context(context_, reinterpret_cast<const unsigned char*>("test"), 4);
     if (tls.client_ca_pem.empty()) return;
-    const detail::Certificate authority = read_certificate(tls.client_ca_pem);
+    const crypto::X509Ptr authority =
+        crypto::next_certificate(crypto::pem_text(tls.client_ca_pem).get());
     X509_STORE_add_cert(SSL_CTX_get_cert_store(context_), authority.get());
     SSL_CTX_set_verify(context_, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
-  }
-
-  static detail::Certificate read_certificate(const std::string& pem) {
-    const std::unique_ptr<BIO, detail::Freed<BIO_free>> text(
-        BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-    return detail::Certificate(PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr));
   }
 
   void accept_all() {

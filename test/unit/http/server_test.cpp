@@ -1,7 +1,5 @@
 #include "http/server.h"
 
-#include <fmt/format.h>
-
 #include <future>
 #include <mutex>
 #include <set>
@@ -10,6 +8,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "server_fixture.h"
 

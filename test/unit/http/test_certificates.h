@@ -7,12 +7,11 @@
 #include <stdexcept>
 #include <string>
 
-#include <openssl/bio.h>
 #include <openssl/ec.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <openssl/x509v3.h>
+
+#include "crypto/pem.h"
 
 /// Certificates for tests, made on the spot: no key is checked in, and none expires on a shelf.
 namespace receiver::http::testing {
@@ -31,16 +30,6 @@ struct CertificateSpec {
 
 namespace detail {
 
-template <auto Free>
-struct Freed {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
-
 inline void require(bool done) {
   if (!done) {
     throw std::runtime_error("OpenSSL refused to make a test certificate");
@@ -49,7 +38,7 @@ inline void require(bool done) {
 
 template <typename Write>
 std::string to_pem(Write write) {
-  const std::unique_ptr<BIO, Freed<BIO_free>> bio(BIO_new(BIO_s_mem()));
+  const crypto::BioPtr bio(BIO_new(BIO_s_mem()));
   require(bio && write(bio.get()) == 1);
   char* bytes = nullptr;
   const long size = BIO_get_mem_data(bio.get(), &bytes);
@@ -58,7 +47,7 @@ std::string to_pem(Write write) {
 
 inline void add_extension(X509* certificate, X509V3_CTX* context, int kind,
                           const std::string& value) {
-  const std::unique_ptr<X509_EXTENSION, Freed<X509_EXTENSION_free>> extension(
+  const std::unique_ptr<X509_EXTENSION, crypto::FreedBy<X509_EXTENSION_free>> extension(
       X509V3_EXT_conf_nid(nullptr, context, kind, value.c_str()));
   require(extension && X509_add_ext(certificate, extension.get(), -1) == 1);
 }
@@ -75,8 +64,8 @@ class TestAuthority {
   [[nodiscard]] std::string pem() const { return pem_of(certificate_.get()); }
 
   [[nodiscard]] TestIdentity issue(const CertificateSpec& spec = {}) const {
-    const detail::Key key(EVP_EC_gen("P-256"));
-    const detail::Certificate certificate = make(spec, key.get(), false);
+    const crypto::KeyPtr key(EVP_EC_gen("P-256"));
+    const crypto::X509Ptr certificate = make(spec, key.get(), false);
     return {pem_of(certificate.get()), detail::to_pem([&](BIO* bio) {
               return PEM_write_bio_PrivateKey(bio, key.get(), nullptr, nullptr, 0, nullptr,
                                               nullptr);
@@ -88,10 +77,10 @@ class TestAuthority {
     return detail::to_pem([&](BIO* bio) { return PEM_write_bio_X509(bio, certificate); });
   }
 
-  detail::Certificate make(const CertificateSpec& spec, EVP_PKEY* key, bool is_authority) const {
+  crypto::X509Ptr make(const CertificateSpec& spec, EVP_PKEY* key, bool is_authority) const {
     static std::atomic<long> serial{1};
     detail::require(key != nullptr);
-    detail::Certificate certificate(X509_new());
+    crypto::X509Ptr certificate(X509_new());
     X509* raw = certificate.get();
     detail::require(raw != nullptr && X509_set_version(raw, 2) == 1 &&
                     ASN1_INTEGER_set(X509_get_serialNumber(raw), serial++) == 1);
@@ -116,8 +105,8 @@ class TestAuthority {
     return certificate;
   }
 
-  detail::Key key_;
-  detail::Certificate certificate_;
+  crypto::KeyPtr key_;
+  crypto::X509Ptr certificate_;
 };
 
 }  // namespace receiver::http::testing
