@@ -73,7 +73,7 @@ class ReceiverController::Impl {
         controller_(
             rest.executor(), "receivers", options_.workers,
             [this](kube::ObjectKey key) { return reconcile(std::move(key)); },
-            logger.named("receivers")) {
+            logger.named("receivers"), options_.reconciled) {
     const auto observer = [this](const kube::ObjectKey& key, const OwnerStore::Object& /*before*/,
                                  const OwnerStore::Object& now) { owner_changed(key, now); };
     project_configs_.observe(observer);

@@ -28,6 +28,7 @@ struct ReceiverControllerOptions {
   SecretAccess secret_access = SecretAccess::kNamespaced;
   int workers = 4;
   std::chrono::milliseconds resync{300'000};
+  kube::ReconcileObserver reconciled{};
 };
 
 struct ReceiverControllerCounters {

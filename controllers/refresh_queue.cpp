@@ -11,7 +11,8 @@ RefreshQueue::RefreshQueue(RefresherOptions options, std::uint32_t seed)
 
 RefreshQueue::~RefreshQueue() = default;
 
-std::optional<std::size_t> RefreshQueue::add(DeliveryId id, const std::vector<Target>& targets) {
+std::optional<std::size_t> RefreshQueue::add(DeliveryId id, const std::vector<Target>& targets,
+                                             Time now) {
   if (!room_for(targets)) return std::nullopt;
   Delivery& delivery = deliveries_[id];
   delivery.id = id;
@@ -27,7 +28,7 @@ std::optional<std::size_t> RefreshQueue::add(DeliveryId id, const std::vector<Ta
     if (object.wanted) {
       ++shared;
     } else {
-      want(object);
+      want(object, now);
     }
     waiter->delivery = &delivery;
     object.waiting.push_back(*waiter++);
@@ -46,8 +47,9 @@ bool RefreshQueue::room_for(const std::vector<Target>& targets) const {
 }
 
 /// Queues an object that has no PATCH waiting.
-void RefreshQueue::want(Object& object) {
+void RefreshQueue::want(Object& object, Time now) {
   object.wanted = true;
+  object.waiting_since = now;
   if (object.patching) return;  // finish() puts it in line
   if (object.is_linked()) remembered_.erase(remembered_.iterator_to(object));
   ++queued_;
@@ -66,6 +68,7 @@ const Target* RefreshQueue::start(Time now) {
   ready_.pop_front();
   object.wanted = false;
   object.patching = true;
+  object.served_since = object.waiting_since;
   object.served.splice(object.served.end(), object.waiting);
   ++in_flight_;
   return object.target;
@@ -87,6 +90,7 @@ RefreshQueue::Finished RefreshQueue::finish(const Target& target,
   --in_flight_;
 
   Finished finished;
+  finished.waited = now - object.served_since;
   if (result) {
     make_ready(unreachable_, std::nullopt);
     object.forbidden_since.reset();
@@ -139,6 +143,7 @@ void RefreshQueue::settle(Object& object, Finished& finished) {
 /// One retry serves those that the failed PATCH was for and those that came meanwhile.
 void RefreshQueue::merge_back(Object& object) {
   object.wanted = true;
+  object.waiting_since = object.served_since;
   object.waiting.splice(object.waiting.begin(), object.served);
 }
 
@@ -195,6 +200,18 @@ void RefreshQueue::retry_now() {
   make_ready(unreachable_, std::nullopt);
   make_ready(answered_, std::nullopt);
   for (auto& [target, object] : objects_) object.failures = 0;
+}
+
+RefreshQueue::Time::duration RefreshQueue::oldest_age(Time now) const {
+  Time oldest = now;
+  for (const auto& [target, object] : objects_) {
+    if (object.patching) {
+      oldest = std::min(oldest, object.served_since);
+    } else if (object.wanted) {
+      oldest = std::min(oldest, object.waiting_since);
+    }
+  }
+  return now - oldest;
 }
 
 std::vector<Target> RefreshQueue::unfinished() const {

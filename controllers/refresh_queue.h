@@ -61,7 +61,7 @@ class RefreshQueue {
   /// a PATCH that others wait for already; nothing if that would be more objects than
   /// `objects_waiting`: then none is taken.
   [[nodiscard]] std::optional<std::size_t> add(DeliveryId delivery,
-                                               const std::vector<Target>& targets);
+                                               const std::vector<Target>& targets, Time now);
 
   /// Nobody waits for this delivery any more; its targets stay queued. Unknown ids are fine.
   void leave(DeliveryId delivery);
@@ -84,6 +84,7 @@ class RefreshQueue {
   struct Finished {
     Verdict verdict = Verdict::kApplied;
     std::vector<Served> served;             ///< by kApplied, kGone and kRefused
+    Time::duration waited{0};               ///< since the first delivery that this PATCH was for
     std::chrono::milliseconds retry_in{0};  ///< of kRetry
     /// Of kRefused, kRetry: no such line about the object for longest_backoff.
     bool worth_a_line = false;
@@ -101,6 +102,8 @@ class RefreshQueue {
   /// Objects that wait, back off or are in flight.
   [[nodiscard]] std::size_t size() const { return queued_; }
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  /// Since the first delivery that still waits. Looks at every object.
+  [[nodiscard]] Time::duration oldest_age(Time now) const;
   [[nodiscard]] bool stopped() const { return stopped_; }
   /// The same objects, by name.
   [[nodiscard]] std::vector<Target> unfinished() const;
@@ -125,6 +128,8 @@ class RefreshQueue {
     const Target* target = nullptr;  ///< its key in objects_
     Waiters waiting;                 ///< for the PATCH that has not started
     Waiters served;                  ///< by the PATCH in flight
+    Time waiting_since{};            ///< the first delivery for the PATCH that has not started
+    Time served_since{};             ///< the first one for the PATCH in flight
     bool wanted = false;             ///< a PATCH waits, whether or not a delivery still does
     bool patching = false;
     bool unreachable = false;    ///< the last failure was without an answer
@@ -150,7 +155,7 @@ class RefreshQueue {
   using Retries = std::priority_queue<Retry, std::vector<Retry>, Later>;
 
   [[nodiscard]] bool room_for(const std::vector<Target>& targets) const;
-  void want(Object& object);
+  void want(Object& object, Time now);
   void make_ready(Retries& retries, std::optional<Time> due);
   void settle(Object& object, Finished& finished);
   void back_off(Object& object, const kube::ApiError& error, Time now, Finished& finished);

@@ -66,10 +66,12 @@ std::string TokenSource::next(clock::Wall::time_point now) {
 
 class Refresher::Impl : public std::enable_shared_from_this<Impl> {
  public:
-  Impl(asio::any_io_executor executor, Patch patch, RefresherOptions options, log::Logger logger)
+  Impl(asio::any_io_executor executor, Patch patch, RefresherOptions options, log::Logger logger,
+       Applied applied)
       : executor_(std::move(executor)),
         patch_(std::move(patch)),
         logger_(logger.named("refresher")),
+        applied_(std::move(applied)),
         queue_(options, std::random_device{}()),
         retry_timer_(executor_) {}
 
@@ -82,6 +84,9 @@ class Refresher::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   [[nodiscard]] const RefresherCounters& counters() const { return counters_; }
+  [[nodiscard]] std::chrono::nanoseconds oldest_age() const {
+    return queue_.oldest_age(clock::Steady::now());
+  }
 
  private:
   void add(const std::shared_ptr<Call>& call, const std::vector<Target>& targets);
@@ -89,7 +94,7 @@ class Refresher::Impl : public std::enable_shared_from_this<Impl> {
   void pump();
   void send(const Target& target);
   void finish(const Target& target, const kube::ApiResult<void>& result);
-  void count(RefreshQueue::Verdict verdict);
+  void count(TargetKind kind, RefreshQueue::Verdict verdict);
   void tell(const RefreshQueue::Finished& finished, bool applied);
   void log(const RefreshQueue::Finished& finished, const Target& target,
            const kube::ApiError& error) const;
@@ -99,6 +104,7 @@ class Refresher::Impl : public std::enable_shared_from_this<Impl> {
   const asio::any_io_executor executor_;
   const Patch patch_;
   const log::Logger logger_;
+  const Applied applied_;
   RefresherCounters counters_;
   std::atomic<RefreshQueue::DeliveryId> next_delivery_{0};
 
@@ -146,7 +152,7 @@ asio::awaitable<RefreshOutcome> Refresher::Impl::refresh(std::shared_ptr<Impl> s
 
 void Refresher::Impl::add(const std::shared_ptr<Call>& call, const std::vector<Target>& targets) {
   const bool stopped = stopped_ || queue_.stopped();
-  const auto shared = stopped ? std::nullopt : queue_.add(call->id, targets);
+  const auto shared = stopped ? std::nullopt : queue_.add(call->id, targets, clock::Steady::now());
   auto state = Call::State::kHandedOver;
   call->state.compare_exchange_strong(state, shared ? Call::State::kTaken : Call::State::kRejected);
   const bool waited_for = shared && state == Call::State::kHandedOver;
@@ -190,25 +196,30 @@ void Refresher::Impl::send(const Target& target) {
 
 void Refresher::Impl::finish(const Target& target, const kube::ApiResult<void>& result) {
   const auto finished = queue_.finish(target, result, clock::Steady::now());
-  count(finished.verdict);
+  count(target.kind, finished.verdict);
+  if (applied_ && finished.verdict == RefreshQueue::Verdict::kApplied) {
+    applied_(target.kind, finished.waited);
+  }
   if (finished.worth_a_line) log(finished, target, result.error());
   tell(finished, finished.verdict != RefreshQueue::Verdict::kRefused);
   pump();
 }
 
-void Refresher::Impl::count(RefreshQueue::Verdict verdict) {
+void Refresher::Impl::count(TargetKind kind, RefreshQueue::Verdict verdict) {
+  PatchCounters& counters =
+      kind == TargetKind::kWarehouse ? counters_.warehouses : counters_.promotions;
   switch (verdict) {
     case RefreshQueue::Verdict::kApplied:
-      ++counters_.applied;
+      ++counters.applied;
       break;
     case RefreshQueue::Verdict::kGone:
-      ++counters_.gone;
+      ++counters.gone;
       break;
     case RefreshQueue::Verdict::kRefused:
-      ++counters_.refused;
+      ++counters.refused;
       break;
     case RefreshQueue::Verdict::kRetry:
-      ++counters_.retried;
+      ++counters.retried;
       break;
     case RefreshQueue::Verdict::kStopped:
       break;
@@ -298,9 +309,9 @@ void Refresher::Impl::stop() {
 }
 
 Refresher::Refresher(boost::asio::any_io_executor executor, Patch patch, RefresherOptions options,
-                     log::Logger logger)
+                     log::Logger logger, Applied applied)
     : impl_(std::make_shared<Impl>(std::move(executor), std::move(patch), options,
-                                   std::move(logger))) {}
+                                   std::move(logger), std::move(applied))) {}
 
 Refresher::~Refresher() {
   impl_->stop_soon();
@@ -317,6 +328,10 @@ boost::asio::awaitable<std::size_t> Refresher::drain(clock::Steady::time_point d
 
 const RefresherCounters& Refresher::counters() const {
   return impl_->counters();
+}
+
+std::chrono::nanoseconds Refresher::oldest_age() const {
+  return impl_->oldest_age();
 }
 
 }  // namespace receiver::controllers

@@ -37,11 +37,16 @@ class TokenSource {
   clock::Wall::time_point last_{};
 };
 
+/// PATCHes that have ended, of one kind of target.
+struct PatchCounters {
+  std::atomic<std::uint64_t> applied{0};  ///< accepted
+  std::atomic<std::uint64_t> gone{0};     ///< of objects that do not exist
+  std::atomic<std::uint64_t> refused{0};  ///< given up
+  std::atomic<std::uint64_t> retried{0};  ///< failed for now
+};
+
 struct RefresherCounters {
-  std::atomic<std::uint64_t> applied{0};         ///< PATCHes accepted
-  std::atomic<std::uint64_t> gone{0};            ///< PATCHes of objects that do not exist
-  std::atomic<std::uint64_t> refused{0};         ///< PATCHes given up
-  std::atomic<std::uint64_t> retried{0};         ///< PATCHes that failed for now
+  PatchCounters warehouses, promotions;
   std::atomic<std::uint64_t> coalesced{0};       ///< targets that share a PATCH others waited for
   std::atomic<std::uint64_t> overloaded{0};      ///< deliveries not taken
   std::atomic<std::int64_t> objects_current{0};  ///< waiting, backing off or in flight
@@ -58,9 +63,12 @@ class Refresher {
   /// `patches_in_flight` at once.
   using Patch = std::function<boost::asio::awaitable<kube::ApiResult<void>>(Target target,
                                                                             std::string token)>;
+  /// Told of every PATCH that was accepted: how long the first delivery that it was for has waited.
+  /// On the executor.
+  using Applied = std::function<void(TargetKind kind, std::chrono::nanoseconds waited)>;
 
   Refresher(boost::asio::any_io_executor executor, Patch patch, RefresherOptions options,
-            log::Logger logger);
+            log::Logger logger, Applied applied = {});
   ~Refresher();
   Refresher(const Refresher&) = delete;
   Refresher& operator=(const Refresher&) = delete;
@@ -78,6 +86,8 @@ class Refresher {
   boost::asio::awaitable<std::size_t> drain(clock::Steady::time_point deadline);
 
   [[nodiscard]] const RefresherCounters& counters() const;
+  /// How long the first delivery that is not applied yet has waited. From the executor.
+  [[nodiscard]] std::chrono::nanoseconds oldest_age() const;
 
  private:
   class Impl;

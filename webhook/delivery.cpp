@@ -3,6 +3,7 @@
 
 #include "webhook/delivery.h"
 
+#include <algorithm>
 #include <chrono>
 #include <iterator>
 #include <string>
@@ -45,9 +46,8 @@ std::string joined_names(const std::vector<Route>& routes, std::string Route::*m
   return names;
 }
 
-std::string_view source_name(std::optional<bitbucket::EventKind> kind) {
-  if (!kind) return "unknown";
-  return kind->source == bitbucket::Source::kCloud ? "cloud" : "data_center";
+std::string_view event_of(const http::RequestHead& head) {
+  return head.headers.find(bitbucket::kEventHeader).value_or("");
 }
 
 asio::awaitable<tl::expected<void, http::BodyError>> drop(http::BodyReader& body) {
@@ -116,6 +116,19 @@ struct Deliveries::Delivery {
   std::string url;      ///< of the repository or pull request as it may be logged
 };
 
+void EventCounts::add(std::string_view event) {
+  const auto* const known = std::ranges::find(bitbucket::kEvents, event, &bitbucket::Event::key);
+  auto index = static_cast<std::size_t>(known - bitbucket::kEvents.begin());
+  if (index == kPing && event != bitbucket::kPingEvent) index = kOther;
+  ++counts_.at(index);
+}
+
+std::uint64_t EventCounts::total() const {
+  std::uint64_t sum = 0;
+  for (const auto& count : counts_) sum += count;
+  return sum;
+}
+
 Deliveries::Deliveries(const RouteTable& routes, const kube::Store<api::Warehouse>& warehouses,
                        const kube::Store<api::Promotion>& promotions,
                        controllers::Refresher& refresher, DeliveryOptions options,
@@ -124,7 +137,7 @@ Deliveries::Deliveries(const RouteTable& routes, const kube::Store<api::Warehous
       warehouses_(warehouses),
       promotions_(promotions),
       refresher_(refresher),
-      options_(options),
+      options_(std::move(options)),
       logger_(std::move(logger)) {}
 
 asio::awaitable<http::Response> Deliveries::answer(const http::RequestHead& head,
@@ -137,8 +150,8 @@ asio::awaitable<http::Response> Deliveries::answer(const http::RequestHead& head
   const auto refusal = refuse_head(head);
   if (refusal) co_return *refusal;
 
-  if (head.headers.find(bitbucket::kEventHeader) == bitbucket::kPingEvent) {
-    http::Response pong = co_await answer_ping(body);
+  if (event_of(head) == bitbucket::kPingEvent) {
+    http::Response pong = co_await answer_ping(head, body);
     co_return pong;
   }
 
@@ -177,13 +190,13 @@ tl::expected<std::vector<Route>, http::Response> Deliveries::find_receivers(
 
   // No path is logged: a receiver's former one is still half a secret.
   if (complete) {
-    ++counters_.unknown_path;
+    counters_.unknown_path.add(event_of(head));
     if (const auto held_back = unknown_paths_.admit()) {
       logger_.debug("unknown path", {{"similar_lines_left_out", *held_back}});
     }
     return tl::unexpected(unknown_path_response());
   }
-  ++counters_.not_ready;
+  counters_.not_ready.add(event_of(head));
   if (const auto held_back = not_ready_.admit()) {
     logger_.warn("answered 503: not every receiver's Secret has been read yet",
                  {{"similar_lines_left_out", *held_back}});
@@ -193,19 +206,20 @@ tl::expected<std::vector<Route>, http::Response> Deliveries::find_receivers(
 
 std::optional<http::Response> Deliveries::refuse_head(const http::RequestHead& head) {
   if (head.method != "POST") {
-    ++counters_.wrong_method;
+    counters_.wrong_method.add(event_of(head));
     return wrong_method_response("POST");
   }
   if (head.content_length.value_or(0) > options_.limits.body_bytes) {
-    return refuse_body(http::BodyError::kTooLarge);
+    return refuse_body(head, http::BodyError::kTooLarge);
   }
   return std::nullopt;
 }
 
-asio::awaitable<http::Response> Deliveries::answer_ping(http::BodyReader& body) {
+asio::awaitable<http::Response> Deliveries::answer_ping(const http::RequestHead& head,
+                                                        http::BodyReader& body) {
   const auto dropped = co_await drop(body);
-  if (!dropped) co_return refuse_body(dropped.error());
-  ++counters_.pings;
+  if (!dropped) co_return refuse_body(head, dropped.error());
+  counters_.pings.add(bitbucket::kPingEvent);
   co_return message_response(200, "ping received");
 }
 
@@ -215,15 +229,15 @@ asio::awaitable<tl::expected<Deliveries::Delivery, http::Response>> Deliveries::
   const auto signature = claim ? bitbucket::parse_signature(*claim) : std::nullopt;
   if (!signature) {
     const auto dropped = co_await drop(body);
-    if (!dropped) co_return tl::unexpected(refuse_body(dropped.error()));
-    co_return tl::unexpected(refuse_sender(candidates, claim.has_value()));
+    if (!dropped) co_return tl::unexpected(refuse_body(head, dropped.error()));
+    co_return tl::unexpected(refuse_sender(head, candidates));
   }
 
   Delivery delivery;
   Verification as_sent(*signature, candidates);
   for (;;) {
     const auto piece = co_await body.next();
-    if (!piece) co_return tl::unexpected(refuse_body(piece.error()));
+    if (!piece) co_return tl::unexpected(refuse_body(head, piece.error()));
     if (piece->empty()) break;
     as_sent.update(*piece);
     delivery.content += *piece;
@@ -241,11 +255,11 @@ asio::awaitable<tl::expected<Deliveries::Delivery, http::Response>> Deliveries::
         delivery.receivers = as_signed.verified();
       }
     } else if (inflated.error() == InflateError::kTooLarge) {
-      co_return tl::unexpected(refuse_body(http::BodyError::kTooLarge));
+      co_return tl::unexpected(refuse_body(head, http::BodyError::kTooLarge));
     }
     // Otherwise a proxy has inflated it and left the field: the signature decides.
   }
-  if (delivery.receivers.empty()) co_return tl::unexpected(refuse_sender(candidates, true));
+  if (delivery.receivers.empty()) co_return tl::unexpected(refuse_sender(head, candidates));
 
   delivery.id = delivery_id(head);
   delivery.event = bounded_field(head, bitbucket::kEventHeader);
@@ -261,7 +275,7 @@ asio::awaitable<tl::expected<Deliveries::Delivery, http::Response>> Deliveries::
 tl::expected<bitbucket::EventKind, http::Response> Deliveries::recognise(const Delivery& delivery) {
   const auto kind = bitbucket::event_kind(delivery.event);
   if (kind) return *kind;
-  ++counters_.ignored;
+  counters_.ignored.add(delivery.event);
   log_outcome(delivery, "ignored");
   return tl::unexpected(ignored_response(delivery.event));
 }
@@ -271,7 +285,7 @@ tl::expected<bitbucket::Payload, http::Response> Deliveries::parse(Delivery& del
   const std::string content = std::move(delivery.content);
   auto payload = bitbucket::parse_payload(kind, content);
   if (payload) return std::move(*payload);
-  ++counters_.bad_body;
+  counters_.bad_body.add(delivery.event);
   logger_.warn("a signed delivery cannot be read",
                {{"delivery", delivery.id}, {"event", delivery.event}, {"error", payload.error()}});
   log_outcome(delivery, "unreadable");
@@ -282,7 +296,7 @@ tl::expected<std::vector<controllers::Target>, http::Response> Deliveries::find_
     Delivery& delivery, bitbucket::EventKind kind, const bitbucket::Payload& payload) {
   const bool pushed = kind.action == bitbucket::Action::kRefreshWarehouses;
   if (!(pushed ? warehouses_.synced() : promotions_.synced())) {
-    ++counters_.not_ready;
+    counters_.not_ready.add(delivery.event);
     log_outcome(delivery, "not_ready");
     return tl::unexpected(
         try_again_response(pushed ? "warehouses are not synced" : "promotions are not synced"));
@@ -306,30 +320,35 @@ http::Response Deliveries::report(const Delivery& delivery, bitbucket::EventKind
   const Outcome outcome = outcome_of(refreshes);
   switch (outcome) {
     case Outcome::kRefreshed:
-      ++counters_.answered_ok;
+      counters_.answered_ok.add(delivery.event);
       break;
     case Outcome::kQueued:
-      ++counters_.answered_queued;
+      counters_.answered_queued.add(delivery.event);
       break;
     case Outcome::kFailed:
-      ++counters_.answered_failed;
+      counters_.answered_failed.add(delivery.event);
       break;
     case Outcome::kOverloaded:
-      ++counters_.overloaded;
+      counters_.overloaded.add(delivery.event);
       break;
   }
   log_outcome(delivery, outcome_name(outcome), refreshes);
+  if (options_.answered) {
+    options_.answered(kind.source, clock::Steady::now() - delivery.first_byte);
+  }
   return refresh_response(kind, refreshes);
 }
 
-http::Response Deliveries::refuse_body(http::BodyError error) {
-  if (error == http::BodyError::kTooLarge) ++counters_.too_large;
-  if (error == http::BodyError::kNoRoom) ++counters_.overloaded;
+http::Response Deliveries::refuse_body(const http::RequestHead& head, http::BodyError error) {
+  if (error == http::BodyError::kTooLarge) counters_.too_large.add(event_of(head));
+  if (error == http::BodyError::kNoRoom) counters_.overloaded.add(event_of(head));
   return http::answer_for(error, options_.limits);
 }
 
-http::Response Deliveries::refuse_sender(const std::vector<Route>& candidates, bool has_signature) {
-  ++(has_signature ? counters_.bad_signature : counters_.missing_signature);
+http::Response Deliveries::refuse_sender(const http::RequestHead& head,
+                                         const std::vector<Route>& candidates) {
+  const bool has_signature = head.headers.find(bitbucket::kSignatureHeader).has_value();
+  (has_signature ? counters_.bad_signature : counters_.missing_signature).add(event_of(head));
   if (const auto held_back = refused_senders_.admit()) {
     logger_.warn(has_signature
                      ? "answered 401: the signature is not of this receiver's secret; the webhook "
@@ -351,7 +370,7 @@ void Deliveries::log_outcome(const Delivery& delivery, std::string_view outcome,
                                                                               delivery.first_byte);
   logger_.info("delivery", {{"delivery", delivery.id},
                             {"event", delivery.event},
-                            {"source", source_name(kind)},
+                            {"source", kind ? bitbucket::source_name(kind->source) : "unknown"},
                             {"project", joined_names(delivery.receivers, &Route::project)},
                             {"receiver", joined_names(delivery.receivers, &Route::receiver)},
                             {"url", delivery.url},

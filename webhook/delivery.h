@@ -1,8 +1,11 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -25,12 +28,37 @@ namespace receiver::webhook {
 struct DeliveryOptions {
   std::chrono::milliseconds answer_deadline{8'000};  ///< from the request's first byte
   http::ServerLimits limits;                         ///< of the listener, for its 413
+  /// Told how long each delivery that called for refreshes took, from its first byte to its answer.
+  /// On any of the listener's threads.
+  std::function<void(bitbucket::Source source, std::chrono::nanoseconds took)> answered{};
+};
+
+/// Requests that ended in one way, by the event that they named.
+class EventCounts {
+ public:
+  /// Those of bitbucket::kEvents in their order, the ping, and any other.
+  static constexpr std::size_t kPing = bitbucket::kEvents.size();
+  static constexpr std::size_t kOther = kPing + 1;
+
+  /// Counts one of this X-Event-Key.
+  void add(std::string_view event);
+  [[nodiscard]] const std::atomic<std::uint64_t>& of(std::size_t event) const {
+    return counts_.at(event);
+  }
+  /// Of all events.
+  [[nodiscard]] std::uint64_t total() const;
+  friend bool operator==(const EventCounts& counts, std::uint64_t total) {
+    return counts.total() == total;
+  }
+
+ private:
+  std::array<std::atomic<std::uint64_t>, kOther + 1> counts_{};
 };
 
 struct DeliveryCounters {
-  std::atomic<std::uint64_t> unknown_path{0}, not_ready{0}, wrong_method{0}, too_large{0}, pings{0},
-      missing_signature{0}, bad_signature{0}, ignored{0}, bad_body{0}, answered_ok{0},
-      answered_queued{0}, answered_failed{0}, overloaded{0}, previous_secret{0};
+  EventCounts unknown_path, not_ready, wrong_method, too_large, pings, missing_signature,
+      bad_signature, ignored, bad_body, answered_ok, answered_queued, answered_failed, overloaded;
+  std::atomic<std::uint64_t> previous_secret{0};
 };
 
 /// Answers the requests of the webhook port. Called on a connection's strand, from any of the
@@ -57,7 +85,8 @@ class Deliveries {
   [[nodiscard]] static http::Response answer_health(const http::RequestHead& head);
   [[nodiscard]] Step<std::vector<controllers::Route>> find_receivers(const http::RequestHead& head);
   [[nodiscard]] std::optional<http::Response> refuse_head(const http::RequestHead& head);
-  [[nodiscard]] boost::asio::awaitable<http::Response> answer_ping(http::BodyReader& body);
+  [[nodiscard]] boost::asio::awaitable<http::Response> answer_ping(const http::RequestHead& head,
+                                                                   http::BodyReader& body);
   [[nodiscard]] boost::asio::awaitable<Step<Delivery>> authenticate(
       const http::RequestHead& head, http::BodyReader& body,
       const std::vector<controllers::Route>& candidates);
@@ -68,9 +97,9 @@ class Deliveries {
   [[nodiscard]] http::Response report(const Delivery& delivery, bitbucket::EventKind kind,
                                       const controllers::RefreshOutcome& refreshes);
 
-  [[nodiscard]] http::Response refuse_body(http::BodyError error);
-  [[nodiscard]] http::Response refuse_sender(const std::vector<controllers::Route>& candidates,
-                                             bool has_signature);
+  [[nodiscard]] http::Response refuse_body(const http::RequestHead& head, http::BodyError error);
+  [[nodiscard]] http::Response refuse_sender(const http::RequestHead& head,
+                                             const std::vector<controllers::Route>& candidates);
   void log_outcome(const Delivery& delivery, std::string_view outcome,
                    const controllers::RefreshOutcome& refreshes = {}) const;
 

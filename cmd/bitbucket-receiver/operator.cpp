@@ -55,6 +55,7 @@ constexpr milliseconds kStillServed{5'000};
 constexpr milliseconds kForTheLease{2'000};
 constexpr milliseconds kPatchTimeout{10'000};
 constexpr std::string_view kLeaseName = "bitbucket-receiver";
+constexpr std::string_view kReceiversName = "receivers";
 constexpr std::string_view kControllerName = "kargo.akuity.io/bitbucket-receiver";
 
 std::string user_agent() {
@@ -215,7 +216,8 @@ void Operator::Impl::build_controllers() {
           .base_url = settings_.base_url,
           .system_namespace = settings_.system_resources_namespace,
           .secret_access = settings_.secret_access,
-          .workers = settings_.max_concurrent_project_config_reconciles},
+          .workers = settings_.max_concurrent_project_config_reconciles,
+          .reconciled = metrics_.reconcile_observer(std::string(kReceiversName))},
       [this](const kube::ObjectKey& owner, std::vector<controllers::Route> routes, bool unread) {
         if (routes.empty() && !unread) {
           routes_.remove(owner);
@@ -230,7 +232,7 @@ void Operator::Impl::build_controllers() {
         return patch(std::move(target), std::move(token));
       },
       controllers::RefresherOptions{.patches_in_flight = settings_.max_concurrent_patches},
-      logger_.named("refresher"));
+      logger_.named("refresher"), metrics_.refresh_observer());
   catch_up_.emplace(
       kube_io_.get_executor(), *refresher_,
       controllers::CatchUp::Sources{
@@ -243,7 +245,8 @@ void Operator::Impl::build_controllers() {
       controllers::CatchUpOptions{}, logger_.named("catch-up"));
   deliveries_.emplace(routes_, warehouses_, promotions_, *refresher_,
                       webhook::DeliveryOptions{.answer_deadline = settings_.answer_deadline,
-                                               .limits = settings_.server_limits()},
+                                               .limits = settings_.server_limits(),
+                                               .answered = metrics_.delivery_observer()},
                       logger_.named("webhook"));
 }
 
@@ -303,11 +306,13 @@ void Operator::Impl::add_metrics() {
   metrics_.add_server("webhook", webhook_server_->counters());
   metrics_.add_certificate([this] { return webhook_server_->certificate_expiry(); });
   metrics_.add_deliveries(deliveries_->counters());
-  metrics_.add_refresher(refresher_->counters());
+  metrics_.add_refresher(refresher_->counters(), [this] { return refresher_->oldest_age(); });
   metrics_.add_status_writes(receivers_->counters());
-  metrics_.add_work_queue("receivers", receivers_->queue());
-  metrics_.add_gauge("leader", "1 in the replica that writes statuses and Events.",
-                     [this] { return elector_ && elector_->leading() ? 1.0 : 0.0; });
+  metrics_.add_work_queue(std::string(kReceiversName), receivers_->queue(),
+                          settings_.max_concurrent_project_config_reconciles);
+  metrics_.add_leader(std::string(kLeaseName), [this] {
+    return settings_.leader_elect ? elector_ && elector_->leading() : true;
+  });
   metrics_.add_gauge("secret_watches", "Watches of Secrets.",
                      [this] { return static_cast<double>(receivers_->secret_watches()); });
   metrics_.add_gauge("routes", "Paths that deliveries are accepted at.",

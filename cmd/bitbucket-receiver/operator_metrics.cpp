@@ -32,9 +32,15 @@ double seconds(std::chrono::duration<double> duration) {
   return duration.count();
 }
 
+using Buckets = prometheus::Histogram::BucketBoundaries;
 /// 5 ms to 30 s, after which a request is given up.
-const prometheus::Histogram::BucketBoundaries kRequestSeconds{0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
-                                                              0.5,   1,    2.5,   5,    10,  30};
+const Buckets kRequestSeconds{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
+/// To where Bitbucket gives up.
+const Buckets kAnswerSeconds{0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 8, 10};
+/// A refresh outlives its delivery when the API server is away.
+const Buckets kRefreshSeconds{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300};
+/// Those of client-go's work queues.
+const Buckets kQueueSeconds{1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 60, 300, 1000};
 
 }  // namespace
 
@@ -96,9 +102,22 @@ void OperatorMetrics::add_certificate(
 }
 
 void OperatorMetrics::add_deliveries(const webhook::DeliveryCounters& counters) {
-  const auto ended = [&](const char* outcome, const std::atomic<std::uint64_t>& value) {
-    readings_.counter(own("deliveries_total"), "Requests to the webhook port, by how they ended.",
-                      {{"outcome", outcome}}, value);
+  using Counts = webhook::EventCounts;
+  const auto ended = [&](const char* outcome, const Counts& counts) {
+    const auto show = [&](std::string_view source, std::string_view event, std::size_t index) {
+      readings_.counter(
+          own("deliveries_total"),
+          "Requests to the webhook port, by the event named and how they ended.",
+          {{"source", std::string(source)}, {"event", std::string(event)}, {"outcome", outcome}},
+          counts.of(index));
+    };
+    for (std::size_t index = 0; index < bitbucket::kEvents.size(); ++index) {
+      const bitbucket::Event& event = bitbucket::kEvents.at(index);
+      show(bitbucket::source_name(event.kind.source), event.key, index);
+    }
+    show(bitbucket::source_name(bitbucket::Source::kDataCenter), bitbucket::kPingEvent,
+         Counts::kPing);
+    show("unknown", "other", Counts::kOther);
   };
   ended("ok", counters.answered_ok);
   ended("queued", counters.answered_queued);
@@ -118,16 +137,21 @@ void OperatorMetrics::add_deliveries(const webhook::DeliveryCounters& counters) 
                     counters.previous_secret);
 }
 
-void OperatorMetrics::add_refresher(const controllers::RefresherCounters& counters) {
-  const auto patched = [&](const char* result, const std::atomic<std::uint64_t>& value) {
-    readings_.counter(own("refresh_patches_total"),
-                      "PATCHes of the refresh annotation that have ended, by result.",
-                      {{"result", result}}, value);
+void OperatorMetrics::add_refresher(const controllers::RefresherCounters& counters,
+                                    std::function<std::chrono::nanoseconds()> oldest_age) {
+  const auto patched = [&](const char* kind, const controllers::PatchCounters& patches) {
+    const auto show = [&](const char* result, const std::atomic<std::uint64_t>& value) {
+      readings_.counter(own("refresh_patches_total"),
+                        "PATCHes of the refresh annotation that have ended, by result.",
+                        {{"kind", kind}, {"result", result}}, value);
+    };
+    show("applied", patches.applied);
+    show("gone", patches.gone);
+    show("refused", patches.refused);
+    show("retried", patches.retried);
   };
-  patched("applied", counters.applied);
-  patched("gone", counters.gone);
-  patched("refused", counters.refused);
-  patched("retried", counters.retried);
+  patched("warehouse", counters.warehouses);
+  patched("promotion", counters.promotions);
   readings_.counter(own("refreshes_coalesced_total"),
                     "Refreshes that share a PATCH which others waited for already.", {},
                     counters.coalesced);
@@ -137,6 +161,16 @@ void OperatorMetrics::add_refresher(const controllers::RefresherCounters& counte
                   counters.objects_current);
   readings_.gauge(own("refresh_patches_in_flight"), "PATCHes in flight.", {},
                   counters.patches_current);
+  readings_.gauge(own("refresh_queue_oldest_age_seconds"),
+                  "How long the first delivery that is not applied yet has waited.", {},
+                  [oldest_age = std::move(oldest_age)] { return seconds(oldest_age()); });
+}
+
+void OperatorMetrics::add_leader(const std::string& name, std::function<bool()> leading) {
+  readings_.gauge("leader_election_master_status",
+                  "1 in the replica that holds the Lease: it writes statuses and Events.",
+                  {{"name", name}},
+                  [leading = std::move(leading)] { return leading() ? 1.0 : 0.0; });
 }
 
 void OperatorMetrics::add_status_writes(const controllers::ReceiverControllerCounters& counters) {
@@ -150,8 +184,9 @@ void OperatorMetrics::add_status_writes(const controllers::ReceiverControllerCou
   wrote("error", counters.status_failures);
 }
 
-void OperatorMetrics::add_work_queue(const std::string& name, const kube::WorkQueue& queue) {
-  const metrics::Labels labels{{"name", name}};
+void OperatorMetrics::add_work_queue(const std::string& name, const kube::WorkQueue& queue,
+                                     int workers) {
+  const metrics::Labels labels{{"controller", name}, {"name", name}};
   const auto size = [&queue](std::size_t (kube::WorkQueue::*member)() const) {
     return [&queue, member] { return static_cast<double>((queue.*member)()); };
   };
@@ -163,8 +198,17 @@ void OperatorMetrics::add_work_queue(const std::string& name, const kube::WorkQu
                     [&queue] { return static_cast<double>(queue.retries()); });
   readings_.gauge(own("workqueue_delayed"), "Keys that wait for their time.", labels,
                   size(&kube::WorkQueue::delayed));
-  readings_.gauge(own("workqueue_in_progress"), "Keys being worked on.", labels,
-                  size(&kube::WorkQueue::in_progress));
+  readings_.gauge("controller_runtime_active_workers", "Keys being worked on.",
+                  {{"controller", name}}, size(&kube::WorkQueue::in_progress));
+  readings_.gauge("controller_runtime_max_concurrent_reconciles",
+                  "Keys worked on at once, at most.", {{"controller", name}},
+                  [workers] { return static_cast<double>(workers); });
+  readings_.gauge("workqueue_unfinished_work_seconds",
+                  "How long the keys in progress have been worked on, all together.", labels,
+                  [&queue] { return seconds(queue.unfinished_work(clock::Steady::now())); });
+  readings_.gauge("workqueue_longest_running_processor_seconds",
+                  "How long the longest of them has been worked on.", labels,
+                  [&queue] { return seconds(queue.longest_work(clock::Steady::now())); });
   readings_.gauge(own("workqueue_failing"), "Keys whose last work failed.", labels,
                   size(&kube::WorkQueue::failing));
   readings_.gauge(own("workqueue_oldest_age_seconds"), "How long the oldest ready key has waited.",
@@ -221,6 +265,74 @@ kube::RequestObserver OperatorMetrics::request_observer() {
         requests.Add({{"method", std::string(method)}, {"code", std::move(code)}}).Increment();
         took.Add(verb, kRequestSeconds).Observe(seconds(time));
       };
+}
+
+kube::ReconcileObserver OperatorMetrics::reconcile_observer(const std::string& controller) {
+  const metrics::Labels by_controller{{"controller", controller}};
+  const metrics::Labels by_queue{{"controller", controller}, {"name", controller}};
+  auto& total = prometheus::BuildCounter()
+                    .Name("controller_runtime_reconcile_total")
+                    .Help("Reconciles, by result.")
+                    .Register(registry_);
+  auto& errors = prometheus::BuildCounter()
+                     .Name("controller_runtime_reconcile_errors_total")
+                     .Help("Reconciles that failed and are retried.")
+                     .Register(registry_)
+                     .Add(by_controller);
+  auto& time = prometheus::BuildHistogram()
+                   .Name("controller_runtime_reconcile_time_seconds")
+                   .Help("How long reconciles took.")
+                   .Register(registry_)
+                   .Add(by_controller, kRequestSeconds);
+  auto& waited = prometheus::BuildHistogram()
+                     .Name("workqueue_queue_duration_seconds")
+                     .Help("How long keys waited to be worked on.")
+                     .Register(registry_)
+                     .Add(by_queue, kQueueSeconds);
+  auto& worked = prometheus::BuildHistogram()
+                     .Name("workqueue_work_duration_seconds")
+                     .Help("How long keys were worked on.")
+                     .Register(registry_)
+                     .Add(by_queue, kQueueSeconds);
+  for (const char* result : {"success", "requeue_after", "error"}) {
+    total.Add({{"controller", controller}, {"result", result}});
+  }
+  return [&total, &errors, &time, &waited, &worked, controller](const kube::Reconciled& one) {
+    total.Add({{"controller", controller}, {"result", std::string(one.result)}}).Increment();
+    if (one.result == "error") errors.Increment();
+    time.Observe(seconds(one.worked));
+    waited.Observe(seconds(one.waited));
+    worked.Observe(seconds(one.worked));
+  };
+}
+
+std::function<void(bitbucket::Source, std::chrono::nanoseconds)>
+OperatorMetrics::delivery_observer() {
+  auto& family = prometheus::BuildHistogram()
+                     .Name(own("delivery_duration_seconds"))
+                     .Help("Time from a delivery's first byte to its answer.")
+                     .Register(registry_);
+  const auto of = [&family](bitbucket::Source source) {
+    return &family.Add({{"source", std::string(bitbucket::source_name(source))}}, kAnswerSeconds);
+  };
+  auto* const cloud = of(bitbucket::Source::kCloud);
+  auto* const data_center = of(bitbucket::Source::kDataCenter);
+  return [cloud, data_center](bitbucket::Source source, std::chrono::nanoseconds took) {
+    (source == bitbucket::Source::kCloud ? cloud : data_center)->Observe(seconds(took));
+  };
+}
+
+controllers::Refresher::Applied OperatorMetrics::refresh_observer() {
+  auto& family = prometheus::BuildHistogram()
+                     .Name(own("refresh_delay_seconds"))
+                     .Help("Time from a delivery to the refresh of each of its objects.")
+                     .Register(registry_);
+  auto* const warehouses = &family.Add({{"kind", "warehouse"}}, kRefreshSeconds);
+  auto* const promotions = &family.Add({{"kind", "promotion"}}, kRefreshSeconds);
+  return [warehouses, promotions](controllers::TargetKind kind, std::chrono::nanoseconds waited) {
+    (kind == controllers::TargetKind::kWarehouse ? warehouses : promotions)
+        ->Observe(seconds(waited));
+  };
 }
 
 std::string OperatorMetrics::render() const {

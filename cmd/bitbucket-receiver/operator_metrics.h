@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -29,9 +30,13 @@ class OperatorMetrics {
   /// When the webhook listener's certificate expires; nothing without TLS.
   void add_certificate(std::function<std::optional<clock::Wall::time_point>()> expiry);
   void add_deliveries(const webhook::DeliveryCounters& counters);
-  void add_refresher(const controllers::RefresherCounters& counters);
+  void add_refresher(const controllers::RefresherCounters& counters,
+                     std::function<std::chrono::nanoseconds()> oldest_age);
+  /// Of the Lease `name`, as client-go's leader election shows it.
+  void add_leader(const std::string& name, std::function<bool()> leading);
   void add_status_writes(const controllers::ReceiverControllerCounters& counters);
-  void add_work_queue(const std::string& name, const kube::WorkQueue& queue);
+  /// Of a controller, by its name.
+  void add_work_queue(const std::string& name, const kube::WorkQueue& queue, int workers);
   /// The reflector of a kind (plural), by what Reflector::status() refers to.
   void add_reflector(const std::string& kind, const kube::ReflectorStatus& status);
   /// Anything that is a number now: `bitbucket_receiver_` is put before the name.
@@ -41,11 +46,18 @@ class OperatorMetrics {
   /// For kube::RestClient::create, which this outlives: counts requests by method and code, and how
   /// long they took.
   [[nodiscard]] kube::RequestObserver request_observer();
+  /// For kube::Controller, which this outlives: what controller-runtime and client-go show of it.
+  [[nodiscard]] kube::ReconcileObserver reconcile_observer(const std::string& controller);
+  /// For webhook::Deliveries, which this outlives. From any thread.
+  [[nodiscard]] std::function<void(bitbucket::Source, std::chrono::nanoseconds)>
+  delivery_observer();
+  /// For controllers::Refresher, which this outlives.
+  [[nodiscard]] controllers::Refresher::Applied refresh_observer();
 
   [[nodiscard]] std::string render() const;
 
  private:
-  prometheus::Registry registry_;  ///< what nobody else counts: requests to the API server
+  prometheus::Registry registry_;  ///< what nobody else counts
   metrics::Readings readings_;
 };
 

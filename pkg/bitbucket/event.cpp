@@ -1,7 +1,6 @@
 #include "bitbucket/event.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace receiver::bitbucket {
@@ -9,29 +8,18 @@ namespace {
 
 constexpr std::size_t kMaxUrlBytes = 4096;
 
-struct NamedKind {
-  std::string_view key;
-  EventKind kind;
-};
-
-constexpr std::array kEvents{
-    NamedKind{"repo:push", {Source::kCloud, Action::kRefreshWarehouses}},
-    NamedKind{"repo:refs_changed", {Source::kDataCenter, Action::kRefreshWarehouses}},
-    NamedKind{"pullrequest:fulfilled", {Source::kCloud, Action::kRefreshPromotions}},
-    NamedKind{"pullrequest:rejected", {Source::kCloud, Action::kRefreshPromotions}},
-    NamedKind{"pr:merged", {Source::kDataCenter, Action::kRefreshPromotions}},
-    NamedKind{"pr:declined", {Source::kDataCenter, Action::kRefreshPromotions}},
-    NamedKind{"pr:deleted", {Source::kDataCenter, Action::kRefreshPromotions}},
-};
-
 void drop_final_slashes(std::string_view& url) {
   while (url.ends_with('/')) url.remove_suffix(1);
 }
 
 }  // namespace
 
+std::string_view source_name(Source source) {
+  return source == Source::kCloud ? "cloud" : "data_center";
+}
+
 std::optional<EventKind> event_kind(std::string_view key) {
-  const auto* const event = std::ranges::find(kEvents, key, &NamedKind::key);
+  const auto* const event = std::ranges::find(kEvents, key, &Event::key);
   if (event == kEvents.end()) return std::nullopt;
   return event->kind;
 }

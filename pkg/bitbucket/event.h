@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -28,6 +29,25 @@ struct EventKind {
 
   friend bool operator==(const EventKind&, const EventKind&) = default;
 };
+
+struct Event {
+  std::string_view key;
+  EventKind kind;
+};
+
+/// All that call for an action.
+inline constexpr std::array kEvents{
+    Event{"repo:push", {Source::kCloud, Action::kRefreshWarehouses}},
+    Event{"repo:refs_changed", {Source::kDataCenter, Action::kRefreshWarehouses}},
+    Event{"pullrequest:fulfilled", {Source::kCloud, Action::kRefreshPromotions}},
+    Event{"pullrequest:rejected", {Source::kCloud, Action::kRefreshPromotions}},
+    Event{"pr:merged", {Source::kDataCenter, Action::kRefreshPromotions}},
+    Event{"pr:declined", {Source::kDataCenter, Action::kRefreshPromotions}},
+    Event{"pr:deleted", {Source::kDataCenter, Action::kRefreshPromotions}},
+};
+
+/// `cloud` or `data_center`, in logs and metrics.
+[[nodiscard]] std::string_view source_name(Source source);
 
 /// The kind of the event with this X-Event-Key; nothing if it is one that calls for no action.
 [[nodiscard]] std::optional<EventKind> event_kind(std::string_view key);

@@ -18,13 +18,14 @@ namespace asio = boost::asio;
 class Controller::Impl {
  public:
   Impl(asio::any_io_executor executor, std::string name, int workers, Reconcile reconcile,
-       log::Logger logger)
+       log::Logger logger, ReconcileObserver observer)
       : executor_(std::move(executor)),
         wake_(executor_),
         name_(std::move(name)),
         workers_(static_cast<std::size_t>(workers)),
         reconcile_(std::move(reconcile)),
-        logger_(std::move(logger)) {}
+        logger_(std::move(logger)),
+        observer_(std::move(observer)) {}
 
   void enqueue(const ObjectKey& key, std::chrono::milliseconds delay) {
     if (stopping_) return;
@@ -54,9 +55,9 @@ class Controller::Impl {
 
   void start_ready(const std::shared_ptr<Impl>& self) {
     while (may_start()) {
-      std::optional<ObjectKey> key = queue_.take(clock::Steady::now());
-      if (!key) return;
-      asio::co_spawn(executor_, work(self, std::move(*key)), asio::detached);
+      std::optional<WorkQueue::Taken> taken = queue_.take(clock::Steady::now());
+      if (!taken) return;
+      asio::co_spawn(executor_, work(self, std::move(*taken)), asio::detached);
     }
   }
 
@@ -68,7 +69,9 @@ class Controller::Impl {
     return may_start() ? queue_.next_due().value_or(kNever) : kNever;
   }
 
-  static asio::awaitable<void> work(std::shared_ptr<Impl> self, ObjectKey key) {
+  static asio::awaitable<void> work(std::shared_ptr<Impl> self, WorkQueue::Taken taken) {
+    const ObjectKey& key = taken.key;
+    const auto started = clock::Steady::now();
     ReconcileResult result{.outcome = ReconcileResult::Outcome::kRetry, .requeue_after = {}};
     try {
       result = co_await self->reconcile_(key);
@@ -78,6 +81,13 @@ class Controller::Impl {
           {{"controller", self->name_}, {"object", key.str()}, {"error", failure.what()}});
     }
     self->finish(key, result);
+    if (!self->observer_) co_return;
+    self->observer_({result_name(result), taken.waited, clock::Steady::now() - started});
+  }
+
+  static std::string_view result_name(const ReconcileResult& result) {
+    if (result.outcome == ReconcileResult::Outcome::kRetry) return "error";
+    return result.requeue_after ? "requeue_after" : "success";
   }
 
   void finish(const ObjectKey& key, const ReconcileResult& result) {
@@ -100,14 +110,15 @@ class Controller::Impl {
   std::size_t workers_;
   Reconcile reconcile_;
   log::Logger logger_;
+  ReconcileObserver observer_;
   WorkQueue queue_;
   bool stopping_ = false;
 };
 
 Controller::Controller(asio::any_io_executor executor, std::string name, int workers,
-                       Reconcile reconcile, log::Logger logger)
+                       Reconcile reconcile, log::Logger logger, ReconcileObserver observer)
     : impl_(std::make_shared<Impl>(std::move(executor), std::move(name), workers,
-                                   std::move(reconcile), std::move(logger))) {}
+                                   std::move(reconcile), std::move(logger), std::move(observer))) {}
 
 Controller::~Controller() {
   impl_->stop();

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -23,6 +24,14 @@ struct ReconcileResult {
   std::optional<std::chrono::milliseconds> requeue_after;
 };
 
+/// One reconcile that has ended: client-go's and controller-runtime's metrics are made of these.
+struct Reconciled {
+  std::string_view result;  ///< success, requeue_after, error
+  std::chrono::nanoseconds waited;
+  std::chrono::nanoseconds worked;
+};
+using ReconcileObserver = std::function<void(const Reconciled&)>;
+
 /// Runs `reconcile` for the keys of a work queue: at most `workers` at once, never two for one key.
 /// A reconcile that throws is logged and retried as if it had returned kRetry. All members and all
 /// reconciles run on the executor's single thread; a reconcile suspends, it does not block. What
@@ -31,7 +40,7 @@ class Controller {
  public:
   using Reconcile = std::function<boost::asio::awaitable<ReconcileResult>(ObjectKey key)>;
   Controller(boost::asio::any_io_executor executor, std::string name, int workers,
-             Reconcile reconcile, log::Logger logger);
+             Reconcile reconcile, log::Logger logger, ReconcileObserver observer = {});
   ~Controller();
   Controller(const Controller&) = delete;
   Controller& operator=(const Controller&) = delete;

@@ -39,14 +39,14 @@ void WorkQueue::forget(const ObjectKey& key) {
   failures_.erase(key);
 }
 
-std::optional<ObjectKey> WorkQueue::take(Time now) {
+std::optional<WorkQueue::Taken> WorkQueue::take(Time now) {
   add_delayed_until(now);
   if (ready_.empty()) return std::nullopt;
   ObjectKey key = std::move(ready_.front());
   ready_.pop_front();
-  dirty_.erase(key);
-  processing_.insert(key);
-  return key;
+  const Time::duration waited = now - dirty_.extract(key).mapped();
+  processing_.emplace(key, now);
+  return Taken{std::move(key), waited};
 }
 
 void WorkQueue::done(const ObjectKey& key) {
@@ -62,6 +62,18 @@ WorkQueue::Time::duration WorkQueue::oldest_age(Time now) const {
   Time oldest = now;
   for (const ObjectKey& key : ready_) oldest = std::min(oldest, dirty_.at(key));
   return now - oldest;
+}
+
+WorkQueue::Time::duration WorkQueue::unfinished_work(Time now) const {
+  Time::duration sum{0};
+  for (const auto& [key, since] : processing_) sum += now - since;
+  return sum;
+}
+
+WorkQueue::Time::duration WorkQueue::longest_work(Time now) const {
+  Time::duration longest{0};
+  for (const auto& [key, since] : processing_) longest = std::max(longest, now - since);
+  return longest;
 }
 
 void WorkQueue::add_delayed_until(Time now) {

@@ -8,7 +8,6 @@
 #include <optional>
 #include <set>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "clock/clock.h"
@@ -39,8 +38,12 @@ class WorkQueue {
   /// The key is well: its next failure is its first.
   void forget(const ObjectKey& key);
 
+  struct Taken {
+    ObjectKey key;
+    Time::duration waited;  ///< since it was added
+  };
   /// The key to work on now, until done(); nothing if none is ready.
-  [[nodiscard]] std::optional<ObjectKey> take(Time now);
+  [[nodiscard]] std::optional<Taken> take(Time now);
   void done(const ObjectKey& key);
 
   /// When the first of the delayed keys becomes ready. Keys that are ready already do not count.
@@ -56,6 +59,9 @@ class WorkQueue {
   [[nodiscard]] std::size_t failing() const { return failures_.size(); }
   /// How long the oldest ready key has waited.
   [[nodiscard]] Time::duration oldest_age(Time now) const;
+  /// How long the keys in progress have been worked on: all together, and the longest.
+  [[nodiscard]] Time::duration unfinished_work(Time now) const;
+  [[nodiscard]] Time::duration longest_work(Time now) const;
   /// Since the beginning: additions that were not already waiting, and failures.
   [[nodiscard]] std::uint64_t adds() const { return adds_; }
   [[nodiscard]] std::uint64_t retries() const { return retries_; }
@@ -66,7 +72,7 @@ class WorkQueue {
   std::deque<ObjectKey> ready_;
   std::unordered_map<ObjectKey, Time>
       dirty_;  ///< to be worked on, since when: in ready_, or in processing_ and once more
-  std::unordered_set<ObjectKey> processing_;
+  std::unordered_map<ObjectKey, Time> processing_;  ///< since when
   std::unordered_map<ObjectKey, Time> due_;
   std::set<std::pair<Time, ObjectKey>> by_time_;  ///< due_ in order of time
   std::unordered_map<ObjectKey, int> failures_;   ///< in a row

@@ -25,27 +25,42 @@ TEST_CASE("deliveries are shown by their outcome") {
   webhook::DeliveryCounters counters;
   OperatorMetrics metrics;
   metrics.add_deliveries(counters);
-  counters.answered_ok = 3;
-  counters.bad_signature = 4;
+  for (int i = 0; i < 3; ++i) counters.answered_ok.add("repo:push");
+  counters.answered_ok.add("pr:merged");
+  counters.pings.add("diagnostics:ping");
+  counters.ignored.add("a stranger's \"event");
+  counters.ignored.add("");
   counters.previous_secret = 1;
-  CHECK_THAT(metrics.render(),
-             shows("bitbucket_receiver_deliveries_total{outcome=\"ok\"} 3") &&
-                 shows("bitbucket_receiver_deliveries_total{outcome=\"bad_signature\"} 4") &&
-                 shows("bitbucket_receiver_deliveries_total{outcome=\"ping\"} 0") &&
-                 shows("bitbucket_receiver_previous_secret_deliveries_total 1"));
+  const auto sample = [](const std::string& event, const std::string& outcome,
+                         const std::string& source, int value) {
+    return shows("bitbucket_receiver_deliveries_total{event=\"" + event + "\",outcome=\"" +
+                 outcome + "\",source=\"" + source + "\"} " + std::to_string(value));
+  };
+  CHECK_THAT(metrics.render(), sample("repo:push", "ok", "cloud", 3) &&
+                                   sample("pr:merged", "ok", "data_center", 1) &&
+                                   sample("pr:deleted", "ok", "data_center", 0) &&
+                                   sample("diagnostics:ping", "ping", "data_center", 1) &&
+                                   sample("other", "ignored_event", "unknown", 2) &&
+                                   shows("bitbucket_receiver_previous_secret_deliveries_total 1"));
 }
 
 TEST_CASE("refreshes are shown by their result") {
   controllers::RefresherCounters counters;
   OperatorMetrics metrics;
-  metrics.add_refresher(counters);
-  counters.applied = 5;
+  metrics.add_refresher(counters, [] { return 1500ms; });
+  counters.warehouses.applied = 5;
+  counters.promotions.retried = 7;
   counters.coalesced = 2;
   counters.patches_current = 1;
-  CHECK_THAT(metrics.render(),
-             shows("bitbucket_receiver_refresh_patches_total{result=\"applied\"} 5") &&
-                 shows("bitbucket_receiver_refreshes_coalesced_total 2") &&
-                 shows("bitbucket_receiver_refresh_patches_in_flight 1"));
+  CHECK_THAT(
+      metrics.render(),
+      shows("bitbucket_receiver_refresh_patches_total{kind=\"warehouse\",result=\"applied\"} "
+            "5") &&
+          shows("bitbucket_receiver_refresh_patches_total{kind=\"promotion\",result="
+                "\"retried\"} 7") &&
+          shows("bitbucket_receiver_refresh_queue_oldest_age_seconds 1.5") &&
+          shows("bitbucket_receiver_refreshes_coalesced_total 2") &&
+          shows("bitbucket_receiver_refresh_patches_in_flight 1"));
 }
 
 TEST_CASE("two listeners share the families of their metrics") {
@@ -83,7 +98,7 @@ TEST_CASE("what reflectors, queue and status writes count is shown") {
   controllers::ReceiverControllerCounters writes;
   OperatorMetrics metrics;
   metrics.add_reflector("warehouses", status);
-  metrics.add_work_queue("receivers", queue);
+  metrics.add_work_queue("receivers", queue, 4);
   metrics.add_status_writes(writes);
   CHECK_THAT(metrics.render(),
              shows("bitbucket_receiver_reflector_synced{kind=\"warehouses\"} 0") &&
@@ -93,14 +108,16 @@ TEST_CASE("what reflectors, queue and status writes count is shown") {
   status.last_heard = clock::Steady::now();
   queue.add({"ns", "name"}, clock::Steady::now());
   writes.status_conflicts = 6;
-  CHECK_THAT(metrics.render(),
-             shows("bitbucket_receiver_reflector_synced{kind=\"warehouses\"} 1") &&
-                 shows("bitbucket_receiver_reflector_refused{kind=\"warehouses\"} 0") &&
-                 shows("bitbucket_receiver_reflector_lists_total{kind=\"warehouses\"} 2") &&
-                 Contains("reflector_silence_seconds{kind=\"warehouses\"} ") &&
-                 shows("workqueue_depth{name=\"receivers\"} 1") &&
-                 shows("workqueue_adds_total{name=\"receivers\"} 1") &&
-                 shows("bitbucket_receiver_status_writes_total{result=\"conflict\"} 6"));
+  CHECK_THAT(
+      metrics.render(),
+      shows("bitbucket_receiver_reflector_synced{kind=\"warehouses\"} 1") &&
+          shows("bitbucket_receiver_reflector_refused{kind=\"warehouses\"} 0") &&
+          shows("bitbucket_receiver_reflector_lists_total{kind=\"warehouses\"} 2") &&
+          Contains("reflector_silence_seconds{kind=\"warehouses\"} ") &&
+          shows("workqueue_depth{controller=\"receivers\",name=\"receivers\"} 1") &&
+          shows("workqueue_adds_total{controller=\"receivers\",name=\"receivers\"} 1") &&
+          shows("controller_runtime_max_concurrent_reconciles{controller=\"receivers\"} 4") &&
+          shows("bitbucket_receiver_status_writes_total{result=\"conflict\"} 6"));
 }
 
 TEST_CASE("requests to the API server are counted by method and code, and timed") {
@@ -115,6 +132,46 @@ TEST_CASE("requests to the API server are counted by method and code, and timed"
                  shows("rest_client_request_duration_seconds_bucket{method=\"PATCH\",le=\"0.025\"} "
                        "1") &&
                  shows("rest_client_request_duration_seconds_count{method=\"PATCH\"} 2"));
+}
+
+TEST_CASE("reconciles are shown under the names that controller-runtime gives them") {
+  OperatorMetrics metrics;
+  const auto observe = metrics.reconcile_observer("receivers");
+  observe({"success", 2ms, 30ms});
+  observe({"error", 200ms, 3ms});
+  CHECK_THAT(
+      metrics.render(),
+      shows("controller_runtime_reconcile_total{controller=\"receivers\",result=\"success\"} 1") &&
+          shows("controller_runtime_reconcile_total{controller=\"receivers\",result="
+                "\"requeue_after\"} 0") &&
+          shows("controller_runtime_reconcile_errors_total{controller=\"receivers\"} 1") &&
+          shows("controller_runtime_reconcile_time_seconds_count{controller=\"receivers\"} 2") &&
+          shows("workqueue_queue_duration_seconds_bucket{controller=\"receivers\",name="
+                "\"receivers\",le=\"0.01\"} 1") &&
+          shows("workqueue_work_duration_seconds_bucket{controller=\"receivers\",name="
+                "\"receivers\",le=\"0.1\"} 2"));
+}
+
+TEST_CASE("answers and refreshes are timed") {
+  OperatorMetrics metrics;
+  metrics.delivery_observer()(bitbucket::Source::kDataCenter, 20ms);
+  metrics.refresh_observer()(controllers::TargetKind::kPromotion, 2min);
+  CHECK_THAT(metrics.render(),
+             shows("bitbucket_receiver_delivery_duration_seconds_bucket{source=\"data_center\",le="
+                   "\"0.025\"} 1") &&
+                 shows("bitbucket_receiver_delivery_duration_seconds_count{source=\"cloud\"} 0") &&
+                 shows("bitbucket_receiver_refresh_delay_seconds_bucket{kind=\"promotion\",le="
+                       "\"60\"} 0") &&
+                 shows("bitbucket_receiver_refresh_delay_seconds_sum{kind=\"promotion\"} 120"));
+}
+
+TEST_CASE("the leader is shown as client-go shows it") {
+  bool leading = false;
+  OperatorMetrics metrics;
+  metrics.add_leader("lease", [&leading] { return leading; });
+  CHECK_THAT(metrics.render(), shows("leader_election_master_status{name=\"lease\"} 0"));
+  leading = true;
+  CHECK_THAT(metrics.render(), shows("leader_election_master_status{name=\"lease\"} 1"));
 }
 
 TEST_CASE("anything else that is a number can be added, with labels") {

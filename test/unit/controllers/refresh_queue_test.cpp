@@ -36,7 +36,7 @@ struct Script {
   void add(RefreshQueue::DeliveryId delivery, const std::vector<std::string>& names) {
     std::vector<Target> targets;
     for (const std::string& name : names) targets.push_back(warehouse(name));
-    REQUIRE(queue.add(delivery, targets));
+    REQUIRE(queue.add(delivery, targets, now));
   }
 
   /// The names of all PATCHes that start now.
@@ -96,9 +96,9 @@ TEST_CASE("Any number of deliveries share the PATCH that waits") {
   Script script;
   script.add(1, {"a"});
   script.start();
-  CHECK(script.queue.add(2, {warehouse("a")}) == 0U);
-  CHECK(script.queue.add(3, {warehouse("a"), warehouse("b")}) == 1U);
-  CHECK(script.queue.add(4, {warehouse("a"), warehouse("b")}) == 2U);
+  CHECK(script.queue.add(2, {warehouse("a")}, script.now) == 0U);
+  CHECK(script.queue.add(3, {warehouse("a"), warehouse("b")}, script.now) == 1U);
+  CHECK(script.queue.add(4, {warehouse("a"), warehouse("b")}, script.now) == 2U);
   script.start();
   script.finish("a", kAccepted);
   CHECK(script.start() == Names{"a"});
@@ -106,10 +106,32 @@ TEST_CASE("Any number of deliveries share the PATCH that waits") {
   CHECK(complete(script.finish("b", kAccepted)) == Deliveries{3, 4});
 }
 
+TEST_CASE("The wait of a refresh begins with the first delivery that it is for") {
+  Script script;
+  CHECK(script.queue.oldest_age(script.now) == 0s);
+  script.add(1, {"a"});
+  script.now += 1s;
+  script.add(2, {"a"});
+  script.now += 1s;
+  CHECK(script.queue.oldest_age(script.now) == 2s);
+  CHECK(script.start() == std::vector<std::string>{"a"});
+  script.now += 1s;
+  script.add(3, {"a"});
+  script.now += 1s;
+  const auto retried = script.finish("a", failed(Kind::kServer));
+  CHECK(retried.waited == 4s);
+  script.wait_for_retry();
+  CHECK(script.start() == std::vector<std::string>{"a"});
+  const auto waited = script.queue.oldest_age(script.now);
+  CHECK(script.finish("a", kAccepted).waited == waited);
+  CHECK(waited > 4s);
+  CHECK(script.queue.oldest_age(script.now) == 0s);
+}
+
 TEST_CASE("Warehouses and Promotions of one name are different objects") {
   Script script;
   REQUIRE(script.queue.add(
-      1, {{TargetKind::kWarehouse, {"p", "x"}}, {TargetKind::kPromotion, {"p", "x"}}}));
+      1, {{TargetKind::kWarehouse, {"p", "x"}}, {TargetKind::kPromotion, {"p", "x"}}}, script.now));
   CHECK(script.start().size() == 2);
 }
 
@@ -302,12 +324,12 @@ TEST_CASE("Other failures in between do not restart the ten minutes of a 403") {
 TEST_CASE("More objects than the bound: nothing of the delivery is taken") {
   Script script({.objects_waiting = 3});
   script.add(1, {"a", "b"});
-  CHECK_FALSE(script.queue.add(2, {warehouse("b"), warehouse("c"), warehouse("d")}));
+  CHECK_FALSE(script.queue.add(2, {warehouse("b"), warehouse("c"), warehouse("d")}, script.now));
   CHECK(script.queue.size() == 2);
   script.add(3, {"a", "b", "c"});  // known ones count nothing
   script.add(4, {"c", "a"});
   CHECK(script.start() == Names{"a", "b", "c"});
-  CHECK_FALSE(script.queue.add(5, {warehouse("d")}));
+  CHECK_FALSE(script.queue.add(5, {warehouse("d")}, script.now));
   script.add(6, {"a"});
   script.finish("b", kAccepted);
   script.add(7, {"d"});
@@ -445,7 +467,7 @@ class Model {
     std::set<std::string> known = names;
     for (const auto& [name, since] : wanted_since_) known.insert(name);
     for (const auto& [name, began] : in_flight_) known.insert(name);
-    const auto shared = queue_.add(++events_, targets);
+    const auto shared = queue_.add(++events_, targets, now_);
     REQUIRE(shared.has_value() == (known.size() <= options().objects_waiting));
     if (!shared) return;
     waiting_[events_] = {events_, names};

@@ -133,7 +133,7 @@ TEST_CASE_METHOD(Fixture, "All targets are patched, each with a token of its own
   CHECK(api.started[0].token < api.started[1].token);
   CHECK(api.started[1].token < api.started[2].token);
   CHECK(clock::parse_rfc3339(api.started[0].token));
-  CHECK(refresher->counters().applied == 3);
+  CHECK(refresher->counters().warehouses.applied == 3);
   CHECK(refresher->counters().objects_current == 0);
   CHECK(refresher->counters().patches_current == 0);
 }
@@ -165,8 +165,8 @@ TEST_CASE_METHOD(Fixture, "What is gone counts as applied, what is refused does 
   REQUIRE(lines.size() == 1);
   CHECK_THAT(log(), Catch::Contains("project/bad") && Catch::Contains("annotations are too long") &&
                         Catch::Contains("422"));
-  CHECK(refresher->counters().gone == 1);
-  CHECK(refresher->counters().refused == 1);
+  CHECK(refresher->counters().warehouses.gone == 1);
+  CHECK(refresher->counters().warehouses.refused == 1);
 }
 
 TEST_CASE_METHOD(Fixture, "A 403 that lasts names the missing permission") {
@@ -187,7 +187,7 @@ TEST_CASE_METHOD(Fixture, "A failure is retried in time, and the log has one lin
                      failed(Kind::kServer, 500, "etcd is away"),
                      failed(Kind::kConflict, 409, "try again")};
   CHECK(refresh({"a", "b"}).applied == 2);
-  CHECK(refresher->counters().retried == 3);
+  CHECK(refresher->counters().warehouses.retried == 3);
   REQUIRE_FALSE(lines.empty());
   CHECK_THAT(lines.front(), Catch::Contains("project/a") && Catch::Contains("connection refused"));
   CHECK(lines.size() <= 3);
@@ -203,7 +203,7 @@ TEST_CASE_METHOD(Fixture, "At the deadline the caller goes and the targets stay"
   CHECK_FALSE(outcome.overloaded);
   CHECK(Steady::now() - began >= 20ms);
   CHECK(run(refresher->drain(Steady::now() + 10s)) == 0);
-  CHECK(refresher->counters().applied == 2);
+  CHECK(refresher->counters().warehouses.applied == 2);
 }
 
 TEST_CASE_METHOD(Fixture, "A deadline that has passed already still queues") {
@@ -232,7 +232,7 @@ TEST_CASE_METHOD(Fixture, "Draining tries at once what backs off, and names what
   CHECK(refresh({"a", "lost"}, 10ms).queued == 2);
   lines.clear();
   CHECK(run(refresher->drain(Steady::now() + 20ms)) == 1);
-  CHECK(refresher->counters().applied == 1);
+  CHECK(refresher->counters().warehouses.applied == 1);
   REQUIRE(lines.size() == 1);
   CHECK_THAT(log(), Catch::Contains("ERROR") && Catch::Contains("project/lost"));
 }
@@ -325,7 +325,7 @@ TEST_CASE_METHOD(Fixture, "Callers on many threads: each is served by PATCHes af
   CHECK(acknowledged.size() == kThreads * kCallersPerThread * kRounds);
   CHECK(api.most_in_flight <= 4);
   CHECK(refresher->counters().coalesced > 0);
-  CHECK(refresher->counters().retried == 60);
+  CHECK(refresher->counters().warehouses.retried == 60);
   CHECK(refresher->counters().objects_current == 0);
   for (const auto& delivery : acknowledged) {
     for (const Target& target : delivery.targets) {

@@ -43,7 +43,8 @@ class Fixture {
             },
             log::Logger::to_callback(
                 log::Level::kInfo, log::Format::kConsole,
-                [this](std::string_view line) { log.append(line).append("\n"); })) {}
+                [this](std::string_view line) { log.append(line).append("\n"); }),
+            [this](const Reconciled& one) { reconciled.push_back(one); }) {}
 
   /// Runs until the controller has stopped.
   void run() {
@@ -71,6 +72,7 @@ class Fixture {
   asio::io_context context;
   std::string log;
   std::vector<std::string> started;
+  std::vector<Reconciled> reconciled;
   int at_once = 0;
   int most_at_once = 0;
   int most_for_one_key = 0;
@@ -196,6 +198,29 @@ TEST_CASE("stopping waits for the reconciles in progress and begins no other") {
   test.run();
   CHECK(finished);
   CHECK(test.started == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("every reconcile that has ended is observed, with its result and times") {
+  Fixture* fixture = nullptr;
+  Fixture test(
+      1,
+      [&](const ObjectKey&) {
+        if (fixture->started.size() == 1) return kRetry;
+        if (fixture->started.size() == 2)
+          return ReconcileResult{.outcome = {}, .requeue_after = 1h};
+        fixture->controller.stop();
+        return kDone;
+      },
+      5ms);
+  fixture = &test;
+  test.controller.enqueue({"ns", "a"});
+  test.controller.enqueue_after({"ns", "b"}, 30ms);
+  test.run();
+  REQUIRE(test.reconciled.size() == 3);
+  CHECK(test.reconciled[0].result == "error");
+  CHECK(test.reconciled[1].result == "requeue_after");
+  CHECK(test.reconciled[2].result == "success");
+  for (const Reconciled& one : test.reconciled) CHECK(one.worked >= 5ms);
 }
 
 TEST_CASE("an idle controller does nothing but wait") {

@@ -17,11 +17,17 @@ const WorkQueue::Time kStart{1000h};
 const ObjectKey kA{"ns", "a"};
 const ObjectKey kB{"ns", "b"};
 
+std::optional<ObjectKey> take(WorkQueue& queue, WorkQueue::Time now) {
+  const auto taken = queue.take(now);
+  if (!taken) return std::nullopt;
+  return taken->key;
+}
+
 std::vector<ObjectKey> take_all(WorkQueue& queue, WorkQueue::Time now) {
   std::vector<ObjectKey> keys;
-  while (auto key = queue.take(now)) {
-    keys.push_back(*key);
-    queue.done(*key);
+  while (auto taken = queue.take(now)) {
+    keys.push_back(taken->key);
+    queue.done(taken->key);
   }
   return keys;
 }
@@ -47,7 +53,7 @@ TEST_CASE("a key added many times waits once") {
 TEST_CASE("a key added while it is worked on is worked on once more, afterwards") {
   WorkQueue queue;
   queue.add(kA, kStart);
-  REQUIRE(queue.take(kStart) == kA);
+  REQUIRE(take(queue, kStart) == kA);
   queue.add(kA, kStart);
   queue.add(kA, kStart);
   CHECK(queue.depth() == 0);
@@ -68,7 +74,7 @@ TEST_CASE("a delayed key is ready at its time, not before") {
   queue.add_at(kA, kStart + 5s, kStart);
   CHECK(queue.next_due() == kStart + 5s);
   CHECK_FALSE(queue.take(kStart + 4999ms).has_value());
-  CHECK(queue.take(kStart + 5s) == kA);
+  CHECK(take(queue, kStart + 5s) == kA);
   CHECK_FALSE(queue.next_due().has_value());
 }
 
@@ -101,11 +107,11 @@ TEST_CASE("a key added at once keeps its delayed turn as well") {
 TEST_CASE("a delayed key that becomes ready while it is worked on waits for the end of that") {
   WorkQueue queue;
   queue.add(kA, kStart);
-  REQUIRE(queue.take(kStart) == kA);
+  REQUIRE(take(queue, kStart) == kA);
   queue.add_at(kA, kStart + 1s, kStart);
   CHECK_FALSE(queue.take(kStart + 2s).has_value());
   queue.done(kA);
-  CHECK(queue.take(kStart + 2s) == kA);
+  CHECK(take(queue, kStart + 2s) == kA);
 }
 
 TEST_CASE("failures of a key are retried after 5 ms, doubled up to 16 minutes") {
@@ -135,7 +141,7 @@ TEST_CASE("the oldest age is that of the key that has waited longest") {
   WorkQueue queue;
   CHECK(queue.oldest_age(kStart) == 0s);
   queue.add(kA, kStart);
-  REQUIRE(queue.take(kStart) == kA);
+  REQUIRE(take(queue, kStart) == kA);
   queue.add(kA, kStart + 1s);  // once more, after the present work
   queue.add(kB, kStart + 2s);
   CHECK(queue.oldest_age(kStart + 10s) == 8s);
@@ -165,8 +171,8 @@ TEST_CASE("no key is lost or worked on twice at once, whatever the order of thin
         break;
       case 2:
         if (auto taken = queue.take(now)) {
-          REQUIRE(working.insert(*taken).second);
-          owed.erase(*taken);
+          REQUIRE(working.insert(taken->key).second);
+          owed.erase(taken->key);
         }
         break;
       default:
@@ -183,4 +189,19 @@ TEST_CASE("no key is lost or worked on twice at once, whatever the order of thin
     CHECK(std::find(rest.begin(), rest.end(), key) != rest.end());
   }
   CHECK(queue.depth() + queue.delayed() + queue.in_progress() == 0);
+}
+
+TEST_CASE("the queue tells how long keys have waited and are being worked on") {
+  WorkQueue queue;
+  queue.add(kA, kStart);
+  queue.add(kB, kStart + 1s);
+  CHECK(queue.oldest_age(kStart + 3s) == 3s);
+  CHECK(queue.take(kStart + 3s)->waited == 3s);
+  CHECK(queue.take(kStart + 5s)->waited == 4s);
+  CHECK(queue.unfinished_work(kStart + 6s) == 4s);
+  CHECK(queue.longest_work(kStart + 6s) == 3s);
+  queue.done(kA);
+  queue.done(kB);
+  CHECK(queue.unfinished_work(kStart + 6s) == 0s);
+  CHECK(queue.longest_work(kStart + 6s) == 0s);
 }

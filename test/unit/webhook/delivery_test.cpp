@@ -170,7 +170,7 @@ TEST_CASE_METHOD(Fixture, "what is queued is still applied after the answer") {
   head.first_byte = Steady::now() - 8s;
   check(deliver("repo:refs_changed", kCenterPush), 202, msg("queued 1 of 1 warehouses"));
   failures.clear();
-  while (refresher->counters().applied == 0) REQUIRE(io.run_one() == 1);
+  while (refresher->counters().warehouses.applied == 0) REQUIRE(io.run_one() == 1);
 }
 
 TEST_CASE_METHOD(Fixture, "what the API server refuses for good dominates what is queued") {
