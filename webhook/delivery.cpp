@@ -111,6 +111,7 @@ struct Deliveries::Delivery {
   std::vector<Route> receivers;  ///< those whose key it is; at least one
   std::string id;
   std::string event;
+  std::string traceparent;  ///< of W3C Trace Context, as sent
   clock::Steady::time_point first_byte;
   std::string content;  ///< the body, inflated
   std::string url;      ///< of the repository or pull request as it may be logged
@@ -263,6 +264,7 @@ asio::awaitable<tl::expected<Deliveries::Delivery, http::Response>> Deliveries::
 
   delivery.id = delivery_id(head);
   delivery.event = bounded_field(head, bitbucket::kEventHeader);
+  delivery.traceparent = bounded_field(head, "traceparent");
   delivery.first_byte = head.first_byte;
   for (const Route& receiver : delivery.receivers) {
     if (!receiver.previous) continue;
@@ -369,6 +371,7 @@ void Deliveries::log_outcome(const Delivery& delivery, std::string_view outcome,
   const auto duration = std::chrono::duration_cast<std::chrono::milliseconds>(clock::Steady::now() -
                                                                               delivery.first_byte);
   logger_.info("delivery", {{"delivery", delivery.id},
+                            {"traceparent", delivery.traceparent},
                             {"event", delivery.event},
                             {"source", kind ? bitbucket::source_name(kind->source) : "unknown"},
                             {"project", joined_names(delivery.receivers, &Route::project)},

@@ -54,6 +54,7 @@ constexpr milliseconds kStillServed{5'000};
 /// The end of the grace period is kept for what comes after the queue: status writes, the Lease.
 constexpr milliseconds kForTheLease{2'000};
 constexpr milliseconds kPatchTimeout{10'000};
+constexpr milliseconds kLookAtSettings{2'000};
 constexpr std::string_view kLeaseName = "bitbucket-receiver";
 constexpr std::string_view kReceiversName = "receivers";
 constexpr std::string_view kControllerName = "kargo.akuity.io/bitbucket-receiver";
@@ -115,6 +116,7 @@ class Operator::Impl {
   void spawn(std::string name, asio::awaitable<void> task);
   asio::awaitable<void> wait_for_signal();
   asio::awaitable<void> shut_down();
+  asio::awaitable<void> follow_log_level();
   asio::awaitable<void> tasks_ended(clock::Steady::time_point deadline);
   asio::awaitable<kube::ApiResult<void>> patch(controllers::Target target, std::string token);
 
@@ -175,6 +177,9 @@ tl::expected<int, std::string> Operator::Impl::run() {
   spawn("events", events_->run());
   lead_or_stand();
   asio::co_spawn(kube_io_, wait_for_signal(), asio::detached);
+  if (settings_.log_level_follows_file) {
+    asio::co_spawn(kube_io_, follow_log_level(), asio::detached);
+  }
 
   const unsigned threads = std::max(2U, std::thread::hardware_concurrency());
   for (unsigned index = 0; index < threads; ++index) {
@@ -380,6 +385,26 @@ asio::awaitable<void> Operator::Impl::wait_for_signal() {
   const int signal = co_await signals.async_wait(asio::redirect_error(asio::use_awaitable, error));
   logger_.info("shutting down", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
   co_await shut_down();
+}
+
+/// The settings file's LOG_LEVEL may change at any time: it is a mounted ConfigMap.
+asio::awaitable<void> Operator::Impl::follow_log_level() {
+  asio::steady_timer timer(kube_io_);
+  auto known = tl::expected<log::Level, std::string>(settings_.log_level);
+  for (;;) {
+    timer.expires_after(kLookAtSettings);
+    co_await timer.async_wait(asio::use_awaitable);
+    auto level = log_level_of_file(settings_.config_file);
+    if (level == known) continue;
+    known = std::move(level);
+    if (known) {
+      logger_.set_level(*known);
+      logger_.info("the settings file has another log level now");
+    } else {
+      logger_.warn("the settings file cannot be read; the log level stays",
+                   {{"error", known.error()}});
+    }
+  }
 }
 
 /// The order in which everything ends: what takes in work before what does it, the Lease after the

@@ -313,7 +313,7 @@ bool Constraint::Comparison::met_by(const Version& version) const {
       if (open == Open::kMinor) return !same_major;
       if (open == Open::kPatch) {
         return !same_major || !same_minor ||
-               compare_prereleases(version.prerelease, operand.prerelease) != 0;
+               std::is_neq(compare_prereleases(version.prerelease, operand.prerelease));
       }
       return version != operand;
 

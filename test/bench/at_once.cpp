@@ -37,7 +37,10 @@ asio::awaitable<void> at_once(std::size_t workers, Work work) {
 asio::awaitable<void> share_out(std::size_t count, std::size_t workers, Work work) {
   std::size_t next = 0;
   Work repeat = [&](std::size_t) -> asio::awaitable<void> {
-    while (next < count) co_await work(next++);
+    while (next < count) {
+      auto one = work(next++);
+      co_await std::move(one);
+    }
   };
   co_await at_once(workers, std::move(repeat));
 }

@@ -1,3 +1,4 @@
+#include <fstream>
 #include <future>
 #include <thread>
 
@@ -133,6 +134,26 @@ TEST_CASE("the Lease of a replica that was killed is taken over when it has expi
   // Nobody can know which pushes went to the one that was killed.
   eventually("the new leader catches up",
              [&] { return !refresh_of(project.warehouse("app")).empty(); });
+}
+
+TEST_CASE("the log level follows the settings file", "[lifecycle]") {
+  const Cluster cluster;
+  const std::string file = cluster.directory() + "/" + unique_name() + ".yaml";
+  const auto write = [&file](const std::string& text) { std::ofstream(file) << text; };
+  write("LOG_LEVEL: ERROR\n");
+  const Operator op(cluster, {{"CONFIG_FILE", file}, {"LOG_LEVEL", ""}});
+  const auto logs = [&op](const std::string& text) {
+    return op.log().find(text) != std::string::npos;
+  };
+  CHECK_FALSE(logs("synced"));
+
+  write("LOG_LEVEL: DEBUG\n");
+  eventually("it tells that it logs more", [&] { return logs("another log level"); });
+  write("LOG_LEVEL: LOUD\n");
+  eventually("a bad level is told", [&] { return logs("LOG_LEVEL"); });
+  const Project project(cluster);
+  (void)project.publish("bb", kSecret);
+  eventually("the level has stayed", [&] { return logs("status written"); });
 }
 
 TEST_CASE("wrong settings end the operator with one line that names them", "[lifecycle]") {

@@ -12,7 +12,7 @@ TEST_CASE("an event's key tells the product it is from and what it calls for") {
     std::string key;
     EventKind kind;
   };
-  const std::vector<Case> kCases{
+  const std::vector<Case> cases{
       {"repo:push", {Source::kCloud, Action::kRefreshWarehouses}},
       {"repo:refs_changed", {Source::kDataCenter, Action::kRefreshWarehouses}},
       {"pullrequest:fulfilled", {Source::kCloud, Action::kRefreshPromotions}},
@@ -21,7 +21,7 @@ TEST_CASE("an event's key tells the product it is from and what it calls for") {
       {"pr:declined", {Source::kDataCenter, Action::kRefreshPromotions}},
       {"pr:deleted", {Source::kDataCenter, Action::kRefreshPromotions}},
   };
-  for (const auto& [key, kind] : kCases) {
+  for (const auto& [key, kind] : cases) {
     INFO(key);
     CHECK(event_kind(key) == kind);
   }

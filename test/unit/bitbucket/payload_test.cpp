@@ -58,7 +58,7 @@ TEST_CASE("a push to Bitbucket Cloud names its repository's page and the refs th
     std::string file;
     Texts refs;
   };
-  const std::vector<Case> kCases{
+  const std::vector<Case> cases{
       {"push_branch_create.json", {"refs/heads/feature/late-apples"}},
       {"push_branch_update.json", {"refs/heads/main"}},
       {"push_branch_force.json", {"refs/heads/main"}},
@@ -70,7 +70,7 @@ TEST_CASE("a push to Bitbucket Cloud names its repository's page and the refs th
        {"refs/heads/main", "refs/tags/v2.0.0", "refs/heads/old/pears"}},
       {"push_no_changes.json", {}},
   };
-  for (const auto& [file, refs] : kCases) {
+  for (const auto& [file, refs] : cases) {
     INFO(file);
     const Push push = push_of(kCloudPush, read_body("cloud/" + file));
     CHECK(push.repository_urls == Texts{"https://bitbucket.org/kargo-orchard/fruit-basket"});
@@ -86,7 +86,7 @@ TEST_CASE("a push to Bitbucket Data Center names its clone URLs and the refs tha
     Texts urls;
     Texts refs;
   };
-  const std::vector<Case> kCases{
+  const std::vector<Case> cases{
       {"branch_update", {http, ssh}, {"refs/heads/main"}},
       {"branch_update_10", {http, ssh}, {"refs/heads/main"}},
       {"branch_add", {ssh, http}, {"refs/heads/feature/late-apples"}},
@@ -108,7 +108,7 @@ TEST_CASE("a push to Bitbucket Data Center names its clone URLs and the refs tha
         "ssh://git@git.orchard.example:7999/~grafter/seedlings.git"},
        {"refs/heads/main"}},
   };
-  for (const auto& [file, urls, refs] : kCases) {
+  for (const auto& [file, urls, refs] : cases) {
     INFO(file);
     const Push push =
         push_of(kDataCenterPush, read_body("data_center/refs_changed_" + file + ".json"));
@@ -130,7 +130,7 @@ TEST_CASE("a pull request that ended names its page") {
     std::string file;
     Texts urls;
   };
-  const std::vector<Case> kCases{
+  const std::vector<Case> cases{
       {"merged", {host + project + "27"}},
       {"merged_10", {host + project + "27"}},
       {"declined", {host + project + "28"}},
@@ -140,7 +140,7 @@ TEST_CASE("a pull request that ended names its page") {
       {"5_13", {}},
       {"null_link", {}},
   };
-  for (const auto& [file, urls] : kCases) {
+  for (const auto& [file, urls] : cases) {
     INFO(file);
     CHECK(pull_request_urls(kDataCenterPullRequest,
                             read_body("data_center/pull_request_" + file + ".json")) == urls);
@@ -152,7 +152,7 @@ TEST_CASE("links of another type than expected count as absent") {
     std::string links;
     Texts urls;
   };
-  const std::vector<Case> kCases{
+  const std::vector<Case> cases{
       {"null", {}},
       {R"("boom")", {}},
       {"[]", {}},
@@ -170,7 +170,7 @@ TEST_CASE("links of another type than expected count as absent") {
       {R"({"clone":[null,{"name":"ssh","href":"a"},{"href":7},{"href":"b"}]})", {"a", "b"}},
       {R"({"self":[{"href":"x"}],"html":{"href":"x"},"Clone":[{"href":"x"}]})", {}},
   };
-  for (const auto& [links, urls] : kCases) {
+  for (const auto& [links, urls] : cases) {
     INFO(links);
     const Push push = push_of(kDataCenterPush, with_links(links));
     CHECK(push.repository_urls == urls);
@@ -217,7 +217,7 @@ TEST_CASE("a change of Bitbucket Cloud is named by what it left, or else by what
     std::string change;
     std::string ref;
   };
-  const std::vector<Case> kCases{
+  const std::vector<Case> cases{
       {R"({"new":{"name":"b","type":"branch"},"old":{"name":"a","type":"tag"}})", "refs/heads/b"},
       {R"({"old":{"name":"a","type":"tag"},"new":{"name":"b","type":"branch"}})", "refs/heads/b"},
       {R"({"new":null,"old":{"name":"a","type":"tag"}})", "refs/tags/a"},
@@ -232,7 +232,7 @@ TEST_CASE("a change of Bitbucket Cloud is named by what it left, or else by what
       {R"({"closed":true,"new":{"name":"b","type":"tag"}})", "refs/tags/b"},
       {R"({"new":{"name":"\u0062\u00e9\"\\","type":"tag"}})", "refs/tags/bé\"\\"},
   };
-  for (const auto& [change, ref] : kCases) {
+  for (const auto& [change, ref] : cases) {
     INFO(change);
     CHECK(push_of(kCloudPush, with_changes("[" + change + "]")).refs == Texts{ref});
   }
@@ -253,7 +253,7 @@ TEST_CASE("a change of Data Center is named by its ref's id alone") {
     std::string change;
     Texts refs;
   };
-  const std::vector<Case> kCases{
+  const std::vector<Case> cases{
       {R"({"ref":{"id":"refs/heads/a","displayId":"b"},"refId":"refs/heads/c"})", {"refs/heads/a"}},
       {R"({"ref":{"id":"refs/tags/a","type":"BRANCH"},"type":"DELETE"})", {"refs/tags/a"}},
       {R"({"ref":{"displayId":"b"}})", {}},
@@ -263,7 +263,7 @@ TEST_CASE("a change of Data Center is named by its ref's id alone") {
       {R"({"ref":null})", {}},
       {"null", {}},
   };
-  for (const auto& [change, refs] : kCases) {
+  for (const auto& [change, refs] : cases) {
     INFO(change);
     CHECK(push_of(kDataCenterPush, R"({"changes":[)" + change + "]}").refs == refs);
   }

@@ -52,7 +52,7 @@ TEST_CASE("vectors/normalize_git.json: equal normal forms have equal identities"
 
 TEST_CASE("a URL that is read like Go reads it keeps or rewrites its escapes like Go does") {
   // Recorded from Go 1.26.
-  const std::vector<Pair> kCases{
+  const std::vector<Pair> cases{
       {"https://h/a!b", "https://h/a!b"},
       {"https://h/a!b.git", "https://h/a%21b"},
       {"https://h/a[1]", "https://h/a[1]"},
@@ -84,7 +84,7 @@ TEST_CASE("a URL that is read like Go reads it keeps or rewrites its escapes lik
       {"https://h/\xFF", "https://h/%EF%BF%BD"},
       {"", ""},
   };
-  for (const auto& [in, out] : kCases) {
+  for (const auto& [in, out] : cases) {
     INFO(in);
     CHECK(normalize(in) == out);
   }

@@ -34,7 +34,7 @@ TEST_CASE("what is a version, and what is one strictly") {
     bool loose;
     bool strict;
   };
-  const std::vector<Case> kCases{
+  const std::vector<Case> cases{
       {"1.2.3", true, true},
       {"0.0.0", true, true},
       {"1.2.3-0", true, true},
@@ -71,7 +71,7 @@ TEST_CASE("what is a version, and what is one strictly") {
       {"1.2.3-" + std::string(kMaxVersionBytes - 6, 'a'), true, true},
       {"1.2.3-" + std::string(kMaxVersionBytes - 5, 'a'), false, false},
   };
-  for (const auto& [text, loose, strict] : kCases) {
+  for (const auto& [text, loose, strict] : cases) {
     INFO(text);
     CHECK(parse_version(text).has_value() == loose);
     CHECK(parse_strict_version(text).has_value() == strict);
@@ -103,7 +103,7 @@ TEST_CASE("which versions meet which constraint") {
     std::vector<std::string> met_by;
     std::vector<std::string> not_met_by;
   };
-  const std::vector<Case> kCases{
+  const std::vector<Case> cases{
       {"1.2.3", {"1.2.3", "v1.2.3", "1.2.3+x"}, {"1.2.4", "1.2.3-rc"}},
       {"=1.2.3", {"1.2.3"}, {"1.2.2"}},
       {"!=1.2.3", {"1.2.4", "0.0.0"}, {"1.2.3", "1.2.4-rc"}},
@@ -145,7 +145,7 @@ TEST_CASE("which versions meet which constraint") {
       {">=5.0.0-0 || >=1", {"1.0.0", "6.0.0-rc"}, {"1.5.0-rc"}},
       {">=1.2.3+build", {"1.2.3"}, {"1.2.2"}},
   };
-  for (const auto& [constraint, met_by, not_met_by] : kCases) {
+  for (const auto& [constraint, met_by, not_met_by] : cases) {
     if (met_by.empty() && not_met_by.empty()) continue;
     for (const auto& version : met_by) {
       INFO(version << " meets " << constraint);

@@ -8,7 +8,6 @@ using receiver::kube::key_in_beginning;
 using receiver::kube::ObjectKey;
 using receiver::kube::parse_json;
 using receiver::kube::read_meta;
-using receiver::kube::to_text;
 using receiver::kube::with_meta;
 
 TEST_CASE("metadata is read as far as it is used") {

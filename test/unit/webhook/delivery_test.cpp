@@ -214,12 +214,13 @@ TEST_CASE_METHOD(Fixture, "an authenticated delivery is one line that says all a
   add_warehouses({"w"});
   std::string body = kCloudPush;
   body.insert(body.find("bitbucket.org"), "user:pass@");
-  head.headers = {{"X-Request-UUID", "uuid-1"}, {"X-Request-Id", "id-2"}};
+  head.headers = {
+      {"X-Request-UUID", "uuid-1"}, {"X-Request-Id", "id-2"}, {"traceparent", "00-4bf9-00f0-01"}};
   deliver("repo:push", body);
   REQUIRE(lines.size() == 1);
   for (const std::string part :
-       {"INFO", "delivery=uuid-1", "event=repo:push", "source=cloud", "project=apples",
-        "receiver=receiver-of-apples", "url=https://bitbucket.org/orchard/fruit",
+       {"INFO", "delivery=uuid-1", "traceparent=00-4bf9-00f0-01", "event=repo:push", "source=cloud",
+        "project=apples", "receiver=receiver-of-apples", "url=https://bitbucket.org/orchard/fruit",
         "outcome=refreshed", "applied=1", "queued=0", "refused=0", "duration_ms="}) {
     INFO(lines[0]);
     CHECK(lines[0].find(part) != std::string::npos);
