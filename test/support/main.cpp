@@ -59,7 +59,7 @@ int main(int argc, char** argv) {
     const ControlPlane control_plane;
     return session.run();
   } catch (const std::exception& error) {
-    std::cerr << "integration: " << error.what() << std::endl;
+    std::cerr << "error: " << error.what() << std::endl;
     return 1;
   }
 }

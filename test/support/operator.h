@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cluster.h"
 #include "http/message.h"
@@ -16,7 +17,10 @@ namespace receiver::integration {
 class Operator {
  public:
   enum class Await { kReady, kNothing };
-  explicit Operator(const Cluster& cluster, Environment settings = {}, Await await = Await::kReady);
+  /// Words before the binary's name, of a program that becomes it.
+  using Launcher = std::vector<std::string>;
+  explicit Operator(const Cluster& cluster, Environment settings = {}, Await await = Await::kReady,
+                    Launcher launcher = {});
   ~Operator();
   Operator(const Operator&) = delete;
   Operator& operator=(const Operator&) = delete;
@@ -25,6 +29,7 @@ class Operator {
   [[nodiscard]] std::string url(const std::string& path) const;
   /// `http://127.0.0.1:PORT`, the base URL unless the settings say another.
   [[nodiscard]] const std::string& origin() const { return origin_; }
+  [[nodiscard]] unsigned short port() const { return port_; }
   /// `/readyz` and the like, of the metrics port.
   [[nodiscard]] http::Response metrics_port(const std::string& path) const;
   [[nodiscard]] bool is_ready() const;
@@ -36,13 +41,22 @@ class Operator {
   void kill();
 
   [[nodiscard]] std::string log() const;
+  /// The value of a metric by its name and labels as they are shown; 0 if it is not shown.
+  [[nodiscard]] double metric(const std::string& series) const;
   /// User and system time so far.
   [[nodiscard]] std::chrono::milliseconds cpu_time() const;
+  struct Footprint {
+    std::size_t resident_kib;
+    std::size_t descriptors;
+    std::size_t threads;
+  };
+  [[nodiscard]] Footprint footprint() const;
 
  private:
-  bool start(const Cluster& cluster, const Environment& settings);
+  bool start(const Cluster& cluster, const Environment& settings, const Launcher& launcher);
 
   std::string origin_;
+  unsigned short port_ = 0;
   unsigned short metrics_port_ = 0;
   std::string log_file_;
   std::unique_ptr<Process> process_;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 #include <unistd.h>
@@ -72,8 +73,12 @@ std::string ControlPlane::directory() {
 
 Cluster::Cluster()
     : directory_(ControlPlane::directory()), admin_(directory_ + "/kubeconfig.admin") {
-  thaw_api_server();
-  if (has_ended(api_server())) start_api_server();
+  if (!is_running("etcd")) start_etcd();
+  if (is_running("apiserver")) {
+    thaw_api_server();
+  } else {
+    start_api_server();
+  }
   admin_.remove(kLeasePath);
 }
 
@@ -81,12 +86,18 @@ std::string Cluster::operator_kubeconfig() const {
   return directory_ + "/kubeconfig.operator";
 }
 
+std::string Cluster::setting(const std::string& name) const {
+  for (const char* file : {"/env", "/settings"}) {
+    std::istringstream lines(read_file(directory_ + file));
+    for (std::string line; std::getline(lines, line);) {
+      if (line.starts_with(name + "=")) return line.substr(name.size() + 1);
+    }
+  }
+  throw std::runtime_error("the control plane has no setting " + name);
+}
+
 std::string Cluster::kubectl(std::vector<std::string> arguments) const {
-  const std::string settings = read_file(directory_ + "/env");
-  const std::string name = "KUBECTL=";
-  const std::size_t start = settings.find(name) + name.size();
-  const std::string binary = settings.substr(start, settings.find('\n', start) - start);
-  arguments.insert(arguments.begin(), binary);
+  arguments.insert(arguments.begin(), setting("KUBECTL"));
   Finished finished = run(std::move(arguments), {{"KUBECONFIG", directory_ + "/kubeconfig.admin"}});
   if (finished.exit_code != 0) throw std::runtime_error("kubectl failed: " + finished.output);
   return std::move(finished.output);
@@ -96,14 +107,32 @@ pid_t Cluster::api_server() const {
   return std::stoi(read_file(directory_ + "/apiserver.pid"));
 }
 
+bool Cluster::is_running(const std::string& name) const {
+  const std::string pid_file = directory_ + "/" + name + ".pid";
+  return std::filesystem::exists(pid_file) && !has_ended(std::stoi(read_file(pid_file)));
+}
+
 void Cluster::kill_api_server() const {
   const pid_t process = api_server();
   ::kill(process, SIGKILL);
   while (!has_ended(process)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
 }
 
+void Cluster::control_plane(const char* command) const {
+  run_or_throw({CONTROL_PLANE_SCRIPT, command, directory_});
+}
+
+void Cluster::stop_api_server() const {
+  control_plane("apiserver-stop");
+}
 void Cluster::start_api_server() const {
-  run_or_throw({CONTROL_PLANE_SCRIPT, "apiserver-start", directory_});
+  control_plane("apiserver-start");
+}
+void Cluster::stop_etcd() const {
+  control_plane("etcd-stop");
+}
+void Cluster::start_etcd() const {
+  control_plane("etcd-start");
 }
 
 void Cluster::freeze_api_server() const {

@@ -1,6 +1,8 @@
 #include "operator.h"
 
 #include <csignal>
+#include <filesystem>
+#include <iterator>
 #include <sstream>
 #include <stdexcept>
 #include <unistd.h>
@@ -36,31 +38,33 @@ std::string next_name() {
 
 }  // namespace
 
-Operator::Operator(const Cluster& cluster, Environment settings, Await await) {
+Operator::Operator(const Cluster& cluster, Environment settings, Await await, Launcher launcher) {
   settings.merge(default_settings());
-  for (int attempt = 1; !start(cluster, settings); ++attempt) {
+  for (int attempt = 1; !start(cluster, settings, launcher); ++attempt) {
     if (attempt == 5) throw std::runtime_error("the operator found no free port");
   }
   if (await == Await::kReady) await_ready();
 }
 
 /// False if one of its ports was taken meanwhile.
-bool Operator::start(const Cluster& cluster, const Environment& settings) {
-  const unsigned short port = free_port();
+bool Operator::start(const Cluster& cluster, const Environment& settings,
+                     const Launcher& launcher) {
+  port_ = free_port();
   do metrics_port_ = free_port();
-  while (metrics_port_ == port);
+  while (metrics_port_ == port_);
   const std::string name = next_name();
-  origin_ = "http://127.0.0.1:" + std::to_string(port);
+  origin_ = origin_of(port_);
   log_file_ = cluster.directory() + "/" + name + ".log";
 
   Environment environment = settings;
   environment.insert({{"EXTERNAL_WEBHOOK_SERVER_BASE_URL", origin_},
-                      {"PORT", std::to_string(port)},
+                      {"PORT", std::to_string(port_)},
                       {"METRICS_PORT", std::to_string(metrics_port_)},
                       {"KUBECONFIG", cluster.operator_kubeconfig()},
                       {"POD_NAME", name}});
-  process_ =
-      std::make_unique<Process>(std::vector<std::string>{OPERATOR_BINARY}, environment, log_file_);
+  std::vector<std::string> command = launcher;
+  command.emplace_back(OPERATOR_BINARY);
+  process_ = std::make_unique<Process>(std::move(command), environment, log_file_);
 
   // It listens on the metrics port from the start, or ends.
   std::optional<int> exit_code;
@@ -132,6 +136,28 @@ std::chrono::milliseconds Operator::cpu_time() const {
   long long system = 0;
   fields >> user >> system;
   return std::chrono::milliseconds((user + system) * 1000 / ::sysconf(_SC_CLK_TCK));
+}
+
+double Operator::metric(const std::string& series) const {
+  std::istringstream lines(metrics_port("/metrics").body);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(series + " ")) return std::stod(line.substr(series.size() + 1));
+  }
+  return 0;
+}
+
+Operator::Footprint Operator::footprint() const {
+  const std::string directory = "/proc/" + std::to_string(process_->id());
+  std::istringstream lines(read_file(directory + "/status"));
+  Footprint footprint{};
+  for (std::string line; std::getline(lines, line);) {
+    const auto number = [&line] { return std::stoul(line.substr(line.find(':') + 1)); };
+    if (line.starts_with("VmRSS:")) footprint.resident_kib = number();
+    if (line.starts_with("Threads:")) footprint.threads = number();
+  }
+  const std::filesystem::directory_iterator descriptors(directory + "/fd");
+  footprint.descriptors = static_cast<std::size_t>(std::distance(begin(descriptors), {}));
+  return footprint;
 }
 
 }  // namespace receiver::integration

@@ -35,19 +35,27 @@ class Cluster {
   [[nodiscard]] const Api& admin() const { return admin_; }
   [[nodiscard]] std::string operator_kubeconfig() const;
   [[nodiscard]] const std::string& directory() const { return directory_; }
+  /// Of what control_plane.sh has written down, such as APISERVER_PORT.
+  [[nodiscard]] std::string setting(const std::string& name) const;
   /// kubectl's output, as administrator.
   [[nodiscard]] std::string kubectl(std::vector<std::string> arguments) const;
 
   /// As the machine's failure would.
   void kill_api_server() const;
+  /// As an upgrade would: asks it to finish, returns when it has.
+  void stop_api_server() const;
   /// On the same port and data; returns when it is ready.
   void start_api_server() const;
   /// It neither answers nor closes anything until it is thawed.
   void freeze_api_server() const;
   void thaw_api_server() const;
+  void stop_etcd() const;
+  void start_etcd() const;
 
  private:
+  void control_plane(const char* command) const;
   [[nodiscard]] pid_t api_server() const;
+  [[nodiscard]] bool is_running(const std::string& name) const;
 
   std::string directory_;
   Api admin_;
