@@ -1,0 +1,119 @@
+#include "test/chaos/experiment.h"
+
+#include <algorithm>
+#include <set>
+#include <thread>
+
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+namespace receiver::chaos {
+
+using clock::Wall;
+using integration::Operator;
+using std::chrono::milliseconds;
+
+namespace {
+
+/// The operator's answer deadline, and what a busy machine adds to it.
+constexpr milliseconds kAnswerDeadline = 8s;
+constexpr milliseconds kDelay = 1500ms;
+
+std::vector<unsigned short> ports_of(const std::vector<const Operator*>& replicas) {
+  std::vector<unsigned short> ports;
+  for (const Operator* replica : replicas) ports.push_back(replica->port());
+  return ports;
+}
+
+milliseconds latency(const Sent& sent) {
+  return std::chrono::duration_cast<milliseconds>(sent.answered - sent.last_byte);
+}
+
+}  // namespace
+
+Experiment::Experiment(const integration::Cluster& cluster, const World& world,
+                       std::vector<const Operator*> replicas)
+    : feed_(static_cast<unsigned short>(std::stoi(cluster.setting("ETCD_PORT")))),
+      pushes_(world.pushes()),
+      traffic_(pushes_, ports_of(replicas)) {
+  std::this_thread::sleep_for(kCalm);
+}
+
+void Experiment::send_to(const std::vector<const Operator*>& replicas) {
+  traffic_.send_to(ports_of(replicas));
+}
+
+void Experiment::fault(const std::function<void()>& what) {
+  fault_began_ = Wall::now();
+  what();
+  fault_ended_ = Wall::now();
+}
+
+void Experiment::recover() {
+  integration::eventually(
+      "a delivery to every repository is acknowledged after the fault",
+      [&] { return acknowledged_since(fault_ended_.value()); }, kRecovery);
+  recovered_ = Wall::now();
+  std::this_thread::sleep_for(kCalm);
+}
+
+bool Experiment::acknowledged_since(Time time) const {
+  std::set<std::vector<std::string>> acknowledged;
+  for (const Sent& sent : traffic_.deliveries()) {
+    if (sent.begun > time && sent.status == 200) acknowledged.insert(sent.targets);
+  }
+  return acknowledged.size() == pushes_.size();
+}
+
+Findings Experiment::finish(Queued queued, const std::string& remark) {
+  traffic_.stop();
+  const std::vector<Sent> deliveries = traffic_.deliveries();
+  Findings findings;
+  // What is queued may still be applied, and the watch may still be on its way.
+  const auto end = clock::Steady::now() + kRecovery;
+  do {
+    findings = check(deliveries, feed_.changes());
+    const bool unanswered_count = queued == Queued::kEvenUnanswered;
+    if (findings.acknowledged.broken + findings.queued.broken +
+            (unanswered_count ? findings.nothing.broken : 0) ==
+        0) {
+      break;
+    }
+    std::this_thread::sleep_for(100ms);
+  } while (clock::Steady::now() < end);
+
+  Row row{Catch::getResultCapture().getCurrentTestName(), deliveries, findings};
+  if (recovered_) {
+    row.recovery = std::chrono::duration_cast<milliseconds>(*recovered_ - *fault_ended_);
+  }
+  row.worst_unaffected = worst_unaffected();
+  row.remark = remark;
+  report(row);
+
+  for (const std::string& example : findings.examples) UNSCOPED_INFO(example);
+  CHECK(findings.acknowledged.promised > 0);
+  CHECK(findings.acknowledged.broken == 0);
+  if (queued != Queued::kMayBeLost) CHECK(findings.queued.broken == 0);
+  if (queued == Queued::kEvenUnanswered) CHECK(findings.nothing.broken == 0);
+  return findings;
+}
+
+std::vector<Sent> Experiment::due_during_fault() const {
+  std::vector<Sent> due = traffic_.deliveries();
+  std::erase_if(due, [&](const Sent& sent) {
+    return sent.begun < *fault_began_ || sent.begun + kAnswerDeadline + kDelay > *fault_ended_;
+  });
+  return due;
+}
+
+milliseconds Experiment::worst_unaffected() const {
+  milliseconds worst{0};
+  for (const Sent& sent : traffic_.deliveries()) {
+    const bool before = !fault_began_ || sent.answered < *fault_began_;
+    const bool after = recovered_ && sent.begun > *recovered_;
+    if (before || after) worst = std::max(worst, latency(sent));
+  }
+  return worst;
+}
+
+}  // namespace receiver::chaos

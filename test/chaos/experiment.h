@@ -1,0 +1,70 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cluster.h"
+#include "eventually.h"
+#include "operator.h"
+#include "test/chaos/changes.h"
+#include "test/chaos/invariant.h"
+#include "test/chaos/report.h"
+#include "test/chaos/traffic.h"
+#include "test/chaos/world.h"
+
+namespace receiver::chaos {
+
+using namespace std::chrono_literals;
+
+/// What every test of a fault has: steady traffic, a fault in the middle of it, recovery, and the
+/// invariant at the end, which fails the test when it does not hold. The row of the results is
+/// named as the test.
+class Experiment {
+ public:
+  /// Traffic begins, to these replicas. Calm at first.
+  Experiment(const integration::Cluster& cluster, const World& world,
+             std::vector<const integration::Operator*> replicas);
+
+  [[nodiscard]] Traffic& traffic() { return traffic_; }
+  [[nodiscard]] std::vector<Change> changes() const { return feed_.changes(); }
+  void send_to(const std::vector<const integration::Operator*>& replicas);
+
+  /// What it does is the fault, from its begin to its return.
+  void fault(const std::function<void()>& what);
+  /// Returns when a delivery to each repository that was sent after the fault has been
+  /// acknowledged, and calm has followed.
+  void recover();
+
+  /// What may become of the deliveries that were not acknowledged.
+  enum class Queued {
+    kAllApplied,      ///< the promise of SPEC 4
+    kMayBeLost,       ///< an operator was killed that had them
+    kEvenUnanswered,  ///< somebody catches up
+  };
+  /// Ends the traffic, checks and reports.
+  Findings finish(Queued queued = Queued::kAllApplied, const std::string& remark = {});
+
+  /// Those that came and were due to be answered while the fault lasted.
+  [[nodiscard]] std::vector<Sent> due_during_fault() const;
+
+  /// How long traffic goes on before a fault and after recovery.
+  static constexpr std::chrono::milliseconds kCalm = 3s;
+  /// The longest backoff of a PATCH, and time for its answer.
+  static constexpr std::chrono::milliseconds kRecovery = 45s;
+
+ private:
+  [[nodiscard]] bool acknowledged_since(Time time) const;
+  [[nodiscard]] std::chrono::milliseconds worst_unaffected() const;
+
+  ChangeFeed feed_;
+  std::vector<Push> pushes_;
+  Traffic traffic_;
+  std::optional<Time> fault_began_;
+  std::optional<Time> fault_ended_;
+  std::optional<Time> recovered_;
+};
+
+}  // namespace receiver::chaos

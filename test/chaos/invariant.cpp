@@ -1,0 +1,70 @@
+#include "test/chaos/invariant.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+namespace receiver::chaos {
+namespace {
+
+/// When the PATCHes of each object began, in order.
+using Begins = std::unordered_map<std::string, std::vector<Time>>;
+
+Begins begins_of(const std::vector<Change>& changes) {
+  Begins begins;
+  for (const Change& change : changes) {
+    const auto time = clock::parse_rfc3339(change.token);
+    if (!time) throw std::runtime_error("a refresh token is no time: " + change.token);
+    begins[change.object].push_back(*time);
+  }
+  for (auto& [object, times] : begins) std::sort(times.begin(), times.end());
+  return begins;
+}
+
+/// The first target that no PATCH began for between the two times; null if there is none such.
+const std::string* unserved_target(const Begins& begins, const Sent& sent, Time before) {
+  for (const std::string& target : sent.targets) {
+    const auto found = begins.find(target);
+    if (found == begins.end()) return &target;
+    const auto first = std::upper_bound(found->second.begin(), found->second.end(), sent.last_byte);
+    if (first == found->second.end() || *first >= before) return &target;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Promise promise_of(const Sent& sent) {
+  if (sent.status == 200) return Promise::kApplied;
+  if (sent.status == 202) return Promise::kQueued;
+  const bool put_off =
+      sent.status == 503 && sent.body.find("failed to refresh") != std::string::npos;
+  return put_off ? Promise::kQueued : Promise::kNothing;
+}
+
+Findings check(const std::vector<Sent>& deliveries, const std::vector<Change>& changes) {
+  const Begins begins = begins_of(changes);
+  Findings findings;
+  for (const Sent& sent : deliveries) {
+    const Promise promise = promise_of(sent);
+    const bool acknowledged = promise == Promise::kApplied;
+    const std::string* const unserved =
+        unserved_target(begins, sent, acknowledged ? sent.answered : Time::max());
+    Kept& kept = acknowledged                  ? findings.acknowledged
+                 : promise == Promise::kQueued ? findings.queued
+                                               : findings.nothing;
+    ++kept.promised;
+    if (!unserved) continue;
+    ++kept.broken;
+    if (promise == Promise::kNothing || findings.examples.size() == Findings::kExamples) continue;
+    findings.examples.push_back(fmt::format(
+        "sent until {}, answered {} at {}: no refresh of {} began {}",
+        clock::format_nanos(sent.last_byte), sent.status, clock::format_nanos(sent.answered),
+        *unserved, acknowledged ? "in between" : "after it"));
+  }
+  return findings;
+}
+
+}  // namespace receiver::chaos

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "clock/clock.h"
+
+/// Acknowledged means applied (SPEC 4), as something that can be computed from what was seen on
+/// both sides of the operator. Pure: tests feed it what must fail.
+namespace receiver::chaos {
+
+using Time = clock::Wall::time_point;
+
+/// A delivery as its sender knows it. All clocks are one: sender and operator share a machine.
+struct Sent {
+  bool cloud = true;                   ///< otherwise of Bitbucket Data Center
+  std::vector<std::string> targets{};  ///< the objects that it must refresh, as NAMESPACE/NAME
+  Time begun{};                        ///< before its connection was opened
+  Time last_byte{};     ///< before its last byte was written: it arrived later than that
+  Time answered{};      ///< or given up
+  unsigned status = 0;  ///< 0: no answer
+  std::string body{};   ///< of the answer
+};
+
+enum class Promise {
+  kApplied,  ///< 200: every target has been refreshed by now
+  kQueued,   ///< 202, or 503 for Bitbucket Cloud to resend: every target will be
+  kNothing,  ///< turned away, or no answer
+};
+[[nodiscard]] Promise promise_of(const Sent& sent);
+
+/// A value that the refresh annotation of an object has had: the time at which its PATCH began.
+struct Change {
+  std::string object;
+  std::string token;
+};
+
+struct Kept {
+  std::size_t promised = 0;
+  std::size_t broken = 0;
+};
+
+struct Findings {
+  Kept acknowledged;  ///< broken: lost
+  Kept queued;        ///< broken: not applied, at least not yet
+  /// What was promised nothing, and was refreshed all the same, by catch-up for example.
+  Kept nothing;
+  std::vector<std::string> examples;  ///< of lost ones, for people; at most kExamples
+  static constexpr std::size_t kExamples = 5;
+};
+
+/// An acknowledged delivery needs, of each target, a change whose PATCH began after the delivery
+/// arrived and before it was answered; every other one a change whose PATCH began after it arrived.
+/// Throws if a token is no time.
+[[nodiscard]] Findings check(const std::vector<Sent>& deliveries,
+                             const std::vector<Change>& changes);
+
+}  // namespace receiver::chaos

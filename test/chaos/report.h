@@ -1,0 +1,28 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "test/chaos/invariant.h"
+
+namespace receiver::chaos {
+
+/// One line of the results.
+struct Row {
+  std::string fault;
+  std::vector<Sent> deliveries;
+  Findings findings;
+  std::optional<std::chrono::milliseconds>
+      recovery{};  ///< from the fault's end; nothing: no outage
+  std::chrono::milliseconds worst_unaffected{0};
+  std::string remark{};
+};
+
+/// Prints it, and keeps it for the table, which is printed at the end, and written to the file that
+/// CHAOS_TABLE names.
+void report(const Row& row);
+
+}  // namespace receiver::chaos

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "delivery.h"
+#include "test/chaos/invariant.h"
+
+namespace receiver::chaos {
+
+/// A signed push that can be sent any number of times.
+struct Push {
+  std::string path;
+  integration::Delivery delivery;
+  std::vector<std::string> targets;
+};
+
+/// Steady deliveries, each over a connection of its own, as Bitbucket sends them: every 100 ms one
+/// push, and another one twice at once. They do not wait for each other's answers. Some hold their
+/// last byte back for a moment, in which others are refreshed.
+class Traffic {
+ public:
+  /// The ports, of replicas on loopback, take turns.
+  Traffic(std::vector<Push> pushes, std::vector<unsigned short> ports);
+  ~Traffic();
+  Traffic(const Traffic&) = delete;
+  Traffic& operator=(const Traffic&) = delete;
+
+  /// From now on. None: nothing is sent.
+  void send_to(std::vector<unsigned short> ports);
+  /// Sends no more; returns when every answer is there, or given up after kLongestAnswer.
+  void stop();
+
+  /// Those that have ended.
+  [[nodiscard]] std::vector<Sent> deliveries() const;
+
+  /// Above the operator's own deadline.
+  static constexpr std::chrono::seconds kLongestAnswer{15};
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace receiver::chaos
