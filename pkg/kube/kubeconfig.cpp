@@ -174,6 +174,9 @@ std::optional<std::string> set_server(std::string_view url, Config& config) {
     }
   }
   if (host.empty()) return "server names no host";
+  if (host.find_first_of("[]") != std::string_view::npos) {
+    return "server has brackets that do not enclose an IPv6 address";
+  }
   config.host = host;
   if (!port.empty()) {
     port.remove_prefix(1);

@@ -93,6 +93,8 @@ TEST_CASE("a server URL that cannot be used is an error that says why") {
       {"https://[::1", "closing bracket"},
       {"https://[::1]6443", "text after"},
       {"https://::1:6443", "without brackets"},
+      {"https://h[1]:6443", "do not enclose"},
+      {"https://[[::1]:6443", "do not enclose"},
       {"https://h:0", "port"},
       {"https://h:65536", "port"},
       {"https://h:", "port"},
