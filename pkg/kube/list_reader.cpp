@@ -102,7 +102,7 @@ void ListReader::take_value(std::string_view& text) {
   }
   if (!values_.take(text)) return;
   expect_ = Expect::kNextNameOrEnd;
-  if (name_ == R"("metadata")") read_metadata();
+  if (name_ == R"("metadata")") read_metadata(text);
 }
 
 void ListReader::take_item(std::string_view& text) {
@@ -113,11 +113,11 @@ void ListReader::take_item(std::string_view& text) {
   on_item_({.position = position_++, .json = items_.value(), .too_large = items_.too_large()});
 }
 
-void ListReader::read_metadata() {
+void ListReader::read_metadata(std::string_view text) {
   static const Projection used = {"/resourceVersion", "/continue"};
-  if (values_.too_large()) return fail("metadata is too large", {});
+  if (values_.too_large()) return fail("metadata is too large", text);
   const auto metadata = parse_json(values_.value(), used);
-  if (!metadata) return fail("metadata: " + metadata.error(), {});
+  if (!metadata) return fail("metadata: " + metadata.error(), text);
   page_.resource_version = string_at(*metadata, "/resourceVersion");
   page_.continue_token = string_at(*metadata, "/continue");
 }

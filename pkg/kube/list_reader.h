@@ -54,7 +54,8 @@ class ListReader {
   void take_name(std::string_view& text);
   void take_value(std::string_view& text);
   void take_item(std::string_view& text);
-  void read_metadata();
+  /// `text` is what follows it.
+  void read_metadata(std::string_view text);
   /// Takes one sign off `text`, if it is the expected one, and goes on to `next`.
   bool take(std::string_view& text, char sign, Expect next);
   void fail(std::string_view problem, std::string_view text);
