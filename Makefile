@@ -49,6 +49,16 @@ bench: build ## measure the release build against the API server's own speed (QU
 	@cmake --build build/release --target bench_load --target bench_floor --parallel $(JOBS)
 	@test/bench/run.sh
 
+.PHONY: fuzz fuzz-coverage
+fuzz: build-fuzz ## run each fuzzer from its corpus on for SECONDS=… (20); findings stay in build/fuzz/findings
+	@FUZZ_SECONDS=$(or $(SECONDS),20) JOBS=$(JOBS) test/fuzz/fuzz.sh run
+fuzz-coverage: build-fuzz ## which lines of the fuzzed code the fuzzers' corpus reaches
+	@test/fuzz/fuzz.sh coverage
+
+.PHONY: build-fuzz
+build-fuzz: install build/fuzz/build.ninja
+	@cmake --build build/fuzz --target fuzz --parallel $(JOBS)
+
 .PHONY: lint
 lint: install build/release/build.ninja ## formatting, clang-tidy, shell scripts, arrows between rooms
 	@test/lint/format.sh

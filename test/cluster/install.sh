@@ -14,7 +14,7 @@ packages=(
   libboost-dev libcli11-dev libexpected-dev libfmt-dev libre2-dev libspdlog-dev libssl-dev libyaml-cpp-dev
   prometheus-cpp-dev rapidjson-dev zlib1g-dev
   # tests and lint
-  catch2 libbenchmark-dev clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev shellcheck
+  catch2 libbenchmark-dev clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev llvm-16 shellcheck
   # the control plane and its scripts; Python's venv brings a Go toolchain where there is none
   ca-certificates curl jq openssl procps python3 python3-venv util-linux
 )

@@ -1,0 +1,239 @@
+// Everything between a peer's bytes and the server's answers: the listener and the deliveries
+// behind it, in an operator that knows a few objects and whose API server answers at once.
+//
+// The input is what a peer sends before it ends its side of the connection. In it, @256@ and @512@
+// stand for the hex digits of the HMAC of all that follows the first empty line: the receiver's key
+// is nothing that a fuzzer could find out.
+
+#include "webhook/delivery.h"
+
+#include <cstdlib>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+
+#include "api/promotion.h"
+#include "api/warehouse.h"
+#include "controllers/refresher.h"
+#include "crypto/crypto.h"
+#include "fuzz.h"
+#include "http/server.h"
+#include "kube/json.h"
+#include "kube/store.h"
+#include "webhook/routes.h"
+#include "webhook/targets.h"
+
+namespace receiver::fuzz {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+constexpr std::string_view kKey = "the-key-of-the-fuzzers";
+constexpr std::string_view kProject = "fruit";
+
+http::ServerLimits limits() {
+  http::ServerLimits limits;
+  limits.header_bytes = 2000;
+  limits.header_fields = 20;
+  limits.body_bytes = 4000;
+  return limits;
+}
+
+/// The operator's parts between the listener and the API server.
+class World {
+ public:
+  World() {
+    routes_.replace({"", "owner"},
+                    {{.path = "/hook",
+                      .project = std::string(kProject),
+                      .receiver = "receiver",
+                      .key = crypto::SecretString(std::string(kKey)),
+                      .previous = false}},
+                    false);
+    routes_.owners_listed();
+    fill();
+    const auto started = server_.start();
+    if (!started) throw std::runtime_error(started.error());
+    port_ = *started;
+  }
+
+  /// All that the server answers to these bytes.
+  std::string exchange(std::string_view bytes) {
+    tcp::socket peer(io_);
+    peer.connect({asio::ip::address_v4::loopback(), port_});
+    asio::write(peer, asio::buffer(bytes));
+    peer.shutdown(tcp::socket::shutdown_send);
+    std::string received;
+    std::optional<boost::system::error_code> ended;
+    asio::async_read(peer, asio::dynamic_buffer(received),
+                     [&](boost::system::error_code error, std::size_t) { ended = error; });
+    while (!ended || server_.counters().connections_current > 0) io_.run_one();
+    require(*ended == asio::error::eof, "the server lets its peer read every answer");
+    return received;
+  }
+
+  [[nodiscard]] const http::ServerCounters& server() const { return server_.counters(); }
+  [[nodiscard]] std::set<std::string> take_patched() { return std::exchange(patched_, {}); }
+
+ private:
+  template <typename Object>
+  void put(kube::Store<Object>& store, const std::string& name, const std::string& json) {
+    const auto object = kube::parse_json(json);
+    const kube::ObjectMeta meta{
+        .key = {std::string(kProject), name}, .uid = {}, .resource_version = "1"};
+    require(object && store.add_listed(meta, *object), "the world's objects can be read");
+  }
+
+  void fill() {
+    warehouses_.begin_replace();
+    for (const char* name : {"apple", "pear", "gone", "refused"}) {
+      put(warehouses_, name,
+          R"({"spec": {"subscriptions": [{"git": {"branch": "main", "repoURL":)"
+          R"("https://bitbucket.org/orchard/)" +
+              std::string(name) + R"("}}]}})");
+    }
+    warehouses_.end_replace();
+    promotions_.begin_replace();
+    put(promotions_, "harvest",
+        R"({"spec": {"steps": [{"uses": "git-wait-for-pr", "as": "wait"}]}, "status":)"
+        R"({"phase": "Running", "currentStep": 0, "state": {"wait": {"pr": {"url":)"
+        R"("https://bitbucket.org/orchard/apple/pull-requests/1"}}}}})");
+    promotions_.end_replace();
+  }
+
+  asio::awaitable<kube::ApiResult<void>> patch(controllers::Target target) {
+    patched_.insert(target.key.name);
+    using Kind = kube::ApiError::Kind;
+    kube::ApiError error{.kind = Kind::kNotFound, .reason = {}, .message = {}, .retry_after = {}};
+    if (target.key.name == "gone") co_return tl::unexpected(error);
+    error.kind = Kind::kInvalid;
+    if (target.key.name == "refused") co_return tl::unexpected(error);
+    co_return kube::ApiResult<void>{};
+  }
+
+  asio::io_context io_;
+  webhook::RouteTable routes_;
+  kube::Store<api::Warehouse> warehouses_{api::decode_warehouse, webhook::warehouse_index_keys};
+  kube::Store<api::Promotion> promotions_{api::decode_promotion, webhook::promotion_index_keys};
+  std::set<std::string> patched_;
+  controllers::Refresher refresher_{
+      io_.get_executor(),
+      [this](controllers::Target target, const std::string&) { return patch(std::move(target)); },
+      {},
+      log::Logger::none()};
+  webhook::Deliveries deliveries_{
+      routes_, warehouses_, promotions_, refresher_, webhook::DeliveryOptions{.limits = limits()},
+      // Every line is made up, then dropped.
+      log::Logger::to_callback(log::Level::kDebug, log::Format::kJson, [](std::string_view) {})};
+  http::Server server_{
+      io_, http::ServerOptions{.name = "fuzz", .address = "127.0.0.1", .limits = limits()},
+      [this](const http::RequestHead& head, http::BodyReader& body) {
+        return deliveries_.answer(head, body);
+      },
+      log::Logger::none()};
+  unsigned short port_ = 0;
+};
+
+World& world() {
+  static World the_world;
+  return the_world;
+}
+
+void replace_all(std::string& text, std::string_view mark, const std::string& by) {
+  for (auto at = text.find(mark); at != std::string::npos; at = text.find(mark, at + by.size())) {
+    text.replace(at, mark.size(), by);
+  }
+}
+
+std::string with_signatures(std::string_view input) {
+  std::string text(input);
+  const std::size_t head_end = input.find("\r\n\r\n");
+  if (head_end == std::string_view::npos) return text;
+  const std::string_view body = input.substr(head_end + 4);
+  for (const auto& [mark, algorithm] : {std::pair("@256@", crypto::HashAlgorithm::kSha256),
+                                        std::pair("@512@", crypto::HashAlgorithm::kSha512)}) {
+    if (input.find(mark) == std::string_view::npos) continue;
+    crypto::Hmac hmac(algorithm, kKey);
+    hmac.update(body);
+    const std::string digest = crypto::hex_encode(hmac.digest());
+    replace_all(text, mark, digest);
+  }
+  return text;
+}
+
+struct Answer {
+  unsigned status = 0;
+  std::string body;
+};
+
+/// The next answer, taken off the front.
+Answer take_answer(std::string_view& received) {
+  const std::size_t head_end = received.find("\r\n\r\n");
+  require(head_end != std::string_view::npos && received.starts_with("HTTP/1.1 "),
+          "an answer is HTTP/1.1");
+  const std::string_view head = received.substr(0, head_end + 2);
+  received.remove_prefix(head_end + 4);
+  Answer answer;
+  answer.status = static_cast<unsigned>(std::strtoul(head.data() + 9, nullptr, 10));
+  if (answer.status == 100) return answer;
+  constexpr std::string_view kLength = "\r\nContent-Length: ";
+  const std::size_t length_at = head.find(kLength);
+  require(length_at != std::string_view::npos, "an answer has a length");
+  require(head.find("\r\nContent-Type: application/json\r\n") != std::string_view::npos,
+          "an answer is JSON by its type");
+  const std::size_t length = std::strtoul(head.data() + length_at + kLength.size(), nullptr, 10);
+  require(received.size() >= length, "an answer is whole");
+  answer.body = received.substr(0, length);
+  received.remove_prefix(length);
+  return answer;
+}
+
+/// Those of the contract; but none that time or load bring about.
+const std::set<unsigned> kStatuses{100, 200, 202, 400, 401, 404, 405, 413, 431, 500, 501};
+
+void check_answer(const Answer& answer) {
+  require(kStatuses.contains(answer.status), "an answer is one of the contract's");
+  if (answer.status == 100) return;
+  require(answer.body.ends_with('\n') && answer.body.find('\n') == answer.body.size() - 1,
+          "an answer is one line");
+  const auto json = kube::parse_json(answer.body);
+  require(json && json->IsObject(), "an answer is a JSON object");
+  const auto has = [&](const char* member) { return json->HasMember(member); };
+  require(answer.status == 404 || has("msg") || has("error") || has("status"),
+          "an answer says what became of the request");
+}
+
+}  // namespace
+
+void fuzz(std::string_view input) {
+  World& world = fuzz::world();
+  const std::string received = world.exchange(with_signatures(input));
+  const std::set<std::string> patched = world.take_patched();
+
+  const http::ServerCounters& counters = world.server();
+  require(counters.requests_current == 0, "no request is left behind");
+  require(counters.body_bytes_current == 0, "no body is left behind");
+  require(counters.handler_failures == 0, "no request makes the handler fail");
+
+  // The answer to HEAD has a length but no body: whoever has not kept count cannot read on.
+  if (input.find("HEAD ") != std::string_view::npos) return;
+  bool told = patched.empty();
+  for (std::string_view rest = received; !rest.empty();) {
+    const Answer answer = take_answer(rest);
+    check_answer(answer);
+    told = told || answer.body.find("refresh") != std::string::npos;
+  }
+  require(told, "what is refreshed is told");
+}
+
+}  // namespace receiver::fuzz

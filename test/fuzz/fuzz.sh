@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# fuzz.sh run: runs each target of the build in build/fuzz for SECONDS seconds, from its corpus on, JOBS at a time, and
+# prints a line for each. New inputs stay in build/fuzz/found. Fails if anything is found; the input is kept.
+# fuzz.sh coverage: which lines of the fuzzed modules the corpus reaches. Fails below 90 %.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+build=build/fuzz
+least_percent=90
+jobs=${JOBS:-$(nproc)}
+# What the targets are for; the rest of what they run is covered by other tests.
+modules=(
+  pkg/api/{promotion,receiver_owner,secret,warehouse}.cpp
+  pkg/bitbucket/{event,payload,signature}.cpp
+  pkg/git/{ref_selector,repository,semver,unicode,url}.cpp
+  pkg/http/request_parser.cpp
+  pkg/kube/{json,json_scan,kubeconfig,list_reader,object_meta,value_cutter,watch_reader}.cpp
+  webhook/{answers,content_encoding,delivery,targets}.cpp
+)
+targets=(test/fuzz/corpus/*/)
+targets=("${targets[@]#test/fuzz/corpus/}")
+targets=("${targets[@]%/}")
+
+# A stack trace is of use with names only.
+ASAN_SYMBOLIZER_PATH=$(command -v llvm-symbolizer-16 || command -v /usr/lib/llvm-16/bin/llvm-symbolizer) || true
+export ASAN_SYMBOLIZER_PATH
+
+corpus_of() { # TARGET: the folders that hold inputs for it
+  echo "test/fuzz/corpus/$1"
+  [[ $1 != payload ]] || echo test/testdata/bitbucket
+}
+
+run_target() { # TARGET
+  local target=$1 found=$build/found/$1 log=$build/log/$1 status=0 corpus
+  mapfile -t corpus < <(corpus_of "$target")
+  mkdir -p "$found" "$build/log" "$build/findings"
+  # It measures coverage too; that of a run is of no use.
+  LLVM_PROFILE_FILE=/dev/null "$build/fuzz_$target" -max_total_time="$SECONDS_EACH" -timeout=10 -rss_limit_mb=1024 \
+    -print_final_stats=1 -artifact_prefix="$build/findings/$target-" "$found" "${corpus[@]}" >"$log" 2>&1 || status=$?
+  printf '%-14s %10s executions %6s edges   %s\n' "$target" \
+    "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")" "$(grep -o 'cov: [0-9]*' "$log" | tail -n 1 | cut -c 6-)" \
+    "$( ((status == 0)) && echo 'no finding' || echo FOUND)"
+  ((status != 0)) || return 0
+  grep -E 'BROKEN PROMISE|ERROR:|runtime error:|SUMMARY:' "$log" | sed 's/^/    /' || tail -n 5 "$log"
+  echo "    the whole report: $log"
+  sed -n "s|.*Test unit written to |    reproduce: $build/fuzz_$target |p" "$log"
+  return 1
+}
+
+coverage() {
+  local target corpus objects=()
+  rm -rf "$build/coverage" && mkdir -p "$build/coverage"
+  for target in "${targets[@]}"; do
+    mapfile -t corpus < <(corpus_of "$target")
+    LLVM_PROFILE_FILE=$build/coverage/$target.profraw "$build/fuzz_$target" -runs=0 "${corpus[@]}" \
+      >"$build/coverage/$target.log" 2>&1 || { tail -n 20 "$build/coverage/$target.log" && return 1; }
+    ((${#objects[@]} == 0)) || objects+=(-object) # the first one stands alone
+    objects+=("$build/fuzz_$target")
+  done
+  llvm-profdata-16 merge -o "$build/coverage/all.profdata" "$build"/coverage/*.profraw
+  llvm-cov-16 report -instr-profile="$build/coverage/all.profdata" "${objects[@]}" -show-region-summary=false \
+    -show-branch-summary=false "${modules[@]}" 2>"$build/coverage/warnings" | tee "$build/coverage/report" |
+    awk '/\.cpp|^TOTAL/ { printf "%-34s %5d lines %8s reached\n", $1, $(NF - 2), $NF }'
+  awk -v least="$least_percent" '/^TOTAL/ { percent = $NF + 0; seen = 1 } END { exit !(seen && percent >= least) }' \
+    "$build/coverage/report" || { echo "less than $least_percent % of the lines are reached" && return 1; }
+}
+
+case ${1:-} in
+  run)
+    export SECONDS_EACH=${FUZZ_SECONDS:-20} build
+    export -f run_target corpus_of
+    printf '%s\n' "${targets[@]}" | xargs -P "$jobs" -I TARGET bash -c 'set -euo pipefail; run_target TARGET'
+    ;;
+  coverage) coverage ;;
+  *) sed -n '2,4s/^# //p' "$0" && exit 2 ;;
+esac

@@ -1,0 +1,72 @@
+// Kubernetes objects, as each kind that is watched reads them.
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "api/promotion.h"
+#include "api/receiver_owner.h"
+#include "api/secret.h"
+#include "api/warehouse.h"
+#include "fuzz.h"
+#include "kube/json.h"
+#include "kube/object_meta.h"
+
+namespace receiver::fuzz {
+namespace {
+
+/// Reads the object twice, projected as a reflector does it, and whole. The projection leaves out
+/// what is not used, so that both must say the same.
+template <typename Decode, typename Equal>
+void check_kind(std::string_view json, const kube::Projection& kind, Decode decode, Equal equal) {
+  const auto projected = kube::parse_json(json, kube::with_meta(kind));
+  const auto whole = kube::parse_json(json);
+  require(projected.has_value() || !whole.has_value(), "less is read wherever more can be");
+  if (!projected) return;
+  const auto meta = kube::read_meta(*projected);
+  if (!meta) return;
+  const auto object = decode(*meta, *projected);
+  if (!whole) return;
+  const auto meta_of_whole = kube::read_meta(*whole);
+  require(meta_of_whole && meta_of_whole->key == meta->key && meta_of_whole->uid == meta->uid &&
+              meta_of_whole->generation == meta->generation &&
+              meta_of_whole->deleting == meta->deleting,
+          "a projection keeps the metadata");
+  const auto object_of_whole = decode(*meta, *whole);
+  require(object.has_value() == object_of_whole.has_value() &&
+              (!object || equal(*object, *object_of_whole)),
+          "a projection keeps all that is used");
+}
+
+/// What is written is read back, so that a status that is right causes no further write.
+void check_status_patch(const api::ReceiverOwner& owner) {
+  const auto patch = kube::parse_json(api::status_patch(owner.status, "1"));
+  require(patch.has_value(), "a patch is JSON");
+  const auto written = api::decode_owner(owner.kind, owner.meta, *patch);
+  require(written && written->status == owner.status, "a status that is written is read back");
+}
+
+}  // namespace
+
+void fuzz(std::string_view input) {
+  const auto same = [](const auto& left, const auto& right) { return left == right; };
+  check_kind(input, api::warehouse_projection(), api::decode_warehouse, same);
+  check_kind(input, api::promotion_projection(), api::decode_promotion, same);
+  check_kind(input, api::secret_projection(), api::decode_secret,
+             [](const api::Secret& left, const api::Secret& right) {
+               return left.value == right.value && left.previous == right.previous &&
+                      left.labelled == right.labelled;
+             });
+  const auto decode_owner = [](const kube::ObjectMeta& meta, const rapidjson::Value& object) {
+    auto owner = api::decode_owner(api::OwnerKind::kProjectConfig, meta, object);
+    if (owner) check_status_patch(*owner);
+    return owner;
+  };
+  check_kind(input, api::owner_projection(), decode_owner,
+             [](const api::ReceiverOwner& left, const api::ReceiverOwner& right) {
+               return left.refresh == right.refresh && left.status == right.status &&
+                      left.receivers.size() == right.receivers.size();
+             });
+}
+
+}  // namespace receiver::fuzz

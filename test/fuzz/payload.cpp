@@ -1,0 +1,80 @@
+// The bodies of deliveries, as each kind of event reads them.
+
+#include <array>
+#include <string>
+#include <variant>
+
+#include "bitbucket/event.h"
+#include "fuzz.h"
+
+namespace receiver::fuzz {
+namespace {
+
+using bitbucket::Action;
+using bitbucket::EventKind;
+using bitbucket::Source;
+
+constexpr std::array kKinds{
+    EventKind{Source::kCloud, Action::kRefreshWarehouses},
+    EventKind{Source::kCloud, Action::kRefreshPromotions},
+    EventKind{Source::kDataCenter, Action::kRefreshWarehouses},
+    EventKind{Source::kDataCenter, Action::kRefreshPromotions},
+};
+
+void check_push(const bitbucket::Push& push, EventKind kind) {
+  require(push.repository_urls.size() <= bitbucket::kMaxUrls, "the URLs are bounded");
+  require(push.refs.size() <= bitbucket::kMaxRefs, "the refs are bounded");
+  for (const std::string& ref : push.refs) {
+    require(ref.starts_with("refs/"), "a ref is a full name");
+    require(kind.source == Source::kDataCenter || ref.starts_with("refs/heads/") ||
+                ref.starts_with("refs/tags/"),
+            "a ref of Cloud is a branch or a tag");
+  }
+}
+
+void check_pull_request(const bitbucket::PullRequest& pull_request) {
+  require(pull_request.urls.size() <= bitbucket::kMaxUrls, "the URLs are bounded");
+  for (const std::string& url : pull_request.urls) {
+    const std::string identity = bitbucket::pull_request_identity(url);
+    require(identity.size() <= url.size(), "an identity is no longer than its URL");
+    require(bitbucket::pull_request_identity(url + "/") == identity || url.size() >= 4096,
+            "a final slash makes no difference");
+  }
+}
+
+bool equal(const bitbucket::Payload& left, const bitbucket::Payload& right) {
+  if (const auto* push = std::get_if<bitbucket::Push>(&left)) {
+    const auto& other = std::get<bitbucket::Push>(right);
+    return push->repository_urls == other.repository_urls && push->refs == other.refs;
+  }
+  return std::get<bitbucket::PullRequest>(left).urls ==
+         std::get<bitbucket::PullRequest>(right).urls;
+}
+
+}  // namespace
+
+void fuzz(std::string_view input) {
+  const bool is_object = bitbucket::parse_payload(kKinds.front(), input).has_value();
+  for (const EventKind kind : kKinds) {
+    const auto payload = bitbucket::parse_payload(kind, input);
+    require(payload.has_value() == is_object, "whether a body is an object is not the event's say");
+    const auto spaced = bitbucket::parse_payload(kind, " \r\n\t" + std::string(input) + "\n ");
+    require(spaced.has_value() == is_object, "white space around a body makes no difference");
+    if (!payload) {
+      require(!payload.error().empty() && payload.error().find('\n') == std::string::npos,
+              "a failure is one line");
+      continue;
+    }
+    require(equal(*payload, *spaced), "white space around a body makes no difference");
+    const bool pushed = kind.action == Action::kRefreshWarehouses;
+    require(std::holds_alternative<bitbucket::Push>(*payload) == pushed,
+            "a payload is of its event's kind");
+    if (pushed) {
+      check_push(std::get<bitbucket::Push>(*payload), kind);
+    } else {
+      check_pull_request(std::get<bitbucket::PullRequest>(*payload));
+    }
+  }
+}
+
+}  // namespace receiver::fuzz
