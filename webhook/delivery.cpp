@@ -262,6 +262,7 @@ asio::awaitable<tl::expected<Deliveries::Delivery, http::Response>> Deliveries::
   }
   if (delivery.receivers.empty()) co_return tl::unexpected(refuse_sender(head, candidates));
 
+  observe(delivery.receivers, "accepted");
   delivery.id = delivery_id(head);
   delivery.event = bounded_field(head, bitbucket::kEventHeader);
   delivery.traceparent = bounded_field(head, "traceparent");
@@ -351,6 +352,7 @@ http::Response Deliveries::refuse_sender(const http::RequestHead& head,
                                          const std::vector<Route>& candidates) {
   const bool has_signature = head.headers.find(bitbucket::kSignatureHeader).has_value();
   (has_signature ? counters_.bad_signature : counters_.missing_signature).add(event_of(head));
+  observe(candidates, has_signature ? "bad_signature" : "missing_signature");
   if (const auto held_back = refused_senders_.admit()) {
     logger_.warn(has_signature
                      ? "answered 401: the signature is not of this receiver's secret; the webhook "
@@ -362,6 +364,13 @@ http::Response Deliveries::refuse_sender(const http::RequestHead& head,
                   {"similar_lines_left_out", *held_back}});
   }
   return http::error_response(401, has_signature ? "unauthorized" : "missing signature");
+}
+
+void Deliveries::observe(const std::vector<Route>& receivers, std::string_view result) const {
+  if (!options_.authenticated) return;
+  for (const Route& receiver : receivers) {
+    options_.authenticated(receiver.project, receiver.receiver, result);
+  }
 }
 
 void Deliveries::log_outcome(const Delivery& delivery, std::string_view outcome,

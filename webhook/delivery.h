@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -25,12 +26,18 @@
 
 namespace receiver::webhook {
 
+/// Told of each receiver whose key a sender has shown, or failed to: `accepted`,
+/// `missing_signature`, `bad_signature`. From any of the listener's threads.
+using AuthenticationObserver = std::function<void(
+    const std::string& project, const std::string& receiver, std::string_view result)>;
+
 struct DeliveryOptions {
   std::chrono::milliseconds answer_deadline{8'000};  ///< from the request's first byte
   http::ServerLimits limits;                         ///< of the listener, for its 413
   /// Told how long each delivery that called for refreshes took, from its first byte to its answer.
   /// On any of the listener's threads.
   std::function<void(bitbucket::Source source, std::chrono::nanoseconds took)> answered{};
+  AuthenticationObserver authenticated{};
 };
 
 /// Requests that ended in one way, by the event that they named.
@@ -100,6 +107,7 @@ class Deliveries {
   [[nodiscard]] http::Response refuse_body(const http::RequestHead& head, http::BodyError error);
   [[nodiscard]] http::Response refuse_sender(const http::RequestHead& head,
                                              const std::vector<controllers::Route>& candidates);
+  void observe(const std::vector<controllers::Route>& receivers, std::string_view result) const;
   void log_outcome(const Delivery& delivery, std::string_view outcome,
                    const controllers::RefreshOutcome& refreshes = {}) const;
 

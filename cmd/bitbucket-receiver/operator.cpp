@@ -251,7 +251,8 @@ void Operator::Impl::build_controllers() {
   deliveries_.emplace(routes_, warehouses_, promotions_, *refresher_,
                       webhook::DeliveryOptions{.answer_deadline = settings_.answer_deadline,
                                                .limits = settings_.server_limits(),
-                                               .answered = metrics_.delivery_observer()},
+                                               .answered = metrics_.delivery_observer(),
+                                               .authenticated = metrics_.authentication_observer()},
                       logger_.named("webhook"));
 }
 

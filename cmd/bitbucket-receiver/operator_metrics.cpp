@@ -39,6 +39,8 @@ const Buckets kRequestSeconds{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 
 const Buckets kAnswerSeconds{0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 8, 10};
 /// A refresh outlives its delivery when the API server is away.
 const Buckets kRefreshSeconds{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300};
+/// Receivers come and go as long as the process lives; what comes beyond is not shown.
+constexpr std::size_t kMaxAuthenticationSeries = 30'000;
 /// Those of client-go's work queues.
 const Buckets kQueueSeconds{1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 60, 300, 1000};
 
@@ -80,6 +82,7 @@ void OperatorMetrics::add_server(const std::string& name, const http::ServerCoun
   refused("body_bytes", counters.refused_body_bytes);
   refused("body_time", counters.refused_body_time);
   refused("bodies_bytes", counters.refused_bodies_bytes);
+  refused("requests", counters.refused_requests);
   refused("connections", counters.refused_connections);
   refused("malformed", counters.refused_malformed);
   readings_.counter(own("tls_handshake_failures_total"), "TLS handshakes that failed.", server,
@@ -244,6 +247,20 @@ void OperatorMetrics::add_reflector(const std::string& kind, const kube::Reflect
 void OperatorMetrics::add_gauge(const std::string& name, const std::string& help,
                                 std::function<double()> value, const metrics::Labels& labels) {
   readings_.gauge(own(name), help, labels, std::move(value));
+}
+
+webhook::AuthenticationObserver OperatorMetrics::authentication_observer() {
+  auto& results = prometheus::BuildCounter()
+                      .Name(own("authentications_total"))
+                      .Help("Whether senders had the receiver's key: accepted, or what was wrong.")
+                      .Register(registry_);
+  return [&results, series = std::make_shared<std::atomic<std::size_t>>(0)](
+             const std::string& project, const std::string& receiver, std::string_view result) {
+    const metrics::Labels labels{
+        {"project", project}, {"receiver", receiver}, {"result", std::string(result)}};
+    if (!results.Has(labels) && ++*series > kMaxAuthenticationSeries) return;
+    results.Add(labels).Increment();
+  };
 }
 
 kube::RequestObserver OperatorMetrics::request_observer() {

@@ -54,6 +54,10 @@ class OperatorMetrics {
   /// For controllers::Refresher, which this outlives.
   [[nodiscard]] controllers::Refresher::Applied refresh_observer();
 
+  /// For webhook::Deliveries, which this outlives: counts authentications by receiver and
+  /// result, of a bounded number of receivers.
+  [[nodiscard]] webhook::AuthenticationObserver authentication_observer();
+
   [[nodiscard]] std::string render() const;
 
  private:

@@ -241,6 +241,11 @@ http::ServerLimits Settings::server_limits() const {
   limits.body_bytes = max_body_bytes;
   limits.bodies_bytes = max_bodies_bytes;
   limits.connections = max_connections;
+  limits.requests = max_requests_in_flight;
+  limits.header_bytes = max_header_bytes;
+  limits.header_time = header_timeout;
+  limits.body_time = body_timeout;
+  limits.idle_time = idle_timeout;
   return limits;
 }
 

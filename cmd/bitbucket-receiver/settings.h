@@ -31,6 +31,11 @@ struct Settings {
   std::size_t max_body_bytes = 2UL * 1024 * 1024;
   std::size_t max_bodies_bytes = 32UL * 1024 * 1024;
   std::size_t max_connections = 2000;
+  std::size_t max_requests_in_flight = 2000;
+  std::size_t max_header_bytes = 16UL * 1024;
+  std::chrono::milliseconds header_timeout{10'000};
+  std::chrono::milliseconds body_timeout{10'000};
+  std::chrono::milliseconds idle_timeout{75'000};
   std::chrono::milliseconds answer_deadline{8'000};
   std::chrono::milliseconds graceful_shutdown_timeout{30'000};
 

@@ -228,7 +228,7 @@ std::vector<Setting> settings_table() {
   using std::chrono::seconds;
   using S = Settings;
   const std::string receiving = "Receiving webhooks";
-  const std::string limits = "Limits of the webhook port (beyond them: 413 and 503)";
+  const std::string limits = "Limits of the webhook port (beyond them: 408, 413, 431 and 503)";
   const std::string kubernetes = "Kubernetes";
   const std::string refreshing = "Reconciling and refreshing";
   const std::string replicas = "Replicas";
@@ -256,6 +256,16 @@ std::vector<Setting> settings_table() {
        whole_number(&S::max_bodies_bytes, std::size_t{1}, 64 * kGibibyte)},
       {"MAX_CONNECTIONS", limits, "Connections; beyond it the longest idle one gives way.",
        whole_number(&S::max_connections, std::size_t{1}, std::size_t{1'000'000})},
+      {"MAX_REQUESTS_IN_FLIGHT", limits, "Requests being read or answered.",
+       whole_number(&S::max_requests_in_flight, std::size_t{1}, std::size_t{1'000'000})},
+      {"MAX_HEADER_BYTES", limits, "Bytes of one request's line and header fields.",
+       whole_number(&S::max_header_bytes, std::size_t{1024}, std::size_t{1024} * 1024)},
+      {"HEADER_TIMEOUT", limits, "Time from a request's first byte to the end of its header.",
+       duration(&S::header_timeout, milliseconds(100), minutes(10))},
+      {"BODY_TIMEOUT", limits, "Time for a request's body.",
+       duration(&S::body_timeout, milliseconds(100), minutes(10))},
+      {"IDLE_TIMEOUT", limits, "Time that a connection may wait for its next request.",
+       duration(&S::idle_timeout, milliseconds(100), minutes(60))},
 
       {"KUBECONFIG", kubernetes,
        "Path of a kubeconfig; the environment variable may name several. If not given: the cluster "

@@ -129,7 +129,9 @@ awaitable<bool> Connection::serve_request() {
   }
   std::optional<Response> response = refuse_request(read);
   if (!response) {
-    begin_request();
+    response = begin_request();
+  }
+  if (!response) {
     response = co_await call_handler();
   }
   const bool goes_on = co_await answer(*response);
@@ -359,13 +361,18 @@ tl::unexpected<BodyError> Connection::refuse_body(BodyError error) {
   return tl::unexpected<BodyError>(error);
 }
 
-void Connection::begin_request() {
+std::optional<Response> Connection::begin_request() {
   in_request_ = true;
   sent_continue_ = false;
   body_deadline_.reset();
   body_error_.reset();
   count(context_->counters.requests);
-  context_->counters.requests_current.fetch_add(1, std::memory_order_relaxed);
+  const auto others = context_->counters.requests_current.fetch_add(1, std::memory_order_relaxed);
+  if (static_cast<std::size_t>(others) < limits_.requests) {
+    return std::nullopt;
+  }
+  count(context_->counters.refused_requests);
+  return overloaded_response();
 }
 
 void Connection::end_request() {

@@ -90,7 +90,8 @@ class Connection : public std::enable_shared_from_this<Connection>, private Body
   [[nodiscard]] bool leave_idle();
   [[nodiscard]] bool charge_body(std::size_t bytes);
   tl::unexpected<BodyError> refuse_body(BodyError error);
-  void begin_request();
+  /// The answer to a request for which there is no room; nothing if there is.
+  [[nodiscard]] std::optional<Response> begin_request();
   void end_request();
 
   // Values of idle_ that are no time.

@@ -28,6 +28,7 @@ struct ServerLimits {
   /// 413, by Content-Length before reading, and while reading.
   std::size_t body_bytes = 2 * 1024 * 1024;
   std::size_t bodies_bytes = 32 * 1024 * 1024;  ///< bytes of all bodies held at once: 503
+  std::size_t requests = 2000;     ///< in flight, from the end of the head to the answer: 503
   std::size_t connections = 2000;  ///< at the bound the longest idle one gives way; none idle: 503
   std::chrono::milliseconds handshake_time{10'000};  ///< closed
   std::chrono::milliseconds header_time{10'000};     ///< 408, from the first byte
@@ -63,7 +64,8 @@ struct ServerCounters {
   std::atomic<std::uint64_t> accepted{0}, requests{0}, accept_failures{0}, handler_failures{0};
   std::atomic<std::uint64_t> gave_way{0};  ///< idle connections closed to make room for new ones
   std::atomic<std::uint64_t> refused_header_bytes{0}, refused_header_time{0}, refused_body_bytes{0},
-      refused_body_time{0}, refused_bodies_bytes{0}, refused_connections{0}, refused_malformed{0};
+      refused_body_time{0}, refused_bodies_bytes{0}, refused_requests{0}, refused_connections{0},
+      refused_malformed{0};
   std::atomic<std::uint64_t> tls_handshake_failures{0}, tls_reloads{0}, tls_reload_failures{0};
 };
 

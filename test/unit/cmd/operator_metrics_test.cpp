@@ -71,13 +71,15 @@ TEST_CASE("two listeners share the families of their metrics") {
   metrics.add_server("metrics", own);
   webhook.connections_current = 7;
   own.refused_header_time = 1;
+  webhook.refused_requests = 2;
   const std::string text = metrics.render();
   CHECK_THAT(
       text,
       shows("bitbucket_receiver_http_connections{server=\"webhook\"} 7") &&
           shows("bitbucket_receiver_http_connections{server=\"metrics\"} 0") &&
           shows("bitbucket_receiver_http_refusals_total{limit=\"header_time\",server=\"metrics\"} "
-                "1"));
+                "1") &&
+          shows("bitbucket_receiver_http_refusals_total{limit=\"requests\",server=\"webhook\"} 2"));
   const std::string type = "# TYPE bitbucket_receiver_http_connections gauge";
   CHECK(text.find(type) == text.rfind(type));
 }
@@ -172,6 +174,20 @@ TEST_CASE("the leader is shown as client-go shows it") {
   CHECK_THAT(metrics.render(), shows("leader_election_master_status{name=\"lease\"} 0"));
   leading = true;
   CHECK_THAT(metrics.render(), shows("leader_election_master_status{name=\"lease\"} 1"));
+}
+
+TEST_CASE("authentications are counted by receiver and result") {
+  OperatorMetrics metrics;
+  const auto observe = metrics.authentication_observer();
+  observe("team", "bb", "bad_signature");
+  observe("team", "bb", "bad_signature");
+  observe("team", "bb", "missing_signature");
+  observe("", "bb", "accepted");
+  const std::string name = "bitbucket_receiver_authentications_total";
+  CHECK_THAT(metrics.render(),
+             shows(name + R"({project="team",receiver="bb",result="bad_signature"} 2)") &&
+                 shows(name + R"({project="team",receiver="bb",result="missing_signature"} 1)") &&
+                 shows(name + R"({project="",receiver="bb",result="accepted"} 1)"));
 }
 
 TEST_CASE("anything else that is a number can be added, with labels") {

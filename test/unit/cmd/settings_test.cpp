@@ -89,6 +89,11 @@ TEST_CASE("everything but the base URL has the default that the contract names")
   CHECK(settings.max_body_bytes == 2'097'152);
   CHECK(settings.max_bodies_bytes == 33'554'432);
   CHECK(settings.max_connections == 2000);
+  CHECK(settings.max_requests_in_flight == 2000);
+  CHECK(settings.max_header_bytes == 16'384);
+  CHECK(settings.header_timeout == 10s);
+  CHECK(settings.body_timeout == 10s);
+  CHECK(settings.idle_timeout == 75s);
   CHECK(settings.answer_deadline == 8s);
   CHECK(settings.graceful_shutdown_timeout == 30s);
   CHECK(settings.kubeconfig.empty());
@@ -120,6 +125,11 @@ const Variables kAll{
     {"MAX_BODY_BYTES", "1000"},
     {"MAX_BODIES_BYTES", "20000"},
     {"MAX_CONNECTIONS", "30"},
+    {"MAX_REQUESTS_IN_FLIGHT", "25"},
+    {"MAX_HEADER_BYTES", "2048"},
+    {"HEADER_TIMEOUT", "2s"},
+    {"BODY_TIMEOUT", "3s"},
+    {"IDLE_TIMEOUT", "4s"},
     {"ANSWER_DEADLINE", "1.5s"},
     {"GRACEFUL_SHUTDOWN_TIMEOUT", "1m10s"},
     {"KUBECONFIG", "/kube/config"},
@@ -149,6 +159,11 @@ void check_all(const Settings& settings) {
   CHECK(settings.server_limits().body_bytes == 1000);
   CHECK(settings.server_limits().bodies_bytes == 20'000);
   CHECK(settings.server_limits().connections == 30);
+  CHECK(settings.server_limits().requests == 25);
+  CHECK(settings.server_limits().header_bytes == 2048);
+  CHECK(settings.server_limits().header_time == 2s);
+  CHECK(settings.server_limits().body_time == 3s);
+  CHECK(settings.server_limits().idle_time == 4s);
   CHECK(settings.answer_deadline == 1500ms);
   CHECK(settings.graceful_shutdown_timeout == 70s);
   CHECK(settings.kube_api_qps == 12.5);
@@ -292,6 +307,11 @@ TEST_CASE("a value that is not as expected stops the start") {
       {"MAX_BODY_BYTES", "2MiB", "a whole number from 1 to"},
       {"MAX_BODIES_BYTES", "99999999999999999999", "a whole number from 1 to"},
       {"MAX_CONNECTIONS", "0", "a whole number from 1 to"},
+      {"MAX_REQUESTS_IN_FLIGHT", "0", "a whole number from 1 to"},
+      {"MAX_HEADER_BYTES", "1023", "a whole number from 1024 to"},
+      {"HEADER_TIMEOUT", "0s", "a duration from 100ms to 10m"},
+      {"BODY_TIMEOUT", "11m", "a duration from 100ms to 10m"},
+      {"IDLE_TIMEOUT", "75", "a duration from 100ms to 60m"},
       {"MAX_CONCURRENT_PATCHES", "0", "a whole number from 1 to"},
       {"MAX_CONCURRENT_PROJECT_CONFIG_RECONCILES", "0", "a whole number from 1 to"},
       {"ANSWER_DEADLINE", "8", "a duration from 100ms to 1m"},

@@ -272,6 +272,37 @@ TEST_CASE("the bytes of all bodies held are bounded; an answer gives its body's 
   CHECK(third.read_answer().status == 200);
 }
 
+TEST_CASE("at the bound of requests in flight another one is 503, and its connection goes on") {
+  ServerLimits limits;
+  limits.requests = 2;
+  Gate gate;
+  TestServer server(gate.handler(), with(limits));
+  RawClient first(server.port()), second(server.port());
+  first.send(get("/first"));
+  second.send(get("/second"));
+  REQUIRE(eventually([&] { return gate.waiting() == 2; }));
+
+  RawClient third(server.port());
+  third.send(get("/third"));
+  const Answer refused = third.read_answer();
+  CHECK(refused.status == 503);
+  CHECK(refused.says("Retry-After: 1"));
+  CHECK(refused.body == "{\"error\":\"overloaded\"}\n");
+  RawClient with_body(server.port());
+  with_body.send(post("/fourth", std::string(100'000, 'x')));
+  const Answer unread = with_body.read_answer();
+  CHECK(unread.status == 503);
+  CHECK(unread.says("Connection: close"));
+  CHECK(server.counters().refused_requests == 2);
+  CHECK(server.counters().requests_current == 2);
+
+  gate.open();
+  CHECK(first.read_answer().body == "/first:");
+  CHECK(second.read_answer().body == "/second:");
+  third.send(get("/again"));
+  CHECK(third.read_answer().body == "/again:");
+}
+
 TEST_CASE("at the bound of connections the one that has been idle the longest gives way") {
   ServerLimits limits;
   limits.connections = 3;

@@ -99,6 +99,7 @@ struct Fixture : Stores {
   std::map<std::string, kube::ApiError> failures;
   std::vector<std::string> hanging;  ///< objects whose PATCH never ends
   Names patched;
+  Names authentications;  ///< as the observer was told
   std::optional<controllers::Refresher> refresher;
   std::optional<Deliveries> deliveries;
 
@@ -129,9 +130,17 @@ struct Fixture : Stores {
         io.get_executor(),
         [this](controllers::Target target, std::string) { return patch(std::move(target)); },
         options, log::Logger::none());
-    deliveries.emplace(routes, warehouses, promotions, *refresher,
-                       DeliveryOptions{.answer_deadline = 8s, .limits = {.body_bytes = kLimit}},
-                       logger);
+    deliveries.emplace(
+        routes, warehouses, promotions, *refresher,
+        DeliveryOptions{.answer_deadline = 8s,
+                        .limits = {.body_bytes = kLimit},
+                        .authenticated =
+                            [this](const std::string& project, const std::string& receiver,
+                                   std::string_view result) {
+                              authentications.push_back(project + "/" + receiver + " " +
+                                                        std::string(result));
+                            }},
+        logger);
   }
 
   /// As of an owner of its own.

@@ -186,6 +186,28 @@ TEST_CASE_METHOD(Fixture, "a signature that is not the body's under the key: 401
   CHECK(take_patched().empty());
 }
 
+TEST_CASE_METHOD(Fixture, "what became of an authentication is told of each receiver that it concerns") {
+  add_route("pears", "another key of sixteen bytes");
+  head.headers.add("X-Event-Key", "repo:push");
+  send(kCloudPush);
+  std::sort(authentications.begin(), authentications.end());
+  CHECK(authentications == Names{"apples/receiver-of-apples missing_signature",
+                                 "pears/receiver-of-pears missing_signature"});
+
+  authentications.clear();
+  head.headers.add("X-Hub-Signature", signature(kCloudPush, "no key of theirs"));
+  send(kCloudPush);
+  std::sort(authentications.begin(), authentications.end());
+  CHECK(authentications ==
+        Names{"apples/receiver-of-apples bad_signature", "pears/receiver-of-pears bad_signature"});
+
+  authentications.clear();
+  head.headers = {{"X-Event-Key", "repo:push"}, {"X-Hub-Signature", signature(kCloudPush)}};
+  send(kCloudPush);
+  // The key of one of them is enough.
+  CHECK(authentications == Names{"apples/receiver-of-apples accepted"});
+}
+
 TEST_CASE_METHOD(Fixture, "a signature is accepted in both algorithms, hex case, any pieces") {
   add_warehouses({"w"});
   std::string upper = signature(kCloudPush);
