@@ -44,6 +44,11 @@ build: install build/release/build.ninja ## build/release/bitbucket-receiver
 build-tests: install build/release/build.ninja ## the tests too; run them with ctest --test-dir build/release
 	@cmake --build build/release --parallel $(JOBS)
 
+.PHONY: image
+image: build ## build/image/bitbucket-receiver.tar, the container image, without a registry (IMAGE=… names it)
+	@test/cluster/install.sh image
+	@image/build.sh
+
 .PHONY: bench
 bench: build ## measure the release build against the API server's own speed (QUICK=1: shortly, against the committed results)
 	@cmake --build build/release --target bench_load --target bench_floor --parallel $(JOBS)

@@ -1,23 +1,36 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the build, the tests and the lint need and that are missing. Asks dpkg every time:
-# that takes a moment, and a removed package is noticed.
+# Installs the Debian packages that are missing. Asks dpkg every time: that takes a moment, and a removed package is
+# noticed.
+#
+#   install.sh [GROUP...]   of the groups below; by default what the build, the tests and the lint need
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=test/cluster/lib.sh
 source "$here/lib.sh"
 
-packages=(
-  # build
-  cmake g++ make ninja-build ccache pkg-config
-  # libraries
-  libboost-dev libcli11-dev libexpected-dev libfmt-dev libre2-dev libspdlog-dev libssl-dev libyaml-cpp-dev
-  prometheus-cpp-dev rapidjson-dev zlib1g-dev
-  # tests and lint
-  catch2 libbenchmark-dev clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev llvm-16 shellcheck
-  # the control plane and its scripts; Python's venv brings a Go toolchain where there is none
-  ca-certificates curl jq openssl procps python3 python3-venv util-linux
-)
+# shellcheck disable=SC2034 # the groups are taken by name
+{
+  build=(
+    cmake g++ make ninja-build ccache pkg-config
+    libboost-dev libcli11-dev libexpected-dev libfmt-dev libre2-dev libspdlog-dev libssl-dev libyaml-cpp-dev
+    prometheus-cpp-dev rapidjson-dev zlib1g-dev
+  )
+  tests=(catch2 libbenchmark-dev clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev llvm-16 shellcheck)
+  # The control plane and its scripts; Python's venv brings a Go toolchain where there is none.
+  cluster=(ca-certificates curl jq openssl procps python3 python3-venv util-linux)
+  image=(buildah ca-certificates jq)
+  alerts=(prometheus) # promtool
+  node=(containerd containernetworking-plugins conntrack iproute2 iptables runc)
+}
+
+(($#)) || set -- build tests cluster
+packages=()
+for group in "$@"; do
+  [[ -v $group ]] || die "$0 knows no group $group"
+  declare -n members=$group
+  packages+=("${members[@]}")
+done
 
 command -v dpkg-query >/dev/null ||
   die "this is no Debian system (no dpkg-query): install the equivalents of these packages yourself: ${packages[*]}"

@@ -1,0 +1,26 @@
+# The operator, the shared libraries that it loads, CA certificates and an unprivileged user; no shell, no package manager.
+#
+#   docker build --build-arg COMMIT=$(git rev-parse --short=12 HEAD) --tag bitbucket-receiver .
+#
+# builds from source in Debian. `make image` needs no registry: it gives the stage `root` as a folder that was laid out by
+# the same script from what `make build` has built.
+ARG BUILD_IMAGE=docker.io/library/debian:12-slim
+ARG BASE_IMAGE=scratch
+
+FROM ${BUILD_IMAGE} AS build
+ARG COMMIT=unknown
+WORKDIR /source
+COPY . .
+RUN test/cluster/install.sh build \
+  && cmake --preset release -DCOMMIT="$COMMIT" -DBUILD_TESTING=OFF \
+  && cmake --build build/release --target bitbucket-receiver \
+  && image/collect.sh build/release/bitbucket-receiver /image-root
+
+FROM scratch AS root
+COPY --from=build /image-root /
+
+FROM ${BASE_IMAGE}
+COPY --from=root / /
+USER 65532:65532
+EXPOSE 8080 9090
+ENTRYPOINT ["/usr/bin/bitbucket-receiver"]
