@@ -1,13 +1,38 @@
 #!/usr/bin/env bash
-# Prints the folder that holds etcd, kube-apiserver and kubectl. KUBEBUILDER_ASSETS names it when set; otherwise they
-# are built from source once and cached by what decides their content: tools/go.sum, the Go version, the linker flags.
+# Prints the folder that holds the asked binaries. They are built from source once, and cached by what decides their
+# content: the module's go.sum, the Go version, the linker flags.
+#
+#   binaries.sh [control-plane]   etcd, kube-apiserver, kubectl; those in the folder KUBEBUILDER_ASSETS when that is set
+#   binaries.sh node              kubelet, kube-controller-manager, kube-scheduler, kube-proxy
+#   binaries.sh helm              helm
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=test/cluster/lib.sh
 source "$here/lib.sh"
 
-if [[ -n ${KUBEBUILDER_ASSETS:-} ]]; then
+kubernetes_version=$(awk '$1 == "k8s.io/kubernetes" { print $2; exit }' "$here/tools/go.mod")
+helm_version=$(awk '$1 == "helm.sh/helm/v3" { print $2; exit }' "$here/helm/go.mod")
+commands=k8s.io/kubernetes/cmd
+
+set_name=${1:-control-plane}
+case $set_name in
+  control-plane)
+    module=tools minutes=6
+    packages=(go.etcd.io/etcd/server/v3 "$commands"/{kubectl,kube-apiserver})
+    ;;
+  node)
+    module=tools minutes=7
+    packages=("$commands"/{kubelet,kube-controller-manager,kube-scheduler,kube-proxy})
+    ;;
+  helm)
+    module=helm minutes=2
+    packages=(helm.sh/helm/v3/cmd/helm)
+    ;;
+  *) die "usage: $0 [control-plane|node|helm]" ;;
+esac
+
+if [[ $set_name == control-plane && -n ${KUBEBUILDER_ASSETS:-} ]]; then
   for binary in etcd kube-apiserver kubectl; do
     [[ -x $KUBEBUILDER_ASSETS/$binary ]] ||
       die "KUBEBUILDER_ASSETS=$KUBEBUILDER_ASSETS holds no executable $binary; unset it to build the binaries"
@@ -16,35 +41,42 @@ if [[ -n ${KUBEBUILDER_ASSETS:-} ]]; then
   exit 0
 fi
 
-go=$("$here/go.sh")
-kubernetes_version=$(awk '$1 == "k8s.io/kubernetes" { print $2; exit }' "$here/tools/go.mod")
+flags='-s -w'
 IFS=. read -r major minor _ <<<"${kubernetes_version#v}"
-base=k8s.io/component-base/version
-flags="-s -w -X $base.gitVersion=$kubernetes_version -X $base.gitMajor=$major -X $base.gitMinor=$minor"
+if [[ $module == tools ]]; then
+  base=k8s.io/component-base/version
+  flags+=" -X $base.gitVersion=$kubernetes_version -X $base.gitMajor=$major -X $base.gitMinor=$minor"
+else # the Kubernetes version is that for which `helm template` renders
+  base=helm.sh/helm/v3/pkg/chartutil
+  flags+=" -X $base.k8sVersionMajor=$major -X $base.k8sVersionMinor=$minor"
+  flags+=" -X helm.sh/helm/v3/internal/version.version=$helm_version"
+fi
+
+go=$("$here/go.sh")
 key=$({
-  cat "$here/tools/go.sum"
+  cat "$here/$module/go.sum"
   "$go" version
   echo "$flags"
 } | sha256sum | cut -c1-16)
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/bitbucket-receiver/control-plane-$key
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/bitbucket-receiver/$set_name-$key
 
 if [[ ! -e $cache/complete ]]; then
   mkdir -p "$cache"
   exec 9>"$cache/lock"
   flock --nonblock 9 || {
-    say "control plane: another run is building the binaries, waiting for it"
+    say "$set_name: another run is building the binaries, waiting for it"
     flock 9
   }
 fi
 if [[ ! -e $cache/complete ]]; then
-  say "control plane: no binaries of Kubernetes $kubernetes_version yet; building them takes about 6 minutes, once"
-  cd "$here/tools"
-  with_progress "control plane: fetching the sources" retry 3 "$go" mod download
-  for tool in etcd=go.etcd.io/etcd/server/v3 kubectl=k8s.io/kubernetes/cmd/kubectl \
-    kube-apiserver=k8s.io/kubernetes/cmd/kube-apiserver; do
-    name=${tool%%=*}
-    with_progress "control plane: building $name" \
-      "$go" build -mod=readonly -trimpath -ldflags "$flags" -o "$cache/$name" "${tool#*=}" >&2
+  say "$set_name: no binaries yet; building them takes about $minutes minutes, once"
+  cd "$here/$module"
+  with_progress "$set_name: fetching the sources" retry 3 "$go" mod download
+  for package in "${packages[@]}"; do
+    name=${package##*/}
+    [[ $package != go.etcd.io/* ]] || name=etcd
+    with_progress "$set_name: building $name" \
+      "$go" build -mod=readonly -trimpath -ldflags "$flags" -o "$cache/$name" "$package" >&2
   done
   touch "$cache/complete"
 fi
