@@ -49,6 +49,10 @@ image: build ## build/image/bitbucket-receiver.tar, the container image, without
 	@test/cluster/install.sh image
 	@image/build.sh
 
+.PHONY: chart-test
+chart-test: install ## the Helm chart in every pair of its main choices, against a real API server
+	@test/chart/chart_test.py
+
 .PHONY: bench
 bench: build ## measure the release build against the API server's own speed (QUICK=1: shortly, against the committed results)
 	@cmake --build build/release --target bench_load --target bench_floor --parallel $(JOBS)
@@ -65,10 +69,11 @@ build-fuzz: install build/fuzz/build.ninja
 	@cmake --build build/fuzz --target fuzz --parallel $(JOBS)
 
 .PHONY: lint
-lint: install build/release/build.ninja ## formatting, clang-tidy, shell scripts, arrows between rooms
+lint: install build/release/build.ninja ## formatting, clang-tidy, shell scripts, arrows between rooms, the chart's README
 	@test/lint/format.sh
 	@test/lint/scripts.sh
 	@test/lint/arrows.py
+	@test/lint/chart_readme.py
 	@cmake build/release >/dev/null # takes in files that are new since
 	@test/lint/clang_tidy.py build/release
 

@@ -1,0 +1,267 @@
+#!/usr/bin/env python3
+"""The Helm chart against a real API server, without a node: `make chart-test`.
+
+Every pair of the choices below occurs in one rendering at least, and the API server must take each rendering as a dry
+run, under strict validation and the restricted Pod Security Standard, without a warning. Kinds of third parties are
+declared in third_party/. What the API server cannot know is asserted by the tests at the end.
+"""
+
+import itertools
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CHART = ROOT / "config/chart"
+CLUSTER = ROOT / "test/cluster"
+BASE = {"baseURL": "https://hooks.example.com"}
+
+KARGO_ACCOUNT = "kargo-external-webhooks-server"
+OWN_ACCOUNT = {"serviceAccount": {"name": "receiver", "promote": True}, "projects": ["team-a"]}
+GATEWAY = {"httpRoute": {"enabled": True, "parentRefs": [{"name": "gateway", "namespace": "team-a"}]}}
+ISSUER = {"name": "letsencrypt", "kind": "ClusterIssuer"}
+
+# What a user decides, and the ways to decide it.
+CHOICES = {
+    "base URL": [BASE, {"baseURL": "http://hooks.example.com:8080/kargo/"}],
+    "replicas": [{}, {"replicas": 1}, {"autoscaling": {"enabled": True}}],
+    "account": [{}, {"serviceAccount": {"create": False}}, OWN_ACCOUNT],
+    "Secrets": [{}, {"secretAccess": "cluster"}, {"systemResourcesNamespace": ""}],
+    "CRDs": [{}, {"crds": {"install": True}}],
+    "TLS": [
+        {},
+        {"tls": {"enabled": True, "secretName": "certificate"}},
+        {"tls": {"enabled": True, "certManager": {"enabled": True, "issuerRef": ISSUER}}},
+    ],
+    "Service": [
+        {},
+        {"service": {"type": "NodePort", "port": 8443, "nodePort": 30443}},
+        {"service": {"type": "LoadBalancer", "loadBalancerClass": "example.com/lb"}},
+    ],
+    "Ingress": [
+        {},
+        {"ingress": {"enabled": True}},
+        {"ingress": {"enabled": True, "className": "nginx", "tlsSecretName": "tls", "annotations": {"a": "b"}}},
+    ],
+    "HTTPRoute": [{}, GATEWAY],
+    "disruption": [{}, {"podDisruptionBudget": {"enabled": False}}],
+    "NetworkPolicy": [
+        {},
+        {"networkPolicy": {"enabled": True}},
+        {"networkPolicy": {"enabled": True, "metricsFrom": [{"namespaceSelector": {}}],
+                           "deliveriesFrom": [{"ipBlock": {"cidr": "104.192.136.0/21"}}]}},
+    ],
+    "monitoring": [
+        {},
+        {"serviceMonitor": {"enabled": True}, "dashboard": {"enabled": True}},
+        {"prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}}},
+    ],
+    "scheduling": [
+        {},
+        {"topologySpreadConstraints": [], "nodeSelector": {"kubernetes.io/arch": "amd64"},
+         "tolerations": [{"key": "edge", "operator": "Exists"}], "priorityClassName": "system-cluster-critical",
+         "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+             {"matchExpressions": [{"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}]}]}}}},
+    ],
+    "extras": [
+        {},
+        {"extraEnv": [{"name": "SSL_CERT_FILE", "value": "/ca/ca.crt"}],
+         "extraVolumes": [{"name": "ca", "configMap": {"name": "ca"}}],
+         "extraVolumeMounts": [{"name": "ca", "mountPath": "/ca"}],
+         "labels": {"team": "a"}, "annotations": {"owner": "b"}, "podLabels": {"c": "d"}, "podAnnotations": {"e": "f"}},
+    ],
+    "names": [{}, {"fullnameOverride": "hooks"}, {"nameOverride": "hooks"}],
+    "settings": [{}, {"settings": {"MAX_BODIES_BYTES": 33554432, "CATCH_UP": False, "ANSWER_DEADLINE": "5s"}}],
+}
+
+
+def pairwise(choices):
+    """Few combinations that hold every pair of ways of any two choices (greedily: no promise of the fewest)."""
+    names = list(choices)
+    missing = {
+        ((a, i), (b, j))
+        for a, b in itertools.combinations(names, 2)
+        for i in range(len(choices[a]))
+        for j in range(len(choices[b]))
+    }
+    while missing:
+        row = dict(min(missing))
+        for name in names:
+            if name in row:
+                continue
+
+            def gain(way):
+                others = ((other, row[other]) for other in row)
+                return sum(tuple(sorted((pair, (name, way)), key=lambda p: names.index(p[0]))) in missing
+                           for pair in others)
+
+            row[name] = max(range(len(choices[name])), key=gain)
+        missing -= set(itertools.combinations([(name, row[name]) for name in names], 2))
+        yield {name: row[name] for name in names}
+
+
+def merged(*parts):
+    result = {}
+    for part in parts:
+        for key, value in part.items():
+            both = isinstance(value, dict) and isinstance(result.get(key), dict)
+            result[key] = merged(result[key], value) if both else value
+    return result
+
+
+class Chart(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        helm = subprocess.check_output([CLUSTER / "binaries.sh", "helm"], text=True).strip()
+        cls.helm_binary = f"{helm}/helm"
+        control_plane = [CLUSTER / "control_plane.sh"]
+        owner = {**os.environ, "CONTROL_PLANE_OWNER": str(os.getpid())}
+        cls.addClassCleanup(subprocess.run, [*control_plane, "stop", cls.folder.name], check=True)
+        lines = subprocess.check_output([*control_plane, "start", cls.folder.name], text=True, env=owner).splitlines()
+        cls.cluster = dict(line.split("=", 1) for line in lines)
+        cls.kubectl("create", "-f", str(ROOT / "test/chart/third_party"))
+        cls.kubectl("wait", "--for=condition=Established", "crd", "--all")
+        for namespace in "kargo", "kargo-system-resources", "team-a":
+            cls.kubectl("create", "namespace", namespace)
+        # The hook of `helm test` is a bare pod, whose account must exist.
+        cls.kubectl("create", "serviceaccount", "default", "--namespace", "kargo")
+        cls.kubectl("label", "namespace", "kargo", "pod-security.kubernetes.io/enforce=restricted",
+                    "pod-security.kubernetes.io/warn=restricted")
+
+    @classmethod
+    def kubectl(cls, *arguments, text=None):
+        """Standard output; what is told beside it, a warning for example, fails the test."""
+        command = [cls.cluster["KUBECTL"], "--kubeconfig", cls.cluster["KUBECONFIG"], *arguments]
+        done = subprocess.run(command, input=text, text=True, capture_output=True)
+        if done.returncode or done.stderr:
+            raise AssertionError(f"{' '.join(arguments)}: {done.stderr}")
+        return done.stdout
+
+    @classmethod
+    def helm(cls, command, values, *arguments):
+        file = pathlib.Path(cls.folder.name, "values.json")
+        file.write_text(json.dumps(values))
+        return subprocess.run(
+            [cls.helm_binary, command, *arguments, "--namespace", "kargo", "--values", file],
+            text=True, capture_output=True, env={**os.environ, "KUBECONFIG": cls.cluster["KUBECONFIG"]})
+
+    def rendered(self, values):
+        done = self.helm("template", values, "release", str(CHART))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def objects(self, values):
+        """Rendered objects as the API server would store them, by (kind, name)."""
+        listed = json.loads(self.dry_run(self.rendered(values), "--output", "json"))
+        return {(item["kind"], item["metadata"]["name"]): item for item in listed["items"]}
+
+    def dry_run(self, text, *arguments):
+        return self.kubectl("apply", "--dry-run=server", "--validate=strict", "--filename", "-", *arguments, text=text)
+
+    def assert_refused(self, values, reason):
+        done = self.helm("template", values, "release", str(CHART))
+        self.assertNotEqual(done.returncode, 0, f"{values} was rendered")
+        self.assertIn(reason, done.stderr)
+
+    def test_lint(self):
+        done = self.helm("lint", BASE, "--strict", str(CHART))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_every_pair_of_choices_is_valid(self):
+        combinations = list(pairwise(CHOICES))
+        for combination in combinations:
+            with self.subTest(combination):
+                values = merged(BASE, *(CHOICES[name][way] for name, way in combination.items()))
+                self.dry_run(self.rendered(values))
+        print(f"{len(combinations)} renderings hold every pair of {len(CHOICES)} choices", flush=True)
+
+    def test_only_the_base_url_is_required(self):
+        self.assert_refused({}, "baseURL")
+        self.dry_run(self.rendered(BASE))
+
+    def test_wrong_values_are_refused(self):
+        for values, reason in [
+            ({"baseURL": "hooks.example.com"}, "baseURL"),
+            ({"baseURL": "https://hooks.example.com/?a=b"}, "baseURL"),
+            ({"replica": 2}, "replica"),
+            ({"secretAccess": "all"}, "secretAccess"),
+            ({"httpRoute": {"enabled": True}}, "parentRefs"),
+            ({"tls": {"certManager": {"enabled": True, "issuerRef": {"name": "a"}}}}, "tls"),
+            ({"tls": {"enabled": True, "certManager": {"enabled": True}}}, "issuerRef"),
+            ({"settings": {"PORT": 1}}, "PORT"),
+            ({"settings": {"LOG_LEVEL": "DEBUG"}}, "LOG_LEVEL"),
+        ]:
+            with self.subTest(values):
+                self.assert_refused(merged(BASE, values), reason)
+
+    def test_routes_claim_the_bitbucket_receivers_only(self):
+        for url, path in [
+            ("https://hooks.example.com", "/bitbucket/"),
+            ("https://hooks.example.com/", "/bitbucket/"),
+            ("https://hooks.example.com:8443/kargo//webhooks/", "/kargo/webhooks/bitbucket/"),
+        ]:
+            objects = self.objects(merged({"baseURL": url, "ingress": {"enabled": True}}, GATEWAY))
+            (rule,) = objects["Ingress", "release-bitbucket-receiver"]["spec"]["rules"]
+            self.assertEqual(rule["host"], "hooks.example.com")
+            self.assertEqual([p["path"] for p in rule["http"]["paths"]], [path])
+            route = objects["HTTPRoute", "release-bitbucket-receiver"]["spec"]
+            self.assertEqual(route["hostnames"], ["hooks.example.com"])
+            self.assertEqual([m["path"]["value"] for r in route["rules"] for m in r["matches"]], [path])
+
+    def test_pods_have_time_to_finish(self):
+        deployment = self.objects(merged(BASE, {"gracefulShutdownSeconds": 45}))[
+            "Deployment", "release-bitbucket-receiver"]
+        self.assertEqual(deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"], 55)
+
+    def test_only_the_log_level_changes_without_new_pods(self):
+        def checksum(values):
+            template = self.objects(merged(BASE, values))["Deployment", "release-bitbucket-receiver"]["spec"]["template"]
+            return template["metadata"]["annotations"]["checksum/settings"]
+
+        self.assertEqual(checksum({}), checksum({"log": {"level": "DEBUG"}}))
+        self.assertNotEqual(checksum({}), checksum({"log": {"format": "CONSOLE"}}))
+
+    def test_secrets_of_the_whole_cluster_only_when_asked(self):
+        def secret_readers(values):
+            return {
+                (item["kind"], item["metadata"].get("namespace"))
+                for item in self.objects(merged(BASE, values)).values()
+                if item["kind"] in ("RoleBinding", "ClusterRoleBinding") and item["roleRef"]["name"].endswith("-secrets")
+            }
+
+        self.assertEqual(secret_readers({}), {("RoleBinding", "kargo-system-resources")})
+        self.assertEqual(secret_readers({"projects": ["team-a"], "systemResourcesNamespace": ""}),
+                         {("RoleBinding", "team-a")})
+        self.assertEqual(secret_readers({"secretAccess": "cluster"}), {("ClusterRoleBinding", None)})
+
+    def test_an_account_that_exists_is_left_alone(self):
+        self.assertIn(("ServiceAccount", KARGO_ACCOUNT), self.objects(BASE))
+        reused = self.objects(merged(BASE, {"serviceAccount": {"create": False}}))
+        self.assertNotIn("ServiceAccount", {kind for kind, _ in reused})
+
+    def test_the_versions_of_chart_and_operator_agree(self):
+        project = re.search(r"^project\(.* VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text(), re.M).group(1)
+        chart = re.findall(r"^(?:version|appVersion): (\S+)$", (CHART / "Chart.yaml").read_text(), re.M)
+        self.assertEqual(chart, [project, project])
+
+    def test_the_notes_warn(self):
+        def notes(values):
+            done = self.helm("install", merged(BASE, values), "release", str(CHART), "--dry-run=client")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return done.stdout.split("NOTES:")[1]
+
+        self.assertNotIn("WARNING", notes({}))
+        self.assertIn("read every Secret", notes({"secretAccess": "cluster"}))
+        self.assertIn("promote to every Stage", notes(OWN_ACCOUNT))
+        self.assertIn("not https", notes({"baseURL": "http://hooks.example.com"}))
+        self.assertIn("may not read the Secrets", notes({"serviceAccount": {"name": "receiver"}}))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
