@@ -107,7 +107,8 @@ LeaseRecord Candidate::release(clock::Wall::time_point now) const {
 }
 
 Acquisition Candidate::found() const {
-  if (!observed_) return {};
+  // A Lease that was made beforehand, and that nobody has held yet, says no more than none.
+  if (!observed_ || (observed_->holder.empty() && observed_->renew_time.empty())) return {};
   return {.existed = true,
           .released = observed_->holder.empty(),
           .own = named(),

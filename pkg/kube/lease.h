@@ -41,7 +41,7 @@ struct Lease {
 
 /// How the lease was found when it was won.
 struct Acquisition {
-  bool existed = false;   ///< there was a Lease before
+  bool existed = false;   ///< somebody had held it before
   bool released = false;  ///< it named no holder: its last one gave it back
   bool own = false;       ///< it still named this candidate: nobody else has led meanwhile
   std::optional<clock::Wall::time_point> last_renewed;  ///< its renewTime, if readable

@@ -137,6 +137,11 @@ TEST_CASE("how the lease was found tells a release from an expiry") {
     CHECK(me.found().existed);
     CHECK_FALSE(me.found().last_renewed.has_value());
   }
+  SECTION("made beforehand, and never held") {
+    me.observe(LeaseRecord{}, kStart);
+    CHECK(me.may_claim(kStart));
+    CHECK_FALSE(me.found().existed);
+  }
 }
 
 TEST_CASE("a deleted Lease leaves nothing behind") {
