@@ -10,76 +10,19 @@
 #
 # In DIR: kubeconfig.admin, apiserver.pid and etcd.pid (the first word is the process id), apiserver.log, etcd.log, pki/.
 # The control plane ends with its owner, even a killed one: the process CONTROL_PLANE_OWNER, by default the caller.
+# The API server listens on CONTROL_PLANE_ADDRESS, 127.0.0.1 by default; any other is that of a node, whose pods reach it.
+# With an audit policy in the file AUDIT_POLICY the requests that it selects are logged in DIR/audit.log.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=test/cluster/lib.sh
 source "$here/lib.sh"
+# shellcheck source=test/cluster/processes.sh
+source "$here/processes.sh"
 
 usage() {
   sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2
   exit 2
-}
-
-# Field 22 of a process's stat: when it started. Together with the id it names one process for good.
-started_at() { # PID
-  local stat
-  stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
-  awk '{ print $20 }' <<<"${stat##*) }"
-}
-
-alive() { # NAME
-  local pid started state
-  read -r pid started 2>/dev/null <"$dir/$1.pid" || return 1
-  [[ $(started_at "$pid") == "$started" ]] || return 1
-  state=$(awk '/^State:/ { print $2 }' "/proc/$pid/status" 2>/dev/null) || return 1
-  [[ $state != Z ]]
-}
-
-# launch NAME COMMAND...: in the background, in a session of its own, so that Ctrl-C reaches the caller alone.
-launch() {
-  local name=$1 pid
-  shift
-  setsid "$@" </dev/null >>"$dir/$name.log" 2>&1 9>&- &
-  pid=$!
-  echo "$pid $(started_at "$pid" || echo 0)" >"$dir/$name.pid"
-}
-
-# end NAME: asks the process to finish, insists after 10 seconds.
-end() {
-  local name=$1 pid
-  if alive "$name"; then
-    read -r pid _ <"$dir/$name.pid"
-    kill -TERM "$pid" 2>/dev/null || true
-    kill -CONT "$pid" 2>/dev/null || true # a test may have frozen it
-    for _ in {1..200}; do
-      alive "$name" || break
-      sleep 0.05
-    done
-    if alive "$name"; then
-      kill -KILL "$pid" 2>/dev/null || true
-      while alive "$name"; do sleep 0.05; done
-    fi
-  fi
-  rm -f "$dir/$name.pid"
-}
-
-# await NAME SECONDS COMMAND...: until the command succeeds; fails early when the process has ended.
-await() {
-  local name=$1 limit=$2 started=$SECONDS told=$SECONDS
-  shift 2
-  until "$@" >/dev/null 2>&1; do
-    alive "$name" || return 1
-    if ((SECONDS - started >= limit)); then
-      say "control plane: $name is not ready after $limit s"
-      return 1
-    fi
-    if ((SECONDS - told >= 5)); then
-      told=$SECONDS
-      say "control plane: waiting for $name ... $((SECONDS - started)) s"
-    fi
-    sleep 0.1
-  done
 }
 
 make_certificates() {
@@ -89,7 +32,7 @@ make_certificates() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=control-plane-ca \
       -keyout "$pki/ca.key" -out "$pki/ca.crt"
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=kube-apiserver \
-      -addext 'subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:kubernetes.default.svc' \
+      -addext "subjectAltName=IP:$address,IP:10.96.0.1,DNS:localhost,DNS:kubernetes.default.svc" \
       -keyout "$pki/apiserver.key" -out "$pki/apiserver.csr"
     openssl x509 -req -in "$pki/apiserver.csr" -CA "$pki/ca.crt" -CAkey "$pki/ca.key" -CAcreateserial -days 30 \
       -copy_extensions copy -out "$pki/apiserver.crt"
@@ -108,7 +51,7 @@ current-context: admin
 clusters:
   - name: control-plane
     cluster:
-      server: https://127.0.0.1:$APISERVER_PORT
+      server: https://$address:$APISERVER_PORT
       certificate-authority-data: $(base64 -w0 "$dir/pki/ca.crt")
 users:
   - name: admin
@@ -132,20 +75,22 @@ start_etcd() {
 }
 
 start_apiserver() {
-  local pki=$dir/pki
+  local pki=$dir/pki audit=() reconciler=lease
+  [[ $address != 127.* ]] || reconciler=none # a loopback address is no endpoint of a Service
+  [[ -z $AUDIT_POLICY ]] || audit=(--audit-policy-file "$AUDIT_POLICY" --audit-log-path "$dir/audit.log")
   : >"$dir/apiserver.log"
   launch apiserver "$assets/kube-apiserver" \
     --etcd-servers "http://127.0.0.1:$ETCD_PORT" \
-    --bind-address 127.0.0.1 --advertise-address 127.0.0.1 --secure-port "$APISERVER_PORT" \
-    --endpoint-reconciler-type none --service-cluster-ip-range 10.96.0.0/16 \
+    --bind-address "$address" --advertise-address "$address" --secure-port "$APISERVER_PORT" \
+    --endpoint-reconciler-type "$reconciler" --service-cluster-ip-range 10.96.0.0/16 \
     --tls-cert-file "$pki/apiserver.crt" --tls-private-key-file "$pki/apiserver.key" \
     --token-auth-file "$pki/tokens.csv" --authorization-mode Node,RBAC \
     --service-account-issuer https://kubernetes.default.svc \
     --service-account-key-file "$pki/service-accounts.key" \
     --service-account-signing-key-file "$pki/service-accounts.key" \
-    --allow-privileged --profiling=false --v 1
+    --kubelet-preferred-address-types InternalIP --allow-privileged --profiling=false --v 1 "${audit[@]}"
   await apiserver 120 curl --silent --fail --max-time 5 --cacert "$pki/ca.crt" \
-    --header "Authorization: Bearer $(cut -d, -f1 "$pki/tokens.csv")" "https://127.0.0.1:$APISERVER_PORT/readyz"
+    --header "Authorization: Bearer $(cut -d, -f1 "$pki/tokens.csv")" "https://$address:$APISERVER_PORT/readyz"
 }
 
 # attempt NAME PORT...: starts it on freshly chosen ports, with others when someone else took one in between.
@@ -200,9 +145,9 @@ start() {
   attempt etcd ETCD_PORT ETCD_PEER_PORT
   attempt apiserver APISERVER_PORT
   printf '%s\n' "ETCD_PORT=$ETCD_PORT" "ETCD_PEER_PORT=$ETCD_PEER_PORT" "APISERVER_PORT=$APISERVER_PORT" \
-    "assets=$assets" >"$dir/settings"
+    "address=$address" "AUDIT_POLICY=$AUDIT_POLICY" "assets=$assets" >"$dir/settings"
   write_kubeconfig
-  say "control plane: ready in $((SECONDS - started)) s at https://127.0.0.1:$APISERVER_PORT"
+  say "control plane: ready in $((SECONDS - started)) s at https://$address:$APISERVER_PORT"
   print_env
 }
 
@@ -214,7 +159,7 @@ load_settings() {
 
 print_env() {
   printf '%s\n' "KUBECONFIG=$dir/kubeconfig.admin" "KUBECTL=$assets/kubectl" \
-    "API_SERVER=https://127.0.0.1:$APISERVER_PORT" "KUBEBUILDER_ASSETS=$assets"
+    "API_SERVER=https://$address:$APISERVER_PORT" "KUBEBUILDER_ASSETS=$assets"
 }
 
 (($# == 2)) || usage
@@ -224,6 +169,7 @@ dir=$(cd "$2" && pwd)
 
 case $command in
   start)
+    address=${CONTROL_PLANE_ADDRESS:-127.0.0.1} AUDIT_POLICY=${AUDIT_POLICY:-}
     assets=$("$here/binaries.sh")
     start
     ;;

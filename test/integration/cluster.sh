@@ -3,6 +3,7 @@
 # administrator's kubeconfig one of the operator's account, DIR/kubeconfig.operator.
 #
 #   cluster.sh start BASE [DIR]   ends with the caller at the latest
+#   cluster.sh audit BASE [DIR]   whether the permissions are what the operator has used; after all tests
 #   cluster.sh stop BASE [DIR]    deletes DIR too
 #
 # DIR is BASE/CALLER without it, CALLER being the caller's process id: where ctest is the caller, each run of ctest has a
@@ -14,7 +15,7 @@ root=$(cd "$here/../.." && pwd)
 # shellcheck source=test/cluster/lib.sh
 source "$root/test/cluster/lib.sh"
 
-(($# == 2 || $# == 3)) || die "usage: $0 start|stop BASE [DIR]"
+(($# == 2 || $# == 3)) || die "usage: $0 start|audit|stop BASE [DIR]"
 base=$2
 dir=${3:-$base/$PPID}
 
@@ -26,7 +27,8 @@ start() {
     [[ ! ${leftover##*/} =~ ^[0-9]+$ || -e /proc/${leftover##*/} ]] || rm -rf "$leftover"
   done
 
-  CONTROL_PLANE_OWNER=${CONTROL_PLANE_OWNER:-$PPID} "$root/test/cluster/control_plane.sh" start "$dir" >"$dir.env"
+  AUDIT_POLICY=$here/audit_policy.yaml CONTROL_PLANE_OWNER=${CONTROL_PLANE_OWNER:-$PPID} \
+    "$root/test/cluster/control_plane.sh" start "$dir" >"$dir.env"
   mv "$dir.env" "$dir/env"
   kubectl=$(sed -n 's/^KUBECTL=//p' "$dir/env")
   export KUBECONFIG=$dir/kubeconfig.admin
@@ -45,9 +47,10 @@ start() {
 
 case $1 in
   start) start ;;
+  audit) "$here/least_privilege.py" "$dir" ;;
   stop)
     "$root/test/cluster/control_plane.sh" stop "$dir"
     rm -rf "$dir"
     ;;
-  *) die "usage: $0 start|stop BASE [DIR]" ;;
+  *) die "usage: $0 start|audit|stop BASE [DIR]" ;;
 esac

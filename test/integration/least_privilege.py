@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""Whether the permissions in config/rbac are exactly those that the operator has used in the integration tests.
+
+least_privilege.py DIR, the folder of their control plane, whose audit log says what the operator has asked. It fails if
+the operator has asked for something that no rule grants, which is a 403 wherever it runs, and if a rule grants a verb
+that it has never used. A 403 against a rule is no finding: tests withhold a binding, and an API server that has just
+started refuses everybody.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+
+def granted(directory):
+    """(group, resource, verb) of all rules."""
+    settings = dict(line.split("=", 1) for line in (directory / "env").read_text().splitlines())
+    command = [settings["KUBECTL"], "--kubeconfig", settings["KUBECONFIG"], "get", "--output", "json", "--filename",
+               str(pathlib.Path(__file__).resolve().parents[2] / "config/rbac")]
+    items = json.loads(subprocess.check_output(command))["items"]
+    return {
+        (group, resource, verb)
+        for item in items
+        for rule in item.get("rules", [])
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def requests(directory):
+    """(group, resource, verb) of each request, and whether it was allowed."""
+    for line in (directory / "audit.log").read_text().splitlines():
+        event = json.loads(line)
+        target = event.get("objectRef", {})
+        if "resource" not in target:  # no object but a path, such as /version
+            continue
+        resource = "/".join(filter(None, [target["resource"], target.get("subresource")]))
+        allowed = event.get("responseStatus", {}).get("code") != 403
+        yield (target.get("apiGroup", ""), resource, event["verb"]), allowed
+
+
+def main():
+    directory = pathlib.Path(sys.argv[1])
+    rules, seen = granted(directory), list(requests(directory))
+    asked, used = {request for request, _ in seen}, {request for request, allowed in seen if allowed}
+    findings = [f"asked for, but granted by no rule: {request}" for request in sorted(asked - rules)]
+    findings += [f"granted, but never used: {permission}" for permission in sorted(rules - used)]
+    print(f"{len(seen)} requests of the operator, {len(used)} of {len(rules)} permissions used")
+    sys.exit("\n".join(findings))
+
+
+if __name__ == "__main__":
+    main()
