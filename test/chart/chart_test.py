@@ -232,7 +232,7 @@ class Chart(unittest.TestCase):
             return {
                 (item["kind"], item["metadata"].get("namespace"))
                 for item in self.objects(merged(BASE, values)).values()
-                if item["kind"] in ("RoleBinding", "ClusterRoleBinding") and item["roleRef"]["name"].endswith("-secrets")
+                if item["kind"] in ("RoleBinding", "ClusterRoleBinding") and item["roleRef"]["name"].endswith("-project-secrets")
             }
 
         self.assertEqual(secret_readers({}), {("RoleBinding", "kargo-system-resources")})
