@@ -53,6 +53,17 @@ image: build ## build/image/bitbucket-receiver.tar, the container image, without
 chart-test: install ## the Helm chart in every pair of its main choices, against a real API server
 	@test/chart/chart_test.py
 
+.PHONY: alerts-test
+alerts-test: ## the alerts, by promtool
+	@test/cluster/install.sh alerts
+	@promtool check rules config/alerts/rules.yaml
+	@promtool test rules test/alerts/rules_test.yaml
+
+.PHONY: e2e
+e2e: image ## the image and the chart on a real node, from helm install to helm uninstall; needs root
+	@test/cluster/install.sh build cluster alerts node
+	@setpriv --pdeathsig TERM test/e2e/run.sh
+
 .PHONY: bench
 bench: build ## measure the release build against the API server's own speed (QUICK=1: shortly, against the committed results)
 	@cmake --build build/release --target bench_load --target bench_floor --parallel $(JOBS)

@@ -1,0 +1,279 @@
+#!/usr/bin/env python3
+"""The life of an installation, from `helm install` to `helm uninstall`, on the node that node.sh has started.
+
+One story, since each chapter needs the one before. Whatever is waited for is a condition, and each chapter tells how
+long it took. A failure shows the pods and their logs.
+"""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import time
+
+from prometheus import Prometheus
+from world import (BASE_URL, CA, KARGO, NODE, NODE_PORT, PROJECT, ROOT, Traffic, check, cloud_push, data_center_push,
+                   eventually, kubectl, kubectl_json, make_certificate, post, post_from_pod, presented_certificate,
+                   receiver_url, refreshes)
+
+RELEASE = "bitbucket-receiver"
+KARGO_ACCOUNT = "kargo-external-webhooks-server"
+SECRET = "a-sample-secret-that-everybody-knows"  # of config/samples
+SECOND, THIRD = "the-second-secret-of-the-project", "the-third-secret-of-the-project"
+TLS = ("tls.enabled=true", "tls.secretName=certificate", "service.type=NodePort", f"service.nodePort={NODE_PORT}")
+FROM_CLOUD = {"shop-https", "shop-ssh"}  # the Warehouses that a push of the Cloud repository refreshes
+
+
+def helm(*arguments, expect_success=True):
+    done = subprocess.run([os.environ["HELM"], *arguments, "--namespace", KARGO], text=True, capture_output=True)
+    check((done.returncode == 0) == expect_success, f"helm {arguments[0]}: {done.stdout}{done.stderr}")
+    return done.stderr
+
+
+def deploy(command, *settings, expect_success=True):
+    settings = ",".join([f"baseURL={BASE_URL}", "image.repository=localhost/bitbucket-receiver",
+                         "helmTest.image=localhost/curl:1", *settings])
+    return helm(command, RELEASE, str(ROOT / "config/chart"), "--wait", "--timeout", "120s", "--set", settings,
+                expect_success=expect_success)
+
+
+def pods():
+    """The replicas that are not ending: address by name."""
+    items = kubectl_json("get", "pods", "-n", KARGO, "-l", f"app.kubernetes.io/instance={RELEASE}")["items"]
+    return {item["metadata"]["name"]: item["status"].get("podIP") for item in items
+            if "deletionTimestamp" not in item["metadata"]}
+
+
+def all_pods_are_gone():
+    return not kubectl("get", "pods", "-n", KARGO, "-o", "name")
+
+
+def leader():
+    """Its pod."""
+    return kubectl_json("get", "lease", RELEASE, "-n", KARGO)["spec"].get("holderIdentity", "").partition("_")[0]
+
+
+def published_url():
+    """As the README says."""
+    text = kubectl("-n", PROJECT, "get", "projectconfig", PROJECT, "-o", "jsonpath={.status.webhookReceivers}")
+    return json.loads(text)[0]["url"] if text else ""
+
+
+def set_secrets(**values):
+    data = {"secret.previous": None} | {
+        key.replace("_", "."): base64.b64encode(value.encode()).decode() for key, value in values.items()}
+    kubectl("-n", PROJECT, "patch", "secret", "bb-wh-secret", "--type", "merge", "-p", json.dumps({"data": data}))
+
+
+def await_url(secret):
+    eventually("the status shows the secret's URL", lambda: published_url() == receiver_url(secret))
+    return receiver_url(secret)
+
+
+def expect_refresh(names, deliver):
+    """The delivery is answered 200, and refreshes these Warehouses and no others."""
+    before = refreshes()
+    status, message = deliver()
+    check(status == 200, f"answered {status} {message}")
+    changed = {name for name, token in refreshes().items() if token != before[name]}
+    check(changed == names, f"refreshed {changed} instead of {names}; answered {message}")
+
+
+def everything():
+    """(kind, namespace, name) of all objects but those that come and go by themselves."""
+    passing = {"events", "events.events.k8s.io", "endpoints", "endpointslices.discovery.k8s.io", "componentstatuses",
+               "pods.metrics.k8s.io"}
+    kinds = set(kubectl("api-resources", "--verbs=list", "-o", "name").split()) - passing
+    columns = "custom-columns=K:.kind,NS:.metadata.namespace,N:.metadata.name"
+    lines = kubectl("get", ",".join(sorted(kinds)), "-A", "--no-headers", "-o", columns).splitlines()
+    return {tuple(line.split()) for line in lines if "kube-node-lease" not in line.split()}
+
+
+def a_cluster_with_kargos_crds():
+    kubectl("apply", "-f", str(ROOT / "config/crd"))
+    kubectl("wait", "--for=condition=Established", "crd", "--all")
+    kubectl("apply", "-f", str(ROOT / "config/rbac/namespaces.yaml"))
+    kubectl("label", "namespace", KARGO, "pod-security.kubernetes.io/enforce=restricted")
+    kubectl("apply", "-f", str(ROOT / "config/samples/project.yaml"))
+    for namespace in KARGO, PROJECT:
+        kubectl("wait", "--for=create", "serviceaccount/default", "-n", namespace, "--timeout=60s")
+        kubectl("create", "configmap", "ca", "-n", namespace, f"--from-file=ca.crt={certificate_authority()}")
+    certificate, key = make_certificate("first")
+    kubectl("create", "secret", "tls", "certificate", "-n", KARGO, f"--cert={certificate}", f"--key={key}")
+
+
+def certificate_authority():
+    if not CA.exists():
+        make_certificate("authority")
+    return CA
+
+
+def beside_kargos_own_server():
+    kubectl("create", "serviceaccount", KARGO_ACCOUNT, "-n", KARGO)
+    refused = deploy("install", expect_success=False)
+    check(KARGO_ACCOUNT in refused, f"helm does not say that the account is there already: {refused}")
+    deploy("install", "serviceAccount.create=false", "replicas=1")
+    helm("uninstall", RELEASE)
+    kubectl("get", "serviceaccount", KARGO_ACCOUNT, "-n", KARGO)
+    kubectl("delete", "serviceaccount", KARGO_ACCOUNT, "-n", KARGO)
+    eventually("the pods are gone", all_pods_are_gone)
+
+
+def install():
+    deploy("install", *TLS)
+    check(len(pods()) == 2, f"replicas: {pods()}")
+
+
+def the_sample_project():
+    kubectl("apply", "-f", str(ROOT / "config/samples"))
+    kubectl("create", "-f", "-", text=json.dumps({
+        "apiVersion": "kargo.akuity.io/v1alpha1", "kind": "Warehouse",
+        "metadata": {"name": "shop-data-center", "namespace": PROJECT},
+        "spec": {"subscriptions": [{"git": {"repoURL": "https://git.example.com/scm/acme/shop.git"}}]}}))
+    await_url(SECRET)
+    kubectl("wait", "--for=condition=Ready", f"projectconfig/{PROJECT}", "-n", PROJECT, "--timeout=10s")
+
+
+def deliveries_from_a_pod_and_from_the_host():
+    url = published_url()
+    service = kubectl_json("get", "service", RELEASE, "-n", KARGO)["spec"]["clusterIP"]
+    expect_refresh(FROM_CLOUD, lambda: post_from_pod(url, cloud_push(), SECRET, service))
+    expect_refresh({"shop-data-center"}, lambda: post_from_pod(url, data_center_push(), SECRET, service))
+    expect_refresh(FROM_CLOUD, lambda: post(url, cloud_push(), SECRET))
+    expect_refresh({"shop-data-center"}, lambda: post(url, data_center_push(), SECRET))
+    check(post(url, cloud_push(), "another secret")[0] == 401, "a wrong signature is accepted")
+
+
+def helm_test():
+    path = receiver_url(SECRET).removeprefix(f"https://{BASE_URL.split('/')[2]}")
+    helm("test", RELEASE, "--timeout", "60s")
+    deploy("upgrade", *TLS, f"helmTest.path={path}")
+    helm("test", RELEASE, "--timeout", "60s")
+
+
+def rotate_the_secret():
+    set_secrets(secret=SECOND, secret_previous=SECRET)
+    url = await_url(SECOND)
+    expect_refresh(FROM_CLOUD, lambda: post(url, cloud_push(), SECOND))
+    expect_refresh(FROM_CLOUD, lambda: post(receiver_url(SECRET), cloud_push(), SECRET))
+    set_secrets(secret=SECOND)
+    eventually("the previous secret is no longer served",
+               lambda: all(post(receiver_url(SECRET), cloud_push(), SECRET, address, 8080)[0] == 404
+                           for address in pods().values()))
+
+
+def rotate_the_certificate():
+    check(presented_certificate(NODE, NODE_PORT) == "first", "the certificate is not the installed one")
+    certificate, key = make_certificate("second")
+    secret = kubectl("create", "secret", "tls", "certificate", "-n", KARGO, f"--cert={certificate}", f"--key={key}",
+                     "--dry-run=client", "-o", "yaml")
+    before = pods()
+    kubectl("replace", "-f", "-", text=secret)
+    eventually("every replica presents the new certificate",
+               lambda: all(presented_certificate(address, 8080) == "second" for address in pods().values()), 120)
+    check(pods() == before, "the pods were replaced")
+
+
+def scale_to_three():
+    kubectl("scale", "deployment", RELEASE, "-n", KARGO, "--replicas=3")
+    kubectl("rollout", "status", "deployment", RELEASE, "-n", KARGO, "--timeout=60s")
+    check(len(pods()) == 3, f"replicas: {pods()}")
+    for address in pods().values():
+        expect_refresh(FROM_CLOUD, lambda at=address: post(receiver_url(SECOND), cloud_push(), SECOND, at, 8080))
+
+
+def delete_the_leader():
+    old = leader()
+    check(old in pods(), f"the leader {old} is none of {pods()}")
+    kubectl("delete", "pod", old, "-n", KARGO, "--wait=false")
+    eventually("another replica leads", lambda: leader() not in ("", old))
+    set_secrets(secret=THIRD)
+    expect_refresh(FROM_CLOUD, lambda url=await_url(THIRD): post(url, cloud_push(), THIRD))
+    kubectl("rollout", "status", "deployment", RELEASE, "-n", KARGO, "--timeout=60s")
+
+
+def upgrade_under_traffic():
+    old = pods()
+    with Traffic(receiver_url(THIRD), THIRD) as traffic:
+        eventually("traffic flows", lambda: traffic.answers > 50)
+        deploy("upgrade", *TLS, "replicas=3", "log.format=CONSOLE")
+        eventually("the old pods are gone", lambda: not set(old) & set(names_of_all_pods()))
+        served = traffic.answers
+        eventually("traffic flows to the new pods", lambda: traffic.answers > served + 50)
+    check(not set(old) & set(pods()), "the pods were not replaced")
+    failures = traffic.failures
+    check(not failures, f"{len(failures)} of {traffic.answers} deliveries failed: {failures[:5]}")
+    print(f"         {traffic.answers} deliveries, every one answered 200")
+
+
+def names_of_all_pods():
+    return kubectl("get", "pods", "-n", KARGO, "-o", "jsonpath={.items[*].metadata.name}").split()
+
+
+def watch_it():
+    with Prometheus(pods()) as prometheus, Traffic(receiver_url(THIRD), THIRD):
+        queries = prometheus.await_data_in_every_panel()
+        alerts = prometheus.check_alerts()
+        memory = max(prometheus.values("process_resident_memory_bytes")) / 2**20
+    print(f"         {memory:.0f} MiB resident at most")
+    print(f"         {queries} queries of the dashboard have data, none of {alerts} alerts fires")
+
+
+def change_the_log_level():
+    before = pods()
+    deploy("upgrade", *TLS, "replicas=3", "log.format=CONSOLE", "log.level=DEBUG")
+    check(pods() == before, "the pods were replaced")
+    eventually("every replica has another log level", lambda: all(
+        "has another log level now" in kubectl("logs", pod, "-n", KARGO) for pod in before), 120)
+
+
+def uninstall(before):
+    helm("uninstall", RELEASE)
+    eventually("the pods are gone", all_pods_are_gone)
+    try:
+        eventually("nothing is left", lambda: everything() <= before)
+    except AssertionError:
+        raise AssertionError(f"helm uninstall has left {everything() - before}") from None
+    check(kubectl("get", "crd", "warehouses.kargo.akuity.io", "-o", "name"), "the CRDs are gone")
+
+
+def tell_state():
+    for arguments in (["get", "pods", "-A", "-o", "wide"], ["get", "events", "-A", "--field-selector", "type=Warning"],
+                      ["logs", "-n", KARGO, "-l", f"app.kubernetes.io/instance={RELEASE}", "--tail=15", "--prefix"]):
+        subprocess.run([os.environ["KUBECTL"], *arguments])
+
+
+def main():
+    started = time.monotonic()
+
+    def chapter(tell, *arguments):
+        begun = time.monotonic()
+        tell(*arguments)
+        print(f"{time.monotonic() - begun:6.1f} s {tell.__name__.replace('_', ' ')}", flush=True)
+
+    try:
+        chapter(a_cluster_with_kargos_crds)
+        before = everything()
+        chapter(beside_kargos_own_server)
+        chapter(install)
+        chapter(the_sample_project)
+        sample = {thing for thing in everything() - before if thing[1] == PROJECT}
+        chapter(deliveries_from_a_pod_and_from_the_host)
+        chapter(helm_test)
+        chapter(rotate_the_secret)
+        chapter(rotate_the_certificate)
+        chapter(scale_to_three)
+        chapter(delete_the_leader)
+        chapter(upgrade_under_traffic)
+        chapter(watch_it)
+        chapter(change_the_log_level)
+        chapter(uninstall, before | sample)
+    except AssertionError as error:
+        tell_state()
+        sys.exit(f"e2e: {error}")
+    print(f"{time.monotonic() - started:6.1f} s in all")
+
+
+if __name__ == "__main__":
+    main()

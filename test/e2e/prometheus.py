@@ -1,0 +1,81 @@
+"""A Prometheus of its own that scrapes the replicas and evaluates the project's alerts and dashboard."""
+
+import json
+import math
+import re
+import subprocess
+import urllib.parse
+import urllib.request
+
+from world import FOLDER, KARGO, ROOT, check, eventually
+
+ALERTS = ROOT / "config/alerts/rules.yaml"
+ADDRESS = "127.0.0.1:9190"
+JOB = "bitbucket-receiver-metrics"  # what the Prometheus operator names it after: the Service
+
+
+def dashboard_queries():
+    """(panel, expression) with Grafana's variables replaced."""
+    dashboard = json.loads((ROOT / "config/dashboards/bitbucket-receiver.json").read_text())
+    for panel in dashboard["panels"]:
+        for target in panel.get("targets", []):
+            expression = target["expr"]
+            for variable, value in ("$namespace", KARGO), ("$job", JOB), ("$__rate_interval", "10s"):
+                expression = expression.replace(variable, value)
+            yield panel["title"], expression
+
+
+class Prometheus:
+    def __init__(self, pods):
+        targets = [{"targets": [f"{address}:9090"], "labels": {"namespace": KARGO, "pod": pod}}
+                   for pod, address in pods.items()]
+        config = {
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "rule_files": [str(ALERTS)],
+            "scrape_configs": [{"job_name": JOB, "static_configs": targets}]}
+        (FOLDER / "prometheus.json").write_text(json.dumps(config))  # JSON is YAML
+        with open(FOLDER / "prometheus.log", "w") as log:
+            self._process = subprocess.Popen(
+                ["prometheus", f"--config.file={FOLDER}/prometheus.json", f"--storage.tsdb.path={FOLDER}/prometheus",
+                 f"--web.listen-address={ADDRESS}"], stdout=log, stderr=log)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.terminate()
+        self._process.wait()
+
+    def get(self, path, **parameters):
+        try:
+            url = f"http://{ADDRESS}{path}?{urllib.parse.urlencode(parameters)}"
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return json.load(answer)["data"]
+        except OSError:
+            check(self._process.poll() is None, f"Prometheus has ended: {(FOLDER / 'prometheus.log').read_text()}")
+            return None
+
+    def values(self, expression):
+        data = self.get("/api/v1/query", query=expression)
+        return [float(sample["value"][1]) for sample in data["result"]] if data else []
+
+    def has_data(self, expression):
+        return any(not math.isnan(value) for value in self.values(expression))
+
+    def await_data_in_every_panel(self):
+        queries = list(dashboard_queries())
+        for panel, expression in queries:
+            eventually(f"panel {panel!r} has data: {expression}", lambda query=expression: self.has_data(query), 30)
+        return len(queries)
+
+    def check_alerts(self):
+        """All rules are evaluated, of metrics that there are, and none fires."""
+        for name in set(re.findall(r"(?:bitbucket_receiver|leader_election)_\w+", ALERTS.read_text())):
+            check(self.has_data(name), f"the alerts name a metric that no replica has: {name}")
+        rules = [rule for group in self.get("/api/v1/rules")["groups"] for rule in group["rules"]]
+        eventually("all alerts are evaluated", lambda: all(
+            rule["health"] == "ok" for group in self.get("/api/v1/rules")["groups"] for rule in group["rules"]))
+        firing = [alert["labels"]["alertname"] for alert in self.get("/api/v1/alerts")["alerts"]
+                  if alert["state"] == "firing"]
+        check(not firing, f"firing: {firing}")
+        return len(rules)

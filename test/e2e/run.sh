@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# `make e2e`: the chart and the image on a real node. Everything that the node does to a machine (processes, mounts,
+# networks, packet filters) happens in namespaces of its own, with which the kernel ends it even when all of this is
+# killed. On the machine itself are only the folder build/e2e and a branch of the cgroups, empty then.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+# shellcheck source=test/cluster/lib.sh
+source "$root/test/cluster/lib.sh"
+
+((EUID == 0)) || die "a node needs root: namespaces, mounts, cgroups"
+archive=$root/build/image/bitbucket-receiver.tar
+[[ -e $archive ]] || die "$archive does not exist; build it with 'make image'"
+assets=$("$root/test/cluster/binaries.sh")
+node_binaries=$("$root/test/cluster/binaries.sh" node)
+helm=$("$root/test/cluster/binaries.sh" helm)
+
+cgroups=(/sys/fs/cgroup)
+[[ -e /sys/fs/cgroup/cgroup.controllers ]] || cgroups=(/sys/fs/cgroup/*/)
+remove_cgroups() { # NAME, with all below it; waits a while for processes in it to end
+  local cgroup
+  for cgroup in "${cgroups[@]}"; do
+    for _ in {1..50}; do
+      [[ -d $cgroup/$1 ]] || break
+      find "$cgroup/$1" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.2
+    done
+  done
+}
+
+mkdir -p "$root/build/e2e"
+for leftover in "$root"/build/e2e/*/; do # of runs that were killed
+  name=$(basename "$leftover")
+  if [[ $name != '*' && ! -e /proc/${name%%.*} ]]; then
+    remove_cgroups "bitbucket-receiver-e2e-${name%%.*}"
+    rm -rf "$leftover"
+  fi
+done
+
+dir=$(mktemp -d "$root/build/e2e/$$.XXXX")
+node=''
+clean_up() {
+  local status=$?
+  trap '' INT TERM
+  [[ -z $node ]] || kill -KILL "$node" 2>/dev/null || true
+  remove_cgroups "bitbucket-receiver-e2e-$$"
+  if ((status == 0)) || [[ -n ${CI:-} ]]; then rm -rf "$dir"; else say "what is left of it: $dir"; fi
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+for cgroup in "${cgroups[@]}"; do mkdir -p "$cgroup/bitbucket-receiver-e2e-$$"; done
+
+# pack NAME ROOT: an image of the root file system in ROOT that runs /usr/bin/NAME.
+pack() {
+  local builder=(buildah --root "$dir/storage" --runroot "$dir/storage-run" --storage-driver vfs) container
+  container=$("${builder[@]}" from scratch)
+  "${builder[@]}" copy --quiet "$container" "$2" / >/dev/null
+  "${builder[@]}" config --entrypoint "[\"/usr/bin/$1\"]" "$container"
+  "${builder[@]}" commit --quiet "$container" "docker-archive:$dir/images/$1.tar:localhost/$1:1" >/dev/null
+}
+
+# Two more images: what keeps a pod's namespaces, and a pod to deliver from.
+mkdir -p "$dir/images" "$dir/pause/usr/bin"
+cp "$archive" "$dir/images/"
+gcc -static -Os -o "$dir/pause/usr/bin/pause" "$here/pause.c"
+pack pause "$dir/pause"
+"$root/image/collect.sh" "$(command -v curl)" "$dir/curl"
+pack curl "$dir/curl"
+
+# The first process in there is node.sh, with whose end the kernel ends all others; and its end is ours.
+E2E_DIR=$dir KUBEBUILDER_ASSETS=$assets NODE_BINARIES=$node_binaries HELM=$helm/helm E2E_CGROUP=bitbucket-receiver-e2e-$$ \
+  setpriv --pdeathsig KILL unshare --mount --net --pid --ipc --uts --fork --kill-child=KILL --mount-proc \
+  "$here/node.sh" "$dir" "$here/e2e_test.py" &
+node=$!
+wait "$node"
+node=''

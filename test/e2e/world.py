@@ -1,0 +1,173 @@
+"""What the story in e2e_test.py is told with: kubectl, certificates, signed deliveries, and waiting for conditions."""
+
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import pathlib
+import socket
+import ssl
+import subprocess
+import threading
+import time
+import urllib.parse
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLDER = pathlib.Path(os.environ["E2E_DIR"])
+NODE = "10.88.0.1"  # the address of node.sh
+NODE_PORT = 30443
+HOST = "hooks.example.com"
+BASE_URL = f"https://{HOST}/kargo"
+KARGO, PROJECT = "kargo", "kargo-demo"
+CA = FOLDER / "ca.crt"
+
+
+def check(condition, message):
+    if not condition:
+        raise AssertionError(message)
+
+
+def eventually(what, condition, seconds=60):
+    """The first truthy value of the condition."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        check(time.monotonic() < deadline, f"not within {seconds} s: {what}")
+        time.sleep(0.1)
+
+
+def kubectl(*arguments, text=None):
+    done = subprocess.run([os.environ["KUBECTL"], *arguments], text=True, input=text, capture_output=True)
+    check(done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}")
+    return done.stdout
+
+
+def kubectl_json(*arguments):
+    return json.loads(kubectl(*arguments, "-o", "json"))
+
+
+def openssl(*arguments):
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
+
+def make_certificate(name):
+    """NAME.crt and NAME.key for HOST, by one authority, that is made with the first of them."""
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    if not CA.exists():
+        openssl("req", "-x509", *curve, "-days", "30", "-subj", "/CN=e2e", "-keyout", f"{FOLDER}/ca.key",
+                "-out", str(CA))
+    openssl("req", *curve, "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{HOST}",
+            "-keyout", f"{FOLDER}/{name}.key", "-out", f"{FOLDER}/{name}.csr")
+    openssl("x509", "-req", "-in", f"{FOLDER}/{name}.csr", "-CA", str(CA), "-CAkey", f"{FOLDER}/ca.key",
+            "-CAcreateserial", "-days", "30", "-copy_extensions", "copy", "-out", f"{FOLDER}/{name}.crt")
+    return f"{FOLDER}/{name}.crt", f"{FOLDER}/{name}.key"
+
+
+def trusting_context():
+    return ssl.create_default_context(cafile=str(CA))
+
+
+def presented_certificate(address, port):
+    """The common name of the certificate that a server presents, verified."""
+    with socket.create_connection((address, port), timeout=5) as plain:
+        with trusting_context().wrap_socket(plain, server_hostname=HOST) as secure:
+            return dict(pair[0] for pair in secure.getpeercert()["subject"])["commonName"]
+
+
+class Delivery:
+    def __init__(self, event, payload):
+        self.event, self.body = event, json.dumps(payload)
+
+    def headers(self, secret):
+        signature = hmac.new(secret.encode(), self.body.encode(), hashlib.sha256).hexdigest()
+        return {"Content-Type": "application/json", "X-Event-Key": self.event, "X-Hub-Signature": f"sha256={signature}"}
+
+
+def cloud_push(branch="main"):
+    return Delivery("repo:push", {
+        "repository": {"links": {"html": {"href": "https://bitbucket.org/acme/shop"}}},
+        "push": {"changes": [{"old": None, "new": {"type": "branch", "name": branch}}]}})
+
+
+def data_center_push(branch="main"):
+    return Delivery("repo:refs_changed", {
+        "repository": {"links": {"clone": [{"href": "https://git.example.com/scm/acme/shop.git", "name": "http"}]}},
+        "changes": [{"ref": {"id": f"refs/heads/{branch}"}}]})
+
+
+def receiver_url(secret):
+    name = hashlib.sha256(f"{PROJECT}bb-wh-receiver{secret}".encode()).hexdigest()
+    return f"{BASE_URL}/bitbucket/{name}"
+
+
+def post(url, delivery, secret, address=NODE, port=NODE_PORT):
+    """From the node itself, over verified TLS, by a connection of its own: status and message."""
+    connection = http.client.HTTPSConnection(HOST, port, timeout=15, context=trusting_context())
+    # The name is verified, the address is ours: there is no DNS.
+    connection._create_connection = lambda _, *rest: socket.create_connection((address, port), *rest)
+    try:
+        connection.request("POST", urllib.parse.urlsplit(url).path, delivery.body, delivery.headers(secret))
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode().strip()
+    finally:
+        connection.close()
+
+
+def post_from_pod(url, delivery, secret, service_address):
+    """The same from a pod, through the Service."""
+    headers = [word for name, value in delivery.headers(secret).items() for word in ("--header", f"{name}: {value}")]
+    command = ["curl", "--silent", "--show-error", "--cacert", "/ca/ca.crt",
+               "--resolve", f"{HOST}:443:{service_address}", "--write-out", "\n%{http_code}", *headers, "--data-binary", delivery.body, url]
+    pod = {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "sender", "namespace": PROJECT},
+        "spec": {
+            "restartPolicy": "Never",
+            "containers": [{"name": "curl", "image": "localhost/curl:1", "imagePullPolicy": "Never", "command": command,
+                            "volumeMounts": [{"name": "ca", "mountPath": "/ca"}]}],
+            "volumes": [{"name": "ca", "configMap": {"name": "ca"}}]}}
+    kubectl("create", "-f", "-", text=json.dumps(pod))
+    eventually("the pod has delivered", lambda: kubectl_json("get", "pod", "sender", "-n", PROJECT)["status"]["phase"]
+               in ("Succeeded", "Failed"))
+    message, _, status = kubectl("logs", "sender", "-n", PROJECT).strip().rpartition("\n")
+    kubectl("delete", "pod", "sender", "-n", PROJECT, "--now")
+    return int(status or 0), message.strip()
+
+
+def refreshes():
+    """The refresh annotation of each Warehouse."""
+    items = kubectl_json("get", "warehouses", "-n", PROJECT)["items"]
+    return {item["metadata"]["name"]: item["metadata"].get("annotations", {}).get("kargo.akuity.io/refresh", "")
+            for item in items}
+
+
+class Traffic:
+    """Pushes by several senders, each on a connection of its own, until the block ends. Failed ones are not resent."""
+
+    def __init__(self, url, secret, senders=4):
+        self.answers, self.failures, self._stop = 0, [], threading.Event()
+        self._url, self._secret = url, secret
+        self._threads = [threading.Thread(target=self._send) for _ in range(senders)]
+
+    def _send(self):
+        while not self._stop.is_set():
+            try:
+                status, message = post(self._url, cloud_push(), self._secret)
+                if status != 200:
+                    self.failures.append(f"{status} {message}")
+            except OSError as error:
+                self.failures.append(repr(error))
+            self.answers += 1
+            time.sleep(0.02)
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
