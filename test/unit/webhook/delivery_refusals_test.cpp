@@ -186,7 +186,8 @@ TEST_CASE_METHOD(Fixture, "a signature that is not the body's under the key: 401
   CHECK(take_patched().empty());
 }
 
-TEST_CASE_METHOD(Fixture, "what became of an authentication is told of each receiver that it concerns") {
+TEST_CASE_METHOD(Fixture,
+                 "what became of an authentication is told of each receiver that it concerns") {
   add_route("pears", "another key of sixteen bytes");
   head.headers.add("X-Event-Key", "repo:push");
   send(kCloudPush);
