@@ -14,7 +14,7 @@ COPY . .
 RUN test/cluster/install.sh build \
   && cmake --preset release -DCOMMIT="$COMMIT" -DBUILD_TESTING=OFF \
   && cmake --build build/release --target bitbucket-receiver \
-  && image/collect.sh build/release/bitbucket-receiver /image-root
+  && config/image/collect.sh build/release/bitbucket-receiver /image-root
 
 FROM scratch AS root
 COPY --from=build /image-root /

@@ -47,7 +47,7 @@ build-tests: install build/release/build.ninja ## the tests too; run them with c
 .PHONY: image
 image: build ## build/image/bitbucket-receiver.tar, the container image, without a registry (IMAGE=… names it)
 	@test/cluster/install.sh image
-	@image/build.sh
+	@config/image/build.sh
 
 .PHONY: chart-test
 chart-test: install ## the Helm chart in every pair of its main choices, against a real API server

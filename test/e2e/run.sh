@@ -64,7 +64,7 @@ mkdir -p "$dir/images" "$dir/pause/usr/bin"
 cp "$archive" "$dir/images/"
 gcc -static -Os -o "$dir/pause/usr/bin/pause" "$here/pause.c"
 pack pause "$dir/pause"
-"$root/image/collect.sh" "$(command -v curl)" "$dir/curl"
+"$root/config/image/collect.sh" "$(command -v curl)" "$dir/curl"
 pack curl "$dir/curl"
 
 # The first process in there is node.sh, with whose end the kernel ends all others; and its end is ours.

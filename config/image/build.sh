@@ -8,7 +8,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$here/.." && pwd)
+root=$(cd "$here/../.." && pwd)
 # shellcheck source=test/cluster/lib.sh
 source "$root/test/cluster/lib.sh"
 
