@@ -11,30 +11,6 @@ using namespace receiver::integration;
 namespace {
 
 constexpr const char* kSecret = "a-secret-of-the-tests-of-the-cluster";
-constexpr const char* kCollection = "/apis/kargo.akuity.io/v1alpha1/clusterconfigs";
-constexpr const char* kPath = "/apis/kargo.akuity.io/v1alpha1/clusterconfigs/cluster";
-
-/// The one ClusterConfig; gone after the test.
-class ClusterConfig {
- public:
-  ClusterConfig(const Api& api, const std::string& receiver, const std::string& secret_name)
-      : api_(api) {
-    api_.remove(kPath);  // of a test that was killed
-    api_.create(kCollection,
-                R"({"apiVersion": "kargo.akuity.io/v1alpha1", "kind": "ClusterConfig",
-                    "metadata": {"name": "cluster"}, "spec": {"webhookReceivers": )" +
-                    receivers_json({{receiver, secret_name}}) + "}}");
-  }
-  ~ClusterConfig() { api_.remove(kPath); }
-  ClusterConfig(const ClusterConfig&) = delete;
-  ClusterConfig& operator=(const ClusterConfig&) = delete;
-
-  [[nodiscard]] Json get() const { return api_.get(kPath); }
-
- private:
-  const Api& api_;
-};
-
 }  // namespace
 
 TEST_CASE("a receiver of the ClusterConfig refreshes across namespaces", "[cluster_config]") {
@@ -43,8 +19,8 @@ TEST_CASE("a receiver of the ClusterConfig refreshes across namespaces", "[clust
   const Project first(cluster);
   const Project second(cluster);
   const std::string receiver = unique_name();
-  put_secret(cluster.admin(), "kargo-system-resources", receiver, {{"secret", kSecret}});
-  const ClusterConfig config(cluster.admin(), receiver, receiver);
+  put_secret(cluster.admin(), kSystemNamespace, receiver, {{"secret", kSecret}});
+  const ClusterConfig config(cluster, receiver, receiver);
   eventually_equals(
       "the ClusterConfig is ready", [&] { return ready_message(config.get(), "True"); },
       std::string("ClusterConfig is synced and ready for use"));
@@ -69,7 +45,7 @@ TEST_CASE("a receiver of the ClusterConfig refreshes across namespaces", "[clust
       [&] { return text_of(post(op.url(path), sign(cloud_merge(pull_request), kSecret))); },
       std::string("200 {\"msg\":\"refreshed 1 promotion(s)\"}\n"));
 
-  put_secret(cluster.admin(), "kargo-system-resources", receiver,
+  put_secret(cluster.admin(), kSystemNamespace, receiver,
              {{"secret", "the-next-value-of-the-secret"}});
   const auto took = eventually_equals(
       "the URL follows the Secret", [&] { return published_url(config.get(), receiver); },

@@ -4,6 +4,7 @@
 #include <iostream>
 #include <random>
 #include <stdexcept>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -14,6 +15,9 @@ namespace receiver::integration {
 namespace {
 
 constexpr std::string_view kGroup = "/apis/kargo.akuity.io/v1alpha1/namespaces/";
+
+constexpr const char* kClusterConfigs = "/apis/kargo.akuity.io/v1alpha1/clusterconfigs";
+const std::string kClusterConfig = std::string(kClusterConfigs) + "/cluster";
 
 /// The API server's authorizer learns of a RoleBinding a moment after it was made.
 void await_permission(const Api& api, const std::string& ns) {
@@ -88,8 +92,8 @@ void put_secret(const Api& api, const std::string& ns, const std::string& name,
   }
 }
 
-Project::Project(const Cluster& cluster, Secrets secrets)
-    : api_(cluster.admin()), name_(unique_name()) {
+Project::Project(const Cluster& cluster, Secrets secrets, std::string name)
+    : api_(cluster.admin()), name_(std::move(name)) {
   api_.create("/api/v1/namespaces", fmt::format(R"({{"metadata": {{"name": "{}"}}}})", name_));
   if (secrets == Secrets::kReadable) allow_secrets();
 }
@@ -191,6 +195,29 @@ Json Project::promotion(const std::string& name) const {
 
 std::string Project::collection(const std::string& plural) const {
   return std::string(kGroup) + name_ + "/" + plural;
+}
+
+ClusterConfig::ClusterConfig(const Cluster& cluster, const std::string& receiver,
+                             const std::string& secret_name)
+    : api_(cluster.admin()) {
+  api_.remove(kClusterConfig);  // of a test that was killed
+  api_.create(kClusterConfigs,
+              fmt::format(R"({{"apiVersion": "kargo.akuity.io/v1alpha1", "kind": "ClusterConfig",
+                               "metadata": {{"name": "cluster"}},
+                               "spec": {{"webhookReceivers": {}}}}})",
+                          receivers_json({{receiver, secret_name}})));
+}
+
+ClusterConfig::~ClusterConfig() {
+  try {
+    api_.remove(kClusterConfig);
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << std::endl;
+  }
+}
+
+Json ClusterConfig::get() const {
+  return api_.get(kClusterConfig);
 }
 
 }  // namespace receiver::integration

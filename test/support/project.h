@@ -40,7 +40,8 @@ void put_secret(const Api& api, const std::string& ns, const std::string& name,
 class Project {
  public:
   enum class Secrets { kReadable, kForbidden };
-  explicit Project(const Cluster& cluster, Secrets secrets = Secrets::kReadable);
+  explicit Project(const Cluster& cluster, Secrets secrets = Secrets::kReadable,
+                   std::string name = unique_name());
   ~Project();
   Project(const Project&) = delete;
   Project& operator=(const Project&) = delete;
@@ -78,6 +79,23 @@ class Project {
   const Api& api_;
   std::string name_;
 };
+
+/// The one ClusterConfig, with one receiver; gone after the test.
+class ClusterConfig {
+ public:
+  ClusterConfig(const Cluster& cluster, const std::string& receiver,
+                const std::string& secret_name);
+  ~ClusterConfig();
+  ClusterConfig(const ClusterConfig&) = delete;
+  ClusterConfig& operator=(const ClusterConfig&) = delete;
+
+  [[nodiscard]] Json get() const;
+
+ private:
+  const Api& api_;
+};
+
+inline constexpr const char* kSystemNamespace = "kargo-system-resources";
 
 /// The value of the annotation `kargo.akuity.io/refresh`; empty if there is none.
 [[nodiscard]] std::string refresh_of(const Json& object);

@@ -1,0 +1,69 @@
+#include "contract.h"
+
+#include <sstream>
+#include <utility>
+
+#include "delivery.h"
+
+namespace receiver::integration {
+
+Names names(std::string_view text) {
+  std::istringstream words{std::string(text)};
+  Names result;
+  for (std::string word; words >> word;) result.insert(word);
+  return result;
+}
+
+Names operator+(Names left, const Names& right) {
+  left.insert(right.begin(), right.end());
+  return left;
+}
+
+Names operator-(Names left, const Names& right) {
+  for (const std::string& name : right) left.erase(name);
+  return left;
+}
+
+Sent Sent::with(std::string name, std::string value) && {
+  headers.emplace_back(std::move(name), std::move(value));
+  return std::move(*this);
+}
+
+Sent Sent::without(std::string_view name) && {
+  std::erase_if(headers, [&](const auto& header) { return header.first == name; });
+  return std::move(*this);
+}
+
+Sent Sent::to(At place) && {
+  at = place;
+  return std::move(*this);
+}
+
+Sent Sent::framed(Framing by) && {
+  framing = by;
+  return std::move(*this);
+}
+
+Sent unsigned_delivery(const std::string& event, const std::string& body) {
+  Sent sent{.headers = {{"Content-Type", "application/json"}}, .body = body};
+  if (!event.empty()) sent.headers.emplace_back("X-Event-Key", event);
+  return sent;
+}
+
+Sent signed_delivery(const std::string& event, const std::string& body, const std::string& secret) {
+  return unsigned_delivery(event, body).with("X-Hub-Signature", signature_of(body, secret));
+}
+
+Sent recorded_delivery(const std::string& event, const std::string& file) {
+  return signed_delivery(event, recorded(event, file).body);
+}
+
+std::string refreshed_warehouses(std::size_t count) {
+  return "200 {\"msg\":\"refreshed " + std::to_string(count) + " warehouse(s)\"}\n";
+}
+
+std::string refreshed_promotions(std::size_t count) {
+  return "200 {\"msg\":\"refreshed " + std::to_string(count) + " promotion(s)\"}\n";
+}
+
+}  // namespace receiver::integration

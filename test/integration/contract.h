@@ -1,0 +1,96 @@
+#pragma once
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+/// The contract of the webhook port as tables: what is sent, what is answered, what is refreshed.
+namespace receiver::integration {
+
+/// Warehouses and Promotions of the fixture; those of other projects as `other/NAME`.
+using Names = std::set<std::string>;
+
+/// Splits at spaces: `names("one two")`.
+[[nodiscard]] Names names(std::string_view text);
+[[nodiscard]] Names operator+(Names left, const Names& right);
+[[nodiscard]] Names operator-(Names left, const Names& right);
+
+/// The receivers of the fixture, for what is sent to their paths.
+enum class At {
+  kReceiver,         ///< the one of most cases; its secret is kSecret
+  kRotated,          ///< its Secret holds kSecret and, as secret.previous, kPreviousSecret
+  kRotatedPrevious,  ///< the path of the same, derived from the previous secret
+  kShared,           ///< one path of receivers in two projects with the same secret
+  kClusterConfig,    ///< serves every namespace
+  kNowhere,          ///< a path that no receiver has
+  kHealth,           ///< /healthz
+};
+inline constexpr const char* kSecret = "a-secret-of-the-tests-of-the-contract";
+inline constexpr const char* kPreviousSecret = "the-secret-of-the-contract-before";
+
+struct Sent {
+  std::string method = "POST";
+  At at = At::kReceiver;
+  std::vector<std::pair<std::string, std::string>> headers{};
+  std::string body{};
+  enum class Framing {
+    kLength,
+    kChunked,    ///< in pieces of a few bytes
+    kAnnounced,  ///< a Content-Length, and not one byte of the body
+    kNone,       ///< neither a length nor a body
+  } framing = Framing::kLength;
+
+  [[nodiscard]] Sent with(std::string name, std::string value) &&;
+  [[nodiscard]] Sent without(std::string_view name) &&;
+  [[nodiscard]] Sent to(At place) &&;
+  [[nodiscard]] Sent framed(Framing by) &&;
+};
+
+/// As Bitbucket sends it; empty: no X-Event-Key.
+[[nodiscard]] Sent unsigned_delivery(const std::string& event, const std::string& body);
+[[nodiscard]] Sent signed_delivery(const std::string& event, const std::string& body,
+                                   const std::string& secret = kSecret);
+/// One of test/testdata/bitbucket, signed.
+[[nodiscard]] Sent recorded_delivery(const std::string& event, const std::string& file);
+
+struct Case {
+  std::string name;
+  Sent sent;
+  std::string answer;    ///< status and body
+  Names refreshed{};     ///< these and no others
+  std::string header{};  ///< a line that the answer must have
+  bool closes = false;   ///< the connection ends after the answer
+};
+
+[[nodiscard]] std::string refreshed_warehouses(std::size_t count);
+[[nodiscard]] std::string refreshed_promotions(std::size_t count);
+
+// contract_pushes.cpp. The fixture's Warehouses are those of `kCloudWarehouses` and
+// `kDataCenterWarehouses`.
+struct Subscription {
+  const char* warehouse;
+  const char* repository;
+  const char* git;  ///< more members of the subscription
+};
+extern const std::vector<Subscription> kCloudWarehouses, kDataCenterWarehouses;
+[[nodiscard]] std::vector<Case> cloud_pushes();
+[[nodiscard]] std::vector<Case> data_center_pushes();
+
+// contract_pull_requests.cpp
+struct Waiting {
+  const char* promotion;
+  const char* steps;
+  const char* status;
+};
+extern const std::vector<Waiting> kPromotions;
+[[nodiscard]] std::vector<Case> pull_requests();
+
+// contract_requests.cpp
+[[nodiscard]] std::vector<Case> signatures();
+[[nodiscard]] std::vector<Case> framings();
+[[nodiscard]] std::vector<Case> receivers();
+[[nodiscard]] std::vector<Case> refusals();
+
+}  // namespace receiver::integration
