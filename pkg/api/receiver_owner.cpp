@@ -1,6 +1,7 @@
 #include "api/receiver_owner.h"
 
 #include <algorithm>
+#include <array>
 
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
@@ -9,6 +10,8 @@ namespace receiver::api {
 namespace {
 
 using JsonWriter = rapidjson::Writer<rapidjson::StringBuffer>;
+
+constexpr std::array kEntryMembers{"name", "path", "url"};
 
 void member(JsonWriter& json, const char* key, const std::string& value) {
   json.Key(key);
@@ -30,6 +33,14 @@ std::vector<Receiver> decode_receivers(const rapidjson::Value& object) {
   return receivers;
 }
 
+bool is_plain(const rapidjson::Value& entry) {
+  if (!entry.IsObject() || entry.MemberCount() != 3) return false;
+  return std::all_of(kEntryMembers.begin(), kEntryMembers.end(), [&](const char* name) {
+    const auto found = entry.FindMember(name);
+    return found != entry.MemberEnd() && found->value.IsString();
+  });
+}
+
 OwnerStatus decode_status(const rapidjson::Value& object) {
   OwnerStatus status;
   status.observed_generation = kube::int_at(object, "/status/observedGeneration").value_or(0);
@@ -40,7 +51,7 @@ OwnerStatus decode_status(const rapidjson::Value& object) {
       PublishedReceiver receiver{std::string(kube::string_at(entry, "/name")),
                                  std::string(kube::string_at(entry, "/path")),
                                  std::string(kube::string_at(entry, "/url"))};
-      if (entry.IsObject() && entry.MemberCount() > 3) receiver.whole = kube::to_text(entry);
+      if (!is_plain(entry)) receiver.whole = kube::to_text(entry);
       status.webhook_receivers.push_back(std::move(receiver));
     }
   }
@@ -134,8 +145,10 @@ std::string status_patch(const OwnerStatus& to, const std::string& resource_vers
     member(json, "reason", condition.reason);
     member(json, "message", condition.message);
     member(json, "lastTransitionTime", condition.last_transition_time);
-    json.Key("observedGeneration");
-    json.Int64(condition.observed_generation);
+    if (condition.observed_generation != 0) {
+      json.Key("observedGeneration");
+      json.Int64(condition.observed_generation);
+    }
     json.EndObject();
   }
   json.EndArray();

@@ -30,7 +30,7 @@ struct PublishedReceiver {
   std::string name;
   std::string path;
   std::string url;
-  std::string whole{};  ///< the entry as it stands, if it has more members than these
+  std::string whole{};  ///< the entry as it stands, if it is not just these three strings
   friend bool operator==(const PublishedReceiver&, const PublishedReceiver&) = default;
 };
 
@@ -40,8 +40,8 @@ struct Condition {
   std::string status;  ///< True, False or Unknown
   std::string reason;
   std::string message;
-  std::string last_transition_time;  ///< RFC 3339
-  std::int64_t observed_generation = 0;
+  std::string last_transition_time;      ///< RFC 3339
+  std::int64_t observed_generation = 0;  ///< 0: none
   friend bool operator==(const Condition&, const Condition&) = default;
 };
 

@@ -52,17 +52,34 @@ TEST_CASE("A status that is read and patched back is the same status") {
   CHECK(kube::string_at(*document, "/metadata/resourceVersion") == "77");
 }
 
-TEST_CASE("An entry that says more than we know is written back whole") {
-  const OwnerStatus status = decode(R"({"status": {"webhookReceivers": [
-      {"name": "hub", "path": "/p", "url": "https://h/p", "more": {"a": [1]}}]}})")
+TEST_CASE("An entry that is not just name, path and URL is written back whole") {
+  for (const char* entry :
+       {R"({"name":"hub","path":"/p","url":"https://h/p","more":{"a":[1]}})",
+        R"({"name":"hub","since":"2026"})", R"({"name":"hub"})",
+        R"({"name":"hub","path":"/p","secret":"s"})", R"({"name":"hub","path":null,"url":7})"}) {
+    INFO(entry);
+    const OwnerStatus status =
+        decode(std::string(R"({"status": {"webhookReceivers": [)") + entry + "]}}").status;
+    const auto document = kube::parse_json(status_patch(status, "1"));
+    REQUIRE(document.has_value());
+    const rapidjson::Value* receivers = kube::find(*document, "/status/webhookReceivers");
+    REQUIRE(receivers != nullptr);
+    REQUIRE(receivers->Size() == 1);
+    CHECK(kube::to_text((*receivers)[0]) == entry);
+  }
+}
+
+TEST_CASE("A condition of another that observed no generation is written back so") {
+  const OwnerStatus status = decode(R"({"status": {"conditions": [{"type": "Healthy",
+      "status": "True", "reason": "R", "message": "", "lastTransitionTime": "t"}]}})")
                                  .status;
   const auto document = kube::parse_json(status_patch(status, "1"));
   REQUIRE(document.has_value());
-  const rapidjson::Value* receivers = kube::find(*document, "/status/webhookReceivers");
-  REQUIRE(receivers != nullptr);
-  REQUIRE(receivers->Size() == 1);
-  CHECK(kube::to_text((*receivers)[0]) ==
-        R"({"name":"hub","path":"/p","url":"https://h/p","more":{"a":[1]}})");
+  const rapidjson::Value* conditions = kube::find(*document, "/status/conditions");
+  REQUIRE(conditions != nullptr);
+  REQUIRE(conditions->Size() == 1);
+  CHECK(kube::to_text((*conditions)[0]) ==
+        R"({"type":"Healthy","status":"True","reason":"R","message":"","lastTransitionTime":"t"})");
 }
 
 TEST_CASE("An empty list of receivers is removed by the patch, not left as it was") {
