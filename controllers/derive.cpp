@@ -68,9 +68,10 @@ std::optional<ReceiverFailure> check_secret(const api::Receiver& receiver,
     case SecretState::Known::kRefused:
       return invalid(fmt::format("Secret {} cannot be read: {}", receiver.secret_name, state.why));
     case SecretState::Known::kMissing:
-      return ReceiverFailure{receiver.name, "SecretNotFound",
-                             fmt::format("Secret {} not found; create it with a key \"secret\"",
-                                         receiver.secret_name)};
+      return ReceiverFailure{
+          receiver.name, "SecretNotFound",
+          fmt::format("Secret {} not found{}; create it with a key \"secret\"",
+                      receiver.secret_name, state.why.empty() ? "" : " in namespace " + state.why)};
     case SecretState::Known::kPresent:
       break;
   }
@@ -135,6 +136,14 @@ DerivedReceivers derive_receivers(const api::ReceiverOwner& owner, const SecretL
       derived.routes.push_back({path, owner.project(), receiver.name, *state.secret.value, false});
       derived.published.push_back({receiver.name, path, base.origin + path});
       advise_on_value(receiver, value, derived.advice);
+    }
+    if (!state.watched) {
+      derived.advice.push_back(
+          {receiver.name, "SecretInvalid", true,
+           fmt::format(
+               "Secret {} lacks the label kargo.akuity.io/cred-type: generic; it works, but "
+               "changes of it are noticed every five minutes only: label it",
+               receiver.secret_name)});
     }
     if (!state.secret.previous) continue;
     if (state.secret.previous->empty()) {

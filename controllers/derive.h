@@ -27,13 +27,15 @@ struct BaseUrl {
 struct SecretState {
   enum class Known {
     kNotRead,  ///< its source has not answered yet
-    kRefused,  ///< its source was refused; `why` says what is missing
+    kRefused,  ///< its source was refused
     kMissing,
     kPresent,
   };
   Known known = Known::kNotRead;
+  /// kRefused: what is missing. kMissing: the namespace, where it is not plain which.
   std::string why;
   api::Secret secret;
+  bool watched = true;  ///< kPresent: a change of it is noticed at once
 };
 
 /// The Secret of that name in the owner's Secret namespace.
@@ -58,7 +60,7 @@ struct ReceiverFailure {
 /// Something to recommend about a receiver that works.
 struct ReceiverAdvice {
   std::string receiver;
-  std::string reason;  ///< WeakSecret, SecretInvalid or PreviousSecretActive
+  std::string reason;  ///< WeakSecret, SecretInvalid or PreviousSecretActive, as of an Event
   bool warning = true;
   std::string message;
 };

@@ -1,7 +1,6 @@
 #include "controllers/receiver_controller.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -9,8 +8,10 @@
 
 #include <fmt/format.h>
 
+#include "controllers/daily_notes.h"
 #include "controllers/status.h"
 #include "controllers/status_conflict.h"
+#include "git/repository.h"
 
 namespace receiver::controllers {
 
@@ -19,38 +20,58 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::string_view kClusterConfigName = "cluster";
-constexpr std::chrono::hours kRepeatEvent{24};
-
-std::string origin_of(const std::string& url) {
-  const std::size_t scheme = url.find("://");
-  if (scheme == std::string::npos) return "none";
-  return url.substr(0, url.find('/', scheme + 3));
-}
-
-/// A base URL of the published receivers other than ours: whose writer undoes what we write.
-std::string foreign_origin(const api::ReceiverOwner& owner, const BaseUrl& base) {
-  for (const api::PublishedReceiver& entry : owner.status.webhook_receivers) {
-    const std::string origin = origin_of(entry.url);
-    if (origin != base.origin) return origin;
-  }
-  return base.origin;
-}
-
-/// What a status says, without its times: equal texts are the same value.
-std::string value_of(const api::ReceiverOwner& owner, const api::OwnerStatus& status) {
-  std::string value = fmt::format("{} {}", owner.meta.generation, owner.refresh);
-  for (const api::PublishedReceiver& entry : status.webhook_receivers) value += ' ' + entry.url;
-  for (const api::Condition& condition : status.conditions) {
-    if (condition.type == "Ready") value += ' ' + condition.status + ' ' + condition.message;
-  }
-  return value;
-}
 
 const api::PublishedReceiver* find_entry(const std::vector<api::PublishedReceiver>& entries,
                                          const std::string& name) {
   const auto found = std::find_if(entries.begin(), entries.end(),
                                   [&](const auto& entry) { return entry.name == name; });
   return found == entries.end() ? nullptr : &*found;
+}
+
+/// Scheme and host of a URL, without user info.
+std::string origin_of(std::string_view url) {
+  const std::string shown = git::redacted(url);
+  const std::size_t scheme = shown.find("://");
+  return shown.substr(0, scheme == std::string::npos ? scheme : shown.find('/', scheme + 3));
+}
+
+/// What the status of an owner is made of, as far as it is ours: equal texts are the same value.
+std::string value_of(const api::ReceiverOwner& owner, const DerivedReceivers& derived) {
+  std::string value = fmt::format("{} {}\n", owner.meta.generation, owner.refresh);
+  for (const auto& entry : derived.published) value += entry.url + '\n';
+  for (const ReceiverFailure& failure : derived.failures) value += failure.message + '\n';
+  for (const ReceiverAdvice& advice : derived.advice) value += advice.message + '\n';
+  return value;
+}
+
+/// For the one who has to settle it: whose base URL differs.
+std::string conflict_text(const api::ReceiverOwner& owner, const DerivedReceivers& derived,
+                          const BaseUrl& base) {
+  std::string theirs = base.origin;
+  std::string advice = "two controllers disagree about the receivers of this object";
+  for (const api::PublishedReceiver& ours : derived.published) {
+    const auto* entry = find_entry(owner.status.webhook_receivers, ours.name);
+    if (entry == nullptr || entry->url == ours.url) continue;
+    theirs = origin_of(entry->url);
+    advice = "configure both with the same one, its path included";
+    break;
+  }
+  return fmt::format(
+      "another writer has replaced this status {} times: it is left alone until the spec, the "
+      "refresh annotation or a Secret changes. The other's base URL is {}, this operator's {}; {}",
+      StatusConflict::kWrites, theirs, base.origin, advice);
+}
+
+std::vector<Note> notes_of(const DerivedReceivers& derived) {
+  std::vector<Note> notes;
+  const auto add = [&](kube::EventType type, const auto& of) {
+    notes.push_back({type, of.reason, fmt::format("receiver \"{}\": {}", of.receiver, of.message)});
+  };
+  for (const ReceiverFailure& failure : derived.failures) add(kube::EventType::kWarning, failure);
+  for (const ReceiverAdvice& advice : derived.advice) {
+    add(advice.warning ? kube::EventType::kWarning : kube::EventType::kNormal, advice);
+  }
+  return notes;
 }
 
 }  // namespace
@@ -95,7 +116,7 @@ class ReceiverController::Impl {
   /// What is remembered of an owner between its changes.
   struct Memory {
     StatusConflict conflict;
-    std::map<std::string, clock::Steady::time_point> events;  ///< said, by text
+    DailyNotes notes;
   };
 
   [[nodiscard]] OwnerStore::Object owner(const kube::ObjectKey& key) const {
@@ -120,7 +141,6 @@ class ReceiverController::Impl {
 
   asio::awaitable<kube::ReconcileResult> reconcile(kube::ObjectKey key);
   asio::awaitable<bool> write_status(OwnerStore::Object owner, api::OwnerStatus next);
-  void emit_events(const api::ReceiverOwner& owner, const DerivedReceivers& derived);
   void emit_changes(const api::ReceiverOwner& owner, const api::OwnerStatus& written);
   void emit(const api::ReceiverOwner& owner, kube::EventType type, const std::string& reason,
             const std::string& note);
@@ -141,7 +161,9 @@ class ReceiverController::Impl {
 void ReceiverController::Impl::owner_changed(const kube::ObjectKey& key,
                                              const OwnerStore::Object& now) {
   if (!counts(key)) return;
-  reference_secrets(key.ns.empty() ? options_.system_namespace : key.ns);
+  const std::string& secrets_ns = key.ns.empty() ? options_.system_namespace : key.ns;
+  reference_secrets(secrets_ns);
+  secrets_.refresh_uncovered(secrets_ns);
   if (now) {
     update(*now);
   } else {
@@ -178,11 +200,22 @@ DerivedReceivers ReceiverController::Impl::derive(const api::ReceiverOwner& owne
   return derive_receivers(
       owner,
       [&](std::string_view name) {
-        if (!ns.empty()) return secrets_.lookup(ns, name);
-        return SecretState{SecretState::Known::kRefused,
-                           "SYSTEM_RESOURCES_NAMESPACE is not set, so receivers of the "
-                           "ClusterConfig are off",
-                           {}};
+        SecretState state;
+        if (ns.empty()) {
+          state.known = SecretState::Known::kRefused;
+          state.why =
+              "SYSTEM_RESOURCES_NAMESPACE is not set, so receivers of the ClusterConfig are off";
+          return state;
+        }
+        state = secrets_.lookup(ns, name);
+        if (owner.kind == api::OwnerKind::kProjectConfig) return state;
+        if (state.known == SecretState::Known::kMissing) state.why = ns;
+        if (state.known == SecretState::Known::kRefused) {
+          state.why +=
+              " (is SYSTEM_RESOURCES_NAMESPACE right, and does it grant this account "
+              "reading its Secrets?)";
+        }
+        return state;
       },
       options_.base_url);
 }
@@ -205,11 +238,12 @@ void ReceiverController::Impl::set_leading(bool leading) {
 
 asio::awaitable<kube::ReconcileResult> ReceiverController::Impl::reconcile(kube::ObjectKey key) {
   const OwnerStore::Object current = owner(key);
-  if (!leading_ || !current) co_return kube::ReconcileResult{};
+  if (!leading_ || !current || current->meta.deleting) co_return kube::ReconcileResult{};
 
-  secrets_.refresh_uncovered(secret_namespace(*current));
   const DerivedReceivers derived = derive(*current);
-  emit_events(*current, derived);
+  for (const Note& note : memory_[key].notes.due(notes_of(derived), clock::Steady::now())) {
+    emit(*current, note.type, note.reason, note.text);
+  }
   kube::ReconcileResult result;
   if (!current->receivers.empty()) result.requeue_after = options_.resync;
 
@@ -217,11 +251,9 @@ asio::awaitable<kube::ReconcileResult> ReceiverController::Impl::reconcile(kube:
   std::optional<api::OwnerStatus> next = next_status(*current, derived, now);
   if (!next) co_return result;
   StatusConflict& conflict = memory_[key].conflict;
-  if (!conflict.may_write(value_of(*current, *next), clock::Steady::now())) {
+  if (!conflict.may_write(value_of(*current, derived), clock::Steady::now())) {
     emit(*current, kube::EventType::kWarning, "StatusConflict",
-         fmt::format("another writer keeps replacing the receivers' status: it uses base URL {}, "
-                     "this receiver {}; configure both with the same one",
-                     foreign_origin(*current, options_.base_url), options_.base_url.origin));
+         conflict_text(*current, derived, options_.base_url));
     co_return result;
   }
   const bool written = co_await write_status(current, *next);
@@ -259,29 +291,6 @@ asio::awaitable<bool> ReceiverController::Impl::write_status(OwnerStore::Object 
                                                            {"object", owner->meta.key.str()},
                                                            {"error", error.message}});
   co_return false;
-}
-
-void ReceiverController::Impl::emit_events(const api::ReceiverOwner& owner,
-                                           const DerivedReceivers& derived) {
-  auto& said = memory_[owner.meta.key].events;
-  const clock::Steady::time_point now = clock::Steady::now();
-  std::map<std::string, clock::Steady::time_point> current;
-  const auto say = [&](const std::string& receiver, const std::string& reason, kube::EventType type,
-                       const std::string& message) {
-    const std::string note = fmt::format("receiver \"{}\": {}", receiver, message);
-    const auto before = said.find(reason + note);
-    const bool again = before == said.end() || now - before->second >= kRepeatEvent;
-    current[reason + note] = again ? now : before->second;
-    if (again) emit(owner, type, reason, note);
-  };
-  for (const ReceiverFailure& failure : derived.failures) {
-    say(failure.receiver, failure.reason, kube::EventType::kWarning, failure.message);
-  }
-  for (const ReceiverAdvice& advice : derived.advice) {
-    say(advice.receiver, advice.reason,
-        advice.warning ? kube::EventType::kWarning : kube::EventType::kNormal, advice.message);
-  }
-  said = std::move(current);
 }
 
 void ReceiverController::Impl::emit_changes(const api::ReceiverOwner& owner,

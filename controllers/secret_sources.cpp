@@ -33,9 +33,16 @@ bool same_secret(const api::Secret& left, const api::Secret& right) {
 
 class SecretSources::Impl : public std::enable_shared_from_this<Impl> {
  public:
-  Impl(kube::RestClient& rest, SecretAccess access, Changed changed, log::Logger logger)
-      : rest_(rest), access_(access), changed_(std::move(changed)), logger_(std::move(logger)) {}
+  Impl(kube::RestClient& rest, SecretAccess access, Changed changed, log::Logger logger,
+       std::chrono::milliseconds round)
+      : rest_(rest),
+        access_(access),
+        changed_(std::move(changed)),
+        logger_(std::move(logger)),
+        round_(round),
+        round_over_(rest.executor()) {}
 
+  void start();
   void reference(const std::string& ns, std::set<std::string> names);
   SecretState lookup(const std::string& ns, std::string_view name) const;
   void refresh_uncovered(const std::string& ns);
@@ -63,6 +70,7 @@ class SecretSources::Impl : public std::enable_shared_from_this<Impl> {
   /// A watch has no such object (any more).
   void absent(const kube::ObjectKey& key);
   void read(const kube::ObjectKey& key);
+  static asio::awaitable<void> read_uncovered_in_rounds(std::shared_ptr<Impl> self);
   static asio::awaitable<void> read_until_known(std::shared_ptr<Impl> self, kube::ObjectKey key);
   /// Takes the answer to a read; nothing if it has to be repeated.
   bool take(const kube::ObjectKey& key, std::uint64_t seen,
@@ -72,6 +80,8 @@ class SecretSources::Impl : public std::enable_shared_from_this<Impl> {
   const SecretAccess access_;
   const Changed changed_;
   const log::Logger logger_;
+  const std::chrono::milliseconds round_;
+  asio::steady_timer round_over_;
   bool stopped_ = false;
   std::map<std::string, std::map<std::string, Entry, std::less<>>> entries_;  ///< by namespace
   std::map<std::string, std::unique_ptr<Watch>> watches_;
@@ -99,7 +109,11 @@ class SecretSources::Impl::Watch final : public kube::ObjectSink {
     return status().settled == kube::ReflectorStatus::Settled::kRefused;
   }
 
-  void begin_replace() override { listed_.clear(); }
+  void begin_replace() override {
+    listing_ = true;
+    listed_.clear();
+    late_.clear();
+  }
   tl::expected<void, std::string> add_listed(const kube::ObjectMeta& meta,
                                              const rapidjson::Value& object) override {
     if (owner_.find(meta.key) == nullptr) return {};
@@ -109,6 +123,7 @@ class SecretSources::Impl::Watch final : public kube::ObjectSink {
   void keep_listed(const kube::ObjectKey& key) override { listed_.insert(key); }
   void end_replace() override {
     listed_once_ = true;
+    listing_ = false;
     std::vector<kube::ObjectKey> unlisted;
     for (const auto& [ns, names] : owner_.entries_) {
       if (owner_.watch_key(ns) != ns_) continue;
@@ -117,9 +132,18 @@ class SecretSources::Impl::Watch final : public kube::ObjectSink {
       }
     }
     listed_.clear();
-    for (const kube::ObjectKey& key : unlisted) owner_.absent(key);
+    for (const kube::ObjectKey& key : unlisted) {
+      if (late_.contains(key)) {
+        owner_.read(key);
+      } else {
+        owner_.absent(key);
+      }
+    }
   }
-  void abort_replace() override { listed_.clear(); }
+  void abort_replace() override {
+    listing_ = false;
+    listed_.clear();
+  }
   tl::expected<void, std::string> upsert(const kube::ObjectMeta& meta,
                                          const rapidjson::Value& object) override {
     Entry* entry = owner_.find(meta.key);
@@ -132,8 +156,11 @@ class SecretSources::Impl::Watch final : public kube::ObjectSink {
   }
   void remove(const kube::ObjectKey& key) override { owner_.absent(key); }
 
-  /// Names that are referenced from now on were skipped by the list before: they must be read.
-  [[nodiscard]] bool listed_once() const { return listed_once_; }
+  /// The name is referenced from now on: a list before, or the one under way, passed it over.
+  void referenced(const kube::ObjectKey& key) {
+    if (listing_) late_.insert(key);
+    if (listed_once_) owner_.read(key);
+  }
 
  private:
   [[nodiscard]] kube::ReflectorOptions options() const {
@@ -161,6 +188,8 @@ class SecretSources::Impl::Watch final : public kube::ObjectSink {
   Impl& owner_;
   const std::string ns_;
   std::set<kube::ObjectKey> listed_;
+  std::set<kube::ObjectKey> late_;  ///< referenced while the list was under way
+  bool listing_ = false;
   bool listed_once_ = false;
   kube::Reflector reflector_;
 };
@@ -175,6 +204,21 @@ void SecretSources::Impl::start_watch(const std::string& key) {
   if (!watch) watch = std::make_unique<Watch>(*this, key);
 }
 
+void SecretSources::Impl::start() {
+  if (access_ == SecretAccess::kNamespaced) return;
+  asio::co_spawn(rest_.executor(), read_uncovered_in_rounds(shared_from_this()), asio::detached);
+}
+
+asio::awaitable<void> SecretSources::Impl::read_uncovered_in_rounds(std::shared_ptr<Impl> self) {
+  while (!self->stopped_) {
+    self->round_over_.expires_after(self->round_);
+    boost::system::error_code ignored;
+    co_await self->round_over_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    if (self->stopped_) co_return;
+    for (const auto& [ns, entries] : self->entries_) self->refresh_uncovered(ns);
+  }
+}
+
 void SecretSources::Impl::reference(const std::string& ns, std::set<std::string> names) {
   if (stopped_) return;
   auto& entries = entries_[ns];
@@ -186,8 +230,7 @@ void SecretSources::Impl::reference(const std::string& ns, std::set<std::string>
   }
   start_watch(watch_key(ns));
   for (const std::string& name : names) {
-    if (!entries.try_emplace(name).second) continue;
-    if (watch_of(ns)->listed_once()) read({ns, name});
+    if (entries.try_emplace(name).second) watches_.at(watch_key(ns))->referenced({ns, name});
   }
 }
 
@@ -196,7 +239,11 @@ SecretState SecretSources::Impl::lookup(const std::string& ns, std::string_view 
   if (entries == entries_.end()) return {};
   const auto entry = entries->second.find(name);
   if (entry == entries->second.end()) return {};
-  if (entry->second.state.known != SecretState::Known::kNotRead) return entry->second.state;
+  if (entry->second.state.known != SecretState::Known::kNotRead) {
+    SecretState state = entry->second.state;
+    state.watched = access_ == SecretAccess::kNamespaced || state.secret.labelled;
+    return state;
+  }
   if (const Watch* watch = watch_of(ns); watch != nullptr && watch->refused()) {
     return {SecretState::Known::kRefused, watch->status().refusal, {}};
   }
@@ -224,6 +271,7 @@ bool SecretSources::Impl::settled() const {
 
 void SecretSources::Impl::stop() {
   stopped_ = true;
+  round_over_.cancel();
   watches_.clear();
   entries_.clear();
 }
@@ -310,8 +358,10 @@ bool SecretSources::Impl::take(const kube::ObjectKey& key, std::uint64_t seen,
 }
 
 SecretSources::SecretSources(kube::RestClient& rest, SecretAccess access, Changed changed,
-                             log::Logger logger)
-    : impl_(std::make_shared<Impl>(rest, access, std::move(changed), std::move(logger))) {}
+                             log::Logger logger, std::chrono::milliseconds round)
+    : impl_(std::make_shared<Impl>(rest, access, std::move(changed), std::move(logger), round)) {
+  impl_->start();
+}
 
 SecretSources::~SecretSources() {
   impl_->stop();

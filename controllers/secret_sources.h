@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <set>
@@ -23,7 +24,11 @@ class SecretSources {
  public:
   /// Called after what lookup() answers for the namespace may have changed.
   using Changed = std::function<void(const std::string& ns)>;
-  SecretSources(kube::RestClient& rest, SecretAccess access, Changed changed, log::Logger logger);
+  /// How often the Secrets are read again that no watch covers: unlabelled ones under kCluster.
+  static constexpr std::chrono::milliseconds kRound{300'000};
+
+  SecretSources(kube::RestClient& rest, SecretAccess access, Changed changed, log::Logger logger,
+                std::chrono::milliseconds round = kRound);
   ~SecretSources();
   SecretSources(const SecretSources&) = delete;
   SecretSources& operator=(const SecretSources&) = delete;
@@ -31,8 +36,7 @@ class SecretSources {
   /// The names that receivers refer to in `ns`, in place of those before; none ends the watch.
   void reference(const std::string& ns, std::set<std::string> names);
   [[nodiscard]] SecretState lookup(const std::string& ns, std::string_view name) const;
-  /// Reads the Secrets in `ns` again that no watch covers (unlabelled ones under kCluster). Part of
-  /// the five-minute round.
+  /// Reads those of `ns` that no watch covers again, before their round.
   void refresh_uncovered(const std::string& ns);
   /// Every source has answered or was refused once.
   [[nodiscard]] bool settled() const;

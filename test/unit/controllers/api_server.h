@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -34,6 +35,9 @@ class SecretServer {
     return kube::test::refusal(404, "NotFound");
   };
 
+  /// Called when a list has been answered, on its way to who asked.
+  std::function<void()> listed = [] {};
+
   kube::test::FakeApiServer& server() { return server_; }
   [[nodiscard]] int lists() const { return lists_; }
   [[nodiscard]] int reads() const { return reads_; }
@@ -56,7 +60,9 @@ class SecretServer {
       return {200, found->second};
     }
     ++lists_;
-    return {200, list(ns)};
+    kube::test::ApiAnswer answer{200, list(ns)};
+    listed();
+    return answer;
   }
 
   std::string list(const std::string& ns) {

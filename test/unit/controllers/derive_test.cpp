@@ -157,6 +157,28 @@ TEST_CASE("A short value or one that ends in a newline works, with advice") {
   }
 }
 
+TEST_CASE("A Secret whose changes are noticed late works, with advice to label it") {
+  SecretState unlabelled = present(kValue);
+  unlabelled.watched = false;
+  const DerivedReceivers derived = derive(project_config({{"r", true, "s"}}), {{"s", unlabelled}});
+  CHECK(derived.published.size() == 1);
+  REQUIRE(derived.advice.size() == 1);
+  CHECK(derived.advice[0].warning);
+  CHECK(derived.advice[0].message.find("kargo.akuity.io/cred-type: generic") != std::string::npos);
+}
+
+TEST_CASE("A missing Secret is told with its namespace where that is not plain") {
+  const auto message = [](const std::string& ns) {
+    return derive(project_config({{"r", true, "s"}}),
+                  {{"s", unavailable(SecretState::Known::kMissing, ns)}})
+        .failures.at(0)
+        .message;
+  };
+  CHECK(message("") == "Secret s not found; create it with a key \"secret\"");
+  CHECK(message("system") ==
+        "Secret s not found in namespace system; create it with a key \"secret\"");
+}
+
 TEST_CASE("secret.previous is served beside the current value, or instead of a broken one") {
   SecretState both = present(kValue);
   both.secret.previous = crypto::SecretString("the-one-before-this");

@@ -46,13 +46,15 @@ struct Fixture {
   Fixture& operator=(const Fixture&) = delete;
 
   void upsert(OwnerStore& store, const std::string& ns, const std::string& name,
-              const std::string& receivers, const std::string& version = "1") {
-    const auto object = kube::parse_json(R"({"spec":{"webhookReceivers":[)" + receivers + "]}}");
+              const std::string& receivers, const std::string& version = "1",
+              const std::string& status = "{}", std::int64_t generation = 1) {
+    const auto object = kube::parse_json(R"({"spec":{"webhookReceivers":[)" + receivers +
+                                         R"(]},"status":)" + status + "}");
     REQUIRE(object.has_value());
     kube::ObjectMeta meta;
     meta.key = {ns, name};
     meta.resource_version = version;
-    meta.generation = 1;
+    meta.generation = generation;
     REQUIRE(store.upsert(meta, *object).has_value());
   }
 
@@ -104,6 +106,53 @@ TEST_CASE("A conflict is tried again on the object as it then is") {
   f.upsert(f.project_configs, "demo", "demo", kBucket, "2");
   test::run_until(f.io, [&] { return f.controller.counters().status_writes >= 1; });
   CHECK(f.patches.back().body.find(R"("resourceVersion":"2")") != std::string::npos);
+}
+
+TEST_CASE("A status that another writer keeps replacing is left alone until something changes") {
+  Fixture f;
+  f.server.put("demo", "s", kSecret);
+  f.controller.set_leading(true);
+  std::uint64_t version = 0;
+  const auto replaced = [&](std::int64_t generation) {
+    const std::string number = std::to_string(++version);
+    f.upsert(f.project_configs, "demo", "demo", kBucket, number,
+             R"({"webhookReceivers":[{"name":"bucket","path":"/x","url":"https://other/)" + number +
+                 R"("}]})",
+             generation);
+  };
+  for (std::uint64_t write = 1; write <= 3; ++write) {
+    replaced(1);
+    test::run_until(f.io, [&] { return f.controller.counters().status_writes == write; });
+  }
+  replaced(1);
+  f.io.run_for(std::chrono::milliseconds(100));
+  CHECK(f.controller.counters().status_writes == 3);
+
+  SECTION("of the spec") {
+    replaced(2);
+  }
+  SECTION("of the Secret") {
+    f.server.put("demo", "s2", "another-secret-of-length");
+    f.upsert(f.project_configs, "demo", "demo",
+             R"({"name":"bucket","bitbucket":{"secretRef":{"name":"s2"}}})", "99");
+  }
+  test::run_until(f.io, [&] { return f.controller.counters().status_writes == 4; });
+}
+
+TEST_CASE("An object that is being deleted is left alone") {
+  Fixture f;
+  f.server.put("demo", "s", kSecret);
+  f.controller.set_leading(true);
+  const auto object = kube::parse_json(R"({"spec":{"webhookReceivers":[)" + kBucket + "]}}");
+  REQUIRE(object.has_value());
+  kube::ObjectMeta meta;
+  meta.key = {"demo", "demo"};
+  meta.resource_version = std::string("1");
+  meta.deleting = true;
+  REQUIRE(f.project_configs.upsert(meta, *object).has_value());
+  test::run_until(f.io, [&] { return f.routes["demo/demo"].size() == 1; });
+  f.io.run_for(std::chrono::milliseconds(50));
+  CHECK(f.patches.empty());
 }
 
 TEST_CASE("A deleted owner loses its routes") {

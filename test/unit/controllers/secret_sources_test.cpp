@@ -10,11 +10,11 @@ namespace {
 using Known = SecretState::Known;
 
 struct Fixture {
-  explicit Fixture(SecretAccess access)
+  explicit Fixture(SecretAccess access, std::chrono::milliseconds round = SecretSources::kRound)
       : rest(server.server().client(io)),
         sources(
             *rest, access, [this](const std::string& ns) { changed.push_back(ns); },
-            log::Logger::none()) {}
+            log::Logger::none(), round) {}
   ~Fixture() {
     sources.stop();
     rest->close();
@@ -89,6 +89,20 @@ TEST_CASE("A namespace that may not be read fails its own receivers only, and re
   CHECK(f.sources.settled());
 }
 
+TEST_CASE("A name that is referenced while a list is under way is not taken for missing") {
+  Fixture f(SecretAccess::kNamespaced);
+  f.server.put("a", "one", "value-1");
+  f.server.listed = [&] {
+    if (f.server.lists() > 1) return;
+    f.server.put("a", "late", "value-2");
+    f.sources.reference("a", {"one", "late"});
+  };
+  f.sources.reference("a", {"one"});
+  f.await("a", "one", Known::kPresent);
+  f.await("a", "late", Known::kPresent);
+  CHECK(f.value("a", "late") == "value-2");
+}
+
 TEST_CASE("With cluster access one watch of labelled Secrets serves all namespaces") {
   Fixture f(SecretAccess::kCluster);
   f.server.put("a", "labelled", "value-a");
@@ -101,14 +115,27 @@ TEST_CASE("With cluster access one watch of labelled Secrets serves all namespac
   SECTION("an unlabelled Secret that is named works all the same") {
     f.await("b", "plain", Known::kPresent);
     CHECK(f.value("b", "plain") == "value-b");
-    CHECK_FALSE(f.sources.lookup("b", "plain").secret.labelled);
+    CHECK_FALSE(f.sources.lookup("b", "plain").watched);
+    CHECK(f.sources.lookup("a", "labelled").watched);
   }
-  SECTION("a change of an unlabelled one is found by the next round") {
+  SECTION("a change of an unlabelled one is found when somebody asks") {
     f.await("b", "plain", Known::kPresent);
     f.server.put("b", "plain", "changed", false);
     f.sources.refresh_uncovered("b");
     test::run_until(f.io, [&] { return f.value("b", "plain") == "changed"; });
   }
+}
+
+TEST_CASE("A change of an unlabelled Secret is found by the next round") {
+  Fixture f(SecretAccess::kCluster, std::chrono::milliseconds(50));
+  f.server.put("b", "plain", "value-b", false);
+  f.sources.reference("b", {"plain", "later"});
+  f.await("b", "plain", Known::kPresent);
+  f.await("b", "later", Known::kMissing);
+  f.server.put("b", "plain", "changed", false);
+  f.server.put("b", "later", "made", false);
+  test::run_until(f.io, [&] { return f.value("b", "plain") == "changed"; });
+  f.await("b", "later", Known::kPresent);
 }
 
 }  // namespace receiver::controllers

@@ -98,7 +98,8 @@ TEST_CASE("Entries and conditions of others keep their place and content") {
 TEST_CASE("A failure of a receiver of another type is kept, ours is appended once") {
   api::ReceiverOwner owner = owner_of({{"gh", false, ""}, {"r", true, "s"}});
   owner.status.conditions = {
-      {"Ready", "False", "SyncWebhookReceiversFailed", "receiver gh: no Secret", kNowText, 7}};
+      {"Ready", "False", "SyncWebhookReceiversFailed", "receiver gh: no Secret", kNowText, 7},
+      {"Reconciling", "True", "Syncing", "", kNowText, 7}};
   DerivedReceivers failing;
   failing.failures = {{"r", "SecretNotFound", "Secret s not found"}};
   auto next = next_status(owner, failing, kNow);
@@ -111,6 +112,86 @@ TEST_CASE("A failure of a receiver of another type is kept, ours is appended onc
   REQUIRE(next.has_value());
   CHECK(condition(*next, "Ready")->status == "False");
   CHECK(condition(*next, "Ready")->message == "receiver gh: no Secret");
+  // Its writer is still at it.
+  CHECK(condition(*next, "Reconciling") != nullptr);
+}
+
+TEST_CASE("A failure counts as another's only if it names a receiver of another type") {
+  struct Case {
+    std::string what, message;
+    bool kept;
+  };
+  const std::string prefix = "Failed to sync WebhookReceivers: ";
+  for (const auto& [what, message, kept] : {
+           Case{"its name", prefix + "gh: no Secret", true},
+           Case{"its name in quotes", prefix + R"(receiver "gh": no Secret)", true},
+           Case{"its name after ours",
+                prefix + R"(receiver "r": Secret s not found; receiver "gh": no Secret)", true},
+           Case{"its name at the end of a sentence", "Cannot publish gh.", true},
+           Case{"a longer name", prefix + "gh-2: no Secret", false},
+           Case{"another name", prefix + "weigh: no Secret", false},
+           Case{"a Secret of ours by that name",
+                prefix + R"(receiver "r": Secret gh not found; create it)", false},
+           Case{"one of ours that left the spec",
+                prefix + R"(receiver "gone": Secret gh not found; create it)", false},
+           Case{"nothing", prefix + "timed out", false},
+       }) {
+    INFO(what);
+    api::ReceiverOwner owner = owner_of({{"gh", false, ""}, {"r", true, "s"}});
+    owner.status.conditions = {
+        {"Ready", "False", "SyncWebhookReceiversFailed", message, kNowText, 7}};
+    const auto next = next_status(owner, publishing("r", "/bitbucket/1"), kNow);
+    REQUIRE(next.has_value());
+    CHECK(condition(*next, "Ready")->status == (kept ? "False" : "True"));
+    if (kept) CHECK(condition(*next, "Ready")->message == message);
+  }
+}
+
+TEST_CASE("What we wrote is taken back when an object has only receivers of other types left") {
+  api::ReceiverOwner owner = owner_of({{"gl", false, ""}, {"gh", false, ""}});
+  owner.refresh = "token-1";
+  owner.status.observed_generation = 6;
+  owner.status.webhook_receivers = {{"gone", "/base/bitbucket/0", "https://h/base/bitbucket/0"},
+                                    {"gh", "/github/1", "https://h/github/1"},
+                                    {"left", "/github/2", "https://h/github/2"}};
+  owner.status.conditions = {{"Reconciling", "True", "x", "", kNowText, 1},
+                             {"Ready", "True", "Synced", "", kNowText, 1}};
+  api::OwnerStatus wanted = owner.status;
+  wanted.webhook_receivers.erase(wanted.webhook_receivers.begin());
+  CHECK(next_status(owner, {}, kNow) == wanted);
+
+  owner.status = wanted;
+  CHECK_FALSE(next_status(owner, {}, kNow).has_value());
+
+  SECTION("our failure") {
+    owner.status.conditions[1] = {
+        "Ready",
+        "False",
+        "SyncWebhookReceiversFailed",
+        "Failed to sync WebhookReceivers: receiver \"gone\": Secret gh not found",
+        kNowText,
+        1};
+    const auto next = next_status(owner, {}, kNow);
+    REQUIRE(next.has_value());
+    CHECK(condition(*next, "Ready")->status == "True");
+    CHECK(condition(*next, "Reconciling") != nullptr);
+  }
+  SECTION("our part of a failure") {
+    owner.status.conditions[1] = {
+        "Ready",  "False", "X", "gh: no Secret | bitbucket: receiver \"gone\": Secret s not found",
+        kNowText, 1};
+    const auto next = next_status(owner, {}, kNow);
+    REQUIRE(next.has_value());
+    CHECK(condition(*next, "Ready")->status == "False");
+    CHECK(condition(*next, "Ready")->message == "gh: no Secret");
+  }
+  SECTION("a failure of its owner stays") {
+    for (const char* message : {"Failed to sync WebhookReceivers: gh: no Secret",
+                                "Failed to sync WebhookReceivers: timed out"}) {
+      owner.status.conditions[1] = {"Ready", "False", "X", message, kNowText, 1};
+      CHECK_FALSE(next_status(owner, {}, kNow).has_value());
+    }
+  }
 }
 
 TEST_CASE("What is not ours to write is not written") {
