@@ -13,6 +13,43 @@ namespace {
 constexpr const char* kSecret = "a-secret-of-the-tests-of-the-cluster";
 }  // namespace
 
+TEST_CASE(
+    "without a namespace for its Secrets the ClusterConfig's receivers are off, and it says so",
+    "[cluster_config]") {
+  const Cluster cluster;
+  const std::string receiver = unique_name();
+  const auto message_under = [&](const std::string& system_namespace) {
+    const Operator op(cluster, {{"SYSTEM_RESOURCES_NAMESPACE", system_namespace}});
+    const ClusterConfig config(cluster, receiver, receiver);
+    const Project project(cluster);
+    (void)project.publish("bb", kSecret);  // all else works
+    std::string message;
+    eventually(
+        "the failure is told",
+        [&] {
+          message = ready_message(config.get(), "False");
+          return message.starts_with("Failed to sync WebhookReceivers: ");
+        },
+        3 * kPatience);
+    CHECK(config.get().size_at("/status/webhookReceivers") == 0);
+    CHECK(message.find(receiver) != std::string::npos);
+    return message;
+  };
+  const std::string unset = message_under("");
+  INFO(unset);
+  CHECK(unset.find("SYSTEM_RESOURCES_NAMESPACE is not set") != std::string::npos);
+
+  const std::string missing = unique_name();
+  const std::string message = message_under(missing);
+  INFO(message);
+  CHECK(message.find("in namespace " + missing) != std::string::npos);
+  CHECK(message.find("SYSTEM_RESOURCES_NAMESPACE") != std::string::npos);
+
+  const std::string no_secret = message_under(kSystemNamespace);
+  INFO(no_secret);
+  CHECK(no_secret.find("not found in namespace kargo-system-resources") != std::string::npos);
+}
+
 TEST_CASE("a receiver of the ClusterConfig refreshes across namespaces", "[cluster_config]") {
   const Cluster cluster;
   const Operator op(cluster);

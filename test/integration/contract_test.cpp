@@ -9,11 +9,11 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "../raw_client.h"
 #include "cluster.h"
 #include "eventually.h"
 #include "operator.h"
 #include "project.h"
+#include "raw_client.h"
 
 using namespace receiver::integration;
 using receiver::http::testing::Answer;
@@ -51,7 +51,7 @@ class World {
  public:
   World();
 
-  [[nodiscard]] unsigned short port() const { return port_; }
+  [[nodiscard]] unsigned short port() const { return operator_->port(); }
   [[nodiscard]] std::string path(At at) const;
   /// What was refreshed since it was asked last.
   [[nodiscard]] Names take_refreshed();
@@ -68,7 +68,6 @@ class World {
   std::string everywhere_ = unique_name();
   std::optional<ClusterConfig> cluster_config_;
   std::optional<Operator> operator_;
-  unsigned short port_ = 0;
   std::map<std::string, std::string> tokens_;
 };
 
@@ -91,8 +90,6 @@ World::World()
                 }));
 
   operator_.emplace(cluster_);
-  port_ = static_cast<unsigned short>(
-      std::stoul(operator_->origin().substr(operator_->origin().rfind(':') + 1)));
   (void)take_refreshed();
 }
 

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "cluster.h"
+#include "delivery.h"
 #include "eventually.h"
 #include "operator.h"
 #include "project.h"
@@ -233,10 +234,7 @@ TEST_CASE("entries of receivers of other types keep their place and content", "[
   CHECK(left.at("/url") == "https://kargo.example.com/github/abc");
 }
 
-// Not yet: a status is written from what is read of it, which is name, path and url. No Kargo of
-// today writes more.
-TEST_CASE("entries of receivers of other types keep members that are not known",
-          "[status][!shouldfail]") {
+TEST_CASE("entries of receivers of other types keep members that are not known", "[status]") {
   const Json left = entry_after_our_change(R"({"name": "gh", "since": "2026"})");
   CHECK(left.at("/name") == "gh");
   CHECK(left.at("/since") == "2026");
@@ -254,6 +252,118 @@ TEST_CASE("an object whose receivers are all of other types is left to its owner
   const Project ours(cluster);
   (void)ours.publish("bb", kSecret);  // made later, written already
   CHECK(resource_version(foreign.config()) == resource_version(created));
+}
+
+TEST_CASE("a leftover Reconciling is removed and other conditions are kept", "[status]") {
+  const Cluster cluster;
+  const Operator op(cluster);
+  const Project project(cluster);
+  (void)project.publish("bb", kSecret);
+  const std::string ready = project.config().at("/status/conditions/0");
+  cluster.admin().merge_patch(project.config_path() + "/status",
+                              R"({"status": {"conditions": [)" + ready + R"(,
+          {"type": "Reconciling", "status": "True", "reason": "Syncing", "message": "",
+           "lastTransitionTime": "2026-01-02T03:04:05Z"},
+          {"type": "Healthy", "status": "True", "reason": "Fine", "message": "",
+           "lastTransitionTime": "2026-01-02T03:04:05Z"}]}})");
+  eventually_equals(
+      "two conditions are left", [&] { return project.config().size_at("/status/conditions"); },
+      2U);
+  const Json config = project.config();
+  CHECK(config.at("/status/conditions/0") == ready);
+  CHECK(config.at("/status/conditions/1/type") == "Healthy");
+  CHECK(config.at("/status/conditions/1/observedGeneration").empty());
+}
+
+TEST_CASE("the transition time moves with the status value alone", "[status]") {
+  const Cluster cluster;
+  const Operator op(cluster);
+  const Project project(cluster);
+  (void)project.publish("bb", kSecret);
+  const auto ready = [&](const char* member) {
+    return project.config().of_element("/status/conditions", "type", "Ready", member);
+  };
+  // A time that no write of this test can have.
+  const std::string past = "2026-01-02T03:04:05Z";
+  cluster.admin().merge_patch(
+      project.config_path() + "/status",
+      R"({"status": {"conditions": [{"type": "Ready", "status": "True", "reason": "Synced",
+          "message": "older words", "lastTransitionTime": ")" +
+          past + R"(", "observedGeneration": 1}]}})");
+  eventually_equals(
+      "the words are put right", [&] { return ready("message"); }, std::string(kProjectReady));
+  CHECK(ready("lastTransitionTime") == past);
+
+  project.put_secret("second", {{"secret", kSecret}});
+  project.declare({{"bb", "bb-secret"}, {"bb2", "second"}});
+  eventually_equals(
+      "the second receiver is published",
+      [&] { return project.config().size_at("/status/webhookReceivers"); }, 2U);
+  CHECK(ready("observedGeneration") == project.config().at("/metadata/generation"));
+  CHECK(project.config().at("/status/observedGeneration") ==
+        project.config().at("/metadata/generation"));
+  CHECK(ready("lastTransitionTime") == past);
+
+  project.delete_secret("second");
+  eventually_equals(
+      "it fails", [&] { return ready("status"); }, std::string("False"));
+  CHECK(ready("lastTransitionTime") > past);
+}
+
+TEST_CASE("an object that is being deleted is left alone", "[status]") {
+  const Cluster cluster;
+  const Operator op(cluster);
+  const Project project(cluster);
+  (void)project.publish("bb", kSecret);
+  const auto finalizers = [&](const char* list) {
+    cluster.admin().merge_patch(project.config_path(),
+                                std::string(R"({"metadata": {"finalizers": )") + list + "}}");
+  };
+  finalizers(R"(["example.com/held-by-a-test"])");
+  cluster.admin().remove(project.config_path());
+  const std::string version = resource_version(project.config());
+  project.put_secret("bb-secret", {{"secret", "another-secret-of-the-tests"}});
+  const Project later(cluster);
+  (void)later.publish("bb", kSecret);
+  CHECK(resource_version(project.config()) == version);
+  finalizers("null");
+}
+
+TEST_CASE("the last receiver of ours takes its entry with it, the others' objects stay theirs",
+          "[status]") {
+  const Cluster cluster;
+  const Operator op(cluster);
+  const Project project(cluster);
+  (void)project.publish("bb", kSecret);
+  cluster.admin().merge_patch(project.config_path(), R"({"spec": {"webhookReceivers": [
+      {"name": "gh", "github": {"secretRef": {"name": "x"}}}]}})");
+  eventually_equals(
+      "our entry is gone", [&] { return project.config().size_at("/status/webhookReceivers"); },
+      0U);
+}
+
+TEST_CASE(
+    "an empty previous secret is ignored with a warning, and a good one outlives a bad secret",
+    "[status]") {
+  const Cluster cluster;
+  const Operator op(cluster);
+  const Project project(cluster);
+  (void)project.publish("bb", kSecret);
+  project.put_secret("bb-secret", {{"secret", kSecret}, {"secret.previous", ""}});
+  eventually("the empty one is told", [&] {
+    return project.events("SecretInvalid").find("\"secret.previous\" is empty") !=
+           std::string::npos;
+  });
+  CHECK(published_url(project.config(), "bb") == url_of(op, project, "bb", kSecret));
+
+  project.put_secret("bb-secret", {{"secret", ""}, {"secret.previous", kSecret}});
+  eventually("the receiver fails", [&] {
+    return ready_message(project.config(), "False").starts_with("Failed to sync");
+  });
+  eventually("the previous one is told",
+             [&] { return project.events("PreviousSecretActive").starts_with("Normal "); });
+  const Delivery push = sign(cloud_push(project.repository(), "main"), kSecret);
+  CHECK(post(url_of(op, project, "bb", kSecret), push).status == 200);
 }
 
 TEST_CASE("the refresh annotation is answered in the status", "[status]") {

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <filesystem>
 #include <iterator>
+#include <limits>
 #include <sstream>
 #include <stdexcept>
 #include <unistd.h>
@@ -127,6 +128,14 @@ std::string Operator::log() const {
   return read_file(log_file_);
 }
 
+double Operator::metric(const std::string& series) const {
+  std::istringstream metrics(metrics_port("/metrics").body);
+  for (std::string line; std::getline(metrics, line);) {
+    if (line.starts_with(series + " ")) return std::stod(line.substr(series.size() + 1));
+  }
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
 std::chrono::milliseconds Operator::cpu_time() const {
   const std::string stat = read_file("/proc/" + std::to_string(process_->id()) + "/stat");
   std::istringstream fields(stat.substr(stat.rfind(')') + 2));
@@ -136,14 +145,6 @@ std::chrono::milliseconds Operator::cpu_time() const {
   long long system = 0;
   fields >> user >> system;
   return std::chrono::milliseconds((user + system) * 1000 / ::sysconf(_SC_CLK_TCK));
-}
-
-double Operator::metric(const std::string& series) const {
-  std::istringstream lines(metrics_port("/metrics").body);
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with(series + " ")) return std::stod(line.substr(series.size() + 1));
-  }
-  return 0;
 }
 
 Operator::Footprint Operator::footprint() const {

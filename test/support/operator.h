@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,7 +42,7 @@ class Operator {
   void kill();
 
   [[nodiscard]] std::string log() const;
-  /// The value of a metric by its name and labels as they are shown; 0 if it is not shown.
+  /// The value of a metric by its name and labels as they are shown; NaN if it is not there.
   [[nodiscard]] double metric(const std::string& series) const;
   /// User and system time so far.
   [[nodiscard]] std::chrono::milliseconds cpu_time() const;

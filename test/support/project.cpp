@@ -140,6 +140,17 @@ void Project::declare(const std::vector<DeclaredReceiver>& receivers) const {
 Json Project::config() const {
   return api_.get(config_path());
 }
+
+std::string Project::events(const std::string& reason) const {
+  const Json list = api_.get("/apis/events.k8s.io/v1/namespaces/" + name_ + "/events");
+  std::string lines;
+  for (std::size_t index = 0; index < list.size_at("/items"); ++index) {
+    const Json event(list.at("/items/" + std::to_string(index)));
+    if (event.at("/reason") == reason) lines += event.at("/type") + " " + event.at("/note") + "\n";
+  }
+  return lines;
+}
+
 std::string Project::config_path() const {
   return collection("projectconfigs") + "/" + name_;
 }

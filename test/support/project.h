@@ -56,6 +56,8 @@ class Project {
   /// Creates the ProjectConfig, or replaces its receivers.
   void declare(const std::vector<DeclaredReceiver>& receivers) const;
   [[nodiscard]] Json config() const;
+  /// Type and note of the Events with that reason on its ProjectConfig, one per line.
+  [[nodiscard]] std::string events(const std::string& reason) const;
   [[nodiscard]] std::string config_path() const;
   [[nodiscard]] std::string secret_path(const std::string& name) const;
 

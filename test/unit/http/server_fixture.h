@@ -17,7 +17,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 
-#include "../../raw_client.h"
+#include "../../support/raw_client.h"
 #include "http/server.h"
 
 namespace receiver::http::testing {

@@ -1,0 +1,106 @@
+
+#include <catch2/catch.hpp>
+
+#include "cluster.h"
+#include "delivery.h"
+#include "eventually.h"
+#include "operator.h"
+#include "project.h"
+
+using namespace receiver;
+using namespace receiver::integration;
+
+namespace {
+
+constexpr const char* kSecret = "a-secret-of-the-tests-of-readiness";
+constexpr const char* kRole = "/apis/rbac.authorization.k8s.io/v1/clusterroles/bitbucket-receiver";
+constexpr const char* kCrds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+const std::string kPromotionsCrd = std::string(kCrds) + "/promotions.kargo.akuity.io";
+
+/// A cluster whose Warehouses the operator may not list, and that does not know Promotions, until
+/// it is mended.
+class Incomplete {
+ public:
+  explicit Incomplete(const Cluster& cluster)
+      : api_(cluster.admin()),
+        rules_(api_.get(kRole).at("/rules")),
+        crd_(api_.get(kPromotionsCrd).at("/spec")) {
+    api_.merge_patch(kRole, R"({"rules": [
+        {"apiGroups": ["kargo.akuity.io"], "resources": ["projectconfigs", "clusterconfigs", "promotions"],
+         "verbs": ["get", "list", "watch"]},
+        {"apiGroups": ["kargo.akuity.io"],
+         "resources": ["projectconfigs/status", "clusterconfigs/status"], "verbs": ["patch", "update"]},
+        {"apiGroups": ["kargo.akuity.io"], "resources": ["promotions"], "verbs": ["patch"]}]})");
+    api_.remove(kPromotionsCrd);
+    eventually("the kind is gone", [&] {
+      return !api_.find("/apis/kargo.akuity.io/v1alpha1/namespaces/default/promotions");
+    });
+  }
+  ~Incomplete() { mend(); }
+  Incomplete(const Incomplete&) = delete;
+  Incomplete& operator=(const Incomplete&) = delete;
+
+  void mend() {
+    if (mended_) return;
+    mended_ = true;
+    api_.merge_patch(kRole, R"({"rules": )" + rules_ + "}");
+    eventually("the kind may be made anew", [&] { return !api_.find(kPromotionsCrd); });
+    api_.create(kCrds, R"({"apiVersion": "apiextensions.k8s.io/v1",
+                           "kind": "CustomResourceDefinition",
+                           "metadata": {"name": "promotions.kargo.akuity.io"}, "spec": )" +
+                           crd_ + "}");
+    eventually("the kind is there", [&] {
+      return api_.find("/apis/kargo.akuity.io/v1alpha1/namespaces/default/promotions").has_value();
+    });
+  }
+
+ private:
+  const Api& api_;
+  const std::string rules_;
+  const std::string crd_;
+  bool mended_ = false;
+};
+
+}  // namespace
+
+TEST_CASE("what needs a missing kind or permission waits, and recovers; the rest is served",
+          "[readiness]") {
+  const Cluster cluster;
+  const Project project(cluster);
+  const std::string pull_request = project.repository() + "/pull-requests/7";
+  project.add_warehouse("app", project.repository());
+  Incomplete incomplete(cluster);
+  const Operator op(cluster);  // ready all the same
+  const std::string url = op.url(project.publish("bb", kSecret));
+  const Delivery push = sign(cloud_push(project.repository(), "main"), kSecret);
+  const Delivery merge = sign(cloud_merge(pull_request), kSecret);
+
+  const std::string report = op.metrics_port("/readyz?verbose").body;
+  INFO(report);
+  CHECK(report.find("[+]warehouses ok: no permission to list and watch warehouses") !=
+        std::string::npos);
+  CHECK(report.find("[+]promotions ok: the API server does not know promotions") !=
+        std::string::npos);
+  CHECK(report.find("[+]projectconfigs ok\n") != std::string::npos);
+  CHECK(op.log().find("no permission to list and watch warehouses") != std::string::npos);
+  for (const auto& [delivery, answer] :
+       {std::pair(&push, "503 {\"error\":\"warehouses are not synced\"}\n"),
+        std::pair(&merge, "503 {\"error\":\"promotions are not synced\"}\n")}) {
+    const http::Response response = post(url, *delivery);
+    CHECK(text_of(response) == answer);
+    CHECK(response.headers.find("Retry-After") == "1");
+  }
+
+  incomplete.mend();
+  project.add_promotion("waits", pull_request);
+  // It is tried again at least every 30 seconds.
+  eventually_equals(
+      "pushes are served", [&] { return text_of(post(url, push)); },
+      std::string("200 {\"msg\":\"refreshed 1 warehouse(s)\"}\n"), 30s + kPatience);
+  eventually_equals(
+      "merges are served", [&] { return text_of(post(url, merge)); },
+      std::string("200 {\"msg\":\"refreshed 1 promotion(s)\"}\n"), 30s + kPatience);
+  eventually("nothing is missing any more", [&] {
+    return op.metrics_port("/readyz?verbose").body.find("ok:") == std::string::npos;
+  });
+}

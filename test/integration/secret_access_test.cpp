@@ -1,0 +1,121 @@
+#include <catch2/catch.hpp>
+
+#include "cluster.h"
+#include "delivery.h"
+#include "eventually.h"
+#include "operator.h"
+#include "project.h"
+
+using namespace receiver::integration;
+
+namespace {
+
+constexpr const char* kSecret = "a-secret-of-the-tests-of-access";
+constexpr const char* kBindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+const Environment kClusterWide{{"SECRET_ACCESS", "cluster"}};
+
+/// The operator may read every Secret, for as long as this lives.
+class AccessToAll {
+ public:
+  explicit AccessToAll(const Cluster& cluster) : api_(cluster.admin()) {
+    api_.create(kBindings, R"({"metadata": {"name": ")" + name_ + R"("},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
+                    "name": "bitbucket-receiver-project-secrets"},
+        "subjects": [{"kind": "ServiceAccount", "namespace": "kargo",
+                      "name": "kargo-external-webhooks-server"}]})");
+  }
+  ~AccessToAll() { api_.remove(kBindings + ("/" + name_)); }
+  AccessToAll(const AccessToAll&) = delete;
+  AccessToAll& operator=(const AccessToAll&) = delete;
+
+ private:
+  const Api& api_;
+  const std::string name_ = unique_name();
+};
+
+std::string url(const Operator& op, const Project& project, const std::string& secret) {
+  return op.url(receiver_path(project.name(), "bb", secret));
+}
+
+void await_url(const Operator& op, const Project& project, const std::string& secret,
+               std::chrono::milliseconds limit = kPatience) {
+  eventually_equals(
+      "the URL follows the Secret", [&] { return published_url(project.config(), "bb"); },
+      url(op, project, secret), limit);
+}
+
+}  // namespace
+
+TEST_CASE("one watch of labelled Secrets serves all projects", "[secret_access]") {
+  const Cluster cluster;
+  const AccessToAll access(cluster);
+  const Operator op(cluster, kClusterWide);
+  const Project first(cluster, Project::Secrets::kForbidden);
+  const Project second(cluster, Project::Secrets::kForbidden);
+  (void)first.publish("bb", kSecret);
+  (void)second.publish("bb", kSecret);
+  CHECK(op.metric("bitbucket_receiver_secret_watches") == 1);
+
+  first.put_secret("bb-secret", {{"secret", "the-next-value-of-the-secret"}});
+  await_url(op, first, "the-next-value-of-the-secret", kPromptly);
+  first.delete_secret("bb-secret");
+  eventually("the receiver fails", [&] {
+    return ready_message(first.config(), "False").find("bb-secret not found") != std::string::npos;
+  });
+  first.put_secret("bb-secret", {{"secret", kSecret}});
+  first.await_ready();
+  CHECK(post(url(op, second, kSecret), sign(cloud_push(second.repository(), "main"), kSecret))
+            .status == 200);
+  CHECK(first.events("SecretInvalid").empty());
+}
+
+TEST_CASE("an unlabelled Secret works where labelled ones are watched, with advice to label it",
+          "[secret_access]") {
+  const Cluster cluster;
+  const AccessToAll access(cluster);
+  const Operator op(cluster, kClusterWide);
+  const Project project(cluster, Project::Secrets::kForbidden);
+  project.put_secret("plain", {{"secret", kSecret}}, false);
+  project.declare({{"bb", "plain"}});
+  await_url(op, project, kSecret);
+  CHECK(post(url(op, project, kSecret), sign(cloud_push(project.repository(), "main"), kSecret))
+            .status == 200);
+  eventually("the label is recommended", [&] {
+    const std::string told = project.events("SecretInvalid");
+    return told.starts_with("Warning ") &&
+           told.find("kargo.akuity.io/cred-type: generic") != std::string::npos;
+  });
+
+  // Nobody watches it. Whoever does not want to wait for the round of five minutes can ask.
+  project.put_secret("plain", {{"secret", "the-next-value-of-the-secret"}}, false);
+  cluster.admin().merge_patch(project.config_path(),
+                              R"({"metadata": {"annotations": {"kargo.akuity.io/refresh": "x"}}})");
+  await_url(op, project, "the-next-value-of-the-secret");
+
+  // With the label it is watched, and without it again it still works.
+  project.put_secret("plain", {{"secret", "a-third-value-of-the-secret"}});
+  await_url(op, project, "a-third-value-of-the-secret", kPromptly);
+  project.put_secret("plain", {{"secret", "a-fourth-value-of-the-secret"}}, false);
+  await_url(op, project, "a-fourth-value-of-the-secret", kPromptly);
+}
+
+TEST_CASE("access to all Secrets that is not granted is told, and its arrival makes it well",
+          "[secret_access]") {
+  const Cluster cluster;
+  const Project project(cluster);  // may be read, but is not asked for
+  project.put_secret("bb-secret", {{"secret", kSecret}});
+  project.declare({{"bb", "bb-secret"}});
+  const Operator op(cluster, kClusterWide);
+  eventually(
+      "the missing permission is told",
+      [&] {
+        return ready_message(project.config(), "False").find("no permission to list and watch") !=
+               std::string::npos;
+      },
+      3 * kPatience);
+  CHECK(op.metrics_port("/readyz").status == 200);
+
+  const AccessToAll access(cluster);
+  // It is tried again at least every 30 seconds.
+  await_url(op, project, kSecret, 30s + kPatience);
+}
