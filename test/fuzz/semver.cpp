@@ -40,8 +40,9 @@ std::string written(const Version& version) {
 
 void check_version(std::string_view text, const Version& version) {
   const std::string again = written(version);
-  // Numbers are written in full, which may be longer than the text was.
-  if (again.size() > git::kMaxVersionBytes) return;
+  // Numbers are written in full, which may be longer than the text was; and a constraint may hold
+  // two versions.
+  if (2 * again.size() + 10 > git::kMaxConstraintBytes) return;
   const auto strict = git::parse_strict_version(again);
   require(strict && *strict == version, "a version that is written out is a strict one");
   if (const auto read = git::parse_strict_version(text)) {
