@@ -1,3 +1,4 @@
+#include <exception>
 
 #include <catch2/catch.hpp>
 
@@ -17,48 +18,56 @@ constexpr const char* kRole = "/apis/rbac.authorization.k8s.io/v1/clusterroles/b
 constexpr const char* kCrds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const std::string kPromotionsCrd = std::string(kCrds) + "/promotions.kargo.akuity.io";
 
-/// A cluster whose Warehouses the operator may not list, and that does not know Promotions, until
-/// it is mended.
+/// A cluster whose Warehouses the operator may not list, and that does not know Promotions, from
+/// spoil() until mend().
 class Incomplete {
  public:
   explicit Incomplete(const Cluster& cluster)
       : api_(cluster.admin()),
         rules_(api_.get(kRole).at("/rules")),
-        crd_(api_.get(kPromotionsCrd).at("/spec")) {
-    api_.merge_patch(kRole, R"({"rules": [
-        {"apiGroups": ["kargo.akuity.io"], "resources": ["projectconfigs", "clusterconfigs", "promotions"],
-         "verbs": ["get", "list", "watch"]},
-        {"apiGroups": ["kargo.akuity.io"],
-         "resources": ["projectconfigs/status", "clusterconfigs/status"], "verbs": ["patch", "update"]},
-        {"apiGroups": ["kargo.akuity.io"], "resources": ["promotions"], "verbs": ["patch"]}]})");
-    api_.remove(kPromotionsCrd);
-    eventually("the kind is gone", [&] {
-      return !api_.find("/apis/kargo.akuity.io/v1alpha1/namespaces/default/promotions");
-    });
-  }
+        crd_(api_.get(kPromotionsCrd).at("/spec")) {}
   ~Incomplete() { mend(); }
   Incomplete(const Incomplete&) = delete;
   Incomplete& operator=(const Incomplete&) = delete;
 
+  void spoil() {
+    spoilt_ = true;
+    api_.merge_patch(kRole, R"({"rules": [
+        {"apiGroups": ["kargo.akuity.io"],
+         "resources": ["projectconfigs", "clusterconfigs", "promotions"],
+         "verbs": ["get", "list", "watch"]},
+        {"apiGroups": ["kargo.akuity.io"],
+         "resources": ["projectconfigs/status", "clusterconfigs/status"], "verbs": ["patch"]},
+        {"apiGroups": ["kargo.akuity.io"], "resources": ["promotions"], "verbs": ["patch"]},
+        {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]}]})");
+    api_.remove(kPromotionsCrd);
+    eventually("the kind is gone", [&] { return !api_.find(kPromotionsCrd) && !is_served(); });
+  }
   void mend() {
-    if (mended_) return;
-    mended_ = true;
+    if (!spoilt_) return;
+    spoilt_ = false;
     api_.merge_patch(kRole, R"({"rules": )" + rules_ + "}");
-    eventually("the kind may be made anew", [&] { return !api_.find(kPromotionsCrd); });
     api_.create(kCrds, R"({"apiVersion": "apiextensions.k8s.io/v1",
                            "kind": "CustomResourceDefinition",
                            "metadata": {"name": "promotions.kargo.akuity.io"}, "spec": )" +
                            crd_ + "}");
-    eventually("the kind is there", [&] {
-      return api_.find("/apis/kargo.akuity.io/v1alpha1/namespaces/default/promotions").has_value();
-    });
+    eventually("the kind is there", [&] { return is_served(); });
   }
 
  private:
+  /// Meanwhile the API server answers 404 or 429, or what it remembers.
+  bool is_served() const {
+    try {
+      return api_.find("/apis/kargo.akuity.io/v1alpha1/promotions").has_value();
+    } catch (const std::exception&) {
+      return false;
+    }
+  }
+
   const Api& api_;
   const std::string rules_;
   const std::string crd_;
-  bool mended_ = false;
+  bool spoilt_ = false;
 };
 
 }  // namespace
@@ -70,6 +79,7 @@ TEST_CASE("what needs a missing kind or permission waits, and recovers; the rest
   const std::string pull_request = project.repository() + "/pull-requests/7";
   project.add_warehouse("app", project.repository());
   Incomplete incomplete(cluster);
+  incomplete.spoil();
   const Operator op(cluster);  // ready all the same
   const std::string url = op.url(project.publish("bb", kSecret));
   const Delivery push = sign(cloud_push(project.repository(), "main"), kSecret);
