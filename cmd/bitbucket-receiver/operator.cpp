@@ -313,6 +313,7 @@ void Operator::Impl::add_metrics() {
   metrics_.add_certificate([this] { return webhook_server_->certificate_expiry(); });
   metrics_.add_deliveries(deliveries_->counters());
   metrics_.add_refresher(refresher_->counters(), [this] { return refresher_->oldest_age(); });
+  metrics_.add_catch_up(catch_up_->counters());
   metrics_.add_status_writes(receivers_->counters());
   metrics_.add_work_queue(std::string(kReceiversName), receivers_->queue(),
                           settings_.max_concurrent_project_config_reconciles);

@@ -176,6 +176,19 @@ void OperatorMetrics::add_leader(const std::string& name, std::function<bool()> 
                   [leading = std::move(leading)] { return leading() ? 1.0 : 0.0; });
 }
 
+void OperatorMetrics::add_catch_up(const controllers::CatchUpCounters& counters) {
+  readings_.counter(own("catch_up_runs_total"), "Times that a new leader took deliveries for lost.",
+                    {}, number(counters.runs));
+  const auto ended = [&](const char* result, const std::uint64_t& value) {
+    readings_.counter(own("catch_up_objects_total"),
+                      "Objects that lost deliveries may have been for, by what became of them.",
+                      {{"result", result}}, number(value));
+  };
+  ended("refreshed", counters.refreshed);
+  ended("refreshed_meanwhile", counters.skipped);
+  ended("left_to_polling", counters.left);
+}
+
 void OperatorMetrics::add_status_writes(const controllers::ReceiverControllerCounters& counters) {
   const auto wrote = [&](const char* result, const std::uint64_t& value) {
     readings_.counter(own("status_writes_total"),

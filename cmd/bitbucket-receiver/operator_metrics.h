@@ -7,6 +7,7 @@
 
 #include <prometheus/registry.h>
 
+#include "controllers/catch_up.h"
 #include "controllers/receiver_controller.h"
 #include "controllers/refresher.h"
 #include "http/server.h"
@@ -34,6 +35,7 @@ class OperatorMetrics {
                      std::function<std::chrono::nanoseconds()> oldest_age);
   /// Of the Lease `name`, as client-go's leader election shows it.
   void add_leader(const std::string& name, std::function<bool()> leading);
+  void add_catch_up(const controllers::CatchUpCounters& counters);
   void add_status_writes(const controllers::ReceiverControllerCounters& counters);
   /// Of a controller, by its name.
   void add_work_queue(const std::string& name, const kube::WorkQueue& queue, int workers);

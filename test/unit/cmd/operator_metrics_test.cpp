@@ -63,6 +63,21 @@ TEST_CASE("refreshes are shown by their result") {
           shows("bitbucket_receiver_refresh_patches_in_flight 1"));
 }
 
+TEST_CASE("catching up is shown by runs, and by what became of the objects") {
+  controllers::CatchUpCounters counters;
+  OperatorMetrics metrics;
+  metrics.add_catch_up(counters);
+  counters.runs = 1;
+  counters.refreshed = 4;
+  counters.skipped = 2;
+  CHECK_THAT(
+      metrics.render(),
+      shows("bitbucket_receiver_catch_up_runs_total 1") &&
+          shows("bitbucket_receiver_catch_up_objects_total{result=\"refreshed\"} 4") &&
+          shows("bitbucket_receiver_catch_up_objects_total{result=\"refreshed_meanwhile\"} 2") &&
+          shows("bitbucket_receiver_catch_up_objects_total{result=\"left_to_polling\"} 0"));
+}
+
 TEST_CASE("two listeners share the families of their metrics") {
   http::ServerCounters webhook;
   http::ServerCounters own;
