@@ -66,7 +66,7 @@ e2e: image ## the image and the chart on a real node, from helm install to helm 
 
 .PHONY: bench
 bench: build ## measure the release build against the API server's own speed (QUICK=1: shortly, against the committed results)
-	@cmake --build build/release --target bench_load --target bench_floor --parallel $(JOBS)
+	@cmake --build build/release --target bench_load --target bench_floor --target bench_micro --parallel $(JOBS)
 	@test/bench/run.sh
 
 .PHONY: fuzz fuzz-coverage

@@ -67,10 +67,12 @@ double Figure::best() const {
   return bound == Bound::kAtMost ? std::ranges::min(values) : std::ranges::max(values);
 }
 
-std::string table(const std::vector<Figure>& figures) {
-  std::string text =
-      "| what | ratio | target | | measured | floor | ratio of each round |\n"
-      "|---|---|---|---|---|---|---|\n";
+const std::string_view kTableHead =
+    "| what | ratio | target | | measured | floor | ratio of each round |\n"
+    "|---|---|---|---|---|---|---|\n";
+
+std::string table_lines(const std::vector<Figure>& figures) {
+  std::string text;
   for (const Figure& figure : figures) {
     std::string rounds;
     for (const double ratio : ratios(figure)) rounds += fmt::format(" {:.2f}", ratio);

@@ -5,6 +5,7 @@
 #include <iosfwd>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace receiver::bench {
@@ -48,8 +49,16 @@ struct Figure {
   [[nodiscard]] bool is_met() const { return !rounds.empty() && is_within(ratio(), target); }
 };
 
-/// A Markdown table.
-[[nodiscard]] std::string table(const std::vector<Figure>& figures);
+/// What a scenario has measured.
+struct Report {
+  std::vector<Figure> figures{};
+  std::string growth{};  ///< Markdown: how it depends on some size
+};
+
+/// The lines of a Markdown table, without its head.
+[[nodiscard]] std::string table_lines(const std::vector<Figure>& figures);
+
+extern const std::string_view kTableHead;
 
 /// The ratios of such a table, wherever in the text it is, by `what`.
 [[nodiscard]] std::map<std::string, double> ratios_of_table(std::istream& text);

@@ -18,6 +18,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::chrono::seconds kPatience{20};
+constexpr std::size_t kEndBytes = 1024;
 
 std::string content_of(const kube::PemSource& source) {
   if (source.file.empty()) return source.data;
@@ -70,21 +71,66 @@ ApiServer::ApiServer(asio::any_io_executor executor, const kube::Config& config,
     : authorization_("Bearer " + std::string(config.token.view())),
       client_(std::move(executor), options_of(config, connections)) {}
 
-asio::awaitable<void> ApiServer::refresh(kube::ObjectKey warehouse) {
+http::Request ApiServer::request(std::string method, std::string target) const {
   http::Request request;
-  request.method = "PATCH";
-  request.target = kWarehouses.path(warehouse);
-  request.headers = {
-      {"Content-Type", "application/merge-patch+json"},
-      {"Accept", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json"},
-      {"User-Agent", "bench"},
-      {"Authorization", authorization_}};
+  request.method = std::move(method);
+  request.target = std::move(target);
+  request.headers = {{"User-Agent", "bench"}, {"Authorization", authorization_}};
+  return request;
+}
+
+asio::awaitable<void> ApiServer::patch(std::string target, std::string body) {
+  std::string what = "PATCH " + target;
+  http::Request patch = request("PATCH", std::move(target));
+  patch.headers.add("Content-Type", "application/merge-patch+json");
+  patch.headers.add(
+      "Accept", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json");
+  patch.body = std::move(body);
+  co_await send(client_, std::move(patch), 200, std::move(what));
+}
+
+asio::awaitable<void> ApiServer::refresh(kube::ObjectKey warehouse) {
   // As long as the operator's token, and no two alike.
-  request.body =
+  return patch(
+      kWarehouses.path(warehouse),
       fmt::format(R"({{"metadata":{{"annotations":{{"kargo.akuity.io/refresh":"bare {:025}"}}}}}})",
-                  ++refreshes_);
-  std::string what = "PATCH of Warehouse " + warehouse.str();
-  co_await send(client_, std::move(request), 200, std::move(what));
+                  ++refreshes_));
+}
+
+asio::awaitable<void> ApiServer::write_status(kube::ObjectKey project_config, std::string patched) {
+  return patch(kProjectConfigs.path(project_config) + "/status", std::move(patched));
+}
+
+asio::awaitable<void> ApiServer::read_list(std::string path, std::string selector) {
+  std::string target = fmt::format("{}?limit=500&resourceVersion=0{}", path, selector);
+  while (!target.empty()) {
+    auto page = read_page(std::move(target));
+    const std::string more = co_await std::move(page);
+    target.clear();
+    if (!more.empty()) target = fmt::format("{}?limit=500&continue={}{}", path, more, selector);
+  }
+}
+
+asio::awaitable<std::string> ApiServer::read_page(std::string target) {
+  http::Request get = request("GET", target);
+  get.headers.add("Accept", "application/json");
+  auto opened = co_await client_.open(std::move(get), clock::Steady::now() + kPatience,
+                                      http::Client::Connection::kPooled);
+  if (!opened || (*opened)->status() != 200) throw std::runtime_error("cannot read " + target);
+  const auto stream = std::move(*opened);
+  std::string end;  // where a list says whether it goes on
+  for (;;) {
+    const auto piece = co_await stream->next(kPatience);
+    if (!piece) throw std::runtime_error(target + ": " + piece.error().message);
+    if (piece->empty()) break;
+    end.append(*piece);
+    if (end.size() > kEndBytes) end.erase(0, end.size() - kEndBytes);
+  }
+  constexpr std::string_view kContinue = R"("continue":")";
+  const std::size_t at = end.rfind(kContinue);
+  if (at == std::string::npos) co_return "";
+  const std::size_t begin = at + kContinue.size();
+  co_return end.substr(begin, end.find('"', begin) - begin);  // base64url: fit for a query
 }
 
 Delivery sign(std::string path, std::string body, const crypto::SecretString& secret) {

@@ -26,8 +26,18 @@ class ApiServer {
 
   /// The PATCH that the operator sends for one Warehouse.
   boost::asio::awaitable<void> refresh(kube::ObjectKey warehouse);
+  /// The PATCH that the operator sends for the status of one ProjectConfig.
+  boost::asio::awaitable<void> write_status(kube::ObjectKey project_config, std::string patch);
+  /// Reads a list, page by page as the operator does, and keeps nothing of it. `selector` begins
+  /// with &.
+  boost::asio::awaitable<void> read_list(std::string path, std::string selector = {});
 
  private:
+  [[nodiscard]] http::Request request(std::string method, std::string target) const;
+  boost::asio::awaitable<void> patch(std::string target, std::string body);
+  /// The token of the next page; empty after the last.
+  boost::asio::awaitable<std::string> read_page(std::string target);
+
   std::string authorization_;
   std::uint64_t refreshes_ = 0;
   http::Client client_;

@@ -1,8 +1,14 @@
 #!/usr/bin/env bash
-# `make bench`: the operator's release build on a fresh control plane, under its own account, measured by bench_load.
-# Writes RESULTS.md beside this script. QUICK=1 takes fewer rounds and writes nothing: it fails when a ratio is more than
-# 40 % worse than the one in RESULTS.md, twice. Arguments are bench_load's: `run.sh --scenario alone` measures just that
-# and writes nothing either. Exit code 1: a target was missed; above that: the run failed.
+# `make bench`: the operator's release build on fresh control planes, under its own account, measured by bench_load; and
+# the microbenchmarks. Writes RESULTS.md and the plots beside this script.
+#
+#   run.sh                       everything
+#   run.sh --scenario NAME...    only these, and writes nothing: alone, requests, load, senders, signatures, growth, heavy,
+#                                micro
+#   QUICK=1 run.sh [...]         fewer rounds of less, and writes nothing: fails when a ratio is more than 40 % worse than
+#                                the one in RESULTS.md, twice
+#
+# Exit code 1: a target was missed; above that: the run failed.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,24 +18,28 @@ source "$root/test/cluster/lib.sh"
 
 build=${BUILD:-$root/build/release}
 results=$here/RESULTS.md
-operator_pid='' floor_pid='' arguments=("$@")
-[[ -z ${QUICK:-} ]] || arguments+=(--quick --committed "$results")
+floor_pid='' quick=() chosen=()
+[[ -z ${QUICK:-} ]] || quick=(--quick --committed "$results")
+while (($# > 0)); do
+  [[ $1 == --scenario && $# -gt 1 ]] || die "usage: $0 [--scenario NAME]..."
+  chosen+=("$2")
+  shift 2
+done
 BENCH_SECRET=$(openssl rand -hex 24)
 export BENCH_SECRET CONTROL_PLANE_OWNER=$$
 
-for binary in bitbucket-receiver bench_load bench_floor; do
+for binary in bitbucket-receiver bench_load bench_floor bench_micro; do
   [[ -x $build/$binary ]] || die "$build/$binary does not exist; build it with 'make bench'"
 done
 mkdir -p "$root/build/bench-runs"
 dir=$(mktemp -d "$root/build/bench-runs/XXXXXX")
 
 clean_up() {
-  local pid
   trap '' INT TERM
-  for pid in $operator_pid $floor_pid; do
-    kill -TERM "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
-  done
+  if [[ -n $floor_pid ]]; then
+    kill -TERM "$floor_pid" 2>/dev/null || true
+    wait "$floor_pid" 2>/dev/null || true
+  fi
   "$root/test/integration/cluster.sh" stop "$dir" "$dir/cluster" || true
   rm -rf "$dir"
 }
@@ -42,18 +52,6 @@ failed() {
   exit 2
 }
 
-start_operator() {
-  local port
-  port=$(free_port)
-  operator_url=http://127.0.0.1:$port
-  EXTERNAL_WEBHOOK_SERVER_BASE_URL=$operator_url BIND_ADDRESS=127.0.0.1 PORT=$port METRICS_PORT=0 POD_NAME=bench \
-    KUBECONFIG=$dir/cluster/kubeconfig.operator setpriv --pdeathsig TERM "$build/bitbucket-receiver" \
-    >"$dir/operator.log" 2>&1 </dev/null &
-  operator_pid=$!
-  "$kubectl" wait --for=condition=Ready projectconfigs --all --all-namespaces --timeout=60s >/dev/null ||
-    failed "not every ProjectConfig is Ready after 60 s"
-}
-
 start_floor() {
   coproc floor { exec "$build/bench_floor"; }
   floor_pid=$!
@@ -61,9 +59,28 @@ start_floor() {
   floor_url=http://127.0.0.1:$port
 }
 
+# measure GROUP [OPTION...]: of bench_load, on a control plane of its own.
 measure() {
-  "$build/bench_load" measure --administrator "$dir/cluster/kubeconfig.admin" --account "$dir/cluster/kubeconfig.operator" \
-    --operator "$operator_url" --floor "$floor_url" --table "$dir/table" "${arguments[@]}"
+  local group=$1 status=0
+  shift
+  say "bench: $group"
+  "$root/test/integration/cluster.sh" start "$dir" "$dir/cluster"
+  "$build/bench_load" --administrator "$dir/cluster/kubeconfig.admin" --account "$dir/cluster/kubeconfig.operator" \
+    --operator "$build/bitbucket-receiver" --operator-log "$dir/operator.log" --floor "$floor_url" \
+    --table "$dir/table" --growth "$dir/growth" "${quick[@]}" "$group" "$@" || status=$?
+  ((status < 2)) || failed "the measurement ended with exit code $status"
+  ((status == 0)) || missed=1
+  "$root/test/integration/cluster.sh" stop "$dir" "$dir/cluster"
+}
+
+measure_micro() {
+  say "bench: micro"
+  "$build/bench_micro" --benchmark_min_time=0.2 --benchmark_color=false | tee "$dir/micro" ||
+    failed "the microbenchmarks failed"
+}
+
+is_chosen() { # NAME
+  ((${#chosen[@]} == 0)) || [[ " ${chosen[*]} " == *" $1 "* ]]
 }
 
 write_results() {
@@ -78,25 +95,32 @@ delivery takes, or 64 connections for rates. The floor of signed requests is a s
 - date: $(date -u +%Y-%m-%d)
 - command: \`make bench\`
 
+| what | ratio | target | | measured | floor | ratio of each round |
+|---|---|---|---|---|---|---|
 $(cat "$dir/table")
+$(cat "$dir/growth")
+
+## Microbenchmarks
+
+\`\`\`
+$(cat "$dir/micro")
+\`\`\`
+
+$(cat "$here/limits.md")
 TEXT
+  "$here/plot.py" "$results" "$here"
   say "written: ${results#"$root"/}"
 }
 
-"$root/test/integration/cluster.sh" start "$dir" "$dir/cluster"
-kubectl=$(sed -n 's/^KUBECTL=//p' "$dir/cluster/env")
-export KUBECONFIG=$dir/cluster/kubeconfig.admin
-"$build/bench_load" seed --administrator "$KUBECONFIG"
-start_operator
 start_floor
-
-status=0
-measure || status=$?
-if ((status == 1)) && [[ -n ${QUICK:-} ]]; then
-  say "once more"
-  status=0
-  measure || status=$?
-fi
-((status < 2)) || failed "the measurement ended with exit code $status"
-((${#arguments[@]} > 0)) || write_results
-((status == 0))
+missed=0
+scenarios=()
+for name in "${chosen[@]}"; do
+  [[ $name =~ ^(growth|heavy|micro)$ ]] || scenarios+=(--scenario "$name")
+done
+if ((${#chosen[@]} == 0 || ${#scenarios[@]} > 0)); then measure deliveries "${scenarios[@]}"; fi
+if is_chosen growth; then measure growth; fi
+if is_chosen heavy && [[ -z ${QUICK:-} || ${#chosen[@]} -gt 0 ]]; then measure heavy; fi
+if is_chosen micro && [[ -z ${QUICK:-} || ${#chosen[@]} -gt 0 ]]; then measure_micro; fi
+if ((${#chosen[@]} == 0)) && [[ -z ${QUICK:-} ]]; then write_results; fi
+((missed == 0))

@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "clock/clock.h"
+#include "test/bench/acknowledged.h"
 #include "test/bench/at_once.h"
 #include "test/bench/payload.h"
 
@@ -28,9 +30,28 @@ Delivery delivery_to(const Bench& bench, const Project& project) {
   return sign(project.path(bench.secret), cloud_push(project.repository(), "main"), bench.secret);
 }
 
-asio::awaitable<void> push(Receiver& receiver, Delivery delivery, std::size_t warehouses) {
-  return receiver.deliver(std::move(delivery), 200,
-                          fmt::format("\"refreshed {} warehouse(s)\"", warehouses));
+std::vector<Delivery> deliveries_to(const Bench& bench) {
+  std::vector<Delivery> deliveries;
+  for (const Project& project : bench.world.projects) {
+    deliveries.push_back(delivery_to(bench, project));
+  }
+  return deliveries;
+}
+
+std::vector<kube::ObjectKey> warehouses_of(const World& world) {
+  std::vector<kube::ObjectKey> keys;
+  for (const Project& project : world.projects) {
+    for (std::size_t i = 0; i < project.warehouses; ++i) keys.push_back(project.warehouse(i));
+  }
+  return keys;
+}
+
+asio::awaitable<void> push(const Bench& bench, const Project& project, Delivery delivery,
+                           Acknowledged& acknowledged) {
+  std::string expected = fmt::format("\"refreshed {} warehouse(s)\"", project.warehouses);
+  const auto sent = clock::Wall::now();
+  co_await bench.receiver.deliver(std::move(delivery), 200, std::move(expected));
+  acknowledged.note(project, sent);
 }
 
 /// Prints one round of one figure, and keeps it unless it is the first.
@@ -43,16 +64,17 @@ void add_round(Figure& figure, int round, Figure::Round measured) {
 }
 
 /// PATCHes per second of all Warehouses in turn, each connection with Warehouses of its own.
-asio::awaitable<double> bare_rate(const Bench& bench, std::vector<kube::ObjectKey> warehouses) {
-  std::vector<std::size_t> next(kBareConnections);
-  for (std::size_t worker = 0; worker < kBareConnections; ++worker) next[worker] = worker;
+asio::awaitable<double> bare_rate(const Bench& bench, std::vector<kube::ObjectKey> warehouses,
+                                  std::size_t connections = kBareConnections) {
+  std::vector<std::size_t> next(connections);
+  for (std::size_t worker = 0; worker < connections; ++worker) next[worker] = worker;
   Work patch = [&](std::size_t worker) {
     const kube::ObjectKey& warehouse = warehouses[next[worker]];
-    next[worker] += kBareConnections;
+    next[worker] += connections;
     if (next[worker] >= warehouses.size()) next[worker] = worker;
     return bench.api.refresh(warehouse);
   };
-  const Load load = co_await closed_loop(kBareConnections, bench.extent.window, std::move(patch));
+  const Load load = co_await closed_loop(connections, bench.extent.window, std::move(patch));
   co_return load.per_second;
 }
 
@@ -82,36 +104,39 @@ asio::awaitable<double> requests_counted(kube::RestClient& administrator) {
 
 }  // namespace
 
-asio::awaitable<std::vector<Figure>> one_delivery_alone(const Bench& bench) {
+asio::awaitable<Report> one_delivery_alone(const Bench& bench) {
   const Project& project = bench.world.projects.front();
   const Delivery delivery = delivery_to(bench, project);
-  Figure p50{"one delivery alone, 4 Warehouses: p50", "ms", Bound::kAtMost, 1.25};
+  Figure p50{"one delivery alone, 4 Warehouses: p50", "ms", Bound::kAtMost, 1.15};
   Work patch = [&](std::size_t index) { return bench.api.refresh(project.warehouse(index)); };
   for (int round = 0; round <= bench.extent.rounds; ++round) {
+    Acknowledged acknowledged;
     Samples bare, delivered;
     // In turns, one by one: what else the machine does meets both alike.
     for (int i = 0; i < bench.extent.deliveries; ++i) {
       auto patches = at_once(project.warehouses, patch);
       const auto patches_took = co_await timed(std::move(patches));
       bare.add(patches_took);
-      auto answer = push(bench.receiver, delivery, project.warehouses);
+      auto answer = push(bench, project, delivery, acknowledged);
       const auto answer_took = co_await timed(std::move(answer));
       delivered.add(answer_took);
     }
+    co_await acknowledged.check(bench.administrator);
     add_round(p50, round, {delivered.ms(0.5), bare.ms(0.5)});
   }
-  co_return std::vector{std::move(p50)};
+  co_return Report{{std::move(p50)}, {}};
 }
 
-asio::awaitable<std::vector<Figure>> requests_per_delivery(const Bench& bench) {
+asio::awaitable<Report> requests_per_delivery(const Bench& bench) {
   const Project& project = bench.world.projects.front();
   const Delivery delivery = delivery_to(bench, project);
   Figure requests{"API requests of one delivery, of which 4 are its PATCHes", "", Bound::kAtMost,
                   1};
   for (int round = 1; round <= bench.extent.rounds; ++round) {
+    Acknowledged acknowledged;
     const double before = co_await requests_counted(bench.administrator);
     for (int i = 0; i < kCountedDeliveries; ++i) {
-      auto answer = push(bench.receiver, delivery, project.warehouses);
+      auto answer = push(bench, project, delivery, acknowledged);
       co_await std::move(answer);
     }
     const double after = co_await requests_counted(bench.administrator);
@@ -120,18 +145,14 @@ asio::awaitable<std::vector<Figure>> requests_per_delivery(const Bench& bench) {
     if (each < patches) throw std::runtime_error("acknowledged, but not every PATCH was sent");
     add_round(requests, round, {each, patches});
   }
-  co_return std::vector{std::move(requests)};
+  co_return Report{{std::move(requests)}, {}};
 }
 
-asio::awaitable<std::vector<Figure>> under_load(const Bench& bench) {
+asio::awaitable<Report> under_load(const Bench& bench) {
   const World& world = bench.world;
   const Project& stormed = world.projects.front();
-  std::vector<Delivery> deliveries;
-  std::vector<kube::ObjectKey> warehouses;
-  for (const Project& project : world.projects) {
-    deliveries.push_back(delivery_to(bench, project));
-    for (std::size_t i = 0; i < project.warehouses; ++i) warehouses.push_back(project.warehouse(i));
-  }
+  const std::vector<kube::ObjectKey> warehouses = warehouses_of(world);
+  const std::vector<Delivery> deliveries = deliveries_to(bench);
   const Delivery fanned_out = delivery_to(bench, world.fan_out);
 
   Figure distinct{"32 senders, distinct projects, 4 Warehouses each: PATCHes", "a second",
@@ -141,22 +162,24 @@ asio::awaitable<std::vector<Figure>> under_load(const Bench& bench) {
   Figure slowest{"storm: slowest answer, of 1 s", "s", Bound::kAtMost, 1};
   Figure fan_out{"fan-out: one push to 200 Warehouses: time", "ms", Bound::kAtMost, 1.15};
 
-  Work push_own = [&](std::size_t sender) {
-    return push(bench.receiver, deliveries[sender], world.projects[sender].warehouses);
-  };
-  Work push_same = [&](std::size_t) {
-    return push(bench.receiver, deliveries.front(), stormed.warehouses);
-  };
   for (int round = 0; round <= bench.extent.rounds; ++round) {
+    Acknowledged acknowledged;
+    Work push_own = [&](std::size_t sender) {
+      return push(bench, world.projects[sender], deliveries[sender], acknowledged);
+    };
+    Work push_same = [&](std::size_t) {
+      return push(bench, stormed, deliveries.front(), acknowledged);
+    };
     const double bare = co_await bare_rate(bench, warehouses);
 
     const Load own = co_await closed_loop(deliveries.size(), bench.extent.window, push_own);
+    co_await acknowledged.check(bench.administrator);
     const auto patches_each = static_cast<double>(stormed.warehouses);
     add_round(distinct, round, {own.per_second * patches_each, bare});
 
     Samples fans;
     for (int i = 0; i < bench.extent.fan_outs; ++i) {
-      auto answer = push(bench.receiver, fanned_out, world.fan_out.warehouses);
+      auto answer = push(bench, world.fan_out, fanned_out, acknowledged);
       const auto took = co_await timed(std::move(answer));
       fans.add(took);
     }
@@ -164,14 +187,42 @@ asio::awaitable<std::vector<Figure>> under_load(const Bench& bench) {
     add_round(fan_out, round, {fans.ms(0.5), targets / bare * 1000});
 
     const Load same = co_await closed_loop(kStormSenders, bench.extent.window, push_same);
+    co_await acknowledged.check(bench.administrator);
     add_round(storm, round, {same.per_second, bare / patches_each});
     add_round(slowest, round, {same.times.ms(1) / 1000, 1});
   }
-  co_return std::vector{std::move(distinct), std::move(fan_out), std::move(storm),
-                        std::move(slowest)};
+  co_return Report{{std::move(distinct), std::move(fan_out), std::move(storm), std::move(slowest)},
+                   {}};
 }
 
-asio::awaitable<std::vector<Figure>> bad_signatures(const Bench& bench) {
+asio::awaitable<Report> against_senders(const Bench& bench) {
+  const std::vector<Delivery> deliveries = deliveries_to(bench);
+  const std::vector<kube::ObjectKey> warehouses = warehouses_of(bench.world);
+  Report report;
+  report.growth =
+      "## Against the number of senders\n\n"
+      "| senders | PATCHes a second | bare PATCHes a second | p50 ms | p99 ms |\n"
+      "|---|---|---|---|---|\n";
+  for (std::size_t senders = 1; senders <= deliveries.size(); senders *= 2) {
+    Acknowledged acknowledged;
+    Work push_own = [&](std::size_t sender) {
+      return push(bench, bench.world.projects[sender], deliveries[sender], acknowledged);
+    };
+    const std::size_t each = bench.world.projects.front().warehouses;
+    const std::size_t at_once = std::min(senders * each, kBareConnections);
+    const double bare = co_await bare_rate(bench, warehouses, at_once);
+    const Load load = co_await closed_loop(senders, bench.extent.window, push_own);
+    co_await acknowledged.check(bench.administrator);
+    const double patches = load.per_second * static_cast<double>(each);
+    fmt::print("  {} senders: {:.0f} PATCHes a second, bare {:.0f}\n", senders, patches, bare);
+    std::fflush(stdout);
+    report.growth += fmt::format("| {} | {:.0f} | {:.0f} | {:.1f} | {:.1f} |\n", senders, patches,
+                                 bare, load.times.ms(0.5), load.times.ms(0.99));
+  }
+  co_return report;
+}
+
+asio::awaitable<Report> bad_signatures(const Bench& bench) {
   const Project& project = bench.world.projects.front();
   Delivery forged = sign(project.path(bench.secret), cloud_push(project.repository(), "main"),
                          crypto::SecretString("another secret"));
@@ -184,7 +235,7 @@ asio::awaitable<std::vector<Figure>> bad_signatures(const Bench& bench) {
     const Load ours = co_await closed_loop(kBadSenders, bench.extent.window, to_operator);
     add_round(figure, round, {ours.per_second, floor.per_second});
   }
-  co_return std::vector{std::move(figure)};
+  co_return Report{{std::move(figure)}, {}};
 }
 
 }  // namespace receiver::bench

@@ -2,8 +2,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <optional>
-#include <vector>
 
 #include <boost/asio/awaitable.hpp>
 
@@ -37,16 +35,19 @@ struct Bench {
 // round, in which connections, caches and clock rates settle, does not count.
 
 /// One delivery after another against as many PATCHes at once as it takes.
-boost::asio::awaitable<std::vector<Figure>> one_delivery_alone(const Bench& bench);
+boost::asio::awaitable<Report> one_delivery_alone(const Bench& bench);
 
 /// Requests that the API server counted while deliveries came in.
-boost::asio::awaitable<std::vector<Figure>> requests_per_delivery(const Bench& bench);
+boost::asio::awaitable<Report> requests_per_delivery(const Bench& bench);
 
 /// Many senders with a project each; many senders of one repository; one push to many Warehouses:
 /// against the PATCHes that the API server takes from 64 connections.
-boost::asio::awaitable<std::vector<Figure>> under_load(const Bench& bench);
+boost::asio::awaitable<Report> under_load(const Bench& bench);
+
+/// The same with 1 to 32 senders: how much of the API server's speed is made use of.
+boost::asio::awaitable<Report> against_senders(const Bench& bench);
 
 /// Deliveries with a wrong signature.
-boost::asio::awaitable<std::vector<Figure>> bad_signatures(const Bench& bench);
+boost::asio::awaitable<Report> bad_signatures(const Bench& bench);
 
 }  // namespace receiver::bench

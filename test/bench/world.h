@@ -15,10 +15,15 @@ namespace receiver::bench {
 
 extern const kube::Resource kWarehouses;
 
+extern const kube::Resource kPromotions, kProjectConfigs, kClusterConfigs, kSecrets;
+
 /// A project with one receiver, and Warehouses that all subscribe to one repository.
 struct Project {
   std::string name;
   std::size_t warehouses;
+  std::size_t others = 0;      ///< more Warehouses, each of a repository of its own
+  std::size_t commits = 0;     ///< that each Warehouse has discovered
+  std::size_t promotions = 0;  ///< finished ones
 
   [[nodiscard]] std::string repository() const { return "acme/" + name; }
   [[nodiscard]] kube::ObjectKey warehouse(std::size_t index) const;
@@ -26,7 +31,7 @@ struct Project {
   [[nodiscard]] std::string path(const crypto::SecretString& secret) const;
 };
 
-/// What the cluster is seeded with.
+/// What deliveries are measured with.
 struct World {
   std::vector<Project> projects;
   Project fan_out;
@@ -34,8 +39,16 @@ struct World {
 
 [[nodiscard]] World make_world();
 
-/// Creates all of it, as an administrator. Every receiver has the same secret.
-boost::asio::awaitable<void> seed(kube::RestClient& administrator, World world,
-                                  crypto::SecretString secret);
+// As an administrator.
+
+/// Creates all that belongs to them. Every receiver has the same secret.
+boost::asio::awaitable<void> create_projects(kube::RestClient& administrator,
+                                             std::vector<Project> projects,
+                                             crypto::SecretString secret);
+/// Deletes the ProjectConfigs and creates them anew.
+boost::asio::awaitable<void> renew_configs(kube::RestClient& administrator,
+                                           std::vector<Project> projects);
+/// What SECRET_ACCESS=cluster needs.
+boost::asio::awaitable<void> grant_all_secrets(kube::RestClient& administrator);
 
 }  // namespace receiver::bench

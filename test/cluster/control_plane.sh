@@ -68,7 +68,7 @@ YAML
 start_etcd() {
   local client=http://127.0.0.1:$ETCD_PORT peer=http://127.0.0.1:$ETCD_PEER_PORT
   : >"$dir/etcd.log"
-  launch etcd "$assets/etcd" --name control-plane --data-dir "$dir/etcd" --unsafe-no-fsync --log-level warn \
+  launch etcd "$assets/etcd" --name control-plane --data-dir "$dir/etcd" --unsafe-no-fsync --log-level warn --quota-backend-bytes 8589934592 \
     --listen-client-urls "$client" --advertise-client-urls "$client" \
     --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" --initial-cluster "control-plane=$peer"
   await etcd 60 curl --silent --fail --max-time 2 "$client/health"

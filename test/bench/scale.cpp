@@ -1,0 +1,342 @@
+#include "test/bench/scale.h"
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <stdexcept>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "clock/clock.h"
+#include "test/bench/at_once.h"
+#include "test/bench/payload.h"
+#include "test/bench/peers.h"
+#include "test/bench/world.h"
+
+namespace receiver::bench {
+
+namespace asio = boost::asio;
+using Bound = Figure::Bound;
+using clock::Steady;
+using std::chrono::nanoseconds;
+
+namespace {
+
+constexpr std::size_t kConnections = 16;
+/// MAX_CONCURRENT_PROJECT_CONFIG_RECONCILES, as shipped.
+constexpr std::size_t kStatusWriters = 4;
+constexpr std::size_t kNewConfigs = 1'000;
+/// Projects that deliveries go to in turn.
+constexpr std::size_t kDelivering = 10;
+constexpr int kWarmUp = 50;
+constexpr int kCostedDeliveries = 400;
+constexpr int kTimedDeliveries = 100;
+
+const integration::Environment kClusterWide{{"SECRET_ACCESS", "cluster"}};
+
+/// One start of the operator.
+struct Start {
+  double ready_s = 0;
+  double bare_read_s = 0;
+  double resident_mb = 0;
+  double peak_mb = 0;
+  double cpu_us = 0;  ///< of one delivery
+  double p50_ms = 0;
+  double p99_ms = 0;
+  double bare_p50_ms = 0;  ///< of as many PATCHes at once
+};
+
+/// What was measured at one size of the cluster.
+struct Size {
+  std::size_t warehouses = 0;
+  std::vector<Start> starts{};
+
+  [[nodiscard]] double median_of(double Start::*member) const {
+    std::vector<double> values;
+    for (const Start& start : starts) values.push_back(start.*member);
+    return median(std::move(values));
+  }
+};
+
+double seconds(nanoseconds duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+void say(const std::string& line) {
+  fmt::print("  {}\n", line);
+  std::fflush(stdout);
+}
+
+std::vector<Project> projects_of(std::size_t from, std::size_t to, const Project& like) {
+  std::vector<Project> projects;
+  for (std::size_t index = from; index < to; ++index) {
+    Project project = like;
+    project.name = fmt::format("project-{}", index);
+    projects.push_back(std::move(project));
+  }
+  return projects;
+}
+
+Delivery delivery_to(const Site& site, const Project& project) {
+  return sign(project.path(site.secret), cloud_push(project.repository(), "main"), site.secret);
+}
+
+/// The lists that an operator begins with, read and thrown away.
+asio::awaitable<double> bare_read_s(const Site& site) {
+  ApiServer api(site.executor, site.account, kConnections);
+  const kube::Resource* const kinds[] = {&kProjectConfigs, &kClusterConfigs, &kWarehouses,
+                                         &kPromotions, &kSecrets};
+  Work read = [&](std::size_t kind) {
+    const bool labelled = kinds[kind] == &kSecrets;
+    return api.read_list(kinds[kind]->path(),
+                         labelled ? "&labelSelector=kargo.akuity.io%2Fcred-type%3Dgeneric" : "");
+  };
+  auto all = at_once(std::size(kinds), std::move(read));
+  const nanoseconds took = co_await timed(std::move(all));
+  co_return seconds(took);
+}
+
+asio::awaitable<void> measure_deliveries(const Site& site, const OperatorProcess& started,
+                                         std::vector<Project> projects, Start& start) {
+  ApiServer api(site.executor, site.account, kConnections);
+  Receiver receiver(site.executor, started.url(), kConnections);
+  std::vector<Delivery> deliveries;
+  projects.resize(std::min(projects.size(), kDelivering));
+  for (const Project& project : projects) deliveries.push_back(delivery_to(site, project));
+  const auto deliver = [&](int number) {
+    const std::size_t to = static_cast<std::size_t>(number) % projects.size();
+    return receiver.deliver(deliveries[to], 200,
+                            fmt::format("\"refreshed {} ", projects[to].warehouses));
+  };
+  for (int i = 0; i < kWarmUp; ++i) {
+    auto answer = deliver(i);
+    co_await std::move(answer);
+  }
+
+  const nanoseconds before = started.cpu_time();
+  for (int i = 0; i < kCostedDeliveries; ++i) {
+    auto answer = deliver(i);
+    co_await std::move(answer);
+  }
+  start.cpu_us = seconds(started.cpu_time() - before) * 1e6 / kCostedDeliveries;
+
+  Samples bare, delivered;
+  for (int i = 0; i < kTimedDeliveries; ++i) {
+    const Project& project = projects[static_cast<std::size_t>(i) % projects.size()];
+    Work patch = [&](std::size_t index) { return api.refresh(project.warehouse(index)); };
+    auto patches = at_once(project.warehouses, std::move(patch));
+    const nanoseconds patches_took = co_await timed(std::move(patches));
+    bare.add(patches_took);
+    auto answer = deliver(i);
+    const nanoseconds answer_took = co_await timed(std::move(answer));
+    delivered.add(answer_took);
+  }
+  start.p50_ms = delivered.ms(0.5);
+  start.p99_ms = delivered.ms(0.99);
+  start.bare_p50_ms = bare.ms(0.5);
+}
+
+asio::awaitable<Start> measure_start(const Site& site, integration::Environment settings,
+                                     std::vector<Project> projects) {
+  Start start;
+  start.bare_read_s = co_await bare_read_s(site);
+  const auto begin = Steady::now();
+  OperatorProcess started(site.executor, site.launch, std::move(settings));
+  co_await started.ready();
+  start.ready_s = seconds(Steady::now() - begin);
+  co_await started.at_rest();
+  const OperatorProcess::Memory memory = started.memory();
+  start.resident_mb = memory.resident_mb;
+  start.peak_mb = memory.peak_mb;
+  co_await measure_deliveries(site, started, std::move(projects), start);
+  co_return start;
+}
+
+asio::awaitable<Size> measure_size(const Site& site, integration::Environment settings,
+                                   std::vector<Project> projects) {
+  Size size;
+  for (const Project& project : projects) size.warehouses += project.warehouses + project.others;
+  for (int round = 0; round <= site.rounds; ++round) {
+    const Start start = co_await measure_start(site, settings, projects);
+    say(
+        fmt::format("{:<9} {:>7} Warehouses: ready in {:.2f} s (bare read {:.2f} s), resident "
+                    "{:.1f} MB, peak {:.1f} MB, {:.0f} us of CPU a delivery, p50 {:.2f} ms (bare "
+                    "{:.2f} ms)",
+                    round == 0 ? "settling" : fmt::format("round {}", round), size.warehouses,
+                    start.ready_s, start.bare_read_s, start.resident_mb, start.peak_mb,
+                    start.cpu_us, start.p50_ms, start.bare_p50_ms));
+    if (round > 0) size.starts.push_back(start);
+  }
+  co_return size;
+}
+
+Figure at_most(std::string what, std::string unit, const Size& size, double Start::*ours,
+               double limit) {
+  Figure figure{std::move(what), std::move(unit), Bound::kAtMost, 1};
+  for (const Start& start : size.starts) figure.rounds.push_back({start.*ours, limit});
+  return figure;
+}
+
+Figure compared(std::string what, std::string unit, double target, const Size& size,
+                double Start::*ours, double Start::*floor) {
+  Figure figure{std::move(what), std::move(unit), Bound::kAtMost, target};
+  for (const Start& start : size.starts) figure.rounds.push_back({start.*ours, start.*floor});
+  return figure;
+}
+
+/// What every round of the one has in common with the same round of the other is the machine.
+Figure compared_sizes(std::string what, std::string unit, double target, const Size& size,
+                      const Size& base, double Start::*member) {
+  Figure figure{std::move(what), std::move(unit), Bound::kAtMost, target};
+  for (std::size_t round = 0; round < std::min(size.starts.size(), base.starts.size()); ++round) {
+    figure.rounds.push_back({size.starts[round].*member, base.starts[round].*member});
+  }
+  return figure;
+}
+
+std::string table_of(const std::vector<Size>& sizes) {
+  std::string text =
+      "| Warehouses | resident MB | peak MB | ready s | bare read s | CPU µs a delivery | p50 ms | "
+      "p99 ms | bare p50 ms |\n|---|---|---|---|---|---|---|---|---|\n";
+  for (const Size& size : sizes) {
+    text += fmt::format(
+        "| {} | {:.1f} | {:.1f} | {:.2f} | {:.2f} | {:.0f} | {:.2f} | {:.2f} | {:.2f} |\n",
+        size.warehouses, size.median_of(&Start::resident_mb), size.median_of(&Start::peak_mb),
+        size.median_of(&Start::ready_s), size.median_of(&Start::bare_read_s),
+        size.median_of(&Start::cpu_us), size.median_of(&Start::p50_ms),
+        size.median_of(&Start::p99_ms), size.median_of(&Start::bare_p50_ms));
+  }
+  return text;
+}
+
+// Statuses ------------------------------------------------------------------------------------
+
+/// As many status PATCHes as there are projects, like the operator's.
+asio::awaitable<double> bare_statuses_s(const Site& site, std::vector<Project> projects,
+                                        int round) {
+  ApiServer api(site.executor, site.account, kStatusWriters);
+  Work write = [&](std::size_t index) {
+    const Project& project = projects[index];
+    const std::string path = project.path(site.secret);
+    return api.write_status(
+        {project.name, project.name},
+        fmt::format(R"({{"status":{{"webhookReceivers":[{{"name":"load","path":"{0}","url":)"
+                    R"("http://127.0.0.1{0}"}}],"conditions":[{{"type":"Ready","status":"True",)"
+                    R"("reason":"Synced","message":"ProjectConfig is synced and ready for use",)"
+                    R"("lastTransitionTime":"2026-01-02T03:04:05Z","observedGeneration":1}}],)"
+                    R"("observedGeneration":1,"lastHandledRefresh":"bare {1}"}}}})",
+                    path, round));
+  };
+  auto all = share_out(projects.size(), kStatusWriters, std::move(write));
+  const nanoseconds took = co_await timed(std::move(all));
+  co_return seconds(took);
+}
+
+asio::awaitable<void> check_published(const Site& site, std::vector<Project> projects) {
+  for (const Project& project : projects) {
+    std::string target = kProjectConfigs.path({project.name, project.name});
+    const auto answer = co_await site.administrator.get(std::move(target));
+    if (!answer || answer->find(project.path(site.secret)) == std::string::npos) {
+      throw std::runtime_error("counted as written, but not published: " + project.name);
+    }
+  }
+}
+
+/// From the moment at which the operator can see the new ProjectConfigs: it is frozen while they
+/// are created, which takes the API server as long as the statuses.
+asio::awaitable<double> publishing_s(const Site& site, std::vector<Project> projects) {
+  integration::Environment settings = kClusterWide;
+  settings["LEADER_ELECT"] = "false";  // frozen, it could not renew its Lease
+  OperatorProcess started(site.executor, site.launch, settings);
+  co_await started.at_rest();
+  const std::string writes = R"(bitbucket_receiver_status_writes_total{result="ok"})";
+  const double before = co_await started.metric(writes);
+  started.freeze();
+  co_await renew_configs(site.administrator, projects);
+  started.thaw();
+  const auto begin = Steady::now();
+  for (;;) {
+    const double now = co_await started.metric(writes);
+    if (now - before >= static_cast<double>(projects.size())) break;
+    co_await pause_for(std::chrono::milliseconds(10));
+  }
+  const double took = seconds(Steady::now() - begin);
+  co_await check_published(site, std::move(projects));
+  co_return took;
+}
+
+asio::awaitable<Figure> measure_statuses(const Site& site, std::vector<Project> projects) {
+  Figure figure{"status of 1,000 new ProjectConfigs: time", "s", Bound::kAtMost, 1.3};
+  projects.resize(std::min(projects.size(), kNewConfigs));
+  for (int round = 1; round <= site.rounds; ++round) {
+    const double bare = co_await bare_statuses_s(site, projects, round);
+    const double ours = co_await publishing_s(site, projects);
+    say(fmt::format("round {}   {} statuses: {:.2f} s (bare {:.2f} s)", round, projects.size(),
+                    ours, bare));
+    figure.rounds.push_back({ours, bare});
+  }
+  co_return figure;
+}
+
+}  // namespace
+
+asio::awaitable<Report> growth(const Site& site) {
+  const Project like{.name = {}, .warehouses = 4, .others = 6};
+  const std::vector<std::size_t> all_steps = {10, 100, 1'000, 10'000};
+  const std::vector<std::size_t> steps = site.quick ? std::vector<std::size_t>{1'000} : all_steps;
+  co_await grant_all_secrets(site.administrator);
+  Report report;
+  std::vector<Size> sizes;
+  std::size_t seeded = 0;
+  for (const std::size_t step : steps) {
+    auto more = create_projects(site.administrator, projects_of(seeded, step, like), site.secret);
+    const nanoseconds took = co_await timed(std::move(more));
+    seeded = step;
+    say(fmt::format("{} projects: seeded in {:.0f} s", step, seconds(took)));
+    const std::vector<Project> projects = projects_of(0, step, like);
+    const Size size = co_await measure_size(site, kClusterWide, projects);
+    sizes.push_back(size);
+    if (step == 1'000) {
+      const std::string what = "1,000 ProjectConfigs, 10,000 Warehouses";
+      report.figures.push_back(
+          at_most(what + ", SECRET_ACCESS=cluster: resident", "MB", size, &Start::resident_mb, 25));
+      const integration::Environment as_shipped;
+      const Size namespaced = co_await measure_size(site, as_shipped, projects);
+      report.figures.push_back(at_most(what + ", SECRET_ACCESS=namespaced: resident", "MB",
+                                       namespaced, &Start::resident_mb, 80));
+      Figure statuses = co_await measure_statuses(site, projects);
+      report.figures.push_back(std::move(statuses));
+    }
+  }
+  if (site.quick) co_return report;
+  const std::string what = "10,000 ProjectConfigs, 100,000 Warehouses";
+  const Size& largest = sizes.back();
+  report.figures.push_back(at_most(what + ": resident", "MB", largest, &Start::resident_mb, 120));
+  report.figures.push_back(at_most(what + ": peak", "MB", largest, &Start::peak_mb, 160));
+  report.figures.push_back(
+      compared_sizes("CPU time of one delivery at 100,000 Warehouses, over 100", "us", 1.1, largest,
+                     sizes.front(), &Start::cpu_us));
+  report.growth = "## Against the number of Warehouses\n\n" + table_of(sizes);
+  co_return report;
+}
+
+asio::awaitable<Report> heavy(const Site& site) {
+  constexpr std::size_t kProjects = 2'000;
+  Project like{.name = {}, .warehouses = 4, .others = 6, .commits = 20, .promotions = 2};
+  std::vector<Project> projects = projects_of(0, kProjects, like);
+  for (std::size_t index = 0; index < kProjects / 2; ++index) ++projects[index].promotions;
+  co_await grant_all_secrets(site.administrator);
+  auto seeding = create_projects(site.administrator, projects, site.secret);
+  const nanoseconds took = co_await timed(std::move(seeding));
+  say(fmt::format("{} projects: seeded in {:.0f} s", kProjects, seconds(took)));
+  const Size size = co_await measure_size(site, kClusterWide, projects);
+  const std::string what = "20,000 Warehouses of 11 KB, 5,000 finished Promotions";
+  co_return Report{{at_most(what + ": resident", "MB", size, &Start::resident_mb, 40),
+                    at_most(what + ": peak", "MB", size, &Start::peak_mb, 60),
+                    compared(what + ": time to ready over a bare read of the lists", "s", 1.2, size,
+                             &Start::ready_s, &Start::bare_read_s)},
+                   {}};
+}
+
+}  // namespace receiver::bench

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include "crypto/crypto.h"
+#include "kube/config.h"
+#include "kube/rest.h"
+#include "test/bench/figures.h"
+#include "test/bench/operator_process.h"
+
+namespace receiver::bench {
+
+/// A fresh control plane, and what operators are started with.
+struct Site {
+  boost::asio::any_io_executor executor;
+  kube::RestClient& administrator;
+  const kube::Config& account;  ///< the operator's
+  OperatorLaunch launch;
+  crypto::SecretString secret;
+  int rounds;
+  bool quick;  ///< leaves out what takes long
+};
+
+/// Memory, time to ready, latency and CPU time per delivery while the cluster grows to 10,000
+/// projects and 100,000 Warehouses, and the statuses of 1,000 new ProjectConfigs. The first round
+/// at each size, in which statuses are written, does not count.
+boost::asio::awaitable<Report> growth(const Site& site);
+
+/// 20,000 Warehouses with 20 discovered commits each and 5,000 finished Promotions.
+boost::asio::awaitable<Report> heavy(const Site& site);
+
+}  // namespace receiver::bench
