@@ -248,8 +248,8 @@ TEST_CASE("a flood of badly signed deliveries costs no API request and delays no
   const Target target;
   constexpr const char* kPatches = "rest_client_requests_total{code=\"200\",method=\"PATCH\"}";
   const std::string failures = fmt::format(
-      "bitbucket_receiver_authentication_failures_total{{project=\"{}\","
-      "reason=\"bad_signature\",receiver=\"bb\"}}",
+      "bitbucket_receiver_authentications_total{{project=\"{}\",receiver=\"bb\","
+      "result=\"bad_signature\"}}",
       target.project.name());
   const Delivery bad = sign(cloud_push(target.project.repository(), "main"), "another-secret");
   const std::string request =
