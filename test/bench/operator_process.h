@@ -8,7 +8,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "http/client.h"
-#include "test/integration/process.h"
+#include "test/support/process.h"
 
 namespace receiver::bench {
 
