@@ -104,14 +104,14 @@ attempt() {
     grep -q 'address already in use' "$dir/$name.log" || break
     say "control plane: a port of $name was taken meanwhile, trying others"
   done
-  failed "$name"
-}
-
-failed() { # NAME
-  say "control plane: $1 did not start; the end of its log:"
-  tail -n 15 "$dir/$1.log" >&2 || true
+  tell_failure "$name"
   stop
   exit 1
+}
+
+tell_failure() { # NAME
+  say "control plane: $1 did not start; the end of its log:"
+  tail -n 15 "$dir/$1.log" >&2 || true
 }
 
 # Ends the control plane soon after its owner is gone.
@@ -186,7 +186,10 @@ case $command in
     load_settings
     name=${command%-start}
     if alive "$name"; then die "$name already runs"; fi
-    "start_$name" || failed "$name"
+    "start_$name" || { # what else runs is left to whoever started it
+      tell_failure "$name"
+      exit 1
+    }
     ;;
   *) usage ;;
 esac
