@@ -182,9 +182,6 @@ std::span<char> RequestParser::prepare() {
 
 void RequestParser::commit(std::size_t bytes) {
   end_ += bytes;
-  if (grammar_ && grammar_->is_header_done()) {
-    body_wire_bytes_ += bytes;
-  }
 }
 
 bool RequestParser::has_bytes() const {
@@ -251,7 +248,6 @@ RequestParser::HeadStep RequestParser::check_head(std::string_view text) {
     grammar_->head.content_length = grammar.content_length().value_or(0);
   }
   grammar_->head.has_body = grammar.exactly_chunked || grammar.head.content_length.value_or(0) > 0;
-  body_wire_bytes_ = end_ - begin_;
   return HeadStep::kComplete;
 }
 
@@ -265,7 +261,7 @@ bool RequestParser::keep_alive() const {
 
 bool RequestParser::awaits_continue() const {
   return grammar_->expects_continue && !grammar_->http_1_0 && !grammar_->is_done() &&
-         body_wire_bytes_ == 0;
+         body_wire_bytes_ == 0 && !has_bytes();
 }
 
 bool RequestParser::complete() const {
@@ -286,16 +282,18 @@ tl::expected<std::optional<std::string_view>, BodyError> RequestParser::parse_bo
     return fail(BodyError::kTooLarge);
   }
   while (!grammar.is_done()) {
-    if (grammar.exactly_chunked &&
-        body_wire_bytes_ > kChunkOverhead * limits_.body_bytes + limits_.header_bytes) {
-      return fail(BodyError::kMalformed);
-    }
     const std::size_t held = end_ - begin_;
     if (held < (grammar.between_chunks() ? kShortestChunkEnd : 1)) {
       return std::nullopt;
     }
     error_code ec;
-    begin_ += grammar.put({storage_.get() + begin_, held}, ec);
+    const std::size_t taken = grammar.put({storage_.get() + begin_, held}, ec);
+    begin_ += taken;
+    body_wire_bytes_ += taken;
+    if (grammar.exactly_chunked &&
+        body_wire_bytes_ > kChunkOverhead * limits_.body_bytes + limits_.header_bytes) {
+      return fail(BodyError::kMalformed);
+    }
     if (ec == error::need_more) {
       // A chunk size with its extensions, and all trailers together, are held to the bound of a
       // head.

@@ -79,7 +79,7 @@ class RequestParser {
   std::size_t capacity_ = 0;
   std::size_t begin_ = 0, end_ = 0;  ///< of the bytes in storage_ not consumed yet
   std::size_t parsed_ = 0;  ///< of them, bytes of an incomplete head that the grammar has taken
-  std::size_t body_wire_bytes_ = 0;  ///< of the body so far, with its framing
+  std::size_t body_wire_bytes_ = 0;  ///< that the grammar has taken of the body and its framing
   Refusal refusal_{};
 };
 

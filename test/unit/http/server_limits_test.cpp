@@ -153,6 +153,21 @@ TEST_CASE("a chunked body may not be nearly all framing") {
   CHECK(client.read_answer().status == 400);
 }
 
+TEST_CASE("what follows a chunked body does not count as its framing") {
+  ServerLimits limits;
+  limits.body_bytes = 1;
+  TestServer server(echo, with(limits));
+  RawClient client(server.port());
+  client.send(
+      "POST /x HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n1;abcdefg\r\nx\r\n");
+  REQUIRE(eventually([&] { return server.counters().body_bytes_current == 1; }));
+  std::string next;
+  while (next.size() < 20'000) next += get("/next");
+  client.send("0\r\n\r\n" + next);
+  CHECK(client.read_answer().body == "/x:x");
+  CHECK(client.read_answer().body == "/next:");
+}
+
 TEST_CASE(
     "a head that does not arrive in time is 408; a peer that says nothing is left in silence") {
   ServerLimits limits;
