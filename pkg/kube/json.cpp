@@ -199,11 +199,8 @@ class Walker {
   }
 
   bool parse_into(std::string_view value, std::size_t position, rapidjson::Document& into) {
-    // Full precision: a number of somebody else's is written back as it was read.
-    constexpr unsigned kFlags =
-        rapidjson::kParseValidateEncodingFlag | rapidjson::kParseFullPrecisionFlag;
     rapidjson::MemoryStream stream(value.data(), value.size());
-    if (reader_.Parse<kFlags>(stream, into).IsError()) {
+    if (reader_.Parse<rapidjson::kParseValidateEncodingFlag>(stream, into).IsError()) {
       std::string_view problem = rapidjson::GetParseError_En(reader_.GetParseErrorCode());
       if (problem.ends_with('.')) problem.remove_suffix(1);
       return fail(position + reader_.GetErrorOffset(), problem);
