@@ -56,11 +56,15 @@ void check_version(std::string_view text, const Version& version) {
 
 void check_order(const Version& left, const Version& right) {
   const auto order = left <=> right;
-  require((right <=> left) == (0 <=> order), "an order has two directions");
+  const auto reverse = right <=> left;
+  require(std::is_lt(order) == std::is_gt(reverse) && std::is_eq(order) == std::is_eq(reverse),
+          "an order has two directions");
   const bool releases = left.prerelease.empty() && right.prerelease.empty();
   if (!releases || written(right).size() > 200) return;
-  require(meets(left, fmt::format("<{}", written(right))) == (order < 0), "below means before");
-  require(meets(left, fmt::format(">{}", written(right))) == (order > 0), "above means after");
+  require(meets(left, fmt::format("<{}", written(right))) == std::is_lt(order),
+          "below means before");
+  require(meets(left, fmt::format(">{}", written(right))) == std::is_gt(order),
+          "above means after");
 }
 
 /// As a push of that tag would ask.

@@ -16,7 +16,7 @@ constexpr std::size_t kMaxEventBytes = 600;
 
 /// What a reader makes of an event, in words.
 std::string describe(const kube::WatchReader::Event& event) {
-  static const kube::Projection kProjection =
+  static const kube::Projection projection =
       kube::watch_event_projection(api::warehouse_projection());
   if (event.too_large) {
     require(event.json.size() == kMaxEventBytes, "of what is too large the beginning is kept");
@@ -25,7 +25,7 @@ std::string describe(const kube::WatchReader::Event& event) {
   require(event.json.size() <= kMaxEventBytes, "an event is bounded");
   require(event.json.starts_with('{') && (event.json.ends_with('}') || event.json.ends_with(']')),
           "an event is cut at its ends");
-  const auto read = kube::read_watch_event(event.json, kProjection);
+  const auto read = kube::read_watch_event(event.json, projection);
   if (!read) return "unreadable: " + read.error() + "\n";
   const auto meta = kube::read_meta(read->object());
   if (!meta) return "no metadata: " + meta.error() + "\n";

@@ -124,9 +124,9 @@ TEST_CASE("slow senders keep nobody waiting, and are told when their time is ove
       [&] { return target.metric("bitbucket_receiver_http_connections{server=\"webhook\"}"); },
       1'000.0);
   target.check_service();
-  const std::string kDrop = "x";
-  for (RawClient& client : in_head) client.send(kDrop);
-  for (RawClient& client : in_body) client.send(kDrop);
+  const std::string drop = "x";
+  for (RawClient& client : in_head) client.send(drop);
+  for (RawClient& client : in_body) client.send(drop);
   for (RawClient& client : in_head) CHECK(client.read_answer().status == 408);
   for (RawClient& client : in_body) CHECK(client.read_answer().status == 408);
   CHECK(target.refusals("header_time") == 700);
@@ -164,7 +164,7 @@ TEST_CASE("garbage and requests that two readers could understand differently ar
     unsigned status;
   };
   const std::vector<Shape> shapes{
-      {"\x16\x03\x01\x02\x00\x01\r\n\r\n", 400},
+      {"\x16\x03\x01\x02" + std::string(2, '\0') + "\x01\r\n\r\n", 400},
       {std::string(100, '\0') + "\r\n\r\n", 400},
       {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400},
       {head(target.path, "Content-Length: 5\r\n" + chunked) + "0\r\n\r\n", 400},
