@@ -48,7 +48,7 @@ def main():
     findings = [f"asked for, but granted by no rule: {request}" for request in sorted(asked - rules)]
     findings += [f"granted, but never used: {permission}" for permission in sorted(rules - used)]
     print(f"{len(seen)} requests of the operator, {len(used)} of {len(rules)} permissions used")
-    sys.exit("\n".join(findings))
+    sys.exit("\n".join(findings) or None)
 
 
 if __name__ == "__main__":
