@@ -26,7 +26,7 @@ while (($# > 0)); do
   shift 2
 done
 BENCH_SECRET=$(openssl rand -hex 24)
-export BENCH_SECRET CONTROL_PLANE_OWNER=$$
+export BENCH_SECRET CONTROL_PLANE_OWNER=$$ AUDIT_POLICY=
 
 for binary in bitbucket-receiver bench_load bench_floor bench_micro; do
   [[ -x $build/$binary ]] || die "$build/$binary does not exist; build it with 'make bench'"

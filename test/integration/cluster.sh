@@ -2,7 +2,7 @@
 # The control plane of the integration tests: the CRDs and the permissions of config/ applied, and beside the
 # administrator's kubeconfig one of the operator's account, DIR/kubeconfig.operator.
 #
-#   cluster.sh start BASE [DIR]   ends with the caller at the latest
+#   cluster.sh start BASE [DIR]   ends with the caller at the latest; an empty AUDIT_POLICY: without the audit
 #   cluster.sh audit BASE [DIR]   whether the permissions are what the operator has used; after all tests
 #   cluster.sh stop BASE [DIR]    deletes DIR too
 #
@@ -27,7 +27,7 @@ start() {
     [[ ! ${leftover##*/} =~ ^[0-9]+$ || -e /proc/${leftover##*/} ]] || rm -rf "$leftover"
   done
 
-  AUDIT_POLICY=$here/audit_policy.yaml CONTROL_PLANE_OWNER=${CONTROL_PLANE_OWNER:-$PPID} \
+  AUDIT_POLICY=${AUDIT_POLICY-$here/audit_policy.yaml} CONTROL_PLANE_OWNER=${CONTROL_PLANE_OWNER:-$PPID} \
     "$root/test/cluster/control_plane.sh" start "$dir" >"$dir.env"
   mv "$dir.env" "$dir/env"
   kubectl=$(sed -n 's/^KUBECTL=//p' "$dir/env")
