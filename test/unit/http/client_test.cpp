@@ -621,6 +621,7 @@ TEST_CASE("Closing the client ends requests that have not begun or are still con
   for (int i = 0; i < steps; ++i) test.io().poll_one();
   test.client().close();
   const std::string ended = outcome(test.finish(call));
+  INFO(options.host << " after " << steps << " steps: " << ended);
   // The resolver may have been faster with a name that does not exist.
   CHECK((ended == "closed" || (options.host == "name.invalid" && ended == "connect")));
 }

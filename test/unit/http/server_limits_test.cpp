@@ -410,6 +410,8 @@ TEST_CASE("far above the bound connections are closed without an answer") {
   CHECK(busy.read_answer().status == 200);
 }
 
+// Not with UBSan, whose check of an object's type needs descriptors of its own.
+#if !defined(__SANITIZE_ADDRESS__)
 TEST_CASE(
     "without descriptors an idle connection gives way, else the listener waits, not spinning") {
   Gate gate;
@@ -444,6 +446,7 @@ TEST_CASE(
   CHECK(first.read_answer().body == "/first:");
   CHECK(second.read_answer().body == "/second:");
 }
+#endif
 
 TEST_CASE("draining lets requests in flight finish and closes everything else") {
   Gate gate;
