@@ -72,7 +72,7 @@ class Incomplete {
 
 }  // namespace
 
-TEST_CASE("what needs a missing kind or permission waits, and recovers; the rest is served",
+TEST_CASE("what needs a missing kind or permission waits, and recovers, and the rest is served",
           "[readiness]") {
   const Cluster cluster;
   const Project project(cluster);

@@ -26,7 +26,7 @@ const std::string kFull = R"({
 
 }  // namespace
 
-TEST_CASE("Receivers keep their order; those of other types are known by name only") {
+TEST_CASE("Receivers keep their order, and those of other types are known by name only") {
   const ReceiverOwner owner = decode(kFull);
   CHECK(owner.project() == "demo");
   CHECK(owner.refresh == "now");

@@ -14,7 +14,7 @@ tl::expected<Secret, std::string> decode(const std::string& json) {
 
 }  // namespace
 
-TEST_CASE("A Secret's two keys are decoded; its other keys are never kept") {
+TEST_CASE("A Secret's two keys are decoded, and its other keys are never kept") {
   const auto secret = decode(
       R"({"metadata": {"labels": {"kargo.akuity.io/cred-type": "generic"}},
           "data": {"secret": "cGxhaW4=", "secret.previous": "", "password": "eA=="}})");

@@ -75,7 +75,7 @@ const std::string kBucket = R"({"name":"bucket","bitbucket":{"secretRef":{"name"
 
 }  // namespace
 
-TEST_CASE("Every replica has the routes; only the leader writes the status") {
+TEST_CASE("Every replica has the routes, and only the leader writes the status") {
   Fixture f;
   f.server.put("demo", "s", kSecret);
   f.upsert(f.project_configs, "demo", "demo", kBucket);

@@ -147,7 +147,8 @@ TEST_CASE("Tokens increase even when the wall clock stands still or goes back") 
   CHECK(tokens.next(noon + 1s) == "2026-01-02T12:00:01.000000000Z");
 }
 
-TEST_CASE_METHOD(Fixture, "Nothing to refresh is done at once; a target named twice counts once") {
+TEST_CASE_METHOD(Fixture,
+                 "Nothing to refresh is done at once, and a target named twice counts once") {
   make();
   CHECK(refresh({}).applied == 0);
   CHECK(refresh({"a", "b", "a"}).applied == 2);

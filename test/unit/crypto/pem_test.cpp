@@ -20,7 +20,7 @@ TEST_CASE("certificates are read one after another to the end of the text") {
   CHECK(openssl_reason() == "unknown reason");
 }
 
-TEST_CASE("a key is read; an encrypted one is not, and nobody is asked for its password") {
+TEST_CASE("a key is read, an encrypted one is not, and nobody is asked for its password") {
   const http::testing::TestIdentity identity = TestAuthority().issue();
   const KeyPtr key = read_key(pem_text(identity.key_pem).get());
   REQUIRE(key);

@@ -169,7 +169,7 @@ TEST_CASE("what follows a chunked body does not count as its framing") {
 }
 
 TEST_CASE(
-    "a head that does not arrive in time is 408; a peer that says nothing is left in silence") {
+    "a head that does not arrive in time is 408, and a peer that says nothing is left in silence") {
   ServerLimits limits;
   limits.header_time = 60ms;
   limits.idle_time = 120ms;
@@ -260,7 +260,7 @@ TEST_CASE("what follows the last answer is dropped, for a bounded time and a bou
   CHECK(eventually([&] { return server.counters().connections_current == 0; }));
 }
 
-TEST_CASE("the bytes of all bodies held are bounded; an answer gives its body's share back") {
+TEST_CASE("the bytes of all bodies held are bounded, and an answer gives its body's share back") {
   ServerLimits limits;
   limits.bodies_bytes = 10'000;
   Gate gate;

@@ -136,7 +136,7 @@ TEST_CASE("a reconcile that asks for it is retried with backoff until it succeed
   CHECK(test.controller.queue().failing() == 0);
 }
 
-TEST_CASE("a reconcile that throws is logged with its object and retried; others go on") {
+TEST_CASE("a reconcile that throws is logged with its object and retried, and others go on") {
   Fixture* fixture = nullptr;
   Fixture test(1, [&](const ObjectKey& key) -> ReconcileResult {
     if (key.name == "bad" && fixture->started.size() == 1) throw std::runtime_error("no such luck");

@@ -48,7 +48,7 @@ TEST_CASE("the status of an answer says what kind of error it is, and whether to
   CHECK_FALSE(error.retry_after);
 }
 
-TEST_CASE("no answer is worth another try; a closed client is not") {
+TEST_CASE("no answer is worth another try, and a closed client is not") {
   CHECK(ApiError{Kind::kUnreachable, 0, "", "", {}}.transient());
   CHECK_FALSE(ApiError{Kind::kClosed, 0, "", "", {}}.transient());
 }

@@ -256,7 +256,7 @@ TEST_CASE("what is too long for the API is cut at a whole character") {
   CHECK_THAT(std::string(string_at(event, "/note")), Catch::EndsWith("\u00fc\u2026"));
 }
 
-TEST_CASE("beyond the queue's bound new Events are dropped; known ones still count") {
+TEST_CASE("beyond the queue's bound new Events are dropped, and known ones still count") {
   Test test({.controller = "c", .instance = "i", .default_namespace = "", .queue = 2});
   CHECK(test.observe(secret_not_found("a")));
   CHECK(test.observe(secret_not_found("b")));

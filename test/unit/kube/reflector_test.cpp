@@ -394,7 +394,7 @@ TEST_CASE("a refusal that passes is an API server that has just started") {
   CHECK(f.settled == std::vector{Settled::kSynced});
 }
 
-TEST_CASE("an object that cannot be read is counted, named and skipped; the others are not") {
+TEST_CASE("an object that cannot be read is counted, named and skipped, and the others are not") {
   Fixture f;
   f.listed = list(
       "10",

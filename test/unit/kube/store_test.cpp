@@ -153,7 +153,7 @@ TEST_CASE("a list that breaks off changes nothing") {
   CHECK(f.colour("pear") == "-");
 }
 
-TEST_CASE("an object that cannot be read is refused; an older copy is kept") {
+TEST_CASE("an object that cannot be read is refused, and an older copy is kept") {
   Fixture f;
   f.store.begin_replace();
   f.list("apple", "1", R"({"colour":"red"})");

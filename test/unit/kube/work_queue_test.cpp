@@ -126,7 +126,7 @@ TEST_CASE("failures of a key are retried after 5 ms, doubled up to 16 minutes") 
   CHECK(queue.next_due() == kStart + 5ms);
 }
 
-TEST_CASE("a forgotten key begins its backoff anew; others keep theirs") {
+TEST_CASE("a forgotten key begins its backoff anew, and others keep theirs") {
   WorkQueue queue;
   CHECK(queue.retry(kA, kStart) == 5ms);
   CHECK(queue.retry(kB, kStart) == 5ms);
