@@ -383,7 +383,7 @@ TEST_CASE("a body that nests too deep is an error, however deep it is") {
 
 TEST_CASE("two megabytes of anything are read, or refused, in little time and memory") {
   constexpr std::size_t kBytes = 2U << 20U;
-  const std::vector<std::string> kBodies{
+  const std::vector<std::string> bodies{
       "{" + repeat(R"("k":1,)", kBytes / 6) + R"("k":1})",
       R"({"changes":[)" + repeat("{},", kBytes / 3) + "{}]}",
       R"({"changes":[)" + repeat(R"({"ref":{"id":"refs/heads/x"}},)", kBytes / 30) + "{}]}",
@@ -396,7 +396,7 @@ TEST_CASE("two megabytes of anything are read, or refused, in little time and me
       R"({"repository":{"links":{"clone":[)" + repeat(R"({"href":"x"},)", kBytes / 13) + "{}]}}}",
       std::string(kBytes, ' ') + "{}",
   };
-  for (const std::string& body : kBodies) {
+  for (const std::string& body : bodies) {
     INFO(body.substr(0, 40));
     const auto payload = parse_payload(kDataCenterPush, body);
     REQUIRE(payload);

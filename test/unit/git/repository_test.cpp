@@ -166,15 +166,15 @@ TEST_CASE("what names no repository has no identity") {
 }
 
 TEST_CASE("any bytes can be normalised, identified and redacted, at a bounded length") {
-  const std::vector<std::string> kPieces{
+  const std::vector<std::string> snippets{
       "https://", "ssh://", "git@", "user:p@ss@", "[::1]", "[",        "]",   ":443",         ":",
       "/",        "//",     ".git", "%2F",        "%",     "%zz",      "%25", "?a=b",         "?",
       "#",        "\xFF",   "é",    " ",          "x",     "\xF0\x9F", "..",  "\xE2\x80\x8B", "@"};
   std::mt19937 random(20261124);  // NOLINT(cert-msc51-cpp): the same cases in every run.
   for (int i = 0; i < 20'000; ++i) {
     std::string url;
-    for (auto pieces = random() % 10; pieces > 0; --pieces) {
-      url += kPieces[random() % kPieces.size()];
+    for (auto left = random() % 10; left > 0; --left) {
+      url += snippets[random() % snippets.size()];
       if (random() % 8 == 0) url += static_cast<char>(random());
     }
     INFO(url);

@@ -79,16 +79,16 @@ TEST_CASE("what is a version, and what is one strictly") {
 }
 
 TEST_CASE("versions are ordered by numbers, then by the identifiers of their prereleases") {
-  const std::vector<std::string> kAscending{
+  const std::vector<std::string> ascending{
       "0.9.9",        "1.0.0-0",       "1.0.0-2",          "1.0.0-11",
       "1.0.0-alpha",  "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta",
       "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0-rc.1",       "1.0.0",
       "1.0.1",        "1.2.0",         "1.10.0",           "2.0.0",
       "10.0.0"};
-  for (std::size_t i = 0; i < kAscending.size(); ++i) {
-    for (std::size_t j = 0; j < kAscending.size(); ++j) {
-      INFO(kAscending[i] << " and " << kAscending[j]);
-      CHECK((*parse_version(kAscending[i]) <=> *parse_version(kAscending[j])) == (i <=> j));
+  for (std::size_t i = 0; i < ascending.size(); ++i) {
+    for (std::size_t j = 0; j < ascending.size(); ++j) {
+      INFO(ascending[i] << " and " << ascending[j]);
+      CHECK((*parse_version(ascending[i]) <=> *parse_version(ascending[j])) == (i <=> j));
     }
   }
 }
