@@ -1,16 +1,24 @@
+#include <memory>
 #include <random>
 #include <thread>
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "test/chaos/experiment.h"
 
 using namespace receiver::chaos;
 using receiver::integration::Cluster;
 using receiver::integration::Environment;
+using receiver::integration::eventually;
 using receiver::integration::Operator;
+using receiver::integration::try_get;
 
 namespace {
+
+constexpr const char* kLeader = "leader_election_master_status{";
+/// Until a Lease that is not renewed has expired, and been taken.
+constexpr std::chrono::seconds kLeaseTime{15 + 2};
 
 /// At no moment of anything in particular.
 void wait_a_while() {
@@ -36,4 +44,74 @@ TEST_CASE("operator killed and started again, 5 times", "[quick][crash]") {
   });
   experiment.recover();
   experiment.finish(Experiment::Queued::kMayBeLost);
+}
+
+TEST_CASE("operator asked to end (SIGTERM) under load, another one ready, 3 times",
+          "[quick][crash]") {
+  const Cluster cluster;
+  const World world(cluster);
+  const Environment settings{{"GRACEFUL_SHUTDOWN_TIMEOUT", "20s"}};
+  auto op = std::make_unique<Operator>(cluster, settings);
+  Experiment experiment(cluster, world, {op.get()});
+  experiment.fault([&] {
+    for (int round = 0; round < 3; ++round) {
+      auto next = std::make_unique<Operator>(cluster, settings);
+      wait_a_while();
+      op->terminate();
+      eventually(
+          "it is not ready", [&] { return !op->is_ready(); }, 1s);
+      // Endpoints take time to notice; until then deliveries still come.
+      std::this_thread::sleep_for(2s);
+      experiment.send_to({next.get()});
+      CHECK(op->exit_code(20s) == 0);
+      CHECK_FALSE(try_get(op->origin() + "/healthz"));
+      op = std::move(next);
+    }
+  });
+  experiment.recover();
+  experiment.finish();
+  for (const Sent& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
+}
+
+TEST_CASE("operator asked to end (SIGTERM) while the API server hangs for 6 s", "[crash]") {
+  const Cluster cluster;
+  const World world(cluster);
+  Operator op(cluster, {{"GRACEFUL_SHUTDOWN_TIMEOUT", "20s"}});
+  const Operator next(cluster);
+  Experiment experiment(cluster, world, {&op});
+  experiment.fault([&] {
+    cluster.freeze_api_server();
+    std::this_thread::sleep_for(2s);
+    op.terminate();
+    experiment.send_to({&next});
+    std::this_thread::sleep_for(4s);
+    cluster.thaw_api_server();
+    CHECK(op.exit_code(20s) == 0);
+  });
+  experiment.recover();
+  experiment.finish();
+  for (const Sent& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
+}
+
+TEST_CASE("no operator for 10 s: the next one catches up", "[quick][crash]") {
+  const Cluster cluster;
+  const World world(cluster);
+  auto op = std::make_unique<Operator>(cluster);
+  eventually("it leads", [&] { return op->sum_of_metrics(kLeader) == 1; });
+  Experiment experiment(cluster, world, {op.get()});
+  experiment.fault([&] {
+    op->kill();
+    std::this_thread::sleep_for(10s);
+    // The last delivery that nobody answers: whatever is refreshed from now on is catch-up.
+    experiment.send_to({});
+  });
+  op = std::make_unique<Operator>(cluster, Environment{{"CATCH_UP", "true"}});
+  eventually(
+      "it has caught up", [&] { return op->log().find("caught up") != std::string::npos; },
+      kLeaseTime + 10s);
+  const double refreshed =
+      op->sum_of_metrics(R"(bitbucket_receiver_catch_up_objects_total{result="refreshed"})");
+  CHECK(refreshed == static_cast<double>(3 * world.projects().size()));
+  experiment.finish(Experiment::Queued::kEvenUnanswered,
+                    fmt::format("{} Warehouses refreshed by catch-up", refreshed));
 }

@@ -49,10 +49,10 @@ void Experiment::fault(const std::function<void()>& what) {
   fault_ended_ = Wall::now();
 }
 
-void Experiment::recover() {
+void Experiment::recover(milliseconds limit) {
   integration::eventually(
       "a delivery to every repository is acknowledged after the fault",
-      [&] { return acknowledged_since(fault_ended_.value()); }, kRecovery);
+      [&] { return acknowledged_since(fault_ended_.value()); }, limit);
   recovered_ = Wall::now();
   std::this_thread::sleep_for(kCalm);
 }

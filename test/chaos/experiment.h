@@ -36,7 +36,7 @@ class Experiment {
   void fault(const std::function<void()>& what);
   /// Returns when a delivery to each repository that was sent after the fault has been
   /// acknowledged, and calm has followed.
-  void recover();
+  void recover(std::chrono::milliseconds limit = kRecovery);
 
   /// What may become of the deliveries that were not acknowledged.
   enum class Queued {

@@ -7,6 +7,7 @@
 #   control_plane.sh apiserver-stop DIR   kube-apiserver alone, to start again on the same port and data
 #   control_plane.sh apiserver-start DIR
 #   control_plane.sh etcd-stop DIR, etcd-start DIR
+#   control_plane.sh new-ca DIR           another certificate authority, from the next apiserver-start on; the kubeconfig stays
 #
 # In DIR: kubeconfig.admin, apiserver.pid and etcd.pid (the first word is the process id), apiserver.log, etcd.log, pki/.
 # The control plane ends with its owner, even a killed one: the process CONTROL_PLANE_OWNER, by default the caller.
@@ -28,6 +29,14 @@ usage() {
 make_certificates() {
   local pki=$dir/pki
   mkdir -p "$pki"
+  make_ca
+  openssl ecparam -name prime256v1 -genkey -noout -out "$pki/service-accounts.key"
+  echo "$(openssl rand -hex 24),admin,admin,\"system:masters\"" >"$pki/tokens.csv"
+}
+
+# The certificate authority, and the API server's certificate by it.
+make_ca() {
+  local pki=$dir/pki
   {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=control-plane-ca \
       -keyout "$pki/ca.key" -out "$pki/ca.crt"
@@ -36,9 +45,7 @@ make_certificates() {
       -keyout "$pki/apiserver.key" -out "$pki/apiserver.csr"
     openssl x509 -req -in "$pki/apiserver.csr" -CA "$pki/ca.crt" -CAkey "$pki/ca.key" -CAcreateserial -days 30 \
       -copy_extensions copy -out "$pki/apiserver.crt"
-    openssl ecparam -name prime256v1 -genkey -noout -out "$pki/service-accounts.key"
   } 2>"$pki/openssl.log" || die "openssl could not make the certificates: $(cat "$pki/openssl.log")"
-  echo "$(openssl rand -hex 24),admin,admin,\"system:masters\"" >"$pki/tokens.csv"
 }
 
 write_kubeconfig() {
@@ -190,6 +197,10 @@ case $command in
       tell_failure "$name"
       exit 1
     }
+    ;;
+  new-ca)
+    load_settings
+    make_ca
     ;;
   *) usage ;;
 esac

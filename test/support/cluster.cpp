@@ -128,6 +128,9 @@ void Cluster::stop_api_server() const {
 void Cluster::start_api_server() const {
   control_plane("apiserver-start");
 }
+void Cluster::make_new_ca() const {
+  control_plane("new-ca");
+}
 void Cluster::stop_etcd() const {
   control_plane("etcd-stop");
 }

@@ -49,6 +49,8 @@ class Cluster {
   /// It neither answers nor closes anything until it is thawed.
   void freeze_api_server() const;
   void thaw_api_server() const;
+  /// The API server shows a certificate of another authority when it is started the next time.
+  void make_new_ca() const;
   void stop_etcd() const;
   void start_etcd() const;
 

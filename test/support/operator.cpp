@@ -147,6 +147,15 @@ std::chrono::milliseconds Operator::cpu_time() const {
   return std::chrono::milliseconds((user + system) * 1000 / ::sysconf(_SC_CLK_TCK));
 }
 
+double Operator::sum_of_metrics(const std::string& begin) const {
+  std::istringstream lines(metrics_port("/metrics").body);
+  double sum = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(begin)) sum += std::stod(line.substr(line.rfind(' ')));
+  }
+  return sum;
+}
+
 Operator::Footprint Operator::footprint() const {
   const std::string directory = "/proc/" + std::to_string(process_->id());
   std::istringstream lines(read_file(directory + "/status"));

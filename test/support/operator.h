@@ -31,6 +31,7 @@ class Operator {
   /// `http://127.0.0.1:PORT`, the base URL unless the settings say another.
   [[nodiscard]] const std::string& origin() const { return origin_; }
   [[nodiscard]] unsigned short port() const { return port_; }
+  [[nodiscard]] pid_t id() const { return process_->id(); }
   /// `/readyz` and the like, of the metrics port.
   [[nodiscard]] http::Response metrics_port(const std::string& path) const;
   [[nodiscard]] bool is_ready() const;
@@ -44,6 +45,8 @@ class Operator {
   [[nodiscard]] std::string log() const;
   /// The value of a metric by its name and labels as they are shown; NaN if it is not there.
   [[nodiscard]] double metric(const std::string& series) const;
+  /// The sum of all series of /metrics whose text begins so, such as `requests_total{code="401"`.
+  [[nodiscard]] double sum_of_metrics(const std::string& begin) const;
   /// User and system time so far.
   [[nodiscard]] std::chrono::milliseconds cpu_time() const;
   struct Footprint {
