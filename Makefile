@@ -69,6 +69,17 @@ bench: build ## measure the release build against the API server's own speed (QU
 	@cmake --build build/release --target bench_load --target bench_floor --target bench_micro --parallel $(JOBS)
 	@test/bench/run.sh
 
+.PHONY: chaos soak
+chaos: build-chaos ## break the API server, the network and the operator under traffic; nothing may be lost (QUICK=1: a choice); needs root
+	@setpriv --pdeathsig TERM test/chaos/run.sh
+soak: build-chaos ## mixed traffic and a restart of the API server every minute, for MINUTES=… (30); needs root
+	@SOAK_MINUTES=$(or $(MINUTES),30) setpriv --pdeathsig TERM test/chaos/run.sh '[soak]'
+
+.PHONY: build-chaos
+build-chaos: build
+	@test/cluster/install.sh build tests cluster chaos
+	@cmake --build build/release --target chaos_run --parallel $(JOBS)
+
 .PHONY: fuzz fuzz-coverage
 fuzz: build-fuzz ## run each fuzzer from its corpus on for SECONDS=… (20); findings stay in build/fuzz/findings
 	@FUZZ_SECONDS=$(or $(SECONDS),20) JOBS=$(JOBS) test/fuzz/fuzz.sh run

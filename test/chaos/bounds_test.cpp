@@ -1,0 +1,119 @@
+#include <algorithm>
+#include <future>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+#include "delivery.h"
+#include "test/chaos/etcd.h"
+#include "test/chaos/experiment.h"
+#include "test/chaos/hostile.h"
+#include "test/chaos/memory_limit.h"
+
+using namespace receiver::chaos;
+using namespace receiver::integration;
+
+namespace {
+
+// The operator's bounds, as it has them unless told otherwise.
+constexpr std::size_t kObjects = 50'000;
+constexpr std::size_t kConnections = 2'000;
+constexpr std::size_t kBodyBytes = 2UL * 1024 * 1024;
+constexpr std::size_t kBodies = 16;
+
+constexpr std::size_t kRepositories = 5;
+constexpr std::size_t kWarehousesEach = 9'990;
+/// One after another, at the API server's own speed.
+constexpr std::chrono::seconds kAllPatched = 240s;
+const std::string kOverloaded = "503 {\"error\":\"overloaded\"}\n";
+
+/// A project with as many Warehouses as fit into the operator's queue, and some more.
+class ManyWarehouses {
+ public:
+  explicit ManyWarehouses(const Cluster& cluster) : etcd_(cluster), project_(cluster) {
+    project_.put_secret("bb-secret", {{"secret", World::kSecret}});
+    project_.declare({{"bb", "bb-secret"}});
+    for (std::size_t index = 0; index < kRepositories; ++index) create(index, kWarehousesEach);
+    create(kRepositories, 100);
+  }
+  ~ManyWarehouses() { etcd_.delete_warehouses(project_.name()); }
+  ManyWarehouses(const ManyWarehouses&) = delete;
+  ManyWarehouses& operator=(const ManyWarehouses&) = delete;
+
+  [[nodiscard]] std::string path() const { return World::path(project_); }
+  [[nodiscard]] Delivery push(std::size_t index) const {
+    return sign(data_center_push({repository(index)}, "refs/heads/main"), World::kSecret);
+  }
+  /// One that fits no more.
+  [[nodiscard]] Delivery push_too_many() const { return push(kRepositories); }
+
+ private:
+  [[nodiscard]] std::string repository(std::size_t index) const {
+    return fmt::format("https://git.example.com/scm/{}/many-{}.git", project_.name(), index);
+  }
+  void create(std::size_t index, std::size_t count) const {
+    etcd_.create_warehouses(project_.name(), fmt::format("many-{}", index), repository(index),
+                            count);
+  }
+
+  Etcd etcd_;
+  Project project_;
+};
+
+double gauge(const Operator& op, const char* name) {
+  return op.metric(fmt::format("bitbucket_receiver_{}", name));
+}
+
+}  // namespace
+
+TEST_CASE("all bounds reached at once under the chart's memory limit", "[bounds]") {
+  const std::size_t limit = memory_limit_of_chart();
+  const Cluster cluster;
+  const World world(cluster);
+  const ManyWarehouses many(cluster);
+  const MemoryLimit memory(limit);
+  const Operator op(cluster, {{"LOG_LEVEL", "INFO"}}, Operator::Await::kReady, memory.launcher());
+  Experiment experiment(cluster, world, {&op});
+  const std::string url = op.url(many.path());
+
+  std::vector<std::future<receiver::http::Response>> fanned_out;
+  experiment.fault([&] {
+    cluster.freeze_api_server();
+    for (std::size_t index = 0; index < kRepositories; ++index) {
+      fanned_out.push_back(post_meanwhile(url, many.push(index)));
+    }
+    eventually("objects wait up to the bound", [&] {
+      return gauge(op, "refresh_queue_objects") >= kRepositories * kWarehousesEach;
+    });
+    CHECK(text_of(post(url, many.push_too_many())) == kOverloaded);
+
+    const HeldBodies bodies(op.port(), many.path(), kBodies, kBodyBytes);
+    eventually("bodies are held up to the bound", [&] {
+      return gauge(op, R"(http_body_bytes{server="webhook"})") >= kBodies * (kBodyBytes - 1);
+    });
+    CHECK(text_of(post(url, many.push_too_many())) == kOverloaded);
+
+    experiment.send_to({});  // their connections are none too many
+    const SlowConnections slow(op.port(), many.path(), kConnections);
+    eventually("connections are open up to the bound, and so are the others", [&] {
+      return gauge(op, R"(http_connections{server="webhook"})") >= kConnections &&
+             gauge(op, R"(http_body_bytes{server="webhook"})") >= kBodies * (kBodyBytes - 1) &&
+             gauge(op, "refresh_queue_objects") >= kRepositories * kWarehousesEach;
+    });
+    const auto turned_away = try_get(op.origin() + "/healthz");
+    CHECK((turned_away && turned_away->status == 503));
+    std::this_thread::sleep_for(5s);
+  });
+  cluster.thaw_api_server();
+  experiment.send_to({&op});
+  for (auto& answer : fanned_out) CHECK(answer.get().status == 202);
+  experiment.recover(kAllPatched);
+  const std::size_t peak = memory.peak_bytes() / 1024 / 1024;
+  experiment.finish(Experiment::Queued::kAllApplied,
+                    fmt::format("peak {} of {} MiB", peak, limit / 1024 / 1024));
+  CHECK(gauge(op, "refresh_queue_objects") == 0);
+  CHECK(op.sum_of_metrics(R"(bitbucket_receiver_http_refusals_total{limit="connections")") > 0);
+}

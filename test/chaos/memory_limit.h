@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "operator.h"
+
+namespace receiver::chaos {
+
+/// The chart's, in bytes.
+[[nodiscard]] std::size_t memory_limit_of_chart();
+
+/// A cgroup, of version 1 or 2, whose processes are killed when they need more memory than that.
+class MemoryLimit {
+ public:
+  explicit MemoryLimit(std::size_t bytes);
+  ~MemoryLimit();
+  MemoryLimit(const MemoryLimit&) = delete;
+  MemoryLimit& operator=(const MemoryLimit&) = delete;
+
+  /// Starts the operator inside.
+  [[nodiscard]] integration::Operator::Launcher launcher() const;
+  /// The most that was used so far, page cache included.
+  [[nodiscard]] std::size_t peak_bytes() const;
+
+ private:
+  bool unified_;
+  std::string directory_;
+};
+
+}  // namespace receiver::chaos

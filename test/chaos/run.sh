@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# `make chaos`: every fault, in a network namespace of its own, against a control plane of its own; writes RESULTS.md
+# beside this script. QUICK=1 takes a choice of them and writes nothing. Arguments are chaos_run's (a Catch2 test name or
+# tag, such as "[watch]"), and write nothing either. Exit code: 0 if nothing was lost and every promise kept.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+# shellcheck source=test/cluster/lib.sh
+source "$root/test/cluster/lib.sh"
+
+build=${BUILD:-$root/build/release}
+results=$here/RESULTS.md
+arguments=("$@")
+[[ -z ${QUICK:-} ]] || arguments+=('[quick]')
+[[ -x $build/chaos_run ]] || die "$build/chaos_run does not exist; build it with 'make chaos'"
+((EUID == 0)) || die "only root can make a network namespace and a memory limit"
+
+# The control plane is built before: in the namespace there is no network.
+"$root/test/cluster/binaries.sh" >/dev/null
+table=$(mktemp)
+trap 'rm -f "$table"' EXIT
+status=0
+CHAOS_TABLE=$table unshare --net bash -c 'ip link set lo up && exec "$@"' bash "$build/chaos_run" "${arguments[@]}" || status=$?
+((status == 0)) || die "a fault did more than it may: see above"
+((${#arguments[@]} == 0)) || exit 0
+
+cat >"$results" <<TEXT
+# Results of \`make chaos\`
+
+Real kube-apiserver and etcd, the operator under its own ServiceAccount, 30 signed deliveries a second to ten repositories
+of five projects, of Bitbucket Cloud and Data Center in turns. *Acknowledged and lost*: answered 200 without a refresh that
+began after the delivery arrived and before it was answered; must be 0. *Applied after recovery*: of those that were
+answered 202, or 503 for Bitbucket to come again. *Recovery*: from the fault's end until a delivery to every repository has
+been acknowledged. *Worst latency of unaffected*: of deliveries answered before the fault, or sent after recovery.
+
+- machine: $(nproc) cores, $(awk '/^MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo) GiB of memory
+- date: $(date -u +%Y-%m-%d)
+- command: \`make chaos\`, $((SECONDS / 60)) minutes
+
+$(cat "$table")
+TEXT
+say "written: ${results#"$root"/}"

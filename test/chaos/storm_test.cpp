@@ -1,0 +1,105 @@
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+#include "test/chaos/experiment.h"
+#include "test/chaos/hostile.h"
+
+using namespace receiver::chaos;
+using receiver::integration::Cluster;
+using receiver::integration::eventually;
+using receiver::integration::Operator;
+
+namespace {
+
+constexpr std::size_t kSlowConnections = 2'000;
+
+/// Of the deliveries of the last `window`, in milliseconds.
+double p99_over(Experiment& experiment, std::chrono::seconds window) {
+  const auto begin = receiver::clock::Wall::now();
+  std::this_thread::sleep_for(window);
+  std::vector<double> latencies;
+  for (const Sent& sent : experiment.traffic().deliveries()) {
+    if (sent.begun < begin) continue;
+    CHECK(sent.status == 200);
+    latencies.push_back(
+        std::chrono::duration<double, std::milli>(sent.answered - sent.last_byte).count());
+  }
+  REQUIRE(latencies.size() > 100);
+  std::sort(latencies.begin(), latencies.end());
+  return latencies[static_cast<std::size_t>(
+                       std::ceil(0.99 * static_cast<double>(latencies.size()))) -
+                   1];
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+/// All requests to the API server so far.
+double api_requests(const Operator& op) {
+  return op.sum_of_metrics("rest_client_requests_total{");
+}
+
+}  // namespace
+
+TEST_CASE("2,000 slow connections held open", "[storm]") {
+  const Cluster cluster;
+  const World world(cluster);
+  const Operator op(cluster, {{"MAX_CONNECTIONS", std::to_string(kSlowConnections + 100)}});
+  Experiment experiment(cluster, world, {&op});
+  // In turns, so that what else the machine does meets both alike.
+  std::vector<double> quiet;
+  std::vector<double> stormy;
+  for (int round = 0; round < 3; ++round) {
+    quiet.push_back(p99_over(experiment, 8s));
+    const SlowConnections slow(op.port(), World::path(*world.projects().front()), kSlowConnections);
+    eventually("they are open", [&] {
+      return op.metric(R"(bitbucket_receiver_http_connections{server="webhook"})") >=
+             0.98 * kSlowConnections;
+    });
+    stormy.push_back(p99_over(experiment, 8s));
+  }
+  const double before = median(quiet);
+  const double during = median(stormy);
+  experiment.finish(Experiment::Queued::kAllApplied,
+                    fmt::format("p99 {:.1f} ms, quiet {:.1f} ms", during, before));
+  CHECK(during <= 2 * before);
+}
+
+TEST_CASE("badly signed requests at full speed for 60 s", "[storm]") {
+  const Cluster cluster;
+  const World world(cluster);
+  // Without the requests that keep a Lease, every request is one for deliveries.
+  const Operator op(cluster, {{"LEADER_ELECT", "false"}, {"LOG_LEVEL", "INFO"}});
+  const auto& project = *world.projects().front();
+  Experiment experiment(cluster, world, {&op});
+  const std::string refused =
+      R"(bitbucket_receiver_deliveries_total{event="repo:push",outcome="bad_signature")";
+  BadSignatures storm(op.port(), World::path(project), project.repository());
+  std::this_thread::sleep_for(5s);  // until memory has taken the shape of the storm
+  const auto footprint = op.footprint();
+  const double requests_before = api_requests(op);
+  const std::size_t changes_before = experiment.changes().size();
+  std::this_thread::sleep_for(60s);
+  const double requests = api_requests(op) - requests_before;
+  const std::size_t changes = experiment.changes().size() - changes_before;
+  const auto footprint_after = op.footprint();
+  const std::size_t sent = storm.stop();
+
+  experiment.finish(Experiment::Queued::kAllApplied,
+                    fmt::format("{} refused, resident {} KiB, then {} KiB", sent,
+                                footprint.resident_kib, footprint_after.resident_kib));
+  CHECK(op.sum_of_metrics(refused) >= static_cast<double>(sent));
+  // Those of good deliveries alone, of which some are on their way at either end.
+  CHECK(std::abs(requests - static_cast<double>(changes)) <= 20);
+  CHECK(footprint_after.resident_kib <= footprint.resident_kib * 21 / 20);
+  CHECK(footprint_after.threads == footprint.threads);
+  for (const Sent& delivery : experiment.traffic().deliveries()) CHECK(delivery.status == 200);
+}
