@@ -19,7 +19,6 @@ using namespace receiver::integration;
 namespace {
 
 // The operator's bounds, as it has them unless told otherwise.
-constexpr std::size_t kObjects = 50'000;
 constexpr std::size_t kConnections = 2'000;
 constexpr std::size_t kBodyBytes = 2UL * 1024 * 1024;
 constexpr std::size_t kBodies = 16;
