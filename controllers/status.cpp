@@ -22,6 +22,14 @@ auto find_named(Entries& entries, std::string_view name) {
                       [&](const auto& entry) { return entry.name == name; });
 }
 
+/// The condition Ready; null if there is none. Conditions are keyed by type.
+template <typename Conditions>
+auto* find_ready(Conditions& conditions) {
+  const auto found = std::find_if(conditions.begin(), conditions.end(),
+                                  [](const auto& condition) { return condition.type == "Ready"; });
+  return found == conditions.end() ? nullptr : &*found;
+}
+
 bool is_in_spec(const api::ReceiverOwner& owner, std::string_view name) {
   return find_named(owner.receivers, name) != owner.receivers.end();
 }
@@ -111,16 +119,13 @@ api::Condition ready_condition(const api::ReceiverOwner& owner, const DerivedRec
 
 void set_ready(const api::ReceiverOwner& owner, const DerivedReceivers& derived,
                clock::Wall::time_point now, std::vector<api::Condition>& conditions) {
-  const auto existing =
-      std::find_if(conditions.begin(), conditions.end(),
-                   [](const api::Condition& condition) { return condition.type == "Ready"; });
-  const bool exists = existing != conditions.end();
-  api::Condition ready = ready_condition(owner, derived, exists ? &*existing : nullptr);
-  const bool same_value =
-      exists && existing->status == ready.status && !existing->last_transition_time.empty();
+  api::Condition* const existing = find_ready(conditions);
+  api::Condition ready = ready_condition(owner, derived, existing);
+  const bool same_value = existing != nullptr && existing->status == ready.status &&
+                          !existing->last_transition_time.empty();
   ready.last_transition_time =
       same_value ? existing->last_transition_time : clock::format_seconds(now);
-  if (exists) {
+  if (existing != nullptr) {
     *existing = std::move(ready);
   } else {
     conditions.push_back(std::move(ready));
@@ -134,12 +139,10 @@ api::OwnerStatus without_ours(const api::ReceiverOwner& owner, clock::Wall::time
   std::erase_if(next.webhook_receivers, [&](const api::PublishedReceiver& entry) {
     return !is_in_spec(owner, entry.name) && entry.path.find("/bitbucket/") != std::string::npos;
   });
-  const bool failure_is_ours =
-      std::any_of(next.conditions.begin(), next.conditions.end(), [&](const api::Condition& ready) {
-        return ready.type == "Ready" && ready.status == "False" &&
-               (tells_of_ours_alone(owner, ready.message) ||
-                ready.message.find(kOursFollows) != std::string::npos);
-      });
+  const api::Condition* const ready = find_ready(owner.status.conditions);
+  const bool failure_is_ours = ready != nullptr && ready->status == "False" &&
+                               (tells_of_ours_alone(owner, ready->message) ||
+                                ready->message.find(kOursFollows) != std::string::npos);
   if (failure_is_ours) set_ready(owner, {}, now, next.conditions);
   return next;
 }
@@ -150,12 +153,8 @@ api::OwnerStatus with_ours(const api::ReceiverOwner& owner, const DerivedReceive
   next.webhook_receivers = next_receivers(owner, derived);
   next.observed_generation = owner.meta.generation;
   if (!owner.refresh.empty()) next.last_handled_refresh = owner.refresh;
-  const auto& conditions = owner.status.conditions;
-  const bool another_is_at_it =
-      std::any_of(conditions.begin(), conditions.end(), [&](const api::Condition& condition) {
-        return condition.type == "Ready" && tells_of_foreign(owner, condition);
-      });
-  if (!another_is_at_it) {
+  const api::Condition* const ready = find_ready(owner.status.conditions);
+  if (ready == nullptr || !tells_of_foreign(owner, *ready)) {
     std::erase_if(next.conditions,
                   [](const api::Condition& condition) { return condition.type == "Reconciling"; });
   }
