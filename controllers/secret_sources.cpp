@@ -64,7 +64,8 @@ class SecretSources::Impl : public std::enable_shared_from_this<Impl> {
     return access_ == SecretAccess::kNamespaced ? ns : std::string();
   }
   [[nodiscard]] const Watch* watch_of(const std::string& ns) const;
-  void start_watch(const std::string& key);
+  /// The watch of that key, begun if there is none.
+  Watch& watch(const std::string& key);
   Entry* find(const kube::ObjectKey& key);
   void set(const kube::ObjectKey& key, Entry& entry, SecretState state);
   /// A watch has no such object (any more).
@@ -199,9 +200,10 @@ const SecretSources::Impl::Watch* SecretSources::Impl::watch_of(const std::strin
   return found == watches_.end() ? nullptr : found->second.get();
 }
 
-void SecretSources::Impl::start_watch(const std::string& key) {
+SecretSources::Impl::Watch& SecretSources::Impl::watch(const std::string& key) {
   auto& watch = watches_[key];
   if (!watch) watch = std::make_unique<Watch>(*this, key);
+  return *watch;
 }
 
 void SecretSources::Impl::start() {
@@ -228,9 +230,9 @@ void SecretSources::Impl::reference(const std::string& ns, std::set<std::string>
     if (access_ == SecretAccess::kNamespaced) watches_.erase(ns);
     return;
   }
-  start_watch(watch_key(ns));
+  Watch& source = watch(watch_key(ns));
   for (const std::string& name : names) {
-    if (entries.try_emplace(name).second) watches_.at(watch_key(ns))->referenced({ns, name});
+    if (entries.try_emplace(name).second) source.referenced({ns, name});
   }
 }
 
