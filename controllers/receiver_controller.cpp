@@ -92,7 +92,7 @@ class ReceiverController::Impl {
             rest, options_.secret_access, [this](const std::string& ns) { secrets_changed(ns); },
             logger.named("secrets")),
         controller_(
-            rest.executor(), "receivers", options_.workers,
+            rest.executor(), std::string(kName), options_.workers,
             [this](kube::ObjectKey key) { return reconcile(std::move(key)); },
             logger.named("receivers"), options_.reconciled) {
     const auto observer = [this](const kube::ObjectKey& key, const OwnerStore::Object& /*before*/,

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
@@ -40,6 +41,9 @@ struct ReceiverControllerCounters {
 /// client's thread.
 class ReceiverController {
  public:
+  /// Of its work queue and reconciles, in logs and metrics.
+  static constexpr std::string_view kName = "receivers";
+
   /// The routes of one owner, after each change; `unread` as in DerivedReceivers. No routes and not
   /// unread: the owner is gone or declares none.
   using RoutesChanged =

@@ -56,7 +56,6 @@ constexpr milliseconds kForTheLease{2'000};
 constexpr milliseconds kPatchTimeout{10'000};
 constexpr milliseconds kLookAtSettings{2'000};
 constexpr std::string_view kLeaseName = "bitbucket-receiver";
-constexpr std::string_view kReceiversName = "receivers";
 constexpr std::string_view kControllerName = "kargo.akuity.io/bitbucket-receiver";
 
 std::string user_agent() {
@@ -222,7 +221,8 @@ void Operator::Impl::build_controllers() {
           .system_namespace = settings_.system_resources_namespace,
           .secret_access = settings_.secret_access,
           .workers = settings_.max_concurrent_project_config_reconciles,
-          .reconciled = metrics_.reconcile_observer(std::string(kReceiversName))},
+          .reconciled =
+              metrics_.reconcile_observer(std::string(controllers::ReceiverController::kName))},
       [this](const kube::ObjectKey& owner, std::vector<controllers::Route> routes, bool unread) {
         if (routes.empty() && !unread) {
           routes_.remove(owner);
@@ -315,7 +315,7 @@ void Operator::Impl::add_metrics() {
   metrics_.add_refresher(refresher_->counters(), [this] { return refresher_->oldest_age(); });
   metrics_.add_catch_up(catch_up_->counters());
   metrics_.add_status_writes(receivers_->counters());
-  metrics_.add_work_queue(std::string(kReceiversName), receivers_->queue(),
+  metrics_.add_work_queue(std::string(controllers::ReceiverController::kName), receivers_->queue(),
                           settings_.max_concurrent_project_config_reconciles);
   metrics_.add_leader(std::string(kLeaseName), [this] {
     return settings_.leader_elect ? elector_ && elector_->leading() : true;

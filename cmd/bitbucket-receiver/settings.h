@@ -28,14 +28,15 @@ struct Settings {
   std::optional<http::ServerTls> tls;    ///< TLS_ENABLED, TLS_CERT_PATH, TLS_KEY_PATH
   unsigned short metrics_port = 9090;    ///< 0: off
 
-  std::size_t max_body_bytes = 2UL * 1024 * 1024;
-  std::size_t max_bodies_bytes = 32UL * 1024 * 1024;
-  std::size_t max_connections = 2000;
-  std::size_t max_requests_in_flight = 2000;
-  std::size_t max_header_bytes = 16UL * 1024;
-  std::chrono::milliseconds header_timeout{10'000};
-  std::chrono::milliseconds body_timeout{10'000};
-  std::chrono::milliseconds idle_timeout{75'000};
+  // As the listener has them.
+  std::size_t max_body_bytes = http::ServerLimits{}.body_bytes;
+  std::size_t max_bodies_bytes = http::ServerLimits{}.bodies_bytes;
+  std::size_t max_connections = http::ServerLimits{}.connections;
+  std::size_t max_requests_in_flight = http::ServerLimits{}.requests;
+  std::size_t max_header_bytes = http::ServerLimits{}.header_bytes;
+  std::chrono::milliseconds header_timeout = http::ServerLimits{}.header_time;
+  std::chrono::milliseconds body_timeout = http::ServerLimits{}.body_time;
+  std::chrono::milliseconds idle_timeout = http::ServerLimits{}.idle_time;
   std::chrono::milliseconds answer_deadline{8'000};
   std::chrono::milliseconds graceful_shutdown_timeout{30'000};
 

@@ -19,7 +19,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// Every default is written once, in settings.h.
+/// Every default is written once: in settings.h, or in the room that it belongs to.
 const SettingsDraft& defaults() {
   static const SettingsDraft draft;
   return draft;
