@@ -90,6 +90,9 @@ TEST_CASE("at the bound of the bodies held the answer is 503, and soon all is we
   const http::testing::RawClient slow(op.port());
   slow.send("POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: 8000\r\nX-Hub-Signature: " +
             signature_of("", kSecret) + "\r\n\r\n" + std::string(7000, ' '));
+  eventually("the slow body is held", [&] {
+    return op.metric(R"(bitbucket_receiver_http_body_bytes{server="webhook"})") >= 7000;
+  });
   http::Response answer;
   eventually("a bound is reached", [&] {
     answer = post(op.url(path), push);
