@@ -12,6 +12,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
+#include "kube/list.h"
 #include "kube/reflector.h"
 
 namespace receiver::controllers {
@@ -23,6 +24,19 @@ namespace {
 const kube::Resource kSecrets{"", "v1", "secrets"};
 constexpr std::string_view kLabelSelector = "kargo.akuity.io/cred-type=generic";
 constexpr std::chrono::seconds kReadRetry{2};
+/// Secrets that are read one by one at a time; the others wait.
+constexpr std::size_t kReadsAtOnce = 8;
+/// So many that wait are read by one list of all that are labelled.
+constexpr std::size_t kWorthAList = 32;
+
+kube::ReflectorOptions collection_of(const std::string& ns) {
+  return {.resource = kSecrets,
+          .ns = ns,
+          .label_selector = std::string(ns.empty() ? kLabelSelector : std::string_view()),
+          .field_selector = {},
+          .projection = api::secret_projection(),
+          .times = {}};
+}
 
 bool same_secret(const api::Secret& left, const api::Secret& right) {
   return left.value == right.value && left.previous == right.previous &&
@@ -54,7 +68,7 @@ class SecretSources::Impl : public std::enable_shared_from_this<Impl> {
   /// What is known of one referenced Secret.
   struct Entry {
     SecretState state;
-    std::uint64_t seen = 0;  ///< rises with everything a watch says: a read begun before is stale
+    std::uint64_t seen;  ///< when a watch last spoke of it: a read begun before is stale
     bool reading = false;
   };
   class Watch;
@@ -70,12 +84,21 @@ class SecretSources::Impl : public std::enable_shared_from_this<Impl> {
   void set(const kube::ObjectKey& key, Entry& entry, SecretState state);
   /// A watch has no such object (any more).
   void absent(const kube::ObjectKey& key);
-  void read(const kube::ObjectKey& key);
+  void read(const kube::ObjectKey& key) { read_from(unread_, key); }
+  /// One that is named for the first time: like read(), or with many others by one list.
+  void read_new(const kube::ObjectKey& key) {
+    read_from(access_ == SecretAccess::kCluster ? new_ : unread_, key);
+  }
+  void read_from(std::set<kube::ObjectKey>& queue, const kube::ObjectKey& key);
+  /// Begins the reads that may begin.
+  void read_on();
   static asio::awaitable<void> read_uncovered_in_rounds(std::shared_ptr<Impl> self);
-  static asio::awaitable<void> read_until_known(std::shared_ptr<Impl> self, kube::ObjectKey key);
-  /// Takes the answer to a read; nothing if it has to be repeated.
+  static asio::awaitable<void> read_one(std::shared_ptr<Impl> self, kube::ObjectKey key);
+  static asio::awaitable<void> list_new(std::shared_ptr<Impl> self);
+  /// Takes the answer to a read that began at `seen`; false if it has to be repeated.
   bool take(const kube::ObjectKey& key, std::uint64_t seen,
             const kube::ApiResult<std::string>& answer);
+  bool take(const kube::ObjectKey& key, std::uint64_t seen, api::Secret secret);
 
   kube::RestClient& rest_;
   const SecretAccess access_;
@@ -84,6 +107,11 @@ class SecretSources::Impl : public std::enable_shared_from_this<Impl> {
   const std::chrono::milliseconds round_;
   asio::steady_timer round_over_;
   bool stopped_ = false;
+  std::uint64_t said_ = 0;            ///< by watches
+  std::set<kube::ObjectKey> unread_;  ///< to be read one by one
+  std::set<kube::ObjectKey> new_;     ///< to be read one by one, or by a list
+  std::size_t reads_ = 0;             ///< of one, under way
+  bool listing_ = false;
   std::map<std::string, std::map<std::string, Entry, std::less<>>> entries_;  ///< by namespace
   std::map<std::string, std::unique_ptr<Watch>> watches_;
 };
@@ -94,7 +122,7 @@ class SecretSources::Impl::Watch final : public kube::ObjectSink {
   Watch(Impl& owner, std::string ns)
       : owner_(owner),
         ns_(std::move(ns)),
-        reflector_(owner.rest_, options(), *this, owner.logger_) {
+        reflector_(owner.rest_, collection_of(ns_), *this, owner.logger_) {
     reflector_.on_settled([this](const kube::ReflectorStatus&) { settled(); });
     asio::co_spawn(owner_.rest_.executor(), reflector_.run(), asio::detached);
   }
@@ -151,7 +179,7 @@ class SecretSources::Impl::Watch final : public kube::ObjectSink {
     if (entry == nullptr) return {};
     auto secret = api::decode_secret(meta, object);
     if (!secret) return tl::unexpected(secret.error());
-    ++entry->seen;
+    entry->seen = ++owner_.said_;
     owner_.set(meta.key, *entry, {SecretState::Known::kPresent, "", std::move(*secret)});
     return {};
   }
@@ -160,20 +188,10 @@ class SecretSources::Impl::Watch final : public kube::ObjectSink {
   /// The name is referenced from now on: a list before, or the one under way, passed it over.
   void referenced(const kube::ObjectKey& key) {
     if (listing_) late_.insert(key);
-    if (listed_once_) owner_.read(key);
+    if (listed_once_) owner_.read_new(key);
   }
 
  private:
-  [[nodiscard]] kube::ReflectorOptions options() const {
-    kube::ReflectorOptions options{.resource = kSecrets,
-                                   .ns = ns_,
-                                   .label_selector = {},
-                                   .field_selector = {},
-                                   .projection = api::secret_projection(),
-                                   .times = {}};
-    if (ns_.empty()) options.label_selector = kLabelSelector;
-    return options;
-  }
   void settled() {
     if (refused()) {
       owner_.logger_.warn("Secrets cannot be read; the receivers that name them are not published",
@@ -232,7 +250,7 @@ void SecretSources::Impl::reference(const std::string& ns, std::set<std::string>
   }
   Watch& source = watch(watch_key(ns));
   for (const std::string& name : names) {
-    if (entries.try_emplace(name).second) source.referenced({ns, name});
+    if (entries.try_emplace(name, Entry{{}, ++said_}).second) source.referenced({ns, name});
   }
 }
 
@@ -296,7 +314,7 @@ void SecretSources::Impl::set(const kube::ObjectKey& key, Entry& entry, SecretSt
 void SecretSources::Impl::absent(const kube::ObjectKey& key) {
   Entry* entry = find(key);
   if (entry == nullptr) return;
-  ++entry->seen;
+  entry->seen = ++said_;
   if (access_ == SecretAccess::kCluster) {
     read(key);  // it may be there without the label
   } else {
@@ -304,26 +322,74 @@ void SecretSources::Impl::absent(const kube::ObjectKey& key) {
   }
 }
 
-void SecretSources::Impl::read(const kube::ObjectKey& key) {
+void SecretSources::Impl::read_from(std::set<kube::ObjectKey>& queue, const kube::ObjectKey& key) {
   Entry* entry = find(key);
-  if (entry == nullptr || entry->reading) return;
-  entry->reading = true;
-  asio::co_spawn(rest_.executor(), read_until_known(shared_from_this(), key), asio::detached);
+  if (entry == nullptr || std::exchange(entry->reading, true)) return;
+  queue.insert(key);
+  read_on();
 }
 
-asio::awaitable<void> SecretSources::Impl::read_until_known(std::shared_ptr<Impl> self,
-                                                            kube::ObjectKey key) {
-  asio::steady_timer retry(self->rest_.executor());
-  while (!self->stopped_) {
-    Entry* entry = self->find(key);
-    if (entry == nullptr) co_return;
+void SecretSources::Impl::read_on() {
+  if (stopped_) return;
+  if (!listing_ && new_.size() >= kWorthAList) {
+    listing_ = true;
+    asio::co_spawn(rest_.executor(), list_new(shared_from_this()), asio::detached);
+  }
+  while (reads_ < kReadsAtOnce) {
+    auto& queue = unread_.empty() && !listing_ ? new_ : unread_;
+    if (queue.empty()) return;
+    ++reads_;
+    asio::co_spawn(rest_.executor(),
+                   read_one(shared_from_this(), queue.extract(queue.begin()).value()),
+                   asio::detached);
+  }
+}
+
+asio::awaitable<void> SecretSources::Impl::read_one(std::shared_ptr<Impl> self,
+                                                    kube::ObjectKey key) {
+  const Entry* entry = self->find(key);
+  bool known = entry == nullptr;
+  if (!known) {
     const std::uint64_t seen = entry->seen;
     const auto answer = co_await self->rest_.get(kSecrets.path(key));
-    if (self->stopped_ || self->take(key, seen, answer)) co_return;
-    retry.expires_after(kReadRetry);
-    boost::system::error_code ignored;
-    co_await retry.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    known = self->stopped_ || self->take(key, seen, answer);
   }
+  --self->reads_;
+  self->read_on();
+  if (known) co_return;
+  asio::steady_timer retry(self->rest_.executor(), kReadRetry);
+  boost::system::error_code ignored;
+  co_await retry.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  self->unread_.insert(std::move(key));
+  self->read_on();
+}
+
+asio::awaitable<void> SecretSources::Impl::list_new(std::shared_ptr<Impl> self) {
+  std::map<kube::ObjectKey, std::uint64_t> wanted;
+  for (const kube::ObjectKey& key : std::exchange(self->new_, {})) {
+    if (const Entry* entry = self->find(key)) wanted.emplace(key, entry->seen);
+  }
+  std::function<void(const kube::ObjectMeta&, const rapidjson::Value&)> take =
+      [&](const kube::ObjectMeta& meta, const rapidjson::Value& object) {
+        const auto found = wanted.find(meta.key);
+        if (found == wanted.end() || self->stopped_) return;
+        auto secret = api::decode_secret(meta, object);
+        if (secret && self->take(meta.key, found->second, std::move(*secret))) wanted.erase(found);
+      };
+  auto list = kube::read_list(self->rest_, collection_of(""), std::move(take));
+  (void)co_await std::move(list);  // what it has not brought is read one by one
+  self->listing_ = false;
+  for (const auto& [key, seen] : wanted) self->unread_.insert(key);
+  self->read_on();
+}
+
+bool SecretSources::Impl::take(const kube::ObjectKey& key, std::uint64_t seen, api::Secret secret) {
+  Entry* entry = find(key);
+  if (entry == nullptr) return true;
+  if (entry->seen != seen) return false;
+  entry->reading = false;
+  set(key, *entry, {SecretState::Known::kPresent, "", std::move(secret)});
+  return true;
 }
 
 bool SecretSources::Impl::take(const kube::ObjectKey& key, std::uint64_t seen,
@@ -341,10 +407,7 @@ bool SecretSources::Impl::take(const kube::ObjectKey& key, std::uint64_t seen,
     const auto object = kube::parse_json(*answer, api::secret_projection());
     if (!object) return false;
     auto secret = api::decode_secret({}, *object);
-    if (!secret) return false;
-    entry->reading = false;
-    set(key, *entry, {SecretState::Known::kPresent, "", std::move(*secret)});
-    return true;
+    return secret && take(key, seen, std::move(*secret));
   }
   const kube::ApiError& error = answer.error();
   if (error.kind == Kind::kClosed) return true;

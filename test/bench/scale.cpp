@@ -301,6 +301,7 @@ asio::awaitable<Report> growth(const Site& site) {
       const std::string what = "1,000 ProjectConfigs, 10,000 Warehouses";
       report.figures.push_back(
           at_most(what + ", SECRET_ACCESS=cluster: resident", "MB", size, &Start::resident_mb, 25));
+      if (site.quick) break;
       const integration::Environment as_shipped;
       const Size namespaced = co_await measure_size(site, as_shipped, projects);
       report.figures.push_back(at_most(what + ", SECRET_ACCESS=namespaced: resident", "MB",

@@ -126,6 +126,29 @@ TEST_CASE("With cluster access one watch of labelled Secrets serves all namespac
   }
 }
 
+TEST_CASE("With cluster access many names that come at once are read by lists, not one by one") {
+  Fixture f(SecretAccess::kCluster);
+  f.server.put("first", "s", "value");
+  f.sources.reference("first", {"s"});
+  f.await("first", "s", Known::kPresent);
+
+  constexpr int kMany = 200;
+  const auto ns_of = [](int number) { return fmt::format("p{}", number); };
+  for (int i = 0; i < kMany; ++i) f.server.put(ns_of(i), "s", fmt::format("value-{}", i));
+  f.server.put("plain", "s", "unlabelled", false);
+  f.sources.reference("plain", {"s"});
+  for (int i = 0; i < kMany; ++i) f.sources.reference(ns_of(i), {"s"});
+  f.sources.reference("nowhere", {"s"});
+  for (int i = 0; i < kMany; ++i) f.await(ns_of(i), "s", Known::kPresent);
+  f.await("plain", "s", Known::kPresent);
+  f.await("nowhere", "s", Known::kMissing);
+
+  CHECK(f.value("p0", "s") == "value-0");
+  CHECK(f.value("p199", "s") == "value-199");
+  CHECK(f.value("plain", "s") == "unlabelled");
+  CHECK(f.server.reads() < kMany / 4);
+}
+
 TEST_CASE("A change of an unlabelled Secret is found by the next round") {
   Fixture f(SecretAccess::kCluster, std::chrono::milliseconds(50));
   f.server.put("b", "plain", "value-b", false);
