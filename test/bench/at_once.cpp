@@ -65,6 +65,24 @@ asio::awaitable<Load> closed_loop(std::size_t workers, std::chrono::milliseconds
   co_return load;
 }
 
+asio::awaitable<Samples> fixed_rate(double per_second, std::chrono::milliseconds window,
+                                    Work work) {
+  const auto begin = Steady::now();
+  const std::chrono::duration<double> apart(1 / per_second);
+  Samples times;
+  Work wait_and_do = [&](std::size_t number) -> asio::awaitable<void> {
+    const auto due = begin + std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                 apart * static_cast<double>(number));
+    asio::steady_timer timer(co_await asio::this_coro::executor, due);
+    co_await timer.async_wait(asio::use_awaitable);
+    co_await work(number);
+    times.add(Steady::now() - due);
+  };
+  const double pieces = std::chrono::duration<double>(window).count() * per_second;
+  co_await at_once(static_cast<std::size_t>(pieces), std::move(wait_and_do));
+  co_return times;
+}
+
 asio::awaitable<std::chrono::nanoseconds> timed(asio::awaitable<void> work) {
   const auto begin = Steady::now();
   co_await std::move(work);

@@ -29,6 +29,11 @@ struct Load {
 boost::asio::awaitable<Load> closed_loop(std::size_t workers, std::chrono::milliseconds window,
                                          Work work);
 
+/// Open loop: piece after piece begins when its time has come, whether or not those before are
+/// done. Times count from then on, so what has to wait for others shows. Ends when the last has.
+boost::asio::awaitable<Samples> fixed_rate(double per_second, std::chrono::milliseconds window,
+                                           Work work);
+
 boost::asio::awaitable<std::chrono::nanoseconds> timed(boost::asio::awaitable<void> work);
 
 }  // namespace receiver::bench

@@ -155,6 +155,7 @@ constexpr Scenario kScenarios[] = {{"alone", one_delivery_alone},
                                    {"requests", requests_per_delivery},
                                    {"load", under_load},
                                    {"senders", against_senders, false},
+                                   {"rates", at_fixed_rates, false},
                                    {"signatures", bad_signatures}};
 
 bool is_chosen(const Scenario& scenario, const Settings& settings) {

@@ -3,8 +3,8 @@
 # the microbenchmarks. Writes RESULTS.md and the plots beside this script.
 #
 #   run.sh                       everything
-#   run.sh --scenario NAME...    only these, and writes nothing: alone, requests, load, senders, signatures, growth, heavy,
-#                                micro
+#   run.sh --scenario NAME...    only these, and writes nothing: alone, requests, load, senders, rates, signatures, growth,
+#                                heavy, micro
 #   QUICK=1 run.sh [...]         fewer rounds of less, and writes nothing: fails when a ratio is more than 40 % worse than
 #                                the one in RESULTS.md, twice
 #

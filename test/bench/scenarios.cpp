@@ -222,6 +222,33 @@ asio::awaitable<Report> against_senders(const Bench& bench) {
   co_return report;
 }
 
+asio::awaitable<Report> at_fixed_rates(const Bench& bench) {
+  const std::vector<Delivery> deliveries = deliveries_to(bench);
+  const double bare = co_await bare_rate(bench, warehouses_of(bench.world));
+  const auto each = static_cast<double>(bench.world.projects.front().warehouses);
+  Report report;
+  report.growth =
+      "## At fixed rates\n\n"
+      "| % of the bare PATCHes | deliveries a second | p50 ms | p99 ms | slowest ms |\n"
+      "|---|---|---|---|---|\n";
+  for (const int percent : {10, 25, 50, 75}) {
+    Acknowledged acknowledged;
+    Work push_next = [&](std::size_t number) {
+      const std::size_t to = number % deliveries.size();
+      return push(bench, bench.world.projects[to], deliveries[to], acknowledged);
+    };
+    const double rate = bare / each * percent / 100;
+    const Samples times = co_await fixed_rate(rate, bench.extent.window, std::move(push_next));
+    co_await acknowledged.check(bench.administrator);
+    const std::string line = fmt::format("| {} | {:.1f} | {:.1f} | {:.1f} | {:.1f} |\n", percent,
+                                         rate, times.ms(0.5), times.ms(0.99), times.ms(1));
+    fmt::print("  {}", line);
+    std::fflush(stdout);
+    report.growth += line;
+  }
+  co_return report;
+}
+
 asio::awaitable<Report> bad_signatures(const Bench& bench) {
   const Project& project = bench.world.projects.front();
   Delivery forged = sign(project.path(bench.secret), cloud_push(project.repository(), "main"),

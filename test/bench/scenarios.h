@@ -47,6 +47,9 @@ boost::asio::awaitable<Report> under_load(const Bench& bench);
 /// The same with 1 to 32 senders: how much of the API server's speed is made use of.
 boost::asio::awaitable<Report> against_senders(const Bench& bench);
 
+/// Deliveries that come at a pace of their own: a part of what the API server takes.
+boost::asio::awaitable<Report> at_fixed_rates(const Bench& bench);
+
 /// Deliveries with a wrong signature.
 boost::asio::awaitable<Report> bad_signatures(const Bench& bench);
 
