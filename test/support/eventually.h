@@ -1,10 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include <catch2/catch.hpp>
 
@@ -20,7 +22,7 @@ inline constexpr bool kSanitized = false;
 
 /// How long something may take that usually takes milliseconds: patience costs nothing when all is
 /// well.
-inline constexpr std::chrono::milliseconds kPatience = kSanitized ? 30s : 10s;
+inline constexpr std::chrono::milliseconds kPatience = kSanitized ? 60s : 20s;
 /// The promise of SPEC 2.4; an instrumented operator on a busy machine is given more.
 inline constexpr std::chrono::milliseconds kPromptly = kSanitized ? 5s : 1s;
 inline constexpr std::chrono::milliseconds kPollInterval = 20ms;
@@ -50,6 +52,16 @@ inline std::chrono::milliseconds eventually(std::string_view what,
                                             const std::function<bool()>& holds,
                                             std::chrono::milliseconds limit = kPatience) {
   return eventually_equals(what, holds, true, limit);
+}
+
+/// Fails unless most of the times that something took are within the limit: any single one may have
+/// been spent waiting for a CPU.
+inline void check_median(std::vector<std::chrono::milliseconds> took,
+                         std::chrono::milliseconds limit) {
+  const auto middle = took.begin() + static_cast<std::ptrdiff_t>(took.size() / 2);
+  std::nth_element(took.begin(), middle, took.end());
+  INFO("half of " << took.size() << " took less than " << middle->count() << " ms");
+  CHECK(*middle < limit);
 }
 
 }  // namespace receiver::integration

@@ -81,7 +81,7 @@ bool Operator::start(const Cluster& cluster, const Environment& settings,
 Operator::~Operator() {
   if (!ended_) {
     process_->signal(SIGTERM);
-    const auto code = process_->wait(kSanitized ? 30s : 15s);
+    const auto code = process_->wait(2 * kPatience);
     if (code != 0)
       FAIL_CHECK("the operator ended with " << code.value_or(-1) << " (-1: not at all)");
   }
@@ -121,7 +121,7 @@ int Operator::exit_code(std::chrono::milliseconds limit) {
 
 void Operator::kill() {
   process_->signal(SIGKILL);
-  REQUIRE(exit_code(10s) == 128 + SIGKILL);
+  REQUIRE(exit_code(kPatience) == 128 + SIGKILL);
 }
 
 std::string Operator::log() const {

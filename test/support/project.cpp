@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include "crypto/crypto.h"
-#include "eventually.h"
 
 namespace receiver::integration {
 namespace {
@@ -18,18 +17,6 @@ constexpr std::string_view kGroup = "/apis/kargo.akuity.io/v1alpha1/namespaces/"
 
 constexpr const char* kClusterConfigs = "/apis/kargo.akuity.io/v1alpha1/clusterconfigs";
 const std::string kClusterConfig = std::string(kClusterConfigs) + "/cluster";
-
-/// The API server's authorizer learns of a RoleBinding a moment after it was made.
-void await_permission(const Api& api, const std::string& ns) {
-  const std::string review = fmt::format(
-      R"({{"spec": {{"user": "system:serviceaccount:kargo:kargo-external-webhooks-server",
-                     "resourceAttributes": {{"namespace": "{}", "verb": "list", "resource": "secrets"}}}}}})",
-      ns);
-  eventually("the operator may read the project's Secrets", [&] {
-    return api.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
-               .at("/status/allowed") == "true";
-  });
-}
 
 }  // namespace
 
@@ -92,6 +79,22 @@ void put_secret(const Api& api, const std::string& ns, const std::string& name,
   }
 }
 
+void await_access(const Api& api, bool allowed, const std::string& verb, const std::string& group,
+                  const std::string& resource, const std::string& ns) {
+  const std::string review = fmt::format(
+      R"({{"spec": {{"user": "system:serviceaccount:kargo:kargo-external-webhooks-server",
+                     "resourceAttributes": {{"namespace": "{}", "verb": "{}", "group": "{}",
+                                             "resource": "{}"}}}}}})",
+      ns, verb, group, resource);
+  eventually_equals(
+      verb + " " + resource + " is allowed",
+      [&] {
+        return api.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+                   .at("/status/allowed") == "true";
+      },
+      allowed);
+}
+
 Project::Project(const Cluster& cluster, Secrets secrets, std::string name)
     : api_(cluster.admin()), name_(std::move(name)) {
   api_.create("/api/v1/namespaces", fmt::format(R"({{"metadata": {{"name": "{}"}}}})", name_));
@@ -101,6 +104,7 @@ Project::Project(const Cluster& cluster, Secrets secrets, std::string name)
 Project::~Project() {
   try {
     api_.remove(config_path());
+    for (const char* plural : {"warehouses", "promotions"}) api_.remove(collection(plural));
   } catch (const std::exception& error) {
     std::cerr << error.what() << std::endl;
   }
@@ -113,7 +117,7 @@ void Project::allow_secrets() const {
                               "name": "bitbucket-receiver-project-secrets"},
                   "subjects": [{"kind": "ServiceAccount", "namespace": "kargo",
                                 "name": "kargo-external-webhooks-server"}]})");
-  await_permission(api_, name_);
+  await_access(api_, true, "list", "", "secrets", name_);
 }
 
 void Project::put_secret(const std::string& name, const std::map<std::string, std::string>& values,
@@ -165,9 +169,10 @@ std::string Project::publish(const std::string& receiver, const std::string& sec
   return receiver_path(name_, receiver, secret);
 }
 
-void Project::await_ready() const {
+void Project::await_ready(std::chrono::milliseconds limit) const {
   eventually_equals(
-      "the ProjectConfig is ready", [&] { return ready_message(config(), "True"); }, kProjectReady);
+      "the ProjectConfig is ready", [&] { return ready_message(config(), "True"); }, kProjectReady,
+      limit);
 }
 
 std::string Project::repository(const std::string& slug) const {

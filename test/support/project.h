@@ -1,11 +1,13 @@
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "cluster.h"
+#include "eventually.h"
 #include "json.h"
 
 namespace receiver::integration {
@@ -35,8 +37,14 @@ inline constexpr const char* kProjectReady = "ProjectConfig is synced and ready 
 void put_secret(const Api& api, const std::string& ns, const std::string& name,
                 const std::map<std::string, std::string>& values, bool labelled = true);
 
+/// Returns when the API server's authorizer, which learns of rules and bindings a moment later,
+/// allows the operator that, or not. An empty namespace means all of them.
+void await_access(const Api& api, bool allowed, const std::string& verb, const std::string& group,
+                  const std::string& resource, const std::string& ns = {});
+
 /// A project of one test: a namespace, by default with the operator's permission to read its
-/// Secrets, as Kargo makes it. Its ProjectConfig goes with this object.
+/// Secrets, as Kargo makes it. Its ProjectConfig, Warehouses and Promotions go with this object:
+/// later tests count what subscribes to a repository in the whole cluster.
 class Project {
  public:
   enum class Secrets { kReadable, kForbidden };
@@ -63,7 +71,7 @@ class Project {
 
   /// One receiver whose Secret holds the value; returns its path once it is published.
   [[nodiscard]] std::string publish(const std::string& receiver, const std::string& secret) const;
-  void await_ready() const;
+  void await_ready(std::chrono::milliseconds limit = kPatience) const;
 
   /// A repository that no other project subscribes to.
   [[nodiscard]] std::string repository(const std::string& slug = "app") const;

@@ -18,7 +18,7 @@
 namespace receiver::http::testing {
 
 /// Far above anything a test waits for in earnest.
-constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::seconds kPatience{30};
 
 /// An answer as the peer reads it.
 struct Answer {
