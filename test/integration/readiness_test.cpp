@@ -40,6 +40,7 @@ class Incomplete {
          "resources": ["projectconfigs/status", "clusterconfigs/status"], "verbs": ["patch"]},
         {"apiGroups": ["kargo.akuity.io"], "resources": ["promotions"], "verbs": ["patch"]},
         {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]}]})");
+    await_access(api_, false, "list", "kargo.akuity.io", "warehouses");
     api_.remove(kPromotionsCrd);
     eventually("the kind is gone", [&] { return !api_.find(kPromotionsCrd) && !is_served(); });
   }
@@ -92,7 +93,9 @@ TEST_CASE("what needs a missing kind or permission waits, and recovers, and the 
   CHECK(report.find("[+]promotions ok: the API server does not know promotions") !=
         std::string::npos);
   CHECK(report.find("[+]projectconfigs ok\n") != std::string::npos);
-  CHECK(op.log().find("no permission to list and watch warehouses") != std::string::npos);
+  eventually("the missing permission is logged", [&] {
+    return op.log().find("no permission to list and watch warehouses") != std::string::npos;
+  });
   for (const auto& [delivery, answer] :
        {std::pair(&push, "503 {\"error\":\"warehouses are not synced\"}\n"),
         std::pair(&merge, "503 {\"error\":\"promotions are not synced\"}\n")}) {

@@ -73,7 +73,8 @@ TEST_CASE("what the API server refuses for good is failed to Cloud and accepted 
         "202 {\"error\":\"failed to refresh 1 of 2 warehouses\"}\n");
   CHECK(refresh_of(project.warehouse("fine")) > fine);
   CHECK(refresh_of(project.warehouse("refused")) == refused);
-  CHECK(op.log().find(project.name() + "/refused") != std::string::npos);
+  eventually("it is named in the log",
+             [&] { return op.log().find(project.name() + "/refused") != std::string::npos; });
 }
 
 TEST_CASE("at the bound of the bodies held the answer is 503, and soon all is well again",
@@ -81,7 +82,9 @@ TEST_CASE("at the bound of the bodies held the answer is 503, and soon all is we
   const Cluster cluster;
   const Project project(cluster);
   project.add_warehouse("app", project.repository());
-  const Operator op(cluster, {{"MAX_BODY_BYTES", "8192"}, {"MAX_BODIES_BYTES", "8192"}});
+  const Operator op(cluster, {{"MAX_BODY_BYTES", "8192"},
+                              {"MAX_BODIES_BYTES", "8192"},
+                              {"BODY_TIMEOUT", "5m"}});  // however slow the test itself is
   const std::string path = project.publish("bb", kSecret);
   Delivery push = cloud_push(project.repository(), "main");
   push.body += std::string(4000, ' ');
