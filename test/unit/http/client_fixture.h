@@ -38,7 +38,7 @@ class Pending {
 /// A client and the thread that it lives on: the test's own, which runs while the test awaits.
 class ClientFixture {
  public:
-  static constexpr std::chrono::seconds kLongest{10};  ///< far above what any test waits for
+  static constexpr std::chrono::seconds kLongest{30};  ///< far above what any test waits for
 
   explicit ClientFixture(ClientOptions options)
       : client_(std::in_place, io_.get_executor(), options) {}

@@ -172,9 +172,8 @@ TEST_CASE(
     "a head that does not arrive in time is 408, and a peer that says nothing is left in silence") {
   ServerLimits limits;
   limits.header_time = 60ms;
-  limits.idle_time = 120ms;
-  TestServer server(echo, with(limits));
   SECTION("part of a head, in drops") {
+    TestServer server(echo, with(limits));
     RawClient client(server.port());
     const auto begin = Clock::now();
     client.send("GET / HTTP/1.1\r\nHost: t\r\n");
@@ -187,6 +186,7 @@ TEST_CASE(
     CHECK(server.counters().refused_header_time == 1);
   }
   SECTION("the time counts from the first byte, however steadily more follow") {
+    TestServer server(echo, with(limits));
     RawClient client(server.port());
     client.send("GET / HTTP/1.1\r\nHost: t\r\nX: ");
     while (client.is_quiet()) {
@@ -196,13 +196,17 @@ TEST_CASE(
     CHECK(client.read_answer().status == 408);
   }
   SECTION("nothing at all") {
-    RawClient client(server.port());
+    limits.idle_time = 120ms;
+    TestServer server(echo, with(limits));
     const auto begin = Clock::now();
+    RawClient client(server.port());
     CHECK(client.ends());
     CHECK(Clock::now() - begin >= 120ms);
     CHECK(server.counters().refused_header_time == 0);
   }
   SECTION("nothing after an answer") {
+    limits.idle_time = 1s;  // enough for the request before
+    TestServer server(echo, with(limits));
     RawClient client(server.port());
     client.send(get("/"));
     CHECK(client.read_answer().status == 200);
@@ -434,14 +438,15 @@ TEST_CASE(
   second.send(get("/second"));
   const auto failures = server.counters().accept_failures.load();
   const auto begin = Clock::now();
-  eventually([&] { return Clock::now() - begin > 300ms; });
-  const auto in_300_ms = server.counters().accept_failures - failures;
+  const bool tried_on =
+      eventually([&] { return server.counters().accept_failures >= failures + 5; });
+  const auto took = Clock::now() - begin;
   ::setrlimit(RLIMIT_NOFILE, &before);
 
   CHECK(served);
   CHECK(idle.ends());
-  CHECK(in_300_ms >= 1);
-  CHECK(in_300_ms <= 8);
+  CHECK(tried_on);
+  CHECK(took >= 4 * 50ms);
   gate.open();
   CHECK(first.read_answer().body == "/first:");
   CHECK(second.read_answer().body == "/second:");
@@ -474,7 +479,7 @@ TEST_CASE("draining lets requests in flight finish and closes everything else") 
   CHECK(answer.body == "/busy:");
   CHECK(answer.says("Connection: close"));
   busy.close();
-  CHECK(drained.wait_for(5s) == std::future_status::ready);
+  CHECK(drained.wait_for(kPatience) == std::future_status::ready);
   CHECK(server.counters().connections_current == 0);
 }
 
@@ -488,7 +493,7 @@ TEST_CASE("draining ends at its deadline, when the rest is cut off") {
   slow.send("POST /slow HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\n");
   REQUIRE(eventually([&] { return server.counters().requests == 2; }));
   auto drained = server.drain(50ms);
-  REQUIRE(drained.wait_for(5s) == std::future_status::ready);
+  REQUIRE(drained.wait_for(kPatience) == std::future_status::ready);
   CHECK(busy.ends_or_resets());
   CHECK(slow.ends_or_resets());
   gate.open();
@@ -528,8 +533,8 @@ TEST_CASE(
     });
   }
   CHECK(eventually([&] { return answered > 300; }));
-  auto drained = server.drain(5s);
-  CHECK(drained.wait_for(5s) == std::future_status::ready);
+  auto drained = server.drain(kPatience);
+  CHECK(drained.wait_for(kPatience / 2) == std::future_status::ready);
   ended = true;
   for (auto& peer : peers) {
     peer.join();

@@ -293,6 +293,7 @@ TEST_CASE("a handler that throws is a 500 and one log line, however often it hap
                                               const std::lock_guard lock(mutex);
                                               lines.emplace_back(line);
                                             });
+  const auto begin = std::chrono::steady_clock::now();
   {
     TestServer server(
         [](const RequestHead& head, BodyReader&) -> awaitable<Response> {
@@ -318,7 +319,7 @@ TEST_CASE("a handler that throws is a 500 and one log line, however often it hap
     return line.find("handler threw") != std::string::npos;
   });
   CHECK(about_it >= 1);
-  CHECK(about_it <= 3);  // one a second, and a slow machine may take more than one
+  CHECK(about_it <= 2 + (std::chrono::steady_clock::now() - begin) / 1s);  // one a second
   CHECK(std::any_of(lines.begin(), lines.end(), [](const std::string& line) {
     return line.find("out of cheese") != std::string::npos;
   }));

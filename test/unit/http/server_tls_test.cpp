@@ -32,8 +32,11 @@ class TemporaryFolder {
   fs::path path_;
 };
 
+/// As a whole: the server looks at any time.
 void write_file(const fs::path& path, const std::string& text) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
+  const fs::path half = path.string() + ".new";
+  std::ofstream(half, std::ios::binary | std::ios::trunc) << text;
+  fs::rename(half, path);
 }
 
 void write_pair(const fs::path& folder, const TestIdentity& identity) {
