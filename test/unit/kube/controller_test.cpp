@@ -4,6 +4,7 @@
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/co_spawn.hpp>
@@ -57,6 +58,7 @@ class Fixture {
  private:
   asio::awaitable<ReconcileResult> reconcile(ObjectKey key, std::chrono::milliseconds work) {
     started.push_back(key.name);
+    if (during_first) std::exchange(during_first, nullptr)();
     most_at_once = std::max(most_at_once, ++at_once);
     most_for_one_key = std::max(most_for_one_key, ++by_key_[key.name]);
     if (work > 0ms) co_await pause(work);
@@ -76,6 +78,7 @@ class Fixture {
   int at_once = 0;
   int most_at_once = 0;
   int most_for_one_key = 0;
+  std::function<void()> during_first;  ///< called while the first reconcile is in progress
   Controller controller;
 };
 
@@ -109,11 +112,10 @@ TEST_CASE("one key never has two workers, and what is added meanwhile is not los
       20ms);
   fixture = &test;
   test.controller.enqueue({"ns", "a"});
-  asio::steady_timer during(test.context, 5ms);
-  during.async_wait([&](auto) {
+  test.during_first = [&] {
     test.controller.enqueue({"ns", "a"});
     test.controller.enqueue({"ns", "a"});
-  });
+  };
   test.run();
   CHECK(test.started.size() == 2);
   CHECK(test.most_for_one_key == 1);
@@ -190,11 +192,10 @@ TEST_CASE("stopping waits for the reconciles in progress and begins no other") {
       30ms);
   test.controller.enqueue({"ns", "a"});
   test.controller.enqueue({"ns", "b"});
-  asio::steady_timer during(test.context, 5ms);
-  during.async_wait([&](auto) {
+  test.during_first = [&] {
     test.controller.stop();
     test.controller.enqueue({"ns", "c"});
-  });
+  };
   test.run();
   CHECK(finished);
   CHECK(test.started == std::vector<std::string>{"a"});
@@ -226,8 +227,7 @@ TEST_CASE("every reconcile that has ended is observed, with its result and times
 TEST_CASE("an idle controller does nothing but wait") {
   Fixture test(2, [](const ObjectKey&) { return kDone; });
   asio::co_spawn(test.context, test.controller.run(), asio::detached);
-  test.context.run_for(1ms);
-  test.context.restart();
+  while (test.context.poll() > 0) continue;  // until it waits
   CHECK(test.context.run_for(20ms) == 0);
   test.controller.stop();
   test.context.restart();

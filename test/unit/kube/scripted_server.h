@@ -104,7 +104,13 @@ class ScriptedServer {
  private:
   struct State {
     State(boost::asio::io_context& context, Script chosen)
-        : acceptor(context), script(std::move(chosen)) {}
+        : reservation(context), acceptor(context), script(std::move(chosen)) {
+      reservation.open(tcp::v4());
+      reservation.set_option(tcp::socket::reuse_address(true));
+      reservation.bind({boost::asio::ip::address_v4::loopback(), 0});
+      port = reservation.local_endpoint().port();
+    }
+    tcp::socket reservation;  ///< bound, so that nobody else gets the port between two starts
     tcp::acceptor acceptor;
     unsigned short port = 0;
     Script script;
@@ -118,7 +124,6 @@ class ScriptedServer {
     state_->acceptor.set_option(tcp::acceptor::reuse_address(true));
     state_->acceptor.bind(endpoint);
     state_->acceptor.listen();
-    state_->port = state_->acceptor.local_endpoint().port();
     boost::asio::co_spawn(state_->acceptor.get_executor(), accept(state_), boost::asio::detached);
   }
 
