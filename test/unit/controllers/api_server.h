@@ -84,10 +84,10 @@ class SecretServer {
   kube::test::FakeApiServer server_;
 };
 
-/// Runs the context until the condition holds; fails the test after ten seconds.
+/// Runs the context until the condition holds; fails the test after half a minute.
 template <typename Condition>
 void run_until(boost::asio::io_context& io, Condition condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   io.restart();
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) FAIL("the condition did not come true");

@@ -142,7 +142,7 @@ TEST_CASE_METHOD(Fixture, "what is not done at the deadline is failed to Cloud, 
   // The deadline counts from the first byte; this one leaves time for the first PATCHes only.
   const auto deliver_late = [this](const std::string& event, const std::string& body) {
     head.headers = {};
-    head.first_byte = Steady::now() - 8s + 100ms;
+    head.first_byte = Steady::now() - 8s + 400ms;
     return deliver(event, body);
   };
 
@@ -181,7 +181,7 @@ TEST_CASE_METHOD(Fixture, "what the API server refuses for good dominates what i
   fail("refused", kind, status);
   const auto deliver_late = [this](const std::string& event, const std::string& body) {
     head.headers = {};
-    head.first_byte = Steady::now() - 8s + 100ms;
+    head.first_byte = Steady::now() - 8s + 400ms;
     return deliver(event, body);
   };
   const std::string warehouses_failed = error("failed to refresh 2 of 3 warehouses");
