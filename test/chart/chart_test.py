@@ -126,7 +126,7 @@ class Chart(unittest.TestCase):
         lines = subprocess.check_output([*control_plane, "start", cls.folder.name], text=True, env=owner).splitlines()
         cls.cluster = dict(line.split("=", 1) for line in lines)
         cls.kubectl("create", "-f", str(ROOT / "test/chart/third_party"))
-        cls.kubectl("wait", "--for=condition=Established", "crd", "--all")
+        cls.kubectl("wait", "--for=condition=Established", "--timeout=180s", "crd", "--all")
         for namespace in "kargo", "kargo-system-resources", "team-a":
             cls.kubectl("create", "namespace", namespace)
         # The hook of `helm test` is a bare pod, whose account must exist.

@@ -78,7 +78,7 @@ start_etcd() {
   launch etcd "$assets/etcd" --name control-plane --data-dir "$dir/etcd" --unsafe-no-fsync --log-level warn --quota-backend-bytes 8589934592 \
     --listen-client-urls "$client" --advertise-client-urls "$client" \
     --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" --initial-cluster "control-plane=$peer"
-  await etcd 60 curl --silent --fail --max-time 2 "$client/health"
+  await etcd 180 curl --silent --fail --max-time 10 "$client/health"
 }
 
 start_apiserver() {
@@ -96,7 +96,7 @@ start_apiserver() {
     --service-account-key-file "$pki/service-accounts.key" \
     --service-account-signing-key-file "$pki/service-accounts.key" \
     --kubelet-preferred-address-types InternalIP --allow-privileged --profiling=false --v 1 "${audit[@]}"
-  await apiserver 120 curl --silent --fail --max-time 5 --cacert "$pki/ca.crt" \
+  await apiserver 300 curl --silent --fail --max-time 20 --cacert "$pki/ca.crt" \
     --header "Authorization: Bearer $(cut -d, -f1 "$pki/tokens.csv")" "https://$address:$APISERVER_PORT/readyz"
 }
 

@@ -77,7 +77,7 @@ create_missing() { # FILES...
 
 apply_objects() {
   create_missing "$root"/config/crd/*.yaml
-  "$kubectl" wait --for=condition=Established --timeout=30s \
+  "$kubectl" wait --for=condition=Established --timeout=180s \
     crd/{projectconfigs,clusterconfigs,warehouses,promotions}.kargo.akuity.io >/dev/null
   create_missing "$root"/config/rbac/*.yaml "$root"/config/samples/*.yaml
 }
@@ -118,7 +118,7 @@ try_start_operator() {
       grep -qi 'address already in use' "$dir/operator.log" && return 1
       failed "the operator ended"
     fi
-    ((SECONDS - started < 60)) || failed "no receiver URL $expected in the status of ProjectConfig $ns after 60 s"
+    ((SECONDS - started < 180)) || failed "no receiver URL $expected in the status of ProjectConfig $ns after 180 s"
     sleep 0.2
   done
 }

@@ -72,7 +72,7 @@ state = "/run/containerd"
     conf_dir = "$dir/cni"
 TOML
   launch containerd containerd --config "$dir/containerd.toml"
-  await containerd 30 ctr version || failed containerd
+  await containerd 120 ctr version || failed containerd
   for image in "$dir"/images/*.tar; do
     ctr --namespace k8s.io images import --snapshotter native "$image" >>"$dir/containerd.log" 2>&1 || failed containerd
   done
@@ -128,6 +128,6 @@ make_network
 start_containerd
 start_control_plane
 start_kubernetes
-await kubelet 90 "$KUBECTL" wait --for=condition=Ready node/node --timeout=1s || failed kubelet
+await kubelet 300 "$KUBECTL" wait --for=condition=Ready node/node --timeout=1s || failed kubelet
 say "e2e: a node, ready in $((SECONDS - started)) s"
 "$@"

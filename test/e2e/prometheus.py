@@ -49,7 +49,7 @@ class Prometheus:
     def get(self, path, **parameters):
         try:
             url = f"http://{ADDRESS}{path}?{urllib.parse.urlencode(parameters)}"
-            with urllib.request.urlopen(url, timeout=5) as answer:
+            with urllib.request.urlopen(url, timeout=30) as answer:
                 return json.load(answer)["data"]
         except OSError:
             check(self._process.poll() is None, f"Prometheus has ended: {(FOLDER / 'prometheus.log').read_text()}")
@@ -65,7 +65,7 @@ class Prometheus:
     def await_data_in_every_panel(self):
         queries = list(dashboard_queries())
         for panel, expression in queries:
-            eventually(f"panel {panel!r} has data: {expression}", lambda query=expression: self.has_data(query), 30)
+            eventually(f"panel {panel!r} has data: {expression}", lambda query=expression: self.has_data(query))
         return len(queries)
 
     def check_alerts(self):

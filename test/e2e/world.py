@@ -28,7 +28,7 @@ def check(condition, message):
         raise AssertionError(message)
 
 
-def eventually(what, condition, seconds=60):
+def eventually(what, condition, seconds=120):
     """The first truthy value of the condition."""
     deadline = time.monotonic() + seconds
     while True:
@@ -72,7 +72,7 @@ def trusting_context():
 
 def presented_certificate(address, port):
     """The common name of the certificate that a server presents, verified."""
-    with socket.create_connection((address, port), timeout=5) as plain:
+    with socket.create_connection((address, port), timeout=15) as plain:
         with trusting_context().wrap_socket(plain, server_hostname=HOST) as secure:
             return dict(pair[0] for pair in secure.getpeercert()["subject"])["commonName"]
 
