@@ -110,7 +110,9 @@ TEST_CASE(
   check_retreat(op, project, other, 3);
   CHECK(published_url(project.config(), "bb") == url(kOtherBase, project, kSecret));
 
-  const std::string told = project.events("StatusConflict");
+  std::string told;
+  eventually("the conflict is told",
+             [&] { return !(told = project.events("StatusConflict")).empty(); });
   INFO(told);
   CHECK(told.starts_with("Warning "));
   CHECK(told.find("https://hooks.example.com") != std::string::npos);
