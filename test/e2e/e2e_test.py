@@ -87,7 +87,7 @@ def expect_refresh(names, deliver):
     try:
         eventually("the delivery refreshes", deliver_once)
     except AssertionError as error:
-        raise AssertionError(f"{error}: {attempts[-1]}") from None
+        raise AssertionError(f"{error}: {attempts[-1:]}") from None
 
 
 def everything():
