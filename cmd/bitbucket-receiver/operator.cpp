@@ -325,6 +325,15 @@ void Operator::Impl::add_metrics() {
   });
   metrics_.add_gauge("secret_watches", "Watches of Secrets.",
                      [this] { return static_cast<double>(receivers_->secret_watches()); });
+  const auto receivers = [this](const char* ready,
+                                std::size_t controllers::ReceiverCounts::*count) {
+    metrics_.add_gauge(
+        "receivers", "Bitbucket receivers that are declared, by whether they are served.",
+        [this, count] { return static_cast<double>(receivers_->receivers().*count); },
+        {{"ready", ready}});
+  };
+  receivers("true", &controllers::ReceiverCounts::ready);
+  receivers("false", &controllers::ReceiverCounts::not_ready);
   metrics_.add_gauge("routes", "Paths that deliveries are accepted at.",
                      [this] { return static_cast<double>(routes_.size()); });
 }
