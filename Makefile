@@ -57,7 +57,7 @@ chart-test: install ## the Helm chart in every pair of its main choices, against
 alerts-test: ## the alerts, by promtool
 	@test/cluster/install.sh alerts
 	@promtool check rules config/alerts/rules.yaml
-	@promtool test rules test/alerts/rules_test.yaml
+	@promtool test rules test/alerts/*_test.yaml
 
 .PHONY: e2e
 e2e: image ## the image and the chart on a real node, from helm install to helm uninstall; needs root
