@@ -46,8 +46,12 @@ build-tests: install build/release/build.ninja ## the tests too; run them with c
 
 .PHONY: image
 image: build ## build/image/bitbucket-receiver.tar, the container image, without a registry (IMAGE=… names it)
-	@test/cluster/install.sh image
+	@test/cluster/install.sh collect image
 	@config/image/build.sh
+
+.PHONY: image-test
+image-test: image ## the image, built twice, in two folders: the same bytes (CCACHE_DISABLE=1: compiled twice, too)
+	@test/image/reproducible.sh
 
 .PHONY: chart-test
 chart-test: install ## the Helm chart in every pair of its main choices, against a real API server
