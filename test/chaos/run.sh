@@ -21,7 +21,9 @@ arguments=("$@")
 table=$(mktemp)
 trap 'rm -f "$table"' EXIT
 status=0
-CHAOS_TABLE=$table unshare --net bash -c 'ip link set lo up && exec "$@"' bash "$build/chaos_run" "${arguments[@]}" || status=$?
+export CHAOS_TABLE=$table CHAOS_OUTSIDE
+CHAOS_OUTSIDE=$(readlink /proc/self/ns/net)
+unshare --net bash -c 'ip link set lo up && exec "$@"' bash "$build/chaos_run" "${arguments[@]}" || status=$?
 ((status == 0)) || die "a fault did more than it may: see above"
 ((${#arguments[@]} == 0)) || exit 0
 
