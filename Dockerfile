@@ -11,7 +11,7 @@ FROM ${BUILD_IMAGE} AS build
 ARG COMMIT=unknown
 WORKDIR /source
 COPY . .
-RUN test/cluster/install.sh build \
+RUN test/cluster/install.sh build collect \
   && cmake --preset release -DCOMMIT="$COMMIT" -DBUILD_TESTING=OFF \
   && cmake --build build/release --target bitbucket-receiver \
   && config/image/collect.sh build/release/bitbucket-receiver /image-root

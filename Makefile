@@ -46,8 +46,12 @@ build-tests: install build/release/build.ninja ## the tests too; run them with c
 
 .PHONY: image
 image: build ## build/image/bitbucket-receiver.tar, the container image, without a registry (IMAGE=… names it)
-	@test/cluster/install.sh image
+	@test/cluster/install.sh collect image
 	@config/image/build.sh
+
+.PHONY: image-test
+image-test: image ## the image, built twice, in two folders: the same bytes (CCACHE_DISABLE=1: compiled twice, too)
+	@test/image/reproducible.sh
 
 .PHONY: chart-test
 chart-test: install ## the Helm chart in every pair of its main choices, against a real API server
@@ -57,7 +61,7 @@ chart-test: install ## the Helm chart in every pair of its main choices, against
 alerts-test: ## the alerts, by promtool
 	@test/cluster/install.sh alerts
 	@promtool check rules config/alerts/rules.yaml
-	@promtool test rules test/alerts/rules_test.yaml
+	@promtool test rules test/alerts/*_test.yaml
 
 .PHONY: e2e
 e2e: image ## the image and the chart on a real node, from helm install to helm uninstall; needs root

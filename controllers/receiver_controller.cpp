@@ -110,11 +110,13 @@ class ReceiverController::Impl {
 
   SecretSources& secrets() { return secrets_; }
   kube::Controller& controller() { return controller_; }
+  [[nodiscard]] ReceiverCounts receivers() const;
   ReceiverControllerCounters counters;
 
  private:
   /// What is remembered of an owner between its changes.
   struct Memory {
+    ReceiverCounts receivers;
     StatusConflict conflict;
     DailyNotes notes;
   };
@@ -222,8 +224,21 @@ DerivedReceivers ReceiverController::Impl::derive(const api::ReceiverOwner& owne
 
 void ReceiverController::Impl::update(const api::ReceiverOwner& owner) {
   DerivedReceivers derived = derive(owner);
+  const auto declared =
+      static_cast<std::size_t>(std::ranges::count_if(owner.receivers, &api::Receiver::bitbucket));
+  const std::size_t ready = derived.published.size();
+  memory_[owner.meta.key].receivers = {.ready = ready, .not_ready = declared - ready};
   routes_changed_(owner.meta.key, std::move(derived.routes), derived.unread);
   if (leading_) controller_.enqueue(owner.meta.key);
+}
+
+ReceiverCounts ReceiverController::Impl::receivers() const {
+  ReceiverCounts sum;
+  for (const auto& [owner, memory] : memory_) {
+    sum.ready += memory.receivers.ready;
+    sum.not_ready += memory.receivers.not_ready;
+  }
+  return sum;
 }
 
 void ReceiverController::Impl::set_leading(bool leading) {
@@ -347,6 +362,10 @@ bool ReceiverController::secrets_settled() const {
 
 std::size_t ReceiverController::secret_watches() const {
   return impl_->secrets().watches();
+}
+
+ReceiverCounts ReceiverController::receivers() const {
+  return impl_->receivers();
 }
 
 const kube::WorkQueue& ReceiverController::queue() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -36,6 +37,12 @@ struct ReceiverControllerCounters {
   std::uint64_t status_writes = 0, status_conflicts = 0, status_failures = 0;
 };
 
+/// The Bitbucket receivers of all owners.
+struct ReceiverCounts {
+  std::size_t ready = 0;      ///< served at a path
+  std::size_t not_ready = 0;  ///< the Secret is missing, unusable or not read yet
+};
+
 /// Keeps what ProjectConfigs and the ClusterConfig declare: their routes, in every replica and at
 /// once; their status and Events, through a work queue, in the leader only. All members run on the
 /// client's thread.
@@ -68,6 +75,8 @@ class ReceiverController {
   /// Every Secret that is named has been looked for once.
   [[nodiscard]] bool secrets_settled() const;
   [[nodiscard]] std::size_t secret_watches() const;
+  /// Leading or not.
+  [[nodiscard]] ReceiverCounts receivers() const;
   [[nodiscard]] const kube::WorkQueue& queue() const;
   [[nodiscard]] const ReceiverControllerCounters& counters() const;
 

@@ -33,22 +33,23 @@ bool asks_for_details(const http::RequestHead& head) {
   return false;
 }
 
-std::string line_of(const ReadinessCheck& check) {
+std::string line_of(const HealthCheck& check) {
   std::string line = check.ok ? "[+]" + check.name + " ok" : "[-]" + check.name;
   if (!check.why.empty()) line += ": " + check.why;
   std::replace(line.begin(), line.end(), '\n', ' ');
   return line + "\n";
 }
 
-http::Response readiness(const std::vector<ReadinessCheck>& checks, bool details) {
-  const bool ready = std::all_of(checks.begin(), checks.end(),
-                                 [](const ReadinessCheck& check) { return check.ok; });
+http::Response verdict(const std::vector<HealthCheck>& checks, bool details,
+                       std::string_view well) {
+  const bool ok =
+      std::all_of(checks.begin(), checks.end(), [](const HealthCheck& check) { return check.ok; });
   std::string body;
-  if (details || !ready) {
-    for (const ReadinessCheck& check : checks) body += line_of(check);
+  if (details || !ok) {
+    for (const HealthCheck& check : checks) body += line_of(check);
   }
-  body += ready ? "ready\n" : "not ready\n";
-  return answer(ready ? 200 : 503, std::move(body));
+  body.append(ok ? "" : "not ").append(well).append("\n");
+  return answer(ok ? 200 : 503, std::move(body));
 }
 
 http::Response respond(const HealthOptions& options, const http::RequestHead& head) {
@@ -61,8 +62,9 @@ http::Response respond(const HealthOptions& options, const http::RequestHead& he
     return refusal;
   }
   if (path == "/metrics") return answer(200, options.metrics(), metrics::kContentType);
-  if (path == "/livez") return answer(200, "ok\n");
-  return readiness(options.readiness(), asks_for_details(head));
+  const bool details = asks_for_details(head);
+  if (path == "/livez") return verdict(options.liveness(), details, "live");
+  return verdict(options.readiness(), details, "ready");
 }
 
 }  // namespace

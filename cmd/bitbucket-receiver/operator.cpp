@@ -15,7 +15,6 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -31,6 +30,7 @@
 #include "controllers/catch_up.h"
 #include "controllers/receiver_controller.h"
 #include "controllers/refresher.h"
+#include "http/io_threads.h"
 #include "http/server.h"
 #include "kube/config.h"
 #include "kube/events.h"
@@ -55,6 +55,8 @@ constexpr milliseconds kStillServed{5'000};
 constexpr milliseconds kForTheLease{2'000};
 constexpr milliseconds kPatchTimeout{10'000};
 constexpr milliseconds kLookAtSettings{2'000};
+/// No handler takes so long: what it waits for will not come.
+constexpr milliseconds kStuck{10'000};
 constexpr std::string_view kLeaseName = "bitbucket-receiver";
 constexpr std::string_view kControllerName = "kargo.akuity.io/bitbucket-receiver";
 
@@ -96,7 +98,9 @@ class Operator::Impl {
         warehouses_(api::decode_warehouse, webhook::warehouse_index_keys),
         promotions_(api::decode_promotion, webhook::promotion_index_keys) {}
 
-  ~Impl() { join(); }
+  ~Impl() {
+    if (http_threads_) http_threads_->join();
+  }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
@@ -110,7 +114,6 @@ class Operator::Impl {
   void add_metrics();
   void lead_or_stand();
   void lead(const kube::Acquisition& acquisition);
-  void join();
 
   void spawn(std::string name, asio::awaitable<void> task);
   asio::awaitable<void> wait_for_signal();
@@ -119,15 +122,15 @@ class Operator::Impl {
   asio::awaitable<void> tasks_ended(clock::Steady::time_point deadline);
   asio::awaitable<kube::ApiResult<void>> patch(controllers::Target target, std::string token);
 
-  [[nodiscard]] std::vector<ReadinessCheck> readiness() const;
+  [[nodiscard]] std::vector<HealthCheck> liveness() const;
+  [[nodiscard]] std::vector<HealthCheck> readiness() const;
 
   const Settings settings_;
   const log::Logger logger_;
 
   asio::io_context kube_io_{1};
   asio::io_context http_io_;
-  asio::executor_work_guard<asio::io_context::executor_type> http_work_{http_io_.get_executor()};
-  std::vector<std::thread> http_threads_;
+  std::optional<http::IoThreads> http_threads_;
 
   std::unique_ptr<kube::RestClient> rest_;
   controllers::OwnerStore project_configs_;
@@ -181,11 +184,9 @@ tl::expected<int, std::string> Operator::Impl::run() {
   }
 
   const unsigned threads = std::max(2U, std::thread::hardware_concurrency());
-  for (unsigned index = 0; index < threads; ++index) {
-    http_threads_.emplace_back([this] { http_io_.run(); });
-  }
+  http_threads_.emplace(http_io_, "webhook", threads);
   kube_io_.run();
-  join();
+  http_threads_->join();
   logger_.info("stopped", {{"exit_code", exit_code_}});
   return exit_code_;
 }
@@ -298,9 +299,11 @@ tl::expected<void, std::string> Operator::Impl::listen() {
   add_metrics();
   http::ServerOptions metrics{
       .name = "metrics", .address = settings_.bind_address, .port = settings_.metrics_port};
-  // On the thread of the state that it shows: a stuck thread does not answer /livez.
+  // On the thread of the state that it shows. Stuck, that one does not answer /livez; of the others
+  // it tells.
   metrics_server_.emplace(kube_io_, metrics,
-                          health_handler({.readiness = [this] { return readiness(); },
+                          health_handler({.liveness = [this] { return liveness(); },
+                                          .readiness = [this] { return readiness(); },
                                           .metrics = [this] { return metrics_.render(); }}),
                           logger_.named("metrics"));
   const auto metrics_started = metrics_server_->start();
@@ -322,6 +325,15 @@ void Operator::Impl::add_metrics() {
   });
   metrics_.add_gauge("secret_watches", "Watches of Secrets.",
                      [this] { return static_cast<double>(receivers_->secret_watches()); });
+  const auto receivers = [this](const char* ready,
+                                std::size_t controllers::ReceiverCounts::*count) {
+    metrics_.add_gauge(
+        "receivers", "Bitbucket receivers that are declared, by whether they are served.",
+        [this, count] { return static_cast<double>(receivers_->receivers().*count); },
+        {{"ready", ready}});
+  };
+  receivers("true", &controllers::ReceiverCounts::ready);
+  receivers("false", &controllers::ReceiverCounts::not_ready);
   metrics_.add_gauge("routes", "Paths that deliveries are accepted at.",
                      [this] { return static_cast<double>(routes_.size()); });
 }
@@ -430,8 +442,6 @@ asio::awaitable<void> Operator::Impl::shut_down() {
   co_await tasks_ended(deadline);
   rest_->close();
   if (metrics_server_) co_await metrics_server_->drain(clock::Steady::now());
-  http_work_.reset();
-  http_io_.stop();
   kube_io_.stop();
 }
 
@@ -443,8 +453,19 @@ asio::awaitable<void> Operator::Impl::tasks_ended(clock::Steady::time_point dead
   }
 }
 
-std::vector<ReadinessCheck> Operator::Impl::readiness() const {
-  std::vector<ReadinessCheck> checks;
+std::vector<HealthCheck> Operator::Impl::liveness() const {
+  using std::chrono::seconds;
+  const auto absence = http_threads_ ? http_threads_->longest_absence() : seconds(0);
+  HealthCheck threads{"webhook-threads", absence < kStuck, ""};
+  if (!threads.ok) {
+    threads.why = fmt::format("one has been stuck for {} s",
+                              std::chrono::duration_cast<seconds>(absence).count());
+  }
+  return {std::move(threads)};
+}
+
+std::vector<HealthCheck> Operator::Impl::readiness() const {
+  std::vector<HealthCheck> checks;
   if (shutting_down_) checks.push_back({"serving", false, "shutting down"});
   for (const Watched& watched_kind : reflectors_) {
     const kube::ReflectorStatus& status = watched_kind.reflector->status();
@@ -454,14 +475,6 @@ std::vector<ReadinessCheck> Operator::Impl::readiness() const {
   const bool secrets = receivers_->secrets_settled();
   checks.push_back({"secrets", secrets, secrets ? "" : "some have not been read yet"});
   return checks;
-}
-
-void Operator::Impl::join() {
-  http_work_.reset();
-  http_io_.stop();
-  for (std::thread& thread : http_threads_) {
-    if (thread.joinable()) thread.join();
-  }
 }
 
 Operator::Operator(Settings settings, log::Logger logger)

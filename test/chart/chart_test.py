@@ -241,6 +241,34 @@ class Chart(unittest.TestCase):
                          {("RoleBinding", "team-a")})
         self.assertEqual(secret_readers({"secretAccess": "cluster"}), {("ClusterRoleBinding", None)})
 
+    def test_permissions_are_those_that_the_operator_is_tested_under(self):
+        def rules(items):
+            """(kind of role, API group, resource, name, verb), each of them."""
+            return sorted(
+                (item["kind"], group, resource, name, verb)
+                for item in items
+                for rule in item.get("rules", [])
+                for group in rule["apiGroups"]
+                for resource in rule["resources"]
+                for name in rule.get("resourceNames", [""])
+                for verb in rule["verbs"]
+            )
+
+        text = "\n---\n".join(file.read_text() for file in sorted((ROOT / "config/rbac").glob("*.yaml"))
+                             if file.name != "namespaces.yaml")
+        tested = json.loads(self.dry_run(text, "--output", "json"))["items"]
+        self.assertEqual(rules(self.objects(BASE).values()), rules(tested))
+        more = rules(self.objects(merged(BASE, OWN_ACCOUNT)).values())
+        self.assertEqual([rule for rule in more if rule not in rules(tested)],
+                         [("ClusterRole", "kargo.akuity.io", "stages", "", "promote")])
+
+    def test_the_node_ends_what_hangs(self):
+        deployment = self.objects(BASE)["Deployment", "release-bitbucket-receiver"]
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        probe = container["livenessProbe"]
+        self.assertEqual((probe["httpGet"]["path"], probe["httpGet"]["port"]), ("/livez", "metrics"))
+        self.assertLessEqual(probe["periodSeconds"] * probe["failureThreshold"], 60)
+
     def test_an_account_that_exists_is_left_alone(self):
         self.assertIn(("ServiceAccount", KARGO_ACCOUNT), self.objects(BASE))
         reused = self.objects(merged(BASE, {"serviceAccount": {"create": False}}))

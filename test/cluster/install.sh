@@ -19,7 +19,8 @@ source "$here/lib.sh"
   tests=(catch2 libbenchmark-dev clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev llvm-16 shellcheck)
   # The control plane and its scripts; Python's venv brings a Go toolchain where there is none.
   cluster=(ca-certificates curl jq openssl procps python3 python3-venv util-linux)
-  image=(buildah ca-certificates jq)
+  collect=(ca-certificates) # what goes into the image and is not built
+  image=(buildah jq)
   alerts=(prometheus) # promtool
   chaos=(iproute2 iptables)
   node=(containerd containernetworking-plugins conntrack iproute2 iptables runc)

@@ -13,9 +13,9 @@ import sys
 import time
 
 from prometheus import Prometheus
-from world import (BASE_URL, CA, KARGO, NODE, NODE_PORT, PROJECT, ROOT, Traffic, check, cloud_push, data_center_push,
-                   eventually, kubectl, kubectl_json, make_certificate, post, post_from_pod, presented_certificate,
-                   receiver_url, refreshes)
+from world import (BASE_URL, CA, KARGO, NODE, NODE_PORT, PROJECT, ROOT, Traffic, check, cloud_merge, cloud_push,
+                   data_center_merge, data_center_push, eventually, halt, kubectl, kubectl_json, make_certificate, post,
+                   post_from_pod, presented_certificate, receiver_url, refreshes, thread_of)
 
 RELEASE = "bitbucket-receiver"
 KARGO_ACCOUNT = "kargo-external-webhooks-server"
@@ -23,6 +23,8 @@ SECRET = "a-sample-secret-that-everybody-knows"  # of config/samples
 SECOND, THIRD = "the-second-secret-of-the-project", "the-third-secret-of-the-project"
 TLS = ("tls.enabled=true", "tls.secretName=certificate", "service.type=NodePort", f"service.nodePort={NODE_PORT}")
 FROM_CLOUD = {"shop-https", "shop-ssh"}  # the Warehouses that a push of the Cloud repository refreshes
+CLOUD_PULL_REQUEST = "https://bitbucket.org/acme/shop/pull-requests/7"
+DATA_CENTER_PULL_REQUEST = "https://git.example.com/projects/ACME/repos/shop/pull-requests/7"
 
 
 def helm(*arguments, expect_success=True):
@@ -141,8 +143,23 @@ def the_sample_project():
         "apiVersion": "kargo.akuity.io/v1alpha1", "kind": "Warehouse",
         "metadata": {"name": "shop-data-center", "namespace": PROJECT},
         "spec": {"subscriptions": [{"git": {"repoURL": "https://git.example.com/scm/acme/shop.git"}}]}}))
+    for name, phase, pull_request in (("waits-cloud", "Running", CLOUD_PULL_REQUEST),
+                                      ("waits-data-center", "Running", DATA_CENTER_PULL_REQUEST),
+                                      ("has-ended", "Succeeded", CLOUD_PULL_REQUEST)):
+        promotion(name, phase, pull_request)
     await_url(SECRET)
     kubectl("wait", "--for=condition=Ready", f"projectconfig/{PROJECT}", "-n", PROJECT, "--timeout=60s")
+
+
+def promotion(name, phase, pull_request):
+    """A Promotion at a step that waits for a pull request, as Kargo writes it down."""
+    kubectl("create", "-f", "-", text=json.dumps({
+        "apiVersion": "kargo.akuity.io/v1alpha1", "kind": "Promotion",
+        "metadata": {"name": name, "namespace": PROJECT},
+        "spec": {"steps": [{"uses": "git-wait-for-pr", "as": "wait"}]}}))
+    status = {"phase": phase, "currentStep": 0, "state": {"wait": {"pr": {"id": 7, "url": pull_request}}}}
+    kubectl("patch", "promotion", name, "-n", PROJECT, "--subresource=status", "--type=merge",
+            "-p", json.dumps({"status": status}))
 
 
 def deliveries_from_a_pod_and_from_the_host():
@@ -153,6 +170,18 @@ def deliveries_from_a_pod_and_from_the_host():
     expect_refresh(FROM_CLOUD, lambda: post(url, cloud_push(), SECRET))
     expect_refresh({"shop-data-center"}, lambda: post(url, data_center_push(), SECRET))
     check(post(url, cloud_push(), "another secret")[0] == 401, "a wrong signature is accepted")
+
+
+def merged_pull_requests():
+    url = published_url()
+    for name, merge in (("waits-cloud", cloud_merge(CLOUD_PULL_REQUEST)),
+                        ("waits-data-center", data_center_merge(f"{DATA_CENTER_PULL_REQUEST}/overview"))):
+        before = refreshes("promotions")
+        # The Promotions may still be news to the replica that is asked.
+        eventually(f"{name} is refreshed", lambda event=merge: post(url, event, SECRET) ==
+                   (200, '{"msg":"refreshed 1 promotion(s)"}'))
+        changed = {each for each, token in refreshes("promotions").items() if token != before[each]}
+        check(changed == {name}, f"refreshed {changed} instead of {name}")
 
 
 def helm_test():
@@ -203,11 +232,16 @@ def delete_the_leader():
     kubectl("rollout", "status", "deployment", RELEASE, "-n", KARGO, "--timeout=180s")
 
 
+# Of the last pods: that one of them hangs is noticed soon, and it is not waited for.
+IMPATIENT = ("replicas=3", "log.format=CONSOLE", "gracefulShutdownSeconds=5", "livenessProbe.periodSeconds=3",
+             "livenessProbe.failureThreshold=3")
+
+
 def upgrade_under_traffic():
     old = pods()
     with Traffic(receiver_url(THIRD), THIRD) as traffic:
         eventually("traffic flows", lambda: traffic.answers > 50)
-        deploy("upgrade", *TLS, "replicas=3", "log.format=CONSOLE")
+        deploy("upgrade", *TLS, *IMPATIENT)
         eventually("the old pods are gone", lambda: not set(old) & set(names_of_all_pods()))
         served = traffic.answers
         eventually("traffic flows to the new pods", lambda: traffic.answers > served + 50)
@@ -222,8 +256,11 @@ def names_of_all_pods():
 
 
 def watch_it():
+    for _ in range(3):  # fewer than the alert stands for
+        check(post(receiver_url(THIRD), cloud_push(), SECRET)[0] == 401, "a wrong signature is accepted")
     with Prometheus(pods()) as prometheus, Traffic(receiver_url(THIRD), THIRD):
         queries = prometheus.await_data_in_every_panel()
+        prometheus.check_names()
         alerts = prometheus.check_alerts()
         memory = max(prometheus.values("process_resident_memory_bytes")) / 2**20
     print(f"         {memory:.0f} MiB resident at most")
@@ -232,10 +269,25 @@ def watch_it():
 
 def change_the_log_level():
     before = pods()
-    deploy("upgrade", *TLS, "replicas=3", "log.format=CONSOLE", "log.level=DEBUG")
+    deploy("upgrade", *TLS, *IMPATIENT, "log.level=DEBUG")
     check(pods() == before, "the pods were replaced")
     eventually("every replica has another log level", lambda: all(
         "has another log level now" in kubectl("logs", pod, "-n", KARGO) for pod in before), 120)
+
+
+def a_thread_that_hangs():
+    """The node starts the pod's container anew; the other pods' go on."""
+    stuck = sorted(pods())[0]
+    halt(thread_of(stuck, "webhook-1"))
+
+    def restarts():
+        items = kubectl_json("get", "pods", "-n", KARGO, "-l", f"app.kubernetes.io/instance={RELEASE}")["items"]
+        return {item["metadata"]["name"]: item["status"]["containerStatuses"][0]["restartCount"] for item in items}
+
+    before = restarts()
+    eventually("the container is started anew", lambda: restarts() == before | {stuck: before[stuck] + 1}, 120)
+    kubectl("wait", "--for=condition=Ready", f"pod/{stuck}", "-n", KARGO, "--timeout=60s")
+    expect_refresh(FROM_CLOUD, lambda: post(receiver_url(THIRD), cloud_push(), THIRD, pods()[stuck], 8080))
 
 
 def uninstall(before):
@@ -270,6 +322,7 @@ def main():
         chapter(the_sample_project)
         sample = {thing for thing in everything() - before if thing[1] == PROJECT}
         chapter(deliveries_from_a_pod_and_from_the_host)
+        chapter(merged_pull_requests)
         chapter(helm_test)
         chapter(rotate_the_secret)
         chapter(rotate_the_certificate)
@@ -278,6 +331,7 @@ def main():
         chapter(upgrade_under_traffic)
         chapter(watch_it)
         chapter(change_the_log_level)
+        chapter(a_thread_that_hangs)
         chapter(uninstall, before | sample)
     except AssertionError as error:
         tell_state()

@@ -27,6 +27,7 @@ def dashboard_queries():
 
 class Prometheus:
     def __init__(self, pods):
+        self._addresses = list(pods.values())
         targets = [{"targets": [f"{address}:9090"], "labels": {"namespace": KARGO, "pod": pod}}
                    for pod, address in pods.items()]
         config = {
@@ -67,6 +68,13 @@ class Prometheus:
         for panel, expression in queries:
             eventually(f"panel {panel!r} has data: {expression}", lambda query=expression: self.has_data(query))
         return len(queries)
+
+    def check_names(self):
+        """Names, units and help are as Prometheus wants them."""
+        for address in self._addresses:
+            with urllib.request.urlopen(f"http://{address}:9090/metrics", timeout=5) as answer:
+                linted = subprocess.run(["promtool", "check", "metrics"], input=answer.read(), capture_output=True)
+            check(linted.returncode == 0, f"promtool check metrics: {linted.stdout}{linted.stderr}")
 
     def check_alerts(self):
         """All rules are evaluated, of metrics that there are, and none fires."""

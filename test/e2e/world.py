@@ -1,5 +1,6 @@
 """What the story in e2e_test.py is told with: kubectl, certificates, signed deliveries, and waiting for conditions."""
 
+import ctypes
 import hashlib
 import hmac
 import http.client
@@ -98,6 +99,14 @@ def data_center_push(branch="main"):
         "changes": [{"ref": {"id": f"refs/heads/{branch}"}}]})
 
 
+def cloud_merge(pull_request):
+    return Delivery("pullrequest:fulfilled", {"pullrequest": {"links": {"html": {"href": pull_request}}}})
+
+
+def data_center_merge(pull_request):
+    return Delivery("pr:merged", {"pullRequest": {"links": {"self": [{"href": pull_request}]}}})
+
+
 def receiver_url(secret):
     name = hashlib.sha256(f"{PROJECT}bb-wh-receiver{secret}".encode()).hexdigest()
     return f"{BASE_URL}/bitbucket/{name}"
@@ -136,11 +145,40 @@ def post_from_pod(url, delivery, secret, service_address):
     return int(status or 0), message.strip()
 
 
-def refreshes():
-    """The refresh annotation of each Warehouse."""
-    items = kubectl_json("get", "warehouses", "-n", PROJECT)["items"]
+def refreshes(plural="warehouses"):
+    """The refresh annotation of each object."""
+    items = kubectl_json("get", plural, "-n", PROJECT)["items"]
     return {item["metadata"]["name"]: item["metadata"].get("annotations", {}).get("kargo.akuity.io/refresh", "")
             for item in items}
+
+
+def thread_of(pod, name):
+    """The first thread of that name in the operator of a pod."""
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "exe").readlink().name != "bitbucket-receiver":
+                continue
+            if f"POD_NAME={pod}".encode() not in (process / "environ").read_bytes().split(b"\0"):
+                continue
+            for thread in (process / "task").iterdir():
+                if (thread / "comm").read_text().strip() == name:
+                    return int(thread.name)
+        except OSError:  # has no program, or has ended
+            continue
+    raise AssertionError(f"no thread {name} in {pod}")
+
+
+def halt(thread):
+    """It does not run any more, as if what it waits for never came; its process goes on. For good: until it is killed,
+    or until the end of the thread that calls this."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for request in (0x4206, 0x4207):  # PTRACE_SEIZE, PTRACE_INTERRUPT
+        if libc.ptrace(ctypes.c_long(request), ctypes.c_long(thread), None, None) != 0:
+            raise AssertionError(f"ptrace: {os.strerror(ctypes.get_errno())}")
+    of_any_process = 0x40000000  # __WALL
+    os.waitpid(thread, of_any_process)
+    # Killed, it is not gone, nor is its process, until it has been waited for.
+    threading.Thread(target=os.waitpid, args=(thread, of_any_process), daemon=True).start()
 
 
 class Traffic:

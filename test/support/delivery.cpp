@@ -20,7 +20,8 @@ namespace {
 /// Above the operator's own deadline.
 constexpr std::chrono::seconds kLongestAnswer{60};
 
-http::Result<http::Response> try_send(const std::string& url, http::Request request) {
+http::Result<http::Response> try_send(const std::string& url, http::Request request,
+                                      std::chrono::seconds limit = kLongestAnswer) {
   constexpr std::string_view kPrefix = "http://127.0.0.1:";
   if (!url.starts_with(kPrefix)) throw std::runtime_error("no URL of a test: " + url);
   const std::size_t slash = url.find('/', kPrefix.size());
@@ -32,8 +33,7 @@ http::Result<http::Response> try_send(const std::string& url, http::Request requ
 
   boost::asio::io_context context{1};
   http::Client client(context.get_executor(), options);
-  return await(context,
-               client.send(std::move(request), std::chrono::steady_clock::now() + kLongestAnswer));
+  return await(context, client.send(std::move(request), std::chrono::steady_clock::now() + limit));
 }
 
 std::string cloud_push_body(const std::string& repository, std::string_view type,
@@ -112,8 +112,8 @@ std::future<http::Response> post_meanwhile(std::string url, Delivery delivery) {
   });
 }
 
-std::optional<http::Response> try_get(const std::string& url) {
-  auto answer = try_send(url, {});
+std::optional<http::Response> try_get(const std::string& url, std::chrono::seconds limit) {
+  auto answer = try_send(url, {}, limit);
   if (!answer) return std::nullopt;
   return std::move(*answer);
 }

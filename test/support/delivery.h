@@ -36,7 +36,8 @@ struct Delivery {
 /// The same, meanwhile.
 [[nodiscard]] std::future<http::Response> post_meanwhile(std::string url, Delivery delivery);
 /// Nothing without an answer.
-[[nodiscard]] std::optional<http::Response> try_get(const std::string& url);
+[[nodiscard]] std::optional<http::Response> try_get(
+    const std::string& url, std::chrono::seconds limit = std::chrono::seconds(20));
 
 [[nodiscard]] std::string origin_of(unsigned short port);
 

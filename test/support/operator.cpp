@@ -97,6 +97,11 @@ http::Response Operator::metrics_port(const std::string& path) const {
   return std::move(*answer);
 }
 
+bool Operator::is_live() const {
+  const auto answer = try_get(origin_of(metrics_port_) + "/livez", 5s);
+  return answer && answer->status == 200;
+}
+
 bool Operator::is_ready() const {
   const auto answer = try_get(origin_of(metrics_port_) + "/readyz");
   return answer && answer->status == 200;

@@ -34,6 +34,7 @@ class Operator {
   [[nodiscard]] pid_t id() const { return process_->id(); }
   /// `/readyz` and the like, of the metrics port.
   [[nodiscard]] http::Response metrics_port(const std::string& path) const;
+  [[nodiscard]] bool is_live() const;  ///< within the time that the chart's probe gives it
   [[nodiscard]] bool is_ready() const;
   void await_ready() const;
 

@@ -37,15 +37,17 @@ http::Response ask(const http::Handler& handler, const std::string& method,
   return response;
 }
 
-http::Handler handler_of(std::vector<ReadinessCheck> checks) {
-  return health_handler({.readiness = [checks = std::move(checks)] { return checks; },
+/// Live and ready by the same checks.
+http::Handler handler_of(const std::vector<HealthCheck>& checks) {
+  return health_handler({.liveness = [checks] { return checks; },
+                         .readiness = [checks] { return checks; },
                          .metrics = [] { return std::string("a_total 1\n"); }});
 }
 
-const ReadinessCheck kSynced{.name = "warehouses", .ok = true, .why = ""};
-const ReadinessCheck kRefused{
+const HealthCheck kSynced{.name = "warehouses", .ok = true, .why = ""};
+const HealthCheck kRefused{
     .name = "promotions", .ok = true, .why = "not permitted: list promotions"};
-const ReadinessCheck kUnread{.name = "secrets", .ok = false, .why = "not read yet"};
+const HealthCheck kUnread{.name = "secrets", .ok = false, .why = "not read yet"};
 
 TEST_CASE("/metrics is Prometheus' text format") {
   const auto response = ask(handler_of({}), "GET", "/metrics");
@@ -54,14 +56,29 @@ TEST_CASE("/metrics is Prometheus' text format") {
   CHECK(response.headers.find("content-type") == "text/plain; version=0.0.4; charset=utf-8");
 }
 
-TEST_CASE("/livez is well as long as it answers, ready or not") {
-  CHECK(ask(handler_of({kUnread}), "GET", "/livez").status == 200);
+TEST_CASE("/livez does not depend on readiness, nor /readyz on liveness") {
+  bool live = true;
+  const auto handler =
+      health_handler({.liveness =
+                          [&live] {
+                            return std::vector<HealthCheck>{{"threads", live, "stuck"}};
+                          },
+                      .readiness =
+                          [&live] {
+                            return std::vector<HealthCheck>{{"secrets", !live, "unread"}};
+                          },
+                      .metrics = [] { return std::string(); }});
+  CHECK(ask(handler, "GET", "/livez").status == 200);
+  CHECK(ask(handler, "GET", "/readyz").status == 503);
+  live = false;
+  CHECK(ask(handler, "GET", "/livez").status == 503);
+  CHECK(ask(handler, "GET", "/readyz").status == 200);
 }
 
-TEST_CASE("/readyz is 200 only if every check is ok") {
+TEST_CASE("/livez and /readyz are 200 only if every check is ok") {
   struct Case {
     std::string target;
-    std::vector<ReadinessCheck> checks;
+    std::vector<HealthCheck> checks;
     unsigned status;
     std::string body;
   };
@@ -80,6 +97,9 @@ TEST_CASE("/readyz is 200 only if every check is ok") {
        503,
        "[+]warehouses ok\n[-]secrets: not read yet\nnot ready\n"},
       {"/readyz?verbose", {kUnread}, 503, "[-]secrets: not read yet\nnot ready\n"},
+      {"/livez", {kSynced}, 200, "live\n"},
+      {"/livez?verbose", {kSynced}, 200, "[+]warehouses ok\nlive\n"},
+      {"/livez", {kUnread}, 503, "[-]secrets: not read yet\nnot live\n"},
   }));
   const auto response = ask(handler_of(checks), "GET", target);
   CAPTURE(target);
@@ -90,9 +110,10 @@ TEST_CASE("/readyz is 200 only if every check is ok") {
 TEST_CASE("readiness is asked anew for every request") {
   bool shutting_down = false;
   const auto handler =
-      health_handler({.readiness =
+      health_handler({.liveness = [] { return std::vector<HealthCheck>(); },
+                      .readiness =
                           [&shutting_down] {
-                            return std::vector<ReadinessCheck>{
+                            return std::vector<HealthCheck>{
                                 {.name = "serving", .ok = !shutting_down, .why = "shutting down"}};
                           },
                       .metrics = [] { return std::string(); }});

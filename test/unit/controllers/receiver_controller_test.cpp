@@ -155,6 +155,28 @@ TEST_CASE("An object that is being deleted is left alone") {
   CHECK(f.patches.empty());
 }
 
+TEST_CASE("Every replica counts the receivers of all owners by readiness") {
+  Fixture f;
+  const auto are = [&f](std::size_t ready, std::size_t not_ready) {
+    const ReceiverCounts counts = f.controller.receivers();
+    return counts.ready == ready && counts.not_ready == not_ready;
+  };
+  f.server.put("demo", "s", kSecret);
+  f.upsert(f.project_configs, "demo", "demo",
+           kBucket + R"(,{"name":"other","bitbucket":{"secretRef":{"name":"missing"}}},)" +
+               R"({"name":"no-bitbucket","github":{"secretRef":{"name":"s"}}})");
+  CHECK(are(0, 2));  // not read yet
+  test::run_until(f.io, [&] { return are(1, 1); });
+  f.server.put("system", "s", kSecret);
+  f.upsert(f.cluster_configs, "", "cluster", kBucket);
+  test::run_until(f.io, [&] { return are(2, 1); });
+
+  f.upsert(f.project_configs, "demo", "demo", kBucket, "2");
+  CHECK(are(2, 0));
+  f.project_configs.remove({"demo", "demo"});
+  CHECK(are(1, 0));
+}
+
 TEST_CASE("A deleted owner loses its routes") {
   Fixture f;
   f.server.put("demo", "s", kSecret);

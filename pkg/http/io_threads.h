@@ -1,0 +1,42 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "clock/clock.h"
+
+namespace receiver::http {
+
+/// Threads that run an io_context until join(), and can be seen to be stuck: whether busy or idle,
+/// each of them comes back from the io_context at least once per kBeat, unless a handler blocks it.
+class IoThreads {
+ public:
+  static constexpr std::chrono::milliseconds kBeat{1'000};
+
+  /// They are named NAME-0, NAME-1 and so on, for people who look at the process.
+  IoThreads(boost::asio::io_context& io, const char* name, unsigned count);
+  ~IoThreads() { join(); }
+  IoThreads(const IoThreads&) = delete;
+  IoThreads& operator=(const IoThreads&) = delete;
+
+  /// Stops the io_context.
+  void join();
+
+  /// How long the one that has been away the longest has not come back. From any thread.
+  [[nodiscard]] std::chrono::nanoseconds longest_absence() const;
+
+ private:
+  void run(std::atomic<clock::Steady::time_point>& came_back);
+
+  boost::asio::io_context& io_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  std::vector<std::atomic<clock::Steady::time_point>> came_back_;  ///< one per thread
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace receiver::http
