@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char* kLeader = "leader_election_master_status{";
 /// Until a Lease that is not renewed has expired, and been taken.
-constexpr std::chrono::seconds kLeaseTime{15 + 2};
+constexpr std::chrono::seconds kLeaseTime{15 + 9};
 
 /// At no moment of anything in particular.
 void wait_a_while() {

@@ -98,8 +98,11 @@ class HeldBodies::Impl {
  private:
   /// The socket stays open for as long as this object lives.
   asio::awaitable<void> hold(tcp::socket& socket) {
-    co_await socket.async_connect(operator_, use_awaitable);
-    co_await asio::async_write(socket, asio::buffer(request_), use_awaitable);
+    try {
+      co_await socket.async_connect(operator_, use_awaitable);
+      co_await asio::async_write(socket, asio::buffer(request_), use_awaitable);
+    } catch (const boost::system::system_error&) {  // turned away
+    }
   }
 
   const tcp::endpoint operator_;
