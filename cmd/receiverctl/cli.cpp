@@ -3,10 +3,17 @@
 #include <filesystem>
 #include <map>
 #include <ostream>
+#include <sstream>
 
 #include <CLI/CLI.hpp>
+#include <boost/algorithm/string/replace.hpp>
 #include <fmt/format.h>
 
+#include "cmd/receiverctl/check.h"
+#include "cmd/receiverctl/explain.h"
+#include "cmd/receiverctl/receivers.h"
+#include "cmd/receiverctl/send.h"
+#include "cmd/receiverctl/url.h"
 #include "cmd/version.h"
 
 namespace receiver::ctl {
@@ -49,10 +56,6 @@ void add_common_options(CLI::App& app, Context& context) {
       ->group("For every command");
 }
 
-int exit_with(ExitCode code) {
-  return static_cast<int>(code);
-}
-
 }  // namespace
 
 int run(int argc, const char* const* argv, Context& context) {
@@ -63,20 +66,28 @@ int run(int argc, const char* const* argv, Context& context) {
   app.set_version_flag("--version", fmt::format("receiverctl {} ({})", version(), commit()));
   app.footer(kFooter);
   add_common_options(app, context);
+  add_receivers(app, context);
+  add_check(app, context);
+  add_url(app, context);
+  add_send(app, context);
+  add_explain(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) {
-      app.exit(error, context.out, context.err);
-      return exit_with(ExitCode::kOk);
+      std::ostringstream text;
+      app.exit(error, text, text);
+      context.out << boost::replace_all_copy(text.str(), "\n\n\n", "\n\n");
+      return static_cast<int>(ExitCode::kOk);
     }
-    context.err << fmt::format("{}: {} (see --help)\n", program, error.what());
-    return exit_with(ExitCode::kUsage);
+    context.err << fmt::format("{}: {} (see --help)\n", program,
+                               boost::replace_all_copy(std::string(error.what()), "\n", " "));
+    return static_cast<int>(ExitCode::kUsage);
   }
   const auto code = context.command();
-  if (code) return exit_with(*code);
+  if (code) return static_cast<int>(*code);
   context.err << fmt::format("{}: {}\n", program, code.error().message);
-  return exit_with(code.error().code);
+  return static_cast<int>(code.error().code);
 }
 
 }  // namespace receiver::ctl

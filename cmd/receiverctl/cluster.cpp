@@ -159,6 +159,41 @@ Result<controllers::SecretState> Cluster::secret(const api::ReceiverOwner& owner
   return controllers::SecretState{Known::kPresent, "", std::move(*secret)};
 }
 
+Result<controllers::SecretLookup> Cluster::secrets(const api::ReceiverOwner& owner) {
+  std::map<std::string, controllers::SecretState, std::less<>> states;
+  for (const api::Receiver& receiver : owner.receivers) {
+    const std::string& name = receiver.secret_name;
+    if (!receiver.bitbucket || name.empty() || states.contains(name)) continue;
+    auto state = secret(owner, name);
+    if (!state) return tl::unexpected(state.error());
+    states.emplace(name, std::move(*state));
+  }
+  return [states = std::move(states)](std::string_view name) {
+    const auto found = states.find(name);
+    return found == states.end() ? controllers::SecretState{} : found->second;
+  };
+}
+
+Result<std::map<kube::ObjectKey, std::string>> Cluster::refresh_tokens(controllers::TargetKind kind,
+                                                                       const std::string& project) {
+  struct Token {
+    kube::ObjectKey key;
+    std::string text;
+  };
+  static const kube::Projection projection{"/metadata/annotations/kargo.akuity.io~1refresh"};
+  kube::Store<Token> store([](const kube::ObjectMeta& meta, const rapidjson::Value& object) {
+    return tl::expected<Token, std::string>(
+        {meta.key,
+         std::string(kube::string_at(object, "/metadata/annotations/kargo.akuity.io~1refresh"))});
+  });
+  const bool of_warehouses = kind == controllers::TargetKind::kWarehouse;
+  const auto listed = list(of_warehouses ? "warehouses" : "promotions", project, projection, store);
+  if (!listed) return tl::unexpected(listed.error());
+  std::map<kube::ObjectKey, std::string> tokens;
+  for (const auto& token : store.list()) tokens.emplace(token->key, token->text);
+  return tokens;
+}
+
 Result<ReceiverAccess> receiver_access(Cluster& cluster, const std::string& project,
                                        const std::string& receiver) {
   const auto owner = cluster.owner(project);
@@ -168,12 +203,11 @@ Result<ReceiverAccess> receiver_access(Cluster& cluster, const std::string& proj
   if (declared == owner->receivers.end() || !declared->bitbucket) {
     return unreachable(fmt::format("{} declares no Bitbucket receiver {:?}", name, receiver));
   }
-  const auto state = cluster.secret(*owner, declared->secret_name);
-  if (!state) return tl::unexpected(state.error());
+  const auto secrets = cluster.secrets(*owner);
+  if (!secrets) return tl::unexpected(secrets.error());
   // The base URL is not known here, and need not be: the last part of the path is derived from the
   // rest.
-  const auto derived = controllers::derive_receivers(
-      *owner, [&](std::string_view) { return *state; }, {.origin = {}, .path = {}});
+  const auto derived = controllers::derive_receivers(*owner, *secrets, {.origin = {}, .path = {}});
   const auto failed =
       std::ranges::find(derived.failures, receiver, &controllers::ReceiverFailure::receiver);
   if (failed != derived.failures.end()) {
@@ -194,7 +228,7 @@ Result<ReceiverAccess> receiver_access(Cluster& cluster, const std::string& proj
                     "now: is the operator running? see `receiverctl check`",
                     name, receiver));
   }
-  return ReceiverAccess{published->url, *state->secret.value};
+  return ReceiverAccess{published->url, *(*secrets)(declared->secret_name).secret.value};
 }
 
 }  // namespace receiver::ctl

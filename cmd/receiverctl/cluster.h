@@ -1,6 +1,7 @@
 #pragma once
 
 #include <exception>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include "api/warehouse.h"
 #include "cmd/receiverctl/context.h"
 #include "controllers/derive.h"
+#include "controllers/refresh_queue.h"
 #include "kube/rest.h"
 #include "kube/store.h"
 
@@ -42,9 +44,12 @@ class Cluster {
   /// With their index, as targets are looked up in.
   [[nodiscard]] Result<std::unique_ptr<Warehouses>> warehouses(const std::string& project);
   [[nodiscard]] Result<std::unique_ptr<Promotions>> promotions(const std::string& project);
-  /// Of a receiver of this owner. A Secret that may not be read is one that is refused.
-  [[nodiscard]] Result<controllers::SecretState> secret(const api::ReceiverOwner& owner,
-                                                        const std::string& name);
+  /// Those that the owner's Bitbucket receivers name. A Secret that may not be read is one that is
+  /// refused.
+  [[nodiscard]] Result<controllers::SecretLookup> secrets(const api::ReceiverOwner& owner);
+  /// The refresh annotations of the project's Warehouses or Promotions; of those without, empty.
+  [[nodiscard]] Result<std::map<kube::ObjectKey, std::string>> refresh_tokens(
+      controllers::TargetKind kind, const std::string& project);
 
   [[nodiscard]] kube::RestClient& rest() { return *rest_; }
   /// `https://host:port`, for messages.
@@ -67,6 +72,8 @@ class Cluster {
   Cluster(std::string server, std::string system_namespace);
   [[nodiscard]] Result<void> list(const std::string& plural, const std::string& ns,
                                   const kube::Projection& projection, kube::ObjectSink& sink);
+  [[nodiscard]] Result<controllers::SecretState> secret(const api::ReceiverOwner& owner,
+                                                        const std::string& name);
   [[nodiscard]] Failure failure(const std::string& what, const kube::ApiError& error) const;
 
   std::string server_;

@@ -1,3 +1,4 @@
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -24,6 +25,8 @@ bool wants_colours() {
 
 int main(int argc, char** argv) {
   using receiver::ctl::Context;
+  // A peer that hangs up is an error to tell of, not the end.
+  (void)std::signal(SIGPIPE, SIG_IGN);
   try {
     Context context{.environment = environment,
                     .in = std::cin,

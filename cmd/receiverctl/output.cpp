@@ -75,6 +75,16 @@ std::string Table::text(bool colours) const {
   return text;
 }
 
+std::string lines(const std::vector<std::pair<std::string, Cell>>& values, bool colours) {
+  std::size_t widest = 0;
+  for (const auto& [name, value] : values) widest = std::max(widest, width_of(name));
+  std::string text;
+  for (const auto& [name, value] : values) {
+    text += name + std::string(widest - width_of(name) + kGap, ' ') + toned(value, colours) + '\n';
+  }
+  return text;
+}
+
 std::string json_text(const std::function<void(Json&)>& write) {
   rapidjson::StringBuffer buffer;
   Json json(buffer);

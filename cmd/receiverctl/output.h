@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <rapidjson/prettywriter.h>
@@ -39,6 +40,10 @@ class Table {
   std::vector<std::string> titles_;
   std::vector<std::vector<Cell>> rows_;
 };
+
+/// Lines of a name and its value, the values below each other.
+[[nodiscard]] std::string lines(const std::vector<std::pair<std::string, Cell>>& values,
+                                bool colours);
 
 using Json = rapidjson::PrettyWriter<rapidjson::StringBuffer>;
 
