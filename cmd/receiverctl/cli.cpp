@@ -12,6 +12,7 @@
 #include "cmd/receiverctl/check.h"
 #include "cmd/receiverctl/explain.h"
 #include "cmd/receiverctl/receivers.h"
+#include "cmd/receiverctl/register.h"
 #include "cmd/receiverctl/send.h"
 #include "cmd/receiverctl/url.h"
 #include "cmd/version.h"
@@ -68,6 +69,7 @@ int run(int argc, const char* const* argv, Context& context) {
   add_common_options(app, context);
   add_receivers(app, context);
   add_check(app, context);
+  add_register(app, context);
   add_url(app, context);
   add_send(app, context);
   add_explain(app, context);

@@ -237,7 +237,10 @@ Result<ReceiverAccess> receiver_access(Cluster& cluster, const std::string& proj
                     "now: is the operator running? see `receiverctl check`",
                     name, receiver));
   }
-  return ReceiverAccess{published->url, *(*secrets)(declared->secret_name).secret.value};
+  const api::Secret secret = (*secrets)(declared->secret_name).secret;
+  const bool rotating = secret.previous && !secret.previous->empty();
+  return ReceiverAccess{published->url, *secret.value,
+                        rotating ? secret.previous : std::nullopt};
 }
 
 }  // namespace receiver::ctl

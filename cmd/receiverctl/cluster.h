@@ -86,6 +86,7 @@ class Cluster {
 struct ReceiverAccess {
   std::string url;  ///< as the status publishes it
   crypto::SecretString secret;
+  std::optional<crypto::SecretString> previous{};  ///< of `secret.previous`, unless empty
 };
 
 /// Of a Bitbucket receiver that is published. The failure says why it is not, or that the status
