@@ -1,6 +1,7 @@
 #include "cmd/receiverctl/cluster.h"
 
 #include <algorithm>
+#include <functional>
 
 #include <fmt/format.h>
 
