@@ -44,8 +44,8 @@ Cluster::~Cluster() {
 
 Result<std::unique_ptr<Cluster>> Cluster::connect(const Context& context) {
   auto config = kube::load_config({.kubeconfig = context.kubeconfig,
-                                   .context = context.kube_context,
-                                   .environment = context.environment});
+                                   .environment = context.environment,
+                                   .context = context.kube_context});
   if (!config) return unreachable(std::move(config.error()));
   const bool is_v6 = config->host.find(':') != std::string::npos;
   std::string server =

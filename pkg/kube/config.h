@@ -51,12 +51,12 @@ struct Config {
 
 struct ConfigSources {
   std::string kubeconfig;  ///< of the command line; wins over everything
-  /// Of a kubeconfig, in place of its current one; then the cluster that this runs in is not meant.
-  std::string context{};
   /// Reads an environment variable: KUBECONFIG (a list of files), HOME, KUBERNETES_SERVICE_HOST,
   /// KUBERNETES_SERVICE_PORT.
   std::function<std::optional<std::string>(std::string_view name)> environment;
   std::string service_account_dir = "/var/run/secrets/kubernetes.io/serviceaccount";
+  /// Of a kubeconfig, in place of its current one; then the cluster that this runs in is not meant.
+  std::string context{};
 };
 
 /// Command line, then KUBECONFIG (files merged as kubectl does: the first to set a name or the
