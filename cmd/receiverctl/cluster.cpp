@@ -240,8 +240,7 @@ Result<ReceiverAccess> receiver_access(Cluster& cluster, const std::string& proj
   }
   const api::Secret secret = (*secrets)(declared->secret_name).secret;
   const bool rotating = secret.previous && !secret.previous->empty();
-  return ReceiverAccess{published->url, *secret.value,
-                        rotating ? secret.previous : std::nullopt};
+  return ReceiverAccess{published->url, *secret.value, rotating ? secret.previous : std::nullopt};
 }
 
 }  // namespace receiver::ctl

@@ -9,6 +9,8 @@
 #include <cpprest/http_client.h>
 #include <fmt/format.h>
 
+#include "git/url.h"
+
 namespace receiver::bitbucket_rest {
 namespace {
 
@@ -97,8 +99,8 @@ tl::expected<Client, std::string> Client::create(ClientOptions options) {
 }
 
 Answered Client::send(const ApiRequest& request) const {
-  const std::string host = web::uri(request.url).authority().to_string();
-  const auto failed = [host](std::string_view why) {
+  const auto url = git::Url::parse(request.url);
+  const auto failed = [host = url ? url->host : "Bitbucket"](std::string_view why) {
     return tl::unexpected(fmt::format("{} cannot be asked: {}", host, why));
   };
   // Shared: if the deadline comes first, the chain ends later, by its own time limits.

@@ -122,18 +122,6 @@ std::vector<std::string> wanted_events(bitbucket::Source product, bool pull_requ
   return events;
 }
 
-std::string_view done_name(Action action) {
-  switch (action) {
-    case Action::kNone:
-      return "unchanged";
-    case Action::kCreate:
-      return "created";
-    case Action::kUpdate:
-      return "updated";
-  }
-  return "";
-}
-
 Plan plan_webhook(bitbucket::Source product, const std::vector<Webhook>& existing,
                   const WantedWebhook& wanted, bool always) {
   const auto own = own_webhooks(existing, wanted);

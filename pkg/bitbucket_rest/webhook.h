@@ -45,9 +45,6 @@ struct WantedWebhook {
 
 enum class Action : std::uint8_t { kNone, kCreate, kUpdate };
 
-/// `created`, `updated`, `unchanged`.
-[[nodiscard]] std::string_view done_name(Action action);
-
 /// One line of a difference. `from` is empty where nothing was. URLs are in full: mask them where
 /// they are shown.
 struct Difference {

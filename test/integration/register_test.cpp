@@ -115,17 +115,17 @@ TEST_CASE("register makes the webhooks of every subscribed Cloud repository, onc
 
   CHECK(told(stage.run_all({"--dry-run"})) == R"(0
 skipped: https://github.com/example/shop is not known to be on this Bitbucket
-REPOSITORY    WEBHOOK        DIFFERENCE
-PROJECT/app   would create   title: Kargo PROJECT/bb
-                             url: https://hooks.example.com/kargo/bitbucket/HEX…
-                             events: repo:push
-                             active: yes
-                             secret: set
-PROJECT/web   would create   title: Kargo PROJECT/bb
-                             url: https://hooks.example.com/kargo/bitbucket/HEX…
-                             events: repo:push
-                             active: yes
-                             secret: set
+REPOSITORY                WEBHOOK        DIFFERENCE
+project-of-the-test/app   would create   title: Kargo project-of-the-test/bb
+                                         url: https://hooks.example.com/kargo/bitbucket/HEX…
+                                         events: repo:push
+                                         active: yes
+                                         secret: set
+project-of-the-test/web   would create   title: Kargo project-of-the-test/bb
+                                         url: https://hooks.example.com/kargo/bitbucket/HEX…
+                                         events: repo:push
+                                         active: yes
+                                         secret: set
 )");
   CHECK(stage.bitbucket.writes() == 0);
 
@@ -136,17 +136,17 @@ PROJECT/web   would create   title: Kargo PROJECT/bb
             {.title = "Chat", .url = "https://chat.example.com/hook", .events = {"repo:push"}}});
   const std::string created = R"(0
 skipped: https://github.com/example/shop is not known to be on this Bitbucket
-REPOSITORY    WEBHOOK   DIFFERENCE
-PROJECT/app   created   title: Kargo PROJECT/bb
-                        url: https://hooks.example.com/kargo/bitbucket/HEX…
-                        events: repo:push
-                        active: yes
-                        secret: set
-PROJECT/web   created   title: Kargo PROJECT/bb
-                        url: https://hooks.example.com/kargo/bitbucket/HEX…
-                        events: repo:push
-                        active: yes
-                        secret: set
+REPOSITORY                WEBHOOK   DIFFERENCE
+project-of-the-test/app   created   title: Kargo project-of-the-test/bb
+                                    url: https://hooks.example.com/kargo/bitbucket/HEX…
+                                    events: repo:push
+                                    active: yes
+                                    secret: set
+project-of-the-test/web   created   title: Kargo project-of-the-test/bb
+                                    url: https://hooks.example.com/kargo/bitbucket/HEX…
+                                    events: repo:push
+                                    active: yes
+                                    secret: set
 )";
   CHECK(told(stage.run_all()) == created);
   CHECK(stage.bitbucket.writes() == 2);
@@ -155,9 +155,9 @@ PROJECT/web   created   title: Kargo PROJECT/bb
 
   CHECK(told(stage.run_all()) == R"(0
 skipped: https://github.com/example/shop is not known to be on this Bitbucket
-REPOSITORY    WEBHOOK     DIFFERENCE
-PROJECT/app   unchanged
-PROJECT/web   unchanged
+REPOSITORY                WEBHOOK     DIFFERENCE
+project-of-the-test/app   unchanged
+project-of-the-test/web   unchanged
 )");
   CHECK(stage.bitbucket.writes() == 2);
 
@@ -186,7 +186,7 @@ TEST_CASE("register makes the webhooks of a Data Center that the clone URLs lead
         {
           "field": "title",
           "from": "",
-          "to": "Kargo PROJECT/bb"
+          "to": "Kargo project-of-the-test/bb"
         },
         {
           "field": "url",
@@ -247,12 +247,14 @@ TEST_CASE("register takes a rotated secret to the webhook that there is", "[regi
   REQUIRE(stage.run_all().exit_code == 0);
 
   stage.rotate(kNewSecret);
-  const std::string name = product == Source::kCloud ? "PROJECT/app" : "SHOP/app   ";
+  const std::string name =
+      product == Source::kCloud ? std::string(kProject) + "/app" : "SHOP/app  ";
+  const std::string indent(name.size() - std::string("REPOSITORY").size(), ' ');
   CHECK(told(stage.run_all()) ==
-        "0\nREPOSITORY    WEBHOOK   DIFFERENCE\n" + name +
+        "0\nREPOSITORY   " + indent + "WEBHOOK   DIFFERENCE\n" + name +
             "   updated   url: https://hooks.example.com/kargo/bitbucket/HEX… → "
-            "https://hooks.example.com/kargo/bitbucket/HEX…\n"
-            "                        secret: changed, as the URL\n");
+            "https://hooks.example.com/kargo/bitbucket/HEX…\n" +
+            indent + std::string(23, ' ') + "secret: changed, as the URL\n");
   const auto webhooks = stage.bitbucket.webhooks(repository);
   REQUIRE(webhooks.size() == 1);
   CHECK(webhooks[0].secret == kNewSecret);
@@ -270,12 +272,12 @@ TEST_CASE("register knows a webhook that was made by hand by the former secret's
                                                           .secret = kSecret}});
   stage.rotate(kNewSecret, {{"secret.previous", kSecret}});
   CHECK(told(stage.run_all({"--pull-requests"})) == R"(0
-REPOSITORY    WEBHOOK   DIFFERENCE
-PROJECT/app   updated   title: by hand → Kargo PROJECT/bb
-                        url: https://hooks.example.com/kargo/bitbucket/HEX… → https://hooks.example.com/kargo/bitbucket/HEX…
-                        events: repo:fork, repo:push → pullrequest:fulfilled, pullrequest:rejected, repo:push
-                        active: no → yes
-                        secret: changed, as the URL
+REPOSITORY                WEBHOOK   DIFFERENCE
+project-of-the-test/app   updated   title: by hand → Kargo project-of-the-test/bb
+                                    url: https://hooks.example.com/kargo/bitbucket/HEX… → https://hooks.example.com/kargo/bitbucket/HEX…
+                                    events: repo:fork, repo:push → pullrequest:fulfilled, pullrequest:rejected, repo:push
+                                    active: no → yes
+                                    secret: changed, as the URL
 )");
   REQUIRE(stage.bitbucket.webhooks(repository).size() == 1);
   CHECK(stage.bitbucket.webhooks(repository)[0].secret == kNewSecret);
@@ -296,8 +298,8 @@ TEST_CASE("register sets the secret again on demand, and shows URLs on demand", 
   const std::string repository = stage.subscribe("app");
   REQUIRE(stage.run_all().exit_code == 0);
   CHECK(told(stage.run_all({"--force"})) == R"(0
-REPOSITORY    WEBHOOK   DIFFERENCE
-PROJECT/app   updated   secret: set again
+REPOSITORY                WEBHOOK   DIFFERENCE
+project-of-the-test/app   updated   secret: set again
 )");
   stage.bitbucket.add_repository(repository);
   const Finished shown = stage.run_all({"--show-urls", "--dry-run"});
@@ -316,28 +318,28 @@ TEST_CASE("register says what is wrong with each repository, and does the others
   const std::string missing = "https://bitbucket.org/" + name + "/aa";
   CHECK(told(stage.run_register(with({"--repo", missing, "--repo", stage.clone_url("app")}))) ==
         R"(1
-REPOSITORY    WEBHOOK   DIFFERENCE
-PROJECT/aa    failed    Bitbucket answered 404 (You may not have access to this repository or it no longer exists in this workspace.): no repository PROJECT/aa that the token may see: is it spelt right, and does the token belong to its workspace?
-PROJECT/app   created   title: Kargo PROJECT/bb
-                        url: https://hooks.example.com/kargo/bitbucket/HEX…
-                        events: repo:push
-                        active: yes
-                        secret: set
+REPOSITORY                WEBHOOK   DIFFERENCE
+project-of-the-test/aa    failed    Bitbucket answered 404 (You may not have access to this repository or it no longer exists in this workspace.): no repository project-of-the-test/aa that the token may see: is it spelt right, and does the token belong to its workspace?
+project-of-the-test/app   created   title: Kargo project-of-the-test/bb
+                                    url: https://hooks.example.com/kargo/bitbucket/HEX…
+                                    events: repo:push
+                                    active: yes
+                                    secret: set
 )");
   // Wrong log-ins are not repeated.
   const std::size_t before = stage.bitbucket.requests().size();
   CHECK(told(stage.run_register(with({"--repo", missing, "--repo", stage.clone_url("app")}),
                                 {{"BITBUCKET_TOKEN", "stale"}})) == R"(1
-REPOSITORY    WEBHOOK   DIFFERENCE
-PROJECT/aa    failed    Bitbucket answered 401 (Token is invalid, expired, or not supported for this endpoint.): the token is wrong or has expired; an API token of an account needs the account's e-mail address with --username, an access token of a repository, project or workspace must be given without
-PROJECT/app   failed    not tried
+REPOSITORY                WEBHOOK   DIFFERENCE
+project-of-the-test/aa    failed    Bitbucket answered 401 (Token is invalid, expired, or not supported for this endpoint.): the token is wrong or has expired; an API token of an account needs the account's e-mail address with --username, an access token of a repository, project or workspace must be given without
+project-of-the-test/app   failed    not tried
 )");
   CHECK(stage.bitbucket.requests().size() == before + 1);
 
   stage.bitbucket.accept(std::string("Bearer ") + kToken, Grant::kReadOnly);
   CHECK(told(stage.run_all()) == R"(1
-REPOSITORY    WEBHOOK   DIFFERENCE
-PROJECT/app   failed    Bitbucket answered 403 (Your credentials lack one or more required privilege scopes.): the token needs the scopes read:webhook:bitbucket, write:webhook:bitbucket, read:repository:bitbucket and read:pullrequest:bitbucket (an access token: webhooks read and write, repositories read, pull requests read), and its account must be an administrator of the repository
+REPOSITORY                WEBHOOK   DIFFERENCE
+project-of-the-test/app   failed    Bitbucket answered 403 (Your credentials lack one or more required privilege scopes.): the token needs the scopes read:webhook:bitbucket, write:webhook:bitbucket, read:repository:bitbucket and read:pullrequest:bitbucket (an access token: webhooks read and write, repositories read, pull requests read), and its account must be an administrator of the repository
 )");
 }
 
