@@ -53,6 +53,13 @@ constexpr const char* kExamples = R"(Examples:
   receiverctl send --via http://127.0.0.1:8080 --project kargo-demo --receiver bb-wh-receiver \
     --repo https://bitbucket.org/acme/shop)";
 
+/// Somebody else's answer may be a whole page.
+constexpr std::size_t kShownAnswerBytes = 300;
+
+std::string shown(const std::string& answer) {
+  return answer.size() <= kShownAnswerBytes ? answer : answer.substr(0, kShownAnswerBytes) + "…";
+}
+
 /// A delivery before it is addressed.
 struct Draft {
   std::string event;
@@ -261,12 +268,13 @@ std::string advice_on(const Sent& sent) {
 
 std::string sent_text(const Sent& sent, bool colours) {
   const Tone tone = is_success(sent.status) ? Tone::kGood : Tone::kBad;
-  std::string text = lines({{"Event", sent.event},
-                            {"Delivery", sent.id},
-                            {"Sent to", sent.origin},
-                            {"Answer", Cell(fmt::format("{} {}", sent.status, sent.answer), tone)},
-                            {"Time", fmt::format("{} ms", sent.took.count())}},
-                           colours);
+  std::string text =
+      lines({{"Event", sent.event},
+             {"Delivery", sent.id},
+             {"Sent to", sent.origin},
+             {"Answer", Cell(fmt::format("{} {}", sent.status, shown(sent.answer)), tone)},
+             {"Time", fmt::format("{} ms", sent.took.count())}},
+            colours);
   if (sent.objects && !sent.objects->empty()) {
     Table table({"REFRESHED", "OBJECT", "ANNOTATION"});
     for (const Refreshed& object : *sent.objects) {
