@@ -281,7 +281,7 @@ TEST_CASE("who may not look is told what is forbidden", "[receiverctl]") {
   Stage stage;
   const std::string& project = stage.project.name();
   // An account without any permission, as another context of a kubeconfig.
-  stage.cluster.kubectl({"create", "serviceaccount", "nobody", "--namespace", project});
+  (void)stage.cluster.kubectl({"create", "serviceaccount", "nobody", "--namespace", project});
   std::string token = stage.cluster.kubectl({"create", "token", "nobody", "--namespace", project});
   while (token.ends_with('\n')) token.pop_back();
   const File kubeconfig(stage.cluster, "kubeconfig",

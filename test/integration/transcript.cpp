@@ -5,6 +5,7 @@
 #include <regex>
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "process.h"
 
@@ -25,15 +26,14 @@ Transcript::Transcript(const Cluster& cluster,
 
 void Transcript::run(std::vector<std::string> arguments) {
   text_ += "$ receiverctl";
-  for (const std::string& argument : arguments) text_ += " " + neutral(argument);
+  for (const std::string& argument : arguments) text_.append(" ").append(neutral(argument));
   arguments.insert(arguments.begin(), RECEIVERCTL_BINARY);
   const Finished finished =
       integration::run(std::move(arguments), {{"KUBECONFIG", kubeconfig_}, {"TZ", "UTC"}});
   for (const std::string& secret : secrets_) {
     CHECK(finished.output.find(secret) == std::string::npos);
   }
-  text_ +=
-      "\n" + neutral(finished.output) + "exit code " + std::to_string(finished.exit_code) + "\n\n";
+  text_ += fmt::format("\n{}exit code {}\n\n", neutral(finished.output), finished.exit_code);
 }
 
 std::string Transcript::neutral(std::string text) const {
