@@ -73,7 +73,7 @@ TEST_CASE("watches closed, 5 times", "[quick][watch]") {
   Experiment experiment(cluster, world, {&op});
   for (const auto& project : world.projects()) {
     CHECK(proxy.cut_watches() > 0);
-    check_sees_what_it_missed(op, *project, "new", 5s);
+    check_sees_what_it_missed(op, *project, "new", 10s);
   }
   experiment.finish();
 }
