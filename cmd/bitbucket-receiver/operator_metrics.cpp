@@ -10,7 +10,7 @@
 #include <prometheus/counter.h>
 #include <prometheus/histogram.h>
 
-#include "cmd/version.h"
+#include "cmd/bitbucket-receiver/version.h"
 
 namespace receiver {
 namespace {

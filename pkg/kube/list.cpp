@@ -31,7 +31,6 @@ asio::awaitable<ApiResult<void>> read_list(
     if (!opened) co_return tl::unexpected(std::move(opened.error()));
     const auto stream = std::move(*opened);
     ListReader reader([&](const ListReader::Item& item) {
-      if (item.too_large) return;
       const auto object = parse_json(item.json, projection);
       if (!object) return;
       if (const auto meta = read_meta(*object)) on_object(*meta, *object);

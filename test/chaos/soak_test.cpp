@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cstdlib>
-#include <iostream>
 #include <string>
 #include <thread>
 
@@ -16,10 +15,7 @@ using receiver::integration::Operator;
 
 namespace {
 
-/// 5 % of a few megabytes are some pages of the allocator.
-constexpr std::size_t kFlatKib = 1'024;
-
-/// SOAK_MINUTES; the first sixth is for settling.
+/// SOAK_MINUTES; the first is for settling.
 int minutes() {
   const char* text = std::getenv("SOAK_MINUTES");
   const int given = text != nullptr ? std::stoi(text) : 30;
@@ -51,10 +47,9 @@ TEST_CASE("soak: mixed traffic, the API server restarted every minute", "[.][soa
       }
       std::this_thread::sleep_until(end);
       last = op.footprint();
-      if (minute <= std::max(1, count / 6)) first = last;
-      std::cout << fmt::format("minute {}: {} KiB, {} descriptors, {} threads", minute,
-                               last.resident_kib, last.descriptors, last.threads)
-                << std::endl;
+      if (minute == 1) first = last;
+      UNSCOPED_INFO(fmt::format("minute {}: {} KiB, {} descriptors, {} threads", minute,
+                                last.resident_kib, last.descriptors, last.threads));
     }
   });
   experiment.recover();
@@ -62,9 +57,8 @@ TEST_CASE("soak: mixed traffic, the API server restarted every minute", "[.][soa
       Experiment::Queued::kAllApplied,
       fmt::format("resident {} KiB, then {} KiB; {} descriptors, then {}", first.resident_kib,
                   last.resident_kib, first.descriptors, last.descriptors));
-  const std::size_t flat = std::max(first.resident_kib / 20, kFlatKib);
-  CHECK(last.resident_kib <= first.resident_kib + flat);
-  CHECK(last.resident_kib + flat >= first.resident_kib);
+  CHECK(last.resident_kib * 20 <= first.resident_kib * 21);
+  CHECK(last.resident_kib * 20 >= first.resident_kib * 19);
   CHECK(last.threads == first.threads);
   CHECK(last.descriptors <= first.descriptors + 16);
 }
