@@ -372,7 +372,7 @@ asio::awaitable<void> SecretSources::Impl::list_new(std::shared_ptr<Impl> self) 
   std::function<void(const kube::ObjectMeta&, const rapidjson::Value&)> take =
       [&](const kube::ObjectMeta& meta, const rapidjson::Value& object) {
         const auto found = wanted.find(meta.key);
-        if (found == wanted.end() || self->stopped_) return;
+        if (found == wanted.end()) return;
         auto secret = api::decode_secret(meta, object);
         if (secret && self->take(meta.key, found->second, std::move(*secret))) wanted.erase(found);
       };

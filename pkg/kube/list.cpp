@@ -2,18 +2,16 @@
 
 #include <utility>
 
-#include "kube/list_reader.h"
 #include "kube/object_meta.h"
 #include "kube/reflector_request.h"
 
 namespace receiver::kube {
 
 namespace asio = boost::asio;
-using Kind = ApiError::Kind;
 
 namespace {
 
-ApiError failed(Kind kind, std::string message) {
+ApiError failed(ApiError::Kind kind, std::string message) {
   return {
       .kind = kind, .status = 0, .reason = {}, .message = std::move(message), .retry_after = {}};
 }
@@ -24,34 +22,59 @@ asio::awaitable<ApiResult<void>> read_list(
     RestClient& rest, ReflectorOptions options,
     std::function<void(const ObjectMeta&, const rapidjson::Value&)> on_object) {
   const Projection projection = with_meta(options.projection);
+  const ListReader::OnItem take = [&](const ListReader::Item& item) {
+    const auto object = parse_json(item.json, projection);
+    if (!object) return;
+    if (const auto meta = read_meta(*object)) on_object(*meta, *object);
+  };
+  const std::function<bool()> to_the_end = [] { return true; };
   reflecting::ReadPage page{.from_cache = false, .continue_token = {}};
   do {
-    auto opened = co_await rest.open(reflecting::list_target(options, page),
-                                     http::Client::Connection::kPooled, options.times.list_head);
-    if (!opened) co_return tl::unexpected(std::move(opened.error()));
-    const auto stream = std::move(*opened);
-    ListReader reader([&](const ListReader::Item& item) {
-      const auto object = parse_json(item.json, projection);
-      if (!object) return;
-      if (const auto meta = read_meta(*object)) on_object(*meta, *object);
-    });
-    for (;;) {
-      const auto piece = co_await stream->next(options.times.list_silence);
-      if (!piece) {
-        const bool closed = piece.error().kind == http::ClientError::Kind::kClosed;
-        co_return tl::unexpected(
-            failed(closed ? Kind::kClosed : Kind::kUnreachable, piece.error().message));
-      }
-      if (piece->empty()) break;
-      if (auto fed = reader.feed(*piece); !fed) {
-        co_return tl::unexpected(failed(Kind::kMalformed, std::move(fed.error())));
-      }
-    }
-    auto read = reader.finish();
-    if (!read) co_return tl::unexpected(failed(Kind::kMalformed, std::move(read.error())));
+    auto reading = reflecting::read_page(rest, options, page, take, to_the_end);
+    auto read = co_await std::move(reading);
+    if (!read) co_return tl::unexpected(std::move(read.error()));
     page.continue_token = std::move(read->continue_token);
   } while (!page.continue_token.empty());
   co_return ApiResult<void>();
 }
+
+namespace reflecting {
+
+asio::awaitable<ApiResult<ListPage>> read_page(RestClient& rest, const ReflectorOptions& options,
+                                               const ReadPage& page,
+                                               const ListReader::OnItem& on_item,
+                                               const std::function<bool()>& on_heard) {
+  const auto ended = [] { return tl::unexpected(failed(ApiError::Kind::kClosed, "not wanted")); };
+  auto opened = co_await rest.open(list_target(options, page), http::Client::Connection::kPooled,
+                                   options.times.list_head);
+  if (!opened) co_return tl::unexpected(std::move(opened.error()));
+  if (!on_heard()) co_return ended();
+  const auto stream = std::move(*opened);
+  ListReader reader(on_item);
+  for (;;) {
+    const auto piece = co_await stream->next(options.times.list_silence);
+    if (!piece) co_return tl::unexpected(broken(piece.error()));
+    if (!on_heard()) co_return ended();
+    if (piece->empty()) break;
+    if (auto fed = reader.feed(*piece); !fed) {
+      co_return tl::unexpected(malformed(std::move(fed.error())));
+    }
+    if (!on_heard()) co_return ended();
+  }
+  auto read = reader.finish();
+  if (!read) co_return tl::unexpected(malformed(std::move(read.error())));
+  co_return std::move(*read);
+}
+
+ApiError broken(const http::ClientError& error) {
+  const bool closed = error.kind == http::ClientError::Kind::kClosed;
+  return failed(closed ? ApiError::Kind::kClosed : ApiError::Kind::kUnreachable, error.message);
+}
+
+ApiError malformed(std::string message) {
+  return failed(ApiError::Kind::kMalformed, std::move(message));
+}
+
+}  // namespace reflecting
 
 }  // namespace receiver::kube

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "http/log_throttle.h"
+#include "kube/list.h"
 #include "kube/list_reader.h"
 #include "kube/object_meta.h"
 #include "kube/reflector_request.h"
@@ -28,16 +29,6 @@ using Settled = ReflectorStatus::Settled;
 using clock::Steady;
 
 namespace {
-
-ApiError make_error(ApiError::Kind kind, std::string message) {
-  return {
-      .kind = kind, .status = 0, .reason = {}, .message = std::move(message), .retry_after = {}};
-}
-
-ApiError broken(const http::ClientError& error) {
-  const bool closed = error.kind == http::ClientError::Kind::kClosed;
-  return make_error(closed ? ApiError::Kind::kClosed : ApiError::Kind::kUnreachable, error.message);
-}
 
 /// `plural.group`, as `kubectl` calls it.
 std::string name_of(const Resource& resource) {
@@ -169,25 +160,15 @@ asio::awaitable<Input> Reflector::Impl::read_page(ReadPage page) {
     replacing_ = true;
     sink_.begin_replace();
   }
-  auto opened = co_await rest_.open(list_target(options_, page), http::Client::Connection::kPooled,
-                                    options_.times.list_head);
+  const ListReader::OnItem take = [this](const ListReader::Item& item) { take_item(item); };
+  const std::function<bool()> on_heard = [this] {
+    if (!stopped_) status.last_heard = Steady::now();
+    return !stopped_;
+  };
+  auto reading = reflecting::read_page(rest_, options_, page, take, on_heard);
+  auto read = co_await std::move(reading);
   if (stopped_) co_return StopAsked{};
-  if (!opened) co_return Failed{std::move(opened.error())};
-  const auto stream = std::move(*opened);
-  ListReader reader([this](const ListReader::Item& item) { take_item(item); });
-  while (true) {
-    const auto piece = co_await stream->next(options_.times.list_silence);
-    if (stopped_) co_return StopAsked{};
-    if (!piece) co_return Failed{broken(piece.error())};
-    status.last_heard = Steady::now();
-    if (piece->empty()) break;
-    if (auto fed = reader.feed(*piece); !fed) {
-      co_return Failed{make_error(ApiError::Kind::kMalformed, std::move(fed.error()))};
-    }
-    if (stopped_) co_return StopAsked{};
-  }
-  auto read = reader.finish();
-  if (!read) co_return Failed{make_error(ApiError::Kind::kMalformed, std::move(read.error()))};
+  if (!read) co_return Failed{std::move(read.error())};
   if (read->continue_token.empty()) {
     replacing_ = false;
     sink_.end_replace();
@@ -240,7 +221,7 @@ asio::awaitable<Input> Reflector::Impl::watch(OpenWatch watch) {
     if (piece->empty()) break;
     status.last_heard = Steady::now();
     if (auto fed = reader.feed(*piece); !fed) {
-      co_return Failed{make_error(ApiError::Kind::kMalformed, std::move(fed.error()))};
+      co_return Failed{malformed(std::move(fed.error()))};
     }
     if (stopped_) co_return StopAsked{};
     if (error_event_) co_return Failed{std::move(*error_event_)};
