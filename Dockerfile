@@ -1,4 +1,5 @@
-# The operator, the shared libraries that it loads, CA certificates and an unprivileged user; no shell, no package manager.
+# The operator and receiverctl, the shared libraries that they load, CA certificates and an unprivileged user; no shell, no
+# package manager.
 #
 #   docker build --build-arg COMMIT=$(git rev-parse --short=12 HEAD) --tag bitbucket-receiver .
 #
@@ -13,8 +14,8 @@ WORKDIR /source
 COPY . .
 RUN test/cluster/install.sh build collect \
   && cmake --preset release -DCOMMIT="$COMMIT" -DBUILD_TESTING=OFF \
-  && cmake --build build/release --target bitbucket-receiver \
-  && config/image/collect.sh build/release/bitbucket-receiver /image-root
+  && cmake --build build/release --target bitbucket-receiver --target receiverctl \
+  && config/image/collect.sh build/release/bitbucket-receiver build/release/receiverctl /image-root
 
 FROM scratch AS root
 COPY --from=build /image-root /

@@ -37,8 +37,8 @@ run_tests = export KUBEBUILDER_ASSETS=$$(test/cluster/binaries.sh); \
   ctest --test-dir build/$(1) --output-on-failure --no-tests=error $(CTEST_ARGS)
 
 .PHONY: build
-build: install build/release/build.ninja ## build/release/bitbucket-receiver
-	@cmake --build build/release --target bitbucket-receiver --parallel $(JOBS)
+build: install build/release/build.ninja ## build/release/bitbucket-receiver and build/release/receiverctl
+	@cmake --build build/release --target bitbucket-receiver --target receiverctl --parallel $(JOBS)
 
 .PHONY: build-tests
 build-tests: install build/release/build.ninja ## the tests too; run them with ctest --test-dir build/release

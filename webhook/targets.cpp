@@ -46,17 +46,41 @@ std::vector<std::string> index_keys(std::span<const std::string> identities,
   return keys;
 }
 
-/// The objects under one of the identities that `wanted(object, identity)` confirms. The index
-/// narrows down; a URL that holds a separator itself could make it say too much.
-template <typename T, typename Wanted>
+/// `pushed` is sorted.
+Verdict verdict_of(std::span<const std::string> pushed, std::span<const std::string> refs,
+                   const api::Warehouse& warehouse) {
+  if (warehouse.subscriptions.empty()) return Verdict::kSubscribesToNothing;
+  Verdict verdict = Verdict::kOther;
+  for (const git::Subscription& subscription : warehouse.subscriptions) {
+    if (!std::ranges::binary_search(pushed, git::identity(subscription.repo_url))) continue;
+    if (git::affected(subscription, refs)) return Verdict::kTarget;
+    verdict = Verdict::kOtherRefs;
+  }
+  return verdict;
+}
+
+/// `ended` is sorted.
+Verdict verdict_of(std::span<const std::string> ended, const api::Promotion& promotion) {
+  if (promotion.pull_request_urls.empty()) return Verdict::kSubscribesToNothing;
+  const bool waits = std::ranges::any_of(promotion.pull_request_urls, [&](const std::string& url) {
+    return std::ranges::binary_search(ended, bitbucket::pull_request_identity(url));
+  });
+  return waits ? Verdict::kTarget : Verdict::kOther;
+}
+
+/// The objects under one of the identities that `verdict(object)` confirms. The index narrows down;
+/// a URL that holds a separator itself could make it say too much.
+template <typename T, typename GiveVerdict>
 std::vector<Target> find_targets(std::span<const std::string> identities,
                                  const std::string& project, const kube::Store<T>& store,
-                                 TargetKind kind, const Wanted& wanted) {
+                                 TargetKind kind, const GiveVerdict& verdict) {
   std::vector<Target> targets;
   for (const std::string& identity : identities) {
     for (const auto& object : store.by_index_prefix(index_prefix(identity, project))) {
       const bool in_project = project.empty() || object->key.ns == project;
-      if (in_project && wanted(*object, identity)) targets.push_back({kind, object->key});
+      if (in_project && verdict(*object) == Verdict::kTarget) {
+        targets.push_back({kind, object->key});
+      }
     }
   }
   std::ranges::sort(targets);
@@ -82,27 +106,29 @@ std::vector<std::string> promotion_index_keys(const api::Promotion& promotion) {
   return index_keys(identities, promotion.key.ns);
 }
 
+Verdict judge(const bitbucket::Push& push, const api::Warehouse& warehouse) {
+  return verdict_of(identities_of(push.repository_urls, git::identity), push.refs, warehouse);
+}
+
+Verdict judge(const bitbucket::PullRequest& pull_request, const api::Promotion& promotion) {
+  return verdict_of(identities_of(pull_request.urls, bitbucket::pull_request_identity), promotion);
+}
+
 std::vector<Target> targets_of(const bitbucket::Push& push, const std::string& project,
                                const kube::Store<api::Warehouse>& warehouses) {
-  const auto wanted = [&push](const api::Warehouse& warehouse, const std::string& identity) {
-    return std::ranges::any_of(warehouse.subscriptions, [&](const git::Subscription& candidate) {
-      return git::identity(candidate.repo_url) == identity && git::affected(candidate, push.refs);
-    });
-  };
-  return find_targets(identities_of(push.repository_urls, git::identity), project, warehouses,
-                      TargetKind::kWarehouse, wanted);
+  const auto pushed = identities_of(push.repository_urls, git::identity);
+  return find_targets(
+      pushed, project, warehouses, TargetKind::kWarehouse,
+      [&](const api::Warehouse& candidate) { return verdict_of(pushed, push.refs, candidate); });
 }
 
 std::vector<Target> targets_of(const bitbucket::PullRequest& pull_request,
                                const std::string& project,
                                const kube::Store<api::Promotion>& promotions) {
-  const auto wanted = [](const api::Promotion& promotion, const std::string& identity) {
-    return std::ranges::any_of(promotion.pull_request_urls, [&](const std::string& url) {
-      return bitbucket::pull_request_identity(url) == identity;
-    });
-  };
-  return find_targets(identities_of(pull_request.urls, bitbucket::pull_request_identity), project,
-                      promotions, TargetKind::kPromotion, wanted);
+  const auto ended = identities_of(pull_request.urls, bitbucket::pull_request_identity);
+  return find_targets(
+      ended, project, promotions, TargetKind::kPromotion,
+      [&](const api::Promotion& candidate) { return verdict_of(ended, candidate); });
 }
 
 std::vector<Target> reachable_targets(const std::set<std::string>& projects,

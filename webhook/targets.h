@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <set>
 #include <span>
 #include <string>
@@ -28,6 +29,17 @@ namespace receiver::webhook {
 [[nodiscard]] std::vector<controllers::Target> targets_of(
     const bitbucket::PullRequest& pull_request, const std::string& project,
     const kube::Store<api::Promotion>& promotions);
+
+/// Whether a delivery is for an object of the receiver's project, and why not.
+enum class Verdict : std::uint8_t {
+  kTarget,
+  kSubscribesToNothing,  ///< a Warehouse without Git subscription; a Promotion that waits for none
+  kOther,                ///< another repository, or another pull request
+  kOtherRefs,            ///< that repository, but other branches or tags
+};
+[[nodiscard]] Verdict judge(const bitbucket::Push& push, const api::Warehouse& warehouse);
+[[nodiscard]] Verdict judge(const bitbucket::PullRequest& pull_request,
+                            const api::Promotion& promotion);
 
 /// Everything that a delivery to one of `projects` (the empty one: every namespace) could be for.
 [[nodiscard]] std::vector<controllers::Target> reachable_targets(

@@ -7,7 +7,6 @@
 #include <functional>
 #include <optional>
 #include <random>
-#include <sys/utsname.h>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -26,7 +25,7 @@
 #include "api/warehouse.h"
 #include "cmd/bitbucket-receiver/health.h"
 #include "cmd/bitbucket-receiver/operator_metrics.h"
-#include "cmd/bitbucket-receiver/version.h"
+#include "cmd/version.h"
 #include "controllers/catch_up.h"
 #include "controllers/receiver_controller.h"
 #include "controllers/refresher.h"
@@ -59,13 +58,6 @@ constexpr milliseconds kLookAtSettings{2'000};
 constexpr milliseconds kStuck{10'000};
 constexpr std::string_view kLeaseName = "bitbucket-receiver";
 constexpr std::string_view kControllerName = "kargo.akuity.io/bitbucket-receiver";
-
-std::string user_agent() {
-  utsname system{};
-  uname(&system);
-  return fmt::format("bitbucket-receiver/{} ({}/{}) {}", version(), system.sysname, system.machine,
-                     commit());
-}
 
 /// Unique per process, readable: the replica's name and some random digits.
 std::string identity(const std::string& pod_name) {
@@ -198,7 +190,7 @@ tl::expected<void, std::string> Operator::Impl::connect() {
   logger_.info("connecting to the API server",
                {{"host", config->host}, {"port", config->port}, {"configuration", config->source}});
   kube::RestOptions options;
-  options.user_agent = user_agent();
+  options.user_agent = user_agent("bitbucket-receiver");
   // Status writes and lists must find a connection while every PATCH is in flight.
   options.connections = settings_.max_concurrent_patches + 16;
   options.queries_per_second = settings_.kube_api_qps;

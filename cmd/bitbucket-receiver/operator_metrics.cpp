@@ -10,7 +10,7 @@
 #include <prometheus/counter.h>
 #include <prometheus/histogram.h>
 
-#include "cmd/bitbucket-receiver/version.h"
+#include "cmd/version.h"
 
 namespace receiver {
 namespace {

@@ -15,7 +15,7 @@
 
 #include "cmd/bitbucket-receiver/settings_file.h"
 #include "cmd/bitbucket-receiver/settings_table.h"
-#include "cmd/bitbucket-receiver/version.h"
+#include "cmd/version.h"
 
 namespace receiver {
 namespace {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Packs build/release/bitbucket-receiver as an image, without any registry or daemon:
+# Packs bitbucket-receiver and receiverctl of build/release as an image, without any registry or daemon:
 # build/image/bitbucket-receiver.tar, a docker-archive (`docker load`, `ctr images import`). The same sources and Debian
 # packages give the same bytes: every time in it is that of the commit. Prints contents and size.
 #
@@ -12,8 +12,10 @@ root=$(cd "$here/../.." && pwd)
 # shellcheck source=test/cluster/lib.sh
 source "$root/test/cluster/lib.sh"
 
-binary=$root/build/release/bitbucket-receiver
-[[ -x $binary ]] || die "$binary does not exist; build it with 'make build'"
+binaries=("$root/build/release/bitbucket-receiver" "$root/build/release/receiverctl")
+for binary in "${binaries[@]}"; do
+  [[ -x $binary ]] || die "$binary does not exist; build it with 'make build'"
+done
 version=$(sed -n 's/^project(.* VERSION \([0-9.]*\).*/\1/p' "$root/CMakeLists.txt")
 image=${IMAGE:-localhost/bitbucket-receiver:$version}
 epoch=$(git -C "$root" log -1 --format=%ct)
@@ -24,7 +26,7 @@ work=$(mktemp -d "$root/build/image/XXXXXX")
 trap 'rm -rf "$work"' EXIT
 builder() { buildah --root "$work/storage" --runroot "$work/run" --storage-driver vfs "$@"; }
 
-"$here/collect.sh" "$binary" "$work/root"
+"$here/collect.sh" "${binaries[@]}" "$work/root"
 builder build --quiet --isolation chroot --timestamp "$epoch" --build-arg "BASE_IMAGE=${BASE_IMAGE:-scratch}" \
   --build-context "root=$work/root" --tag "$image" "$root" >/dev/null
 rm -f "$archive"

@@ -2,6 +2,10 @@
 
 #include <array>
 #include <cstdint>
+#include <ctime>
+#include <iomanip>
+#include <locale>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -139,6 +143,15 @@ std::optional<Wall::time_point> parse_rfc3339(std::string_view text) {
   if (*year < 1678 || *year > 2261) return std::nullopt;
   return Wall::time_point(std::chrono::sys_days(date)) + std::chrono::hours(*hour) +
          std::chrono::minutes(*minute) + std::chrono::seconds(*second) + fraction - *offset;
+}
+
+std::optional<Wall::time_point> parse_http_date(std::string_view text) {
+  std::tm date{};
+  std::istringstream stream{std::string(text)};
+  stream.imbue(std::locale::classic());
+  stream >> std::get_time(&date, "%a, %d %b %Y %H:%M:%S GMT");
+  if (stream.fail()) return std::nullopt;
+  return Wall::from_time_t(timegm(&date));
 }
 
 std::optional<nanoseconds> parse_duration(std::string_view text) {

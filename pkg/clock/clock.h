@@ -22,6 +22,9 @@ using Wall = std::chrono::system_clock;
 /// outside the years 1678 to 2261 that 64 bits of nanoseconds can hold.
 [[nodiscard]] std::optional<Wall::time_point> parse_rfc3339(std::string_view text);
 
+/// The date of an HTTP header field: Tue, 15 Nov 1994 08:12:31 GMT; nothing if malformed.
+[[nodiscard]] std::optional<Wall::time_point> parse_http_date(std::string_view text);
+
 /// Durations as Go writes them: "8s", "1m30s", "1.5h", "250ms". A bare number and a sign are
 /// refused, and so is what 64 bits of nanoseconds cannot hold.
 [[nodiscard]] std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text);

@@ -23,10 +23,12 @@ namespace {
 
 using Kind = ClientError::Kind;
 
-/// A dead peer is noticed after about a minute, also on a watch that has nothing to say.
+/// What was sent is acknowledged by the peer's kernel, whatever its program does; else the way to
+/// it is gone, and a request still has the time to take another connection.
+constexpr int kUnacknowledgedMilliseconds = 5'000;
+/// A dead peer is noticed after 40 s also on a watch that has nothing to say: at the second probe.
 constexpr int kKeepAliveIdleSeconds = 30;
 constexpr int kKeepAliveIntervalSeconds = 10;
-constexpr int kKeepAliveProbes = 3;
 /// A fast peer must not keep the thread from everyone else.
 constexpr unsigned kReadsPerTurn = 16;
 constexpr int kInterimAnswers = 8;
@@ -149,10 +151,10 @@ void ClientConnection::set_socket_options() {
     static_cast<void>(::setsockopt(socket_.native_handle(), level, name, &value, sizeof value));
   };
   set(IPPROTO_TCP, TCP_NODELAY, 1);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, kUnacknowledgedMilliseconds);
   set(SOL_SOCKET, SO_KEEPALIVE, 1);
   set(IPPROTO_TCP, TCP_KEEPIDLE, kKeepAliveIdleSeconds);
   set(IPPROTO_TCP, TCP_KEEPINTVL, kKeepAliveIntervalSeconds);
-  set(IPPROTO_TCP, TCP_KEEPCNT, kKeepAliveProbes);
 }
 
 asio::awaitable<ClientConnection::Done> ClientConnection::handshake() {

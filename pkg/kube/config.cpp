@@ -30,17 +30,18 @@ tl::expected<KubeconfigFile, std::string> read_kubeconfig(const std::string& pat
   return KubeconfigFile{std::move(name), directory, std::move(*text)};
 }
 
-tl::expected<Config, std::string> load_files(const std::vector<std::string>& paths) {
+tl::expected<Config, std::string> load_files(const std::vector<std::string>& paths,
+                                             const std::string& context) {
   std::vector<KubeconfigFile> files;
   for (const std::string& path : paths) {
     auto file = read_kubeconfig(path);
     if (!file) return Failure(file.error());
     files.push_back(std::move(*file));
   }
-  return resolve_kubeconfig(files);
+  return resolve_kubeconfig(files, context);
 }
 
-tl::expected<Config, std::string> load_list(const std::string& list) {
+tl::expected<Config, std::string> load_list(const std::string& list, const std::string& context) {
   std::vector<std::string> paths;
   std::string_view rest = list;
   while (!rest.empty()) {
@@ -52,7 +53,7 @@ tl::expected<Config, std::string> load_list(const std::string& list) {
   if (paths.empty()) {
     return Failure(fmt::format("KUBECONFIG={}: no such file: correct or unset it", list));
   }
-  return load_files(paths);
+  return load_files(paths, context);
 }
 
 tl::expected<Config, std::string> in_cluster(std::string_view host, std::string_view port,
@@ -77,21 +78,23 @@ tl::expected<Config, std::string> in_cluster(std::string_view host, std::string_
 }  // namespace
 
 tl::expected<Config, std::string> load_config(const ConfigSources& sources) {
-  if (!sources.kubeconfig.empty()) return load_files({sources.kubeconfig});
+  if (!sources.kubeconfig.empty()) return load_files({sources.kubeconfig}, sources.context);
 
   const auto environment = [&](std::string_view name) {
     return sources.environment ? sources.environment(name).value_or("") : std::string();
   };
-  if (const auto list = environment("KUBECONFIG"); !list.empty()) return load_list(list);
+  if (const auto list = environment("KUBECONFIG"); !list.empty())
+    return load_list(list, sources.context);
 
   const std::string host = environment("KUBERNETES_SERVICE_HOST");
   const std::string port = environment("KUBERNETES_SERVICE_PORT");
-  if (!host.empty() && !port.empty() && exists(sources.service_account_dir + "/token")) {
+  if (sources.context.empty() && !host.empty() && !port.empty() &&
+      exists(sources.service_account_dir + "/token")) {
     return in_cluster(host, port, sources.service_account_dir);
   }
   const std::string home = environment("HOME");
   if (const auto path = home + "/.kube/config"; !home.empty() && exists(path))
-    return load_files({path});
+    return load_files({path}, sources.context);
 
   return Failure(
       fmt::format("no API server is configured: set KUBECONFIG, or create ~/.kube/config, or run "
@@ -103,8 +106,9 @@ tl::expected<Config, std::string> load_config(const ConfigSources& sources) {
 }
 
 tl::expected<Config, std::string> parse_kubeconfig(std::string_view text,
-                                                   const std::string& directory) {
-  return resolve_kubeconfig({{"kubeconfig", directory, std::string(text)}});
+                                                   const std::string& directory,
+                                                   const std::string& context) {
+  return resolve_kubeconfig({{"kubeconfig", directory, std::string(text)}}, context);
 }
 
 }  // namespace receiver::kube

@@ -55,6 +55,8 @@ struct ConfigSources {
   /// KUBERNETES_SERVICE_PORT.
   std::function<std::optional<std::string>(std::string_view name)> environment;
   std::string service_account_dir = "/var/run/secrets/kubernetes.io/serviceaccount";
+  /// Of a kubeconfig, in place of its current one; then the cluster that this runs in is not meant.
+  std::string context{};
 };
 
 /// Command line, then KUBECONFIG (files merged as kubectl does: the first to set a name or the
@@ -62,9 +64,10 @@ struct ConfigSources {
 /// ~/.kube/config. The error names the file, the entry and what to do.
 [[nodiscard]] tl::expected<Config, std::string> load_config(const ConfigSources& sources);
 
-/// Parses one kubeconfig text and resolves its current context; relative paths are relative to
-/// `directory`. Pure but for data files not being read.
+/// Parses one kubeconfig text and resolves that context, or its current one; relative paths are
+/// relative to `directory`. Pure but for data files not being read.
 [[nodiscard]] tl::expected<Config, std::string> parse_kubeconfig(std::string_view text,
-                                                                 const std::string& directory);
+                                                                 const std::string& directory,
+                                                                 const std::string& context = {});
 
 }  // namespace receiver::kube

@@ -2,13 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <ctime>
-#include <iomanip>
-#include <locale>
-#include <sstream>
 
 #include <fmt/format.h>
 
+#include "clock/clock.h"
 #include "kube/json.h"
 
 namespace receiver::kube {
@@ -91,12 +88,9 @@ std::optional<Seconds> parse_retry_after(std::string_view text,
     if (failure == std::errc()) return Seconds(static_cast<double>(seconds));
     if (failure == std::errc::result_out_of_range) return Seconds(kMaxRetryAfter);
   }
-  std::tm date{};
-  std::istringstream stream{std::string(text)};
-  stream.imbue(std::locale::classic());
-  stream >> std::get_time(&date, "%a, %d %b %Y %H:%M:%S GMT");
-  if (stream.fail()) return std::nullopt;
-  return std::chrono::system_clock::from_time_t(timegm(&date)) - now;
+  const auto date = clock::parse_http_date(text);
+  if (!date) return std::nullopt;
+  return *date - now;
 }
 
 std::chrono::milliseconds bounded(Seconds wait) {

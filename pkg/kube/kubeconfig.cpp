@@ -278,25 +278,35 @@ void read_user(Fields& user, Fields& cluster, Config& config) {
   if (user.has("exec")) config.exec = read_exec(user, cluster);
 }
 
-tl::expected<Config, std::string> resolve(const std::vector<KubeconfigFile>& files,
-                                          const std::vector<Document>& documents) {
-  std::string current;
-  const KubeconfigFile* current_file = nullptr;
+/// The name of the context that counts, and how messages begin that are about it.
+struct ChosenContext {
+  std::string name;
+  std::string where;
+};
+
+tl::expected<ChosenContext, std::string> choose_context(const std::vector<KubeconfigFile>& files,
+                                                        const std::vector<Document>& documents,
+                                                        const std::string& asked_for) {
+  if (!asked_for.empty()) return ChosenContext{asked_for, names_of(files) + ": context"};
   for (const Document& document : documents) {
-    current = scalar_or_empty(member(document.root, "current-context"));
-    current_file = document.file;
-    if (!current.empty()) break;
+    const std::string current = scalar_or_empty(member(document.root, "current-context"));
+    if (!current.empty()) return ChosenContext{current, document.file->name + ": current-context"};
   }
-  if (current.empty()) {
-    return Failure(names_of(files) +
-                   ": current-context is not set: choose one with kubectl config use-context NAME");
-  }
+  return Failure(names_of(files) +
+                 ": current-context is not set: choose one with kubectl config use-context NAME");
+}
+
+tl::expected<Config, std::string> resolve(const std::vector<KubeconfigFile>& files,
+                                          const std::vector<Document>& documents,
+                                          const std::string& asked_for) {
+  const auto chosen = choose_context(files, documents, asked_for);
+  if (!chosen) return Failure(chosen.error());
+  const std::string& current = chosen->name;
   const std::string_view among = files.size() == 1 ? "its" : "any file's";
 
   const auto context_entry = find_entry(documents, "contexts", "context", current);
   if (!context_entry) {
-    return Failure(fmt::format("{}: current-context \"{}\" is not in {} contexts",
-                               current_file->name, current, among));
+    return Failure(fmt::format("{} \"{}\" is not in {} contexts", chosen->where, current, among));
   }
   Fields context(*context_entry, fmt::format("context \"{}\"", current));
   const std::string cluster_name = context.text("cluster");
@@ -332,7 +342,8 @@ tl::expected<Config, std::string> resolve(const std::vector<KubeconfigFile>& fil
 
 }  // namespace
 
-tl::expected<Config, std::string> resolve_kubeconfig(const std::vector<KubeconfigFile>& files) {
+tl::expected<Config, std::string> resolve_kubeconfig(const std::vector<KubeconfigFile>& files,
+                                                     const std::string& context) {
   std::string_view reading = files.front().name;
   try {
     std::vector<Document> documents;
@@ -348,7 +359,7 @@ tl::expected<Config, std::string> resolve_kubeconfig(const std::vector<Kubeconfi
         return Failure(fmt::format("{}: is not a kubeconfig", reading));
       documents.push_back({&file, root});
     }
-    return resolve(files, documents);
+    return resolve(files, documents, context);
   } catch (const YAML::Exception& failure) {
     return Failure(fmt::format("{}: line {}: is not readable as YAML: {}", reading,
                                failure.mark.line + 1, failure.msg));

@@ -16,9 +16,9 @@ struct KubeconfigFile {
   std::string text;
 };
 
-/// The current context of files that are read as one: of entries with the same name, and of
-/// current-context, the first wins. Never empty input. Internal to the room.
+/// A context of files that are read as one, the current one if `context` is empty: of entries with
+/// the same name, and of current-context, the first wins. Never empty input. Internal to the room.
 [[nodiscard]] tl::expected<Config, std::string> resolve_kubeconfig(
-    const std::vector<KubeconfigFile>& files);
+    const std::vector<KubeconfigFile>& files, const std::string& context);
 
 }  // namespace receiver::kube

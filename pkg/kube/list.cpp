@@ -23,6 +23,7 @@ asio::awaitable<ApiResult<void>> read_list(
     std::function<void(const ObjectMeta&, const rapidjson::Value&)> on_object) {
   const Projection projection = with_meta(options.projection);
   const ListReader::OnItem take = [&](const ListReader::Item& item) {
+    if (item.too_large) return;
     const auto object = parse_json(item.json, projection);
     if (!object) return;
     if (const auto meta = read_meta(*object)) on_object(*meta, *object);

@@ -22,11 +22,16 @@ namespace {
 constexpr std::size_t kConnections = 2'000;
 constexpr std::size_t kBodyBytes = 2UL * 1024 * 1024;
 constexpr std::size_t kBodies = 16;
+/// The bodies of deliveries that wait leave no room for the last one.
+constexpr std::size_t kBytesHeld = (kBodies - 1) * (kBodyBytes - 1);
 
 constexpr std::size_t kRepositories = 5;
 constexpr std::size_t kWarehousesEach = 9'990;
+constexpr std::size_t kObjects = kRepositories * kWarehousesEach;
+constexpr std::size_t kTooMany = 100;
+constexpr std::chrono::seconds kRead = 120s;
 /// One after another, at the API server's own speed.
-constexpr std::chrono::seconds kAllPatched = 240s;
+constexpr std::chrono::seconds kAllPatched = 360s;
 const std::string kOverloaded = "503 {\"error\":\"overloaded\"}\n";
 
 /// A project with as many Warehouses as fit into the operator's queue, and some more.
@@ -36,7 +41,10 @@ class ManyWarehouses {
     project_.put_secret("bb-secret", {{"secret", World::kSecret}});
     project_.declare({{"bb", "bb-secret"}});
     for (std::size_t index = 0; index < kRepositories; ++index) create(index, kWarehousesEach);
-    create(kRepositories, 100);
+    create(kRepositories, kTooMany);
+    // Those of one transaction share a version: only a list tells them all.
+    cluster.kill_api_server();
+    cluster.start_api_server();
   }
   ~ManyWarehouses() { etcd_.delete_warehouses(project_.name()); }
   ManyWarehouses(const ManyWarehouses&) = delete;
@@ -46,7 +54,7 @@ class ManyWarehouses {
   [[nodiscard]] Delivery push(std::size_t index) const {
     return sign(data_center_push({repository(index)}, "refs/heads/main"), World::kSecret);
   }
-  /// One that fits no more.
+  /// One that fits no more. Its Warehouses are the last ones made: who knows them knows all.
   [[nodiscard]] Delivery push_too_many() const { return push(kRepositories); }
 
  private:
@@ -66,6 +74,37 @@ double gauge(const Operator& op, const char* name) {
   return op.metric(fmt::format("bitbucket_receiver_{}", name));
 }
 
+/// What waits, is held, is open, each up to its bound.
+std::string at_bounds(const Operator& op, std::size_t objects, std::size_t body_bytes,
+                      std::size_t connections) {
+  const auto up_to = [&op](const char* name, std::size_t bound) {
+    return std::min(gauge(op, name), static_cast<double>(bound));
+  };
+  return fmt::format("{} objects, {} bytes, {} connections",
+                     up_to("refresh_queue_objects", objects),
+                     up_to(R"(http_body_bytes{server="webhook"})", body_bytes),
+                     up_to(R"(http_connections{server="webhook"})", connections));
+}
+
+void await_bounds(const Operator& op, std::size_t objects, std::size_t body_bytes,
+                  std::size_t connections) {
+  eventually_equals(
+      "the bounds are reached", [&] { return at_bounds(op, objects, body_bytes, connections); },
+      fmt::format("{} objects, {} bytes, {} connections", objects, body_bytes, connections));
+}
+
+/// Also when the test fails: nothing could be cleaned up.
+class Frozen {
+ public:
+  explicit Frozen(const Cluster& cluster) : cluster_(cluster) { cluster_.freeze_api_server(); }
+  ~Frozen() { cluster_.thaw_api_server(); }
+  Frozen(const Frozen&) = delete;
+  Frozen& operator=(const Frozen&) = delete;
+
+ private:
+  const Cluster& cluster_;
+};
+
 }  // namespace
 
 TEST_CASE("all bounds reached at once under the chart's memory limit", "[bounds]") {
@@ -74,39 +113,35 @@ TEST_CASE("all bounds reached at once under the chart's memory limit", "[bounds]
   const World world(cluster);
   const ManyWarehouses many(cluster);
   const MemoryLimit memory(limit);
-  const Operator op(cluster, {{"LOG_LEVEL", "INFO"}}, Operator::Await::kReady, memory.launcher());
+  const Operator op(cluster, {{"LOG_LEVEL", "INFO"}}, Operator::Await::kNothing, memory.launcher());
+  eventually(
+      "the operator is ready", [&] { return op.is_ready(); }, kRead);
   Experiment experiment(cluster, world, {&op});
   const std::string url = op.url(many.path());
+  eventually_equals(
+      "the operator knows all Warehouses", [&] { return post(url, many.push_too_many()).body; },
+      fmt::format("{{\"msg\":\"refreshed {} warehouse(s)\"}}\n", kTooMany), kRead);
 
   std::vector<std::future<receiver::http::Response>> fanned_out;
   experiment.fault([&] {
-    cluster.freeze_api_server();
+    const Frozen frozen(cluster);
     for (std::size_t index = 0; index < kRepositories; ++index) {
       fanned_out.push_back(post_meanwhile(url, many.push(index)));
     }
-    eventually("objects wait up to the bound", [&] {
-      return gauge(op, "refresh_queue_objects") >= kRepositories * kWarehousesEach;
-    });
+    await_bounds(op, kObjects, 0, 0);
     CHECK(text_of(post(url, many.push_too_many())) == kOverloaded);
 
     const HeldBodies bodies(op.port(), many.path(), kBodies, kBodyBytes);
-    eventually("bodies are held up to the bound", [&] {
-      return gauge(op, R"(http_body_bytes{server="webhook"})") >= kBodies * (kBodyBytes - 1);
-    });
+    await_bounds(op, kObjects, kBytesHeld, 0);
     CHECK(text_of(post(url, many.push_too_many())) == kOverloaded);
 
     experiment.send_to({});  // their connections are none too many
     const SlowConnections slow(op.port(), many.path(), kConnections);
-    eventually("connections are open up to the bound, and so are the others", [&] {
-      return gauge(op, R"(http_connections{server="webhook"})") >= kConnections &&
-             gauge(op, R"(http_body_bytes{server="webhook"})") >= kBodies * (kBodyBytes - 1) &&
-             gauge(op, "refresh_queue_objects") >= kRepositories * kWarehousesEach;
-    });
+    await_bounds(op, kObjects, kBytesHeld, kConnections);
     const auto turned_away = try_get(op.origin() + "/healthz");
     CHECK((turned_away && turned_away->status == 503));
     std::this_thread::sleep_for(5s);
   });
-  cluster.thaw_api_server();
   experiment.send_to({&op});
   for (auto& answer : fanned_out) CHECK(answer.get().status == 202);
   experiment.recover(kAllPatched);
@@ -114,5 +149,10 @@ TEST_CASE("all bounds reached at once under the chart's memory limit", "[bounds]
   experiment.finish(Experiment::Queued::kAllApplied,
                     fmt::format("peak {} of {} MiB", peak, limit / 1024 / 1024));
   CHECK(gauge(op, "refresh_queue_objects") == 0);
-  CHECK(op.sum_of_metrics(R"(bitbucket_receiver_http_refusals_total{limit="connections")") > 0);
+  for (const char* reached : {"bodies_bytes", "connections"}) {
+    INFO(reached);
+    CHECK(op.sum_of_metrics(fmt::format(
+              R"(bitbucket_receiver_http_refusals_total{{limit="{}",server="webhook")", reached)) >
+          0);
+  }
 }

@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char* kLeader = "leader_election_master_status{";
 /// Until a Lease that is not renewed has expired, and been taken.
-constexpr std::chrono::seconds kLeaseTime{15 + 2};
+constexpr std::chrono::seconds kLeaseTime{15 + 9};
 
 /// At no moment of anything in particular.
 void wait_a_while() {
@@ -58,10 +58,11 @@ TEST_CASE("operator asked to end (SIGTERM) under load, another one ready, 3 time
       auto next = std::make_unique<Operator>(cluster, settings);
       wait_a_while();
       op->terminate();
-      eventually(
-          "it is not ready", [&] { return !op->is_ready(); }, 1s);
       // Endpoints take time to notice; until then deliveries still come.
-      std::this_thread::sleep_for(2s);
+      const auto noticed = std::chrono::steady_clock::now() + 3s;
+      eventually(
+          "it is not ready", [&] { return !op->is_ready(); }, 3s);
+      std::this_thread::sleep_until(noticed);
       experiment.send_to({next.get()});
       CHECK(op->exit_code(20s) == 0);
       CHECK_FALSE(try_get(op->origin() + "/healthz"));

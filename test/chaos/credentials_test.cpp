@@ -121,9 +121,9 @@ TEST_CASE("token revoked, its file replaced 5 s after", "[quick][credentials]") 
 
 TEST_CASE("certificate authority changed, its file replaced 5 s after", "[credentials]") {
   const Cluster cluster;
+  const World world(cluster);  // goes last, when its administrator's authority is back
   const KeptCertificates kept(cluster);
   const AccountFiles account(cluster);
-  const World world(cluster);
   const Operator op(cluster, {{"KUBECONFIG", account.kubeconfig()}});
   Experiment experiment(cluster, world, {&op});
   experiment.fault([&] {

@@ -47,8 +47,8 @@ class Experiment {
   /// Ends the traffic, checks and reports.
   Findings finish(Queued queued = Queued::kAllApplied, const std::string& remark = {});
 
-  /// Those that came and were due to be answered while the fault lasted.
-  [[nodiscard]] std::vector<Sent> due_during_fault() const;
+  /// Those that came after `begin` and whose answer was due well before `end`.
+  [[nodiscard]] std::vector<Sent> due_between(Time begin, Time end) const;
 
   /// How long traffic goes on before a fault and after recovery.
   static constexpr std::chrono::milliseconds kCalm = 3s;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <list>
+#include <random>
 #include <thread>
 #include <utility>
 
@@ -28,7 +29,8 @@ using asio::ip::tcp;
 
 namespace {
 
-constexpr std::chrono::seconds kBetweenBytes{1};
+/// At most; half of it on average, and not all connections in step.
+constexpr std::chrono::milliseconds kBetweenBytes{2'000};
 constexpr std::size_t kBadSenders = 32;
 constexpr std::chrono::seconds kPatience{10};
 
@@ -59,7 +61,7 @@ class SlowConnections::Impl {
         co_await socket.async_connect(operator_, use_awaitable);
         co_await asio::async_write(socket, asio::buffer(begin_), use_awaitable);
         for (;;) {
-          timer.expires_after(kBetweenBytes);
+          timer.expires_after(std::chrono::milliseconds(pause_(random_)));
           co_await timer.async_wait(use_awaitable);
           co_await asio::async_write(socket, asio::buffer("x", 1), use_awaitable);
         }
@@ -72,6 +74,8 @@ class SlowConnections::Impl {
 
   const tcp::endpoint operator_;
   const std::string begin_;
+  std::minstd_rand random_{std::random_device{}()};
+  std::uniform_int_distribution<std::chrono::milliseconds::rep> pause_{0, kBetweenBytes.count()};
   asio::io_context io_{1};
   std::thread thread_;
 };
@@ -98,8 +102,11 @@ class HeldBodies::Impl {
  private:
   /// The socket stays open for as long as this object lives.
   asio::awaitable<void> hold(tcp::socket& socket) {
-    co_await socket.async_connect(operator_, use_awaitable);
-    co_await asio::async_write(socket, asio::buffer(request_), use_awaitable);
+    try {
+      co_await socket.async_connect(operator_, use_awaitable);
+      co_await asio::async_write(socket, asio::buffer(request_), use_awaitable);
+    } catch (const boost::system::system_error&) {  // turned away
+    }
   }
 
   const tcp::endpoint operator_;

@@ -14,7 +14,8 @@ namespace {
 
 constexpr const char* kHead =
     "| fault | deliveries | 2xx | 5xx | no answer | acknowledged and lost | applied after recovery "
-    "| recovery | worst latency of unaffected | |\n|---|---|---|---|---|---|---|---|---|---|\n";
+    "| recovery | worst latency of unaffected | remark "
+    "|\n|---|---|---|---|---|---|---|---|---|---|\n";
 
 std::string& lines() {
   static std::string text;

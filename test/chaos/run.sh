@@ -21,10 +21,14 @@ arguments=("$@")
 table=$(mktemp)
 trap 'rm -f "$table"' EXIT
 status=0
-CHAOS_TABLE=$table unshare --net bash -c 'ip link set lo up && exec "$@"' bash "$build/chaos_run" "${arguments[@]}" || status=$?
+export CHAOS_TABLE=$table CHAOS_OUTSIDE
+CHAOS_OUTSIDE=$(readlink /proc/self/ns/net)
+unshare --net bash -c 'ip link set lo up && exec "$@"' bash "$build/chaos_run" "${arguments[@]}" || status=$?
 ((status == 0)) || die "a fault did more than it may: see above"
 ((${#arguments[@]} == 0)) || exit 0
 
+# What was measured apart from this (soak, fuzzers) is kept.
+kept=$(sed -n '/^## /,$p' "$results" 2>/dev/null || true)
 cat >"$results" <<TEXT
 # Results of \`make chaos\`
 
@@ -39,5 +43,7 @@ been acknowledged. *Worst latency of unaffected*: of deliveries answered before 
 - command: \`make chaos\`, $((SECONDS / 60)) minutes
 
 $(cat "$table")
+
+$kept
 TEXT
 say "written: ${results#"$root"/}"

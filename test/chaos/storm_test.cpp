@@ -18,6 +18,9 @@ using receiver::integration::Operator;
 namespace {
 
 constexpr std::size_t kSlowConnections = 2'000;
+constexpr int kRounds = 5;
+/// Two million requests that each left a byte would show.
+constexpr std::size_t kFlatKib = 1'024;
 
 /// Of the deliveries of the last `window`, in milliseconds.
 double p99_over(Experiment& experiment, std::chrono::seconds window) {
@@ -57,14 +60,14 @@ TEST_CASE("2,000 slow connections held open", "[storm]") {
   // In turns, so that what else the machine does meets both alike.
   std::vector<double> quiet;
   std::vector<double> stormy;
-  for (int round = 0; round < 3; ++round) {
-    quiet.push_back(p99_over(experiment, 8s));
+  for (int round = 0; round < kRounds; ++round) {
+    quiet.push_back(p99_over(experiment, 6s));
     const SlowConnections slow(op.port(), World::path(*world.projects().front()), kSlowConnections);
     eventually("they are open", [&] {
       return op.metric(R"(bitbucket_receiver_http_connections{server="webhook"})") >=
              0.98 * kSlowConnections;
     });
-    stormy.push_back(p99_over(experiment, 8s));
+    stormy.push_back(p99_over(experiment, 6s));
   }
   const double before = median(quiet);
   const double during = median(stormy);
@@ -83,7 +86,7 @@ TEST_CASE("badly signed requests at full speed for 60 s", "[storm]") {
   const std::string refused =
       R"(bitbucket_receiver_deliveries_total{event="repo:push",outcome="bad_signature")";
   BadSignatures storm(op.port(), World::path(project), project.repository());
-  std::this_thread::sleep_for(5s);  // until memory has taken the shape of the storm
+  std::this_thread::sleep_for(15s);  // until memory has taken the shape of the storm
   const auto footprint = op.footprint();
   const double requests_before = api_requests(op);
   const std::size_t changes_before = experiment.changes().size();
@@ -99,7 +102,7 @@ TEST_CASE("badly signed requests at full speed for 60 s", "[storm]") {
   CHECK(op.sum_of_metrics(refused) >= static_cast<double>(sent));
   // Those of good deliveries alone, of which some are on their way at either end.
   CHECK(std::abs(requests - static_cast<double>(changes)) <= 20);
-  CHECK(footprint_after.resident_kib <= footprint.resident_kib * 21 / 20);
+  CHECK(footprint_after.resident_kib <= footprint.resident_kib + kFlatKib);
   CHECK(footprint_after.threads == footprint.threads);
   for (const Sent& delivery : experiment.traffic().deliveries()) CHECK(delivery.status == 200);
 }

@@ -13,8 +13,8 @@ source "$here/lib.sh"
 {
   build=(
     cmake g++ make ninja-build ccache pkg-config
-    libboost-dev libcli11-dev libexpected-dev libfmt-dev libre2-dev libspdlog-dev libssl-dev libyaml-cpp-dev
-    prometheus-cpp-dev rapidjson-dev zlib1g-dev
+    libboost-dev libcli11-dev libcpprest-dev libexpected-dev libfmt-dev libre2-dev libspdlog-dev libssl-dev
+    libyaml-cpp-dev prometheus-cpp-dev rapidjson-dev zlib1g-dev
   )
   tests=(catch2 libbenchmark-dev clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev llvm-16 shellcheck)
   # The control plane and its scripts; Python's venv brings a Go toolchain where there is none.

@@ -53,13 +53,7 @@ http::ServerLimits limits() {
 class World {
  public:
   World() {
-    routes_.replace({"", "owner"},
-                    {{.path = "/hook",
-                      .project = std::string(kProject),
-                      .receiver = "receiver",
-                      .key = crypto::SecretString(std::string(kKey)),
-                      .previous = false}},
-                    false);
+    routes_.replace({"", "owner"}, {route("/hook", false), route("/old", true)}, false);
     routes_.owners_listed();
     fill();
     const auto started = server_.start();
@@ -85,7 +79,18 @@ class World {
   [[nodiscard]] const http::ServerCounters& server() const { return server_.counters(); }
   [[nodiscard]] std::set<std::string> take_patched() { return std::exchange(patched_, {}); }
 
+  /// Deliveries whose sender has shown that it holds the key.
+  [[nodiscard]] std::size_t take_accepted() { return std::exchange(accepted_, 0); }
+
  private:
+  static controllers::Route route(const char* path, bool previous) {
+    return {.path = path,
+            .project = std::string(kProject),
+            .receiver = "receiver",
+            .key = crypto::SecretString(std::string(kKey)),
+            .previous = previous};
+  }
+
   template <typename Object>
   void put(kube::Store<Object>& store, const std::string& name, const std::string& json) {
     const auto object = kube::parse_json(json);
@@ -126,13 +131,24 @@ class World {
   kube::Store<api::Warehouse> warehouses_{api::decode_warehouse, webhook::warehouse_index_keys};
   kube::Store<api::Promotion> promotions_{api::decode_promotion, webhook::promotion_index_keys};
   std::set<std::string> patched_;
+  std::size_t accepted_ = 0;
   controllers::Refresher refresher_{
       io_.get_executor(),
       [this](controllers::Target target, const std::string&) { return patch(std::move(target)); },
       {},
       log::Logger::none()};
   webhook::Deliveries deliveries_{
-      routes_, warehouses_, promotions_, refresher_, webhook::DeliveryOptions{.limits = limits()},
+      routes_, warehouses_, promotions_, refresher_,
+      webhook::DeliveryOptions{
+          .limits = limits(),
+          .answered =
+              [](bitbucket::Source, std::chrono::nanoseconds took) {
+                require(took.count() > 0, "an answer takes its time");
+              },
+          .authenticated =
+              [this](const std::string&, const std::string&, std::string_view result) {
+                if (result == "accepted") ++accepted_;
+              }},
       // Every line is made up, then dropped.
       log::Logger::to_callback(log::Level::kDebug, log::Format::kJson, [](std::string_view) {})};
   http::Server server_{
@@ -219,6 +235,8 @@ void fuzz(std::string_view input) {
   World& world = fuzz::world();
   const std::string received = world.exchange(with_signatures(input));
   const std::set<std::string> patched = world.take_patched();
+  const std::size_t accepted = world.take_accepted();
+  require(patched.empty() || accepted > 0, "only who holds the key refreshes");
 
   const http::ServerCounters& counters = world.server();
   require(counters.requests_current == 0, "no request is left behind");

@@ -19,7 +19,7 @@ image_of() { # FOLDER LANGUAGE: the archive's sha256
     git clone --quiet --shared "$root" "$1" &&
       cd "$1" && export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=true &&
       cmake --preset release -DBUILD_TESTING=OFF &&
-      cmake --build build/release --target bitbucket-receiver &&
+      cmake --build build/release --target bitbucket-receiver --target receiverctl &&
       IMAGE=localhost/bitbucket-receiver:reproduced LC_ALL=$2 config/image/build.sh # the compiler's cache knows languages apart
   } >"$log" 2>&1 || {
     tail -n 20 "$log" >&2

@@ -7,10 +7,11 @@ import sys
 
 # What each room may include beside itself, drawn once per room; a room may use all that its own rooms may use.
 ARROWS = {
-    "cmd": ["controllers", "webhook"],
+    "cmd": ["controllers", "webhook", "bitbucket_rest"],
     "webhook": ["controllers", "bitbucket"],
     "controllers": ["api", "git", "metrics"],
     "bitbucket": ["git", "crypto", "log"],
+    "bitbucket_rest": ["bitbucket"],
     "api": ["kube", "git"],
     "git": [],
     "kube": ["http", "metrics"],

@@ -62,6 +62,8 @@ Process::Process(std::vector<std::string> arguments, const Environment& environm
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output.c_str(),
                                    O_WRONLY | O_CREAT | O_APPEND, 0600);
   posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+  // Asio's sockets would be inherited: connections of the tests would count as the operator's.
+  posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
   const int error = ::posix_spawn(&id_, arguments.front().c_str(), &actions, nullptr,
                                   pointers(arguments).data(), pointers(variables).data());
   posix_spawn_file_actions_destroy(&actions);

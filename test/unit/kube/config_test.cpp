@@ -320,6 +320,30 @@ TEST_CASE("of a KUBECONFIG list, missing files are skipped and the first to set 
   CHECK(config->source == "kubeconfig " + second);
 }
 
+TEST_CASE("a context that is asked for wins over the current one and the cluster around") {
+  const TemporaryDirectory directory;
+  ConfigSources from = sources({{"KUBERNETES_SERVICE_HOST", "fd00::1"},
+                                {"KUBERNETES_SERVICE_PORT", "443"},
+                                {"HOME", directory.path("home")}},
+                               directory.path("account"));
+  directory.write("account/token", "t");
+  const std::string home = directory.write(
+      "home/.kube/config",
+      "current-context: a\n"
+      "contexts: [{name: a, context: {cluster: c}}, {name: b, context: {cluster: d}}]\n"
+      "clusters: [{name: c, cluster: {server: 'https://c'}}, {name: d, cluster: {server: "
+      "'https://d'}}]\n");
+  from.context = "b";
+  const auto config = load_config(from);
+  REQUIRE(config);
+  CHECK(config->host == "d");
+
+  from.context = "z";
+  const auto missing = load_config(from);
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error() == "kubeconfig " + home + ": context \"z\" is not in its contexts");
+}
+
 TEST_CASE("a KUBECONFIG or flag that leads to no file is an error, not a fall-back") {
   const TemporaryDirectory directory;
   directory.write("home/.kube/config", with_server("https://home"));

@@ -58,6 +58,28 @@ TEST_CASE("a Warehouse is indexed once per repository, a Promotion once per pull
   CHECK(promotion_index_keys({{"ns", "finished"}, {}}).empty());
 }
 
+TEST_CASE("an object that a delivery is not for says why not") {
+  Stores stores;
+  stores.warehouse({"p", "dev"}, {git(kFruit, R"(,"branch":"dev")"), git(kNuts)});
+  stores.warehouse({"p", "none"}, {});
+  const api::Warehouse dev = *stores.warehouses.get({"p", "dev"});
+  const api::Warehouse none = *stores.warehouses.get({"p", "none"});
+  const auto push = [](const std::string& url, const std::string& ref) {
+    return bitbucket::Push{{url}, {ref}};
+  };
+  CHECK(judge(push(kFruit, "refs/heads/dev"), dev) == Verdict::kTarget);
+  CHECK(judge(push(kFruit, "refs/heads/main"), dev) == Verdict::kOtherRefs);
+  CHECK(judge(push(kNuts, "refs/heads/main"), dev) == Verdict::kTarget);
+  CHECK(judge(push(kFruit + "s", "refs/heads/dev"), dev) == Verdict::kOther);
+  CHECK(judge(push(kFruit, "refs/heads/dev"), none) == Verdict::kSubscribesToNothing);
+
+  const std::string url = "https://bitbucket.org/orchard/fruit/pull-requests/7";
+  CHECK(judge(bitbucket::PullRequest{{url + "/"}}, {{"p", "w"}, {url}}) == Verdict::kTarget);
+  CHECK(judge(bitbucket::PullRequest{{url + "1"}}, {{"p", "w"}, {url}}) == Verdict::kOther);
+  CHECK(judge(bitbucket::PullRequest{{url}}, {{"p", "w"}, {}}) == Verdict::kSubscribesToNothing);
+  CHECK(judge(bitbucket::PullRequest{{""}}, {{"p", "w"}, {""}}) == Verdict::kOther);
+}
+
 TEST_CASE("a push refreshes the Warehouses of the receiver's project that subscribe to it") {
   Stores stores;
   stores.warehouse({"apples", "main"}, {git(kFruit, R"(,"branch":"main")")});

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include <CLI/App.hpp>
+
+#include "cmd/receiverctl/context.h"
+
+namespace receiver::ctl {
+
+/// `check`: whether everything is in place, from where it runs.
+void add_check(CLI::App& app, Context& context);
+
+struct CheckOptions {
+  std::string project;          ///< empty: all
+  std::string base_url;         ///< empty: what the statuses show
+  std::string pod_namespace;    ///< where the operator runs
+  std::string service_account;  ///< NAMESPACE/NAME; empty: whoever asks
+  std::string ca_file;
+  bool all_secrets = false;  ///< SECRET_ACCESS=cluster
+};
+
+}  // namespace receiver::ctl

@@ -1,0 +1,264 @@
+#include "cmd/receiverctl/check_cluster.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "cmd/receiverctl/permissions.h"
+#include "cmd/receiverctl/receivers.h"
+#include "kube/json.h"
+#include "kube/lease.h"
+
+namespace receiver::ctl {
+namespace {
+
+using kube::ApiError;
+
+constexpr std::array kKinds{"projectconfigs", "clusterconfigs", "warehouses", "promotions"};
+/// The operator renews its Lease every 2 s, and may lose it after 15 s.
+constexpr std::chrono::seconds kLeaseDuration{15};
+constexpr const char* kSeeLog = "see `kubectl get pods`, and the operator's log";
+
+/// `/version`, and the date of the answer.
+bool check_api_server(Cluster& cluster, Findings& findings) {
+  const std::string subject = "API server";
+  auto stream = cluster.await(cluster.rest().open("/version", http::Client::Connection::kPooled));
+  const auto here = clock::Wall::now();
+  if (!stream) {
+    fail(findings, subject,
+         fmt::format("{} does not answer: {}", cluster.server(), stream.error().message),
+         "correct the kubeconfig, or log in anew");
+    return false;
+  }
+  std::string body;
+  for (;;) {
+    const auto piece = cluster.await((*stream)->next(std::chrono::seconds(10)));
+    if (!piece || piece->empty()) break;
+    body += *piece;
+  }
+  const auto version = kube::parse_json(body);
+  ok(findings, subject,
+     fmt::format("{} answers as Kubernetes {}", cluster.server(),
+                 version ? kube::string_at(*version, "/gitVersion") : "of an unknown version"));
+  const auto date = clock::parse_http_date((*stream)->headers().find("Date").value_or(""));
+  if (date) findings.push_back(judge_clock(*date, here));
+  return true;
+}
+
+void check_kinds(Cluster& cluster, Findings& findings) {
+  const std::string subject = "kinds";
+  const std::string remedy =
+      "install Kargo, or, to try the operator without it, its kinds by the chart's "
+      "crds.install=true";
+  const auto answer = cluster.await(cluster.rest().get("/apis/kargo.akuity.io/v1alpha1"));
+  if (!answer) {
+    const bool missing = answer.error().kind == ApiError::Kind::kNotFound;
+    return fail(findings, subject,
+                missing ? "kargo.akuity.io/v1alpha1 is not served" : answer.error().message,
+                remedy);
+  }
+  std::set<std::string, std::less<>> served;
+  const auto list = kube::parse_json(*answer);
+  const rapidjson::Value* resources = list ? kube::find(*list, "/resources") : nullptr;
+  if (resources != nullptr && resources->IsArray()) {
+    for (const auto& resource : resources->GetArray()) {
+      served.emplace(kube::string_at(resource, "/name"));
+    }
+  }
+  std::vector<std::string> missing;
+  for (const char* kind : kKinds) {
+    if (!served.contains(kind)) missing.emplace_back(kind);
+  }
+  if (missing.empty()) {
+    return ok(findings, subject, fmt::format("{} are served", fmt::join(kKinds, ", ")));
+  }
+  fail(findings, subject, fmt::format("{} not served", fmt::join(missing, ", ")), remedy);
+}
+
+void check_lease(Cluster& cluster, const std::string& ns, Findings& findings) {
+  const std::string subject = "operator";
+  const kube::Resource leases{"coordination.k8s.io", "v1", "leases"};
+  const auto answer = cluster.await(cluster.rest().get(leases.path({ns, "bitbucket-receiver"})));
+  if (answer) return findings.push_back(judge_lease(*answer, clock::Wall::now()));
+  if (answer.error().kind == ApiError::Kind::kNotFound) {
+    return warn(findings, subject,
+                fmt::format("there is no Lease {}/bitbucket-receiver: no replica has led yet, or "
+                            "LEADER_ELECT is false",
+                            ns),
+                fmt::format("{}; --operator-namespace names another namespace", kSeeLog));
+  }
+  warn(findings, subject, "whether it runs is not known: " + answer.error().message,
+       "ask as somebody who may get Leases");
+}
+
+/// The verbs that are denied; the error is the reason for which it cannot be asked.
+tl::expected<std::vector<std::string>, std::string> denied_verbs(
+    Cluster& cluster, const Permission& permission, const std::string& service_account) {
+  std::vector<std::string> denied;
+  const std::string target = fmt::format("/apis/authorization.k8s.io/v1/{}subjectaccessreviews",
+                                         service_account.empty() ? "self" : "");
+  for (const std::string& verb : permission.verbs) {
+    const auto answer = cluster.await(
+        cluster.rest().post(target, access_review(permission, verb, service_account)));
+    if (!answer) return tl::unexpected(answer.error().message);
+    const auto review = kube::parse_json(*answer);
+    if (!review) return tl::unexpected(review.error());
+    if (!kube::bool_at(*review, "/status/allowed")) denied.push_back(verb);
+  }
+  return denied;
+}
+
+void check_permissions(Cluster& cluster, const CheckOptions& options,
+                       const std::vector<std::string>& secret_namespaces, Findings& findings) {
+  const std::string subject =
+      options.service_account.empty() ? "permission" : "permission of " + options.service_account;
+  for (Permission& permission : needed_permissions(
+           rbac_files(), {options.pod_namespace, secret_namespaces, options.all_secrets})) {
+    const auto denied = denied_verbs(cluster, permission, options.service_account);
+    if (!denied) {
+      return fail(findings, subject, "cannot be asked for: " + denied.error(),
+                  "ask as somebody who may create access reviews");
+    }
+    if (denied->empty()) {
+      ok(findings, subject, permission.str());
+      continue;
+    }
+    const bool secrets = permission.resource == "secrets";
+    permission.verbs = *denied;
+    fail(findings, subject, "missing: " + permission.str(),
+         secrets ? "name the project in the chart's `projects`, or bind the role as in "
+                   "config/samples/project.yaml"
+                 : "install the chart's roles, or those of config/rbac");
+  }
+}
+
+}  // namespace
+
+bool check_cluster(Cluster& cluster, const CheckOptions& options,
+                   const std::string& system_namespace, Findings& findings) {
+  if (!check_api_server(cluster, findings)) return false;
+  check_kinds(cluster, findings);
+  check_lease(cluster, options.pod_namespace, findings);
+  std::set<std::string> namespaces;
+  if (!system_namespace.empty()) namespaces.insert(system_namespace);
+  if (const auto owners = cluster.owners(options.project)) {
+    for (const api::ReceiverOwner& owner : *owners) {
+      if (owner.has_bitbucket_receiver() && !owner.project().empty()) {
+        namespaces.insert(owner.project());
+      }
+    }
+  }
+  check_permissions(cluster, options, {namespaces.begin(), namespaces.end()}, findings);
+  return true;
+}
+
+std::vector<api::ReceiverOwner> check_receivers(Cluster& cluster, const CheckOptions& options,
+                                                Findings& findings) {
+  auto owners = cluster.owners(options.project);
+  if (!owners) {
+    fail(findings, "receivers", owners.error().message, "ask as somebody who may list them");
+    return {};
+  }
+  bool any = false;
+  for (const api::ReceiverOwner& owner : *owners) {
+    const auto secrets = cluster.secrets(owner);
+    if (!secrets) {
+      fail(findings, "receivers", secrets.error().message, "ask as somebody who may read it");
+      continue;
+    }
+    for (const ReceiverState& state : receivers_of(owner, *secrets)) {
+      any = true;
+      const std::string subject = "receiver " + state.str();
+      if (state.ready) {
+        ok(findings, subject, "is ready; its Secret is " + state.secret_name);
+      } else {
+        fail(findings, subject, state.why,
+             "correct the Secret or the receiver, or see `kubectl "
+             "describe`");
+      }
+      for (const std::string& advice : state.advice) {
+        warn(findings, subject, advice, "as it says");
+      }
+    }
+  }
+  if (!any) {
+    warn(findings, "receivers", "no Bitbucket receiver is declared",
+         "declare one in a ProjectConfig: see config/samples/receiver.yaml");
+  }
+  return std::move(*owners);
+}
+
+Finding judge_clock(clock::Wall::time_point server, clock::Wall::time_point here) {
+  // The server's date is in whole seconds.
+  const auto ahead = std::chrono::duration_cast<std::chrono::seconds>(here - server);
+  if (std::chrono::abs(ahead) <= kClockTolerance) {
+    return {Level::kOk, "clock", "agrees with the API server's"};
+  }
+  return {Level::kWarning, "clock",
+          fmt::format("is {} s {} the API server's", std::chrono::abs(ahead).count(),
+                      ahead.count() > 0 ? "ahead of" : "behind"),
+          "set both by NTP: certificates and tokens are judged by it"};
+}
+
+Finding judge_lease(const std::string& json, clock::Wall::time_point now) {
+  const auto lease = kube::parse_lease(json);
+  if (!lease) return {Level::kWarning, "operator", "its Lease: " + lease.error(), kSeeLog};
+  const auto renewed = clock::parse_rfc3339(lease->record.renew_time);
+  if (lease->record.holder.empty() || !renewed) {
+    return {Level::kFailure, "operator", "no replica holds its Lease: none runs", kSeeLog};
+  }
+  const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - *renewed);
+  const std::string holder = lease->record.holder.substr(0, lease->record.holder.rfind('_'));
+  if (age > kLeaseDuration) {
+    return {Level::kFailure, "operator",
+            fmt::format("{} has not renewed its Lease for {} s: none runs", holder, age.count()),
+            kSeeLog};
+  }
+  return {Level::kOk, "operator", fmt::format("runs; {} leads", holder)};
+}
+
+std::string base_of(const std::string& receiver_url) {
+  const std::size_t hex = receiver_url.rfind('/');
+  const std::size_t type =
+      hex == std::string::npos || hex == 0 ? std::string::npos : receiver_url.rfind('/', hex - 1);
+  const std::size_t scheme = receiver_url.find("://");
+  if (type == std::string::npos || scheme == std::string::npos || type < scheme + 3) return {};
+  return receiver_url.substr(0, type);
+}
+
+Finding judge_base_url(const std::vector<api::ReceiverOwner>& owners, const std::string& expected,
+                       std::string& base) {
+  const std::string subject = "base URL";
+  std::map<std::string, std::string> users;  ///< of each base URL, one
+  for (const api::ReceiverOwner& owner : owners) {
+    for (const api::PublishedReceiver& receiver : owner.status.webhook_receivers) {
+      const std::string used = base_of(receiver.url);
+      if (used.empty()) continue;
+      users.emplace(used, fmt::format("{} {}", kind_name(owner.kind), owner.meta.key.name));
+    }
+  }
+  base = !expected.empty() ? expected : users.size() == 1 ? users.begin()->first : "";
+  if (users.empty()) {
+    if (base.empty()) {
+      return {Level::kWarning, subject, "is not known: no status shows one",
+              "name it by --base-url"};
+    }
+    return {Level::kOk, subject, fmt::format("{}; no status shows another", base)};
+  }
+  std::vector<std::string> shown;
+  for (const auto& [used, user] : users) {
+    if (used != base) shown.push_back(fmt::format("{} (of {})", used, user));
+  }
+  if (shown.empty()) return {Level::kOk, subject, base + "; all statuses show it"};
+  const std::string others = fmt::format("{}", fmt::join(shown, ", "));
+  return {Level::kFailure, subject,
+          base.empty() ? "statuses show different ones: " + others
+                       : fmt::format("is {}, but statuses show {}", base, others),
+          "configure Kargo and the operator with the same one"};
+}
+
+}  // namespace receiver::ctl

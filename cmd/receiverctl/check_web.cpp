@@ -1,0 +1,148 @@
+#include "cmd/receiverctl/check_web.h"
+
+#include <algorithm>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/network_v4.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace receiver::ctl {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::hours kExpiresSoon{24 * 14};
+
+/// Nobody outside reaches it: loopback, link-local, and the networks of RFC 1918 and RFC 4193.
+bool is_private(const std::string& text) {
+  boost::system::error_code error;
+  const auto address = asio::ip::make_address(text, error);
+  if (error) return false;
+  if (address.is_v6()) {
+    const auto v6 = address.to_v6();
+    constexpr unsigned kUniqueLocal = 0xfc;
+    constexpr unsigned kUniqueLocalMask = 0xfe;
+    return v6.is_loopback() || v6.is_link_local() ||
+           (v6.to_bytes()[0] & kUniqueLocalMask) == kUniqueLocal;
+  }
+  const auto v4 = address.to_v4();
+  return std::ranges::any_of(
+      std::initializer_list<const char*>{"127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12",
+                                         "192.168.0.0/16", "169.254.0.0/16"},
+      [&](const char* network) {
+        const auto hosts = asio::ip::make_network_v4(network);
+        return (v4.to_uint() & hosts.netmask().to_uint()) == hosts.network().to_uint();
+      });
+}
+
+bool check_name(const WebAddress& address, Findings& findings) {
+  asio::io_context io;
+  asio::ip::tcp::resolver resolver(io);
+  boost::system::error_code error;
+  const auto found = resolver.resolve(address.host, std::to_string(address.port), error);
+  if (error || found.empty()) {
+    fail(findings, "name", fmt::format("{} does not resolve: {}", address.host, error.message()),
+         "correct the base URL, or the DNS");
+    return false;
+  }
+  std::vector<std::string> addresses;
+  for (const auto& entry : found) addresses.push_back(entry.endpoint().address().to_string());
+  findings.push_back(judge_addresses(address.host, addresses));
+  return true;
+}
+
+bool check_certificate(const WebAddress& address, const std::string& ca_pem, Findings& findings) {
+  const std::string subject = "certificate";
+  if (address.scheme != "https") {
+    warn(findings, subject,
+         "there is none: the base URL is http, and whoever reads the traffic learns receiver URLs",
+         "serve it by https");
+    return true;
+  }
+  const auto seen = http::look_at_certificate(address.host, address.port, ca_pem, kPatience);
+  if (!seen) {
+    fail(findings, subject, fmt::format("{}: {}", address.origin(), seen.error()),
+         "look at the Ingress or load balancer in front of the operator");
+    return false;
+  }
+  findings.push_back(judge_certificate(*seen, clock::Wall::now()));
+  return seen->problem.empty();
+}
+
+/// An Ingress leads only `…/bitbucket/` to the operator: there an unknown path is answered 404
+/// `{}`.
+void check_answer(const WebAddress& address, const std::string& ca_pem, Findings& findings) {
+  const std::string subject = "answer";
+  const auto get = [&](const std::string& path) {
+    return ask(address, {.method = "GET", .target = path, .headers = {}, .body = {}}, ca_pem,
+               kPatience);
+  };
+  const auto health = get("/healthz");
+  if (!health) {
+    return fail(findings, subject,
+                fmt::format("{} gives none: {}", address.origin(), health.error().message),
+                "look at the Ingress or load balancer, the Service and the pods behind it");
+  }
+  if (health->response.status == 200 && health->response.body == "{\"status\":\"ok\"}\n") {
+    return ok(findings, subject, fmt::format("{}/healthz answers 200", address.origin()));
+  }
+  std::string path = address.path;
+  while (path.ends_with('/')) path.pop_back();
+  path += "/bitbucket/x";
+  const auto unknown = get(path);
+  if (unknown && unknown->response.status == 404 && unknown->response.body == "{}\n") {
+    return ok(findings, subject,
+              fmt::format("{}{} answers as the operator does", address.origin(), path));
+  }
+  fail(findings, subject,
+       fmt::format("somebody else answers at {}: {} at /healthz, {} at {}", address.origin(),
+                   health->response.status,
+                   unknown ? std::to_string(unknown->response.status) : "nothing", path),
+       "route the base URL's path and /bitbucket/ to the operator's Service");
+}
+
+}  // namespace
+
+void check_web(const std::string& base_url, const std::string& ca_pem, Findings& findings) {
+  const auto address = parse_web_address(base_url);
+  if (!address) {
+    return fail(findings, "base URL", address.error().message, "correct it");
+  }
+  if (!check_name(*address, findings)) return;
+  if (!check_certificate(*address, ca_pem, findings)) return;
+  check_answer(*address, ca_pem, findings);
+}
+
+Finding judge_addresses(const std::string& host, const std::vector<std::string>& addresses) {
+  std::string text = fmt::format("{} is {}", host, fmt::join(addresses, ", "));
+  if (std::ranges::any_of(addresses, [](const std::string& one) { return !is_private(one); })) {
+    return {Level::kOk, "name", std::move(text)};
+  }
+  return {Level::kWarning, "name", text + ": private",
+          "Bitbucket Cloud cannot reach it; Data Center can from the same network"};
+}
+
+Finding judge_certificate(const http::PeerCertificate& certificate, clock::Wall::time_point now) {
+  const std::string subject = "certificate";
+  const std::string of = fmt::format("of {}, by {}", certificate.subject, certificate.issuer);
+  const auto left =
+      std::chrono::duration_cast<std::chrono::hours>(certificate.not_after - now).count() / 24;
+  const std::string until = clock::format_seconds(certificate.not_after).substr(0, 10);
+  if (!certificate.problem.empty()) {
+    return {Level::kFailure, subject, fmt::format("is refused: {} ({})", certificate.problem, of),
+            certificate.shown == 1
+                ? "get one for this name from an authority that Bitbucket knows, and serve it with "
+                  "its intermediate certificates"
+                : "get one for this name from an authority that Bitbucket knows"};
+  }
+  if (certificate.not_after - now < kExpiresSoon) {
+    return {Level::kWarning, subject,
+            fmt::format("expires on {}, in {} days ({})", until, left, of), "renew it"};
+  }
+  return {Level::kOk, subject, fmt::format("is good until {} ({})", until, of)};
+}
+
+}  // namespace receiver::ctl

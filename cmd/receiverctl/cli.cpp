@@ -1,0 +1,95 @@
+#include "cmd/receiverctl/cli.h"
+
+#include <filesystem>
+#include <map>
+#include <ostream>
+#include <sstream>
+
+#include <CLI/CLI.hpp>
+#include <boost/algorithm/string/replace.hpp>
+#include <fmt/format.h>
+
+#include "cmd/receiverctl/check.h"
+#include "cmd/receiverctl/explain.h"
+#include "cmd/receiverctl/receivers.h"
+#include "cmd/receiverctl/register.h"
+#include "cmd/receiverctl/send.h"
+#include "cmd/receiverctl/url.h"
+#include "cmd/version.h"
+
+namespace receiver::ctl {
+namespace {
+
+constexpr const char* kFooter = R"(Exit codes:
+  0  done, and all is well
+  1  done, and something is not well: a check failed, a delivery was not answered 2xx, a receiver is not ready
+  2  the command line is wrong
+  3  a file, the API server or another server cannot be read or asked
+
+As a kubectl plugin: a link to it named kubectl-bitbucket_receiver in the PATH makes it `kubectl bitbucket-receiver`.)";
+
+/// How people have called it, for the help.
+std::string program_name(const char* path) {
+  const std::string name = std::filesystem::path(path).filename();
+  return name == "kubectl-bitbucket_receiver" ? "kubectl bitbucket-receiver" : "receiverctl";
+}
+
+void add_common_options(CLI::App& app, Context& context) {
+  static const std::map<std::string, Format> kFormats{{"table", Format::kTable},
+                                                      {"json", Format::kJson}};
+  app.add_option("-o,--output", context.format, "table (for people) or json. Default: table.")
+      ->option_text("FORMAT")
+      ->transform(CLI::CheckedTransformer(kFormats))
+      ->group("For every command");
+  app.add_option("--kubeconfig", context.kubeconfig,
+                 "If not given: KUBECONFIG, the cluster that this runs in, ~/.kube/config.")
+      ->option_text("PATH")
+      ->group("For every command");
+  app.add_option("--context", context.kube_context, "Of the kubeconfig. Default: its current one.")
+      ->option_text("NAME")
+      ->group("For every command");
+  context.system_namespace =
+      context.environment("SYSTEM_RESOURCES_NAMESPACE").value_or("kargo-system-resources");
+  app.add_option("--system-namespace", context.system_namespace,
+                 "Namespace of the ClusterConfig's Secrets. If not given: "
+                 "SYSTEM_RESOURCES_NAMESPACE, or kargo-system-resources.")
+      ->option_text("NAMESPACE")
+      ->group("For every command");
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv, Context& context) {
+  const std::string program = program_name(argv[0]);
+  CLI::App app("Helps with Bitbucket's webhooks for Kargo.", program);
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.set_version_flag("--version", fmt::format("receiverctl {} ({})", version(), commit()));
+  app.footer(kFooter);
+  add_common_options(app, context);
+  add_receivers(app, context);
+  add_check(app, context);
+  add_register(app, context);
+  add_url(app, context);
+  add_send(app, context);
+  add_explain(app, context);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) {
+      std::ostringstream text;
+      app.exit(error, text, text);
+      context.out << boost::replace_all_copy(text.str(), "\n\n\n", "\n\n");
+      return static_cast<int>(ExitCode::kOk);
+    }
+    context.err << fmt::format("{}: {} (see --help)\n", program,
+                               boost::replace_all_copy(std::string(error.what()), "\n", " "));
+    return static_cast<int>(ExitCode::kUsage);
+  }
+  const auto code = context.command();
+  if (code) return static_cast<int>(*code);
+  context.err << fmt::format("{}: {}\n", program, code.error().message);
+  return static_cast<int>(code.error().code);
+}
+
+}  // namespace receiver::ctl

@@ -1,0 +1,246 @@
+#include "cmd/receiverctl/cluster.h"
+
+#include <algorithm>
+#include <functional>
+
+#include <fmt/format.h>
+
+#include "api/secret.h"
+#include "cmd/version.h"
+#include "kube/config.h"
+#include "kube/json.h"
+#include "kube/list.h"
+#include "log/logger.h"
+#include "webhook/targets.h"
+
+namespace receiver::ctl {
+namespace {
+
+using api::OwnerKind;
+using OwnerStore = kube::Store<api::ReceiverOwner>;
+
+constexpr const char* kClusterConfigName = "cluster";
+
+std::string_view plural_of(OwnerKind kind) {
+  return kind == OwnerKind::kProjectConfig ? "projectconfigs" : "clusterconfigs";
+}
+
+std::string described(const std::string& project) {
+  return project.empty() ? "ClusterConfig cluster"
+                         : fmt::format("ProjectConfig {}/{}", project, project);
+}
+
+}  // namespace
+
+Cluster::Cluster(std::string server, std::string system_namespace)
+    : server_(std::move(server)), system_namespace_(std::move(system_namespace)) {}
+
+Cluster::~Cluster() {
+  if (!rest_) return;
+  rest_->close();
+  io_.restart();
+  io_.poll();
+}
+
+Result<std::unique_ptr<Cluster>> Cluster::connect(const Context& context) {
+  auto config = kube::load_config({.kubeconfig = context.kubeconfig,
+                                   .environment = context.environment,
+                                   .context = context.kube_context});
+  if (!config) return unreachable(std::move(config.error()));
+  const bool is_v6 = config->host.find(':') != std::string::npos;
+  std::string server =
+      fmt::format("{}://{}:{}", config->scheme,
+                  is_v6 ? fmt::format("[{}]", config->host) : config->host, config->port);
+  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): private constructor
+  std::unique_ptr<Cluster> cluster(new Cluster(std::move(server), context.system_namespace));
+  kube::RestOptions options;
+  options.user_agent = user_agent("receiverctl");
+  auto rest = kube::RestClient::create(cluster->io_.get_executor(), std::move(*config),
+                                       std::move(options), log::Logger::none());
+  if (!rest) return unreachable(std::move(rest.error()));
+  cluster->rest_ = std::move(*rest);
+  return cluster;
+}
+
+Failure Cluster::failure(const std::string& what, const kube::ApiError& error) const {
+  using Kind = kube::ApiError::Kind;
+  switch (error.kind) {
+    case Kind::kUnreachable:
+    case Kind::kClosed:
+      return {ExitCode::kUnreachable,
+              fmt::format("the API server {} cannot be reached: {}", server_, error.message)};
+    case Kind::kUnauthorized:
+      return {ExitCode::kUnreachable,
+              fmt::format("the API server {} does not accept the kubeconfig's credentials: {}",
+                          server_, error.message)};
+    default:
+      return {ExitCode::kUnreachable, fmt::format("{}: {}", what, error.message)};
+  }
+}
+
+Result<void> Cluster::list(const std::string& plural, const std::string& ns,
+                           const kube::Projection& projection, kube::ObjectSink& sink) {
+  sink.begin_replace();
+  std::function<void(const kube::ObjectMeta&, const rapidjson::Value&)> add =
+      [&](const kube::ObjectMeta& meta, const rapidjson::Value& object) {
+        (void)sink.add_listed(meta, object);
+      };
+  const auto listed = await(kube::read_list(*rest_,
+                                            {.resource = api::kargo_resource(plural),
+                                             .ns = ns,
+                                             .label_selector = {},
+                                             .field_selector = {},
+                                             .projection = projection,
+                                             .times = {}},
+                                            std::move(add)));
+  if (listed) {
+    sink.end_replace();
+    return {};
+  }
+  sink.abort_replace();
+  return tl::unexpected(failure(plural + " cannot be listed", listed.error()));
+}
+
+Result<std::vector<api::ReceiverOwner>> Cluster::owners(const std::string& project) {
+  std::vector<api::ReceiverOwner> owners;
+  for (const OwnerKind kind : {OwnerKind::kClusterConfig, OwnerKind::kProjectConfig}) {
+    if (kind == OwnerKind::kClusterConfig && !project.empty()) continue;
+    OwnerStore store([kind](const kube::ObjectMeta& meta, const rapidjson::Value& object) {
+      return api::decode_owner(kind, meta, object);
+    });
+    const auto listed = list(std::string(plural_of(kind)), project, api::owner_projection(), store);
+    if (!listed) return tl::unexpected(listed.error());
+    for (const auto& owner : store.list()) owners.push_back(*owner);
+  }
+  std::ranges::sort(owners, {}, [](const api::ReceiverOwner& owner) { return owner.meta.key; });
+  return owners;
+}
+
+Result<api::ReceiverOwner> Cluster::owner(const std::string& project) {
+  auto all = owners(project);
+  if (!all) return tl::unexpected(std::move(all.error()));
+  const std::string& name = project.empty() ? kClusterConfigName : project;
+  const auto found = std::ranges::find_if(*all, [&](const api::ReceiverOwner& owner) {
+    return owner.project() == project && owner.meta.key.name == name;
+  });
+  if (found == all->end()) return unreachable(described(project) + " does not exist");
+  return std::move(*found);
+}
+
+Result<std::unique_ptr<Warehouses>> Cluster::warehouses(const std::string& project) {
+  auto store = std::make_unique<Warehouses>(api::decode_warehouse, webhook::warehouse_index_keys);
+  const auto listed = list("warehouses", project, api::warehouse_projection(), *store);
+  if (!listed) return tl::unexpected(listed.error());
+  return store;
+}
+
+Result<std::unique_ptr<Promotions>> Cluster::promotions(const std::string& project) {
+  auto store = std::make_unique<Promotions>(api::decode_promotion, webhook::promotion_index_keys);
+  const auto listed = list("promotions", project, api::promotion_projection(), *store);
+  if (!listed) return tl::unexpected(listed.error());
+  return store;
+}
+
+Result<controllers::SecretState> Cluster::secret(const api::ReceiverOwner& owner,
+                                                 const std::string& name) {
+  using Known = controllers::SecretState::Known;
+  const bool of_project = owner.kind == OwnerKind::kProjectConfig;
+  const kube::ObjectKey key{of_project ? owner.project() : system_namespace_, name};
+  if (key.ns.empty()) {
+    return controllers::SecretState{Known::kRefused, "there is no system namespace", {}};
+  }
+  const kube::Resource secrets{"", "v1", "secrets"};
+  auto answer = await(rest_->get(secrets.path(key)));
+  if (!answer) {
+    switch (answer.error().kind) {
+      case kube::ApiError::Kind::kNotFound:
+        return controllers::SecretState{Known::kMissing, of_project ? "" : key.ns, {}};
+      case kube::ApiError::Kind::kForbidden:
+        return controllers::SecretState{Known::kRefused, answer.error().message, {}};
+      default:
+        return tl::unexpected(failure("Secret " + key.str() + " cannot be read", answer.error()));
+    }
+  }
+  const auto object = kube::parse_json(*answer, api::secret_projection());
+  crypto::wipe(*answer);
+  if (!object) return unreachable(fmt::format("Secret {}: {}", key.str(), object.error()));
+  auto secret = api::decode_secret({}, *object);
+  if (!secret) return unreachable(fmt::format("Secret {}: {}", key.str(), secret.error()));
+  return controllers::SecretState{Known::kPresent, "", std::move(*secret)};
+}
+
+Result<controllers::SecretLookup> Cluster::secrets(const api::ReceiverOwner& owner) {
+  std::map<std::string, controllers::SecretState, std::less<>> states;
+  for (const api::Receiver& receiver : owner.receivers) {
+    const std::string& name = receiver.secret_name;
+    if (!receiver.bitbucket || name.empty() || states.contains(name)) continue;
+    auto state = secret(owner, name);
+    if (!state) return tl::unexpected(state.error());
+    states.emplace(name, std::move(*state));
+  }
+  return [states = std::move(states)](std::string_view name) {
+    const auto found = states.find(name);
+    return found == states.end() ? controllers::SecretState{} : found->second;
+  };
+}
+
+Result<std::map<kube::ObjectKey, std::string>> Cluster::refresh_tokens(controllers::TargetKind kind,
+                                                                       const std::string& project) {
+  struct Token {
+    kube::ObjectKey key;
+    std::string text;
+  };
+  static const kube::Projection projection{"/metadata/annotations/kargo.akuity.io~1refresh"};
+  kube::Store<Token> store([](const kube::ObjectMeta& meta, const rapidjson::Value& object) {
+    return tl::expected<Token, std::string>(
+        {meta.key,
+         std::string(kube::string_at(object, "/metadata/annotations/kargo.akuity.io~1refresh"))});
+  });
+  const bool of_warehouses = kind == controllers::TargetKind::kWarehouse;
+  const auto listed = list(of_warehouses ? "warehouses" : "promotions", project, projection, store);
+  if (!listed) return tl::unexpected(listed.error());
+  std::map<kube::ObjectKey, std::string> tokens;
+  for (const auto& token : store.list()) tokens.emplace(token->key, token->text);
+  return tokens;
+}
+
+Result<ReceiverAccess> receiver_access(Cluster& cluster, const std::string& project,
+                                       const std::string& receiver) {
+  const auto owner = cluster.owner(project);
+  if (!owner) return tl::unexpected(owner.error());
+  const std::string name = described(project);
+  const auto declared = std::ranges::find(owner->receivers, receiver, &api::Receiver::name);
+  if (declared == owner->receivers.end() || !declared->bitbucket) {
+    return unreachable(fmt::format("{} declares no Bitbucket receiver {:?}", name, receiver));
+  }
+  const auto secrets = cluster.secrets(*owner);
+  if (!secrets) return tl::unexpected(secrets.error());
+  // The base URL is not known here, and need not be: the last part of the path is derived from the
+  // rest.
+  const auto derived = controllers::derive_receivers(*owner, *secrets, {.origin = {}, .path = {}});
+  const auto failed =
+      std::ranges::find(derived.failures, receiver, &controllers::ReceiverFailure::receiver);
+  if (failed != derived.failures.end()) {
+    return unreachable(fmt::format("{}: receiver {}: {}", name, receiver, failed->message));
+  }
+  const auto expected =
+      std::ranges::find(derived.published, receiver, &api::PublishedReceiver::name);
+  const auto published =
+      std::ranges::find(owner->status.webhook_receivers, receiver, &api::PublishedReceiver::name);
+  if (published == owner->status.webhook_receivers.end()) {
+    return unreachable(fmt::format(
+        "{} publishes no URL of receiver {} yet: is the operator running? see `receiverctl check`",
+        name, receiver));
+  }
+  if (expected == derived.published.end() || !published->url.ends_with(expected->path)) {
+    return unreachable(
+        fmt::format("the URL that {} publishes of receiver {} is not that of the Secret as it is "
+                    "now: is the operator running? see `receiverctl check`",
+                    name, receiver));
+  }
+  const api::Secret secret = (*secrets)(declared->secret_name).secret;
+  const bool rotating = secret.previous && !secret.previous->empty();
+  return ReceiverAccess{published->url, *secret.value, rotating ? secret.previous : std::nullopt};
+}
+
+}  // namespace receiver::ctl

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <exception>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "api/promotion.h"
+#include "api/receiver_owner.h"
+#include "api/warehouse.h"
+#include "cmd/receiverctl/context.h"
+#include "controllers/derive.h"
+#include "controllers/refresh_queue.h"
+#include "kube/rest.h"
+#include "kube/store.h"
+
+namespace receiver::ctl {
+
+using Warehouses = kube::Store<api::Warehouse>;
+using Promotions = kube::Store<api::Promotion>;
+
+/// The cluster as it is when asked: every question is answered before the next one is put. Where a
+/// project is named, the empty one stands for the ClusterConfig, or for all namespaces.
+class Cluster {
+ public:
+  /// By the context's kubeconfig. Sends nothing yet.
+  [[nodiscard]] static Result<std::unique_ptr<Cluster>> connect(const Context& context);
+  ~Cluster();
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  /// The project's ProjectConfig; all of them and the ClusterConfig, which comes first, if none is
+  /// named. By name.
+  [[nodiscard]] Result<std::vector<api::ReceiverOwner>> owners(const std::string& project);
+  /// The project's ProjectConfig, or the ClusterConfig.
+  [[nodiscard]] Result<api::ReceiverOwner> owner(const std::string& project);
+  /// With their index, as targets are looked up in.
+  [[nodiscard]] Result<std::unique_ptr<Warehouses>> warehouses(const std::string& project);
+  [[nodiscard]] Result<std::unique_ptr<Promotions>> promotions(const std::string& project);
+  /// Those that the owner's Bitbucket receivers name. A Secret that may not be read is one that is
+  /// refused.
+  [[nodiscard]] Result<controllers::SecretLookup> secrets(const api::ReceiverOwner& owner);
+  /// The refresh annotations of the project's Warehouses or Promotions; of those without, empty.
+  [[nodiscard]] Result<std::map<kube::ObjectKey, std::string>> refresh_tokens(
+      controllers::TargetKind kind, const std::string& project);
+
+  [[nodiscard]] kube::RestClient& rest() { return *rest_; }
+  /// `https://host:port`, for messages.
+  [[nodiscard]] const std::string& server() const { return server_; }
+
+  /// Runs the client until the work is done.
+  template <typename T>
+  T await(boost::asio::awaitable<T> work) {
+    std::optional<T> result;
+    boost::asio::co_spawn(io_, std::move(work), [&](std::exception_ptr thrown, T value) {
+      if (thrown) std::rethrow_exception(thrown);
+      result.emplace(std::move(value));
+    });
+    io_.restart();
+    while (!result) io_.run_one();
+    return std::move(*result);
+  }
+
+ private:
+  Cluster(std::string server, std::string system_namespace);
+  [[nodiscard]] Result<void> list(const std::string& plural, const std::string& ns,
+                                  const kube::Projection& projection, kube::ObjectSink& sink);
+  [[nodiscard]] Result<controllers::SecretState> secret(const api::ReceiverOwner& owner,
+                                                        const std::string& name);
+  [[nodiscard]] Failure failure(const std::string& what, const kube::ApiError& error) const;
+
+  std::string server_;
+  std::string system_namespace_;
+  boost::asio::io_context io_{1};
+  std::unique_ptr<kube::RestClient> rest_;
+};
+
+/// What it takes to be Bitbucket to a receiver.
+struct ReceiverAccess {
+  std::string url;  ///< as the status publishes it
+  crypto::SecretString secret;
+  std::optional<crypto::SecretString> previous{};  ///< of `secret.previous`, unless empty
+};
+
+/// Of a Bitbucket receiver that is published. The failure says why it is not, or that the status
+/// and the Secret do not fit together.
+[[nodiscard]] Result<ReceiverAccess> receiver_access(Cluster& cluster, const std::string& project,
+                                                     const std::string& receiver);
+
+}  // namespace receiver::ctl

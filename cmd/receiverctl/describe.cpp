@@ -1,0 +1,170 @@
+#include "cmd/receiverctl/describe.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <ostream>
+
+#include <fmt/format.h>
+
+#include "cmd/receiverctl/cluster.h"
+#include "cmd/receiverctl/matching.h"
+#include "cmd/receiverctl/output.h"
+#include "cmd/receiverctl/receivers.h"
+#include "git/repository.h"
+
+namespace receiver::ctl {
+namespace {
+
+struct DescribeOptions {
+  std::string receiver;  ///< PROJECT/NAME, or NAME
+  std::string branch;
+  std::string tag;
+  bool show_urls = false;
+};
+
+constexpr const char* kExamples = R"(Examples:
+  receiverctl receivers describe kargo-demo/bb-wh-receiver
+  receiverctl receivers describe kargo-demo/bb-wh-receiver --branch main
+  receiverctl receivers describe bitbucket     # of the ClusterConfig)";
+
+/// What a push to one repository would refresh.
+struct PushedRepository {
+  std::string url;  ///< as the first Warehouse writes it, without user info
+  std::vector<Match> matches;
+};
+
+std::vector<std::string> refs_of(const DescribeOptions& options) {
+  if (!options.branch.empty()) return {"refs/heads/" + options.branch};
+  if (!options.tag.empty()) return {"refs/tags/" + options.tag};
+  return {};
+}
+
+std::vector<PushedRepository> pushes(const std::vector<std::string>& refs,
+                                     const std::string& project, const Warehouses& warehouses) {
+  std::map<std::string, std::string> urls;  ///< by identity
+  for (const auto& warehouse : warehouses.list()) {
+    for (const git::Subscription& subscription : warehouse->subscriptions) {
+      std::string identity = git::identity(subscription.repo_url);
+      if (identity.empty()) continue;
+      // Of its URLs, one that a browser opens.
+      std::string& url = urls[std::move(identity)];
+      const auto rank = [](const std::string& one) {
+        return std::pair(!one.starts_with("http"), one);
+      };
+      if (url.empty() || rank(subscription.repo_url) < rank(url)) url = subscription.repo_url;
+    }
+  }
+  std::vector<PushedRepository> repositories;
+  for (const auto& [identity, url] : urls) {
+    repositories.push_back({git::redacted(url), matches({{url}, refs}, project, warehouses)});
+  }
+  return repositories;
+}
+
+void print_table(Context& context, const DescribeOptions& options, const ReceiverState& state,
+                 const std::vector<PushedRepository>& repositories) {
+  std::vector<std::pair<std::string, Cell>> values{
+      {"Receiver", state.name},
+      {"Project", state.project.empty() ? "all (ClusterConfig)" : state.project},
+      {"Ready", state.ready ? Cell("True", Tone::kGood) : Cell("False: " + state.why, Tone::kBad)},
+      {"Secret", state.secret_name},
+      {"URL", state.url.empty()   ? Cell("not published", Tone::kBad)
+              : options.show_urls ? Cell(state.url)
+                                  : Cell("hidden: --show-urls shows it", Tone::kQuiet)}};
+  for (const std::string& advice : state.advice) {
+    values.emplace_back("Advice", Cell(advice, Tone::kWarning));
+  }
+  context.out << lines(values, context.colours);
+  if (repositories.empty()) context.out << "\nNo Warehouse subscribes to a Git repository.\n";
+  const std::vector<std::string> refs = refs_of(options);
+  for (const PushedRepository& repository : repositories) {
+    context.out << fmt::format("\nA push {}to {}:\n", refs.empty() ? "" : "of " + refs[0] + " ",
+                               repository.url)
+                << matches_table(repository.matches, context.colours);
+  }
+}
+
+void print_json(Context& context, const DescribeOptions& options, const ReceiverState& state,
+                const std::vector<PushedRepository>& repositories) {
+  context.out << json_text([&](Json& json) {
+    json.StartObject();
+    json.Key("receiver");
+    write_receiver(json, state, options.show_urls);
+    json.Key("repositories");
+    json.StartArray();
+    for (const PushedRepository& repository : repositories) {
+      json.StartObject();
+      member(json, "url", repository.url);
+      json.Key("objects");
+      write_matches(json, repository.matches);
+      json.EndObject();
+    }
+    json.EndArray();
+    json.EndObject();
+  });
+}
+
+Result<ExitCode> describe(Context& context, const DescribeOptions& options) {
+  const std::size_t slash = options.receiver.find('/');
+  const bool of_project = slash != std::string::npos;
+  const std::string project = of_project ? options.receiver.substr(0, slash) : "";
+  const std::string name = of_project ? options.receiver.substr(slash + 1) : options.receiver;
+  if ((of_project && project.empty()) || name.empty()) {
+    return wrong_usage("expected PROJECT/NAME, or NAME for a receiver of the ClusterConfig");
+  }
+  const auto connected = Cluster::connect(context);
+  if (!connected) return tl::unexpected(connected.error());
+  Cluster& cluster = **connected;
+  const auto owner = cluster.owner(project);
+  if (!owner) return tl::unexpected(owner.error());
+  const auto secrets = cluster.secrets(*owner);
+  if (!secrets) return tl::unexpected(secrets.error());
+  auto receivers = receivers_of(*owner, *secrets);
+  const auto state = std::ranges::find(receivers, name, &ReceiverState::name);
+  if (state == receivers.end()) {
+    return unreachable(fmt::format(
+        "{} declares no Bitbucket receiver {:?}",
+        owner->project().empty() ? "ClusterConfig cluster" : "ProjectConfig " + project, name));
+  }
+  const auto warehouses = cluster.warehouses(project);
+  if (!warehouses) return tl::unexpected(warehouses.error());
+  const auto promotions = cluster.promotions(project);
+  if (!promotions) return tl::unexpected(promotions.error());
+  const auto targets = webhook::reachable_targets({project}, **warehouses, **promotions);
+  state->warehouses = static_cast<std::size_t>(
+      std::ranges::count(targets, controllers::TargetKind::kWarehouse, &controllers::Target::kind));
+  state->promotions = targets.size() - state->warehouses;
+
+  const auto repositories = pushes(refs_of(options), project, **warehouses);
+  const auto print = context.format == Format::kTable ? print_table : print_json;
+  print(context, options, *state, repositories);
+  return state->ready ? ExitCode::kOk : ExitCode::kNotWell;
+}
+
+}  // namespace
+
+void add_describe(CLI::App& receivers, Context& context) {
+  const auto options = std::make_shared<DescribeOptions>();
+  CLI::App* command = receivers.add_subcommand(
+      "describe", "Tell of one receiver what a push to each repository would refresh.");
+  command
+      ->add_option("receiver", options->receiver,
+                   "The receiver; without a project: of the ClusterConfig.")
+      ->option_text("PROJECT/NAME")
+      ->required();
+  CLI::Option* branch =
+      command->add_option("--branch", options->branch, "Of a push of this branch.");
+  branch->option_text("B");
+  command->add_option("--tag", options->tag, "Of a push of this tag.")
+      ->option_text("T")
+      ->excludes(branch);
+  command->add_flag("--show-urls", options->show_urls, "Its URL, too: half a secret.");
+  command->footer(std::string(kExamples) +
+                  "\n\nExit code 1: it is not ready. Others: see `receiverctl --help`.");
+  command->callback([&context, options] {
+    context.command = [&context, options] { return describe(context, *options); };
+  });
+}
+
+}  // namespace receiver::ctl

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include <CLI/App.hpp>
+
+#include "bitbucket/event.h"
+#include "cmd/receiverctl/context.h"
+
+namespace receiver::ctl {
+
+/// `explain`: what the operator reads in a payload, and what that would refresh.
+void add_explain(CLI::App& app, Context& context);
+
+/// The event that the body must be of, going by what stands in it: for payloads that were saved
+/// without their headers. Of several that read alike, the first of bitbucket::kEvents.
+[[nodiscard]] std::optional<bitbucket::Event> guessed_event(std::string_view body);
+
+/// The event of that key; the guessed one if it is empty. The failure names the choices.
+[[nodiscard]] Result<bitbucket::Event> event_of(std::string_view key, std::string_view body);
+
+}  // namespace receiver::ctl

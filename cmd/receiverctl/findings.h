@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace receiver::ctl {
+
+enum class Level : std::uint8_t { kOk, kWarning, kFailure };
+
+/// One line of `check`.
+struct Finding {
+  Level level = Level::kOk;
+  std::string subject;  ///< what was looked at: "clock"
+  std::string message;
+  std::string remedy{};  ///< what to do; empty where all is well
+};
+
+using Findings = std::vector<Finding>;
+
+inline void ok(Findings& findings, std::string subject, std::string message) {
+  findings.push_back({Level::kOk, std::move(subject), std::move(message)});
+}
+inline void warn(Findings& findings, std::string subject, std::string message, std::string remedy) {
+  findings.push_back({Level::kWarning, std::move(subject), std::move(message), std::move(remedy)});
+}
+inline void fail(Findings& findings, std::string subject, std::string message, std::string remedy) {
+  findings.push_back({Level::kFailure, std::move(subject), std::move(message), std::move(remedy)});
+}
+
+[[nodiscard]] std::string findings_text(const Findings& findings, bool colours);
+[[nodiscard]] std::string findings_json(const Findings& findings);
+
+}  // namespace receiver::ctl

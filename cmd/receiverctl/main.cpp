@@ -1,0 +1,41 @@
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <unistd.h>
+
+#include "cmd/receiverctl/cli.h"
+
+namespace {
+
+std::optional<std::string> environment(std::string_view name) {
+  const char* value = std::getenv(std::string(name).c_str());
+  if (value == nullptr) return std::nullopt;
+  return value;
+}
+
+/// https://no-color.org
+bool wants_colours() {
+  return ::isatty(STDOUT_FILENO) == 1 && environment("NO_COLOR").value_or("").empty() &&
+         environment("TERM").value_or("") != "dumb";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using receiver::ctl::Context;
+  // A peer that hangs up is an error to tell of, not the end.
+  (void)std::signal(SIGPIPE, SIG_IGN);
+  try {
+    Context context{.environment = environment,
+                    .in = std::cin,
+                    .out = std::cout,
+                    .err = std::cerr,
+                    .colours = wants_colours()};
+    return receiver::ctl::run(argc, argv, context);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "receiverctl: %s\n", error.what());
+  }
+  return static_cast<int>(receiver::ctl::ExitCode::kUnreachable);
+}

@@ -1,0 +1,204 @@
+#include "cmd/receiverctl/matching.h"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <variant>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "git/repository.h"
+
+namespace receiver::ctl {
+namespace {
+
+using controllers::TargetKind;
+using webhook::judge;
+using webhook::Verdict;
+
+/// Longer lists say how many more there are.
+constexpr std::size_t kNamed = 5;
+
+template <typename Texts>
+std::string enumerated(const Texts& texts) {
+  std::vector<std::string> named;
+  for (const std::string& text : texts) {
+    if (named.size() == kNamed) break;
+    named.push_back(text);
+  }
+  const std::size_t more = texts.size() - named.size();
+  return fmt::format("{}{}", fmt::join(named, ", "),
+                     more == 0 ? "" : fmt::format(" and {} more", more));
+}
+
+std::string subscribed_to(const git::Subscription& subscription) {
+  return fmt::format("{}, {}", git::redacted(subscription.repo_url), selection_of(subscription));
+}
+
+/// The subscriptions to a repository of the push, or, if there are none, all of them.
+std::string reason(const bitbucket::Push& push, const api::Warehouse& warehouse, Verdict verdict) {
+  if (verdict == Verdict::kSubscribesToNothing) return "it has no Git subscription";
+  std::set<std::string> same, others;
+  for (const git::Subscription& subscription : warehouse.subscriptions) {
+    // As a Warehouse of its own: the verdict on this subscription alone.
+    const Verdict own = judge(push, {warehouse.key, {subscription}});
+    if (own == verdict) same.insert(subscribed_to(subscription));
+    if (own == Verdict::kOther) others.insert(git::redacted(subscription.repo_url));
+  }
+  switch (verdict) {
+    case Verdict::kTarget:
+      return "it subscribes to " + enumerated(same);
+    case Verdict::kOtherRefs:
+      return "it subscribes to other refs: " + enumerated(same);
+    default:
+      return "it subscribes to other repositories: " + enumerated(others);
+  }
+}
+
+std::string redacted(std::span<const std::string> urls) {
+  std::set<std::string> shown;
+  for (const std::string& url : urls) shown.insert(git::redacted(url));
+  return enumerated(shown);
+}
+
+void sort_targets_first(std::vector<Match>& matches) {
+  std::ranges::sort(matches, [](const Match& left, const Match& right) {
+    return std::pair(!left.is_target(), left.object) < std::pair(!right.is_target(), right.object);
+  });
+}
+
+}  // namespace
+
+std::string Match::name() const {
+  return (object.kind == TargetKind::kWarehouse ? "Warehouse " : "Promotion ") + object.key.str();
+}
+
+std::string selection_of(const git::Subscription& subscription) {
+  std::string selection = "tags";
+  switch (subscription.strategy) {
+    case git::Strategy::kNewestFromBranch:
+      return subscription.branch.empty() ? "any branch" : "branch " + subscription.branch;
+    case git::Strategy::kUnknown:
+      return "anything: its strategy is unknown here";
+    case git::Strategy::kSemVer:
+      selection = "versions";
+      if (!subscription.semver_constraint.empty()) {
+        selection += " that meet " + subscription.semver_constraint;
+      }
+      break;
+    case git::Strategy::kNewestTag:
+    case git::Strategy::kLexical:
+      break;
+  }
+  if (!subscription.allow_tags_regexes.empty()) {
+    selection += " that match " + enumerated(subscription.allow_tags_regexes);
+  }
+  if (!subscription.ignore_tags_regexes.empty()) {
+    selection += " but not " + enumerated(subscription.ignore_tags_regexes);
+  }
+  return selection;
+}
+
+std::vector<Match> matches(const bitbucket::Push& push, const std::string& project,
+                           const Warehouses& warehouses) {
+  std::vector<Match> found;
+  for (const auto& warehouse : warehouses.list()) {
+    if (!project.empty() && warehouse->key.ns != project) continue;
+    const Verdict verdict = judge(push, *warehouse);
+    found.push_back(
+        {{TargetKind::kWarehouse, warehouse->key}, verdict, reason(push, *warehouse, verdict)});
+  }
+  sort_targets_first(found);
+  return found;
+}
+
+std::vector<Match> matches(const bitbucket::PullRequest& pull_request, const std::string& project,
+                           const Promotions& promotions) {
+  std::vector<Match> found;
+  for (const auto& promotion : promotions.list()) {
+    if (!project.empty() && promotion->key.ns != project) continue;
+    const Verdict verdict = judge(pull_request, *promotion);
+    if (verdict == Verdict::kSubscribesToNothing) continue;
+    found.push_back({{TargetKind::kPromotion, promotion->key},
+                     verdict,
+                     "it waits for " + redacted(promotion->pull_request_urls)});
+  }
+  sort_targets_first(found);
+  return found;
+}
+
+Result<std::vector<Match>> matches(Cluster& cluster, const bitbucket::Payload& payload,
+                                   const std::string& project) {
+  if (const auto* push = std::get_if<bitbucket::Push>(&payload)) {
+    const auto warehouses = cluster.warehouses(project);
+    if (!warehouses) return tl::unexpected(warehouses.error());
+    return matches(*push, project, **warehouses);
+  }
+  const auto promotions = cluster.promotions(project);
+  if (!promotions) return tl::unexpected(promotions.error());
+  return matches(std::get<bitbucket::PullRequest>(payload), project, **promotions);
+}
+
+std::vector<controllers::Target> targets_among(const std::vector<Match>& matches) {
+  std::vector<controllers::Target> targets;
+  for (const Match& match : matches) {
+    if (match.is_target()) targets.push_back(match.object);
+  }
+  return targets;
+}
+
+std::string matches_table(const std::vector<Match>& matches, bool colours) {
+  if (matches.empty()) return "There is nothing that it could refresh.\n";
+  Table table({"REFRESHED", "OBJECT", "BECAUSE"});
+  for (const Match& match : matches) {
+    table.add({match.is_target() ? Cell("yes", Tone::kGood) : Cell("no", Tone::kQuiet),
+               match.name(), match.why});
+  }
+  return table.text(colours);
+}
+
+void write_matches(Json& json, const std::vector<Match>& matches) {
+  json.StartArray();
+  for (const Match& match : matches) {
+    json.StartObject();
+    member(json, "kind",
+           std::string(match.object.kind == TargetKind::kWarehouse ? "Warehouse" : "Promotion"));
+    member(json, "namespace", match.object.key.ns);
+    member(json, "name", match.object.key.name);
+    member(json, "refreshed", match.is_target());
+    member(json, "because", match.why);
+    json.EndObject();
+  }
+  json.EndArray();
+}
+
+std::vector<std::pair<std::string, Cell>> lines_of(const bitbucket::Payload& payload) {
+  if (const auto* push = std::get_if<bitbucket::Push>(&payload)) {
+    return {{"Repository", push->repository_urls.empty()
+                               ? Cell("none is named: it refreshes nothing", Tone::kBad)
+                               : Cell(redacted(push->repository_urls))},
+            {"Refs", push->refs.empty() ? Cell("not known: whatever subscribes is refreshed")
+                                        : Cell(enumerated(push->refs))}};
+  }
+  const auto& urls = std::get<bitbucket::PullRequest>(payload).urls;
+  return {{"Pull request", urls.empty() ? Cell("none is named: it refreshes nothing", Tone::kBad)
+                                        : Cell(redacted(urls))}};
+}
+
+void write_payload(Json& json, const bitbucket::Payload& payload) {
+  const auto write = [&json](const char* name, const std::vector<std::string>& texts, bool urls) {
+    json.Key(name);
+    json.StartArray();
+    for (const std::string& text : texts) json.String(urls ? git::redacted(text) : text);
+    json.EndArray();
+  };
+  if (const auto* push = std::get_if<bitbucket::Push>(&payload)) {
+    write("repositories", push->repository_urls, true);
+    write("refs", push->refs, false);
+  } else {
+    write("pullRequests", std::get<bitbucket::PullRequest>(payload).urls, true);
+  }
+}
+
+}  // namespace receiver::ctl

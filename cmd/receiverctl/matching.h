@@ -1,0 +1,49 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bitbucket/event.h"
+#include "cmd/receiverctl/cluster.h"
+#include "cmd/receiverctl/output.h"
+#include "git/ref_selector.h"
+#include "webhook/targets.h"
+
+/// What a delivery is for, and why not for the rest, in words. The verdicts are the operator's own.
+namespace receiver::ctl {
+
+struct Match {
+  controllers::Target object;
+  webhook::Verdict verdict = webhook::Verdict::kOther;
+  std::string why;  ///< "it subscribes to …"
+
+  [[nodiscard]] bool is_target() const { return verdict == webhook::Verdict::kTarget; }
+  /// `Warehouse namespace/name`.
+  [[nodiscard]] std::string name() const;
+};
+
+/// Of the project's objects (of all if it is empty), targets first, by name. For a push, its
+/// Warehouses; for a pull request, those Promotions that wait for one.
+[[nodiscard]] std::vector<Match> matches(const bitbucket::Push& push, const std::string& project,
+                                         const Warehouses& warehouses);
+[[nodiscard]] std::vector<Match> matches(const bitbucket::PullRequest& pull_request,
+                                         const std::string& project, const Promotions& promotions);
+/// By the kind of the payload; asks the cluster for the objects.
+[[nodiscard]] Result<std::vector<Match>> matches(Cluster& cluster,
+                                                 const bitbucket::Payload& payload,
+                                                 const std::string& project);
+/// Those whose verdict is kTarget.
+[[nodiscard]] std::vector<controllers::Target> targets_among(const std::vector<Match>& matches);
+
+/// Which refs a subscription selects: "branch main", "any branch", "tags that meet ^1.2".
+[[nodiscard]] std::string selection_of(const git::Subscription& subscription);
+
+[[nodiscard]] std::string matches_table(const std::vector<Match>& matches, bool colours);
+/// As an array.
+void write_matches(Json& json, const std::vector<Match>& matches);
+/// What the payload says: repository and refs, or the pull request.
+[[nodiscard]] std::vector<std::pair<std::string, Cell>> lines_of(const bitbucket::Payload& payload);
+/// The same as members of an object.
+void write_payload(Json& json, const bitbucket::Payload& payload);
+
+}  // namespace receiver::ctl

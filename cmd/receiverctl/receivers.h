@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <CLI/App.hpp>
+
+#include "api/receiver_owner.h"
+#include "cmd/receiverctl/context.h"
+#include "cmd/receiverctl/output.h"
+#include "controllers/derive.h"
+
+namespace receiver::ctl {
+
+/// `receivers` and `receivers describe`: which Bitbucket receivers there are, and how they are.
+void add_receivers(CLI::App& app, Context& context);
+
+/// One Bitbucket receiver as it stands.
+struct ReceiverState {
+  std::string project{};  ///< empty: the ClusterConfig's
+  std::string name{};
+  std::string secret_name{};
+  std::string url{};  ///< as published; empty if it is not
+  bool ready = false;
+  std::string why{};                  ///< not ready: why not
+  std::vector<std::string> advice{};  ///< what could be better though it works
+  std::size_t warehouses = 0;         ///< that a delivery to it could refresh
+  std::size_t promotions = 0;
+
+  /// `PROJECT/NAME`, or `NAME`.
+  [[nodiscard]] std::string str() const { return project.empty() ? name : project + "/" + name; }
+};
+
+/// The owner's Bitbucket receivers in the order of the spec, by its status and by what its Secrets
+/// derive; a Secret that was refused leaves the status's word. Counts nothing. Pure.
+[[nodiscard]] std::vector<ReceiverState> receivers_of(const api::ReceiverOwner& owner,
+                                                      const controllers::SecretLookup& secrets);
+
+[[nodiscard]] std::string receivers_table(const std::vector<ReceiverState>& receivers,
+                                          bool show_urls, bool colours);
+/// As one object; its URL only if wanted.
+void write_receiver(Json& json, const ReceiverState& state, bool show_url);
+[[nodiscard]] std::string receivers_json(const std::vector<ReceiverState>& receivers,
+                                         bool show_urls);
+
+}  // namespace receiver::ctl

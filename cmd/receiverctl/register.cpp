@@ -1,0 +1,271 @@
+#include "cmd/receiverctl/register.h"
+
+#include <algorithm>
+#include <memory>
+#include <ostream>
+#include <set>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "bitbucket_rest/client.h"
+#include "bitbucket_rest/registrar.h"
+#include "cmd/receiverctl/cluster.h"
+#include "cmd/receiverctl/files.h"
+#include "cmd/receiverctl/registered.h"
+#include "cmd/version.h"
+
+namespace receiver::ctl {
+namespace {
+
+namespace rest = bitbucket_rest;
+
+/// A rate limit is waited out for no longer than this.
+constexpr std::chrono::seconds kPatience{300};
+
+struct RegisterOptions {
+  std::vector<std::string> repositories;
+  bool all_subscribed = false;
+  std::string project;
+  std::string receiver;
+  bool pull_requests = false;
+  std::optional<std::string> bitbucket_url;
+  std::optional<std::string> cloud_url;
+  std::string username;
+  std::string token_file;
+  std::string ca_file;
+  bool dry_run = false;
+  bool force = false;
+  bool show_urls = false;
+
+  [[nodiscard]] rest::Servers servers() const { return {bitbucket_url, cloud_url}; }
+};
+
+constexpr const char* kExamples = R"(Examples:
+  export BITBUCKET_TOKEN=…                            # a repository's access token
+  receiverctl register --project kargo-demo --receiver bb-wh-receiver \
+    --repo https://bitbucket.org/example/shop --dry-run
+  receiverctl register --project kargo-demo --receiver bb-wh-receiver --all-subscribed \
+    --username me@example.com --token-file token.txt  # an account's API token
+  receiverctl register --project kargo-demo --receiver bb-wh-receiver --all-subscribed \
+    --bitbucket-url https://git.example.com/bitbucket # Data Center, with an HTTP access token
+
+The token. Bitbucket Cloud: an access token of the repository, project or workspace, or, with
+--username, an API token of an account that is an administrator of the repository. Scopes: webhooks
+(read and write), repositories and pull requests (read). Data Center: an HTTP access token with the
+permission "Repository admin".
+
+Bitbucket does not show a webhook's secret, or not everywhere. One at the right URL is taken to have
+the right one, since the URL is derived from it; if somebody has changed it by hand: --force.
+
+Exit code 1: a repository could not be registered. Others: see `receiverctl --help`.)";
+
+Result<crypto::SecretString> read_token(Context& context, const RegisterOptions& options) {
+  if (!options.token_file.empty()) {
+    auto text = read_input(context, options.token_file);
+    if (!text) return tl::unexpected(text.error());
+    return crypto::SecretString(std::move(*text));
+  }
+  auto value = context.environment("BITBUCKET_TOKEN");
+  if (!value) return wrong_usage("a token is needed: set BITBUCKET_TOKEN, or give --token-file");
+  return crypto::SecretString(std::move(*value));
+}
+
+Result<rest::Client> connect(Context& context, const RegisterOptions& options) {
+  const auto token = read_token(context, options);
+  if (!token) return tl::unexpected(token.error());
+  const std::string user = options.username.empty()
+                               ? context.environment("BITBUCKET_USERNAME").value_or("")
+                               : options.username;
+  const auto authorization = rest::authorization(user, *token);
+  if (!authorization) return wrong_usage(authorization.error());
+  auto client = rest::Client::create({.authorization = *authorization,
+                                      .ca_file = options.ca_file,
+                                      .user_agent = user_agent("receiverctl")});
+  if (!client) return unreachable(client.error());
+  return std::move(*client);
+}
+
+Result<rest::Selection> select(Cluster& cluster, const RegisterOptions& options) {
+  if (options.all_subscribed) {
+    const auto warehouses = cluster.warehouses(options.project);
+    if (!warehouses) return tl::unexpected(warehouses.error());
+    std::set<std::string> urls;
+    for (const auto& warehouse : (*warehouses)->list()) {
+      for (const auto& subscription : warehouse->subscriptions) urls.insert(subscription.repo_url);
+    }
+    auto selection = rest::select_repositories({urls.begin(), urls.end()}, options.servers());
+    if (!selection) return wrong_usage(selection.error());
+    return std::move(*selection);
+  }
+  rest::Selection selection;
+  for (const std::string& url : options.repositories) {
+    auto repository = rest::parse_repository(url, options.servers());
+    if (!repository) return wrong_usage(repository.error());
+    if (!selection.repositories.empty() &&
+        repository->server != selection.repositories.front().server) {
+      return wrong_usage(
+          fmt::format("{} and {} are two Bitbucket servers, and a token belongs to one",
+                      selection.repositories.front().server, repository->server));
+    }
+    selection.repositories.push_back(std::move(*repository));
+  }
+  return selection;
+}
+
+/// What a repository's webhook has to be.
+Result<rest::WantedWebhook> want(Cluster& cluster, const RegisterOptions& options) {
+  const auto access = receiver_access(cluster, options.project, options.receiver);
+  if (!access) return tl::unexpected(access.error());
+  rest::WantedWebhook wanted{.title = rest::webhook_title(options.project, options.receiver),
+                             .url = access->url,
+                             .secret = access->secret,
+                             .pull_requests = options.pull_requests};
+  if (access->previous) {
+    const std::string digits =
+        crypto::sha256_hex({options.project, options.receiver, access->previous->view()});
+    wanted.former_url = access->url.substr(0, access->url.size() - digits.size()) + digits;
+  }
+  if (!wanted.pull_requests) {
+    const auto promotions = cluster.promotions(options.project);
+    if (!promotions) return tl::unexpected(promotions.error());
+    wanted.pull_requests = std::ranges::any_of((*promotions)->list(), [](const auto& promotion) {
+      return !promotion->pull_request_urls.empty();
+    });
+  }
+  return wanted;
+}
+
+/// Whether the next repository would fare the same; one failed log-in after another locks accounts.
+bool ends_all(rest::ApiFailure failure) {
+  return failure == rest::ApiFailure::kUnauthorized || failure == rest::ApiFailure::kUnreachable ||
+         failure == rest::ApiFailure::kRateLimited;
+}
+
+void print(Context& context, const Report& report, bool show_urls) {
+  if (context.format == Format::kJson) {
+    context.out << report_json(report, show_urls);
+    return;
+  }
+  for (const std::string& url : report.skipped) {
+    context.err << fmt::format("skipped: {} is not known to be on this Bitbucket\n", url);
+  }
+  if (report.repositories.empty()) {
+    context.err << "There is no Bitbucket repository to register.\n";
+  } else {
+    context.out << report_table(report, show_urls, context.colours);
+  }
+  for (const Registered& registered : report.repositories) {
+    for (const std::string& note : registered.plan.notes) {
+      context.err << fmt::format("{}: {}\n", registered.repository.name(), note);
+    }
+  }
+}
+
+Result<ExitCode> register_all(Context& context, const RegisterOptions& options) {
+  const auto client = connect(context, options);
+  if (!client) return tl::unexpected(client.error());
+  const auto connected = Cluster::connect(context);
+  if (!connected) return tl::unexpected(connected.error());
+  auto selection = select(**connected, options);
+  if (!selection) return tl::unexpected(selection.error());
+  const auto wanted = want(**connected, options);
+  if (!wanted) return tl::unexpected(wanted.error());
+
+  const rest::Send send =
+      rest::patient([&client](const rest::ApiRequest& request) { return client->send(request); },
+                    [&context](std::chrono::seconds pause) {
+                      context.err << fmt::format("Bitbucket limits requests (429): waiting {} s\n",
+                                                 pause.count());
+                      std::this_thread::sleep_for(pause);
+                    },
+                    kPatience);
+  Report report{
+      .repositories = {}, .skipped = std::move(selection->skipped), .dry_run = options.dry_run};
+  bool ended = false;
+  for (const rest::Repository& repository : selection->repositories) {
+    if (ended) {
+      report.repositories.push_back({.repository = repository, .error = "not tried"});
+      continue;
+    }
+    auto plan = rest::register_webhook(send, {.repository = repository,
+                                              .wanted = *wanted,
+                                              .always = options.force,
+                                              .dry_run = options.dry_run});
+    ended = !plan && ends_all(plan.error().kind);
+    report.repositories.push_back(
+        plan ? Registered{.repository = repository, .plan = std::move(*plan)}
+             : Registered{.repository = repository, .error = plan.error().message});
+  }
+  print(context, report, options.show_urls);
+  const bool well = std::ranges::all_of(
+      report.repositories, [](const Registered& registered) { return registered.error.empty(); });
+  return well ? ExitCode::kOk : ExitCode::kNotWell;
+}
+
+}  // namespace
+
+void add_register(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<RegisterOptions>();
+  CLI::App* command = app.add_subcommand(
+      "register",
+      "Create or update the webhooks of repositories in Bitbucket, Cloud or Data Center.");
+  CLI::Option* repo =
+      command
+          ->add_option("--repo", options->repositories,
+                       "A repository, by its clone URL or the address of its page; any number of "
+                       "them.")
+          ->option_text("URL");
+  command
+      ->add_flag("--all-subscribed", options->all_subscribed,
+                 "Every Bitbucket repository that the project's Warehouses subscribe to.")
+      ->excludes(repo);
+  command
+      ->add_option("--project", options->project,
+                   "Of the receiver. If not given: it is the ClusterConfig's.")
+      ->option_text("P");
+  command->add_option("--receiver", options->receiver, "Its name.")->option_text("R")->required();
+  command->add_flag("--pull-requests", options->pull_requests,
+                    "Subscribe to the end of pull requests, too. If not given: if a promotion of "
+                    "the project waits for one now; an existing webhook's stay.");
+  command
+      ->add_option("--token-file", options->token_file,
+                   "File that holds the token; - for standard input. If not given: "
+                   "BITBUCKET_TOKEN.")
+      ->option_text("FILE");
+  command
+      ->add_option(
+          "--username", options->username,
+          "The account's e-mail address, for an account's API token of Bitbucket Cloud. If "
+          "not given: BITBUCKET_USERNAME.")
+      ->option_text("U");
+  command
+      ->add_option("--bitbucket-url", options->bitbucket_url,
+                   "Address of Data Center, with its context path. If not given: what the "
+                   "repository's URL tells.")
+      ->option_text("URL");
+  command
+      ->add_option(
+          "--cloud-url", options->cloud_url,
+          fmt::format("Address of Bitbucket Cloud's API. If not given: {}.", rest::kCloudApi))
+      ->option_text("URL");
+  command
+      ->add_option("--ca-file", options->ca_file,
+                   "PEM file of authorities to trust beside the system's.")
+      ->option_text("FILE");
+  command->add_flag("--dry-run", options->dry_run, "Tell the difference, and write nothing.");
+  command->add_flag("--force", options->force,
+                    "Write the webhook, and so its secret, even if nothing seems to differ.");
+  command->add_flag(
+      "--show-urls", options->show_urls,
+      "The receiver's URLs in full. A URL is half a secret: nobody else should see it.");
+  command->footer(kExamples);
+  command->callback([&context, options] {
+    if (options->repositories.empty() && !options->all_subscribed) {
+      throw CLI::RequiredError("--repo or --all-subscribed");
+    }
+    context.command = [&context, options] { return register_all(context, *options); };
+  });
+}
+
+}  // namespace receiver::ctl

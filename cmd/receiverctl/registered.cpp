@@ -1,0 +1,96 @@
+#include "cmd/receiverctl/registered.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "cmd/receiverctl/output.h"
+
+namespace receiver::ctl {
+namespace {
+
+using bitbucket_rest::Action;
+using bitbucket_rest::Difference;
+
+std::string shown(const Difference& difference, const std::string& value, bool show_urls) {
+  return difference.field == "url" && !value.empty() && !show_urls
+             ? bitbucket_rest::masked_url(value)
+             : value;
+}
+
+std::string line_of(const Difference& difference, bool show_urls) {
+  const std::string to = shown(difference, difference.to, show_urls);
+  if (difference.from.empty()) return fmt::format("{}: {}", difference.field, to);
+  return fmt::format("{}: {} → {}", difference.field, shown(difference, difference.from, show_urls),
+                     to);
+}
+
+/// `created`, `would create`, `unchanged`, `failed`.
+Cell result_of(const Registered& registered, bool dry_run) {
+  if (!registered.error.empty()) return {"failed", Tone::kBad};
+  switch (registered.plan.action) {
+    case Action::kNone:
+      return {"unchanged", Tone::kQuiet};
+    case Action::kCreate:
+      return dry_run ? Cell("would create", Tone::kWarning) : Cell("created", Tone::kGood);
+    case Action::kUpdate:
+      return dry_run ? Cell("would update", Tone::kWarning) : Cell("updated", Tone::kGood);
+  }
+  return "";
+}
+
+void write(Json& json, const char* name, const std::vector<std::string>& texts) {
+  json.Key(name);
+  json.StartArray();
+  for (const std::string& text : texts) json.String(text);
+  json.EndArray();
+}
+
+}  // namespace
+
+std::string report_table(const Report& report, bool show_urls, bool colours) {
+  Table table({"REPOSITORY", "WEBHOOK", "DIFFERENCE"});
+  for (const Registered& registered : report.repositories) {
+    std::vector<std::string> lines;
+    for (const Difference& difference : registered.plan.differences) {
+      lines.push_back(line_of(difference, show_urls));
+    }
+    if (!registered.error.empty()) lines = {registered.error};
+    if (lines.empty()) lines.emplace_back();
+    table.add({registered.repository.name(), result_of(registered, report.dry_run), lines.front()});
+    for (std::size_t i = 1; i < lines.size(); ++i) table.add({"", "", lines[i]});
+  }
+  return table.text(colours);
+}
+
+std::string report_json(const Report& report, bool show_urls) {
+  return json_text([&](Json& json) {
+    json.StartObject();
+    member(json, "dryRun", report.dry_run);
+    json.Key("repositories");
+    json.StartArray();
+    for (const Registered& registered : report.repositories) {
+      json.StartObject();
+      member(json, "server", registered.repository.server);
+      member(json, "repository", registered.repository.name());
+      member(json, "result", result_of(registered, report.dry_run).text);
+      json.Key("differences");
+      json.StartArray();
+      for (const Difference& difference : registered.plan.differences) {
+        json.StartObject();
+        member(json, "field", std::string(difference.field));
+        member(json, "from", shown(difference, difference.from, show_urls));
+        member(json, "to", shown(difference, difference.to, show_urls));
+        json.EndObject();
+      }
+      json.EndArray();
+      write(json, "notes", registered.plan.notes);
+      member(json, "error", registered.error);
+      json.EndObject();
+    }
+    json.EndArray();
+    write(json, "skipped", report.skipped);
+    json.EndObject();
+  });
+}
+
+}  // namespace receiver::ctl

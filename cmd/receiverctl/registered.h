@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bitbucket_rest/repository.h"
+#include "bitbucket_rest/webhook.h"
+
+/// How `receiverctl register` tells what it has done. Holds no secret, and URLs in full only if
+/// they are asked for.
+namespace receiver::ctl {
+
+/// What became of one repository.
+struct Registered {
+  bitbucket_rest::Repository repository;
+  bitbucket_rest::Plan plan{};
+  std::string error{};  ///< not empty: nothing is known of the plan
+};
+
+struct Report {
+  std::vector<Registered> repositories;
+  std::vector<std::string> skipped;  ///< subscribed, but not of this Bitbucket
+  bool dry_run = false;
+};
+
+[[nodiscard]] std::string report_table(const Report& report, bool show_urls, bool colours);
+[[nodiscard]] std::string report_json(const Report& report, bool show_urls);
+
+}  // namespace receiver::ctl

@@ -1,0 +1,387 @@
+#include "cmd/receiverctl/send.h"
+
+#include <algorithm>
+#include <memory>
+#include <ostream>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "bitbucket/signature.h"
+#include "clock/clock.h"
+#include "cmd/receiverctl/cluster.h"
+#include "cmd/receiverctl/explain.h"
+#include "cmd/receiverctl/files.h"
+#include "cmd/receiverctl/matching.h"
+#include "cmd/receiverctl/output.h"
+#include "cmd/receiverctl/sample.h"
+#include "cmd/receiverctl/web.h"
+
+namespace receiver::ctl {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// As long as Bitbucket waits.
+constexpr milliseconds kPatience{10'000};
+/// What was answered 202 is applied later.
+constexpr milliseconds kQueuePatience{10'000};
+constexpr milliseconds kLookAgain{200};
+
+struct SendOptions {
+  std::string event;
+  SampleSubject subject;
+  std::string payload_file;
+  std::string project;
+  std::string receiver;
+  std::string url;
+  std::string secret_file;
+  std::string via;
+  std::string ca_file;
+};
+
+constexpr const char* kExamples = R"(Examples:
+  receiverctl send --project kargo-demo --receiver bb-wh-receiver \
+    --repo https://bitbucket.org/acme/shop --branch main
+  receiverctl send --project kargo-demo --receiver bb-wh-receiver \
+    --event repo:refs_changed --repo https://git.example.com/scm/acme/shop.git --tag v1.2.0
+  receiverctl send --project kargo-demo --receiver bb-wh-receiver \
+    --event pullrequest:fulfilled --pull-request https://bitbucket.org/acme/gitops/pull-requests/7
+  receiverctl send --project kargo-demo --receiver bb-wh-receiver --payload saved.json
+  receiverctl send --url "$URL" --secret-file secret.txt --event diagnostics:ping
+  kubectl -n kargo port-forward service/bitbucket-receiver 8080:80 &
+  receiverctl send --via http://127.0.0.1:8080 --project kargo-demo --receiver bb-wh-receiver \
+    --repo https://bitbucket.org/acme/shop)";
+
+/// Somebody else's answer may be a whole page.
+constexpr std::size_t kShownAnswerBytes = 300;
+
+std::string shown(const std::string& answer) {
+  return answer.size() <= kShownAnswerBytes ? answer : answer.substr(0, kShownAnswerBytes) + "…";
+}
+
+/// A delivery before it is addressed.
+struct Draft {
+  std::string event;
+  std::string body;
+  std::optional<bitbucket::Payload> payload;  ///< nothing for the ping
+};
+
+Result<Draft> draft(Context& context, const SendOptions& options) {
+  if (options.event == bitbucket::kPingEvent) {
+    return Draft{options.event, R"({"test": true})", std::nullopt};
+  }
+  std::string body;
+  std::string key = options.event;
+  if (!options.payload_file.empty()) {
+    auto saved = read_input(context, options.payload_file);
+    if (!saved) return tl::unexpected(saved.error());
+    body = std::move(*saved);
+  } else if (key.empty()) {
+    if (options.subject.repository.empty()) {
+      return wrong_usage("what is to be sent? give --repo, or --event, or --payload");
+    }
+    key = push_event_of(options.subject.repository);
+  }
+  const auto event = event_of(key, body);
+  if (!event) return tl::unexpected(event.error());
+  if (body.empty()) {
+    SampleSubject subject = options.subject;
+    if (subject.branch.empty()) subject.branch = "main";
+    subject.time = clock::format_seconds(clock::Wall::now());
+    auto sample = sample_body(*event, subject);
+    if (!sample) return tl::unexpected(sample.error());
+    body = std::move(*sample);
+  }
+  auto payload = bitbucket::parse_payload(event->kind, body);
+  if (!payload) return unreachable(fmt::format("{}: {}", options.payload_file, payload.error()));
+  return Draft{std::string(event->key), std::move(body), std::move(*payload)};
+}
+
+Result<ReceiverAccess> access_to(Context& context, Cluster* cluster, const SendOptions& options) {
+  if (cluster != nullptr) return receiver_access(*cluster, options.project, options.receiver);
+  auto secret = read_secret(context, options.secret_file);
+  if (!secret) return tl::unexpected(secret.error());
+  return ReceiverAccess{options.url, std::move(*secret)};
+}
+
+/// The targets and their refresh annotations.
+class Targets {
+ public:
+  /// As they are before the delivery.
+  static Result<Targets> look(Cluster& cluster, const bitbucket::Payload& payload,
+                              const std::string& project) {
+    Targets targets(cluster, project);
+    targets.kind_ = std::holds_alternative<bitbucket::Push>(payload)
+                        ? controllers::TargetKind::kWarehouse
+                        : controllers::TargetKind::kPromotion;
+    const auto found = matches(cluster, payload, project);
+    if (!found) return tl::unexpected(found.error());
+    targets.targets_ = targets_among(*found);
+    auto before = cluster.refresh_tokens(targets.kind_, project);
+    if (!before) return tl::unexpected(before.error());
+    targets.before_ = std::move(*before);
+    return targets;
+  }
+
+  /// What has changed since; looked at again until all have, if there is time.
+  Result<std::vector<Refreshed>> changed(milliseconds patience) {
+    const auto deadline = clock::Steady::now() + patience;
+    for (;;) {
+      auto now = cluster_.refresh_tokens(kind_, project_);
+      if (!now) return tl::unexpected(now.error());
+      std::vector<Refreshed> refreshed;
+      for (const controllers::Target& target : targets_) {
+        const std::string& token = (*now)[target.key];
+        refreshed.push_back({target, token != before_[target.key], token});
+      }
+      const bool all = std::ranges::all_of(refreshed, &Refreshed::changed);
+      if (all || clock::Steady::now() >= deadline) return refreshed;
+      std::this_thread::sleep_for(kLookAgain);
+    }
+  }
+
+ private:
+  Targets(Cluster& cluster, std::string project)
+      : cluster_(cluster), project_(std::move(project)) {}
+
+  Cluster& cluster_;
+  std::string project_;
+  controllers::TargetKind kind_{};
+  std::vector<controllers::Target> targets_;
+  std::map<kube::ObjectKey, std::string> before_;
+};
+
+/// Fills in the answer.
+Result<void> deliver(const SendOptions& options, const Draft& draft, const ReceiverAccess& access,
+                     const std::string& ca_pem, Sent& sent) {
+  auto address = parse_web_address(access.url);
+  if (!address) return tl::unexpected(address.error());
+  const std::string path = address->path;
+  if (!options.via.empty()) {
+    address = parse_web_address(options.via);
+    if (!address)
+      return tl::unexpected(Failure{ExitCode::kUsage, "--via: " + address.error().message});
+  }
+  http::Request request{.method = "POST",
+                        .target = path.empty() ? "/" : path,
+                        .headers = delivery_headers(draft.event, sent.id),
+                        .body = draft.body};
+  // Data Center leaves its ping unsigned.
+  if (draft.payload) {
+    request.headers.add(std::string(bitbucket::kSignatureHeader),
+                        signature_of(draft.body, access.secret.view()));
+  }
+  sent.origin = address->origin();
+  auto answer = ask(*address, std::move(request), ca_pem, kPatience);
+  if (!answer) {
+    return unreachable(fmt::format("{} gives no answer: {}", sent.origin, answer.error().message));
+  }
+  sent.status = answer->response.status;
+  sent.answer = std::move(answer->response.body);
+  sent.answer.erase(sent.answer.find_last_not_of('\n') + 1);
+  sent.took = answer->took;
+  return {};
+}
+
+Result<ExitCode> send(Context& context, const SendOptions& options) {
+  const bool by_url = !options.url.empty();
+  if (by_url ? options.secret_file.empty() : options.receiver.empty()) {
+    return wrong_usage("to whom? give --project and --receiver, or --url and --secret-file");
+  }
+  const auto drafted = draft(context, options);
+  if (!drafted) return tl::unexpected(drafted.error());
+  std::string ca_pem;
+  if (!options.ca_file.empty()) {
+    auto read = read_input(context, options.ca_file);
+    if (!read) return tl::unexpected(read.error());
+    ca_pem = std::move(*read);
+  }
+  std::unique_ptr<Cluster> cluster;
+  if (!by_url) {
+    auto connected = Cluster::connect(context);
+    if (!connected) return tl::unexpected(connected.error());
+    cluster = std::move(*connected);
+  }
+  const auto access = access_to(context, cluster.get(), options);
+  if (!access) return tl::unexpected(access.error());
+  std::optional<Targets> targets;
+  if (cluster && drafted->payload) {
+    auto looked = Targets::look(*cluster, *drafted->payload, options.project);
+    if (!looked) return tl::unexpected(looked.error());
+    targets.emplace(std::move(*looked));
+  }
+  Sent sent{.event = drafted->event, .id = new_uuid()};
+  const auto delivered = deliver(options, *drafted, *access, ca_pem, sent);
+  if (!delivered) return tl::unexpected(delivered.error());
+  if (targets) {
+    auto changed = targets->changed(sent.status == 202 ? kQueuePatience : milliseconds(0));
+    if (!changed) return tl::unexpected(changed.error());
+    sent.objects = std::move(*changed);
+  }
+  context.out << (context.format == Format::kJson ? sent_json(sent)
+                                                  : sent_text(sent, context.colours));
+  return sent.well() ? ExitCode::kOk : ExitCode::kNotWell;
+}
+
+std::string name_of(const controllers::Target& target) {
+  return (target.kind == controllers::TargetKind::kWarehouse ? "Warehouse " : "Promotion ") +
+         target.key.str();
+}
+
+bool is_success(unsigned status) {
+  return status >= 200 && status < 300;
+}
+
+}  // namespace
+
+bool Sent::well() const {
+  if (!is_success(status)) return false;
+  return !objects || (!objects->empty() && std::ranges::all_of(*objects, &Refreshed::changed));
+}
+
+std::string advice_on(const Sent& sent) {
+  switch (sent.status) {
+    case 401:
+      return "The receiver holds another secret, perhaps one with a newline at its end: see "
+             "`receiverctl check`.";
+    case 404:
+      return "Nobody answers at this URL (any more), or another server does: compare with "
+             "`receiverctl receivers --show-urls`.";
+    case 503:
+      return "The operator is starting, or at one of its bounds: see /readyz?verbose on its "
+             "metrics "
+             "port, and its log.";
+    default:
+      break;
+  }
+  if (sent.status >= 300 && sent.status < 400) {
+    return "A proxy redirects deliveries; Bitbucket does not follow: correct the base URL.";
+  }
+  if (!is_success(sent.status) || !sent.objects || sent.well()) return {};
+  if (sent.objects->empty()) {
+    return "It is for nothing: `receiverctl explain` tells why, of a payload, and `receiverctl "
+           "receivers describe` what pushes refresh.";
+  }
+  return "Not all were refreshed: the operator's log names this delivery and says why.";
+}
+
+std::string sent_text(const Sent& sent, bool colours) {
+  const Tone tone = is_success(sent.status) ? Tone::kGood : Tone::kBad;
+  std::string text =
+      lines({{"Event", sent.event},
+             {"Delivery", sent.id},
+             {"Sent to", sent.origin},
+             {"Answer", Cell(fmt::format("{} {}", sent.status, shown(sent.answer)), tone)},
+             {"Time", fmt::format("{} ms", sent.took.count())}},
+            colours);
+  if (sent.objects && !sent.objects->empty()) {
+    Table table({"REFRESHED", "OBJECT", "ANNOTATION"});
+    for (const Refreshed& object : *sent.objects) {
+      table.add({object.changed ? Cell("yes", Tone::kGood) : Cell("no", Tone::kBad),
+                 name_of(object.object), object.token});
+    }
+    text += '\n' + table.text(colours);
+  }
+  const std::string advice = advice_on(sent);
+  if (!advice.empty()) text += '\n' + toned(Cell(advice, Tone::kWarning), colours) + '\n';
+  return text;
+}
+
+std::string sent_json(const Sent& sent) {
+  return json_text([&](Json& json) {
+    json.StartObject();
+    member(json, "event", sent.event);
+    member(json, "delivery", sent.id);
+    member(json, "origin", sent.origin);
+    member(json, "status", static_cast<std::int64_t>(sent.status));
+    member(json, "answer", sent.answer);
+    member(json, "milliseconds", static_cast<std::int64_t>(sent.took.count()));
+    if (sent.objects) {
+      json.Key("objects");
+      json.StartArray();
+      for (const Refreshed& object : *sent.objects) {
+        json.StartObject();
+        const bool warehouse = object.object.kind == controllers::TargetKind::kWarehouse;
+        member(json, "kind", std::string(warehouse ? "Warehouse" : "Promotion"));
+        member(json, "namespace", object.object.key.ns);
+        member(json, "name", object.object.key.name);
+        member(json, "refreshed", object.changed);
+        member(json, "annotation", object.token);
+        json.EndObject();
+      }
+      json.EndArray();
+    }
+    json.EndObject();
+  });
+}
+
+void add_send(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<SendOptions>();
+  CLI::App* command = app.add_subcommand(
+      "send", "Send a delivery as Bitbucket would, signed, and tell what came of it.");
+  const char* what = "What";
+  const char* whom = "To whom";
+  command
+      ->add_option("--event", options->event,
+                   "repo:push, pullrequest:fulfilled, pullrequest:rejected (Cloud); "
+                   "repo:refs_changed, pr:merged, pr:declined, pr:deleted, diagnostics:ping (Data "
+                   "Center). If not given: a push, of the product that the repository is of.")
+      ->option_text("KEY")
+      ->group(what);
+  command->add_option("--repo", options->subject.repository, "The repository that is pushed to.")
+      ->option_text("URL")
+      ->group(what);
+  CLI::Option* branch = command->add_option("--branch", options->subject.branch,
+                                            "The branch that has moved. Default: main.");
+  branch->option_text("B")->group(what);
+  command->add_option("--tag", options->subject.tag, "The tag that is new.")
+      ->option_text("T")
+      ->excludes(branch)
+      ->group(what);
+  command
+      ->add_option("--pull-request", options->subject.pull_request,
+                   "The page of the pull request that has ended.")
+      ->option_text("URL")
+      ->group(what);
+  command
+      ->add_option("--payload", options->payload_file,
+                   "A payload to send instead, such as one from Bitbucket's request history; - for "
+                   "standard input.")
+      ->option_text("FILE")
+      ->group(what);
+  command
+      ->add_option("--project", options->project,
+                   "Of the receiver. If not given: it is the ClusterConfig's.")
+      ->option_text("P")
+      ->group(whom);
+  CLI::Option* receiver = command->add_option("--receiver", options->receiver,
+                                              "Its name; URL and secret are the cluster's.");
+  receiver->option_text("R")->group(whom);
+  CLI::Option* url =
+      command->add_option("--url", options->url, "A receiver's URL; asks no cluster.");
+  url->option_text("U")->excludes(receiver)->group(whom);
+  command->add_option("--secret-file", options->secret_file, "Its secret; - for standard input.")
+      ->option_text("FILE")
+      ->needs(url)
+      ->group(whom);
+  command
+      ->add_option("--via", options->via,
+                   "Where to connect to instead of the URL's own host: http(s)://HOST:PORT of a "
+                   "port-forward.")
+      ->option_text("ORIGIN")
+      ->group(whom);
+  command
+      ->add_option("--ca-file", options->ca_file,
+                   "Authorities to believe instead of the system's, in PEM.")
+      ->option_text("FILE")
+      ->group(whom);
+  command->footer(std::string(kExamples) +
+                  "\n\nExit code 1: it was not answered 2xx, or did not refresh what it is for, or "
+                  "is for nothing.\nOthers: see `receiverctl --help`.");
+  command->callback([&context, options] {
+    context.command = [&context, options] { return send(context, *options); };
+  });
+}
+
+}  // namespace receiver::ctl

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+
+#include <tl/expected.hpp>
+
+#include "bitbucket_rest/messages.h"
+#include "crypto/crypto.h"
+
+namespace receiver::bitbucket_rest {
+
+/// How to show a token: with a user (Cloud's API tokens of an account) as Basic, else as Bearer.
+/// The error says what is wrong with them, without repeating the token.
+[[nodiscard]] tl::expected<crypto::SecretString, std::string> authorization(
+    const std::string& user, const crypto::SecretString& token);
+
+struct ClientOptions {
+  crypto::SecretString authorization{};  ///< the header's value
+  std::string ca_file{};  ///< PEM authorities that are trusted beside the system's; empty: none
+  std::string user_agent{};
+  std::chrono::milliseconds deadline{30'000};  ///< of one request, from connecting to the last byte
+};
+
+/// An HTTPS client for short-lived work, on cpprestsdk. Every request has a connection of its own,
+/// since cpprestsdk repeats a POST without a word if a kept one has died. Redirects are not
+/// followed: they would carry the token to another host. Blocks; thread-safe.
+class Client {
+ public:
+  /// The error names the file of authorities that cannot be read.
+  [[nodiscard]] static tl::expected<Client, std::string> create(ClientOptions options);
+
+  /// The error is for people and repeats neither token nor body. Whatever was not answered may
+  /// still have been done.
+  [[nodiscard]] tl::expected<ApiAnswer, std::string> send(const ApiRequest& request) const;
+
+  static constexpr std::size_t kMaxAnswerBytes = 4 * 1024 * 1024;
+
+ private:
+  explicit Client(ClientOptions options) : options_(std::move(options)) {}
+  ClientOptions options_;
+};
+
+}  // namespace receiver::bitbucket_rest

@@ -1,0 +1,209 @@
+#include "bitbucket_rest/repository.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "git/repository.h"
+#include "git/url.h"
+
+namespace receiver::bitbucket_rest {
+namespace {
+
+using bitbucket::Source;
+
+bool is_digit(char character) {
+  return character >= '0' && character <= '9';
+}
+
+std::string_view without_port(std::string_view host) {
+  return host.substr(0, host.find(':'));
+}
+
+bool is_ip_address(std::string_view host) {
+  return host.starts_with('[') ||
+         std::ranges::all_of(without_port(host), [](char c) { return is_digit(c) || c == '.'; });
+}
+
+/// What Bitbucket makes of names. Nothing else gets into a path of its API.
+bool is_name(std::string_view text) {
+  return !text.empty() && text != "." && text != ".." && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) ||
+           std::string_view("-_.~").find(c) != std::string_view::npos;
+  });
+}
+
+std::vector<std::string> segments_of(std::string_view path) {
+  std::vector<std::string> segments;
+  while (!path.empty()) {
+    const std::size_t slash = std::min(path.find('/'), path.size());
+    if (slash > 0) segments.emplace_back(path.substr(0, slash));
+    path.remove_prefix(std::min(slash + 1, path.size()));
+  }
+  return segments;
+}
+
+/// Keys are upper case but for the users' own.
+std::string key_of(std::string segment) {
+  if (segment.starts_with('~')) return segment;
+  std::ranges::transform(segment, segment.begin(), [](char c) {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  });
+  return segment;
+}
+
+/// A URL taken apart.
+struct Named {
+  Source product = Source::kCloud;
+  std::string host;  ///< with its port
+  std::string server;
+  std::string owner;
+  std::string slug;
+  bool typical = true;  ///< no other product has URLs of this form
+  bool ssh = false;
+};
+
+/// https://HOST[/CONTEXT]/scm/KEY/SLUG, or …/projects/KEY/repos/SLUG[/…], …/users/USER/repos/SLUG
+std::optional<Named> of_data_center_page(const git::Url& url,
+                                         const std::vector<std::string>& segments) {
+  std::size_t context = 0;  // segments of the context path
+  Named named{
+      .product = Source::kDataCenter, .host = url.host, .server = {}, .owner = {}, .slug = {}};
+  if (segments.size() >= 3 && segments[segments.size() - 3] == "scm") {
+    context = segments.size() - 3;
+    named.owner = key_of(segments[context + 1]);
+    named.slug = segments[context + 2];
+  } else {
+    const auto repos = std::ranges::find(segments, "repos");
+    const auto at = static_cast<std::size_t>(repos - segments.begin());
+    if (at < 2 || at + 1 >= segments.size()) return std::nullopt;
+    context = at - 2;
+    const bool personal = segments[context] == "users";
+    if (!personal && segments[context] != "projects") return std::nullopt;
+    named.owner = personal ? "~" + segments[at - 1] : key_of(segments[at - 1]);
+    named.slug = segments[at + 1];
+  }
+  named.server = url.scheme + "://" + url.host;
+  for (std::size_t i = 0; i < context; ++i) named.server += '/' + segments[i];
+  return named;
+}
+
+std::optional<Named> take_apart(std::string_view text) {
+  const auto url = git::Url::parse(git::normalize(text));
+  if (!url || url->host.empty() || url->has_parameters()) return std::nullopt;
+  const std::vector<std::string> segments = segments_of(url->path);
+  const bool ssh = url->scheme == "ssh";
+  if (!ssh && url->scheme != "https" && url->scheme != "http") return std::nullopt;
+
+  std::optional<Named> named;
+  const std::string host(without_port(url->host));
+  if (host == "bitbucket.org" || (ssh && host == "altssh.bitbucket.org")) {
+    if (segments.size() < 2) return std::nullopt;
+    named = Named{.host = host, .server = {}, .owner = segments[0], .slug = segments[1]};
+  } else if (!ssh) {
+    named = of_data_center_page(*url, segments);
+  } else if (segments.size() == 2) {
+    named = Named{.product = Source::kDataCenter,
+                  .host = host,
+                  .server = "https://" + host,
+                  .owner = key_of(segments[0]),
+                  .slug = segments[1],
+                  .typical = url->host.ends_with(":7999")};
+  }
+  if (!named || !is_name(named->slug)) return std::nullopt;
+  named->ssh = ssh;
+  return is_name(named->owner) ? named : std::nullopt;
+}
+
+tl::expected<std::string, std::string> server_of(const Named& named, const Servers& servers) {
+  if (named.product == Source::kCloud) {
+    return parse_server(servers.cloud.value_or(std::string(kCloudApi)));
+  }
+  return parse_server(servers.data_center.value_or(named.server));
+}
+
+}  // namespace
+
+tl::expected<std::string, std::string> parse_server(std::string_view text) {
+  const auto refuse = [&](std::string_view why) {
+    return tl::unexpected(fmt::format(
+        "{}: {}; name Bitbucket's address with --bitbucket-url, such as https://HOST/CONTEXT",
+        git::redacted(text), why));
+  };
+  const auto url = git::Url::parse(text);
+  if (!url || url->host.empty() || url->has_parameters() || !url->raw_fragment.empty()) {
+    return refuse("not an address of a server");
+  }
+  if (url->scheme != "https") return refuse("the token is sent over https only");
+  if (url->user) return refuse("must hold no user");
+  if (is_ip_address(url->host)) return refuse("a host name is needed, not an IP address");
+  std::string server = "https://" + url->host;
+  for (const std::string& segment : segments_of(url->path)) server += '/' + segment;
+  return server;
+}
+
+tl::expected<Repository, std::string> parse_repository(std::string_view url,
+                                                       const Servers& servers) {
+  const auto named = take_apart(url);
+  if (!named) {
+    return tl::unexpected(fmt::format(
+        "{} is no URL of a Bitbucket repository; expected one like "
+        "https://bitbucket.org/WORKSPACE/REPOSITORY or https://HOST/scm/PROJECT/REPOSITORY.git",
+        git::redacted(url)));
+  }
+  auto server = server_of(*named, servers);
+  if (!server) return tl::unexpected(std::move(server.error()));
+  return Repository{named->product, *server, named->owner, named->slug};
+}
+
+tl::expected<Selection, std::string> select_repositories(const std::vector<std::string>& urls,
+                                                         const Servers& servers) {
+  std::string wanted_host;  // of the Data Center that is named
+  if (servers.data_center) {
+    const auto server = parse_server(*servers.data_center);
+    if (!server) return tl::unexpected(server.error());
+    wanted_host = without_port(git::Url::parse(*server)->host);
+  }
+
+  std::vector<Named> candidates;
+  Selection selection;
+  for (const std::string& url : urls) {
+    const auto named = take_apart(url);
+    const bool of_cloud = named && named->product == Source::kCloud;
+    const bool is_wanted = servers.data_center
+                               ? named && !of_cloud && without_port(named->host) == wanted_host
+                               : named && (of_cloud || (!servers.cloud && named->typical));
+    if (is_wanted) {
+      candidates.push_back(*named);
+    } else {
+      selection.skipped.push_back(git::redacted(url));
+    }
+  }
+
+  std::set<std::string> found;
+  for (Named candidate : candidates) {
+    // An ssh URL knows neither the port nor the context path of the same host's web server.
+    const auto over_https = std::ranges::find_if(candidates, [&](const Named& other) {
+      return !other.ssh && without_port(other.host) == candidate.host;
+    });
+    if (candidate.ssh && over_https != candidates.end()) candidate.server = over_https->server;
+    const auto server = server_of(candidate, servers);
+    if (!server) return tl::unexpected(server.error());
+    found.insert(*server);
+    const Repository repository{candidate.product, *server, candidate.owner, candidate.slug};
+    if (std::ranges::find(selection.repositories, repository) == selection.repositories.end()) {
+      selection.repositories.push_back(repository);
+    }
+  }
+  if (found.size() > 1) {
+    return tl::unexpected(fmt::format(
+        "the subscribed repositories are on {} Bitbucket servers ({}), and a token belongs to one: "
+        "name it with --bitbucket-url, or with --cloud-url {}",
+        found.size(), fmt::join(found, ", "), kCloudApi));
+  }
+  return selection;
+}
+
+}  // namespace receiver::bitbucket_rest

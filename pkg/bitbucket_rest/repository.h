@@ -1,0 +1,57 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "bitbucket/event.h"
+
+/// Which repository of which Bitbucket a URL names. Pure: nothing is asked.
+namespace receiver::bitbucket_rest {
+
+inline constexpr std::string_view kCloudApi = "https://api.bitbucket.org";
+
+/// A repository as the REST API names it.
+struct Repository {
+  bitbucket::Source product = bitbucket::Source::kCloud;
+  /// Data Center: `https://HOST[:PORT][/CONTEXT]`. Cloud: where its API is.
+  std::string server;
+  std::string owner;  ///< the workspace; or the project's key, `~USER` for a personal one
+  std::string slug;
+
+  friend bool operator==(const Repository&, const Repository&) = default;
+  /// `OWNER/SLUG`, for people.
+  [[nodiscard]] std::string name() const { return owner + '/' + slug; }
+};
+
+/// Where the REST APIs are, if not where the repositories' URLs and the vendor say.
+struct Servers {
+  std::optional<std::string> data_center;  ///< with its context path
+  std::optional<std::string> cloud;
+};
+
+/// An address that a token may be sent to: https, a host name (cpprestsdk does not resolve IPv6
+/// addresses), perhaps a port and a path. Gives it without a final slash.
+[[nodiscard]] tl::expected<std::string, std::string> parse_server(std::string_view url);
+
+/// The repository that this URL names: a clone URL of either product, over https or ssh, or the
+/// address of its page. Every host but Bitbucket Cloud's is taken for a Data Center.
+[[nodiscard]] tl::expected<Repository, std::string> parse_repository(std::string_view url,
+                                                                     const Servers& servers);
+
+struct Selection {
+  std::vector<Repository> repositories;  ///< all on one server, each once, in the order of the URLs
+  std::vector<std::string> skipped;      ///< the other URLs, without what could be a password
+};
+
+/// Of the URLs that are subscribed to, the repositories of one Bitbucket: a token belongs to one,
+/// and must not be shown to another. The one that `servers` names, else the only one that there is.
+/// A host is taken for a Data Center only if `servers` names it, or the URL is one as only Data
+/// Center has them (`/scm/`, port 7999). The error says which ones there are.
+[[nodiscard]] tl::expected<Selection, std::string> select_repositories(
+    const std::vector<std::string>& urls, const Servers& servers);
+
+}  // namespace receiver::bitbucket_rest

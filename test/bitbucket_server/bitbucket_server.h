@@ -1,0 +1,59 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bitbucket/event.h"
+#include "documents.h"
+
+namespace receiver::testing {
+
+/// What a token may do.
+enum class Grant { kAdmin, kReadOnly };
+
+/// Bitbucket Cloud's REST API 2.0, or Data Center's (latest) with a context path, as far as the
+/// webhooks of repositories go, over TLS on a free port of localhost. It refuses what the vendor's
+/// documents do not have: other paths, queries, fields, types, events, content types. Thread-safe.
+class BitbucketServer {
+ public:
+  explicit BitbucketServer(bitbucket::Source product);
+  ~BitbucketServer();
+  BitbucketServer(const BitbucketServer&) = delete;
+  BitbucketServer& operator=(const BitbucketServer&) = delete;
+
+  /// `https://localhost:PORT`, for Data Center with `/git` behind it.
+  [[nodiscard]] std::string url() const;
+  /// PEM of the authority that its certificate is of.
+  [[nodiscard]] std::string ca_file() const;
+  [[nodiscard]] bitbucket::Source product() const;
+
+  /// The value of an Authorization header that is accepted.
+  void accept(const std::string& authorization, Grant grant = Grant::kAdmin);
+  /// `WORKSPACE/SLUG` or `KEY/SLUG`; with these webhooks.
+  void add_repository(const std::string& name, std::vector<StoredWebhook> webhooks = {});
+  [[nodiscard]] std::vector<StoredWebhook> webhooks(const std::string& repository) const;
+
+  /// Pages hold no more than this, however many were asked for.
+  void set_page_length(std::size_t length);
+  /// What the next requests are answered, in that order, whatever they ask.
+  void answer_next(std::vector<Answer> answers);
+  /// Called before the next POST or PUT is looked at: somebody else is quicker.
+  void before_next_write(std::function<void(std::vector<StoredWebhook>&)> change);
+
+  /// As long as it is held, it takes requests and answers none.
+  void hold(bool held);
+
+  /// `METHOD TARGET` of every request so far.
+  [[nodiscard]] std::vector<std::string> requests() const;
+  /// Those that are not GET.
+  [[nodiscard]] std::size_t writes() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace receiver::testing

@@ -1,0 +1,309 @@
+#include <filesystem>
+#include <fstream>
+
+#include <catch2/catch.hpp>
+
+#include "../unit/http/test_certificates.h"
+#include "cluster.h"
+#include "eventually.h"
+#include "operator.h"
+#include "process.h"
+#include "project.h"
+#include "transcript.h"
+
+using namespace receiver::integration;
+
+namespace {
+
+constexpr const char* kSecret = "a-secret-of-the-tests-of-receiverctl";
+constexpr const char* kAccount = "kargo/kargo-external-webhooks-server";
+/// As wide as a project's name of one run, so that columns stand where they stand.
+constexpr const char* kProject = "project-of-the-test";
+
+/// A file for one test.
+class File {
+ public:
+  File(const Cluster& cluster, const std::string& name, const std::string& content)
+      : path_(cluster.directory() + "/" + unique_name() + "-" + name) {
+    std::ofstream(path_, std::ios::binary) << content;
+  }
+  ~File() {
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+std::string payload(const std::string& name) {
+  return std::string(TESTDATA_DIR) + "/bitbucket/" + name;
+}
+
+/// A project with a receiver `bb`, Warehouses of several selections, and Promotions.
+struct Stage {
+  explicit Stage(const Environment& settings = {}) : op(cluster, settings), project(cluster) {
+    path = project.publish("bb", kSecret);
+    shown.hide(kSecret);
+  }
+
+  void add_objects() const {
+    const std::string shop = project.repository("shop");
+    project.add_warehouse("any", shop);
+    project.add_warehouse("dev", shop, R"("branch": "dev")");
+    project.add_warehouse("versions", "git@bitbucket.org:" + project.name() + "/shop.git",
+                          R"("commitSelectionStrategy": "SemVer", "semverConstraint": "^1.2.0")");
+    project.add_warehouse("data-center", "https://git.example.com/scm/shop/app.git");
+    project.add_warehouse("no-git", "");
+    project.add_promotion("waits", project.repository("gitops") + "/pull-requests/7");
+    project.add_promotion("waits-for-another", project.repository("gitops") + "/pull-requests/8");
+    project.add_promotion("finished", project.repository("gitops") + "/pull-requests/7",
+                          "Succeeded");
+  }
+
+  /// Until the operator has seen all objects, whose number that is.
+  void await_seen(const std::vector<std::string>& arguments, const std::string& answer) const {
+    std::vector<std::string> words{RECEIVERCTL_BINARY, "send",
+                                   "--kubeconfig",     cluster.directory() + "/kubeconfig.admin",
+                                   "--project",        project.name(),
+                                   "--receiver",       "bb"};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    eventually("the operator has seen the objects",
+               [&] { return run(words).output.find(answer) != std::string::npos; });
+  }
+
+  Cluster cluster;
+  Operator op;
+  Project project;
+  std::string path;
+  Transcript shown{cluster, {{project.name(), kProject}}};
+};
+
+}  // namespace
+
+TEST_CASE("receivers are listed and described as they stand", "[receiverctl]") {
+  Stage stage;
+  stage.add_objects();
+  const std::string& project = stage.project.name();
+  stage.project.put_secret("weak", {{"secret", "short\n"}});
+  stage.project.declare({{"bb", "bb-secret"}, {"weak", "weak"}, {"lost", "lost-secret"}});
+  eventually("all that can be published is", [&] {
+    const Json config = stage.project.config();
+    return !published_url(config, "bb").empty() && !published_url(config, "weak").empty();
+  });
+
+  stage.shown.run({"receivers", "--project", project});
+  stage.shown.run({"receivers", "--project", project, "--show-urls"});
+  stage.shown.run({"receivers", "--project", project, "-o", "json"});
+  stage.shown.run({"receivers", "describe", project + "/bb"});
+  stage.shown.run({"receivers", "describe", project + "/bb", "--branch", "main", "--show-urls"});
+  stage.shown.run({"receivers", "describe", project + "/bb", "--tag", "v1.3.0", "-o", "json"});
+  stage.shown.run({"receivers", "describe", project + "/lost"});
+  stage.shown.run({"receivers", "describe", project + "/weak"});
+  stage.shown.run({"receivers", "describe", project + "/nobody"});
+  stage.shown.run({"receivers", "describe", "nobody/bb"});
+  stage.shown.run({"receivers", "--project", "nobody"});
+  stage.shown.check("receivers.txt");
+}
+
+TEST_CASE("receivers of the ClusterConfig reach every namespace", "[receiverctl]") {
+  Stage stage;
+  stage.add_objects();
+  const std::string name = unique_name();
+  put_secret(stage.cluster.admin(), kSystemNamespace, name, {{"secret", kSecret}});
+  const ClusterConfig config(stage.cluster, name, name);
+  eventually("its URL is published", [&] { return !published_url(config.get(), name).empty(); });
+
+  Environment environment{{"KUBECONFIG", stage.cluster.directory() + "/kubeconfig.admin"}};
+  const Finished listed = run({RECEIVERCTL_BINARY, "receivers", "-o", "json"}, environment);
+  CHECK(listed.exit_code == 0);
+  const Json receivers(listed.output);
+  CHECK(receivers.at("/0/project").empty());
+  CHECK(receivers.at("/0/name") == name);
+  CHECK(receivers.at("/0/ready") == "true");
+  CHECK(std::stoul(receivers.at("/0/warehouses")) >= 4);
+  CHECK(std::stoul(receivers.at("/0/promotions")) >= 2);
+
+  stage.await_seen({"--repo", stage.project.repository("shop"), "--branch", "dev"},
+                   "refreshed 2 warehouse(s)");
+  const Finished sent = run({RECEIVERCTL_BINARY, "send", "--receiver", name, "--repo",
+                             stage.project.repository("shop"), "--branch", "dev", "-o", "json"},
+                            environment);
+  INFO(sent.output);
+  CHECK(sent.exit_code == 0);
+  CHECK(Json(sent.output).size_at("/objects") == 2);
+}
+
+TEST_CASE("a delivery that is sent refreshes what it is for, and says so", "[receiverctl]") {
+  Stage stage;
+  stage.add_objects();
+  const std::string& project = stage.project.name();
+  const std::string shop = stage.project.repository("shop");
+  const std::string gitops = stage.project.repository("gitops");
+  stage.await_seen({"--repo", shop, "--tag", "v1.2.9"}, "refreshed 1 warehouse(s)");
+  stage.await_seen({"--repo", "https://git.example.com/scm/shop/app.git"},
+                   "refreshed 1 warehouse(s)");
+  stage.await_seen({"--event", "pr:merged", "--pull-request", gitops + "/pull-requests/7"},
+                   "refreshed 1 promotion(s)");
+
+  const auto send = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"send", "--project", project, "--receiver", "bb"});
+    stage.shown.run(std::move(arguments));
+  };
+  send({"--repo", shop, "--branch", "dev"});
+  send({"--repo", shop, "--tag", "v1.3.0", "-o", "json"});
+  send({"--repo", "ssh://git@git.example.com:7999/shop/app.git"});
+  send({"--repo", "https://git.example.com/scm/shop/app.git"});
+  send({"--event", "pullrequest:fulfilled", "--pull-request", gitops + "/pull-requests/7"});
+  send({"--event", "pullrequest:rejected", "--pull-request", gitops + "/pull-requests/7"});
+  send({"--event", "pr:declined", "--pull-request", gitops + "/pull-requests/7"});
+  send({"--event", "pr:deleted", "--pull-request", gitops + "/pull-requests/9"});
+  send({"--event", "diagnostics:ping"});
+  send({"--repo", stage.project.repository("nobody")});
+  stage.shown.check("send.txt");
+}
+
+TEST_CASE("a delivery that is not accepted comes back with what to do", "[receiverctl]") {
+  Stage stage;
+  const std::string& project = stage.project.name();
+  const File secret(stage.cluster, "secret", kSecret);
+  const File wrong(stage.cluster, "wrong", "another-secret-of-some-length");
+  Transcript shown(
+      stage.cluster,
+      {{project, kProject}, {secret.path(), "SECRET-FILE"}, {wrong.path(), "WRONG-FILE"}});
+  shown.hide(kSecret);
+  const std::string url = stage.op.url(stage.path);
+  shown.run({"send", "--url", url, "--secret-file", secret.path(), "--repo",
+             "https://bitbucket.org/acme/shop"});
+  shown.run({"send", "--url", url, "--secret-file", wrong.path(), "--repo",
+             "https://bitbucket.org/acme/shop"});
+  shown.run({"send", "--url", stage.op.url("/bitbucket/x"), "--secret-file", secret.path(),
+             "--event", "diagnostics:ping", "-o", "json"});
+  shown.run({"send", "--url", "http://127.0.0.1:1" + stage.path, "--secret-file", secret.path(),
+             "--event", "diagnostics:ping"});
+  shown.run({"send", "--project", project, "--receiver", "nobody", "--event", "diagnostics:ping"});
+  shown.run({"send", "--project", project, "--receiver", "bb"});
+  stage.project.delete_secret("bb-secret");
+  shown.run({"send", "--project", project, "--receiver", "bb", "--event", "diagnostics:ping"});
+  shown.check("send_refused.txt");
+}
+
+TEST_CASE("a saved payload is explained, and signed and sent anew", "[receiverctl]") {
+  Stage stage;
+  stage.project.add_warehouse("cloud", "https://bitbucket.org/kargo-orchard/fruit-basket");
+  stage.project.add_warehouse("tags", "https://bitbucket.org/kargo-orchard/fruit-basket",
+                              R"("commitSelectionStrategy": "NewestTag")");
+  stage.project.add_warehouse("data-center",
+                              "https://git.orchard.example/scm/orch/fruit-basket.git");
+  stage.project.add_promotion(
+      "waits", "https://git.orchard.example/projects/ORCH/repos/fruit-basket/pull-requests/27");
+  const std::string& project = stage.project.name();
+  const std::string pushed = payload("cloud/push_branch_update.json");
+  const std::string merged = payload("data_center/pull_request_merged_10.json");
+  stage.await_seen({"--payload", pushed}, "refreshed 1 warehouse(s)");
+  stage.await_seen({"--payload", merged}, "refreshed 1 promotion(s)");
+
+  Transcript shown(stage.cluster, {{project, kProject}, {std::string(TESTDATA_DIR), "TESTDATA"}});
+  shown.hide(kSecret);
+  shown.run({"explain", pushed, "--project", project});
+  shown.run({"explain", pushed, "--project", project, "-o", "json"});
+  shown.run({"explain", payload("data_center/refs_changed_several.json"), "--project", project});
+  shown.run({"explain", merged, "--project", project});
+  shown.run({"explain", payload("data_center/refs_changed_5_13.json"), "--project", project,
+             "--event", "repo:refs_changed"});
+  shown.run({"explain", pushed, "--project", project, "--event", "repo:fork"});
+  shown.run({"explain", payload("data_center/refs_changed_5_13.json"), "--project", project});
+  shown.run({"send", "--project", project, "--receiver", "bb", "--payload", pushed});
+  shown.run({"send", "--project", project, "--receiver", "bb", "--payload", merged});
+  shown.check("explain.txt");
+}
+
+TEST_CASE("check finds all well where it is", "[receiverctl]") {
+  Stage stage;
+  const std::string& project = stage.project.name();
+  stage.shown.run({"check", "--project", project, "--base-url", stage.op.origin()});
+  stage.shown.run({"check", "--project", project, "--service-account", kAccount, "-o", "json"});
+  stage.shown.check("check_well.txt");
+}
+
+TEST_CASE("check names what is missing, and what to do about it", "[receiverctl]") {
+  const Cluster cluster;
+  const Project project(cluster, Project::Secrets::kForbidden);
+  Transcript shown(cluster, {{project.name(), kProject}});
+  {
+    Operator op(cluster);
+    const Project good(cluster);
+    (void)good.publish("bb", kSecret);  // so that one replica leads
+    project.put_secret("weak", {{"secret", "short\n"}, {"secret.previous", "older"}});
+    project.declare({{"weak", "weak"}, {"lost", "lost-secret"}});
+    eventually("the failure is told", [&] {
+      return ready_message(project.config(), "False").starts_with("Failed to sync");
+    });
+    shown.run({"check", "--project", project.name(), "--service-account", kAccount, "--base-url",
+               op.origin() + "/elsewhere"});
+    op.terminate();
+    REQUIRE(op.exit_code(kPatience) == 0);
+  }
+  shown.run({"check", "--project", project.name()});
+  shown.run({"check", "--kubeconfig", "/nowhere", "--base-url", "http://127.0.0.1:1"});
+  shown.check("check_ill.txt");
+}
+
+TEST_CASE("deliveries are sent, and certificates judged, over TLS", "[receiverctl]") {
+  const Cluster cluster;
+  const receiver::http::testing::TestAuthority authority;
+  const auto identity = authority.issue();
+  const File certificate(cluster, "tls.crt", identity.certificate_pem);
+  const File key(cluster, "tls.key", identity.key_pem);
+  const File ca(cluster, "ca.crt", authority.pem());
+  const Operator op(cluster, {{"TLS_ENABLED", "true"},
+                              {"TLS_CERT_PATH", certificate.path()},
+                              {"TLS_KEY_PATH", key.path()},
+                              {"EXTERNAL_WEBHOOK_SERVER_BASE_URL", "https://hooks.example.com"}});
+  const Project project(cluster);
+  (void)project.publish("bb", kSecret);
+  const std::string origin = "https://127.0.0.1:" + std::to_string(op.port());
+  Transcript shown(cluster, {{project.name(), kProject}, {ca.path(), "CA-FILE"}});
+  shown.hide(kSecret);
+  shown.run({"send", "--project", project.name(), "--receiver", "bb", "--event", "diagnostics:ping",
+             "--via", origin, "--ca-file", ca.path()});
+  shown.run({"send", "--project", project.name(), "--receiver", "bb", "--event", "diagnostics:ping",
+             "--via", origin});
+  shown.run({"check", "--project", project.name(), "--base-url", origin, "--ca-file", ca.path()});
+  shown.run({"check", "--project", project.name(), "--base-url", origin});
+  shown.check("tls.txt");
+}
+
+TEST_CASE("who may not look is told what is forbidden", "[receiverctl]") {
+  Stage stage;
+  const std::string& project = stage.project.name();
+  // An account without any permission, as another context of a kubeconfig.
+  (void)stage.cluster.kubectl({"create", "serviceaccount", "nobody", "--namespace", project});
+  std::string token = stage.cluster.kubectl({"create", "token", "nobody", "--namespace", project});
+  while (token.ends_with('\n')) token.pop_back();
+  const File kubeconfig(stage.cluster, "kubeconfig",
+                        read_file(stage.cluster.directory() + "/kubeconfig.admin"));
+  const auto config = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"--kubeconfig", kubeconfig.path(), "config"});
+    return stage.cluster.kubectl(std::move(arguments));
+  };
+  std::string name_of_cluster = config({"view", "--output", "jsonpath={.clusters[0].name}"});
+  (void)config({"set-credentials", "nobody", "--token", token});
+  (void)config({"set-context", "as-nobody", "--cluster", name_of_cluster, "--user", "nobody"});
+
+  Transcript shown(stage.cluster,
+                   {{project, kProject}, {kubeconfig.path(), "KUBECONFIG"}, {token, "TOKEN"}});
+  const auto run_as_nobody = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(),
+                     {"--kubeconfig", kubeconfig.path(), "--context", "as-nobody"});
+    shown.run(std::move(arguments));
+  };
+  run_as_nobody({"receivers", "--project", project});
+  run_as_nobody({"send", "--project", project, "--receiver", "bb", "--event", "diagnostics:ping"});
+  run_as_nobody({"check", "--project", project});
+  shown.run({"receivers", "--kubeconfig", kubeconfig.path(), "--context", "nonsense"});
+  shown.check("forbidden.txt");
+}

@@ -1,0 +1,309 @@
+#include "bitbucket_rest/client.h"
+
+#include <catch2/catch.hpp>
+
+#include "bitbucket_rest/registrar.h"
+#include "bitbucket_server.h"
+
+namespace receiver::bitbucket_rest {
+namespace {
+
+using namespace std::chrono_literals;
+using bitbucket::Source;
+using testing::Answer;
+using testing::BitbucketServer;
+using testing::Grant;
+using testing::StoredWebhook;
+
+constexpr const char* kToken = "token-of-the-tests";
+constexpr const char* kSecret = "the-secret-of-the-receiver";
+const std::string kUrl = "https://hooks.example.com/bitbucket/" + std::string(64, 'a');
+const std::string kOldUrl = "https://hooks.example.com/bitbucket/" + std::string(64, 'b');
+
+/// One product's server with a repository, and a client for it.
+class World {
+ public:
+  explicit World(Source product, ClientOptions options = {}) : server(product) {
+    server.accept(std::string("Bearer ") + kToken);
+    server.add_repository(name());
+    options.authorization = *authorization("", crypto::SecretString(kToken));
+    options.ca_file = server.ca_file();
+    options.user_agent = "receiverctl/test";
+    client.emplace(*Client::create(std::move(options)));
+  }
+
+  [[nodiscard]] std::string name() const {
+    return server.product() == Source::kCloud ? "team/shop" : "SHOP/web";
+  }
+  [[nodiscard]] std::string push() const {
+    return server.product() == Source::kCloud ? "repo:push" : "repo:refs_changed";
+  }
+  [[nodiscard]] Registration registration() const {
+    const std::string owner = server.product() == Source::kCloud ? "team" : "SHOP";
+    return {
+        .repository = {server.product(), server.url(), owner, name().substr(owner.size() + 1)},
+        .wanted = {.title = "Kargo demo/bb", .url = kUrl, .secret = crypto::SecretString(kSecret)}};
+  }
+  [[nodiscard]] tl::expected<Plan, ApiError> make(const Registration& registration) const {
+    return register_webhook(send(), registration);
+  }
+  [[nodiscard]] Send send() const {
+    return [this](const ApiRequest& request) { return client->send(request); };
+  }
+  [[nodiscard]] StoredWebhook right() const {
+    return {.title = "Kargo demo/bb", .url = kUrl, .events = {push()}, .secret = kSecret};
+  }
+
+  BitbucketServer server;
+  std::optional<Client> client;
+};
+
+/// Everything but the id.
+bool is_same(StoredWebhook left, const StoredWebhook& right) {
+  left.id = right.id;
+  return left == right;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE_SIG("a webhook is created once, and then left alone", "", ((Source V), V),
+                       Source::kCloud, Source::kDataCenter) {
+  World world(V);
+  const auto created = world.make(world.registration());
+  REQUIRE(created);
+  CHECK(created->action == Action::kCreate);
+  REQUIRE(world.server.webhooks(world.name()).size() == 1);
+  CHECK(is_same(world.server.webhooks(world.name())[0], world.right()));
+
+  CHECK(world.make(world.registration())->action == Action::kNone);
+  CHECK(world.server.writes() == 1);
+  CHECK(world.server.webhooks(world.name()).size() == 1);
+}
+
+TEMPLATE_TEST_CASE_SIG("a rotated secret updates the webhook, on whatever page it is", "",
+                       ((Source V), V), Source::kCloud, Source::kDataCenter) {
+  World world(V);
+  std::vector<StoredWebhook> webhooks;
+  for (int i = 0; i < 6; ++i) {
+    webhooks.push_back({.title = "other " + std::to_string(i),
+                        .url = "https://ci.example.com/" + std::to_string(i),
+                        .events = {world.push()}});
+  }
+  StoredWebhook old = world.right();
+  old.url = kOldUrl;
+  old.secret = "the-secret-of-yesterday";
+  old.verifies_certificate = false;
+  webhooks.push_back(old);
+  world.server.add_repository(world.name(), webhooks);
+  world.server.set_page_length(2);
+
+  const auto updated = world.make(world.registration());
+  REQUIRE(updated);
+  CHECK(updated->action == Action::kUpdate);
+  const auto after = world.server.webhooks(world.name());
+  REQUIRE(after.size() == 7);
+  StoredWebhook right = world.right();
+  right.verifies_certificate = false;
+  CHECK(is_same(after[6], right));
+  for (std::size_t i = 0; i < 6; ++i) CHECK(is_same(after[i], webhooks[i]));
+  CHECK(world.server.requests().size() == 5);  // four pages and the write
+}
+
+TEMPLATE_TEST_CASE_SIG("a dry run tells the difference and writes nothing", "", ((Source V), V),
+                       Source::kCloud, Source::kDataCenter) {
+  World world(V);
+  StoredWebhook inactive = world.right();
+  inactive.active = false;
+  world.server.add_repository(world.name(), {inactive});
+  Registration dry = world.registration();
+  dry.dry_run = true;
+  const auto told = world.make(dry);
+  REQUIRE(told);
+  CHECK(told->action == Action::kUpdate);
+  CHECK(told->differences == std::vector<Difference>{{"active", "no", "yes"}});
+  CHECK(world.server.writes() == 0);
+  CHECK(is_same(world.server.webhooks(world.name())[0], inactive));
+}
+
+TEMPLATE_TEST_CASE_SIG("a webhook that is deleted between reading and writing is created anew", "",
+                       ((Source V), V), Source::kCloud, Source::kDataCenter) {
+  World world(V);
+  StoredWebhook inactive = world.right();
+  inactive.active = false;
+  world.server.add_repository(world.name(), {inactive});
+  world.server.before_next_write([](std::vector<StoredWebhook>& webhooks) { webhooks.clear(); });
+  const auto created = world.make(world.registration());
+  REQUIRE(created);
+  CHECK(created->action == Action::kCreate);
+  REQUIRE(world.server.webhooks(world.name()).size() == 1);
+  CHECK(is_same(world.server.webhooks(world.name())[0], world.right()));
+}
+
+TEST_CASE("a webhook that somebody else creates meanwhile is not created twice") {
+  World world(Source::kCloud);
+  world.server.before_next_write([&](std::vector<StoredWebhook>& webhooks) {
+    webhooks.push_back(world.right());
+    webhooks.back().id = "{1}";
+  });
+  const auto found = world.make(world.registration());
+  REQUIRE(found);
+  CHECK(found->action == Action::kNone);
+  CHECK(world.server.webhooks(world.name()).size() == 1);
+}
+
+TEMPLATE_TEST_CASE_SIG("each refusal is told apart", "", ((Source V), V), Source::kCloud,
+                       Source::kDataCenter) {
+  World world(V);
+  Registration asked = world.registration();
+  SECTION("a token that is not accepted") {
+    world.client.emplace(
+        *Client::create({.authorization = *authorization("", crypto::SecretString("another-token")),
+                         .ca_file = world.server.ca_file(),
+                         .user_agent = "receiverctl/test"}));
+    const auto refused = world.make(asked);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind == ApiFailure::kUnauthorized);
+    CHECK_THAT(refused.error().message,
+               Catch::Contains("answered 401 (") && !Catch::Contains("another-token"));
+  }
+  SECTION("a token that may only read") {
+    world.server.accept(std::string("Bearer ") + kToken, Grant::kReadOnly);
+    const auto refused = world.make(asked);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind == ApiFailure::kForbidden);
+  }
+  SECTION("no such repository") {
+    asked.repository.slug = "missing";
+    const auto refused = world.make(asked);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind == ApiFailure::kNotFound);
+    CHECK_THAT(refused.error().message, Catch::Contains("/missing"));
+  }
+  SECTION("a webhook that is not valid, without its URL and secret") {
+    asked.wanted.url = "ftp://hooks.example.com/bitbucket/" + std::string(64, 'a');
+    const auto refused = world.make(asked);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind == ApiFailure::kRefused);
+    CHECK_THAT(refused.error().message,
+               Catch::Contains("Enter a valid URL: ftp://hooks.example.com/bitbucket/aaaaaaaa…") &&
+                   !Catch::Contains(kSecret));
+  }
+  SECTION("a redirect, which is not followed") {
+    world.server.answer_next({{.status = 302, .location = world.server.url() + "/elsewhere"}});
+    const auto refused = world.make(asked);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind == ApiFailure::kUnexpected);
+    CHECK_THAT(refused.error().message, Catch::Contains("redirects are not followed"));
+    CHECK(world.server.requests().size() == 1);
+  }
+  SECTION("a next page that is no URL") {
+    world.server.answer_next({{.body = R"({"values": [], "isLastPage": true, "next": ")" +
+                                       world.server.url() + R"(/a b"})"}});
+    const auto refused = world.make(asked);
+    CHECK(refused.has_value() == (V == Source::kDataCenter));  // which has no such member
+    return;
+  }
+  SECTION("a page of somebody else") {
+    world.server.answer_next({{.body = "<html></html>", .content_type = "text/html"}});
+    const auto refused = world.make(asked);
+    REQUIRE_FALSE(refused);
+    CHECK_THAT(refused.error().message, Catch::Contains("is this Bitbucket's REST API?"));
+  }
+  CHECK(world.server.webhooks(world.name()).empty());
+}
+
+TEMPLATE_TEST_CASE_SIG("a rate limit is waited out as the server asks", "", ((Source V), V),
+                       Source::kCloud, Source::kDataCenter) {
+  World world(V);
+  world.server.answer_next({{.status = 429,
+                             .body = "Rate limit for this resource has been exceeded",
+                             .retry_after = "7",
+                             .content_type = "text/plain"},
+                            {.status = 429}});
+  std::vector<std::chrono::seconds> pauses;
+  const auto created = register_webhook(
+      patient(
+          world.send(), [&](std::chrono::seconds pause) { pauses.push_back(pause); }, 60s),
+      world.registration());
+  REQUIRE(created);
+  CHECK(created->action == Action::kCreate);
+  CHECK(pauses == std::vector{7s, 10s});
+
+  world.server.answer_next({{.status = 429, .retry_after = "3600"}});
+  const auto refused = register_webhook(patient(
+                                            world.send(), [](std::chrono::seconds) {}, 60s),
+                                        world.registration());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == ApiFailure::kRateLimited);
+  CHECK_THAT(refused.error().message, Catch::Contains("try again in 3600 s"));
+}
+
+TEST_CASE("a user with a token is sent as Basic") {
+  World world(Source::kCloud);
+  world.server.accept("Basic bWVAZXhhbXBsZS5jb206dG9rZW4=");
+  world.client.emplace(*Client::create(
+      {.authorization = *authorization("me@example.com", crypto::SecretString("token\n")),
+       .ca_file = world.server.ca_file(),
+       .user_agent = "receiverctl/test"}));
+  CHECK(world.make(world.registration()));
+}
+
+TEST_CASE("a token that cannot be one is refused without being repeated") {
+  for (const std::string token : {"", "\n", "two words", "a\r\nX-Header: b", "gr\xc3\xbcn"}) {
+    INFO(token);
+    const auto refused = authorization("", crypto::SecretString(std::string(token)));
+    REQUIRE_FALSE(refused);
+    CHECK((token.size() < 2 || refused.error().find(token) == std::string::npos));
+  }
+  CHECK_FALSE(authorization("a:b", crypto::SecretString("token")));
+  CHECK_FALSE(authorization("a b", crypto::SecretString("token")));
+}
+
+TEST_CASE("a server whose certificate is of an unknown authority is told no token") {
+  World world(Source::kCloud);
+  world.client.emplace(
+      *Client::create({.authorization = *authorization("", crypto::SecretString(kToken)),
+                       .user_agent = "receiverctl/test"}));
+  const auto refused = world.make(world.registration());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == ApiFailure::kUnreachable);
+  CHECK_THAT(refused.error().message, Catch::Contains("localhost:") && !Catch::Contains(kToken));
+  CHECK(world.server.requests().empty());
+}
+
+TEST_CASE("authorities that cannot be read are an error from the beginning") {
+  const auto refused = Client::create({.ca_file = "/nowhere/ca.crt"});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error() == "/nowhere/ca.crt holds no PEM certificates that can be read");
+}
+
+TEST_CASE("nobody listening, and a host that does not exist, are told as such") {
+  World world(Source::kCloud);
+  Registration asked = world.registration();
+  {
+    const BitbucketServer gone(Source::kCloud);
+    asked.repository.server = gone.url();
+  }
+  CHECK(world.make(asked).error().kind == ApiFailure::kUnreachable);
+  asked.repository.server = "https://no-such-host.invalid";
+  CHECK(world.make(asked).error().kind == ApiFailure::kUnreachable);
+}
+
+TEST_CASE("a server that takes a request and says nothing is given up at the deadline") {
+  World world(Source::kCloud, {.authorization = {}, .deadline = 300ms});
+  world.server.hold(true);
+  const auto failed = world.make(world.registration());
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().kind == ApiFailure::kUnreachable);
+  world.server.hold(false);
+}
+
+TEST_CASE("an answer beyond all bounds is not kept") {
+  World world(Source::kCloud);
+  world.server.answer_next({{.body = std::string(Client::kMaxAnswerBytes + 1, ' ')}});
+  const auto failed = world.make(world.registration());
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().kind == ApiFailure::kUnreachable);
+}
+
+}  // namespace receiver::bitbucket_rest

@@ -1,0 +1,213 @@
+#include "bitbucket_rest/messages.h"
+
+#include <catch2/catch.hpp>
+
+namespace receiver::bitbucket_rest {
+namespace {
+
+using bitbucket::Source;
+using namespace std::chrono_literals;
+
+const Repository kCloud{Source::kCloud, "https://api.bitbucket.org", "team", "shop"};
+const Repository kDataCenter{Source::kDataCenter, "https://example.com/git", "~someone", "web"};
+
+Webhook webhook(std::string id) {
+  return {.id = std::move(id),
+          .title = "Kargo demo/\"bb\"",
+          .url = "https://hooks.example.com/bitbucket/x",
+          .events = {"repo:push", "pullrequest:fulfilled"},
+          .active = true,
+          .secret = crypto::SecretString("s\"ecret")};
+}
+
+Page page_of(const Repository& repository, std::string_view body) {
+  const auto page = read_page(repository, list_request(repository), body);
+  REQUIRE(page);
+  return *page;
+}
+
+std::string page_error(const Repository& repository, std::string_view body) {
+  const auto page = read_page(repository, list_request(repository), body);
+  return page ? "" : page.error();
+}
+
+std::string described(const Repository& repository, unsigned status, std::string body) {
+  return describe_failure(repository, {status, std::move(body), "", ""}, "the-secret").message;
+}
+
+}  // namespace
+
+TEST_CASE("requests go to the repository's webhooks") {
+  CHECK(list_request(kCloud).method == "GET");
+  CHECK(list_request(kCloud).url ==
+        "https://api.bitbucket.org/2.0/repositories/team/shop/hooks?pagelen=100");
+  CHECK(list_request(kDataCenter).url ==
+        "https://example.com/git/rest/api/latest/projects/~someone/repos/web/webhooks"
+        "?start=0&limit=100");
+
+  const ApiRequest created = write_request(kCloud, webhook(""));
+  CHECK(created.method == "POST");
+  CHECK(created.url == "https://api.bitbucket.org/2.0/repositories/team/shop/hooks");
+  const ApiRequest updated = write_request(kCloud, webhook("{0a-1b}"));
+  CHECK(updated.method == "PUT");
+  CHECK(updated.url == "https://api.bitbucket.org/2.0/repositories/team/shop/hooks/%7B0a-1b%7D");
+  CHECK(write_request(kDataCenter, webhook("12")).url ==
+        "https://example.com/git/rest/api/latest/projects/~someone/repos/web/webhooks/12");
+}
+
+TEST_CASE("the body of a write says all that is decided") {
+  CHECK(write_request(kCloud, webhook("")).body ==
+        R"({"description":"Kargo demo/\"bb\"","url":"https://hooks.example.com/bitbucket/x",)"
+        R"("active":true,"events":["repo:push","pullrequest:fulfilled"],"secret":"s\"ecret"})");
+  CHECK(write_request(kDataCenter, webhook("")).body ==
+        R"({"name":"Kargo demo/\"bb\"","url":"https://hooks.example.com/bitbucket/x",)"
+        R"("active":true,"events":["repo:push","pullrequest:fulfilled"],)"
+        R"("configuration":{"secret":"s\"ecret"},"sslVerificationRequired":true})");
+  Webhook lenient = webhook("1");
+  lenient.verifies_certificate = false;
+  CHECK_THAT(write_request(kCloud, lenient).body,
+             Catch::Contains(R"("skip_cert_verification":true)"));
+  CHECK_THAT(write_request(kDataCenter, lenient).body,
+             Catch::Contains(R"("sslVerificationRequired":false)"));
+}
+
+TEST_CASE("Cloud's list is read, and its secrets are not known") {
+  const Page page = page_of(kCloud, R"({"values": [
+    {"uuid": "{1}", "url": "https://a", "description": "one", "active": false,
+     "events": ["repo:push", 7], "secret_set": true},
+    {"uuid": "{2}", "url": "https://b", "description": null, "secret_set": false,
+     "skip_cert_verification": true},
+    {"url": "https://no.id"}, 5, null]})");
+  REQUIRE(page.webhooks.size() == 2);
+  CHECK(page.webhooks[0].id == "{1}");
+  CHECK(page.webhooks[0].title == "one");
+  CHECK(page.webhooks[0].url == "https://a");
+  CHECK_FALSE(page.webhooks[0].active);
+  CHECK(page.webhooks[0].events == std::vector<std::string>{"repo:push"});
+  CHECK_FALSE(page.webhooks[0].secret);
+  CHECK(page.webhooks[0].verifies_certificate);
+  CHECK(page.webhooks[1].title.empty());
+  CHECK(page.webhooks[1].active);
+  REQUIRE(page.webhooks[1].secret);
+  CHECK(page.webhooks[1].secret->empty());
+  CHECK_FALSE(page.webhooks[1].verifies_certificate);
+  CHECK_FALSE(page.next);
+}
+
+TEST_CASE("Data Center's list is read, with secrets that are not hidden") {
+  const Page page = page_of(kDataCenter, R"({"isLastPage": true, "values": [
+    {"id": 1, "name": "one", "url": "https://a", "configuration": {"secret": "known"}},
+    {"id": 2, "name": "two", "url": "https://b", "configuration": {"secret": "*****"}},
+    {"id": 3, "name": "three", "url": "https://c", "sslVerificationRequired": false},
+    {"id": 4, "name": "inherited", "url": "https://d", "scopeType": "project"}]})");
+  REQUIRE(page.webhooks.size() == 3);
+  CHECK(page.webhooks[0].id == "1");
+  CHECK(page.webhooks[0].secret->view() == "known");
+  CHECK_FALSE(page.webhooks[1].secret);
+  CHECK(page.webhooks[2].secret->empty());
+  CHECK_FALSE(page.webhooks[2].verifies_certificate);
+}
+
+TEST_CASE("the next page is asked for as the product says") {
+  const std::string next = "https://api.bitbucket.org/2.0/repositories/team/shop/hooks?page=2";
+  CHECK(page_of(kCloud, R"({"values": [], "next": ")" + next + "\"}").next->url == next);
+  CHECK(page_of(kDataCenter,
+                R"({"values": [], "start": 25, "isLastPage": false, "nextPageStart": 40})")
+            .next->url ==
+        "https://example.com/git/rest/api/latest/projects/~someone/repos/web/webhooks"
+        "?start=40&limit=100");
+  CHECK_FALSE(
+      page_of(kDataCenter, R"({"values": [], "isLastPage": true, "nextPageStart": 40})").next);
+}
+
+TEST_CASE("a list that leads astray is not followed") {
+  for (const std::string next :
+       {"https://evil.example.com/2.0/x", "http://api.bitbucket.org/2.0/x",
+        "https://api.bitbucket.org:8443/x", "https://a@api.bitbucket.org/x", "/2.0/x", "x"}) {
+    INFO(next);
+    CHECK_THAT(page_error(kCloud, R"({"values": [], "next": ")" + next + "\"}"),
+               Catch::Contains("on another server"));
+  }
+  for (const std::string rest :
+       {R"("nextPageStart": 0)", R"("nextPageStart": null)", R"("start": 50, "nextPageStart": 50)",
+        R"("nextPageStart": "9")"}) {
+    INFO(rest);
+    CHECK_THAT(page_error(kDataCenter, R"({"values": [], "isLastPage": false, )" + rest + "}"),
+               Catch::Contains("does not end"));
+  }
+  for (const std::string body :
+       {"", "[]", "<html>", "{}", R"({"values": {}})", "{\"values\": [}"}) {
+    INFO(body);
+    CHECK_THAT(page_error(kCloud, body), Catch::Contains("is this Bitbucket's REST API?"));
+    CHECK_THAT(page_error(kDataCenter, body), Catch::Contains("is this Bitbucket's REST API?"));
+  }
+  CHECK_FALSE(page_error(kCloud, std::string(1'000'000, '[')).empty());
+}
+
+TEST_CASE("a failure is told in the vendor's words, with what to do") {
+  using Catch::Contains;
+  CHECK(described(kCloud, 401, R"({"type": "error", "error": {"message": "Token is invalid."}})") ==
+        "Bitbucket answered 401 (Token is invalid.): the token is wrong or has expired; an API "
+        "token of an account needs the account's e-mail address with --username, an access token "
+        "of a repository, project or workspace must be given without");
+  CHECK_THAT(described(kCloud, 403, ""), Contains("answered 403: the token needs the scopes "
+                                                  "read:webhook:bitbucket"));
+  CHECK_THAT(described(kCloud, 404, ""),
+             Contains("no repository team/shop that the token may see"));
+  CHECK_THAT(described(kDataCenter, 401, ""), Contains("HTTP access token"));
+  CHECK_THAT(described(kDataCenter, 404, ""), Contains("~someone/web"));
+  CHECK_THAT(described(kCloud, 409, ""), Contains("another webhook is in the way"));
+  CHECK_THAT(described(kCloud, 500, "<html>Oops</html>"),
+             Contains("answered 500: try again later") && !Contains("Oops"));
+  CHECK(described(kCloud, 400,
+                  R"({"type": "error", "error": {"message": "Bad request", "fields":
+                     {"url": ["Enter a valid URL."], "events": "none"}}})") ==
+        R"(Bitbucket answered 400 (Bad request; url: ["Enter a valid URL."]; events: none))");
+  CHECK(described(kCloud, 400,
+                  R"({"error": {"message": "Bad request", "fields": ["Field: url"]}})") ==
+        "Bitbucket answered 400 (Bad request; Field: url)");
+  CHECK(described(kDataCenter, 400, R"({"errors": [{"context": "url", "message": "too long",
+                                       "exceptionName": null}, {"message": "and bad"}]})") ==
+        "Bitbucket answered 400 (url: too long; and bad)");
+}
+
+TEST_CASE("Data Center's 401 for a missing permission is told as what it is") {
+  const std::string body =
+      R"({"errors": [{"context": null, "message": "You are not permitted to access this resource",
+          "exceptionName": "com.atlassian.bitbucket.AuthorisationException"}]})";
+  const ApiError error = describe_failure(kDataCenter, {401, body, "", ""}, "");
+  CHECK(error.kind == ApiFailure::kForbidden);
+  CHECK_THAT(error.message, Catch::Contains("Repository admin"));
+}
+
+TEST_CASE("a failure repeats neither the secret nor a receiver's URL") {
+  const std::string text =
+      described(kCloud, 400, "the-secret is short for https://h/bitbucket/" + std::string(64, 'c'));
+  CHECK(text == "Bitbucket answered 400 (… is short for https://h/bitbucket/cccccccc…)");
+}
+
+TEST_CASE("a redirect is not followed but told, without its path") {
+  const ApiError error =
+      describe_failure(kDataCenter, {302, "", "", "https://sso.example.com/login?token=abc"}, "");
+  CHECK(error.kind == ApiFailure::kUnexpected);
+  CHECK(error.message ==
+        "Bitbucket answered 302: redirects are not followed, since they would show the token to "
+        "somebody else: name the address that is right with --bitbucket-url (this one leads to "
+        "https://sso.example.com)");
+}
+
+TEST_CASE("a rate limit is waited out as told, or doubling from five seconds") {
+  const auto pause = [](std::string told, unsigned attempt) {
+    return rate_limit_pause({429, "", std::move(told), ""}, attempt);
+  };
+  CHECK(pause("7", 3) == 7s);
+  CHECK(pause("0", 0) == 1s);
+  CHECK(pause("", 0) == 5s);
+  CHECK(pause("", 2) == 20s);
+  CHECK(pause("Wed, 21 Oct 2026 07:28:00 GMT", 1) == 10s);
+  CHECK(pause("-5", 0) == 5s);
+  CHECK(pause("99999999999999999999", 0) == 5s);
+  CHECK(pause("", 1000) == 320s);
+}
+
+}  // namespace receiver::bitbucket_rest

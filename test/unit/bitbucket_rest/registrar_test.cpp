@@ -1,0 +1,104 @@
+#include "bitbucket_rest/registrar.h"
+
+#include <deque>
+
+#include <catch2/catch.hpp>
+
+#include "bitbucket_server.h"
+
+namespace receiver::bitbucket_rest {
+namespace {
+
+using namespace std::chrono_literals;
+using bitbucket::Source;
+using testing::Answer;
+
+/// Answers what it was told to, in that order, and keeps what was asked.
+struct Script {
+  std::deque<ApiAnswer> answers;
+  std::vector<ApiRequest> asked;
+
+  Send send() {
+    return [this](const ApiRequest& request) -> tl::expected<ApiAnswer, std::string> {
+      asked.push_back(request);
+      if (answers.empty()) return tl::unexpected(std::string("nothing left"));
+      ApiAnswer answer = answers.front();
+      answers.pop_front();
+      return answer;
+    };
+  }
+};
+
+ApiAnswer limited(std::string retry_after) {
+  return {429, "Rate limit for this resource has been exceeded", std::move(retry_after), ""};
+}
+
+Registration registration() {
+  return {.repository = {Source::kDataCenter, "https://git.example.com", "SHOP", "web"},
+          .wanted = {.title = "Kargo demo/bb",
+                     .url = "https://hooks.example.com/bitbucket/" + std::string(64, 'a'),
+                     .secret = crypto::SecretString("the-secret")}};
+}
+
+}  // namespace
+
+TEST_CASE("a rate limit is waited out within its bound") {
+  Script script;
+  std::vector<std::chrono::seconds> pauses;
+  const Send send = patient(
+      script.send(), [&](std::chrono::seconds pause) { pauses.push_back(pause); }, 30s);
+
+  script.answers = {limited("10"), limited(""), {200, "done", "", ""}};
+  CHECK(send({"GET", "https://a", ""})->body == "done");
+  CHECK(pauses == std::vector{10s, 10s});
+  CHECK(script.asked.size() == 3);
+
+  pauses.clear();
+  script.answers = {limited("20"), limited("11"), {200, "done", "", ""}};
+  CHECK(send({"GET", "https://a", ""})->status == 429);
+  CHECK(pauses == std::vector{20s});
+}
+
+TEST_CASE("an endless list ends at a bound") {
+  Script script;
+  for (int i = 0; i < 100; ++i) {
+    script.answers.push_back({200,
+                              R"({"values": [], "isLastPage": false, "start": )" +
+                                  std::to_string(i) + R"(, "nextPageStart": )" +
+                                  std::to_string(i + 1) + "}",
+                              "", ""});
+  }
+  Registration reading = registration();
+  reading.dry_run = true;
+  CHECK(register_webhook(script.send(), reading)->action == Action::kCreate);
+  CHECK(script.asked.size() == kMaxPages);
+}
+
+TEST_CASE("a list that has changed meanwhile is read once more, and not for ever") {
+  const ApiAnswer none{200, R"({"values": [], "isLastPage": true})", "", ""};
+  const ApiAnswer conflict{409, "", "", ""};
+  Script script;
+  script.answers = {none, conflict, none, {201, "{}", "", ""}};
+  CHECK(register_webhook(script.send(), registration())->action == Action::kCreate);
+
+  script.answers = {none, conflict, none, conflict, none};
+  const auto refused = register_webhook(script.send(), registration());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == ApiFailure::kConflict);
+  CHECK(script.answers.size() == 1);
+
+  // A repository that is gone is not looked for twice.
+  script.answers = {none, {404, "", "", ""}, none};
+  CHECK(register_webhook(script.send(), registration()).error().kind == ApiFailure::kNotFound);
+  CHECK(script.answers.size() == 1);
+}
+
+TEST_CASE("no answer is told as such") {
+  Script script;
+  const auto failed = register_webhook(script.send(), registration());
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().kind == ApiFailure::kUnreachable);
+  CHECK(failed.error().message == "nothing left");
+}
+
+}  // namespace receiver::bitbucket_rest

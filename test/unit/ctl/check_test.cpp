@@ -1,0 +1,175 @@
+#include <algorithm>
+
+#include <catch2/catch.hpp>
+
+#include "cmd/receiverctl/check_cluster.h"
+#include "cmd/receiverctl/check_web.h"
+#include "cmd/receiverctl/permissions.h"
+#include "kube/json.h"
+
+namespace receiver::ctl {
+namespace {
+
+using namespace std::chrono_literals;
+using Catch::Contains;
+
+const clock::Wall::time_point kNow = *clock::parse_rfc3339("2026-03-14T11:20:01Z");
+
+api::ReceiverOwner owner(const std::string& project, const std::string& url) {
+  api::ReceiverOwner made;
+  made.meta.key = {project, project};
+  made.status.webhook_receivers = {{"bb", "", url}};
+  return made;
+}
+
+std::string lease(const std::string& holder, const std::string& renewed) {
+  return R"({"metadata": {"name": "bitbucket-receiver", "namespace": "kargo", "resourceVersion": "7"},
+    "spec": {"holderIdentity": ")" +
+         holder + R"(", "leaseDurationSeconds": 15, "renewTime": ")" + renewed + "\"}}";
+}
+
+}  // namespace
+
+TEST_CASE("a clock that is off is told of, in which direction") {
+  CHECK(judge_clock(kNow, kNow + 3s).level == Level::kOk);
+  const Finding ahead = judge_clock(kNow, kNow + 90s);
+  CHECK(ahead.level == Level::kWarning);
+  CHECK(ahead.message == "is 90 s ahead of the API server's");
+  CHECK(judge_clock(kNow, kNow - 6s).message == "is 6 s behind the API server's");
+}
+
+TEST_CASE("the Lease tells whether the operator runs") {
+  const Finding leads = judge_lease(lease("pod-0_0011", "2026-03-14T11:19:59.000000Z"), kNow);
+  CHECK(leads.level == Level::kOk);
+  CHECK(leads.message == "runs; pod-0 leads");
+  const Finding late = judge_lease(lease("pod-0_0011", "2026-03-14T11:19:01.000000Z"), kNow);
+  CHECK(late.level == Level::kFailure);
+  CHECK(late.message == "pod-0 has not renewed its Lease for 60 s: none runs");
+  CHECK(judge_lease(lease("", "2026-03-14T11:19:59.000000Z"), kNow).level == Level::kFailure);
+  CHECK(judge_lease("{", kNow).level == Level::kWarning);
+}
+
+TEST_CASE("the base URL of a receiver's URL ends before its type") {
+  CHECK(base_of("https://h/bitbucket/00ff") == "https://h");
+  CHECK(base_of("https://h:8443/a/b/github/00ff") == "https://h:8443/a/b");
+  for (const char* text : {"", "x", "https://h", "https://h/x", "/bitbucket/00ff"}) {
+    INFO(text);
+    CHECK(base_of(text).empty());
+  }
+}
+
+TEST_CASE("all statuses must show the base URL that is expected") {
+  std::string base;
+  const auto judge = [&](const std::vector<api::ReceiverOwner>& owners,
+                         const std::string& expected) {
+    return judge_base_url(owners, expected, base);
+  };
+  CHECK(judge({}, "").level == Level::kWarning);
+  CHECK(base.empty());
+  CHECK(judge({}, "https://h").level == Level::kOk);
+  CHECK(base == "https://h");
+
+  const std::vector<api::ReceiverOwner> same{owner("a", "https://h/bitbucket/00"),
+                                             owner("b", "https://h/github/11")};
+  CHECK(judge(same, "").level == Level::kOk);
+  CHECK(base == "https://h");
+  const Finding other = judge(same, "https://other/kargo");
+  CHECK(other.level == Level::kFailure);
+  CHECK(other.message ==
+        "is https://other/kargo, but statuses show https://h (of ProjectConfig a)");
+  CHECK(base == "https://other/kargo");
+
+  const Finding torn = judge({same[0], owner("c", "https://kargo/bitbucket/22")}, "");
+  CHECK(torn.level == Level::kFailure);
+  CHECK_THAT(torn.message, Contains("different") && !Contains("bitbucket/"));
+  CHECK(base.empty());
+}
+
+TEST_CASE("an address that nobody outside reaches is a warning") {
+  struct Row {
+    std::vector<std::string> addresses;
+    Level level;
+  };
+  const std::vector<Row> rows{
+      {{"104.192.142.1"}, Level::kOk},          {{"2606:4700::1"}, Level::kOk},
+      {{"10.0.0.1", "172.64.1.1"}, Level::kOk}, {{"172.32.0.1"}, Level::kOk},
+      {{"127.0.0.1"}, Level::kWarning},         {{"::1"}, Level::kWarning},
+      {{"10.1.2.3"}, Level::kWarning},          {{"172.31.0.1"}, Level::kWarning},
+      {{"192.168.0.1"}, Level::kWarning},       {{"169.254.0.1"}, Level::kWarning},
+      {{"fd00::1"}, Level::kWarning},           {{"fe80::1"}, Level::kWarning},
+  };
+  for (const Row& row : rows) {
+    INFO(row.addresses.front());
+    CHECK(judge_addresses("h", row.addresses).level == row.level);
+  }
+}
+
+TEST_CASE("a certificate is judged by its verdict and its end") {
+  const http::PeerCertificate good{"", "CN=h", "CN=authority", kNow + 24h * 90, 2};
+  const Finding well = judge_certificate(good, kNow);
+  CHECK(well.level == Level::kOk);
+  CHECK(well.message == "is good until 2026-06-12 (of CN=h, by CN=authority)");
+
+  http::PeerCertificate soon = good;
+  soon.not_after = kNow + 24h * 13;
+  CHECK(judge_certificate(soon, kNow).level == Level::kWarning);
+  CHECK_THAT(judge_certificate(soon, kNow).message, Contains("in 13 days"));
+
+  http::PeerCertificate alone = good;
+  alone.problem = "unable to get local issuer certificate";
+  alone.shown = 1;
+  const Finding refused = judge_certificate(alone, kNow);
+  CHECK(refused.level == Level::kFailure);
+  CHECK_THAT(refused.message, Contains(alone.problem));
+  CHECK_THAT(refused.remedy, Contains("intermediate"));
+}
+
+TEST_CASE("the permissions that are checked are those of config/rbac") {
+  std::vector<std::string> texts;
+  for (const Permission& permission :
+       needed_permissions(rbac_files(), {"kargo", {"apples", "pears"}, false})) {
+    texts.push_back(permission.str());
+  }
+  CHECK(texts == std::vector<std::string>{
+                     "list, watch projectconfigs.kargo.akuity.io everywhere",
+                     "list, watch clusterconfigs.kargo.akuity.io everywhere",
+                     "patch projectconfigs.kargo.akuity.io/status everywhere",
+                     "patch clusterconfigs.kargo.akuity.io/status everywhere",
+                     "list, watch, patch warehouses.kargo.akuity.io everywhere",
+                     "list, watch, patch promotions.kargo.akuity.io everywhere",
+                     "create, patch events.events.k8s.io everywhere",
+                     "create leases.coordination.k8s.io in kargo",
+                     "get, update leases.coordination.k8s.io bitbucket-receiver in kargo",
+                     "get, list, watch secrets in apples",
+                     "get, list, watch secrets in pears",
+                 });
+  const auto all = needed_permissions(rbac_files(), {"kargo", {"apples", "pears"}, true});
+  CHECK(all.back().str() == "get, list, watch secrets everywhere");
+}
+
+TEST_CASE("a review asks for one verb, of oneself or of a ServiceAccount") {
+  const Permission permission{"", "kargo.akuity.io", "projectconfigs", "status", "", {"patch"}};
+  const auto own = kube::parse_json(access_review(permission, "patch", ""));
+  REQUIRE(own);
+  CHECK(kube::string_at(*own, "/kind") == "SelfSubjectAccessReview");
+  CHECK(kube::string_at(*own, "/spec/resourceAttributes/subresource") == "status");
+  CHECK(kube::string_at(*own, "/spec/resourceAttributes/verb") == "patch");
+  CHECK(kube::find(*own, "/spec/user") == nullptr);
+  const auto other = kube::parse_json(access_review(permission, "patch", "kargo/operator"));
+  REQUIRE(other);
+  CHECK(kube::string_at(*other, "/kind") == "SubjectAccessReview");
+  CHECK(kube::string_at(*other, "/spec/user") == "system:serviceaccount:kargo:operator");
+}
+
+TEST_CASE("findings are counted, and tell what to do only where something is to be done") {
+  const Findings findings{{Level::kOk, "clock", "agrees"},
+                          {Level::kWarning, "name", "is private", "move"}};
+  CHECK(findings_text(findings, false) ==
+        "          CHECK   RESULT\n"
+        "ok        clock   agrees\n"
+        "warning   name    is private → move\n"
+        "\n"
+        "1 ok, 1 warning(s), 0 failure(s)\n");
+}
+
+}  // namespace receiver::ctl

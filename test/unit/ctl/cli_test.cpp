@@ -1,0 +1,188 @@
+#include "cmd/receiverctl/cli.h"
+
+#include <map>
+#include <sstream>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+#include "cmd/receiverctl/web.h"
+#include "controllers/derive.h"
+
+namespace receiver::ctl {
+namespace {
+
+using Catch::Contains;
+
+struct Ran {
+  int code;
+  std::string out;
+  std::string err;
+};
+
+Ran ctl(std::vector<const char*> arguments, const std::string& input = {}) {
+  arguments.insert(arguments.begin(), "receiverctl");
+  std::istringstream in(input);
+  std::ostringstream out, err;
+  Context context{.environment = [](std::string_view) { return std::optional<std::string>(); },
+                  .in = in,
+                  .out = out,
+                  .err = err};
+  const int code = run(static_cast<int>(arguments.size()), arguments.data(), context);
+  return {code, out.str(), err.str()};
+}
+
+constexpr const char* kSecret = "a-secret-of-sufficient-length";
+
+}  // namespace
+
+TEST_CASE("every command explains itself, with examples") {
+  for (const char* command : {"receivers", "check", "url", "send", "explain"}) {
+    INFO(command);
+    const Ran ran = ctl({command, "--help"});
+    CHECK(ran.code == 0);
+    CHECK(ran.err.empty());
+    CHECK_THAT(ran.out, Contains("Examples:\n  receiverctl ") && !Contains("\n\n\n"));
+  }
+  const Ran ran = ctl({"--help"});
+  CHECK_THAT(ran.out, Contains("Exit codes:") && Contains("kubectl-bitbucket_receiver"));
+}
+
+TEST_CASE("called as a kubectl plugin, it calls itself so") {
+  std::istringstream in;
+  std::ostringstream out, err;
+  Context context{.environment = [](std::string_view) { return std::optional<std::string>(); },
+                  .in = in,
+                  .out = out,
+                  .err = err};
+  const char* arguments[] = {"/usr/local/bin/kubectl-bitbucket_receiver", "--help"};
+  CHECK(run(2, arguments, context) == 0);
+  CHECK_THAT(out.str(), Contains("Usage: kubectl bitbucket-receiver "));
+}
+
+TEST_CASE("a wrong command line is told of in one line, with code 2") {
+  const std::vector<std::vector<const char*>> wrong{
+      {},
+      {"nonsense"},
+      {"url"},
+      {"receivers", "-o", "yaml"},
+      {"receivers", "describe"},
+      {"receivers", "describe", "/name"},
+      {"send"},
+      {"send", "--receiver", "r"},
+      {"send", "--url", "https://h/x"},
+      {"send", "--receiver", "r", "--url", "https://h/x"},
+      {"send", "--receiver", "r", "--repo", "https://h/a/b", "--branch", "b", "--tag", "t"},
+      {"send", "--receiver", "r", "--event", "repo:fork"},
+      {"send", "--receiver", "r", "--event", "pr:merged"},
+      {"check", "--base-url", "nonsense"},
+      {"check", "--service-account", "name"},
+      {"url", "--receiver", "r", "--secret-file", "-", "--base-url", "https://u:p@h"},
+  };
+  for (const auto& arguments : wrong) {
+    const Ran ran = ctl(arguments, kSecret);
+    INFO(ran.err);
+    CHECK(ran.code == 2);
+    CHECK(ran.out.empty());
+    CHECK(std::count(ran.err.begin(), ran.err.end(), '\n') == 1);
+  }
+}
+
+TEST_CASE("url computes what the operator publishes, byte for byte") {
+  const std::vector<const char*> arguments{"url", "--project",  "apples",           "--receiver",
+                                           "bb",  "--base-url", "https://h/kargo/", "--secret-file",
+                                           "-"};
+  const std::string path =
+      controllers::receiver_path({"https://h", "/kargo"}, "apples", "bb", kSecret);
+  const Ran plain = ctl(arguments, kSecret);
+  CHECK(plain.code == 0);
+  CHECK(plain.out == "https://h" + path + "\n");
+  CHECK(plain.err.empty());
+
+  auto as_json = arguments;
+  as_json.insert(as_json.end(), {"-o", "json"});
+  CHECK(ctl(as_json, kSecret).out ==
+        "{\n  \"project\": \"apples\",\n  \"receiver\": \"bb\",\n"
+        "  \"path\": \"" +
+            path + "\",\n  \"url\": \"https://h" + path + "\"\n}\n");
+
+  const Ran newline = ctl(arguments, std::string(kSecret) + "\n");
+  CHECK(newline.code == 0);
+  CHECK(newline.out != plain.out);
+  CHECK_THAT(newline.err, Contains("newline") && !Contains(kSecret));
+}
+
+TEST_CASE("a file that cannot be read is told of, with code 3") {
+  const std::vector<std::vector<const char*>> unreadable{
+      {"url", "--receiver", "r", "--base-url", "https://h", "--secret-file", "/nowhere"},
+      {"url", "--receiver", "r", "--base-url", "https://h", "--secret-file", "/tmp"},
+      {"explain", "/nowhere", "--offline"},
+      {"receivers", "--kubeconfig", "/nowhere"},
+      {"receivers", "describe", "a/b", "--kubeconfig", "/nowhere"},
+  };
+  for (const auto& arguments : unreadable) {
+    const Ran ran = ctl(arguments);
+    INFO(ran.err);
+    CHECK(ran.code == 3);
+    CHECK(ran.out.empty());
+    CHECK(std::count(ran.err.begin(), ran.err.end(), '\n') == 1);
+  }
+}
+
+TEST_CASE("explain reads a payload without any cluster") {
+  const std::string file = std::string(TESTDATA_DIR) + "/bitbucket/cloud/push_tag_create.json";
+  const Ran table = ctl({"explain", file.c_str(), "--offline"});
+  CHECK(table.code == 0);
+  CHECK(table.out ==
+        "Event        repo:push of Bitbucket Cloud\n"
+        "Repository   https://bitbucket.org/kargo-orchard/fruit-basket\n"
+        "Refs         refs/tags/v1.4.0\n");
+  const std::string merged =
+      std::string(TESTDATA_DIR) + "/bitbucket/data_center/pull_request_merged.json";
+  const Ran json = ctl({"explain", merged.c_str(), "--offline", "-o", "json"});
+  CHECK(json.code == 0);
+  CHECK(json.out ==
+        "{\n  \"event\": \"pr:merged\",\n  \"source\": \"data_center\",\n  \"pullRequests\": [\n"
+        "    \"https://git.orchard.example/projects/ORCH/repos/fruit-basket/pull-requests/27\"\n"
+        "  ]\n}\n");
+  const Ran nothing = ctl({"explain", "-", "--offline", "--event", "repo:push"}, "{}");
+  CHECK(nothing.code == 1);
+  CHECK_THAT(nothing.out, Contains("none is named") && Contains("whatever subscribes"));
+  const Ran no_json = ctl({"explain", "-", "--offline", "--event", "repo:push"}, "[]");
+  CHECK(no_json.code == 3);
+  CHECK_THAT(no_json.err, Contains("not a JSON object"));
+}
+
+TEST_CASE("a web address is taken apart") {
+  struct Row {
+    const char* url;
+    const char* host;
+    unsigned short port;
+    const char* path;
+    const char* origin;
+  };
+  const std::vector<Row> rows{
+      {"https://h/a/b", "h", 443, "/a/b", "https://h"},
+      {"http://h", "h", 80, "", "http://h"},
+      {"https://h:8443", "h", 8443, "", "https://h:8443"},
+      {"http://127.0.0.1:1/x", "127.0.0.1", 1, "/x", "http://127.0.0.1:1"},
+      {"https://[::1]:8443/x", "::1", 8443, "/x", "https://[::1]:8443"},
+      {"https://[::1]/x", "::1", 443, "/x", "https://[::1]"},
+  };
+  for (const Row& row : rows) {
+    INFO(row.url);
+    const auto address = parse_web_address(row.url);
+    REQUIRE(address);
+    CHECK(address->host == row.host);
+    CHECK(address->port == row.port);
+    CHECK(address->path == row.path);
+    CHECK(address->origin() == row.origin);
+  }
+  for (const char* url : {"", "h", "ftp://h", "https://", "https://:1", "https://h:x",
+                          "https://h:0", "https://h:70000", "https://u:p@h"}) {
+    INFO(url);
+    CHECK_FALSE(parse_web_address(url));
+  }
+}
+
+}  // namespace receiver::ctl

@@ -1,0 +1,63 @@
+#include "cmd/receiverctl/explain.h"
+
+#include <fstream>
+#include <iterator>
+
+#include <catch2/catch.hpp>
+
+namespace receiver::ctl {
+namespace {
+
+std::string recorded(const std::string& name) {
+  std::ifstream file(std::string(TESTDATA_DIR) + "/bitbucket/" + name + ".json");
+  REQUIRE(file);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+TEST_CASE("the event of a saved payload is guessed by what stands in it") {
+  struct Row {
+    const char* file;
+    const char* event;  ///< nullptr: it names nothing to go by
+  };
+  const std::vector<Row> rows{
+      {"cloud/push_branch_update", "repo:push"},
+      {"cloud/push_no_changes", "repo:push"},
+      {"cloud/pull_request_fulfilled", "pullrequest:fulfilled"},
+      {"data_center/refs_changed_several", "repo:refs_changed"},
+      {"data_center/refs_changed_ssh_only", "repo:refs_changed"},
+      {"data_center/pull_request_merged_10", "pr:merged"},
+      {"data_center/refs_changed_5_13", nullptr},
+  };
+  for (const Row& row : rows) {
+    INFO(row.file);
+    const auto guessed = guessed_event(recorded(row.file));
+    CHECK(guessed.has_value() == (row.event != nullptr));
+    if (guessed) CHECK(guessed->key == row.event);
+  }
+  for (const char* body : {"", "[]", "{}", "no JSON"}) {
+    INFO(body);
+    CHECK_FALSE(guessed_event(body));
+  }
+}
+
+TEST_CASE("an event that is named wins over what the payload looks like") {
+  const auto event = event_of("pr:declined", recorded("cloud/push_branch_update"));
+  REQUIRE(event);
+  CHECK(event->key == "pr:declined");
+}
+
+TEST_CASE("an event that calls for nothing is refused with the choices") {
+  const auto event = event_of("repo:fork", "{}");
+  REQUIRE_FALSE(event);
+  CHECK(event.error().code == ExitCode::kUsage);
+  CHECK_THAT(event.error().message, Catch::Contains("\"repo:fork\"") &&
+                                        Catch::Contains("repo:push") &&
+                                        Catch::Contains("pr:deleted"));
+  const auto unknown = event_of("", "{}");
+  REQUIRE_FALSE(unknown);
+  CHECK_THAT(unknown.error().message, Catch::Contains("--event"));
+}
+
+}  // namespace receiver::ctl

@@ -1,0 +1,102 @@
+#include "cmd/receiverctl/matching.h"
+
+#include <catch2/catch.hpp>
+
+#include "../webhook/stores.h"
+
+namespace receiver::ctl {
+namespace {
+
+const std::string kFruit = "https://bitbucket.org/orchard/fruit";
+const std::string kNuts = "https://keeper:token@bitbucket.org/orchard/nuts";
+
+std::string git(const std::string& url, const std::string& more = "") {
+  return R"("repoURL":")" + url + '"' + more;
+}
+
+/// `yes|no NAME: BECAUSE`, one per line.
+std::string text_of(const std::vector<Match>& matches) {
+  std::string text;
+  for (const Match& match : matches) {
+    text += (match.is_target() ? "yes " : "no ") + match.name() + ": " + match.why + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("a selection is told in words") {
+  using git::Strategy;
+  const auto subscription = [](Strategy strategy, std::string branch, std::string constraint) {
+    git::Subscription made;
+    made.strategy = strategy;
+    made.branch = std::move(branch);
+    made.semver_constraint = std::move(constraint);
+    return made;
+  };
+  CHECK(selection_of(subscription(Strategy::kNewestFromBranch, "", "")) == "any branch");
+  CHECK(selection_of(subscription(Strategy::kNewestFromBranch, "main", "")) == "branch main");
+  CHECK(selection_of(subscription(Strategy::kNewestTag, "", "")) == "tags");
+  CHECK(selection_of(subscription(Strategy::kSemVer, "", "")) == "versions");
+  CHECK(selection_of(subscription(Strategy::kSemVer, "", "^1.2")) == "versions that meet ^1.2");
+  CHECK(selection_of(subscription(Strategy::kUnknown, "", "")) ==
+        "anything: its strategy is unknown here");
+  git::Subscription tags = subscription(Strategy::kLexical, "", "");
+  tags.allow_tags_regexes = {"^v", "^r"};
+  tags.ignore_tags_regexes = {"-rc"};
+  CHECK(selection_of(tags) == "tags that match ^v, ^r but not -rc");
+}
+
+TEST_CASE("of a push, every Warehouse of the project is told of, with the reason") {
+  webhook::Stores stores;
+  stores.warehouse({"apples", "any"}, {git(kFruit)});
+  stores.warehouse({"apples", "dev"}, {git(kFruit, R"(,"branch":"dev")")});
+  stores.warehouse({"apples", "nuts"}, {git(kNuts)});
+  stores.warehouse({"apples", "none"}, {});
+  stores.warehouse({"pears", "any"}, {git(kFruit), git(kNuts)});
+  const bitbucket::Push push{{kFruit + ".git"}, {"refs/heads/main"}};
+
+  CHECK(text_of(matches(push, "apples", stores.warehouses)) ==
+        "yes Warehouse apples/any: it subscribes to https://bitbucket.org/orchard/fruit, any "
+        "branch\n"
+        "no Warehouse apples/dev: it subscribes to other refs: "
+        "https://bitbucket.org/orchard/fruit, branch dev\n"
+        "no Warehouse apples/none: it has no Git subscription\n"
+        "no Warehouse apples/nuts: it subscribes to other repositories: "
+        "https://bitbucket.org/orchard/nuts\n");
+  const auto everywhere = matches(push, "", stores.warehouses);
+  CHECK(everywhere.size() == 5);
+  CHECK(targets_among(everywhere) == webhook::targets_of(push, "", stores.warehouses));
+}
+
+TEST_CASE("of a pull request, the Promotions that wait for one are told of") {
+  webhook::Stores stores;
+  const std::string url = "https://bitbucket.org/orchard/fruit/pull-requests/";
+  stores.promotion({"apples", "seventh"}, url + "7");
+  stores.promotion({"apples", "eighth"}, url + "8");
+  stores.promotion({"apples", "finished"}, url + "7", "Succeeded");
+  stores.promotion({"pears", "seventh"}, url + "7");
+  CHECK(text_of(matches(bitbucket::PullRequest{{url + "7/overview"}}, "apples",
+                        stores.promotions)) == "yes Promotion apples/seventh: it waits for " + url +
+                                                   "7\n"
+                                                   "no Promotion apples/eighth: it waits for " +
+                                                   url + "8\n");
+}
+
+TEST_CASE("long lists of subscriptions are cut") {
+  webhook::Stores stores;
+  std::vector<std::string> subscriptions;
+  for (int number = 1; number <= 7; ++number) {
+    subscriptions.push_back(git("https://h/x/" + std::to_string(number)));
+  }
+  stores.warehouse({"p", "w"}, subscriptions);
+  CHECK(text_of(matches(bitbucket::Push{{kFruit}, {}}, "p", stores.warehouses)) ==
+        "no Warehouse p/w: it subscribes to other repositories: https://h/x/1, https://h/x/2, "
+        "https://h/x/3, https://h/x/4, https://h/x/5 and 2 more\n");
+}
+
+TEST_CASE("where nothing could be refreshed, a sentence says so") {
+  CHECK(matches_table({}, false) == "There is nothing that it could refresh.\n");
+}
+
+}  // namespace receiver::ctl

@@ -1,0 +1,93 @@
+#include "cmd/receiverctl/receivers.h"
+
+#include <catch2/catch.hpp>
+
+namespace receiver::ctl {
+namespace {
+
+using Known = controllers::SecretState::Known;
+
+const std::string kSecret = "a-secret-of-sufficient-length";
+
+controllers::SecretState present(const std::string& value) {
+  api::Secret secret;
+  secret.value = crypto::SecretString(std::string(value));
+  return {Known::kPresent, "", secret};
+}
+
+/// A ProjectConfig `apples` with the receiver `bb`, published as of that secret; empty: not at all.
+api::ReceiverOwner owner(const std::string& published_of) {
+  api::ReceiverOwner made;
+  made.meta.key = {"apples", "apples"};
+  made.receivers = {{"bb", true, "bb-secret"}, {"gh", false, ""}};
+  if (!published_of.empty()) {
+    const std::string path =
+        controllers::receiver_path({"", "/kargo"}, "apples", "bb", published_of);
+    made.status.webhook_receivers = {{"bb", path, "https://h" + path}};
+  }
+  return made;
+}
+
+ReceiverState state_of(const api::ReceiverOwner& of, const controllers::SecretState& secret) {
+  const auto states = receivers_of(of, [&](std::string_view) { return secret; });
+  REQUIRE(states.size() == 1);
+  CHECK(states[0].name == "bb");
+  CHECK(states[0].str() == "apples/bb");
+  return states[0];
+}
+
+}  // namespace
+
+TEST_CASE("a receiver is ready when its published URL is that of its Secret") {
+  const ReceiverState state = state_of(owner(kSecret), present(kSecret));
+  CHECK(state.ready);
+  CHECK(state.why.empty());
+  CHECK(state.advice.empty());
+}
+
+TEST_CASE("a receiver that is not ready says why") {
+  using Catch::Contains;
+  CHECK_THAT(state_of(owner(kSecret), {Known::kMissing, "", {}}).why,
+             Contains("bb-secret not found"));
+  CHECK_THAT(state_of(owner(kSecret), present("")).why, Contains("is empty"));
+  CHECK_THAT(state_of(owner(""), present(kSecret)).why, Contains("is the operator running?"));
+  CHECK_THAT(state_of(owner(kSecret), present(kSecret + "2")).why,
+             Contains("not that of the Secret"));
+  api::ReceiverOwner told = owner("");
+  told.status.conditions = {{"Ready", "False", "x", "Secret bb-secret not found", "", 0}};
+  CHECK(state_of(told, {Known::kRefused, "forbidden", {}}).why == "Secret bb-secret not found");
+}
+
+TEST_CASE("a Secret that may not be read leaves the status's word") {
+  const ReceiverState state = state_of(owner(kSecret), {Known::kRefused, "forbidden", {}});
+  CHECK(state.ready);
+  CHECK(state.advice == std::vector<std::string>{"its Secret cannot be read with this kubeconfig"});
+}
+
+TEST_CASE("what could be better is told of a receiver that works") {
+  const std::string weak = kSecret + "\n";
+  const ReceiverState state = state_of(owner(weak), present(weak));
+  CHECK(state.ready);
+  REQUIRE(state.advice.size() == 1);
+  CHECK_THAT(state.advice[0], Catch::Contains("newline") && !Catch::Contains(kSecret));
+}
+
+TEST_CASE("URLs are shown only on request") {
+  const std::vector<ReceiverState> states{state_of(owner(kSecret), present(kSecret))};
+  CHECK(receivers_table(states, false, false) ==
+        "PROJECT   NAME   READY   WAREHOUSES   PROMOTIONS   WHY NOT\n"
+        "apples    bb     True    0            0\n");
+  CHECK_THAT(receivers_table(states, true, false), Catch::Contains(states[0].url));
+  CHECK_THAT(receivers_json(states, false), !Catch::Contains("https://"));
+  CHECK_THAT(receivers_json(states, true), Catch::Contains(states[0].url));
+}
+
+TEST_CASE("a receiver of the ClusterConfig is told apart") {
+  const std::vector<ReceiverState> states{{.name = "bb", .ready = false, .why = "because"}};
+  CHECK(states[0].str() == "bb");
+  CHECK(receivers_table(states, false, false) ==
+        "PROJECT   NAME   READY   WAREHOUSES   PROMOTIONS   WHY NOT\n"
+        "(all)     bb     False   0            0            because\n");
+}
+
+}  // namespace receiver::ctl

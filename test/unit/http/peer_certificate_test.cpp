@@ -1,0 +1,69 @@
+#include "http/peer_certificate.h"
+
+#include <catch2/catch.hpp>
+
+#include "client_fixture.h"
+
+namespace receiver::http::testing {
+namespace {
+
+void hang_up(Peer& /*peer*/) {}
+
+ServerIdentity identity(const TestAuthority& authority, const CertificateSpec& spec = {}) {
+  return {
+      .identity = authority.issue(spec),
+      .client_ca_pem = {},
+  };
+}
+
+}  // namespace
+
+TEST_CASE("a server's certificate is looked at, and whether a client accepts it") {
+  const TestAuthority authority;
+  const TestAuthority other("another authority");
+  const ScriptedServer server(hang_up, identity(authority));
+  const auto look = [&](const std::string& ca_pem) {
+    return look_at_certificate("127.0.0.1", server.port(), ca_pem, 10s);
+  };
+  const auto good = look(authority.pem());
+  REQUIRE(good);
+  CHECK(good->problem.empty());
+  CHECK(good->subject == "CN=localhost");
+  CHECK(good->issuer == "CN=test authority");
+  CHECK(good->shown == 1);
+  const auto left = good->not_after - clock::Wall::now();
+  CHECK((left > 23h && left <= 24h));
+
+  const auto untrusted = look(other.pem());
+  REQUIRE(untrusted);
+  CHECK(untrusted->problem == "unable to get local issuer certificate");
+  CHECK(untrusted->subject == "CN=localhost");
+  CHECK_FALSE(look("no PEM"));
+}
+
+TEST_CASE("a certificate that has expired, or is of another name, is looked at all the same") {
+  const TestAuthority authority;
+  const ScriptedServer expired(hang_up, identity(authority, {.expires_in = -1h}));
+  const auto late = look_at_certificate("127.0.0.1", expired.port(), authority.pem(), 10s);
+  REQUIRE(late);
+  CHECK(late->problem == "certificate has expired");
+  CHECK(late->not_after < clock::Wall::now());
+
+  const ScriptedServer misnamed(hang_up,
+                                identity(authority, {.alternative_names = "DNS:example.com"}));
+  const auto other = look_at_certificate("127.0.0.1", misnamed.port(), authority.pem(), 10s);
+  REQUIRE(other);
+  CHECK(other->problem == "IP address mismatch");
+}
+
+TEST_CASE("a server without TLS, or none at all, has no certificate to look at") {
+  unsigned short port = 0;
+  {
+    const ScriptedServer plain([](Peer& peer) { peer.answer_all(); });
+    port = plain.port();
+    CHECK_FALSE(look_at_certificate("127.0.0.1", port, "", 2s));
+  }
+  CHECK_FALSE(look_at_certificate("127.0.0.1", port, "", 2s));
+}
+
+}  // namespace receiver::http::testing
