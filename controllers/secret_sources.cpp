@@ -1,5 +1,6 @@
 #include "controllers/secret_sources.h"
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <optional>
@@ -78,6 +79,8 @@ class SecretSources::Impl : public std::enable_shared_from_this<Impl> {
     return access_ == SecretAccess::kNamespaced ? ns : std::string();
   }
   [[nodiscard]] const Watch* watch_of(const std::string& ns) const;
+  /// The same if the API server refuses it, else null.
+  [[nodiscard]] const Watch* refusing_watch(const std::string& ns) const;
   /// The watch of that key, begun if there is none.
   Watch& watch(const std::string& key);
   Entry* find(const kube::ObjectKey& key);
@@ -218,6 +221,11 @@ const SecretSources::Impl::Watch* SecretSources::Impl::watch_of(const std::strin
   return found == watches_.end() ? nullptr : found->second.get();
 }
 
+const SecretSources::Impl::Watch* SecretSources::Impl::refusing_watch(const std::string& ns) const {
+  const Watch* watch = watch_of(ns);
+  return watch != nullptr && watch->refused() ? watch : nullptr;
+}
+
 SecretSources::Impl::Watch& SecretSources::Impl::watch(const std::string& key) {
   auto& watch = watches_[key];
   if (!watch) watch = std::make_unique<Watch>(*this, key);
@@ -264,7 +272,7 @@ SecretState SecretSources::Impl::lookup(const std::string& ns, std::string_view 
     state.watched = access_ == SecretAccess::kNamespaced || state.secret.labelled;
     return state;
   }
-  if (const Watch* watch = watch_of(ns); watch != nullptr && watch->refused()) {
+  if (const Watch* watch = refusing_watch(ns)) {
     return {SecretState::Known::kRefused, watch->status().refusal, {}};
   }
   return {};
@@ -281,12 +289,13 @@ void SecretSources::Impl::refresh_uncovered(const std::string& ns) {
 }
 
 bool SecretSources::Impl::settled() const {
-  for (const auto& [ns, names] : entries_) {
-    for (const auto& [name, entry] : names) {
-      if (lookup(ns, name).known == SecretState::Known::kNotRead) return false;
-    }
-  }
-  return true;
+  return std::ranges::all_of(entries_, [this](const auto& of_namespace) {
+    const auto& [ns, entries] = of_namespace;
+    const bool all_read = std::ranges::none_of(entries, [](const auto& entry) {
+      return entry.second.state.known == SecretState::Known::kNotRead;
+    });
+    return all_read || refusing_watch(ns) != nullptr;
+  });
 }
 
 void SecretSources::Impl::stop() {

@@ -31,7 +31,9 @@ std::vector<std::string> identities_of(std::span<const std::string> urls, Identi
 
 /// The separator ends both parts: a prefix of one is never taken for the whole.
 std::string index_key(std::string_view identity, std::string_view ns) {
-  return std::string(identity).append("\n").append(ns).append("\n");
+  std::string key;
+  key.reserve(identity.size() + ns.size() + 2);  // a cluster holds a hundred thousand of them
+  return key.append(identity).append("\n").append(ns).append("\n");
 }
 
 std::string index_prefix(std::string_view identity, const std::string& project) {

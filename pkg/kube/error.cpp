@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -117,6 +118,11 @@ bool ApiError::transient() const {
       return false;
   }
   return false;
+}
+
+ApiError make_error(ApiError::Kind kind, std::string message) {
+  return {
+      .kind = kind, .status = 0, .reason = {}, .message = std::move(message), .retry_after = {}};
 }
 
 ApiError error_from_answer(unsigned status, std::string_view retry_after, std::string_view body,

@@ -34,6 +34,9 @@ struct ApiError {
   [[nodiscard]] bool transient() const;
 };
 
+/// One that no answer told of.
+[[nodiscard]] ApiError make_error(ApiError::Kind kind, std::string message);
+
 /// What an answer other than 2xx means. `retry_after` is that header (seconds, or a date to be
 /// compared with `now`), empty if there is none; the body's Status object gives reason, message
 /// and, without the header, the time to wait.

@@ -9,15 +9,6 @@ namespace receiver::kube {
 
 namespace asio = boost::asio;
 
-namespace {
-
-ApiError failed(ApiError::Kind kind, std::string message) {
-  return {
-      .kind = kind, .status = 0, .reason = {}, .message = std::move(message), .retry_after = {}};
-}
-
-}  // namespace
-
 asio::awaitable<ApiResult<void>> read_list(
     RestClient& rest, ReflectorOptions options,
     std::function<void(const ObjectMeta&, const rapidjson::Value&)> on_object) {
@@ -45,7 +36,9 @@ asio::awaitable<ApiResult<ListPage>> read_page(RestClient& rest, const Reflector
                                                const ReadPage& page,
                                                const ListReader::OnItem& on_item,
                                                const std::function<bool()>& on_heard) {
-  const auto ended = [] { return tl::unexpected(failed(ApiError::Kind::kClosed, "not wanted")); };
+  const auto ended = [] {
+    return tl::unexpected(make_error(ApiError::Kind::kClosed, "not wanted"));
+  };
   auto opened = co_await rest.open(list_target(options, page), http::Client::Connection::kPooled,
                                    options.times.list_head);
   if (!opened) co_return tl::unexpected(std::move(opened.error()));
@@ -69,11 +62,11 @@ asio::awaitable<ApiResult<ListPage>> read_page(RestClient& rest, const Reflector
 
 ApiError broken(const http::ClientError& error) {
   const bool closed = error.kind == http::ClientError::Kind::kClosed;
-  return failed(closed ? ApiError::Kind::kClosed : ApiError::Kind::kUnreachable, error.message);
+  return make_error(closed ? ApiError::Kind::kClosed : ApiError::Kind::kUnreachable, error.message);
 }
 
 ApiError malformed(std::string message) {
-  return failed(ApiError::Kind::kMalformed, std::move(message));
+  return make_error(ApiError::Kind::kMalformed, std::move(message));
 }
 
 }  // namespace reflecting

@@ -24,11 +24,6 @@ constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kMetadataOnly =
     "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json";
 
-ApiError make_error(ApiError::Kind kind, std::string message) {
-  return {
-      .kind = kind, .status = 0, .reason = {}, .message = std::move(message), .retry_after = {}};
-}
-
 ApiError closed() {
   return make_error(ApiError::Kind::kClosed, "the client was closed");
 }

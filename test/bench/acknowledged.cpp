@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -20,8 +21,8 @@ void Acknowledged::note(const Project& project, clock::Wall::time_point sent) {
   last.sent = std::max(last.sent, sent);
 }
 
-asio::awaitable<void> Acknowledged::check(kube::RestClient& administrator) const {
-  for (const auto& [name, last] : last_) {
+asio::awaitable<void> Acknowledged::check(kube::RestClient& administrator) {
+  for (const auto& [name, last] : std::exchange(last_, {})) {
     for (std::size_t index = 0; index < last.project.warehouses; ++index) {
       const kube::ObjectKey key = last.project.warehouse(index);
       const auto answer = co_await administrator.get(kWarehouses.path(key));

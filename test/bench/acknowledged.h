@@ -17,9 +17,9 @@ class Acknowledged {
  public:
   /// A delivery that was sent at that time has been answered 200.
   void note(const Project& project, clock::Wall::time_point sent);
-  /// Throws std::runtime_error if one was not applied. Before anyone else refreshes the same
-  /// Warehouses.
-  boost::asio::awaitable<void> check(kube::RestClient& administrator) const;
+  /// Throws std::runtime_error if one was not applied, and begins anew. Before anyone else
+  /// refreshes the same Warehouses.
+  boost::asio::awaitable<void> check(kube::RestClient& administrator);
 
  private:
   struct Last {

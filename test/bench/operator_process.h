@@ -58,6 +58,6 @@ class OperatorProcess {
   std::unique_ptr<http::Client> metrics_port_;
 };
 
-boost::asio::awaitable<void> pause_for(std::chrono::milliseconds time);
+boost::asio::awaitable<void> pause_for(std::chrono::nanoseconds time);
 
 }  // namespace receiver::bench

@@ -170,10 +170,10 @@ asio::awaitable<Report> under_load(const Bench& bench) {
     Work push_same = [&](std::size_t) {
       return push(bench, stormed, deliveries.front(), acknowledged);
     };
-    const double bare = co_await bare_rate(bench, warehouses);
-
+    const double before = co_await bare_rate(bench, warehouses);
     const Load own = co_await closed_loop(deliveries.size(), bench.extent.window, push_own);
     co_await acknowledged.check(bench.administrator);
+    const double bare = (before + co_await bare_rate(bench, warehouses)) / 2;
     const auto patches_each = static_cast<double>(stormed.warehouses);
     add_round(distinct, round, {own.per_second * patches_each, bare});
 

@@ -21,6 +21,7 @@ source "$here/lib.sh"
   cluster=(ca-certificates curl jq openssl procps python3 python3-venv util-linux)
   collect=(ca-certificates) # what goes into the image and is not built
   image=(buildah jq)
+  bare=(mmdebstrap)
   alerts=(prometheus) # promtool
   chaos=(iproute2 iptables)
   node=(containerd containernetworking-plugins conntrack iproute2 iptables runc)

@@ -199,6 +199,13 @@ struct Fixture : Stores {
     return send(text);
   }
 
+  /// The deadline counts from the first byte: this one leaves time for the first PATCHes only.
+  http::Response deliver_late(const std::string& event, const std::string& text) {
+    head.headers = {};
+    head.first_byte = Steady::now() - 8s + 400ms;
+    return deliver(event, text);
+  }
+
   /// All log lines of a level.
   [[nodiscard]] std::string log(std::string_view level) const {
     std::string found;

@@ -139,13 +139,6 @@ TEST_CASE_METHOD(Fixture, "what is not done at the deadline is failed to Cloud, 
   promotion({"apples", "hangs"}, kPull);
   hanging = {"hangs"};
   fail("retried", kServer, 500);
-  // The deadline counts from the first byte; this one leaves time for the first PATCHes only.
-  const auto deliver_late = [this](const std::string& event, const std::string& body) {
-    head.headers = {};
-    head.first_byte = Steady::now() - 8s + 400ms;
-    return deliver(event, body);
-  };
-
   auto response = deliver_late("repo:push", kCloudPush);
   check(response, 503, error("failed to refresh 2 of 3 warehouses"));
   CHECK(response.headers.find("Retry-After") == "1");
@@ -179,11 +172,6 @@ TEST_CASE_METHOD(Fixture, "what the API server refuses for good dominates what i
   hanging = {"hangs"};
   const auto [kind, status] = GENERATE(std::pair(kInvalid, 422U), std::pair(kInvalid, 400U));
   fail("refused", kind, status);
-  const auto deliver_late = [this](const std::string& event, const std::string& body) {
-    head.headers = {};
-    head.first_byte = Steady::now() - 8s + 400ms;
-    return deliver(event, body);
-  };
   const std::string warehouses_failed = error("failed to refresh 2 of 3 warehouses");
   const std::string promotions_failed = error("failed to refresh 1 of 1 promotion(s)");
   check(deliver_late("repo:push", kCloudPush), 500, warehouses_failed);

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Builds the whole Dockerfile as `docker build` does, from its first stage on, in a bare Debian 12 with this machine's apt
+# settings: no registry is needed, and nothing of this machine's packages or build is seen. The image must hold the same
+# files as that of `make image`. Takes minutes, since nothing is cached: by hand, as root.
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=test/cluster/lib.sh
+source "$root/test/cluster/lib.sh"
+
+"$root/test/cluster/install.sh" image bare
+archive=$root/build/image/bitbucket-receiver.tar
+[[ -s $archive ]] || die "$archive does not exist; build it with 'make image'"
+mkdir -p "$root/build/image"
+work=$(mktemp -d "$root/build/image/XXXXXX")
+trap 'rm -rf "$work"' EXIT
+builder() { buildah --root "$work/storage" --runroot "$work/run" --storage-driver vfs "$@"; }
+
+lay_out_debian() {
+  mmdebstrap --quiet --variant=minbase --customize-hook='copy-in /etc/apt /etc' \
+    --customize-hook='copy-in /usr/share/keyrings /usr/share' bookworm "$work/debian.tar"
+  printf 'FROM scratch\nADD debian.tar /\n' >"$work/Dockerfile.debian"
+  builder build --quiet --file "$work/Dockerfile.debian" --tag debian:bare "$work"
+}
+
+files_of() { # ARCHIVE FOLDER
+  mkdir -p "$2"
+  tar --extract --to-stdout --file "$1" manifest.json | jq --raw-output '.[].Layers[]' | while read -r layer; do
+    tar --extract --to-stdout --file "$1" "$layer" | tar --extract --directory "$2"
+  done
+}
+
+commit=$(git -C "$root" rev-parse --short=12 HEAD)
+git clone --quiet --shared "$root" "$work/source"
+with_progress "laying out a bare Debian" lay_out_debian >/dev/null
+with_progress "building the Dockerfile" builder build --isolation chroot --build-arg BUILD_IMAGE=debian:bare \
+  --build-arg COMMIT="$commit" --timestamp 0 --tag bitbucket-receiver "$work/source" >"$work/log" 2>&1 || {
+  tail -n 30 "$work/log" >&2
+  die "the Dockerfile cannot be built"
+}
+builder push --quiet bitbucket-receiver "docker-archive:$work/image.tar"
+
+files_of "$archive" "$work/made"
+files_of "$work/image.tar" "$work/docker"
+diff --recursive --brief --no-dereference "$work/made" "$work/docker" || die "the two images differ"
+say "Dockerfile: of commit $commit it gives the $(find "$work/docker" -type f | wc -l) files that 'make image' gives"
