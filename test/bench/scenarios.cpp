@@ -210,9 +210,10 @@ asio::awaitable<Report> against_senders(const Bench& bench) {
     };
     const std::size_t each = bench.world.projects.front().warehouses;
     const std::size_t at_once = std::min(senders * each, kBareConnections);
-    const double bare = co_await bare_rate(bench, warehouses, at_once);
+    const double before = co_await bare_rate(bench, warehouses, at_once);
     const Load load = co_await closed_loop(senders, bench.extent.window, push_own);
     co_await acknowledged.check(bench.administrator);
+    const double bare = (before + co_await bare_rate(bench, warehouses, at_once)) / 2;
     const double patches = load.per_second * static_cast<double>(each);
     fmt::print("  {} senders: {:.0f} PATCHes a second, bare {:.0f}\n", senders, patches, bare);
     std::fflush(stdout);
