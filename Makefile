@@ -53,6 +53,10 @@ image: build ## build/image/bitbucket-receiver.tar, the container image, without
 image-test: image ## the image, built twice, in two folders: the same bytes (CCACHE_DISABLE=1: compiled twice, too)
 	@test/image/reproducible.sh
 
+.PHONY: dockerfile-test
+dockerfile-test: image ## the whole Dockerfile in a bare Debian: the files of `make image`; takes minutes, needs root
+	@test/image/dockerfile.sh
+
 .PHONY: chart-test
 chart-test: install ## the Helm chart in every pair of its main choices, against a real API server
 	@test/chart/chart_test.py

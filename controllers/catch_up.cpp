@@ -74,11 +74,15 @@ asio::awaitable<void> CatchUp::Impl::run(std::shared_ptr<Impl> self) {
                      {{"objects", self->waiting_.size()}});
   const CatchUpCounters before = self->counters;
   while (!self->stopped_ && !self->waiting_.empty() && clock::Steady::now() < deadline) {
-    std::vector<Target> next{self->waiting_.extract(self->waiting_.begin()).value()};
-    ++self->counters.refreshed;
-    auto queued = self->refresher_.refresh(std::move(next), clock::Steady::now());
-    co_await std::move(queued);
-    co_await self->sleep(self->options_.interval);
+    const Target next = self->waiting_.extract(self->waiting_.begin()).value();
+    auto queuing = self->refresher_.refresh({next}, clock::Steady::now());
+    const RefreshOutcome queued = co_await std::move(queuing);
+    if (queued.overloaded) {
+      self->waiting_.insert(next);
+    } else {
+      ++self->counters.refreshed;
+    }
+    co_await self->sleep(queued.overloaded ? self->options_.poll : self->options_.interval);
   }
   self->counters.left += self->waiting_.size();
   self->logger_.info("caught up", {{"refreshed", self->counters.refreshed - before.refreshed},

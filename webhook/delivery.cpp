@@ -90,6 +90,22 @@ class Verification {
   std::vector<crypto::Hmac> hmacs_;
 };
 
+std::string_view why_refused(http::BodyError error) {
+  switch (error) {
+    case http::BodyError::kTooLarge:
+      return "answered 413: the delivery is larger than MAX_BODY_BYTES";
+    case http::BodyError::kTooSlow:
+      return "answered 408: the delivery did not arrive within BODY_TIMEOUT";
+    case http::BodyError::kNoRoom:
+      return "answered 503: deliveries of MAX_BODIES_BYTES are held already";
+    case http::BodyError::kMalformed:
+      return "answered 400: the delivery's chunks are malformed";
+    case http::BodyError::kPeerClosed:
+      break;
+  }
+  return "the sender went away before its delivery was complete";
+}
+
 /// The union over the receivers. An object may be named twice: the refresher takes it once.
 template <typename Event, typename Object>
 std::vector<controllers::Target> targets_for(const std::vector<Route>& receivers,
@@ -148,11 +164,11 @@ asio::awaitable<http::Response> Deliveries::answer(const http::RequestHead& head
   const auto candidates = find_receivers(head);
   if (!candidates) co_return candidates.error();
 
-  const auto refusal = refuse_head(head);
+  const auto refusal = refuse_head(head, *candidates);
   if (refusal) co_return *refusal;
 
   if (event_of(head) == bitbucket::kPingEvent) {
-    http::Response pong = co_await answer_ping(head, body);
+    http::Response pong = co_await answer_ping(head, body, *candidates);
     co_return pong;
   }
 
@@ -205,22 +221,25 @@ tl::expected<std::vector<Route>, http::Response> Deliveries::find_receivers(
   return tl::unexpected(try_again_response("receivers are not known yet"));
 }
 
-std::optional<http::Response> Deliveries::refuse_head(const http::RequestHead& head) {
+std::optional<http::Response> Deliveries::refuse_head(const http::RequestHead& head,
+                                                      const std::vector<Route>& candidates) {
   if (head.method != "POST") {
     counters_.wrong_method.add(event_of(head));
     return wrong_method_response("POST");
   }
   if (head.content_length.value_or(0) > options_.limits.body_bytes) {
-    return refuse_body(head, http::BodyError::kTooLarge);
+    return refuse_body(head, candidates, http::BodyError::kTooLarge);
   }
   return std::nullopt;
 }
 
 asio::awaitable<http::Response> Deliveries::answer_ping(const http::RequestHead& head,
-                                                        http::BodyReader& body) {
+                                                        http::BodyReader& body,
+                                                        const std::vector<Route>& candidates) {
   const auto dropped = co_await drop(body);
-  if (!dropped) co_return refuse_body(head, dropped.error());
+  if (!dropped) co_return refuse_body(head, candidates, dropped.error());
   counters_.pings.add(bitbucket::kPingEvent);
+  log_unproven(pings_, log::Level::kInfo, "ping", head, candidates);
   co_return message_response(200, "ping received");
 }
 
@@ -230,7 +249,7 @@ asio::awaitable<tl::expected<Deliveries::Delivery, http::Response>> Deliveries::
   const auto signature = claim ? bitbucket::parse_signature(*claim) : std::nullopt;
   if (!signature) {
     const auto dropped = co_await drop(body);
-    if (!dropped) co_return tl::unexpected(refuse_body(head, dropped.error()));
+    if (!dropped) co_return tl::unexpected(refuse_body(head, candidates, dropped.error()));
     co_return tl::unexpected(refuse_sender(head, candidates));
   }
 
@@ -238,7 +257,7 @@ asio::awaitable<tl::expected<Deliveries::Delivery, http::Response>> Deliveries::
   Verification as_sent(*signature, candidates);
   for (;;) {
     const auto piece = co_await body.next();
-    if (!piece) co_return tl::unexpected(refuse_body(head, piece.error()));
+    if (!piece) co_return tl::unexpected(refuse_body(head, candidates, piece.error()));
     if (piece->empty()) break;
     as_sent.update(*piece);
     delivery.content += *piece;
@@ -256,7 +275,7 @@ asio::awaitable<tl::expected<Deliveries::Delivery, http::Response>> Deliveries::
         delivery.receivers = as_signed.verified();
       }
     } else if (inflated.error() == InflateError::kTooLarge) {
-      co_return tl::unexpected(refuse_body(head, http::BodyError::kTooLarge));
+      co_return tl::unexpected(refuse_body(head, candidates, http::BodyError::kTooLarge));
     }
     // Otherwise a proxy has inflated it and left the field: the signature decides.
   }
@@ -342,9 +361,12 @@ http::Response Deliveries::report(const Delivery& delivery, bitbucket::EventKind
   return refresh_response(kind, refreshes);
 }
 
-http::Response Deliveries::refuse_body(const http::RequestHead& head, http::BodyError error) {
+http::Response Deliveries::refuse_body(const http::RequestHead& head,
+                                       const std::vector<Route>& candidates,
+                                       http::BodyError error) {
   if (error == http::BodyError::kTooLarge) counters_.too_large.add(event_of(head));
   if (error == http::BodyError::kNoRoom) counters_.overloaded.add(event_of(head));
+  log_unproven(refused_bodies_, log::Level::kWarn, why_refused(error), head, candidates);
   return http::answer_for(error, options_.limits);
 }
 
@@ -353,16 +375,13 @@ http::Response Deliveries::refuse_sender(const http::RequestHead& head,
   const bool has_signature = head.headers.find(bitbucket::kSignatureHeader).has_value();
   (has_signature ? counters_.bad_signature : counters_.missing_signature).add(event_of(head));
   observe(candidates, has_signature ? "bad_signature" : "missing_signature");
-  if (const auto held_back = refused_senders_.admit()) {
-    logger_.warn(has_signature
-                     ? "answered 401: the signature is not of this receiver's secret; the webhook "
-                       "in Bitbucket must have the same"
-                     : "answered 401: the delivery is not signed; set the receiver's secret in the "
-                       "webhook in Bitbucket",
-                 {{"project", joined_names(candidates, &Route::project)},
-                  {"receiver", joined_names(candidates, &Route::receiver)},
-                  {"similar_lines_left_out", *held_back}});
-  }
+  log_unproven(refused_senders_, log::Level::kWarn,
+               has_signature
+                   ? "answered 401: the signature is not of this receiver's secret; the webhook in "
+                     "Bitbucket must have the same"
+                   : "answered 401: the delivery is not signed; set the receiver's secret in the "
+                     "webhook in Bitbucket",
+               head, candidates);
   return http::error_response(401, has_signature ? "unauthorized" : "missing signature");
 }
 
@@ -371,6 +390,19 @@ void Deliveries::observe(const std::vector<Route>& receivers, std::string_view r
   for (const Route& receiver : receivers) {
     options_.authenticated(receiver.project, receiver.receiver, result);
   }
+}
+
+void Deliveries::log_unproven(http::LogThrottle& throttle, log::Level level,
+                              std::string_view message, const http::RequestHead& head,
+                              const std::vector<Route>& candidates) const {
+  const auto held_back = throttle.admit();
+  if (!held_back) return;
+  logger_.write(level, message,
+                {{"delivery", delivery_id(head)},
+                 {"event", bounded_field(head, bitbucket::kEventHeader)},
+                 {"project", joined_names(candidates, &Route::project)},
+                 {"receiver", joined_names(candidates, &Route::receiver)},
+                 {"similar_lines_left_out", *held_back}});
 }
 
 void Deliveries::log_outcome(const Delivery& delivery, std::string_view outcome,

@@ -91,9 +91,11 @@ class Deliveries {
   // The steps of a request, in their order.
   [[nodiscard]] static http::Response answer_health(const http::RequestHead& head);
   [[nodiscard]] Step<std::vector<controllers::Route>> find_receivers(const http::RequestHead& head);
-  [[nodiscard]] std::optional<http::Response> refuse_head(const http::RequestHead& head);
-  [[nodiscard]] boost::asio::awaitable<http::Response> answer_ping(const http::RequestHead& head,
-                                                                   http::BodyReader& body);
+  [[nodiscard]] std::optional<http::Response> refuse_head(
+      const http::RequestHead& head, const std::vector<controllers::Route>& candidates);
+  [[nodiscard]] boost::asio::awaitable<http::Response> answer_ping(
+      const http::RequestHead& head, http::BodyReader& body,
+      const std::vector<controllers::Route>& candidates);
   [[nodiscard]] boost::asio::awaitable<Step<Delivery>> authenticate(
       const http::RequestHead& head, http::BodyReader& body,
       const std::vector<controllers::Route>& candidates);
@@ -104,10 +106,16 @@ class Deliveries {
   [[nodiscard]] http::Response report(const Delivery& delivery, bitbucket::EventKind kind,
                                       const controllers::RefreshOutcome& refreshes);
 
-  [[nodiscard]] http::Response refuse_body(const http::RequestHead& head, http::BodyError error);
+  [[nodiscard]] http::Response refuse_body(const http::RequestHead& head,
+                                           const std::vector<controllers::Route>& candidates,
+                                           http::BodyError error);
   [[nodiscard]] http::Response refuse_sender(const http::RequestHead& head,
                                              const std::vector<controllers::Route>& candidates);
   void observe(const std::vector<controllers::Route>& receivers, std::string_view result) const;
+  /// Of a request whose sender has not shown that it holds a key.
+  void log_unproven(http::LogThrottle& throttle, log::Level level, std::string_view message,
+                    const http::RequestHead& head,
+                    const std::vector<controllers::Route>& candidates) const;
   void log_outcome(const Delivery& delivery, std::string_view outcome,
                    const controllers::RefreshOutcome& refreshes = {}) const;
 
@@ -118,7 +126,7 @@ class Deliveries {
   const DeliveryOptions options_;
   const log::Logger logger_;
   DeliveryCounters counters_;
-  http::LogThrottle unknown_paths_, not_ready_, refused_senders_;
+  http::LogThrottle unknown_paths_, not_ready_, pings_, refused_bodies_, refused_senders_;
 };
 
 }  // namespace receiver::webhook

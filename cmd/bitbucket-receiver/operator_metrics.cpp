@@ -82,6 +82,7 @@ void OperatorMetrics::add_server(const std::string& name, const http::ServerCoun
   refused("body_bytes", counters.refused_body_bytes);
   refused("body_time", counters.refused_body_time);
   refused("bodies_bytes", counters.refused_bodies_bytes);
+  refused("idle_time", counters.refused_idle_time);
   refused("requests", counters.refused_requests);
   refused("connections", counters.refused_connections);
   refused("malformed", counters.refused_malformed);
@@ -289,7 +290,7 @@ kube::RequestObserver OperatorMetrics::request_observer() {
                    .Register(registry_);
   return
       [&requests, &took](std::string_view method, unsigned status, std::chrono::nanoseconds time) {
-        const metrics::Labels verb{{"method", std::string(method)}};
+        const metrics::Labels verb{{"verb", std::string(method)}};
         // client-go's word for "no answer".
         std::string code = status == 0 ? "<error>" : std::to_string(status);
         requests.Add({{"method", std::string(method)}, {"code", std::move(code)}}).Increment();

@@ -108,6 +108,7 @@ awaitable<bool> Connection::await_request() {
     parser_.release();
     const Waited waited = co_await wait(transfer.state, deadline);
     if (waited != Waited::kReady) {
+      if (waited == Waited::kDeadline) count(context_->counters.refused_idle_time);
       stream_.end_writing();
       co_return false;
     }

@@ -64,8 +64,8 @@ struct ServerCounters {
   std::atomic<std::uint64_t> accepted{0}, requests{0}, accept_failures{0}, handler_failures{0};
   std::atomic<std::uint64_t> gave_way{0};  ///< idle connections closed to make room for new ones
   std::atomic<std::uint64_t> refused_header_bytes{0}, refused_header_time{0}, refused_body_bytes{0},
-      refused_body_time{0}, refused_bodies_bytes{0}, refused_requests{0}, refused_connections{0},
-      refused_malformed{0};
+      refused_body_time{0}, refused_bodies_bytes{0}, refused_idle_time{0}, refused_requests{0},
+      refused_connections{0}, refused_malformed{0};
   std::atomic<std::uint64_t> tls_handshake_failures{0}, tls_reloads{0}, tls_reload_failures{0};
 };
 

@@ -49,7 +49,7 @@ struct Settings {
 
 constexpr Extent kQuick{
     .rounds = 3, .deliveries = 50, .fan_outs = 3, .window = std::chrono::milliseconds(2'000)};
-constexpr int kQuickStarts = 2;
+constexpr int kQuickStarts = 3;
 constexpr int kStarts = 3;
 constexpr std::size_t kApiConnections = 64;
 constexpr std::size_t kReceiverConnections = 256;

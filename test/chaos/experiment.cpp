@@ -92,6 +92,11 @@ Findings Experiment::finish(Queued queued, const std::string& remark) {
   for (const std::string& example : findings.examples) UNSCOPED_INFO(example);
   CHECK(findings.acknowledged.promised > 0);
   CHECK(findings.acknowledged.broken == 0);
+  if (queued == Queued::kAllApplied) {
+    CHECK(findings.nothing.promised == 0);
+    CHECK(std::ranges::all_of(deliveries,
+                              [](const Sent& sent) { return latency(sent) < kAnsweredWithin; }));
+  }
   if (queued != Queued::kMayBeLost) CHECK(findings.queued.broken == 0);
   if (queued == Queued::kEvenUnanswered) CHECK(findings.nothing.broken == 0);
   return findings;

@@ -40,7 +40,8 @@ class Experiment {
 
   /// What may become of the deliveries that were not acknowledged.
   enum class Queued {
-    kAllApplied,      ///< the promise of SPEC 4
+    kAllApplied,      ///< the promise of SPEC 4; every delivery is answered in time, by 200 or that
+    kSomeTurnedAway,  ///< the same of those that were taken, but bounds are reached
     kMayBeLost,       ///< an operator was killed that had them
     kEvenUnanswered,  ///< somebody catches up
   };

@@ -38,9 +38,10 @@ const std::string* unserved_target(const Begins& begins, const Sent& sent, Time 
 
 Promise promise_of(const Sent& sent) {
   if (sent.status == 200) return Promise::kApplied;
-  if (sent.status == 202) return Promise::kQueued;
+  // Cloud resends what is answered 503, Data Center nothing.
   const bool put_off =
-      sent.status == 503 && sent.body.find("failed to refresh") != std::string::npos;
+      sent.cloud ? sent.status == 503 && sent.body.find("failed to refresh") != std::string::npos
+                 : sent.status == 202;
   return put_off ? Promise::kQueued : Promise::kNothing;
 }
 

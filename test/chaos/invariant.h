@@ -25,8 +25,8 @@ struct Sent {
 
 enum class Promise {
   kApplied,  ///< 200: every target has been refreshed by now
-  kQueued,   ///< 202, or 503 for Bitbucket Cloud to resend: every target will be
-  kNothing,  ///< turned away, or no answer
+  kQueued,   ///< 503 to Cloud, which resends, or 202 to Data Center: every target will be
+  kNothing,  ///< turned away, no answer, or one that is not for this sender
 };
 [[nodiscard]] Promise promise_of(const Sent& sent);
 

@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <sys/resource.h>
 
 #include <catch2/catch.hpp>
 
@@ -38,6 +40,17 @@ void check_that_statuses_follow(const Project& project, const std::string& secre
 }
 
 }  // namespace
+
+TEST_CASE("the operator takes all the descriptors that it may have", "[lifecycle]") {
+  const Cluster cluster;
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  const rlimit low{std::min<rlim_t>(limit.rlim_max, 256), limit.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
+  const Operator op(cluster);  // inherits it
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  CHECK(op.metric("process_max_fds") == static_cast<double>(limit.rlim_max));
+}
 
 TEST_CASE("SIGTERM ends the operator well and gives the Lease back", "[lifecycle]") {
   const Cluster cluster;

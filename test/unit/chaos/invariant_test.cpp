@@ -13,8 +13,8 @@ Time at(int milliseconds) {
 }
 
 /// Arrives after 10 ms and is answered at 20 ms.
-Sent answered(unsigned status, std::vector<std::string> targets = {"shop/app"}) {
-  return {true,
+Sent answered(unsigned status, std::vector<std::string> targets = {"shop/app"}, bool cloud = true) {
+  return {cloud,
           std::move(targets),
           at(0),
           at(10),
@@ -66,18 +66,20 @@ TEST_CASE("an acknowledged delivery with nothing to refresh is kept") {
 }
 
 TEST_CASE("what was queued is kept by any later refresh") {
-  for (const unsigned status : {202U, 503U}) {
-    CHECK(check({answered(status)}, {change(5)}).queued.broken == 1);
-    CHECK(check({answered(status)}, {change(30)}).queued.broken == 0);
-    CHECK(check({answered(status)}, {change(30)}).queued.promised == 1);
-    CHECK(check({answered(status)}, {}).acknowledged.promised == 0);
+  for (const bool cloud : {true, false}) {
+    const Sent queued = answered(cloud ? 503 : 202, {"shop/app"}, cloud);
+    CHECK(check({queued}, {change(5)}).queued.broken == 1);
+    CHECK(check({queued}, {change(30)}).queued.broken == 0);
+    CHECK(check({queued}, {change(30)}).queued.promised == 1);
+    CHECK(check({queued}, {}).acknowledged.promised == 0);
   }
 }
 
 TEST_CASE("what was turned away or not answered promises nothing") {
   Sent overloaded = answered(503);
   overloaded.body = "{\"error\":\"overloaded\"}\n";
-  for (const Sent& sent : {overloaded, answered(0), answered(401)}) {
+  const Sent not_resent = answered(503, {"shop/app"}, false);
+  for (const Sent& sent : {overloaded, not_resent, answered(202), answered(0), answered(401)}) {
     const Findings findings = check({sent}, {});
     CHECK(findings.acknowledged.promised + findings.queued.promised == 0);
     CHECK(findings.nothing.broken == 1);

@@ -146,9 +146,9 @@ TEST_CASE("requests to the API server are counted by method and code, and timed"
   CHECK_THAT(metrics.render(),
              shows("rest_client_requests_total{code=\"200\",method=\"PATCH\"} 2") &&
                  shows("rest_client_requests_total{code=\"<error>\",method=\"GET\"} 1") &&
-                 shows("rest_client_request_duration_seconds_bucket{method=\"PATCH\",le=\"0.025\"} "
+                 shows("rest_client_request_duration_seconds_bucket{verb=\"PATCH\",le=\"0.025\"} "
                        "1") &&
-                 shows("rest_client_request_duration_seconds_count{method=\"PATCH\"} 2"));
+                 shows("rest_client_request_duration_seconds_count{verb=\"PATCH\"} 2"));
 }
 
 TEST_CASE("reconciles are shown under the names that controller-runtime gives them") {

@@ -3,6 +3,9 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch.hpp>
 
 namespace receiver::controllers {
@@ -15,15 +18,21 @@ Target warehouse(const std::string& name) {
 }
 
 struct Fixture {
-  explicit Fixture(CatchUpOptions options)
-      : refresher(
+  explicit Fixture(CatchUpOptions options, RefresherOptions refresher_options = {})
+      : api_server_answers(io, clock::Steady::time_point::max()),
+        refresher(
             io.get_executor(),
             [this](Target target, std::string) -> boost::asio::awaitable<kube::ApiResult<void>> {
               patched.push_back(target.key.name);
+              boost::system::error_code ignored;
+              if (target.key.name == "hangs") {
+                co_await api_server_answers.async_wait(
+                    boost::asio::redirect_error(boost::asio::use_awaitable, ignored));
+              }
               catch_up.refreshed(target);
               co_return kube::ApiResult<void>{};
             },
-            {}, log::Logger::none()),
+            refresher_options, log::Logger::none()),
         catch_up(io.get_executor(), refresher,
                  {[this] { return complete; }, [this] { return targets; }}, options,
                  log::Logger::none()) {}
@@ -43,6 +52,7 @@ struct Fixture {
   bool ended = false;
   std::vector<Target> targets;
   std::vector<std::string> patched;
+  boost::asio::steady_timer api_server_answers;
   Refresher refresher;
   CatchUp catch_up;
 };
@@ -91,6 +101,23 @@ TEST_CASE("An object refreshed meanwhile is skipped") {
   f.run_until_ended();
   CHECK(f.catch_up.counters().skipped == 1);
   CHECK(f.patched == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("What the refresher has no room for is tried again, and not counted meanwhile") {
+  Fixture f(quick(), {.objects_waiting = 1});
+  boost::asio::co_spawn(f.io, f.refresher.refresh({warehouse("hangs")}, clock::Steady::now()),
+                        [](const std::exception_ptr&, const RefreshOutcome&) {});
+  while (f.patched.empty()) f.io.run_one_for(milliseconds(20));
+  f.targets = {warehouse("a")};
+  boost::asio::co_spawn(f.io, f.catch_up.run(), [&](const std::exception_ptr&) { f.ended = true; });
+  while (f.catch_up.counters().runs == 0) f.io.run_one_for(milliseconds(20));
+  f.io.run_for(milliseconds(50));
+  CHECK(f.catch_up.counters().refreshed == 0);
+
+  f.api_server_answers.cancel();
+  f.run_until_ended();
+  CHECK(f.patched == std::vector<std::string>{"hangs", "a"});
+  CHECK(f.catch_up.counters().refreshed == 1);
 }
 
 TEST_CASE("It waits until everything is known, and ends at its bound or when stopped") {

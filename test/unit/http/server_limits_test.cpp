@@ -203,6 +203,7 @@ TEST_CASE(
     CHECK(client.ends());
     CHECK(Clock::now() - begin >= 120ms);
     CHECK(server.counters().refused_header_time == 0);
+    CHECK(server.counters().refused_idle_time == 1);
   }
   SECTION("nothing after an answer") {
     limits.idle_time = 1s;  // enough for the request before
@@ -211,6 +212,7 @@ TEST_CASE(
     client.send(get("/"));
     CHECK(client.read_answer().status == 200);
     CHECK(client.ends());
+    CHECK(server.counters().refused_idle_time == 1);
   }
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -127,6 +128,14 @@ TEST_CASE_METHOD(Fixture, "a body that cannot be read is answered by why, whoeve
   }
   CHECK(deliveries->counters().too_large == 4);
   CHECK(deliveries->counters().overloaded == 4);
+  // One line a second; the first of them told.
+  const std::string told = log("WARN");
+  for (const char* part :
+       {"answered 413", "event=repo:push", "project=apples", "receiver=receiver-of-apples"}) {
+    INFO(told);
+    CHECK(told.find(part) != std::string::npos);
+  }
+  CHECK(std::ranges::count(told, '\n') == 1);
   CHECK(deliveries->counters().pings == 0);
   CHECK(take_patched().empty());
 }
