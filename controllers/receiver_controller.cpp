@@ -356,6 +356,10 @@ void ReceiverController::set_leading(bool leading) {
   impl_->set_leading(leading);
 }
 
+kube::ReflectorStatus ReceiverController::secrets_status() const {
+  return impl_->secrets().status();
+}
+
 bool ReceiverController::secrets_settled() const {
   return impl_->secrets().settled();
 }

@@ -75,6 +75,7 @@ class ReceiverController {
   /// Every Secret that is named has been looked for once.
   [[nodiscard]] bool secrets_settled() const;
   [[nodiscard]] std::size_t secret_watches() const;
+  [[nodiscard]] kube::ReflectorStatus secrets_status() const;
   /// Leading or not.
   [[nodiscard]] ReceiverCounts receivers() const;
   [[nodiscard]] const kube::WorkQueue& queue() const;

@@ -39,6 +39,14 @@ kube::ReflectorOptions collection_of(const std::string& ns) {
           .times = {}};
 }
 
+void add_counts(kube::ReflectorStatus& sum, const kube::ReflectorStatus& status) {
+  sum.lists += status.lists;
+  sum.watches += status.watches;
+  sum.events += status.events;
+  sum.bad_objects += status.bad_objects;
+  sum.failures += status.failures;
+}
+
 bool same_secret(const api::Secret& left, const api::Secret& right) {
   return left.value == right.value && left.previous == right.previous &&
          left.labelled == right.labelled;
@@ -63,6 +71,7 @@ class SecretSources::Impl : public std::enable_shared_from_this<Impl> {
   void refresh_uncovered(const std::string& ns);
   bool settled() const;
   std::size_t watches() const { return watches_.size(); }
+  kube::ReflectorStatus status() const;
   void stop();
 
  private:
@@ -116,6 +125,7 @@ class SecretSources::Impl : public std::enable_shared_from_this<Impl> {
   std::size_t reads_ = 0;             ///< of one, under way
   bool listing_ = false;
   std::map<std::string, std::map<std::string, Entry, std::less<>>> entries_;  ///< by namespace
+  kube::ReflectorStatus ended_;  ///< the counts of watches that there were
   std::map<std::string, std::unique_ptr<Watch>> watches_;
 };
 
@@ -129,7 +139,10 @@ class SecretSources::Impl::Watch final : public kube::ObjectSink {
     reflector_.on_settled([this](const kube::ReflectorStatus&) { settled(); });
     asio::co_spawn(owner_.rest_.executor(), reflector_.run(), asio::detached);
   }
-  ~Watch() override { reflector_.stop(); }
+  ~Watch() override {
+    reflector_.stop();
+    add_counts(owner_.ended_, status());
+  }
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
@@ -165,11 +178,7 @@ class SecretSources::Impl::Watch final : public kube::ObjectSink {
     }
     listed_.clear();
     for (const kube::ObjectKey& key : unlisted) {
-      if (late_.contains(key)) {
-        owner_.read(key);
-      } else {
-        owner_.absent(key);
-      }
+      late_.contains(key) ? owner_.read(key) : owner_.absent(key);
     }
   }
   void abort_replace() override {
@@ -296,6 +305,23 @@ bool SecretSources::Impl::settled() const {
     });
     return all_read || refusing_watch(ns) != nullptr;
   });
+}
+
+kube::ReflectorStatus SecretSources::Impl::status() const {
+  using Settled = kube::ReflectorStatus::Settled;
+  kube::ReflectorStatus all = ended_;
+  all.settled = Settled::kSynced;
+  for (const auto& [key, watch] : watches_) {
+    const kube::ReflectorStatus& one = watch->status();
+    add_counts(all, one);
+    if (all.settled != Settled::kRefused && one.settled != Settled::kSynced) {
+      all.settled = one.settled;
+    }
+    const bool oldest =
+        all.last_heard == clock::Steady::time_point() || one.last_heard < all.last_heard;
+    if (oldest) all.last_heard = one.last_heard;
+  }
+  return all;
 }
 
 void SecretSources::Impl::stop() {
@@ -459,6 +485,10 @@ bool SecretSources::settled() const {
 
 std::size_t SecretSources::watches() const {
   return impl_->watches();
+}
+
+kube::ReflectorStatus SecretSources::status() const {
+  return impl_->status();
 }
 
 void SecretSources::stop() {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "controllers/derive.h"
+#include "kube/reflector.h"
 #include "kube/rest.h"
 #include "log/logger.h"
 
@@ -41,6 +42,9 @@ class SecretSources {
   /// Every source has answered or was refused once.
   [[nodiscard]] bool settled() const;
   [[nodiscard]] std::size_t watches() const;
+  /// Of all watches together: what they and former ones have counted, whether all are synced or one
+  /// is refused, and when the one that has been silent the longest was heard.
+  [[nodiscard]] kube::ReflectorStatus status() const;
   void stop();
 
  private:

@@ -268,7 +268,8 @@ void Operator::Impl::watch(std::string plural, const kube::Projection& projectio
         });
     if (owners_listed) routes_.owners_listed();
   });
-  metrics_.add_reflector(plural, watched_kind.reflector->status());
+  metrics_.add_reflector(plural,
+                         [&reflector = *watched_kind.reflector] { return reflector.status(); });
   spawn(plural, watched_kind.reflector->run());
 }
 
@@ -315,6 +316,7 @@ void Operator::Impl::add_metrics() {
   metrics_.add_leader(std::string(kLeaseName), [this] {
     return settings_.leader_elect ? elector_ && elector_->leading() : true;
   });
+  metrics_.add_reflector("secrets", [this] { return receivers_->secrets_status(); });
   metrics_.add_gauge("secret_watches", "Watches of Secrets.",
                      [this] { return static_cast<double>(receivers_->secret_watches()); });
   const auto receivers = [this](const char* ready,

@@ -232,29 +232,31 @@ void OperatorMetrics::add_work_queue(const std::string& name, const kube::WorkQu
                   labels, [&queue] { return seconds(queue.oldest_age(clock::Steady::now())); });
 }
 
-void OperatorMetrics::add_reflector(const std::string& kind, const kube::ReflectorStatus& status) {
-  using Settled = kube::ReflectorStatus::Settled;
+void OperatorMetrics::add_reflector(const std::string& kind,
+                                    const std::function<kube::ReflectorStatus()>& status) {
+  using Status = kube::ReflectorStatus;
   const metrics::Labels labels{{"kind", kind}};
-  const auto settled = [&status](Settled as) {
-    return [&status, as] { return status.settled == as ? 1.0 : 0.0; };
+  const auto settled = [&](Status::Settled as) {
+    return [status, as] { return status().settled == as ? 1.0 : 0.0; };
   };
   readings_.gauge(own("reflector_synced"), "1 if the kind was read as a whole.", labels,
-                  settled(Settled::kSynced));
+                  settled(Status::Settled::kSynced));
   readings_.gauge(own("reflector_refused"), "1 if the kind, or the permission for it, is missing.",
-                  labels, settled(Settled::kRefused));
-  readings_.counter(own("reflector_lists_total"), "Lists begun.", labels, number(status.lists));
-  readings_.counter(own("reflector_watches_total"), "Watches begun.", labels,
-                    number(status.watches));
-  readings_.counter(own("reflector_events_total"), "Watch events received.", labels,
-                    number(status.events));
-  readings_.counter(own("reflector_bad_objects_total"), "Objects that could not be read.", labels,
-                    number(status.bad_objects));
-  readings_.counter(own("reflector_failures_total"), "Lists and watches that failed.", labels,
-                    number(status.failures));
+                  labels, settled(Status::Settled::kRefused));
+  const auto counter = [&](const char* name, const char* help, std::uint64_t Status::*count) {
+    readings_.counter(own(name), help, labels,
+                      [status, count] { return static_cast<double>(status().*count); });
+  };
+  counter("reflector_lists_total", "Lists begun.", &Status::lists);
+  counter("reflector_watches_total", "Watches begun.", &Status::watches);
+  counter("reflector_events_total", "Watch events received.", &Status::events);
+  counter("reflector_bad_objects_total", "Objects that could not be read.", &Status::bad_objects);
+  counter("reflector_failures_total", "Lists and watches that failed.", &Status::failures);
   readings_.gauge(own("reflector_silence_seconds"),
-                  "Time since the API server sent anything about the kind.", labels, [&status] {
-                    if (status.last_heard == clock::Steady::time_point()) return kNoValue;
-                    return seconds(clock::Steady::now() - status.last_heard);
+                  "Time since the API server sent anything about the kind.", labels, [status] {
+                    const auto heard = status().last_heard;
+                    if (heard == clock::Steady::time_point()) return kNoValue;
+                    return seconds(clock::Steady::now() - heard);
                   });
 }
 

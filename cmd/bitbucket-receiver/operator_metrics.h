@@ -39,8 +39,8 @@ class OperatorMetrics {
   void add_status_writes(const controllers::ReceiverControllerCounters& counters);
   /// Of a controller, by its name.
   void add_work_queue(const std::string& name, const kube::WorkQueue& queue, int workers);
-  /// The reflector of a kind (plural), by what Reflector::status() refers to.
-  void add_reflector(const std::string& kind, const kube::ReflectorStatus& status);
+  /// The reflector of a kind (plural), or all of them together.
+  void add_reflector(const std::string& kind, const std::function<kube::ReflectorStatus()>& status);
   /// Anything that is a number now: `bitbucket_receiver_` is put before the name.
   void add_gauge(const std::string& name, const std::string& help, std::function<double()> value,
                  const metrics::Labels& labels = {});

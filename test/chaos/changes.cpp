@@ -29,8 +29,9 @@ using integration::Json;
 
 namespace {
 
-constexpr std::string_view kWarehouses = "/registry/kargo.akuity.io/warehouses/";
-constexpr std::string_view kBehindWarehouses = "/registry/kargo.akuity.io/warehouses0";
+/// Warehouses, Promotions, and others that nobody refreshes.
+constexpr std::string_view kObjects = "/registry/kargo.akuity.io/";
+constexpr std::string_view kBehindObjects = "/registry/kargo.akuity.io0";
 constexpr std::chrono::hours kSilence{24};
 constexpr std::chrono::milliseconds kPause{50};
 constexpr std::chrono::seconds kPatience{10};
@@ -56,7 +57,7 @@ class ChangeFeed::Impl {
     thread_ = std::thread([this] { io_.run(); });
     std::unique_lock lock(mutex_);
     if (!begun_.wait_for(lock, kPatience, [this] { return revision_ > 0; })) {
-      throw std::runtime_error("etcd's watch of Warehouses does not begin");
+      throw std::runtime_error("etcd's watch of objects does not begin");
     }
   }
 
@@ -86,7 +87,7 @@ class ChangeFeed::Impl {
     http::Request request{"POST", "/v3/watch", {{"Content-Type", "application/json"}}, {}};
     request.body = fmt::format(
         R"({{"create_request": {{"key": "{}", "range_end": "{}", "start_revision": "{}"}}}})",
-        crypto::base64_encode(kWarehouses), crypto::base64_encode(kBehindWarehouses),
+        crypto::base64_encode(kObjects), crypto::base64_encode(kBehindObjects),
         revision_ == 0 ? 0 : revision_ + 1);
     auto stream = co_await client_.open(std::move(request), clock::Steady::now() + kPatience,
                                         http::Client::Connection::kOwn);
@@ -106,7 +107,7 @@ class ChangeFeed::Impl {
   void take(const Json& message) {
     const std::lock_guard lock(mutex_);
     if (message.at("/result/canceled") == "true") {
-      problem_ = "etcd ended the watch of Warehouses: " + message.at("/result/cancel_reason");
+      problem_ = "etcd ended the watch of objects: " + message.at("/result/cancel_reason");
       return;
     }
     const std::size_t events = message.size_at("/result/events");
@@ -124,7 +125,7 @@ class ChangeFeed::Impl {
     if (message.at(event + "/type") == "DELETE") return;
     const Json object(decoded(message.at(event + "/kv/value")));
     std::string token = integration::refresh_of(object);
-    std::string name = decoded(message.at(event + "/kv/key")).substr(kWarehouses.size());
+    std::string name = decoded(message.at(event + "/kv/key")).substr(kObjects.size());
     if (token.empty() || std::exchange(last_[name], token) == token) return;
     changes_.push_back({std::move(name), std::move(token)});
   }

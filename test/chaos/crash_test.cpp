@@ -112,7 +112,7 @@ TEST_CASE("no operator for 10 s: the next one catches up", "[quick][crash]") {
       kLeaseTime + 10s);
   const double refreshed =
       op->sum_of_metrics(R"(bitbucket_receiver_catch_up_objects_total{result="refreshed"})");
-  CHECK(refreshed == static_cast<double>(3 * world.projects().size()));
+  CHECK(refreshed == static_cast<double>(World::kObjectsOfEach * world.projects().size()));
   experiment.finish(Experiment::Queued::kEvenUnanswered,
-                    fmt::format("{} Warehouses refreshed by catch-up", refreshed));
+                    fmt::format("{} objects refreshed by catch-up", refreshed));
 }

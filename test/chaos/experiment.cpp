@@ -33,8 +33,8 @@ milliseconds latency(const Sent& sent) {
 Experiment::Experiment(const integration::Cluster& cluster, const World& world,
                        std::vector<const Operator*> replicas)
     : feed_(static_cast<unsigned short>(std::stoi(cluster.setting("ETCD_PORT")))),
-      pushes_(world.pushes()),
-      traffic_(pushes_, ports_of(replicas)) {
+      deliveries_(world.deliveries()),
+      traffic_(deliveries_, ports_of(replicas)) {
   std::this_thread::sleep_for(kCalm);
 }
 
@@ -61,7 +61,7 @@ bool Experiment::acknowledged_since(Time time) const {
   for (const Sent& sent : traffic_.deliveries()) {
     if (sent.begun > time && sent.status == 200) acknowledged.insert(sent.targets);
   }
-  return acknowledged.size() == pushes_.size();
+  return acknowledged.size() == deliveries_.size();
 }
 
 Findings Experiment::finish(Queued queued, const std::string& remark) {

@@ -61,7 +61,7 @@ class Experiment {
   [[nodiscard]] std::chrono::milliseconds worst_unaffected() const;
 
   ChangeFeed feed_;
-  std::vector<Push> pushes_;
+  std::vector<Signed> deliveries_;
   Traffic traffic_;
   std::optional<Time> fault_began_;
   std::optional<Time> fault_ended_;

@@ -15,7 +15,7 @@ using Time = clock::Wall::time_point;
 /// A delivery as its sender knows it. All clocks are one: sender and operator share a machine.
 struct Sent {
   bool cloud = true;                   ///< otherwise of Bitbucket Data Center
-  std::vector<std::string> targets{};  ///< the objects that it must refresh, as NAMESPACE/NAME
+  std::vector<std::string> targets{};  ///< the objects that it must refresh, as KIND/NAMESPACE/NAME
   Time begun{};                        ///< before its connection was opened
   Time last_byte{};     ///< before its last byte was written: it arrived later than that
   Time answered{};      ///< or given up

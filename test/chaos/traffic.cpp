@@ -17,6 +17,7 @@
 #include <boost/asio/write.hpp>
 #include <fmt/format.h>
 
+#include "bitbucket/event.h"
 #include "http/response_parser.h"
 
 namespace receiver::chaos {
@@ -31,12 +32,12 @@ namespace {
 constexpr milliseconds kTick{100};
 constexpr milliseconds kLongestPause{20};
 
-std::string request_text(const Push& push) {
+std::string request_text(const Signed& next) {
   return fmt::format(
       "POST {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Type: "
       "application/json\r\nContent-Length: {}\r\nX-Event-Key: {}\r\nX-Hub-Signature: {}\r\n\r\n{}",
-      push.path, push.delivery.body.size(), push.delivery.event,
-      push.delivery.signature.value_or(""), push.delivery.body);
+      next.path, next.delivery.body.size(), next.delivery.event,
+      next.delivery.signature.value_or(""), next.delivery.body);
 }
 
 /// Reads one answer into status and body. Throws if the connection ends before it does.
@@ -79,8 +80,8 @@ class Watchdog {
 
 class Traffic::Impl {
  public:
-  Impl(std::vector<Push> pushes, std::vector<unsigned short> ports)
-      : pushes_(std::move(pushes)), ports_(std::move(ports)) {
+  Impl(std::vector<Signed> to_send, std::vector<unsigned short> ports)
+      : to_send_(std::move(to_send)), ports_(std::move(ports)) {
     asio::co_spawn(io_, send_steadily(), asio::detached);
     thread_ = std::thread([this] { io_.run(); });
   }
@@ -104,30 +105,31 @@ class Traffic::Impl {
     asio::steady_timer tick(io_, clock::Steady::now());
     for (std::size_t count = 0; !stopped_; ++count) {
       if (!ports_.empty()) {
-        const std::size_t twice = count % pushes_.size();
-        const std::size_t once = (count * 5 + 1) % pushes_.size();
-        for (const std::size_t push : {twice, twice, once}) send(pushes_[push]);
+        const std::size_t twice = count % to_send_.size();
+        const std::size_t once = (count + to_send_.size() / 2) % to_send_.size();
+        for (const std::size_t index : {twice, twice, once}) send(to_send_[index]);
       }
       tick.expires_at(tick.expiry() + kTick);
       co_await tick.async_wait(asio::use_awaitable);
     }
   }
 
-  void send(const Push& push) {
+  void send(const Signed& next) {
     const unsigned short port = ports_[next_port_++ % ports_.size()];
-    asio::co_spawn(io_, deliver(push, port), asio::detached);
+    asio::co_spawn(io_, deliver(next, port), asio::detached);
   }
 
-  asio::awaitable<void> deliver(const Push& push, unsigned short port) {
+  asio::awaitable<void> deliver(const Signed& next, unsigned short port) {
     Sent sent;
-    sent.cloud = push.delivery.event == "repo:push";
-    sent.targets = push.targets;
+    const auto kind = bitbucket::event_kind(next.delivery.event);
+    sent.cloud = kind->source == bitbucket::Source::kCloud;
+    sent.targets = next.targets;
     sent.begun = sent.last_byte = Wall::now();
     try {
       tcp::socket socket(io_);
       const Watchdog watchdog(socket);
       co_await socket.async_connect({asio::ip::address_v4::loopback(), port}, asio::use_awaitable);
-      const std::string text = request_text(push);
+      const std::string text = request_text(next);
       const std::size_t all_but_one = text.size() - 1;
       co_await asio::async_write(socket, asio::buffer(text.data(), all_but_one),
                                  asio::use_awaitable);
@@ -146,7 +148,7 @@ class Traffic::Impl {
 
   asio::io_context io_{1};
   std::thread thread_;
-  const std::vector<Push> pushes_;
+  const std::vector<Signed> to_send_;
 
   // Of the thread.
   std::vector<unsigned short> ports_;
@@ -159,8 +161,8 @@ class Traffic::Impl {
   std::vector<Sent> ended_;
 };
 
-Traffic::Traffic(std::vector<Push> pushes, std::vector<unsigned short> ports)
-    : impl_(std::make_unique<Impl>(std::move(pushes), std::move(ports))) {}
+Traffic::Traffic(std::vector<Signed> to_send, std::vector<unsigned short> ports)
+    : impl_(std::make_unique<Impl>(std::move(to_send), std::move(ports))) {}
 
 Traffic::~Traffic() {
   impl_->stop();

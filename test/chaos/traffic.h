@@ -9,20 +9,20 @@
 
 namespace receiver::chaos {
 
-/// A signed push that can be sent any number of times.
-struct Push {
+/// A signed delivery that can be sent any number of times.
+struct Signed {
   std::string path;
   integration::Delivery delivery;
   std::vector<std::string> targets;
 };
 
-/// Steady deliveries, each over a connection of its own, as Bitbucket sends them: every 100 ms one
-/// push, and another one twice at once. They do not wait for each other's answers. Some hold their
+/// Steady deliveries, each over a connection of its own, as Bitbucket sends them: every 100 ms one,
+/// and another one twice at once. They do not wait for each other's answers. Some hold their
 /// last byte back for a moment, in which others are refreshed.
 class Traffic {
  public:
   /// The ports, of replicas on loopback, take turns.
-  Traffic(std::vector<Push> pushes, std::vector<unsigned short> ports);
+  Traffic(std::vector<Signed> to_send, std::vector<unsigned short> ports);
   ~Traffic();
   Traffic(const Traffic&) = delete;
   Traffic& operator=(const Traffic&) = delete;

@@ -13,8 +13,20 @@ std::string clone_url(const Project& project) {
   return "https://git.example.com/scm/" + project.name() + "/app.git";
 }
 
-std::string target(const Project& project, const char* warehouse) {
-  return project.name() + "/" + warehouse;
+std::string cloud_pull_request(const Project& project) {
+  return project.repository() + "/pull-requests/7";
+}
+
+std::string data_center_pull_request(const Project& project) {
+  return "https://git.example.com/projects/" + project.name() + "/repos/app/pull-requests/7";
+}
+
+std::string warehouse(const Project& project, const char* name) {
+  return "warehouses/" + project.name() + "/" + name;
+}
+
+std::string promotion(const Project& project, const char* name) {
+  return "promotions/" + project.name() + "/" + name;
 }
 
 }  // namespace
@@ -27,23 +39,26 @@ World::World(const integration::Cluster& cluster) {
     project.add_warehouse("cloud", project.repository(), R"("branch": "main")");
     project.add_warehouse("data-center", clone_url(project), R"("branch": "main")");
     project.add_warehouse("data-center-too", clone_url(project));
+    project.add_promotion("cloud", cloud_pull_request(project));
+    project.add_promotion("data-center", data_center_pull_request(project));
   }
 }
 
-std::vector<Push> World::pushes() const {
-  std::vector<Push> pushes;
+std::vector<Signed> World::deliveries() const {
+  using namespace integration;
+  std::vector<Signed> deliveries;
   for (const auto& project : projects_) {
-    pushes.push_back(
-        {path(*project),
-         integration::sign(integration::cloud_push(project->repository(), "main"), kSecret),
-         {target(*project, "cloud")}});
-    pushes.push_back(
-        {path(*project),
-         integration::sign(integration::data_center_push({clone_url(*project)}, "refs/heads/main"),
-                           kSecret),
-         {target(*project, "data-center"), target(*project, "data-center-too")}});
+    const auto add = [&](const Delivery& delivery, std::vector<std::string> targets) {
+      deliveries.push_back({path(*project), sign(delivery, kSecret), std::move(targets)});
+    };
+    add(cloud_push(project->repository(), "main"), {warehouse(*project, "cloud")});
+    add(data_center_push({clone_url(*project)}, "refs/heads/main"),
+        {warehouse(*project, "data-center"), warehouse(*project, "data-center-too")});
+    add(cloud_merge(cloud_pull_request(*project)), {promotion(*project, "cloud")});
+    add(data_center_merge(data_center_pull_request(*project)),
+        {promotion(*project, "data-center")});
   }
-  return pushes;
+  return deliveries;
 }
 
 std::string World::path(const Project& project) {

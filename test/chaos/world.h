@@ -9,14 +9,15 @@
 
 namespace receiver::chaos {
 
-/// Some projects with a receiver each, and Warehouses of a repository of Bitbucket Cloud and of one
-/// of Data Center.
+/// Some projects with a receiver each, Warehouses of a repository of Bitbucket Cloud and of one of
+/// Data Center, and a Promotion that waits for a pull request of each.
 class World {
  public:
   explicit World(const integration::Cluster& cluster);
 
-  /// One to each repository.
-  [[nodiscard]] std::vector<Push> pushes() const;
+  /// A push to each repository, and the merge of each pull request.
+  [[nodiscard]] std::vector<Signed> deliveries() const;
+  static constexpr std::size_t kObjectsOfEach = 5;  ///< that the deliveries of a project refresh
   [[nodiscard]] const std::vector<std::unique_ptr<integration::Project>>& projects() const {
     return projects_;
   }

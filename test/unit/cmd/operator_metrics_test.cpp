@@ -114,7 +114,7 @@ TEST_CASE("what reflectors, queue and status writes count is shown") {
   kube::WorkQueue queue;
   controllers::ReceiverControllerCounters writes;
   OperatorMetrics metrics;
-  metrics.add_reflector("warehouses", status);
+  metrics.add_reflector("warehouses", [&status] { return status; });
   metrics.add_work_queue("receivers", queue, 4);
   metrics.add_status_writes(writes);
   CHECK_THAT(metrics.render(),

@@ -58,6 +58,9 @@ TEST_CASE("A namespace with a reference is watched, and its named Secrets are kn
   CHECK(f.known("a", "other") == Known::kNotRead);
   CHECK(f.sources.settled());
   CHECK(f.sources.watches() == 1);
+  CHECK(f.sources.status().settled == kube::ReflectorStatus::Settled::kSynced);
+  CHECK(f.sources.status().lists == 1);
+  CHECK(f.sources.status().last_heard > clock::Steady::time_point());
   CHECK(std::count(f.changed.begin(), f.changed.end(), "a") >= 1);
   CHECK(f.server.reads() == 0);
 
@@ -71,6 +74,7 @@ TEST_CASE("A namespace with a reference is watched, and its named Secrets are kn
   SECTION("the last reference ends the watch and forgets the values") {
     f.sources.reference("a", {});
     CHECK(f.sources.watches() == 0);
+    CHECK(f.sources.status().lists == 1);  // a counter does not fall
     CHECK(f.known("a", "one") == Known::kNotRead);
   }
 }
@@ -87,6 +91,7 @@ TEST_CASE("A namespace that may not be read fails its own receivers only, and re
   CHECK_FALSE(f.sources.lookup("b", "s").why.empty());
   CHECK(f.known("a", "s") == Known::kPresent);
   CHECK(f.sources.settled());
+  CHECK(f.sources.status().settled == kube::ReflectorStatus::Settled::kRefused);
 }
 
 TEST_CASE("A name that is referenced while a list is under way is not taken for missing") {
