@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <rapidjson/encodings.h>
+#include <rapidjson/memorystream.h>
 
 #include "git/url.h"
 
@@ -32,6 +34,23 @@ std::string_view receivers_folder(std::string_view path) {
   return folder.ends_with("/bitbucket/") && std::ranges::all_of(digits, is_hex_digit)
              ? folder
              : std::string_view();
+}
+
+struct Character {
+  std::string_view shown;
+  std::size_t bytes;  ///< of the text
+};
+
+/// Of a text that is not empty. Control characters, those beyond ASCII too, are shown as spaces;
+/// a byte that begins no character of UTF-8 as a question mark.
+Character first_character(std::string_view text) {
+  rapidjson::MemoryStream stream(text.data(), text.size());
+  unsigned code = 0;
+  if (!rapidjson::UTF8<>::Decode(stream, &code)) return {"?", 1};
+  constexpr unsigned kDelete = 0x7f;
+  constexpr unsigned kLastControl = 0x9f;
+  if (code < ' ' || (code >= kDelete && code <= kLastControl)) return {" ", stream.Tell()};
+  return {text.substr(0, stream.Tell()), stream.Tell()};
 }
 
 /// How surely a webhook is the receiver's own; 0: it is not.
@@ -157,7 +176,8 @@ std::string masked_url(std::string_view url) {
 
 std::string masked_text(std::string_view text, std::string_view secret) {
   std::string masked;
-  while (!text.empty() && masked.size() < kMaxTextBytes) {
+  while (!text.empty()) {
+    if (masked.size() >= kMaxTextBytes) return masked + "…";
     if (!secret.empty() && text.starts_with(secret)) {
       masked += "…";
       text.remove_prefix(secret.size());
@@ -165,21 +185,16 @@ std::string masked_text(std::string_view text, std::string_view secret) {
     }
     const auto digits =
         static_cast<std::size_t>(std::ranges::find_if_not(text, is_hex_digit) - text.begin());
-    const bool hide = digits >= kPathDigits / 2;
-    const std::size_t length = hide ? digits : 1;
-    masked += text.substr(0, hide ? kDigitsShown : 1);
-    if (hide) masked += "…";
-    text.remove_prefix(length);
-  }
-  if (!text.empty()) {
-    for (; !text.empty() && (static_cast<unsigned char>(text.front()) & 0xC0U) == 0x80U;
-         text.remove_prefix(1)) {
-      masked += text.front();  // the rest of a character
+    if (digits >= kPathDigits / 2) {
+      masked += text.substr(0, kDigitsShown);
+      masked += "…";
+      text.remove_prefix(digits);
+      continue;
     }
-    masked += "…";
+    const Character first = first_character(text);
+    masked += first.shown;
+    text.remove_prefix(first.bytes);
   }
-  std::ranges::replace_if(
-      masked, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, ' ');
   return masked;
 }
 

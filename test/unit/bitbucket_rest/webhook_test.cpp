@@ -198,6 +198,10 @@ TEST_CASE("a server's text is shown without secrets, control characters and beyo
   CHECK(masked_text("a\nb\x1b[31mc", "") == "a b [31mc");
   const std::string cut = masked_text(std::string(499, '-') + "ééé", "");
   CHECK(cut == std::string(499, '-') + "é…");
+  CHECK(masked_text("a\x80\xc3 é\xc2\x9b"
+                    "31m \xed\xa0\x80\xe2\x82",
+                    "") == "a?? é 31m ?????");
+  CHECK(masked_text(std::string(1'000'000, '\x80'), "").size() < 600);
 }
 
 }  // namespace receiver::bitbucket_rest
