@@ -62,7 +62,6 @@ struct Named {
   std::string owner;
   std::string slug;
   bool typical = true;  ///< no other product has URLs of this form
-  bool ssh = false;
 };
 
 /// https://HOST[/CONTEXT]/scm/KEY/SLUG, or …/projects/KEY/repos/SLUG[/…], …/users/USER/repos/SLUG
@@ -113,7 +112,6 @@ std::optional<Named> take_apart(std::string_view text) {
                   .typical = url->host.ends_with(":7999")};
   }
   if (!named || !is_name(named->slug)) return std::nullopt;
-  named->ssh = ssh;
   return is_name(named->owner) ? named : std::nullopt;
 }
 
@@ -167,41 +165,36 @@ tl::expected<Selection, std::string> select_repositories(const std::vector<std::
     wanted_host = without_port(git::Url::parse(*server)->host);
   }
 
-  std::vector<Named> candidates;
   Selection selection;
+  std::set<std::string> unnamed;  // hosts of what seems to be a Data Center
+  bool any_of_cloud = false;
   for (const std::string& url : urls) {
     const auto named = take_apart(url);
     const bool of_cloud = named && named->product == Source::kCloud;
     const bool is_wanted = servers.data_center
                                ? named && !of_cloud && without_port(named->host) == wanted_host
-                               : named && (of_cloud || (!servers.cloud && named->typical));
-    if (is_wanted) {
-      candidates.push_back(*named);
-    } else {
+                               : of_cloud;
+    if (!is_wanted) {
       selection.skipped.push_back(git::redacted(url));
+      if (named && !of_cloud && named->typical) unnamed.emplace(without_port(named->host));
+      continue;
     }
-  }
-
-  std::set<std::string> found;
-  for (Named candidate : candidates) {
-    // An ssh URL knows neither the port nor the context path of the same host's web server.
-    const auto over_https = std::ranges::find_if(candidates, [&](const Named& other) {
-      return !other.ssh && without_port(other.host) == candidate.host;
-    });
-    if (candidate.ssh && over_https != candidates.end()) candidate.server = over_https->server;
-    const auto server = server_of(candidate, servers);
+    any_of_cloud = any_of_cloud || of_cloud;
+    const auto server = server_of(*named, servers);
     if (!server) return tl::unexpected(server.error());
-    found.insert(*server);
-    const Repository repository{candidate.product, *server, candidate.owner, candidate.slug};
+    const Repository repository{named->product, *server, named->owner, named->slug};
     if (std::ranges::find(selection.repositories, repository) == selection.repositories.end()) {
       selection.repositories.push_back(repository);
     }
   }
-  if (found.size() > 1) {
+  if (!servers.data_center && !servers.cloud && !unnamed.empty()) {
     return tl::unexpected(fmt::format(
-        "the subscribed repositories are on {} Bitbucket servers ({}), and a token belongs to one: "
-        "name it with --bitbucket-url, or with --cloud-url {}",
-        found.size(), fmt::join(found, ", "), kCloudApi));
+        "Warehouses subscribe to what seems to be a Data Center at {}, and a token is sent to none "
+        "that only a Warehouse names: name it with --bitbucket-url https://HOST/CONTEXT{}",
+        fmt::join(unnamed, ", "),
+        any_of_cloud
+            ? fmt::format(", or take those of Bitbucket Cloud with --cloud-url {}", kCloudApi)
+            : ""));
   }
   return selection;
 }

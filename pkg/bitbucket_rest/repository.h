@@ -47,10 +47,10 @@ struct Selection {
   std::vector<std::string> skipped;      ///< the other URLs, without what could be a password
 };
 
-/// Of the URLs that are subscribed to, the repositories of one Bitbucket: a token belongs to one,
-/// and must not be shown to another. The one that `servers` names, else the only one that there is.
-/// A host is taken for a Data Center only if `servers` names it, or the URL is one as only Data
-/// Center has them (`/scm/`, port 7999). The error says which ones there are.
+/// Of the URLs that are subscribed to, the repositories of one Bitbucket, since a token belongs to
+/// one: the Data Center that `servers` names, else Cloud. Whoever may write a Warehouse could name
+/// any host in it, so a Data Center that is not named is none to send a token to: an error that
+/// says which hosts look like one (`/scm/`, port 7999), unless `servers` names Cloud.
 [[nodiscard]] tl::expected<Selection, std::string> select_repositories(
     const std::vector<std::string>& urls, const Servers& servers);
 
