@@ -5,6 +5,7 @@
 
 #include <cpprest/uri_builder.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <rapidjson/document.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
@@ -41,10 +42,11 @@ ApiRequest page_request(const Repository& repository, std::int64_t start) {
   return {"GET", builder.to_string(), ""};
 }
 
-/// Deeply nested bodies do not come from Bitbucket, and would be parsed by recursion.
+/// However deeply nested: without recursion.
 std::optional<rapidjson::Document> parse(std::string_view body) {
   rapidjson::Document document;
-  document.Parse<rapidjson::kParseIterativeFlag>(body.data(), body.size());
+  document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(
+      body.data(), body.size());
   if (document.HasParseError() || !document.IsObject()) return std::nullopt;
   return document;
 }
@@ -134,14 +136,17 @@ std::string vendors_words(const ApiAnswer& answer) {
     if (!words.empty()) words += "; ";
     words += text;
   };
+  // Strings, and those of a list: nothing is walked deeper than Bitbucket writes.
   const auto add_value = [&](const std::string& name, const Value& value) {
-    rapidjson::StringBuffer buffer;
-    rapidjson::Writer writer(buffer);
-    value.Accept(writer);
-    const std::string text = value.IsString()
-                                 ? std::string(value.GetString(), value.GetStringLength())
-                                 : std::string(buffer.GetString(), buffer.GetSize());
-    add(name.empty() ? text : name + ": " + text);
+    std::vector<std::string> texts;
+    if (value.IsString()) texts.emplace_back(value.GetString(), value.GetStringLength());
+    if (value.IsArray()) {
+      for (const Value& one : value.GetArray()) {
+        if (one.IsString()) texts.emplace_back(one.GetString(), one.GetStringLength());
+      }
+    }
+    if (texts.empty()) return;
+    add(fmt::format("{}{}{}", name, name.empty() ? "" : ": ", fmt::join(texts, " ")));
   };
   if (const Value* error = member(*document, "error"); error != nullptr) {
     add(string_of(*error, "message"));

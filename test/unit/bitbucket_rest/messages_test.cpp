@@ -162,13 +162,30 @@ TEST_CASE("a failure is told in the vendor's words, with what to do") {
   CHECK(described(kCloud, 400,
                   R"({"type": "error", "error": {"message": "Bad request", "fields":
                      {"url": ["Enter a valid URL."], "events": "none"}}})") ==
-        R"(Bitbucket answered 400 (Bad request; url: ["Enter a valid URL."]; events: none))");
+        "Bitbucket answered 400 (Bad request; url: Enter a valid URL.; events: none)");
   CHECK(described(kCloud, 400,
                   R"({"error": {"message": "Bad request", "fields": ["Field: url"]}})") ==
         "Bitbucket answered 400 (Bad request; Field: url)");
   CHECK(described(kDataCenter, 400, R"({"errors": [{"context": "url", "message": "too long",
                                        "exceptionName": null}, {"message": "and bad"}]})") ==
         "Bitbucket answered 400 (url: too long; and bad)");
+}
+
+TEST_CASE("a failure's body may be nested as deeply as it likes") {
+  constexpr std::size_t kDepth = 1'000'000;
+  std::string body = R"({"error": {"message": "Bad", "fields": {"a": )";
+  body.append(kDepth, '[').append(kDepth, ']').append("}}}");
+  CHECK(described(kCloud, 400, body) == "Bitbucket answered 400 (Bad)");
+  body = R"({"errors": )";
+  body.append(kDepth, '[').append(kDepth, ']').append("}");
+  CHECK(described(kDataCenter, 400, body) == "Bitbucket answered 400");
+}
+
+TEST_CASE("what is no UTF-8 is no JSON, and is shown as far as it can be") {
+  CHECK_THAT(page_error(kCloud, "{\"values\": [{\"uuid\": \"\x80\"}]}"),
+             Catch::Contains("is this Bitbucket's REST API?"));
+  CHECK(described(kCloud, 400, "{\"error\": {\"message\": \"B\x80\"}}") ==
+        R"(Bitbucket answered 400 ({"error": {"message": "B?"}}))");
 }
 
 TEST_CASE("Data Center's 401 for a missing permission is told as what it is") {
