@@ -80,10 +80,20 @@ std::string_view shown(bool active) {
   return active ? "yes" : "no";
 }
 
+/// What Bitbucket calls a webhook, fit for people: its number and its title.
+std::string shown(const Webhook& webhook, const WantedWebhook& wanted) {
+  const std::string_view secret = wanted.secret.view();
+  return fmt::format("{} ({})", masked_text(webhook.id, secret),
+                     masked_text(webhook.title, secret));
+}
+
 std::vector<Difference> differences_of(const Webhook* from, const Webhook& to) {
   std::vector<Difference> differences;
+  const std::string_view secret = to.secret ? to.secret->view() : std::string_view();
   const auto compare = [&](std::string_view field, std::string was, std::string is) {
-    if (from == nullptr || was != is) differences.push_back({field, std::move(was), std::move(is)});
+    if (from != nullptr && was == is) return;
+    if (field != "url") was = masked_text(was, secret);
+    differences.push_back({field, std::move(was), std::move(is)});
   };
   compare("title", from != nullptr ? from->title : "", to.title);
   compare("url", from != nullptr ? from->url : "", to.url);
@@ -105,9 +115,9 @@ std::string secret_difference(const Webhook* existing, const WantedWebhook& want
 void note_others(const std::vector<Webhook>& existing, const std::vector<const Webhook*>& own,
                  const WantedWebhook& wanted, std::vector<std::string>& notes) {
   for (std::size_t i = 1; i < own.size(); ++i) {
-    notes.push_back(fmt::format(
-        "webhook {} ({}) is this receiver's too: delete it, or pushes are delivered twice",
-        own[i]->id, own[i]->title));
+    notes.push_back(
+        fmt::format("webhook {} is this receiver's too: delete it, or pushes are delivered twice",
+                    shown(*own[i], wanted)));
   }
   if (!own.empty()) return;
   const std::string path = path_of(wanted.url);
@@ -116,9 +126,9 @@ void note_others(const std::vector<Webhook>& existing, const std::vector<const W
     const std::string other = path_of(webhook.url);
     if (folder.empty() || receivers_folder(other) != folder) continue;
     notes.push_back(fmt::format(
-        "webhook {} ({}) leads to another receiver, or to a former secret of this one: in the "
-        "latter case delete it",
-        webhook.id, webhook.title));
+        "webhook {} leads to another receiver, or to a former secret of this one: in the latter "
+        "case delete it",
+        shown(webhook, wanted)));
   }
 }
 

@@ -46,7 +46,7 @@ struct WantedWebhook {
 enum class Action : std::uint8_t { kNone, kCreate, kUpdate };
 
 /// One line of a difference. `from` is empty where nothing was. URLs are in full: mask them where
-/// they are shown.
+/// they are shown. Bitbucket's other texts are as masked_text() shows them.
 struct Difference {
   std::string_view field;
   std::string from;
@@ -58,7 +58,7 @@ struct Plan {
   Action action = Action::kNone;
   Webhook webhook;  ///< as it is to be written, or as it is; without an id if it is to be created
   std::vector<Difference> differences;
-  std::vector<std::string> notes;  ///< what else there is to say; without URLs
+  std::vector<std::string> notes;  ///< what else there is to say, fit for people
 };
 
 /// The receiver's own webhook is the one at its path, else at its former path, else of its title;

@@ -173,6 +173,25 @@ TEST_CASE("a second webhook of the same receiver is told of, and the surer one i
         "twice");
 }
 
+TEST_CASE(
+    "Bitbucket's titles, events and numbers are shown without secrets and control characters") {
+  Webhook own = registered();
+  own.title = std::string("by\x1b[31m \x80hand: ") + kSecret + " " + kDigits;
+  own.events = {"repo:\npush"};
+  Webhook twin = registered("\x1b{2}");
+  twin.title = kSecret;
+  const Plan made = plan({own, twin});
+  CHECK(text_of(made.differences) ==
+        "title: by [31m ?hand: … aaaaaaaa… -> Kargo demo/bb\nevents: repo: push -> repo:push\n");
+  REQUIRE(made.notes.size() == 1);
+  CHECK_THAT(made.notes[0], Catch::StartsWith("webhook  {2} (…) is this receiver's too"));
+
+  twin.url = kOldUrl;
+  const Plan beside = plan({twin});
+  REQUIRE(beside.notes.size() == 1);
+  CHECK_THAT(beside.notes[0], Catch::StartsWith("webhook  {2} (…) leads to another receiver"));
+}
+
 TEST_CASE("whether the receiver's certificate is verified stays as it is") {
   Webhook lenient = registered();
   lenient.verifies_certificate = false;
