@@ -26,6 +26,16 @@ std::string path_of(std::string_view url) {
   return parsed ? parsed->path : std::string();
 }
 
+/// In lower case, with its port.
+std::string host_of(std::string_view url) {
+  const auto parsed = git::Url::parse(url);
+  std::string host = parsed ? parsed->host : std::string();
+  std::ranges::transform(host, host.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return host;
+}
+
 /// `BASEPATH/bitbucket/` of a receiver's path; empty if it is none.
 std::string_view receivers_folder(std::string_view path) {
   if (path.size() < kPathDigits) return {};
@@ -58,7 +68,8 @@ int ownership(const Webhook& webhook, const WantedWebhook& wanted) {
   const std::string path = path_of(webhook.url);
   if (!path.empty() && path == path_of(wanted.url)) return 3;
   if (!path.empty() && wanted.former_url && path == path_of(*wanted.former_url)) return 2;
-  return webhook.title == wanted.title ? 1 : 0;
+  const bool same_name = webhook.title == wanted.title;
+  return same_name && host_of(webhook.url) == host_of(wanted.url) ? 1 : 0;
 }
 
 std::vector<const Webhook*> own_webhooks(const std::vector<Webhook>& existing,
@@ -123,6 +134,14 @@ void note_others(const std::vector<Webhook>& existing, const std::vector<const W
   const std::string path = path_of(wanted.url);
   const std::string_view folder = receivers_folder(path);
   for (const Webhook& webhook : existing) {
+    if (webhook.title == wanted.title) {
+      const std::string host = masked_text(host_of(webhook.url), wanted.secret.view());
+      notes.push_back(fmt::format(
+          "webhook {} has this receiver's title, but leads to {}: if no other cluster of yours is "
+          "there, delete it",
+          shown(webhook, wanted), host.empty() ? "no host" : host));
+      continue;
+    }
     const std::string other = path_of(webhook.url);
     if (folder.empty() || receivers_folder(other) != folder) continue;
     notes.push_back(fmt::format(

@@ -61,9 +61,10 @@ struct Plan {
   std::vector<std::string> notes;  ///< what else there is to say, fit for people
 };
 
-/// The receiver's own webhook is the one at its path, else at its former path, else of its title;
-/// hosts are not compared, since the base URL may have moved. It is written if anything of it
-/// differs, or if `always`: a secret that was changed by hand cannot be seen in Cloud.
+/// The receiver's own webhook is the one at its path, else at its former path, whatever the host,
+/// since the base URL may have moved; else the one of its title that leads to its host: elsewhere
+/// may be another cluster's receiver of the same name. It is written if anything of it differs, or
+/// if `always`: a secret that was changed by hand cannot be seen in Cloud.
 [[nodiscard]] Plan plan_webhook(bitbucket::Source product, const std::vector<Webhook>& existing,
                                 const WantedWebhook& wanted, bool always);
 

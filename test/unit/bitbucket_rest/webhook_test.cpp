@@ -161,6 +161,21 @@ TEST_CASE("webhooks of others are neither taken nor changed") {
         "in the latter case delete it");
 }
 
+TEST_CASE("a webhook of the receiver's title that leads elsewhere is another cluster's") {
+  Webhook other = registered("3");
+  other.url = "https://other.example.com:8443/kargo/bitbucket/" + kOldDigits;
+  const Plan made = plan({other});
+  CHECK(made.action == Action::kCreate);
+  REQUIRE(made.notes.size() == 1);
+  CHECK(made.notes[0] ==
+        "webhook 3 (Kargo demo/bb) has this receiver's title, but leads to "
+        "other.example.com:8443: if no other cluster of yours is there, delete it");
+
+  // On the same host, in whatever case, it is the receiver's own, with a former secret.
+  other.url = "https://HOOKS.example.com/kargo/bitbucket/" + kOldDigits;
+  CHECK(plan({other}).action == Action::kUpdate);
+}
+
 TEST_CASE("a second webhook of the same receiver is told of, and the surer one is taken") {
   Webhook old = registered("4");
   old.url = kOldUrl;
