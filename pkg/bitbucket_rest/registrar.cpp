@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace receiver::bitbucket_rest {
 namespace {
 
@@ -31,6 +33,14 @@ tl::expected<std::vector<Webhook>, ApiError> list(const Send& send,
     if (!page) return tl::unexpected(ApiError{ApiFailure::kUnexpected, std::move(page.error())});
     for (Webhook& webhook : page->webhooks) webhooks.push_back(std::move(webhook));
     request = std::move(page->next);
+  }
+  // What was not looked at may be the receiver's own.
+  if (request) {
+    return tl::unexpected(
+        ApiError{ApiFailure::kUnexpected,
+                 fmt::format("the list of webhooks does not end within {} pages: delete some, or "
+                             "make this one by hand",
+                             kMaxPages)});
   }
   return webhooks;
 }
