@@ -195,6 +195,31 @@ ApiFailure kind_of(const ApiAnswer& answer) {
   }
 }
 
+bool is_number(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// Of a number; nothing if it is too large to wait for.
+std::optional<std::chrono::seconds> seconds_of(std::string_view number) {
+  std::uint32_t seconds = 0;
+  const auto read = std::from_chars(number.data(), number.data() + number.size(), seconds);
+  if (read.ec != std::errc()) return std::nullopt;
+  return std::chrono::seconds(seconds);
+}
+
+/// When Retry-After allows another request, for people.
+std::string told_time(const ApiAnswer& answer) {
+  if (is_number(answer.retry_after)) {
+    if (const auto seconds = seconds_of(answer.retry_after)) {
+      return fmt::format("in {} s", seconds->count());
+    }
+  }
+  if (const auto date = clock::parse_http_date(answer.retry_after)) {
+    return "after " + clock::format_seconds(*date);
+  }
+  return "later";
+}
+
 std::string remedy_for(const Repository& repository, ApiFailure kind, const ApiAnswer& answer) {
   const bool of_cloud = repository.product == Source::kCloud;
   switch (kind) {
@@ -221,8 +246,7 @@ std::string remedy_for(const Repository& repository, ApiFailure kind, const ApiA
     case ApiFailure::kConflict:
       return "another webhook is in the way: look at the repository's webhooks";
     case ApiFailure::kRateLimited:
-      return fmt::format("too many requests; try again in {} s",
-                         rate_limit_pause(answer, 0).count());
+      return "too many requests; try again " + told_time(answer);
     case ApiFailure::kRefused:
     case ApiFailure::kUnreachable:
       return "";
@@ -331,11 +355,16 @@ ApiError describe_failure(const Repository& repository, const ApiAnswer& answer,
                       words, words.empty() ? "" : ")", remedy.empty() ? "" : ": " + remedy)};
 }
 
-std::chrono::seconds rate_limit_pause(const ApiAnswer& answer, unsigned attempt) {
-  unsigned seconds = 0;
-  const char* end = answer.retry_after.data() + answer.retry_after.size();
-  const auto [rest, error] = std::from_chars(answer.retry_after.data(), end, seconds);
-  if (error == std::errc() && rest == end) return std::chrono::seconds(std::max(seconds, 1U));
+std::chrono::seconds rate_limit_pause(const ApiAnswer& answer, unsigned attempt,
+                                      clock::Wall::time_point now) {
+  constexpr std::chrono::seconds kAtLeast{1};
+  if (is_number(answer.retry_after)) {
+    const auto seconds = seconds_of(answer.retry_after);
+    return seconds ? std::max(*seconds, kAtLeast) : std::chrono::seconds::max();
+  }
+  if (const auto date = clock::parse_http_date(answer.retry_after)) {
+    return std::max(std::chrono::ceil<std::chrono::seconds>(*date - now), kAtLeast);
+  }
   return kFirstPause * (1U << std::min(attempt, 6U));
 }
 

@@ -54,7 +54,7 @@ Send patient(Send send, Pause pause, std::chrono::seconds limit) {
     for (unsigned attempt = 0;; ++attempt) {
       auto answer = send(request);
       if (!answer || answer->status != 429) return answer;
-      const std::chrono::seconds wait = rate_limit_pause(*answer, attempt);
+      const std::chrono::seconds wait = rate_limit_pause(*answer, attempt, clock::Wall::now());
       if (wait > left) return answer;
       left -= wait;
       pause(wait);

@@ -214,17 +214,32 @@ TEST_CASE("a redirect is not followed but told, without its path") {
 }
 
 TEST_CASE("a rate limit is waited out as told, or doubling from five seconds") {
-  const auto pause = [](std::string told, unsigned attempt) {
-    return rate_limit_pause({429, "", std::move(told), ""}, attempt);
+  const auto now = *clock::parse_rfc3339("2026-10-21T07:27:12.5Z");
+  const auto pause = [now](std::string told, unsigned attempt) {
+    return rate_limit_pause({429, "", std::move(told), ""}, attempt, now);
   };
   CHECK(pause("7", 3) == 7s);
   CHECK(pause("0", 0) == 1s);
   CHECK(pause("", 0) == 5s);
   CHECK(pause("", 2) == 20s);
-  CHECK(pause("Wed, 21 Oct 2026 07:28:00 GMT", 1) == 10s);
+  CHECK(pause("Wed, 21 Oct 2026 07:28:00 GMT", 1) == 48s);
+  CHECK(pause("Wed, 21 Oct 2026 07:26:00 GMT", 1) == 1s);
+  CHECK(pause("tomorrow", 1) == 10s);
   CHECK(pause("-5", 0) == 5s);
-  CHECK(pause("99999999999999999999", 0) == 5s);
+  CHECK(pause("99999999999999999999", 0) == std::chrono::seconds::max());
   CHECK(pause("", 1000) == 320s);
+}
+
+TEST_CASE("a rate limit tells a time only if Bitbucket did") {
+  const auto told = [](std::string retry_after) {
+    return describe_failure(kCloud, {429, "", std::move(retry_after), ""}, "").message;
+  };
+  const std::string begin = "Bitbucket answered 429: too many requests; try again ";
+  CHECK(told("") == begin + "later");
+  CHECK(told("nonsense") == begin + "later");
+  CHECK(told("30") == begin + "in 30 s");
+  CHECK(told("99999999999999999999") == begin + "later");
+  CHECK(told("Wed, 21 Oct 2026 07:28:00 GMT") == begin + "after 2026-10-21T07:28:00Z");
 }
 
 }  // namespace receiver::bitbucket_rest

@@ -57,6 +57,11 @@ TEST_CASE("a rate limit is waited out within its bound") {
   script.answers = {limited("20"), limited("11"), {200, "done", "", ""}};
   CHECK(send({"GET", "https://a", ""})->status == 429);
   CHECK(pauses == std::vector{20s});
+
+  pauses.clear();
+  script.answers = {limited("99999999999999999999"), {200, "done", "", ""}};
+  CHECK(send({"GET", "https://a", ""})->status == 429);
+  CHECK(pauses.empty());
 }
 
 TEST_CASE("an endless list ends at a bound, and is not taken for all that there is") {
