@@ -1,15 +1,11 @@
 #include "cmd/receiverctl/send.h"
 
 #include <sstream>
-#include <thread>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read_until.hpp>
-#include <boost/asio/streambuf.hpp>
-#include <boost/asio/write.hpp>
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
+#include "../http/scripted_server.h"
 #include "cmd/receiverctl/cli.h"
 #include "kube/json.h"
 
@@ -39,55 +35,21 @@ Sent sent(unsigned status, std::optional<std::vector<Refreshed>> objects) {
           .objects = std::move(objects)};
 }
 
-/// Somebody else's web server: answers one request 404, with a page that repeats its path.
-class EchoingServer {
- public:
-  explicit EchoingServer(std::string rest_of_page)
-      : rest_of_page_(std::move(rest_of_page)), thread_([this] { serve(); }) {}
-  ~EchoingServer() { thread_.join(); }
-  EchoingServer(const EchoingServer&) = delete;
-  EchoingServer& operator=(const EchoingServer&) = delete;
-
-  [[nodiscard]] std::string origin() const {
-    return "http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port());
-  }
-
- private:
-  using Tcp = boost::asio::ip::tcp;
-
-  void serve() {
-    Tcp::socket socket(io_);
-    acceptor_.accept(socket);
-    boost::asio::streambuf request;
-    boost::asio::read_until(socket, request, R"({"test": true})");
-    std::string method, path;
-    std::istream(&request) >> method >> path;
-    const std::string page = "No page " + path + rest_of_page_;
-    boost::asio::write(socket,
-                       boost::asio::buffer("HTTP/1.1 404 Not Found\r\nConnection: close\r\n"
-                                           "Content-Length: " +
-                                           std::to_string(page.size()) + "\r\n\r\n" + page));
-  }
-
-  std::string rest_of_page_;
-  boost::asio::io_context io_;
-  Tcp::acceptor acceptor_{io_, {boost::asio::ip::address_v4::loopback(), 0}};
-  std::thread thread_;
-};
-
 }  // namespace
 
 TEST_CASE("somebody else's answer is shown without URL and secret, in bounds, as JSON too") {
   constexpr const char* kSecret = "a-secret-of-sufficient-length";
-  const std::string digits(64, 'a');
-  std::string page = " for ";
-  page += kSecret;
-  page += " \x80 é\r\n";
-  page += std::string(100'000, '-');
+  const http::testing::ScriptedServer server([&](http::testing::Peer& peer) {
+    const std::string path = peer.request().value_or("").substr(5, 75);  // behind "POST "
+    const std::string page =
+        fmt::format("No page {} for {} \x80 é\r\n{:->100000}", path, kSecret, "");
+    peer.send(fmt::format("HTTP/1.1 404 Not Found\r\nContent-Length: {}\r\n\r\n", page.size()));
+    peer.send(page);
+  });
+  const std::string url =
+      fmt::format("http://127.0.0.1:{}/bitbucket/{}", server.port(), std::string(64, 'a'));
   for (const char* format : {"table", "json"}) {
     INFO(format);
-    const EchoingServer server(page);
-    const std::string url = server.origin() + "/bitbucket/" + digits;
     std::istringstream in(kSecret);
     std::ostringstream out, err;
     Context context{.environment = [](std::string_view) { return std::optional<std::string>(); },
