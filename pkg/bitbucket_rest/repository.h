@@ -33,12 +33,27 @@ struct Servers {
   std::optional<std::string> cloud;
 };
 
+/// A repository's URL, taken apart.
+struct RepositoryUrl {
+  bitbucket::Source product = bitbucket::Source::kCloud;
+  std::string host;    ///< with its port
+  std::string server;  ///< Data Center: `SCHEME://HOST[:PORT][/CONTEXT]`, as far as the URL tells
+  std::string owner;   ///< as Repository has it
+  std::string slug;
+  bool ssh = false;
+  bool typical = true;  ///< no other product has URLs of this form
+};
+
+/// Of a clone URL of either product, over https or ssh, or of the address of a page. Every host but
+/// Bitbucket Cloud's is taken for a Data Center.
+[[nodiscard]] std::optional<RepositoryUrl> read_repository_url(std::string_view url);
+
 /// An address that a token may be sent to: https, a host name (cpprestsdk does not resolve IPv6
 /// addresses), perhaps a port and a path. Gives it without a final slash.
 [[nodiscard]] tl::expected<std::string, std::string> parse_server(std::string_view url);
 
-/// The repository that this URL names: a clone URL of either product, over https or ssh, or the
-/// address of its page. Every host but Bitbucket Cloud's is taken for a Data Center.
+/// The repository that this URL names, as read_repository_url() does, on a server that a token may
+/// be sent to.
 [[nodiscard]] tl::expected<Repository, std::string> parse_repository(std::string_view url,
                                                                      const Servers& servers);
 
