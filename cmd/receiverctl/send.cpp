@@ -220,11 +220,6 @@ Result<ExitCode> send(Context& context, const SendOptions& options) {
   return sent.well() ? ExitCode::kOk : ExitCode::kNotWell;
 }
 
-std::string name_of(const controllers::Target& target) {
-  return (target.kind == controllers::TargetKind::kWarehouse ? "Warehouse " : "Promotion ") +
-         target.key.str();
-}
-
 bool is_success(unsigned status) {
   return status >= 200 && status < 300;
 }
@@ -353,8 +348,10 @@ void add_send(CLI::App& app, Context& context) {
   CLI::Option* receiver = command->add_option("--receiver", options->receiver,
                                               "Its name; URL and secret are the cluster's.");
   receiver->option_text("R")->group(whom);
-  CLI::Option* url =
-      command->add_option("--url", options->url, "A receiver's URL; asks no cluster.");
+  CLI::Option* url = command->add_option(
+      "--url", options->url,
+      "A receiver's URL; asks no cluster, so that what is refreshed, or that it "
+      "is for nothing, is told with --receiver only.");
   url->option_text("U")->excludes(receiver)->group(whom);
   command->add_option("--secret-file", options->secret_file, "Its secret; - for standard input.")
       ->option_text("FILE")
@@ -371,9 +368,10 @@ void add_send(CLI::App& app, Context& context) {
                    "Authorities to believe instead of the system's, in PEM.")
       ->option_text("FILE")
       ->group(whom);
-  command->footer(std::string(kExamples) +
-                  "\n\nExit code 1: it was not answered 2xx, or did not refresh what it is for, or "
-                  "is for nothing.\nOthers: see `receiverctl --help`.");
+  command->footer(
+      std::string(kExamples) +
+      "\n\nExit code 1: it was not answered 2xx, or did not refresh what it is for, or "
+      "is for nothing (known with --receiver only).\nOthers: see `receiverctl --help`.");
   command->callback([&context, options] {
     context.command = [&context, options] { return send(context, *options); };
   });

@@ -311,10 +311,17 @@ TEST_CASE("register sets the secret again on demand, and shows URLs on demand", 
   Stage stage(Source::kCloud);
   const std::string repository = stage.subscribe("app");
   REQUIRE(stage.run_all().exit_code == 0);
+  // Somebody has set another one by hand, which Cloud does not show.
+  StoredWebhook changed = stage.bitbucket.webhooks(repository).at(0);
+  changed.secret = "by hand";
+  stage.bitbucket.add_repository(repository, {changed});
+  CHECK(stage.run_all().exit_code == 0);
+  CHECK(stage.bitbucket.webhooks(repository).at(0).secret == "by hand");
   CHECK(told(stage.run_all({"--force"})) == R"(0
 REPOSITORY                WEBHOOK   DIFFERENCE
 project-of-the-test/app   updated   secret: set again
 )");
+  CHECK(stage.bitbucket.webhooks(repository).at(0).secret == kSecret);
   stage.bitbucket.add_repository(repository);
   const Finished shown = stage.run_all({"--show-urls", "--dry-run"});
   CHECK_THAT(shown.output, Catch::Contains("https://hooks.example.com" + stage.path));
