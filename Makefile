@@ -50,7 +50,8 @@ image: build ## build/image/bitbucket-receiver.tar, the container image, without
 	@config/image/build.sh
 
 .PHONY: image-test
-image-test: image ## the image, built twice, in two folders: the same bytes (CCACHE_DISABLE=1: compiled twice, too)
+image-test: image ## what is in the image, and that two builds of it are the same bytes (CCACHE_DISABLE=1: compiled twice, too)
+	@test/image/authorities.sh
 	@test/image/reproducible.sh
 
 .PHONY: dockerfile-test

@@ -19,12 +19,11 @@ namespace {
 using kube::ApiError;
 
 constexpr std::array kKinds{"projectconfigs", "clusterconfigs", "warehouses", "promotions"};
-/// The operator renews its Lease every 2 s, and may lose it after 15 s.
-constexpr std::chrono::seconds kLeaseDuration{15};
 constexpr const char* kSeeLog = "see `kubectl get pods`, and the operator's log";
 
-/// `/version`, and the date of the answer.
-bool check_api_server(Cluster& cluster, Findings& findings) {
+/// `/version`, and the date of the answer: how far the API server's clock is ahead of ours, zero if
+/// it does not tell. Nothing if it does not answer.
+std::optional<clock::Wall::duration> check_api_server(Cluster& cluster, Findings& findings) {
   const std::string subject = "API server";
   auto stream = cluster.await(cluster.rest().open("/version", http::Client::Connection::kPooled));
   const auto here = clock::Wall::now();
@@ -32,7 +31,7 @@ bool check_api_server(Cluster& cluster, Findings& findings) {
     fail(findings, subject,
          fmt::format("{} does not answer: {}", cluster.server(), stream.error().message),
          "correct the kubeconfig, or log in anew");
-    return false;
+    return std::nullopt;
   }
   std::string body;
   for (;;) {
@@ -45,21 +44,23 @@ bool check_api_server(Cluster& cluster, Findings& findings) {
      fmt::format("{} answers as Kubernetes {}", cluster.server(),
                  version ? kube::string_at(*version, "/gitVersion") : "of an unknown version"));
   const auto date = clock::parse_http_date((*stream)->headers().find("Date").value_or(""));
-  if (date) findings.push_back(judge_clock(*date, here));
-  return true;
+  if (!date) return clock::Wall::duration::zero();
+  findings.push_back(judge_clock(*date, here));
+  return *date - here;
 }
 
 void check_kinds(Cluster& cluster, Findings& findings) {
   const std::string subject = "kinds";
-  const std::string remedy =
+  const char* install =
       "install Kargo, or, to try the operator without it, its kinds by the chart's "
       "crds.install=true";
   const auto answer = cluster.await(cluster.rest().get("/apis/kargo.akuity.io/v1alpha1"));
   if (!answer) {
     const bool missing = answer.error().kind == ApiError::Kind::kNotFound;
-    return fail(findings, subject,
-                missing ? "kargo.akuity.io/v1alpha1 is not served" : answer.error().message,
-                remedy);
+    return fail(
+        findings, subject,
+        missing ? "kargo.akuity.io/v1alpha1 is not served" : answer.error().message,
+        missing ? install : "ask again, as somebody who may see what the API server serves");
   }
   std::set<std::string, std::less<>> served;
   const auto list = kube::parse_json(*answer);
@@ -76,14 +77,16 @@ void check_kinds(Cluster& cluster, Findings& findings) {
   if (missing.empty()) {
     return ok(findings, subject, fmt::format("{} are served", fmt::join(kKinds, ", ")));
   }
-  fail(findings, subject, fmt::format("{} not served", fmt::join(missing, ", ")), remedy);
+  fail(findings, subject, fmt::format("{} not served", fmt::join(missing, ", ")), install);
 }
 
-void check_lease(Cluster& cluster, const std::string& ns, Findings& findings) {
+/// `now`: by the API server's clock.
+void check_lease(Cluster& cluster, const std::string& ns, clock::Wall::time_point now,
+                 Findings& findings) {
   const std::string subject = "operator";
   const kube::Resource leases{"coordination.k8s.io", "v1", "leases"};
   const auto answer = cluster.await(cluster.rest().get(leases.path({ns, "bitbucket-receiver"})));
-  if (answer) return findings.push_back(judge_lease(*answer, clock::Wall::now()));
+  if (answer) return findings.push_back(judge_lease(*answer, now));
   if (answer.error().kind == ApiError::Kind::kNotFound) {
     return warn(findings, subject,
                 fmt::format("there is no Lease {}/bitbucket-receiver: no replica has led yet, or "
@@ -140,9 +143,10 @@ void check_permissions(Cluster& cluster, const CheckOptions& options,
 
 bool check_cluster(Cluster& cluster, const CheckOptions& options,
                    const std::string& system_namespace, Findings& findings) {
-  if (!check_api_server(cluster, findings)) return false;
+  const auto ahead = check_api_server(cluster, findings);
+  if (!ahead) return false;
   check_kinds(cluster, findings);
-  check_lease(cluster, options.pod_namespace, findings);
+  check_lease(cluster, options.pod_namespace, clock::Wall::now() + *ahead, findings);
   std::set<std::string> namespaces;
   if (!system_namespace.empty()) namespaces.insert(system_namespace);
   if (const auto owners = cluster.owners(options.project)) {
@@ -163,9 +167,11 @@ std::vector<api::ReceiverOwner> check_receivers(Cluster& cluster, const CheckOpt
     fail(findings, "receivers", owners.error().message, "ask as somebody who may list them");
     return {};
   }
+  using controllers::SecretAccess;
+  const auto access = options.all_secrets ? SecretAccess::kCluster : SecretAccess::kNamespaced;
   bool any = false;
   for (const api::ReceiverOwner& owner : *owners) {
-    const auto secrets = cluster.secrets(owner);
+    const auto secrets = cluster.secrets(owner, access);
     if (!secrets) {
       fail(findings, "receivers", secrets.error().message, "ask as somebody who may read it");
       continue;
@@ -213,7 +219,7 @@ Finding judge_lease(const std::string& json, clock::Wall::time_point now) {
   }
   const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - *renewed);
   const std::string holder = lease->record.holder.substr(0, lease->record.holder.rfind('_'));
-  if (age > kLeaseDuration) {
+  if (age > lease->record.duration) {
     return {Level::kFailure, "operator",
             fmt::format("{} has not renewed its Lease for {} s: none runs", holder, age.count()),
             kSeeLog};

@@ -26,7 +26,7 @@ namespace receiver::ctl {
 inline constexpr std::chrono::seconds kClockTolerance{5};
 [[nodiscard]] Finding judge_clock(clock::Wall::time_point server, clock::Wall::time_point here);
 
-/// Of the Lease's JSON, as of `now`.
+/// Of the Lease's JSON, as of `now`: it is held for as long as it says itself.
 [[nodiscard]] Finding judge_lease(const std::string& json, clock::Wall::time_point now);
 
 /// The base URL that published URLs begin with: of `https://h/b/bitbucket/HEX`, `https://h/b`.

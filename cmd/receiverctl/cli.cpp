@@ -20,7 +20,12 @@
 namespace receiver::ctl {
 namespace {
 
-constexpr const char* kFooter = R"(Exit codes:
+constexpr const char* kFooter = R"(Examples:
+  receiverctl check
+  receiverctl receivers --project kargo-demo
+  receiverctl send --project kargo-demo --receiver bb-wh-receiver --repo https://bitbucket.org/acme/shop
+
+Exit codes:
   0  done, and all is well
   1  done, and something is not well: a check failed, a delivery was not answered 2xx, a receiver is not ready
   2  the command line is wrong

@@ -169,13 +169,17 @@ Result<controllers::SecretState> Cluster::secret(const api::ReceiverOwner& owner
   return controllers::SecretState{Known::kPresent, "", std::move(*secret)};
 }
 
-Result<controllers::SecretLookup> Cluster::secrets(const api::ReceiverOwner& owner) {
+Result<controllers::SecretLookup> Cluster::secrets(const api::ReceiverOwner& owner,
+                                                   controllers::SecretAccess access) {
   std::map<std::string, controllers::SecretState, std::less<>> states;
   for (const api::Receiver& receiver : owner.receivers) {
     const std::string& name = receiver.secret_name;
     if (!receiver.bitbucket || name.empty() || states.contains(name)) continue;
     auto state = secret(owner, name);
     if (!state) return tl::unexpected(state.error());
+    if (state->known == controllers::SecretState::Known::kPresent) {
+      state->watched = access == controllers::SecretAccess::kNamespaced || state->secret.labelled;
+    }
     states.emplace(name, std::move(*state));
   }
   return [states = std::move(states)](std::string_view name) {

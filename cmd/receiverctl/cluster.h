@@ -18,6 +18,7 @@
 #include "cmd/receiverctl/context.h"
 #include "controllers/derive.h"
 #include "controllers/refresh_queue.h"
+#include "controllers/secret_sources.h"
 #include "kube/rest.h"
 #include "kube/store.h"
 
@@ -44,9 +45,11 @@ class Cluster {
   /// With their index, as targets are looked up in.
   [[nodiscard]] Result<std::unique_ptr<Warehouses>> warehouses(const std::string& project);
   [[nodiscard]] Result<std::unique_ptr<Promotions>> promotions(const std::string& project);
-  /// Those that the owner's Bitbucket receivers name. A Secret that may not be read is one that is
-  /// refused.
-  [[nodiscard]] Result<controllers::SecretLookup> secrets(const api::ReceiverOwner& owner);
+  /// Those that the owner's Bitbucket receivers name, as an operator of that access takes them. A
+  /// Secret that may not be read is one that is refused.
+  [[nodiscard]] Result<controllers::SecretLookup> secrets(
+      const api::ReceiverOwner& owner,
+      controllers::SecretAccess access = controllers::SecretAccess::kNamespaced);
   /// The refresh annotations of the project's Warehouses or Promotions; of those without, empty.
   [[nodiscard]] Result<std::map<kube::ObjectKey, std::string>> refresh_tokens(
       controllers::TargetKind kind, const std::string& project);

@@ -70,7 +70,7 @@ void sort_targets_first(std::vector<Match>& matches) {
 
 }  // namespace
 
-std::string Match::name() const {
+std::string name_of(const controllers::Target& object) {
   return (object.kind == TargetKind::kWarehouse ? "Warehouse " : "Promotion ") + object.key.str();
 }
 
@@ -153,7 +153,7 @@ std::string matches_table(const std::vector<Match>& matches, bool colours) {
   Table table({"REFRESHED", "OBJECT", "BECAUSE"});
   for (const Match& match : matches) {
     table.add({match.is_target() ? Cell("yes", Tone::kGood) : Cell("no", Tone::kQuiet),
-               match.name(), match.why});
+               name_of(match.object), match.why});
   }
   return table.text(colours);
 }

@@ -18,9 +18,10 @@ struct Match {
   std::string why;  ///< "it subscribes to …"
 
   [[nodiscard]] bool is_target() const { return verdict == webhook::Verdict::kTarget; }
-  /// `Warehouse namespace/name`.
-  [[nodiscard]] std::string name() const;
 };
+
+/// `Warehouse namespace/name`.
+[[nodiscard]] std::string name_of(const controllers::Target& object);
 
 /// Of the project's objects (of all if it is empty), targets first, by name. For a push, its
 /// Warehouses; for a pull request, those Promotions that wait for one.

@@ -240,9 +240,10 @@ void add_register(CLI::App& app, Context& context) {
           "not given: BITBUCKET_USERNAME.")
       ->option_text("U");
   command
-      ->add_option("--bitbucket-url", options->bitbucket_url,
-                   "Address of Data Center, with its context path. If not given: what the "
-                   "repository's URL tells.")
+      ->add_option(
+          "--bitbucket-url", options->bitbucket_url,
+          "Address of Data Center, with its context path. If not given: what --repo tells; "
+          "--all-subscribed sends the token to no Data Center but this one.")
       ->option_text("URL");
   command
       ->add_option(

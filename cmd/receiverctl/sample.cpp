@@ -1,15 +1,13 @@
 #include "cmd/receiverctl/sample.h"
 
 #include <algorithm>
-#include <optional>
 #include <random>
-#include <vector>
 
 #include <fmt/format.h>
 
+#include "bitbucket_rest/repository.h"
 #include "cmd/version.h"
 #include "crypto/crypto.h"
-#include "git/repository.h"
 #include "kube/json.h"
 
 namespace receiver::ctl {
@@ -17,57 +15,17 @@ namespace {
 
 using bitbucket::Action;
 using bitbucket::Source;
+using bitbucket_rest::read_repository_url;
+using bitbucket_rest::RepositoryUrl;
 using kube::quote;
 
-constexpr std::string_view kCloudHost = "bitbucket.org";
 constexpr std::string_view kBefore = "5f1b0c7d2e9a4836bc05d1f7a2e4936807c5d1ab";
 constexpr std::string_view kAfter = "c3d9e8f7061524334251607f8e9dacbb0a192837";
 constexpr std::string_view kNone = "0000000000000000000000000000000000000000";
 
-/// A repository's URL, taken apart.
-struct Place {
-  bool ssh = false;
-  std::string normal;   ///< as git::normalize writes it
-  std::string host;     ///< without port
-  std::string port;     ///< `:8443`, or empty
-  std::string context;  ///< what stands before `/scm`, of Data Center: `/git`, or empty
-  std::string owner;    ///< workspace or project
-  std::string slug;
-};
-
-std::optional<Place> place_of(const std::string& repository) {
-  Place place;
-  place.normal = git::normalize(repository);
-  const std::size_t scheme_end = place.normal.find("://");
-  if (scheme_end == std::string::npos) return std::nullopt;
-  const std::string scheme = place.normal.substr(0, scheme_end);
-  place.ssh = scheme == "ssh";
-  if (!place.ssh && scheme != "http" && scheme != "https") return std::nullopt;
-  std::string rest = place.normal.substr(scheme_end + 3);
-  const std::size_t path_begin = rest.find('/');
-  if (path_begin == std::string::npos) return std::nullopt;
-  std::string authority = rest.substr(0, path_begin);
-  authority.erase(0, authority.find('@') + 1);
-  const std::size_t colon = authority.find(':');
-  place.host = authority.substr(0, colon);
-  if (colon != std::string::npos) place.port = authority.substr(colon);
-
-  const std::string path = rest.substr(path_begin);
-  const std::size_t last = path.rfind('/');
-  const std::size_t before = last == 0 ? std::string::npos : path.rfind('/', last - 1);
-  if (before == std::string::npos || last + 1 == path.size()) return std::nullopt;
-  place.owner = path.substr(before + 1, last - before - 1);
-  place.slug = path.substr(last + 1);
-  const std::string prefix = path.substr(0, before);
-  if (prefix.ends_with("/scm")) place.context = prefix.substr(0, prefix.size() - 4);
-  if (place.host.empty() || place.owner.empty()) return std::nullopt;
-  if (place.host == "altssh.bitbucket.org") place.host = kCloudHost;
-  return place;
-}
-
-std::string upper(std::string text) {
+std::string lower(std::string text) {
   std::ranges::transform(text, text.begin(), [](char c) {
-    return c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c;
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
   });
   return text;
 }
@@ -94,16 +52,14 @@ std::string cloud_ref(std::string_view type, const std::string& name, std::strin
       type, quote(name), hash, quote(time));
 }
 
-std::string cloud_push(const Place& place, const SampleSubject& subject) {
+std::string cloud_push(const RepositoryUrl& url, const SampleSubject& subject) {
   const bool tag = !subject.tag.empty();
   const std::string after = tag ? cloud_ref("tag", subject.tag, kAfter, subject.time)
                                 : cloud_ref("branch", subject.branch, kAfter, subject.time);
   const std::string before =
       tag ? "null" : cloud_ref("branch", subject.branch, kBefore, subject.time);
-  const std::string full_name = place.owner + "/" + place.slug;
-  const std::string port = place.ssh ? "" : place.port;
-  const std::string html =
-      fmt::format("https://{}{}/{}", place.host, place.host == kCloudHost ? "" : port, full_name);
+  const std::string full_name = url.owner + "/" + url.slug;
+  const std::string html = fmt::format("https://bitbucket.org/{}", full_name);
   return fmt::format(R"({{"push": {{"changes": [{{
     "old": {},
     "new": {},
@@ -117,9 +73,9 @@ std::string cloud_push(const Place& place, const SampleSubject& subject) {
 std::string cloud_pull_request(const SampleSubject& subject, std::string_view id, bool merged) {
   // https://bitbucket.org/WORKSPACE/REPOSITORY/pull-requests/7
   const std::string repository = subject.pull_request.substr(0, subject.pull_request.find("/pull"));
-  const auto place = place_of(repository);
+  const auto url = read_repository_url(repository);
   const std::string full_name =
-      place ? place->owner + "/" + place->slug : std::string("workspace/repository");
+      url ? url->owner + "/" + url->slug : std::string("workspace/repository");
   return fmt::format(
       R"({{"pullrequest": {{"type": "pullrequest", "id": {}, "title": "Sent by receiverctl",
     "state": "{}", "merge_commit": {}, "updated_on": {},
@@ -138,27 +94,28 @@ constexpr const char* kDataCenterActor =
     R"({"name": "receiverctl", "active": true, "displayName": "receiverctl", "slug": "receiverctl",
     "type": "NORMAL"})";
 
-std::string data_center_repository(const Place& place) {
-  const std::string port = place.ssh ? "" : place.port;
-  const std::string scheme = place.normal.starts_with("http:") ? "http" : "https";
-  const std::string origin = fmt::format("{}://{}{}{}", scheme, place.host, port, place.context);
-  const std::string http = fmt::format("{}/scm/{}/{}.git", origin, place.owner, place.slug);
-  const std::string ssh = fmt::format("ssh://git@{}{}/{}/{}.git", place.host,
-                                      place.ssh ? place.port : ":7999", place.owner, place.slug);
-  const bool personal = place.owner.starts_with('~');
+std::string data_center_repository(const RepositoryUrl& url) {
+  // A key's clone URLs are in lower case.
+  const std::string path = fmt::format("{}/{}.git", lower(url.owner), url.slug);
+  const std::string http = fmt::format("{}/scm/{}", url.server, path);
+  const std::size_t port = url.host.ends_with(']') ? std::string::npos : url.host.rfind(':');
+  const std::string ssh = url.ssh
+                              ? fmt::format("ssh://git@{}/{}", url.host, path)
+                              : fmt::format("ssh://git@{}:7999/{}", url.host.substr(0, port), path);
+  const bool personal = url.owner.starts_with('~');
   const std::string self =
-      fmt::format("{}/{}/{}/repos/{}/browse", origin, personal ? "users" : "projects",
-                  personal ? place.owner.substr(1) : upper(place.owner), place.slug);
+      fmt::format("{}/{}/{}/repos/{}/browse", url.server, personal ? "users" : "projects",
+                  personal ? url.owner.substr(1) : url.owner, url.slug);
   return fmt::format(
       R"({{"slug": {0}, "name": {0}, "scmId": "git", "state": "AVAILABLE", "public": false,
     "project": {{"key": {1}, "name": {1}, "type": "{2}"}},
     "links": {{"clone": [{{"name": "http", "href": {3}}}, {{"name": "ssh", "href": {4}}}],
       "self": [{{"href": {5}}}]}}}})",
-      quote(place.slug), quote(upper(place.owner)), personal ? "PERSONAL" : "NORMAL", quote(http),
-      quote(ssh), quote(self));
+      quote(url.slug), quote(url.owner), personal ? "PERSONAL" : "NORMAL", quote(http), quote(ssh),
+      quote(self));
 }
 
-std::string data_center_push(const Place& place, const SampleSubject& subject) {
+std::string data_center_push(const RepositoryUrl& url, const SampleSubject& subject) {
   const bool tag = !subject.tag.empty();
   const std::string& name = tag ? subject.tag : subject.branch;
   const std::string id = (tag ? "refs/tags/" : "refs/heads/") + name;
@@ -167,9 +124,9 @@ std::string data_center_push(const Place& place, const SampleSubject& subject) {
   "repository": {},
   "changes": [{{"ref": {{"id": {}, "displayId": {}, "type": "{}"}}, "refId": {},
     "fromHash": "{}", "toHash": "{}", "type": "{}"}}]}})",
-                     quote(subject.time), kDataCenterActor, data_center_repository(place),
-                     quote(id), quote(name), tag ? "TAG" : "BRANCH", quote(id),
-                     tag ? kNone : kBefore, kAfter, tag ? "ADD" : "UPDATE");
+                     quote(subject.time), kDataCenterActor, data_center_repository(url), quote(id),
+                     quote(name), tag ? "TAG" : "BRANCH", quote(id), tag ? kNone : kBefore, kAfter,
+                     tag ? "ADD" : "UPDATE");
 }
 
 std::string data_center_pull_request(std::string_view event, const SampleSubject& subject,
@@ -210,19 +167,25 @@ Result<std::string> sample_body(const bitbucket::Event& event, const SampleSubje
     return cloud ? cloud_pull_request(subject, id, event.key == "pullrequest:fulfilled")
                  : data_center_pull_request(event.key, subject, id);
   }
-  const auto place = place_of(subject.repository);
-  if (!place) {
+  const auto url = read_repository_url(subject.repository);
+  if (!url) {
     return wrong_usage(fmt::format(
         "{} needs --repo, a URL of the repository: https://bitbucket.org/WORKSPACE/REPOSITORY or "
         "https://HOST/scm/PROJECT/REPOSITORY.git",
         event.key));
   }
-  return cloud ? cloud_push(*place, subject) : data_center_push(*place, subject);
+  if (url->product != event.kind.source) {
+    return wrong_usage(
+        fmt::format("{} is an event of Bitbucket {}, and --repo names a repository "
+                    "of Bitbucket {}",
+                    event.key, cloud ? "Cloud" : "Data Center", cloud ? "Data Center" : "Cloud"));
+  }
+  return cloud ? cloud_push(*url, subject) : data_center_push(*url, subject);
 }
 
 std::string_view push_event_of(std::string_view repository) {
-  return git::identity(repository).starts_with("bitbucket.org/") ? "repo:push"
-                                                                 : "repo:refs_changed";
+  const auto url = read_repository_url(repository);
+  return url && url->product == Source::kCloud ? "repo:push" : "repo:refs_changed";
 }
 
 http::Headers delivery_headers(std::string_view event, const std::string& id) {

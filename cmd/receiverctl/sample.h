@@ -12,7 +12,7 @@ namespace receiver::ctl {
 
 /// What a sample is about.
 struct SampleSubject {
-  std::string repository;    ///< any of its URLs
+  std::string repository;    ///< any of its URLs, or of its pages
   std::string branch;        ///< if there is no tag
   std::string tag;           ///< empty: a branch has moved; otherwise: this tag is new
   std::string pull_request;  ///< URL of its page

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "bitbucket/signature.h"
+#include "bitbucket_rest/webhook.h"
 #include "clock/clock.h"
 #include "cmd/receiverctl/cluster.h"
 #include "cmd/receiverctl/explain.h"
@@ -52,13 +53,6 @@ constexpr const char* kExamples = R"(Examples:
   kubectl -n kargo port-forward service/bitbucket-receiver 8080:80 &
   receiverctl send --via http://127.0.0.1:8080 --project kargo-demo --receiver bb-wh-receiver \
     --repo https://bitbucket.org/acme/shop)";
-
-/// Somebody else's answer may be a whole page.
-constexpr std::size_t kShownAnswerBytes = 300;
-
-std::string shown(const std::string& answer) {
-  return answer.size() <= kShownAnswerBytes ? answer : answer.substr(0, kShownAnswerBytes) + "…";
-}
 
 /// A delivery before it is addressed.
 struct Draft {
@@ -178,8 +172,10 @@ Result<void> deliver(const SendOptions& options, const Draft& draft, const Recei
     return unreachable(fmt::format("{} gives no answer: {}", sent.origin, answer.error().message));
   }
   sent.status = answer->response.status;
-  sent.answer = std::move(answer->response.body);
-  sent.answer.erase(sent.answer.find_last_not_of('\n') + 1);
+  std::string& body = answer->response.body;
+  body.erase(body.find_last_not_of('\n') + 1);
+  // Somebody else's may be a whole page that repeats the path.
+  sent.answer = bitbucket_rest::masked_text(body, access.secret.view());
   sent.took = answer->took;
   return {};
 }
@@ -224,11 +220,6 @@ Result<ExitCode> send(Context& context, const SendOptions& options) {
   return sent.well() ? ExitCode::kOk : ExitCode::kNotWell;
 }
 
-std::string name_of(const controllers::Target& target) {
-  return (target.kind == controllers::TargetKind::kWarehouse ? "Warehouse " : "Promotion ") +
-         target.key.str();
-}
-
 bool is_success(unsigned status) {
   return status >= 200 && status < 300;
 }
@@ -268,13 +259,12 @@ std::string advice_on(const Sent& sent) {
 
 std::string sent_text(const Sent& sent, bool colours) {
   const Tone tone = is_success(sent.status) ? Tone::kGood : Tone::kBad;
-  std::string text =
-      lines({{"Event", sent.event},
-             {"Delivery", sent.id},
-             {"Sent to", sent.origin},
-             {"Answer", Cell(fmt::format("{} {}", sent.status, shown(sent.answer)), tone)},
-             {"Time", fmt::format("{} ms", sent.took.count())}},
-            colours);
+  std::string text = lines({{"Event", sent.event},
+                            {"Delivery", sent.id},
+                            {"Sent to", sent.origin},
+                            {"Answer", Cell(fmt::format("{} {}", sent.status, sent.answer), tone)},
+                            {"Time", fmt::format("{} ms", sent.took.count())}},
+                           colours);
   if (sent.objects && !sent.objects->empty()) {
     Table table({"REFRESHED", "OBJECT", "ANNOTATION"});
     for (const Refreshed& object : *sent.objects) {
@@ -358,8 +348,10 @@ void add_send(CLI::App& app, Context& context) {
   CLI::Option* receiver = command->add_option("--receiver", options->receiver,
                                               "Its name; URL and secret are the cluster's.");
   receiver->option_text("R")->group(whom);
-  CLI::Option* url =
-      command->add_option("--url", options->url, "A receiver's URL; asks no cluster.");
+  CLI::Option* url = command->add_option(
+      "--url", options->url,
+      "A receiver's URL; asks no cluster, so that what is refreshed, or that it "
+      "is for nothing, is told with --receiver only.");
   url->option_text("U")->excludes(receiver)->group(whom);
   command->add_option("--secret-file", options->secret_file, "Its secret; - for standard input.")
       ->option_text("FILE")
@@ -376,9 +368,10 @@ void add_send(CLI::App& app, Context& context) {
                    "Authorities to believe instead of the system's, in PEM.")
       ->option_text("FILE")
       ->group(whom);
-  command->footer(std::string(kExamples) +
-                  "\n\nExit code 1: it was not answered 2xx, or did not refresh what it is for, or "
-                  "is for nothing.\nOthers: see `receiverctl --help`.");
+  command->footer(
+      std::string(kExamples) +
+      "\n\nExit code 1: it was not answered 2xx, or did not refresh what it is for, or "
+      "is for nothing (known with --receiver only).\nOthers: see `receiverctl --help`.");
   command->callback([&context, options] {
     context.command = [&context, options] { return send(context, *options); };
   });

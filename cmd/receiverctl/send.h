@@ -29,7 +29,7 @@ struct Sent {
   std::string id{};      ///< as the operator's log names the delivery
   std::string origin{};  ///< whom it was sent to, without the path, which is half a secret
   unsigned status = 0;
-  std::string answer{};  ///< the answer's body
+  std::string answer{};  ///< the answer's body, as masked_text() shows it
   std::chrono::milliseconds took{};
   /// Nothing: the cluster was not asked, or the delivery refreshes nothing by its nature.
   std::optional<std::vector<Refreshed>> objects{};

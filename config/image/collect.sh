@@ -11,10 +11,12 @@ set -euo pipefail
 binaries=("${@:1:$#-1}") root=${!#}
 umask 022
 
-mkdir -p "$root"/{etc/ssl/certs,usr/bin,usr/lib,usr/lib64,usr/share/doc,var/lib/dpkg/status.d}
+mkdir -p "$root"/{etc/ssl/certs,usr/bin,usr/lib/ssl,usr/lib64,usr/share/doc,var/lib/dpkg/status.d}
 ln -s usr/lib usr/lib64 "$root"
 install -m 755 "${binaries[@]}" "$root/usr/bin/"
 install -m 644 /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
+# Where Debian's OpenSSL looks if nothing else is named (`openssl version -d`).
+ln -s ../../../etc/ssl/certs/ca-certificates.crt "$root/usr/lib/ssl/cert.pem"
 printf '%s\n' 'root:x:0:0:root:/:/nonexistent' 'nonroot:x:65532:65532:nonroot:/:/nonexistent' >"$root/etc/passwd"
 printf '%s\n' 'root:x:0:' 'nonroot:x:65532:' >"$root/etc/group"
 echo 'hosts: files dns' >"$root/etc/nsswitch.conf"

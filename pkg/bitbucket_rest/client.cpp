@@ -17,16 +17,13 @@ namespace {
 namespace http = web::http;
 using Answered = tl::expected<ApiAnswer, std::string>;
 
-/// Where distributions without OpenSSL's own folder, such as our image, keep the system's.
-constexpr const char* kSystemAuthorities = "/etc/ssl/certs/ca-certificates.crt";
-
 http::client::http_client_config config_of(const ClientOptions& options) {
   http::client::http_client_config config;
   config.set_max_redirects(0);
   config.set_timeout(options.deadline);  // of each single read or write
+  // Beside the system's, which cpprestsdk loads.
   config.set_ssl_context_callback([ca_file = options.ca_file](boost::asio::ssl::context& context) {
     boost::system::error_code ignored;
-    context.load_verify_file(kSystemAuthorities, ignored);
     if (!ca_file.empty()) context.load_verify_file(ca_file, ignored);  // create() has read it
   });
   return config;

@@ -5,6 +5,7 @@
 
 #include <cpprest/uri_builder.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <rapidjson/document.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
@@ -41,10 +42,11 @@ ApiRequest page_request(const Repository& repository, std::int64_t start) {
   return {"GET", builder.to_string(), ""};
 }
 
-/// Deeply nested bodies do not come from Bitbucket, and would be parsed by recursion.
+/// However deeply nested: without recursion.
 std::optional<rapidjson::Document> parse(std::string_view body) {
   rapidjson::Document document;
-  document.Parse<rapidjson::kParseIterativeFlag>(body.data(), body.size());
+  document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(
+      body.data(), body.size());
   if (document.HasParseError() || !document.IsObject()) return std::nullopt;
   return document;
 }
@@ -134,14 +136,17 @@ std::string vendors_words(const ApiAnswer& answer) {
     if (!words.empty()) words += "; ";
     words += text;
   };
+  // Strings, and those of a list: nothing is walked deeper than Bitbucket writes.
   const auto add_value = [&](const std::string& name, const Value& value) {
-    rapidjson::StringBuffer buffer;
-    rapidjson::Writer writer(buffer);
-    value.Accept(writer);
-    const std::string text = value.IsString()
-                                 ? std::string(value.GetString(), value.GetStringLength())
-                                 : std::string(buffer.GetString(), buffer.GetSize());
-    add(name.empty() ? text : name + ": " + text);
+    std::vector<std::string> texts;
+    if (value.IsString()) texts.emplace_back(value.GetString(), value.GetStringLength());
+    if (value.IsArray()) {
+      for (const Value& one : value.GetArray()) {
+        if (one.IsString()) texts.emplace_back(one.GetString(), one.GetStringLength());
+      }
+    }
+    if (texts.empty()) return;
+    add(fmt::format("{}{}{}", name, name.empty() ? "" : ": ", fmt::join(texts, " ")));
   };
   if (const Value* error = member(*document, "error"); error != nullptr) {
     add(string_of(*error, "message"));
@@ -190,6 +195,31 @@ ApiFailure kind_of(const ApiAnswer& answer) {
   }
 }
 
+bool is_number(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// Of a number; nothing if it is too large to wait for.
+std::optional<std::chrono::seconds> seconds_of(std::string_view number) {
+  std::uint32_t seconds = 0;
+  const auto read = std::from_chars(number.data(), number.data() + number.size(), seconds);
+  if (read.ec != std::errc()) return std::nullopt;
+  return std::chrono::seconds(seconds);
+}
+
+/// When Retry-After allows another request, for people.
+std::string told_time(const ApiAnswer& answer) {
+  if (is_number(answer.retry_after)) {
+    if (const auto seconds = seconds_of(answer.retry_after)) {
+      return fmt::format("in {} s", seconds->count());
+    }
+  }
+  if (const auto date = clock::parse_http_date(answer.retry_after)) {
+    return "after " + clock::format_seconds(*date);
+  }
+  return "later";
+}
+
 std::string remedy_for(const Repository& repository, ApiFailure kind, const ApiAnswer& answer) {
   const bool of_cloud = repository.product == Source::kCloud;
   switch (kind) {
@@ -216,8 +246,7 @@ std::string remedy_for(const Repository& repository, ApiFailure kind, const ApiA
     case ApiFailure::kConflict:
       return "another webhook is in the way: look at the repository's webhooks";
     case ApiFailure::kRateLimited:
-      return fmt::format("too many requests; try again in {} s",
-                         rate_limit_pause(answer, 0).count());
+      return "too many requests; try again " + told_time(answer);
     case ApiFailure::kRefused:
     case ApiFailure::kUnreachable:
       return "";
@@ -326,11 +355,16 @@ ApiError describe_failure(const Repository& repository, const ApiAnswer& answer,
                       words, words.empty() ? "" : ")", remedy.empty() ? "" : ": " + remedy)};
 }
 
-std::chrono::seconds rate_limit_pause(const ApiAnswer& answer, unsigned attempt) {
-  unsigned seconds = 0;
-  const char* end = answer.retry_after.data() + answer.retry_after.size();
-  const auto [rest, error] = std::from_chars(answer.retry_after.data(), end, seconds);
-  if (error == std::errc() && rest == end) return std::chrono::seconds(std::max(seconds, 1U));
+std::chrono::seconds rate_limit_pause(const ApiAnswer& answer, unsigned attempt,
+                                      clock::Wall::time_point now) {
+  constexpr std::chrono::seconds kAtLeast{1};
+  if (is_number(answer.retry_after)) {
+    const auto seconds = seconds_of(answer.retry_after);
+    return seconds ? std::max(*seconds, kAtLeast) : std::chrono::seconds::max();
+  }
+  if (const auto date = clock::parse_http_date(answer.retry_after)) {
+    return std::max(std::chrono::ceil<std::chrono::seconds>(*date - now), kAtLeast);
+  }
   return kFirstPause * (1U << std::min(attempt, 6U));
 }
 

@@ -11,6 +11,7 @@
 
 #include "bitbucket_rest/repository.h"
 #include "bitbucket_rest/webhook.h"
+#include "clock/clock.h"
 
 /// The requests and answers of the REST APIs: Cloud's 2.0 (`/repositories/…/hooks`) and Data
 /// Center's latest (`/projects/…/repos/…/webhooks`). Pure. Bodies are untrusted, as those of
@@ -68,8 +69,10 @@ struct ApiError {
 [[nodiscard]] ApiError describe_failure(const Repository& repository, const ApiAnswer& answer,
                                         std::string_view secret);
 
-/// How long a request that was answered 429 waits: as Retry-After says, else doubling from 5 s.
-/// Cloud often says nothing. `attempt` counts from 0.
-[[nodiscard]] std::chrono::seconds rate_limit_pause(const ApiAnswer& answer, unsigned attempt);
+/// How long a request that was answered 429 at `now` waits: as Retry-After says, be it seconds (the
+/// longest time there is for what no number holds) or a date, else doubling from 5 s. Cloud often
+/// says nothing. `attempt` counts from 0.
+[[nodiscard]] std::chrono::seconds rate_limit_pause(const ApiAnswer& answer, unsigned attempt,
+                                                    clock::Wall::time_point now);
 
 }  // namespace receiver::bitbucket_rest

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace receiver::bitbucket_rest {
 namespace {
 
@@ -32,6 +34,14 @@ tl::expected<std::vector<Webhook>, ApiError> list(const Send& send,
     for (Webhook& webhook : page->webhooks) webhooks.push_back(std::move(webhook));
     request = std::move(page->next);
   }
+  // What was not looked at may be the receiver's own.
+  if (request) {
+    return tl::unexpected(
+        ApiError{ApiFailure::kUnexpected,
+                 fmt::format("the list of webhooks does not end within {} pages: delete some, or "
+                             "make this one by hand",
+                             kMaxPages)});
+  }
   return webhooks;
 }
 
@@ -44,7 +54,7 @@ Send patient(Send send, Pause pause, std::chrono::seconds limit) {
     for (unsigned attempt = 0;; ++attempt) {
       auto answer = send(request);
       if (!answer || answer->status != 429) return answer;
-      const std::chrono::seconds wait = rate_limit_pause(*answer, attempt);
+      const std::chrono::seconds wait = rate_limit_pause(*answer, attempt, clock::Wall::now());
       if (wait > left) return answer;
       left -= wait;
       pause(wait);

@@ -14,7 +14,7 @@ using Send = std::function<tl::expected<ApiAnswer, std::string>(const ApiRequest
 /// Waits that long, and may say so.
 using Pause = std::function<void(std::chrono::seconds)>;
 
-/// More webhooks than this many pages hold are not looked at; Bitbucket allows far fewer.
+/// A list of more pages than this is an error; Bitbucket allows far fewer webhooks.
 inline constexpr int kMaxPages = 20;
 
 /// `send`, but an answer 429 is waited out as it asks, and the request sent again; not beyond

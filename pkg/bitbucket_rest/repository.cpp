@@ -19,7 +19,8 @@ bool is_digit(char character) {
 }
 
 std::string_view without_port(std::string_view host) {
-  return host.substr(0, host.find(':'));
+  const std::size_t address = host.starts_with('[') ? host.find(']') : 0;
+  return host.substr(0, address == std::string_view::npos ? address : host.find(':', address));
 }
 
 bool is_ip_address(std::string_view host) {
@@ -54,22 +55,11 @@ std::string key_of(std::string segment) {
   return segment;
 }
 
-/// A URL taken apart.
-struct Named {
-  Source product = Source::kCloud;
-  std::string host;  ///< with its port
-  std::string server;
-  std::string owner;
-  std::string slug;
-  bool typical = true;  ///< no other product has URLs of this form
-  bool ssh = false;
-};
-
 /// https://HOST[/CONTEXT]/scm/KEY/SLUG, or …/projects/KEY/repos/SLUG[/…], …/users/USER/repos/SLUG
-std::optional<Named> of_data_center_page(const git::Url& url,
-                                         const std::vector<std::string>& segments) {
+std::optional<RepositoryUrl> of_data_center_page(const git::Url& url,
+                                                 const std::vector<std::string>& segments) {
   std::size_t context = 0;  // segments of the context path
-  Named named{
+  RepositoryUrl named{
       .product = Source::kDataCenter, .host = url.host, .server = {}, .owner = {}, .slug = {}};
   if (segments.size() >= 3 && segments[segments.size() - 3] == "scm") {
     context = segments.size() - 3;
@@ -90,34 +80,8 @@ std::optional<Named> of_data_center_page(const git::Url& url,
   return named;
 }
 
-std::optional<Named> take_apart(std::string_view text) {
-  const auto url = git::Url::parse(git::normalize(text));
-  if (!url || url->host.empty() || url->has_parameters()) return std::nullopt;
-  const std::vector<std::string> segments = segments_of(url->path);
-  const bool ssh = url->scheme == "ssh";
-  if (!ssh && url->scheme != "https" && url->scheme != "http") return std::nullopt;
-
-  std::optional<Named> named;
-  const std::string host(without_port(url->host));
-  if (host == "bitbucket.org" || (ssh && host == "altssh.bitbucket.org")) {
-    if (segments.size() < 2) return std::nullopt;
-    named = Named{.host = host, .server = {}, .owner = segments[0], .slug = segments[1]};
-  } else if (!ssh) {
-    named = of_data_center_page(*url, segments);
-  } else if (segments.size() == 2) {
-    named = Named{.product = Source::kDataCenter,
-                  .host = host,
-                  .server = "https://" + host,
-                  .owner = key_of(segments[0]),
-                  .slug = segments[1],
-                  .typical = url->host.ends_with(":7999")};
-  }
-  if (!named || !is_name(named->slug)) return std::nullopt;
-  named->ssh = ssh;
-  return is_name(named->owner) ? named : std::nullopt;
-}
-
-tl::expected<std::string, std::string> server_of(const Named& named, const Servers& servers) {
+tl::expected<std::string, std::string> server_of(const RepositoryUrl& named,
+                                                 const Servers& servers) {
   if (named.product == Source::kCloud) {
     return parse_server(servers.cloud.value_or(std::string(kCloudApi)));
   }
@@ -125,6 +89,33 @@ tl::expected<std::string, std::string> server_of(const Named& named, const Serve
 }
 
 }  // namespace
+
+std::optional<RepositoryUrl> read_repository_url(std::string_view text) {
+  const auto url = git::Url::parse(git::normalize(text));
+  if (!url || url->host.empty() || url->has_parameters()) return std::nullopt;
+  const std::vector<std::string> segments = segments_of(url->path);
+  const bool ssh = url->scheme == "ssh";
+  if (!ssh && url->scheme != "https" && url->scheme != "http") return std::nullopt;
+
+  std::optional<RepositoryUrl> named;
+  const std::string host(without_port(url->host));
+  if (host == "bitbucket.org" || (ssh && host == "altssh.bitbucket.org")) {
+    if (segments.size() < 2) return std::nullopt;
+    named = RepositoryUrl{.host = host, .server = {}, .owner = segments[0], .slug = segments[1]};
+  } else if (!ssh) {
+    named = of_data_center_page(*url, segments);
+  } else if (segments.size() == 2) {
+    named = RepositoryUrl{.product = Source::kDataCenter,
+                          .host = url->host,
+                          .server = "https://" + host,
+                          .owner = key_of(segments[0]),
+                          .slug = segments[1],
+                          .typical = url->host.ends_with(":7999")};
+  }
+  if (!named || !is_name(named->slug)) return std::nullopt;
+  named->ssh = ssh;
+  return is_name(named->owner) ? named : std::nullopt;
+}
 
 tl::expected<std::string, std::string> parse_server(std::string_view text) {
   const auto refuse = [&](std::string_view why) {
@@ -146,7 +137,7 @@ tl::expected<std::string, std::string> parse_server(std::string_view text) {
 
 tl::expected<Repository, std::string> parse_repository(std::string_view url,
                                                        const Servers& servers) {
-  const auto named = take_apart(url);
+  const auto named = read_repository_url(url);
   if (!named) {
     return tl::unexpected(fmt::format(
         "{} is no URL of a Bitbucket repository; expected one like "
@@ -167,41 +158,36 @@ tl::expected<Selection, std::string> select_repositories(const std::vector<std::
     wanted_host = without_port(git::Url::parse(*server)->host);
   }
 
-  std::vector<Named> candidates;
   Selection selection;
+  std::set<std::string> unnamed;  // hosts of what seems to be a Data Center
+  bool any_of_cloud = false;
   for (const std::string& url : urls) {
-    const auto named = take_apart(url);
+    const auto named = read_repository_url(url);
     const bool of_cloud = named && named->product == Source::kCloud;
     const bool is_wanted = servers.data_center
                                ? named && !of_cloud && without_port(named->host) == wanted_host
-                               : named && (of_cloud || (!servers.cloud && named->typical));
-    if (is_wanted) {
-      candidates.push_back(*named);
-    } else {
+                               : of_cloud;
+    if (!is_wanted) {
       selection.skipped.push_back(git::redacted(url));
+      if (named && !of_cloud && named->typical) unnamed.emplace(without_port(named->host));
+      continue;
     }
-  }
-
-  std::set<std::string> found;
-  for (Named candidate : candidates) {
-    // An ssh URL knows neither the port nor the context path of the same host's web server.
-    const auto over_https = std::ranges::find_if(candidates, [&](const Named& other) {
-      return !other.ssh && without_port(other.host) == candidate.host;
-    });
-    if (candidate.ssh && over_https != candidates.end()) candidate.server = over_https->server;
-    const auto server = server_of(candidate, servers);
+    any_of_cloud = any_of_cloud || of_cloud;
+    const auto server = server_of(*named, servers);
     if (!server) return tl::unexpected(server.error());
-    found.insert(*server);
-    const Repository repository{candidate.product, *server, candidate.owner, candidate.slug};
+    const Repository repository{named->product, *server, named->owner, named->slug};
     if (std::ranges::find(selection.repositories, repository) == selection.repositories.end()) {
       selection.repositories.push_back(repository);
     }
   }
-  if (found.size() > 1) {
+  if (!servers.data_center && !servers.cloud && !unnamed.empty()) {
     return tl::unexpected(fmt::format(
-        "the subscribed repositories are on {} Bitbucket servers ({}), and a token belongs to one: "
-        "name it with --bitbucket-url, or with --cloud-url {}",
-        found.size(), fmt::join(found, ", "), kCloudApi));
+        "Warehouses subscribe to what seems to be a Data Center at {}, and a token is sent to none "
+        "that only a Warehouse names: name it with --bitbucket-url https://HOST/CONTEXT{}",
+        fmt::join(unnamed, ", "),
+        any_of_cloud
+            ? fmt::format(", or take those of Bitbucket Cloud with --cloud-url {}", kCloudApi)
+            : ""));
   }
   return selection;
 }

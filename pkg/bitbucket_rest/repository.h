@@ -33,12 +33,27 @@ struct Servers {
   std::optional<std::string> cloud;
 };
 
+/// A repository's URL, taken apart.
+struct RepositoryUrl {
+  bitbucket::Source product = bitbucket::Source::kCloud;
+  std::string host;    ///< with its port
+  std::string server;  ///< Data Center: `SCHEME://HOST[:PORT][/CONTEXT]`, as far as the URL tells
+  std::string owner;   ///< as Repository has it
+  std::string slug;
+  bool ssh = false;
+  bool typical = true;  ///< no other product has URLs of this form
+};
+
+/// Of a clone URL of either product, over https or ssh, or of the address of a page. Every host but
+/// Bitbucket Cloud's is taken for a Data Center.
+[[nodiscard]] std::optional<RepositoryUrl> read_repository_url(std::string_view url);
+
 /// An address that a token may be sent to: https, a host name (cpprestsdk does not resolve IPv6
 /// addresses), perhaps a port and a path. Gives it without a final slash.
 [[nodiscard]] tl::expected<std::string, std::string> parse_server(std::string_view url);
 
-/// The repository that this URL names: a clone URL of either product, over https or ssh, or the
-/// address of its page. Every host but Bitbucket Cloud's is taken for a Data Center.
+/// The repository that this URL names, as read_repository_url() does, on a server that a token may
+/// be sent to.
 [[nodiscard]] tl::expected<Repository, std::string> parse_repository(std::string_view url,
                                                                      const Servers& servers);
 
@@ -47,10 +62,10 @@ struct Selection {
   std::vector<std::string> skipped;      ///< the other URLs, without what could be a password
 };
 
-/// Of the URLs that are subscribed to, the repositories of one Bitbucket: a token belongs to one,
-/// and must not be shown to another. The one that `servers` names, else the only one that there is.
-/// A host is taken for a Data Center only if `servers` names it, or the URL is one as only Data
-/// Center has them (`/scm/`, port 7999). The error says which ones there are.
+/// Of the URLs that are subscribed to, the repositories of one Bitbucket, since a token belongs to
+/// one: the Data Center that `servers` names, else Cloud. Whoever may write a Warehouse could name
+/// any host in it, so a Data Center that is not named is none to send a token to: an error that
+/// says which hosts look like one (`/scm/`, port 7999), unless `servers` names Cloud.
 [[nodiscard]] tl::expected<Selection, std::string> select_repositories(
     const std::vector<std::string>& urls, const Servers& servers);
 

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <rapidjson/encodings.h>
+#include <rapidjson/memorystream.h>
 
 #include "git/url.h"
 
@@ -24,6 +26,16 @@ std::string path_of(std::string_view url) {
   return parsed ? parsed->path : std::string();
 }
 
+/// In lower case, with its port.
+std::string host_of(std::string_view url) {
+  const auto parsed = git::Url::parse(url);
+  std::string host = parsed ? parsed->host : std::string();
+  std::ranges::transform(host, host.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return host;
+}
+
 /// `BASEPATH/bitbucket/` of a receiver's path; empty if it is none.
 std::string_view receivers_folder(std::string_view path) {
   if (path.size() < kPathDigits) return {};
@@ -34,12 +46,30 @@ std::string_view receivers_folder(std::string_view path) {
              : std::string_view();
 }
 
+struct Character {
+  std::string_view shown;
+  std::size_t bytes;  ///< of the text
+};
+
+/// Of a text that is not empty. Control characters, those beyond ASCII too, are shown as spaces;
+/// a byte that begins no character of UTF-8 as a question mark.
+Character first_character(std::string_view text) {
+  rapidjson::MemoryStream stream(text.data(), text.size());
+  unsigned code = 0;
+  if (!rapidjson::UTF8<>::Decode(stream, &code)) return {"?", 1};
+  constexpr unsigned kDelete = 0x7f;
+  constexpr unsigned kLastControl = 0x9f;
+  if (code < ' ' || (code >= kDelete && code <= kLastControl)) return {" ", stream.Tell()};
+  return {text.substr(0, stream.Tell()), stream.Tell()};
+}
+
 /// How surely a webhook is the receiver's own; 0: it is not.
 int ownership(const Webhook& webhook, const WantedWebhook& wanted) {
   const std::string path = path_of(webhook.url);
   if (!path.empty() && path == path_of(wanted.url)) return 3;
   if (!path.empty() && wanted.former_url && path == path_of(*wanted.former_url)) return 2;
-  return webhook.title == wanted.title ? 1 : 0;
+  const bool same_name = webhook.title == wanted.title;
+  return same_name && host_of(webhook.url) == host_of(wanted.url) ? 1 : 0;
 }
 
 std::vector<const Webhook*> own_webhooks(const std::vector<Webhook>& existing,
@@ -61,10 +91,20 @@ std::string_view shown(bool active) {
   return active ? "yes" : "no";
 }
 
+/// What Bitbucket calls a webhook, fit for people: its number and its title.
+std::string shown(const Webhook& webhook, const WantedWebhook& wanted) {
+  const std::string_view secret = wanted.secret.view();
+  return fmt::format("{} ({})", masked_text(webhook.id, secret),
+                     masked_text(webhook.title, secret));
+}
+
 std::vector<Difference> differences_of(const Webhook* from, const Webhook& to) {
   std::vector<Difference> differences;
+  const std::string_view secret = to.secret ? to.secret->view() : std::string_view();
   const auto compare = [&](std::string_view field, std::string was, std::string is) {
-    if (from == nullptr || was != is) differences.push_back({field, std::move(was), std::move(is)});
+    if (from != nullptr && was == is) return;
+    if (field != "url") was = masked_text(was, secret);
+    differences.push_back({field, std::move(was), std::move(is)});
   };
   compare("title", from != nullptr ? from->title : "", to.title);
   compare("url", from != nullptr ? from->url : "", to.url);
@@ -86,20 +126,28 @@ std::string secret_difference(const Webhook* existing, const WantedWebhook& want
 void note_others(const std::vector<Webhook>& existing, const std::vector<const Webhook*>& own,
                  const WantedWebhook& wanted, std::vector<std::string>& notes) {
   for (std::size_t i = 1; i < own.size(); ++i) {
-    notes.push_back(fmt::format(
-        "webhook {} ({}) is this receiver's too: delete it, or pushes are delivered twice",
-        own[i]->id, own[i]->title));
+    notes.push_back(
+        fmt::format("webhook {} is this receiver's too: delete it, or pushes are delivered twice",
+                    shown(*own[i], wanted)));
   }
   if (!own.empty()) return;
   const std::string path = path_of(wanted.url);
   const std::string_view folder = receivers_folder(path);
   for (const Webhook& webhook : existing) {
+    if (webhook.title == wanted.title) {
+      const std::string host = masked_text(host_of(webhook.url), wanted.secret.view());
+      notes.push_back(fmt::format(
+          "webhook {} has this receiver's title, but leads to {}: if no other cluster of yours is "
+          "there, delete it",
+          shown(webhook, wanted), host.empty() ? "no host" : host));
+      continue;
+    }
     const std::string other = path_of(webhook.url);
     if (folder.empty() || receivers_folder(other) != folder) continue;
     notes.push_back(fmt::format(
-        "webhook {} ({}) leads to another receiver, or to a former secret of this one: in the "
-        "latter case delete it",
-        webhook.id, webhook.title));
+        "webhook {} leads to another receiver, or to a former secret of this one: in the latter "
+        "case delete it",
+        shown(webhook, wanted)));
   }
 }
 
@@ -157,7 +205,8 @@ std::string masked_url(std::string_view url) {
 
 std::string masked_text(std::string_view text, std::string_view secret) {
   std::string masked;
-  while (!text.empty() && masked.size() < kMaxTextBytes) {
+  while (!text.empty()) {
+    if (masked.size() >= kMaxTextBytes) return masked + "…";
     if (!secret.empty() && text.starts_with(secret)) {
       masked += "…";
       text.remove_prefix(secret.size());
@@ -165,21 +214,16 @@ std::string masked_text(std::string_view text, std::string_view secret) {
     }
     const auto digits =
         static_cast<std::size_t>(std::ranges::find_if_not(text, is_hex_digit) - text.begin());
-    const bool hide = digits >= kPathDigits / 2;
-    const std::size_t length = hide ? digits : 1;
-    masked += text.substr(0, hide ? kDigitsShown : 1);
-    if (hide) masked += "…";
-    text.remove_prefix(length);
-  }
-  if (!text.empty()) {
-    for (; !text.empty() && (static_cast<unsigned char>(text.front()) & 0xC0U) == 0x80U;
-         text.remove_prefix(1)) {
-      masked += text.front();  // the rest of a character
+    if (digits >= kPathDigits / 2) {
+      masked += text.substr(0, kDigitsShown);
+      masked += "…";
+      text.remove_prefix(digits);
+      continue;
     }
-    masked += "…";
+    const Character first = first_character(text);
+    masked += first.shown;
+    text.remove_prefix(first.bytes);
   }
-  std::ranges::replace_if(
-      masked, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, ' ');
   return masked;
 }
 

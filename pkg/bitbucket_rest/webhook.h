@@ -46,7 +46,7 @@ struct WantedWebhook {
 enum class Action : std::uint8_t { kNone, kCreate, kUpdate };
 
 /// One line of a difference. `from` is empty where nothing was. URLs are in full: mask them where
-/// they are shown.
+/// they are shown. Bitbucket's other texts are as masked_text() shows them.
 struct Difference {
   std::string_view field;
   std::string from;
@@ -58,12 +58,13 @@ struct Plan {
   Action action = Action::kNone;
   Webhook webhook;  ///< as it is to be written, or as it is; without an id if it is to be created
   std::vector<Difference> differences;
-  std::vector<std::string> notes;  ///< what else there is to say; without URLs
+  std::vector<std::string> notes;  ///< what else there is to say, fit for people
 };
 
-/// The receiver's own webhook is the one at its path, else at its former path, else of its title;
-/// hosts are not compared, since the base URL may have moved. It is written if anything of it
-/// differs, or if `always`: a secret that was changed by hand cannot be seen in Cloud.
+/// The receiver's own webhook is the one at its path, else at its former path, whatever the host,
+/// since the base URL may have moved; else the one of its title that leads to its host: elsewhere
+/// may be another cluster's receiver of the same name. It is written if anything of it differs, or
+/// if `always`: a secret that was changed by hand cannot be seen in Cloud.
 [[nodiscard]] Plan plan_webhook(bitbucket::Source product, const std::vector<Webhook>& existing,
                                 const WantedWebhook& wanted, bool always);
 
@@ -72,7 +73,7 @@ struct Plan {
 [[nodiscard]] std::string masked_url(std::string_view url);
 
 /// Server text that may repeat what was sent: the secret and long runs of hex digits are replaced,
-/// control characters too, and it is cut to a bounded length.
+/// control characters and what is no UTF-8 too, and it is cut to a bounded length.
 [[nodiscard]] std::string masked_text(std::string_view text, std::string_view secret);
 
 }  // namespace receiver::bitbucket_rest

@@ -1,5 +1,6 @@
 #include "http/peer_certificate.h"
 
+#include <algorithm>
 #include <ctime>
 #include <memory>
 #include <optional>
@@ -58,6 +59,17 @@ bool expect_name(SSL* session, const std::string& host) {
          SSL_set_tlsext_host_name(session, host.c_str()) == 1;
 }
 
+/// Of a chain that a client accepts, the end of whatever in it ends first.
+clock::Wall::time_point end_of(const SSL* session, const X509* certificate) {
+  clock::Wall::time_point end = time_of(X509_get0_notAfter(certificate));
+  if (SSL_get_verify_result(session) != X509_V_OK) return end;
+  const STACK_OF(X509)* chain = SSL_get0_verified_chain(session);
+  for (int i = 0; chain != nullptr && i < sk_X509_num(chain); ++i) {
+    end = std::min(end, time_of(X509_get0_notAfter(sk_X509_value(chain, i))));
+  }
+  return end;
+}
+
 }  // namespace
 
 tl::expected<PeerCertificate, std::string> look_at_certificate(const std::string& host,
@@ -77,7 +89,10 @@ tl::expected<PeerCertificate, std::string> look_at_certificate(const std::string
       !expect_name(session, host)) {
     return Failure(fmt::format("TLS cannot be set up: {}", crypto::openssl_reason()));
   }
-  BIO_set_conn_hostname(connection.get(), host.c_str());
+  // Else what follows the first colon of an IPv6 address is taken for the port.
+  const bool is_v6 = host.find(':') != std::string::npos;
+  const std::string name = is_v6 ? fmt::format("[{}]", host) : host;
+  BIO_set_conn_hostname(connection.get(), name.c_str());
   BIO_set_conn_port(connection.get(), std::to_string(port).c_str());
   BIO_set_nbio(connection.get(), 1);
   if (BIO_do_connect_retry(connection.get(), static_cast<int>(patience.count()),
@@ -91,7 +106,7 @@ tl::expected<PeerCertificate, std::string> look_at_certificate(const std::string
   if (verdict != X509_V_OK) seen.problem = X509_verify_cert_error_string(verdict);
   seen.subject = one_line(X509_get_subject_name(certificate.get()));
   seen.issuer = one_line(X509_get_issuer_name(certificate.get()));
-  seen.not_after = time_of(X509_get0_notAfter(certificate.get()));
+  seen.not_after = end_of(session, certificate.get());
   const STACK_OF(X509)* chain = SSL_get_peer_cert_chain(session);
   seen.shown = chain == nullptr ? 0 : sk_X509_num(chain);
   return seen;

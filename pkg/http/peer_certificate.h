@@ -14,7 +14,7 @@ struct PeerCertificate {
   std::string problem;  ///< why a client refuses it; empty: it does not
   std::string subject;  ///< in one line
   std::string issuer;
-  clock::Wall::time_point not_after;
+  clock::Wall::time_point not_after;  ///< the earliest of its chain, as far as that is accepted
   int shown = 0;  ///< certificates that the server sent: its own and, rightly, intermediate ones
 };
 

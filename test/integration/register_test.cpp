@@ -58,9 +58,9 @@ class Stage {
   }
   [[nodiscard]] Finished run_all(std::vector<std::string> more = {}) const {
     std::vector<std::string> arguments{"--project", project.name(), "--all-subscribed"};
-    if (bitbucket.product() == Source::kCloud) {
-      arguments.insert(arguments.end(), {"--cloud-url", bitbucket.url()});
-    }
+    const bool of_cloud = bitbucket.product() == Source::kCloud;
+    arguments.insert(arguments.end(),
+                     {of_cloud ? "--cloud-url" : "--bitbucket-url", bitbucket.url()});
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run_register(std::move(arguments));
   }
@@ -170,8 +170,20 @@ project-of-the-test/web   unchanged
       std::string("200 {\"msg\":\"refreshed 1 warehouse(s)\"}\n"));
 }
 
-TEST_CASE("register makes the webhooks of a Data Center that the clone URLs lead to",
-          "[register]") {
+TEST_CASE("register sends its token to no Data Center that only a Warehouse names", "[register]") {
+  Stage stage(Source::kDataCenter);
+  stage.subscribe("web");
+  const std::vector<std::string> all{"--project", stage.project.name(), "--all-subscribed"};
+  CHECK_THAT(told(stage.run_register(all)),
+             Catch::StartsWith("2\n") && Catch::Contains("a Data Center at localhost, and"));
+  CHECK(stage.bitbucket.requests().empty());
+  // Whoever names the repository names its server.
+  const std::vector<std::string> one{"--project", stage.project.name(), "--repo",
+                                     stage.clone_url("web")};
+  CHECK(stage.run_register(one).exit_code == 0);
+}
+
+TEST_CASE("register makes the webhooks of a Data Center that is named", "[register]") {
   Stage stage(Source::kDataCenter);
   const std::string web = stage.subscribe("web");
   CHECK(told(stage.run_all({"-o", "json"})) == R"(0
@@ -299,10 +311,17 @@ TEST_CASE("register sets the secret again on demand, and shows URLs on demand", 
   Stage stage(Source::kCloud);
   const std::string repository = stage.subscribe("app");
   REQUIRE(stage.run_all().exit_code == 0);
+  // Somebody has set another one by hand, which Cloud does not show.
+  StoredWebhook changed = stage.bitbucket.webhooks(repository).at(0);
+  changed.secret = "by hand";
+  stage.bitbucket.add_repository(repository, {changed});
+  CHECK(stage.run_all().exit_code == 0);
+  CHECK(stage.bitbucket.webhooks(repository).at(0).secret == "by hand");
   CHECK(told(stage.run_all({"--force"})) == R"(0
 REPOSITORY                WEBHOOK   DIFFERENCE
 project-of-the-test/app   updated   secret: set again
 )");
+  CHECK(stage.bitbucket.webhooks(repository).at(0).secret == kSecret);
   stage.bitbucket.add_repository(repository);
   const Finished shown = stage.run_all({"--show-urls", "--dry-run"});
   CHECK_THAT(shown.output, Catch::Contains("https://hooks.example.com" + stage.path));

@@ -162,13 +162,30 @@ TEST_CASE("a failure is told in the vendor's words, with what to do") {
   CHECK(described(kCloud, 400,
                   R"({"type": "error", "error": {"message": "Bad request", "fields":
                      {"url": ["Enter a valid URL."], "events": "none"}}})") ==
-        R"(Bitbucket answered 400 (Bad request; url: ["Enter a valid URL."]; events: none))");
+        "Bitbucket answered 400 (Bad request; url: Enter a valid URL.; events: none)");
   CHECK(described(kCloud, 400,
                   R"({"error": {"message": "Bad request", "fields": ["Field: url"]}})") ==
         "Bitbucket answered 400 (Bad request; Field: url)");
   CHECK(described(kDataCenter, 400, R"({"errors": [{"context": "url", "message": "too long",
                                        "exceptionName": null}, {"message": "and bad"}]})") ==
         "Bitbucket answered 400 (url: too long; and bad)");
+}
+
+TEST_CASE("a failure's body may be nested as deeply as it likes") {
+  constexpr std::size_t kDepth = 1'000'000;
+  std::string body = R"({"error": {"message": "Bad", "fields": {"a": )";
+  body.append(kDepth, '[').append(kDepth, ']').append("}}}");
+  CHECK(described(kCloud, 400, body) == "Bitbucket answered 400 (Bad)");
+  body = R"({"errors": )";
+  body.append(kDepth, '[').append(kDepth, ']').append("}");
+  CHECK(described(kDataCenter, 400, body) == "Bitbucket answered 400");
+}
+
+TEST_CASE("what is no UTF-8 is no JSON, and is shown as far as it can be") {
+  CHECK_THAT(page_error(kCloud, "{\"values\": [{\"uuid\": \"\x80\"}]}"),
+             Catch::Contains("is this Bitbucket's REST API?"));
+  CHECK(described(kCloud, 400, "{\"error\": {\"message\": \"B\x80\"}}") ==
+        R"(Bitbucket answered 400 ({"error": {"message": "B?"}}))");
 }
 
 TEST_CASE("Data Center's 401 for a missing permission is told as what it is") {
@@ -197,17 +214,32 @@ TEST_CASE("a redirect is not followed but told, without its path") {
 }
 
 TEST_CASE("a rate limit is waited out as told, or doubling from five seconds") {
-  const auto pause = [](std::string told, unsigned attempt) {
-    return rate_limit_pause({429, "", std::move(told), ""}, attempt);
+  const auto now = *clock::parse_rfc3339("2026-10-21T07:27:12.5Z");
+  const auto pause = [now](std::string told, unsigned attempt) {
+    return rate_limit_pause({429, "", std::move(told), ""}, attempt, now);
   };
   CHECK(pause("7", 3) == 7s);
   CHECK(pause("0", 0) == 1s);
   CHECK(pause("", 0) == 5s);
   CHECK(pause("", 2) == 20s);
-  CHECK(pause("Wed, 21 Oct 2026 07:28:00 GMT", 1) == 10s);
+  CHECK(pause("Wed, 21 Oct 2026 07:28:00 GMT", 1) == 48s);
+  CHECK(pause("Wed, 21 Oct 2026 07:26:00 GMT", 1) == 1s);
+  CHECK(pause("tomorrow", 1) == 10s);
   CHECK(pause("-5", 0) == 5s);
-  CHECK(pause("99999999999999999999", 0) == 5s);
+  CHECK(pause("99999999999999999999", 0) == std::chrono::seconds::max());
   CHECK(pause("", 1000) == 320s);
+}
+
+TEST_CASE("a rate limit tells a time only if Bitbucket did") {
+  const auto told = [](std::string retry_after) {
+    return describe_failure(kCloud, {429, "", std::move(retry_after), ""}, "").message;
+  };
+  const std::string begin = "Bitbucket answered 429: too many requests; try again ";
+  CHECK(told("") == begin + "later");
+  CHECK(told("nonsense") == begin + "later");
+  CHECK(told("30") == begin + "in 30 s");
+  CHECK(told("99999999999999999999") == begin + "later");
+  CHECK(told("Wed, 21 Oct 2026 07:28:00 GMT") == begin + "after 2026-10-21T07:28:00Z");
 }
 
 }  // namespace receiver::bitbucket_rest

@@ -57,9 +57,14 @@ TEST_CASE("a rate limit is waited out within its bound") {
   script.answers = {limited("20"), limited("11"), {200, "done", "", ""}};
   CHECK(send({"GET", "https://a", ""})->status == 429);
   CHECK(pauses == std::vector{20s});
+
+  pauses.clear();
+  script.answers = {limited("99999999999999999999"), {200, "done", "", ""}};
+  CHECK(send({"GET", "https://a", ""})->status == 429);
+  CHECK(pauses.empty());
 }
 
-TEST_CASE("an endless list ends at a bound") {
+TEST_CASE("an endless list ends at a bound, and is not taken for all that there is") {
   Script script;
   for (int i = 0; i < 100; ++i) {
     script.answers.push_back({200,
@@ -68,9 +73,10 @@ TEST_CASE("an endless list ends at a bound") {
                                   std::to_string(i + 1) + "}",
                               "", ""});
   }
-  Registration reading = registration();
-  reading.dry_run = true;
-  CHECK(register_webhook(script.send(), reading)->action == Action::kCreate);
+  const auto refused = register_webhook(script.send(), registration());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == ApiFailure::kUnexpected);
+  CHECK_THAT(refused.error().message, Catch::Contains("does not end within 20 pages"));
   CHECK(script.asked.size() == kMaxPages);
 }
 

@@ -124,11 +124,11 @@ TEST_CASE("of the subscribed repositories those of the one Bitbucket are taken, 
         std::vector<std::string>{"https://github.com/team/shop", "gitlab.com:team/shop.git", ""});
 }
 
-TEST_CASE("ssh URLs of a Data Center take context path and port from its https URLs") {
+TEST_CASE("a Data Center that is named has its repositories under any of their URLs") {
   const auto selection = select_repositories(
       {"ssh://git@example.com:7999/shop/web.git", "https://example.com:8443/git/scm/shop/web.git",
        "ssh://git@example.com:7999/shop/api.git"},
-      {});
+      {.data_center = "https://example.com:8443/git", .cloud = {}});
   REQUIRE(selection);
   REQUIRE(selection->repositories.size() == 2);
   CHECK(selection->repositories[0].server == "https://example.com:8443/git");
@@ -136,17 +136,16 @@ TEST_CASE("ssh URLs of a Data Center take context path and port from its https U
   CHECK(selection->repositories[1].server == "https://example.com:8443/git");
 }
 
-TEST_CASE("a token is never shown to a second Bitbucket") {
+TEST_CASE("a token is sent to no host that only a Warehouse names") {
   const std::vector<std::string> urls{
-      "https://bitbucket.org/team/shop", "https://a.example.com/scm/shop/web.git",
-      "https://b.example.com/scm/shop/web.git", "git@b.example.com:shop/api.git"};
+      "https://a.example.com:8443/scm/shop/web.git", "https://b.example.com/scm/shop/web.git",
+      "git@b.example.com:shop/api.git", "git@gitlab.com:team/shop.git"};
   const auto refused = select_repositories(urls, {});
   REQUIRE_FALSE(refused);
   CHECK(refused.error() ==
-        "the subscribed repositories are on 3 Bitbucket servers (https://a.example.com, "
-        "https://api.bitbucket.org, https://b.example.com), and a token belongs to one: name it "
-        "with --bitbucket-url, or with --cloud-url https://api.bitbucket.org");
-
+        "Warehouses subscribe to what seems to be a Data Center at a.example.com, b.example.com, "
+        "and a token is sent to none that only a Warehouse names: name it with --bitbucket-url "
+        "https://HOST/CONTEXT");
   const auto of_b =
       select_repositories(urls, {.data_center = "https://b.example.com", .cloud = {}});
   REQUIRE(of_b);
@@ -154,12 +153,26 @@ TEST_CASE("a token is never shown to a second Bitbucket") {
   CHECK(of_b->repositories[0].name() == "SHOP/web");
   CHECK(of_b->repositories[1].name() == "SHOP/api");
   CHECK(of_b->skipped.size() == 2);
+}
+
+TEST_CASE("of Cloud and a Data Center, the one that is meant is named") {
+  const std::vector<std::string> urls{"https://bitbucket.org/team/shop",
+                                      "https://b.example.com/scm/shop/web.git"};
+  const auto refused = select_repositories(urls, {});
+  REQUIRE_FALSE(refused);
+  CHECK_THAT(refused.error(), Catch::Contains("at b.example.com, and") &&
+                                  Catch::EndsWith("--cloud-url https://api.bitbucket.org"));
 
   const auto of_cloud =
       select_repositories(urls, {.data_center = {}, .cloud = std::string(kCloudApi)});
   REQUIRE(of_cloud);
   REQUIRE(of_cloud->repositories.size() == 1);
   CHECK(of_cloud->repositories[0].name() == "team/shop");
+  const auto of_b =
+      select_repositories(urls, {.data_center = "https://b.example.com", .cloud = {}});
+  REQUIRE(of_b);
+  REQUIRE(of_b->repositories.size() == 1);
+  CHECK(of_b->repositories[0].name() == "SHOP/web");
 }
 
 }  // namespace receiver::bitbucket_rest

@@ -161,6 +161,21 @@ TEST_CASE("webhooks of others are neither taken nor changed") {
         "in the latter case delete it");
 }
 
+TEST_CASE("a webhook of the receiver's title that leads elsewhere is another cluster's") {
+  Webhook other = registered("3");
+  other.url = "https://other.example.com:8443/kargo/bitbucket/" + kOldDigits;
+  const Plan made = plan({other});
+  CHECK(made.action == Action::kCreate);
+  REQUIRE(made.notes.size() == 1);
+  CHECK(made.notes[0] ==
+        "webhook 3 (Kargo demo/bb) has this receiver's title, but leads to "
+        "other.example.com:8443: if no other cluster of yours is there, delete it");
+
+  // On the same host, in whatever case, it is the receiver's own, with a former secret.
+  other.url = "https://HOOKS.example.com/kargo/bitbucket/" + kOldDigits;
+  CHECK(plan({other}).action == Action::kUpdate);
+}
+
 TEST_CASE("a second webhook of the same receiver is told of, and the surer one is taken") {
   Webhook old = registered("4");
   old.url = kOldUrl;
@@ -171,6 +186,25 @@ TEST_CASE("a second webhook of the same receiver is told of, and the surer one i
   CHECK(made.notes[0] ==
         "webhook 4 (Kargo demo/bb) is this receiver's too: delete it, or pushes are delivered "
         "twice");
+}
+
+TEST_CASE(
+    "Bitbucket's titles, events and numbers are shown without secrets and control characters") {
+  Webhook own = registered();
+  own.title = std::string("by\x1b[31m \x80hand: ") + kSecret + " " + kDigits;
+  own.events = {"repo:\npush"};
+  Webhook twin = registered("\x1b{2}");
+  twin.title = kSecret;
+  const Plan made = plan({own, twin});
+  CHECK(text_of(made.differences) ==
+        "title: by [31m ?hand: … aaaaaaaa… -> Kargo demo/bb\nevents: repo: push -> repo:push\n");
+  REQUIRE(made.notes.size() == 1);
+  CHECK_THAT(made.notes[0], Catch::StartsWith("webhook  {2} (…) is this receiver's too"));
+
+  twin.url = kOldUrl;
+  const Plan beside = plan({twin});
+  REQUIRE(beside.notes.size() == 1);
+  CHECK_THAT(beside.notes[0], Catch::StartsWith("webhook  {2} (…) leads to another receiver"));
 }
 
 TEST_CASE("whether the receiver's certificate is verified stays as it is") {
@@ -198,6 +232,10 @@ TEST_CASE("a server's text is shown without secrets, control characters and beyo
   CHECK(masked_text("a\nb\x1b[31mc", "") == "a b [31mc");
   const std::string cut = masked_text(std::string(499, '-') + "ééé", "");
   CHECK(cut == std::string(499, '-') + "é…");
+  CHECK(masked_text("a\x80\xc3 é\xc2\x9b"
+                    "31m \xed\xa0\x80\xe2\x82",
+                    "") == "a?? é 31m ?????");
+  CHECK(masked_text(std::string(1'000'000, '\x80'), "").size() < 600);
 }
 
 }  // namespace receiver::bitbucket_rest

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "cmd/receiverctl/check_cluster.h"
 #include "cmd/receiverctl/check_web.h"
@@ -22,10 +23,11 @@ api::ReceiverOwner owner(const std::string& project, const std::string& url) {
   return made;
 }
 
-std::string lease(const std::string& holder, const std::string& renewed) {
-  return R"({"metadata": {"name": "bitbucket-receiver", "namespace": "kargo", "resourceVersion": "7"},
-    "spec": {"holderIdentity": ")" +
-         holder + R"(", "leaseDurationSeconds": 15, "renewTime": ")" + renewed + "\"}}";
+std::string lease(const std::string& holder, const std::string& renewed, int seconds = 15) {
+  return fmt::format(
+      R"({{"metadata": {{"name": "bitbucket-receiver", "namespace": "kargo", "resourceVersion": "7"}},
+    "spec": {{"holderIdentity": "{}", "leaseDurationSeconds": {}, "renewTime": "{}"}}}})",
+      holder, seconds, renewed);
 }
 
 }  // namespace
@@ -45,6 +47,11 @@ TEST_CASE("the Lease tells whether the operator runs") {
   const Finding late = judge_lease(lease("pod-0_0011", "2026-03-14T11:19:01.000000Z"), kNow);
   CHECK(late.level == Level::kFailure);
   CHECK(late.message == "pod-0 has not renewed its Lease for 60 s: none runs");
+  // By its own duration.
+  CHECK(judge_lease(lease("pod-0_0011", "2026-03-14T11:19:01.000000Z", 60), kNow).level ==
+        Level::kOk);
+  CHECK(judge_lease(lease("pod-0_0011", "2026-03-14T11:19:59.000000Z", 1), kNow).level ==
+        Level::kFailure);
   CHECK(judge_lease(lease("", "2026-03-14T11:19:59.000000Z"), kNow).level == Level::kFailure);
   CHECK(judge_lease("{", kNow).level == Level::kWarning);
 }

@@ -37,12 +37,17 @@ constexpr const char* kSecret = "a-secret-of-sufficient-length";
 }  // namespace
 
 TEST_CASE("every command explains itself, with examples") {
-  for (const char* command : {"receivers", "check", "url", "send", "explain"}) {
-    INFO(command);
-    const Ran ran = ctl({command, "--help"});
+  const std::vector<std::vector<const char*>> commands{
+      {},       {"receivers"}, {"receivers", "describe"}, {"check"}, {"register"}, {"url"},
+      {"send"}, {"explain"}};
+  for (std::vector<const char*> command : commands) {
+    command.push_back("--help");
+    INFO(command.front());
+    const Ran ran = ctl(command);
     CHECK(ran.code == 0);
     CHECK(ran.err.empty());
-    CHECK_THAT(ran.out, Contains("Examples:\n  receiverctl ") && !Contains("\n\n\n"));
+    CHECK_THAT(ran.out,
+               Contains("Examples:\n  ") && Contains("\n  receiverctl ") && !Contains("\n\n\n"));
   }
   const Ran ran = ctl({"--help"});
   CHECK_THAT(ran.out, Contains("Exit codes:") && Contains("kubectl-bitbucket_receiver"));

@@ -18,7 +18,7 @@ std::string git(const std::string& url, const std::string& more = "") {
 std::string text_of(const std::vector<Match>& matches) {
   std::string text;
   for (const Match& match : matches) {
-    text += (match.is_target() ? "yes " : "no ") + match.name() + ": " + match.why + "\n";
+    text += (match.is_target() ? "yes " : "no ") + name_of(match.object) + ": " + match.why + "\n";
   }
   return text;
 }

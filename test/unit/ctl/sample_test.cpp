@@ -73,10 +73,25 @@ TEST_CASE("a sample push names the repository in whatever form it was given") {
   }
 }
 
+TEST_CASE("a sample push names the repository whose page was given") {
+  const Texts on_server{"https://git.example.com/git/scm/acme/shop.git",
+                        "ssh://git@git.example.com:7999/acme/shop.git"};
+  for (const std::string page :
+       {"https://git.example.com/git/projects/ACME/repos/shop/browse",
+        "https://git.example.com/git/projects/ACME/repos/shop/pull-requests/7/overview"}) {
+    INFO(page);
+    CHECK(pushed(push_event_of(page), {page, "main", "", "", kTime}).repository_urls == on_server);
+  }
+  const std::string page = "https://bitbucket.org/Acme/shop/src/main/";
+  CHECK(pushed(push_event_of(page), {page, "main", "", "", kTime}).repository_urls ==
+        Texts{"https://bitbucket.org/acme/shop"});
+}
+
 TEST_CASE("a sample push of a tag names it in full") {
-  for (const char* event : {"repo:push", "repo:refs_changed"}) {
-    INFO(event);
-    const auto push = pushed(event, {"https://bitbucket.org/acme/shop", "", "v1/\"2\"", "", kTime});
+  for (const char* repository :
+       {"https://bitbucket.org/acme/shop", "https://git.example.com/scm/acme/shop.git"}) {
+    INFO(repository);
+    const auto push = pushed(push_event_of(repository), {repository, "", "v1/\"2\"", "", kTime});
     CHECK(push.refs == Texts{"refs/tags/v1/\"2\""});
   }
 }
@@ -111,6 +126,10 @@ TEST_CASE("a sample without its subject says what is missing") {
     INFO(repository);
     CHECK_THAT(failure("repo:push", {repository, "main", "", "", kTime}), Contains("--repo"));
   }
+  CHECK_THAT(failure("repo:push", {"https://git.example.com/scm/a/b", "main", "", "", kTime}),
+             Contains("names a repository of Bitbucket Data Center"));
+  CHECK_THAT(failure("repo:refs_changed", {"https://bitbucket.org/a/b", "main", "", "", kTime}),
+             Contains("names a repository of Bitbucket Cloud"));
   CHECK_THAT(failure("pr:merged", {"", "", "", "", kTime}), Contains("--pull-request"));
   CHECK_THAT(failure("pr:merged", {"", "", "", "https://h/p", kTime}), Contains("--pull-request"));
 }

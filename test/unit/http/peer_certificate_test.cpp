@@ -56,6 +56,23 @@ TEST_CASE("a certificate that has expired, or is of another name, is looked at a
   CHECK(other->problem == "IP address mismatch");
 }
 
+TEST_CASE("a chain ends with whatever in it ends first") {
+  const TestAuthority short_lived("short-lived", 12h);
+  const ScriptedServer server(hang_up, identity(short_lived));
+  const auto seen = look_at_certificate("127.0.0.1", server.port(), short_lived.pem(), 10s);
+  REQUIRE(seen);
+  const auto left = seen->not_after - clock::Wall::now();
+  CHECK((left > 11h && left <= 12h));
+}
+
+TEST_CASE("a server is looked at by its IPv6 address, too") {
+  const TestAuthority authority;
+  const ScriptedServer server(hang_up, identity(authority), "::1");
+  const auto seen = look_at_certificate("::1", server.port(), authority.pem(), 10s);
+  REQUIRE(seen);
+  CHECK(seen->problem.empty());
+}
+
 TEST_CASE("a server without TLS, or none at all, has no certificate to look at") {
   unsigned short port = 0;
   {

@@ -57,8 +57,12 @@ inline void add_extension(X509* certificate, X509V3_CTX* context, int kind,
 /// An authority of its own for each test.
 class TestAuthority {
  public:
-  explicit TestAuthority(const std::string& name = "test authority") : key_(EVP_EC_gen("P-256")) {
-    certificate_ = make({.common_name = name, .alternative_names = ""}, key_.get(), true);
+  explicit TestAuthority(const std::string& name = "test authority",
+                         std::chrono::seconds expires_in = std::chrono::hours(24))
+      : key_(EVP_EC_gen("P-256")) {
+    const CertificateSpec spec{
+        .common_name = name, .alternative_names = "", .expires_in = expires_in};
+    certificate_ = make(spec, key_.get(), true);
   }
 
   [[nodiscard]] std::string pem() const { return pem_of(certificate_.get()); }
