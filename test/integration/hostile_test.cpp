@@ -98,12 +98,50 @@ std::vector<RawClient> connections(unsigned short port, std::size_t count,
   return clients;
 }
 
-/// Repeats what is hostile, and fails if the memory goes on growing once it has been seen.
+/// Good deliveries, one after another in a thread of their own, for as long as it lives.
+class Meanwhile {
+ public:
+  explicit Meanwhile(const Target& target)
+      : sender_([this, &target] {
+          while (!over_) {
+            const auto start = std::chrono::steady_clock::now();
+            answers_.push_back(text_of(post(target.op.url(target.path), target.good)));
+            took_.push_back(std::chrono::duration_cast<std::chrono::milliseconds>(
+                std::chrono::steady_clock::now() - start));
+          }
+        }) {}
+  ~Meanwhile() { end(); }
+  Meanwhile(const Meanwhile&) = delete;
+  Meanwhile& operator=(const Meanwhile&) = delete;
+
+  /// Fails unless they were answered as if nothing else went on.
+  void check() {
+    end();
+    CHECK(answers_ == std::vector<std::string>(answers_.size(), kRefreshed));
+    check_median(took_, kSanitized ? 5s : 250ms);
+  }
+
+ private:
+  void end() {
+    over_ = true;
+    if (sender_.joinable()) sender_.join();
+  }
+
+  std::atomic<bool> over_ = false;
+  std::vector<std::string> answers_;
+  std::vector<std::chrono::milliseconds> took_;
+  std::thread sender_;  // last: it uses the others
+};
+
+/// Repeats what is hostile, and fails if the memory goes on growing once it has been seen, or if
+/// good deliveries wait for it.
 template <typename Attack>
 void check_memory(const Target& target, int rounds, Attack attack) {
   attack();
   const double before = target.resident_bytes();
+  Meanwhile good_deliveries(target);
   for (int round = 0; round < rounds; ++round) attack();
+  good_deliveries.check();
   const double grown = target.resident_bytes() - before;
   INFO("grown from " << before / kMebibyte << " by " << grown / kMebibyte << " MiB");
   if (!kSanitized) CHECK(grown < 8 * kMebibyte);  // a sanitizer keeps what is freed
