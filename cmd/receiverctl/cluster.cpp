@@ -78,21 +78,24 @@ Failure Cluster::failure(const std::string& what, const kube::ApiError& error) c
   }
 }
 
+kube::ApiResult<void> Cluster::read(const std::string& plural, const std::string& ns,
+                                    const kube::Projection& projection, OnObject on_object) {
+  kube::ReflectorOptions options{.resource = api::kargo_resource(plural),
+                                 .ns = ns,
+                                 .label_selector = {},
+                                 .field_selector = {},
+                                 .projection = projection,
+                                 .times = {}};
+  return await(kube::read_list(*rest_, std::move(options), std::move(on_object)));
+}
+
 Result<void> Cluster::list(const std::string& plural, const std::string& ns,
                            const kube::Projection& projection, kube::ObjectSink& sink) {
   sink.begin_replace();
-  std::function<void(const kube::ObjectMeta&, const rapidjson::Value&)> add =
-      [&](const kube::ObjectMeta& meta, const rapidjson::Value& object) {
-        (void)sink.add_listed(meta, object);
-      };
-  const auto listed = await(kube::read_list(*rest_,
-                                            {.resource = api::kargo_resource(plural),
-                                             .ns = ns,
-                                             .label_selector = {},
-                                             .field_selector = {},
-                                             .projection = projection,
-                                             .times = {}},
-                                            std::move(add)));
+  const auto listed = read(plural, ns, projection,
+                           [&](const kube::ObjectMeta& meta, const rapidjson::Value& object) {
+                             (void)sink.add_listed(meta, object);
+                           });
   if (listed) {
     sink.end_replace();
     return {};
@@ -139,6 +142,25 @@ Result<std::unique_ptr<Promotions>> Cluster::promotions(const std::string& proje
   const auto listed = list("promotions", project, api::promotion_projection(), *store);
   if (!listed) return tl::unexpected(listed.error());
   return store;
+}
+
+Result<bool> Cluster::stages_wait_for_pull_requests(const std::string& project) {
+  static const kube::Projection projection{"/spec/promotionTemplate/spec/steps/*/uses"};
+  bool waits = false;
+  const auto look = [&waits](const kube::ObjectMeta& /*meta*/, const rapidjson::Value& stage) {
+    const auto* steps = kube::find(stage, "/spec/promotionTemplate/spec/steps");
+    if (steps == nullptr || !steps->IsArray()) return;
+    const auto is_wait = [](const rapidjson::Value& step) {
+      return kube::string_at(step, "/uses") == "git-wait-for-pr";
+    };
+    waits = waits || std::ranges::any_of(steps->GetArray(), is_wait);
+  };
+  const auto listed = read("stages", project, projection, look);
+  if (listed) return waits;
+  using Kind = kube::ApiError::Kind;
+  const Kind kind = listed.error().kind;
+  if (kind == Kind::kNotFound || kind == Kind::kForbidden) return false;
+  return tl::unexpected(failure("stages cannot be listed", listed.error()));
 }
 
 Result<controllers::SecretState> Cluster::secret(const api::ReceiverOwner& owner,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <exception>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -45,6 +46,9 @@ class Cluster {
   /// With their index, as targets are looked up in.
   [[nodiscard]] Result<std::unique_ptr<Warehouses>> warehouses(const std::string& project);
   [[nodiscard]] Result<std::unique_ptr<Promotions>> promotions(const std::string& project);
+  /// Whether a Stage of the project promotes by a step that waits for a pull request. Not, as far
+  /// as is known, where Stages are not served or may not be listed.
+  [[nodiscard]] Result<bool> stages_wait_for_pull_requests(const std::string& project);
   /// Those that the owner's Bitbucket receivers name, as an operator of that access takes them. A
   /// Secret that may not be read is one that is refused.
   [[nodiscard]] Result<controllers::SecretLookup> secrets(
@@ -73,6 +77,9 @@ class Cluster {
 
  private:
   Cluster(std::string server, std::string system_namespace);
+  using OnObject = std::function<void(const kube::ObjectMeta&, const rapidjson::Value&)>;
+  [[nodiscard]] kube::ApiResult<void> read(const std::string& plural, const std::string& ns,
+                                           const kube::Projection& projection, OnObject on_object);
   [[nodiscard]] Result<void> list(const std::string& plural, const std::string& ns,
                                   const kube::Projection& projection, kube::ObjectSink& sink);
   [[nodiscard]] Result<controllers::SecretState> secret(const api::ReceiverOwner& owner,

@@ -1,16 +1,20 @@
 #include "cmd/receiverctl/describe.h"
 
 #include <algorithm>
-#include <map>
 #include <memory>
 #include <ostream>
+#include <set>
+#include <variant>
 
 #include <fmt/format.h>
 
+#include "bitbucket/event.h"
 #include "cmd/receiverctl/cluster.h"
+#include "cmd/receiverctl/explain.h"
 #include "cmd/receiverctl/matching.h"
 #include "cmd/receiverctl/output.h"
 #include "cmd/receiverctl/receivers.h"
+#include "cmd/receiverctl/sample.h"
 #include "git/repository.h"
 
 namespace receiver::ctl {
@@ -40,26 +44,66 @@ std::vector<std::string> refs_of(const DescribeOptions& options) {
   return {};
 }
 
-std::vector<PushedRepository> pushes(const std::vector<std::string>& refs,
-                                     const std::string& project, const Warehouses& warehouses) {
-  std::map<std::string, std::string> urls;  ///< by identity
+/// As Bitbucket names a repository in a push: a Data Center by its https and its ssh URL at once.
+std::vector<std::string> urls_of_push(const std::string& url) {
+  const auto event = event_of(push_event_of(url), "");
+  SampleSubject subject;
+  subject.repository = url;
+  const auto body = event ? sample_body(*event, subject) : wrong_usage(url);
+  if (!body) return {url};
+  const auto payload = bitbucket::parse_payload(event->kind, *body);
+  const auto* push = payload ? std::get_if<bitbucket::Push>(&*payload) : nullptr;
+  if (push == nullptr) return {url};
+  std::vector<std::string> urls = push->repository_urls;
+  urls.push_back(url);
+  return urls;
+}
+
+/// URLs that a push names together are one repository.
+struct Repository {
+  std::string url;  ///< that a browser opens, if there is one
+  std::vector<std::string> urls;
+  std::set<std::string> identities;
+};
+
+std::vector<Repository> subscribed_repositories(const Warehouses& warehouses) {
+  const auto rank = [](const std::string& url) { return std::pair(!url.starts_with("http"), url); };
+  std::set<std::pair<bool, std::string>> subscribed;
   for (const auto& warehouse : warehouses.list()) {
     for (const git::Subscription& subscription : warehouse->subscriptions) {
-      std::string identity = git::identity(subscription.repo_url);
-      if (identity.empty()) continue;
-      // Of its URLs, one that a browser opens.
-      std::string& url = urls[std::move(identity)];
-      const auto rank = [](const std::string& one) {
-        return std::pair(!one.starts_with("http"), one);
-      };
-      if (url.empty() || rank(subscription.repo_url) < rank(url)) url = subscription.repo_url;
+      if (!git::identity(subscription.repo_url).empty()) {
+        subscribed.insert(rank(subscription.repo_url));
+      }
     }
   }
-  std::vector<PushedRepository> repositories;
-  for (const auto& [identity, url] : urls) {
-    repositories.push_back({git::redacted(url), matches({{url}, refs}, project, warehouses)});
+  std::vector<Repository> repositories;
+  for (const auto& [later, url] : subscribed) {
+    Repository named{.url = url, .urls = urls_of_push(url), .identities = {}};
+    for (const std::string& one : named.urls) named.identities.insert(git::identity(one));
+    const auto same = std::ranges::find_if(repositories, [&](const Repository& known) {
+      return std::ranges::any_of(named.identities, [&](const std::string& identity) {
+        return known.identities.contains(identity);
+      });
+    });
+    if (same == repositories.end()) {
+      repositories.push_back(std::move(named));
+      continue;
+    }
+    same->urls.insert(same->urls.end(), named.urls.begin(), named.urls.end());
+    same->identities.merge(named.identities);
   }
+  std::ranges::sort(repositories, {}, [](const Repository& one) { return git::identity(one.url); });
   return repositories;
+}
+
+std::vector<PushedRepository> pushes(const std::vector<std::string>& refs,
+                                     const std::string& project, const Warehouses& warehouses) {
+  std::vector<PushedRepository> pushed;
+  for (const Repository& repository : subscribed_repositories(warehouses)) {
+    pushed.push_back(
+        {git::redacted(repository.url), matches({repository.urls, refs}, project, warehouses)});
+  }
+  return pushed;
 }
 
 void print_table(Context& context, const DescribeOptions& options, const ReceiverState& state,

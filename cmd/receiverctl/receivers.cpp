@@ -68,11 +68,19 @@ void print(Context& context, const std::vector<ReceiverState>& receivers, bool s
   }
 }
 
+/// A project that is named must have a ProjectConfig: it may be a slip of the keyboard.
+Result<std::vector<api::ReceiverOwner>> owners_of(Cluster& cluster, const std::string& project) {
+  if (project.empty()) return cluster.owners(project);
+  auto owner = cluster.owner(project);
+  if (!owner) return tl::unexpected(std::move(owner.error()));
+  return std::vector{std::move(*owner)};
+}
+
 Result<ExitCode> list_receivers(Context& context, const ReceiversOptions& options) {
   const auto connected = Cluster::connect(context);
   if (!connected) return tl::unexpected(connected.error());
   Cluster& cluster = **connected;
-  const auto owners = cluster.owners(options.project);
+  const auto owners = owners_of(cluster, options.project);
   if (!owners) return tl::unexpected(owners.error());
   const auto warehouses = cluster.warehouses(options.project);
   if (!warehouses) return tl::unexpected(warehouses.error());

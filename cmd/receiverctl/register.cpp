@@ -127,6 +127,11 @@ Result<rest::WantedWebhook> want(Cluster& cluster, const RegisterOptions& option
     wanted.former_url = access->url.substr(0, access->url.size() - digits.size()) + digits;
   }
   if (!wanted.pull_requests) {
+    const auto stages = cluster.stages_wait_for_pull_requests(options.project);
+    if (!stages) return tl::unexpected(stages.error());
+    wanted.pull_requests = *stages;
+  }
+  if (!wanted.pull_requests) {
     const auto promotions = cluster.promotions(options.project);
     if (!promotions) return tl::unexpected(promotions.error());
     wanted.pull_requests = std::ranges::any_of((*promotions)->list(), [](const auto& promotion) {
@@ -226,8 +231,9 @@ void add_register(CLI::App& app, Context& context) {
       ->option_text("P");
   command->add_option("--receiver", options->receiver, "Its name.")->option_text("R")->required();
   command->add_flag("--pull-requests", options->pull_requests,
-                    "Subscribe to the end of pull requests, too. If not given: if a promotion of "
-                    "the project waits for one now; an existing webhook's stay.");
+                    "Subscribe to the end of pull requests, too. If not given: if a Stage of the "
+                    "project has a step git-wait-for-pr, or a promotion waits for one now; an "
+                    "existing webhook's stay.");
   command
       ->add_option("--token-file", options->token_file,
                    "File that holds the token; - for standard input. If not given: "

@@ -42,12 +42,12 @@ ApiRequest page_request(const Repository& repository, std::int64_t start) {
   return {"GET", builder.to_string(), ""};
 }
 
-/// However deeply nested: without recursion.
-std::optional<rapidjson::Document> parse(std::string_view body) {
+/// Null if it is no JSON object. However deeply nested: without recursion.
+rapidjson::Document parse(std::string_view body) {
   rapidjson::Document document;
   document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(
       body.data(), body.size());
-  if (document.HasParseError() || !document.IsObject()) return std::nullopt;
+  if (document.HasParseError() || !document.IsObject()) document.SetNull();
   return document;
 }
 
@@ -126,7 +126,7 @@ std::string origin_of(const std::string& url) {
 /// `errors[]`, or a short text.
 std::string vendors_words(const ApiAnswer& answer) {
   const auto document = parse(answer.body);
-  if (!document) {
+  if (document.IsNull()) {
     // Pages of HTML are of no use to anybody here.
     return answer.body.find('<') == std::string::npos ? answer.body : std::string();
   }
@@ -148,7 +148,7 @@ std::string vendors_words(const ApiAnswer& answer) {
     if (texts.empty()) return;
     add(fmt::format("{}{}{}", name, name.empty() ? "" : ": ", fmt::join(texts, " ")));
   };
-  if (const Value* error = member(*document, "error"); error != nullptr) {
+  if (const Value* error = member(document, "error"); error != nullptr) {
     add(string_of(*error, "message"));
     add(string_of(*error, "detail"));
     const Value* fields = member(*error, "fields");
@@ -158,7 +158,7 @@ std::string vendors_words(const ApiAnswer& answer) {
       for (const Value& field : fields->GetArray()) add_value("", field);
     }
   }
-  if (const Value* errors = member(*document, "errors"); errors != nullptr && errors->IsArray()) {
+  if (const Value* errors = member(document, "errors"); errors != nullptr && errors->IsArray()) {
     for (const Value& error : errors->GetArray()) {
       const std::string context = string_of(error, "context");
       add((context.empty() ? "" : context + ": ") + string_of(error, "message"));
@@ -170,7 +170,7 @@ std::string vendors_words(const ApiAnswer& answer) {
 /// Data Center answers 401 to a token that it knows, too, if it lacks the permission.
 bool lacks_permission(const ApiAnswer& answer) {
   const auto document = parse(answer.body);
-  const Value* errors = document ? member(*document, "errors") : nullptr;
+  const Value* errors = member(document, "errors");
   return errors != nullptr && errors->IsArray() &&
          std::ranges::any_of(errors->GetArray(), [](const Value& error) {
            return string_of(error, "exceptionName").ends_with(".AuthorisationException");
@@ -260,7 +260,7 @@ std::string remedy_for(const Repository& repository, ApiFailure kind, const ApiA
         of_cloud ? "--cloud-url" : "--bitbucket-url",
         answer.location.empty()
             ? ""
-            : fmt::format(" (this one leads to {})", origin_of(answer.location)));
+            : fmt::format(" (this one leads to {})", masked_text(origin_of(answer.location), "")));
   }
   return "try again later";
 }
@@ -315,7 +315,7 @@ tl::expected<Page, std::string> read_page(const Repository& repository, const Ap
                                           std::string_view body) {
   using Senseless = tl::unexpected<std::string>;
   const auto document = parse(body);
-  const Value* values = document ? member(*document, "values") : nullptr;
+  const Value* values = member(document, "values");
   if (values == nullptr || !values->IsArray()) {
     return Senseless("the list of webhooks is none: is this Bitbucket's REST API?");
   }
@@ -328,16 +328,16 @@ tl::expected<Page, std::string> read_page(const Repository& repository, const Ap
     if (!webhook.id.empty()) page.webhooks.push_back(std::move(webhook));
   }
   if (repository.product == Source::kCloud) {
-    const std::string next = string_of(*document, "next");
+    const std::string next = string_of(document, "next");
     if (next.empty()) return page;
     if (origin_of(next) != origin_of(asked.url)) {
-      return Senseless(
-          fmt::format("the next page of webhooks is on another server ({})", origin_of(next)));
+      return Senseless(fmt::format("the next page of webhooks is on another server ({})",
+                                   masked_text(origin_of(next), "")));
     }
     page.next = {"GET", next, ""};
-  } else if (bool_of(*document, "isLastPage") == false) {
-    const auto start = integer_of(*document, "nextPageStart");
-    if (!start || *start <= integer_of(*document, "start").value_or(0)) {
+  } else if (bool_of(document, "isLastPage") == false) {
+    const auto start = integer_of(document, "nextPageStart");
+    if (!start || *start <= integer_of(document, "start").value_or(0)) {
       return Senseless("the list of webhooks does not go on, and does not end");
     }
     page.next = page_request(repository, *start);

@@ -199,7 +199,7 @@ std::string masked_url(std::string_view url) {
   const std::string_view folder = receivers_folder(parsed->path);
   const std::string_view digits = std::string_view(parsed->path).substr(folder.size());
   return fmt::format(
-      "{}://{}{}…", parsed->scheme, parsed->host,
+      "{}://{}{}…", parsed->scheme, masked_text(parsed->host, ""),
       folder.empty() ? "/" : fmt::format("{}{}", folder, digits.substr(0, kDigitsShown)));
 }
 

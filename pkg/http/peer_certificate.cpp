@@ -89,10 +89,12 @@ tl::expected<PeerCertificate, std::string> look_at_certificate(const std::string
       !expect_name(session, host)) {
     return Failure(fmt::format("TLS cannot be set up: {}", crypto::openssl_reason()));
   }
-  // Else what follows the first colon of an IPv6 address is taken for the port.
+  // Without brackets an IPv6 address is refused, and the local host taken instead.
   const bool is_v6 = host.find(':') != std::string::npos;
   const std::string name = is_v6 ? fmt::format("[{}]", host) : host;
-  BIO_set_conn_hostname(connection.get(), name.c_str());
+  if (BIO_set_conn_hostname(connection.get(), name.c_str()) != 1) {
+    return Failure(fmt::format("no host to connect to: {}", crypto::openssl_reason()));
+  }
   BIO_set_conn_port(connection.get(), std::to_string(port).c_str());
   BIO_set_nbio(connection.get(), 1);
   if (BIO_do_connect_retry(connection.get(), static_cast<int>(patience.count()),

@@ -20,7 +20,7 @@ source "$here/lib.sh"
   # The control plane and its scripts; Python's venv brings a Go toolchain where there is none.
   cluster=(ca-certificates curl jq openssl procps python3 python3-venv util-linux)
   collect=(ca-certificates) # what goes into the image and is not built
-  image=(buildah jq)
+  image=(buildah jq openssl)
   bare=(mmdebstrap)
   alerts=(prometheus) # promtool
   chaos=(iproute2 iptables)

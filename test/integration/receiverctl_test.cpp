@@ -57,6 +57,7 @@ struct Stage {
     project.add_warehouse("versions", "git@bitbucket.org:" + project.name() + "/shop.git",
                           R"("commitSelectionStrategy": "SemVer", "semverConstraint": "^1.2.0")");
     project.add_warehouse("data-center", "https://git.example.com/scm/shop/app.git");
+    project.add_warehouse("data-center-ssh", "ssh://git@git.example.com:7999/shop/app.git");
     project.add_warehouse("no-git", "");
     project.add_promotion("waits", project.repository("gitops") + "/pull-requests/7");
     project.add_promotion("waits-for-another", project.repository("gitops") + "/pull-requests/8");
@@ -145,7 +146,7 @@ TEST_CASE("a delivery that is sent refreshes what it is for, and says so", "[rec
   const std::string gitops = stage.project.repository("gitops");
   stage.await_seen({"--repo", shop, "--tag", "v1.2.9"}, "refreshed 1 warehouse(s)");
   stage.await_seen({"--repo", "https://git.example.com/scm/shop/app.git"},
-                   "refreshed 1 warehouse(s)");
+                   "refreshed 2 warehouse(s)");
   stage.await_seen({"--event", "pr:merged", "--pull-request", gitops + "/pull-requests/7"},
                    "refreshed 1 promotion(s)");
 
@@ -237,7 +238,7 @@ TEST_CASE("check names what is missing, and what to do about it", "[receiverctl]
     Operator op(cluster);
     const Project good(cluster);
     (void)good.publish("bb", kSecret);  // so that one replica leads
-    project.put_secret("weak", {{"secret", "short\n"}, {"secret.previous", "older"}});
+    project.put_secret("weak", {{"secret", "short\n"}, {"secret.previous", "older"}}, false);
     project.declare({{"weak", "weak"}, {"lost", "lost-secret"}});
     eventually("the failure is told", [&] {
       return ready_message(project.config(), "False").starts_with("Failed to sync");
@@ -247,7 +248,7 @@ TEST_CASE("check names what is missing, and what to do about it", "[receiverctl]
     op.terminate();
     REQUIRE(op.exit_code(kPatience) == 0);
   }
-  shown.run({"check", "--project", project.name()});
+  shown.run({"check", "--project", project.name(), "--all-secrets"});
   shown.run({"check", "--kubeconfig", "/nowhere", "--base-url", "http://127.0.0.1:1"});
   shown.check("check_ill.txt");
 }

@@ -3,6 +3,7 @@
 #include <regex>
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "bitbucket_server.h"
 #include "cluster.h"
@@ -100,6 +101,29 @@ class Stage {
     }
   }
 };
+
+/// Kargo's Stages, of which the operator knows nothing, are none of the kinds in config/crd.
+void serve_stages(const Api& api) {
+  const std::string kinds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+  const std::string name = "stages.kargo.akuity.io";
+  if (!api.find(kinds + "/" + name)) {
+    (void)api.create(kinds, R"({"apiVersion": "apiextensions.k8s.io/v1",
+      "kind": "CustomResourceDefinition", "metadata": {"name": ")" +
+                                name + R"("},
+      "spec": {"group": "kargo.akuity.io", "scope": "Namespaced",
+        "names": {"kind": "Stage", "listKind": "StageList", "plural": "stages", "singular": "stage"},
+        "versions": [{"name": "v1alpha1", "served": true, "storage": true, "schema":
+          {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}})");
+  }
+  // At first answered 429, which is thrown.
+  eventually("Stages are served", [&] {
+    try {
+      return api.find("/apis/kargo.akuity.io/v1alpha1/stages").has_value();
+    } catch (const std::exception&) {
+      return false;
+    }
+  });
+}
 
 std::string told(const Finished& finished) {
   return std::to_string(finished.exit_code) + "\n" + finished.output;
@@ -302,6 +326,30 @@ TEST_CASE("register asks for pull requests where a promotion waits for one", "[r
   const std::string repository = stage.subscribe("app");
   stage.project.add_promotion("waiting",
                               stage.bitbucket.url() + "/projects/SHOP/repos/app/pull-requests/7");
+  REQUIRE(stage.run_all().exit_code == 0);
+  CHECK(stage.bitbucket.webhooks(repository).at(0).events ==
+        std::vector<std::string>{"repo:refs_changed", "pr:merged", "pr:declined", "pr:deleted"});
+}
+
+TEST_CASE("register asks for pull requests where a Stage's promotions will wait for one",
+          "[register]") {
+  Stage stage(Source::kDataCenter);
+  serve_stages(stage.cluster.admin());
+  const std::string repository = stage.subscribe("app");
+  const auto add_stage = [&](const std::string& name, const std::string& step) {
+    (void)stage.cluster.admin().create(
+        stage.project.collection("stages"),
+        fmt::format(R"({{"apiVersion": "kargo.akuity.io/v1alpha1", "kind": "Stage",
+          "metadata": {{"name": "{}"}},
+          "spec": {{"promotionTemplate": {{"spec": {{"steps": [{{"uses": "git-clone"}},
+            {{"uses": "{}"}}]}}}}}}}})",
+                    name, step));
+  };
+  add_stage("direct", "git-push");
+  REQUIRE(stage.run_all().exit_code == 0);
+  CHECK(stage.bitbucket.webhooks(repository).at(0).events ==
+        std::vector<std::string>{"repo:refs_changed"});
+  add_stage("reviewed", "git-wait-for-pr");
   REQUIRE(stage.run_all().exit_code == 0);
   CHECK(stage.bitbucket.webhooks(repository).at(0).events ==
         std::vector<std::string>{"repo:refs_changed", "pr:merged", "pr:declined", "pr:deleted"});

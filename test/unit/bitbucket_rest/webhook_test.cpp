@@ -221,6 +221,7 @@ TEST_CASE("URLs are shown without what cannot be guessed") {
   CHECK(masked_url("https://a:b@ci.example.com:8443/job/token?x=y") ==
         "https://ci.example.com:8443/…");
   CHECK(masked_url("https://ci.example.com/bitbucket/abc") == "https://ci.example.com/…");
+  CHECK(masked_url("https://ci%80.example.com/job") == "https://ci?.example.com/…");
   CHECK(masked_url("") == "…");
   CHECK(masked_url("nonsense") == "…");
 }

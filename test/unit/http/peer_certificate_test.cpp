@@ -67,10 +67,13 @@ TEST_CASE("a chain ends with whatever in it ends first") {
 
 TEST_CASE("a server is looked at by its IPv6 address, too") {
   const TestAuthority authority;
-  const ScriptedServer server(hang_up, identity(authority), "::1");
-  const auto seen = look_at_certificate("::1", server.port(), authority.pem(), 10s);
+  const ScriptedServer local(hang_up, identity(authority), "::1");
+  const auto seen = look_at_certificate("::1", local.port(), authority.pem(), 10s);
   REQUIRE(seen);
   CHECK(seen->problem.empty());
+  // One that is not what an unreadable host stands for.
+  const ScriptedServer other(hang_up, identity(authority), "127.0.0.2");
+  CHECK(look_at_certificate("::ffff:127.0.0.2", other.port(), authority.pem(), 10s));
 }
 
 TEST_CASE("a server without TLS, or none at all, has no certificate to look at") {
