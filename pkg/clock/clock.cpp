@@ -146,6 +146,8 @@ std::optional<Wall::time_point> parse_rfc3339(std::string_view text) {
 }
 
 std::optional<Wall::time_point> parse_http_date(std::string_view text) {
+  // get_time is content with a text that ends too early.
+  if (!text.ends_with(" GMT")) return std::nullopt;
   std::tm date{};
   std::istringstream stream{std::string(text)};
   stream.imbue(std::locale::classic());
