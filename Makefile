@@ -51,6 +51,7 @@ image: build ## build/image/bitbucket-receiver.tar, the container image, without
 
 .PHONY: image-test
 image-test: image ## what is in the image, and that two builds of it are the same bytes (CCACHE_DISABLE=1: compiled twice, too)
+	@test/image/contents.sh
 	@test/image/authorities.sh
 	@test/image/reproducible.sh
 

@@ -40,11 +40,11 @@ std::string program_name(const char* path) {
 }
 
 void add_common_options(CLI::App& app, Context& context) {
-  static const std::map<std::string, Format> kFormats{{"table", Format::kTable},
-                                                      {"json", Format::kJson}};
+  static const std::map<std::string, Format> formats{{"table", Format::kTable},
+                                                     {"json", Format::kJson}};
   app.add_option("-o,--output", context.format, "table (for people) or json. Default: table.")
       ->option_text("FORMAT")
-      ->transform(CLI::CheckedTransformer(kFormats))
+      ->transform(CLI::CheckedTransformer(formats))
       ->group("For every command");
   app.add_option("--kubeconfig", context.kubeconfig,
                  "If not given: KUBECONFIG, the cluster that this runs in, ~/.kube/config.")

@@ -126,7 +126,7 @@ std::vector<ReceiverState> receivers_of(const api::ReceiverOwner& owner,
     for (const auto& advice : derived.advice) {
       if (advice.receiver == receiver.name) state.advice.push_back(advice.message);
     }
-    if (refused) state.advice.push_back("its Secret cannot be read with this kubeconfig");
+    if (refused) state.advice.emplace_back("its Secret cannot be read with this kubeconfig");
     states.push_back(std::move(state));
   }
   return states;

@@ -51,6 +51,7 @@ std::string report_table(const Report& report, bool show_urls, bool colours) {
   Table table({"REPOSITORY", "WEBHOOK", "DIFFERENCE"});
   for (const Registered& registered : report.repositories) {
     std::vector<std::string> lines;
+    lines.reserve(registered.plan.differences.size());
     for (const Difference& difference : registered.plan.differences) {
       lines.push_back(line_of(difference, show_urls));
     }

@@ -7,6 +7,8 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=test/cluster/lib.sh
 source "$root/test/cluster/lib.sh"
+# shellcheck source=test/image/lib.sh
+source "$root/test/image/lib.sh"
 
 "$root/test/cluster/install.sh" image bare
 archive=$root/build/image/bitbucket-receiver.tar
@@ -21,13 +23,6 @@ lay_out_debian() {
     --customize-hook='copy-in /usr/share/keyrings /usr/share' bookworm "$work/debian.tar"
   printf 'FROM scratch\nADD debian.tar /\n' >"$work/Dockerfile.debian"
   builder build --quiet --file "$work/Dockerfile.debian" --tag debian:bare "$work"
-}
-
-files_of() { # ARCHIVE FOLDER
-  mkdir -p "$2"
-  tar --extract --to-stdout --file "$1" manifest.json | jq --raw-output '.[].Layers[]' | while read -r layer; do
-    tar --extract --to-stdout --file "$1" "$layer" | tar --extract --directory "$2"
-  done
 }
 
 commit=$(git -C "$root" rev-parse --short=12 HEAD)

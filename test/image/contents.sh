@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# What `make image` has packed: an unprivileged user, both programs, the authorities; no shell, no package manager, nothing
+# that gives anybody more rights.
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=test/cluster/lib.sh
+source "$root/test/cluster/lib.sh"
+# shellcheck source=test/image/lib.sh
+source "$root/test/image/lib.sh"
+
+archive=$root/build/image/bitbucket-receiver.tar
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+files_of "$archive" "$work/root"
+
+expect() { # WHAT WANTED IS
+  [[ $2 == "$3" ]] || die "image: $1: '$3' in place of '$2'"
+}
+expect user 65532:65532 "$(config_of "$archive" .User)"
+expect entrypoint /usr/bin/bitbucket-receiver "$(config_of "$archive" '.Entrypoint | join(" ")')"
+expect programs $'bitbucket-receiver\nreceiverctl' "$(ls "$work/root/usr/bin")"
+expect 'programs elsewhere' '' "$(find "$work/root" -path '*/bin/*' ! -path "$work/root/usr/bin/*" -o -path '*/sbin/*')"
+expect 'files of more rights' '' "$(find "$work/root" -perm /6000)"
+expect 'files that others may write' '' "$(find "$work/root" ! -type l -perm /022)"
+[[ -s $work/root/etc/ssl/certs/ca-certificates.crt ]] || die "image: the authorities are missing"
+say "image: unprivileged, two programs, no shell"
