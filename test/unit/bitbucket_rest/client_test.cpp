@@ -10,7 +10,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using bitbucket::Source;
-using testing::Answer;
 using testing::BitbucketServer;
 using testing::Grant;
 using testing::StoredWebhook;

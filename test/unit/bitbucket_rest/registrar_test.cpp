@@ -11,7 +11,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using bitbucket::Source;
-using testing::Answer;
 
 /// Answers what it was told to, in that order, and keeps what was asked.
 struct Script {
