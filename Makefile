@@ -56,7 +56,7 @@ image-test: image ## what is in the image, and that two builds of it are the sam
 	@test/image/reproducible.sh
 
 .PHONY: dockerfile-test
-dockerfile-test: image ## the whole Dockerfile in a bare Debian: the files of `make image`; takes minutes, needs root
+dockerfile-test: image ## the whole Dockerfile in a bare Debian: the same files as `make image`; takes minutes, needs root
 	@test/image/dockerfile.sh
 
 .PHONY: chart-test
