@@ -187,17 +187,15 @@ std::vector<std::pair<std::string, Cell>> lines_of(const bitbucket::Payload& pay
 }
 
 void write_payload(Json& json, const bitbucket::Payload& payload) {
-  const auto write = [&json](const char* name, const std::vector<std::string>& texts, bool urls) {
-    json.Key(name);
-    json.StartArray();
-    for (const std::string& text : texts) json.String(urls ? git::redacted(text) : text);
-    json.EndArray();
+  const auto each_redacted = [](std::vector<std::string> urls) {
+    for (std::string& url : urls) url = git::redacted(url);
+    return urls;
   };
   if (const auto* push = std::get_if<bitbucket::Push>(&payload)) {
-    write("repositories", push->repository_urls, true);
-    write("refs", push->refs, false);
+    member(json, "repositories", each_redacted(push->repository_urls));
+    member(json, "refs", push->refs);
   } else {
-    write("pullRequests", std::get<bitbucket::PullRequest>(payload).urls, true);
+    member(json, "pullRequests", each_redacted(std::get<bitbucket::PullRequest>(payload).urls));
   }
 }
 

@@ -108,4 +108,11 @@ void member(Json& json, const char* name, std::int64_t value) {
   json.Int64(value);
 }
 
+void member(Json& json, const char* name, const std::vector<std::string>& texts) {
+  json.Key(name);
+  json.StartArray();
+  for (const std::string& text : texts) json.String(text);
+  json.EndArray();
+}
+
 }  // namespace receiver::ctl

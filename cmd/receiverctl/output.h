@@ -52,5 +52,6 @@ using Json = rapidjson::PrettyWriter<rapidjson::StringBuffer>;
 void member(Json& json, const char* name, const std::string& value);
 void member(Json& json, const char* name, bool value);
 void member(Json& json, const char* name, std::int64_t value);
+void member(Json& json, const char* name, const std::vector<std::string>& texts);
 
 }  // namespace receiver::ctl

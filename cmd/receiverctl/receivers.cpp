@@ -157,10 +157,7 @@ void write_receiver(Json& json, const ReceiverState& state, bool show_url) {
   member(json, "secret", state.secret_name);
   member(json, "ready", state.ready);
   member(json, "why", state.why);
-  json.Key("advice");
-  json.StartArray();
-  for (const std::string& advice : state.advice) json.String(advice);
-  json.EndArray();
+  member(json, "advice", state.advice);
   if (show_url) member(json, "url", state.url);
   member(json, "warehouses", static_cast<std::int64_t>(state.warehouses));
   member(json, "promotions", static_cast<std::int64_t>(state.promotions));

@@ -38,13 +38,6 @@ Cell result_of(const Registered& registered, bool dry_run) {
   return "";
 }
 
-void write(Json& json, const char* name, const std::vector<std::string>& texts) {
-  json.Key(name);
-  json.StartArray();
-  for (const std::string& text : texts) json.String(text);
-  json.EndArray();
-}
-
 }  // namespace
 
 std::string report_table(const Report& report, bool show_urls, bool colours) {
@@ -84,12 +77,12 @@ std::string report_json(const Report& report, bool show_urls) {
         json.EndObject();
       }
       json.EndArray();
-      write(json, "notes", registered.plan.notes);
+      member(json, "notes", registered.plan.notes);
       member(json, "error", registered.error);
       json.EndObject();
     }
     json.EndArray();
-    write(json, "skipped", report.skipped);
+    member(json, "skipped", report.skipped);
     json.EndObject();
   });
 }

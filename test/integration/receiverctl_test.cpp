@@ -1,5 +1,3 @@
-#include <filesystem>
-#include <fstream>
 
 #include <catch2/catch.hpp>
 
@@ -9,9 +7,11 @@
 #include "operator.h"
 #include "process.h"
 #include "project.h"
+#include "test/support/temporary_file.h"
 #include "transcript.h"
 
 using namespace receiver::integration;
+using receiver::testing::TemporaryFile;
 
 namespace {
 
@@ -19,25 +19,6 @@ constexpr const char* kSecret = "a-secret-of-the-tests-of-receiverctl";
 constexpr const char* kAccount = "kargo/kargo-external-webhooks-server";
 /// As wide as a project's name of one run, so that columns stand where they stand.
 constexpr const char* kProject = "project-of-the-test";
-
-/// A file for one test.
-class File {
- public:
-  File(const Cluster& cluster, const std::string& name, const std::string& content)
-      : path_(cluster.directory() + "/" + unique_name() + "-" + name) {
-    std::ofstream(path_, std::ios::binary) << content;
-  }
-  ~File() {
-    std::error_code ignored;
-    std::filesystem::remove(path_, ignored);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 std::string payload(const std::string& name) {
   return std::string(TESTDATA_DIR) + "/bitbucket/" + name;
@@ -170,8 +151,8 @@ TEST_CASE("a delivery that is sent refreshes what it is for, and says so", "[rec
 TEST_CASE("a delivery that is not accepted comes back with what to do", "[receiverctl]") {
   Stage stage;
   const std::string& project = stage.project.name();
-  const File secret(stage.cluster, "secret", kSecret);
-  const File wrong(stage.cluster, "wrong", "another-secret-of-some-length");
+  const TemporaryFile secret(kSecret);
+  const TemporaryFile wrong("another-secret-of-some-length");
   Transcript shown(
       stage.cluster,
       {{project, kProject}, {secret.path(), "SECRET-FILE"}, {wrong.path(), "WRONG-FILE"}});
@@ -257,9 +238,9 @@ TEST_CASE("deliveries are sent, and certificates judged, over TLS", "[receiverct
   const Cluster cluster;
   const receiver::http::testing::TestAuthority authority;
   const auto identity = authority.issue();
-  const File certificate(cluster, "tls.crt", identity.certificate_pem);
-  const File key(cluster, "tls.key", identity.key_pem);
-  const File ca(cluster, "ca.crt", authority.pem());
+  const TemporaryFile certificate(identity.certificate_pem);
+  const TemporaryFile key(identity.key_pem);
+  const TemporaryFile ca(authority.pem());
   const Operator op(cluster, {{"TLS_ENABLED", "true"},
                               {"TLS_CERT_PATH", certificate.path()},
                               {"TLS_KEY_PATH", key.path()},
@@ -285,8 +266,7 @@ TEST_CASE("who may not look is told what is forbidden", "[receiverctl]") {
   (void)stage.cluster.kubectl({"create", "serviceaccount", "nobody", "--namespace", project});
   std::string token = stage.cluster.kubectl({"create", "token", "nobody", "--namespace", project});
   while (token.ends_with('\n')) token.pop_back();
-  const File kubeconfig(stage.cluster, "kubeconfig",
-                        read_file(stage.cluster.directory() + "/kubeconfig.admin"));
+  const TemporaryFile kubeconfig(read_file(stage.cluster.directory() + "/kubeconfig.admin"));
   const auto config = [&](std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), {"--kubeconfig", kubeconfig.path(), "config"});
     return stage.cluster.kubectl(std::move(arguments));

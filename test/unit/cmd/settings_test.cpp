@@ -1,14 +1,12 @@
 #include "cmd/bitbucket-receiver/settings.h"
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 #include <catch2/catch.hpp>
+
+#include "test/support/temporary_file.h"
 
 namespace receiver {
 namespace {
@@ -17,33 +15,11 @@ using namespace std::chrono_literals;
 using Catch::Matchers::Contains;
 using Catch::Matchers::EndsWith;
 using Catch::Matchers::StartsWith;
+using File = testing::TemporaryFile;
 using Variables = std::map<std::string, std::string, std::less<>>;
 using Flags = std::vector<std::string>;
 
 constexpr const char* kUrl = "https://hooks.example.com/kargo";
-
-/// A settings file for one test.
-class File {
- public:
-  explicit File(const std::string& content) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "settings-XXXXXX").string();
-    const int descriptor = ::mkstemp(pattern.data());
-    REQUIRE(descriptor >= 0);
-    ::close(descriptor);
-    path_ = pattern;
-    std::ofstream(path_) << content;
-  }
-  ~File() {
-    std::error_code ignored;
-    std::filesystem::remove(path_, ignored);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 /// The program with these flags in this environment, and nothing else.
 tl::expected<Settings, EarlyExit> started(const Flags& flags, const Variables& variables) {
