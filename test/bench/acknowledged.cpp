@@ -1,47 +1,63 @@
 #include "test/bench/acknowledged.h"
 
-#include <algorithm>
+#include <chrono>
 #include <stdexcept>
+#include <string>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "kube/json.h"
+#include "test/bench/peers.h"
+#include "test/chaos/changes.h"
 
 namespace receiver::bench {
 
-namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using clock::Steady;
 
 namespace {
-constexpr const char* kRefresh = "kargo.akuity.io/refresh";
-}
 
-void Acknowledged::note(const Project& project, clock::Wall::time_point sent) {
-  Last& last = last_.try_emplace(project.name, Last{project, sent}).first->second;
-  last.sent = std::max(last.sent, sent);
-}
+/// Until etcd has told the history of one load.
+constexpr auto kPatience = 20s;
+constexpr auto kPause = 50ms;
 
-asio::awaitable<void> Acknowledged::check(kube::RestClient& administrator) {
-  for (const auto& [name, last] : std::exchange(last_, {})) {
-    for (std::size_t index = 0; index < last.project.warehouses; ++index) {
-      const kube::ObjectKey key = last.project.warehouse(index);
-      const auto answer = co_await administrator.get(kWarehouses.path(key));
-      if (!answer) throw std::runtime_error("GET " + key.str() + ": " + answer.error().message);
-      const auto object = kube::parse_json(*answer);
-      if (!object) throw std::runtime_error("GET " + key.str() + ": " + object.error());
-      // A pointer's steps are split at each slash, which this annotation's name has.
-      const rapidjson::Value* annotations = kube::find(*object, "/metadata/annotations");
-      const auto token = annotations == nullptr ? rapidjson::Value::ConstMemberIterator()
-                                                : annotations->FindMember(kRefresh);
-      const bool there = annotations != nullptr && token != annotations->MemberEnd();
-      const auto at = there ? clock::parse_rfc3339(token->value.GetString()) : std::nullopt;
-      if (!at || *at < last.sent) {
-        throw std::runtime_error(fmt::format(
-            "acknowledged, but not applied: {} has the token {}, the delivery was sent at {}",
-            key.str(), there ? token->value.GetString() : "none", clock::format_nanos(last.sent)));
-      }
-    }
+}  // namespace
+
+Acknowledged::Acknowledged(unsigned short etcd_port)
+    : etcd_port_(etcd_port), revision_(chaos::ChangeFeed(etcd_port).revision()) {}
+
+void Acknowledged::note(const Project& project, clock::Wall::time_point sent,
+                        clock::Wall::time_point answered) {
+  chaos::Sent delivery;
+  for (std::size_t index = 0; index < project.warehouses; ++index) {
+    delivery.targets.push_back("warehouses/" + project.warehouse(index).str());
   }
+  delivery.last_byte = sent;
+  delivery.answered = answered;
+  delivery.status = 200;
+  deliveries_.push_back(std::move(delivery));
+}
+
+void Acknowledged::check() {
+  const chaos::ChangeFeed feed(etcd_port_, revision_);
+  const auto end = Steady::now() + kPatience;
+  for (;;) {
+    std::vector<chaos::Change> changes = feed.changes();
+    std::erase_if(changes, [](const chaos::Change& change) {
+      return change.token.starts_with(ApiServer::kBareToken);
+    });
+    const chaos::Findings findings = chaos::check(deliveries_, changes);
+    if (findings.acknowledged.broken == 0) break;
+    if (Steady::now() >= end) {
+      throw std::runtime_error(fmt::format("acknowledged, but not applied: {} of {}; {}",
+                                           findings.acknowledged.broken, deliveries_.size(),
+                                           findings.examples.front()));
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+  deliveries_.clear();
+  revision_ = feed.revision();
 }
 
 }  // namespace receiver::bench

@@ -38,6 +38,7 @@ namespace asio = boost::asio;
 struct Settings {
   std::string administrator;
   std::string account;
+  unsigned short etcd_port = 0;
   OperatorLaunch launch;
   std::string floor_url;
   std::string table;
@@ -180,6 +181,7 @@ asio::awaitable<void> measure_deliveries(const Settings& settings, kube::RestCli
                     secret_of_environment(),
                     settings.quick ? kQuick : Extent(),
                     administrator,
+                    settings.etcd_port,
                     api,
                     receiver,
                     floor};
@@ -235,6 +237,7 @@ int main(int argc, char** argv) {
   app.fallthrough();
   app.add_option("--administrator", settings.administrator, "A kubeconfig")->required();
   app.add_option("--account", settings.account, "The operator's own kubeconfig")->required();
+  app.add_option("--etcd-port", settings.etcd_port, "Of 127.0.0.1")->required();
   app.add_option("--operator", settings.launch.binary, "Its binary")->required();
   app.add_option("--operator-log", settings.launch.log, "File for its log")->required();
   app.add_option("--floor", settings.floor_url, "http://ADDRESS:PORT of bench_floor")->required();

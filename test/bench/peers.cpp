@@ -93,8 +93,8 @@ asio::awaitable<void> ApiServer::refresh(kube::ObjectKey warehouse) {
   // As long as the operator's token, and no two alike.
   return patch(
       kWarehouses.path(warehouse),
-      fmt::format(R"({{"metadata":{{"annotations":{{"kargo.akuity.io/refresh":"bare {:025}"}}}}}})",
-                  ++refreshes_));
+      fmt::format(R"({{"metadata":{{"annotations":{{"kargo.akuity.io/refresh":"{}{:025}"}}}}}})",
+                  kBareToken, ++refreshes_));
 }
 
 asio::awaitable<void> ApiServer::write_status(kube::ObjectKey project_config, std::string patched) {

@@ -24,6 +24,8 @@ class ApiServer {
   ApiServer(boost::asio::any_io_executor executor, const kube::Config& config,
             std::size_t connections);
 
+  /// What its refreshes' tokens begin with, unlike the operator's.
+  static constexpr std::string_view kBareToken = "bare ";
   /// The PATCH that the operator sends for one Warehouse.
   boost::asio::awaitable<void> refresh(kube::ObjectKey warehouse);
   /// The PATCH that the operator sends for the status of one ProjectConfig.

@@ -66,6 +66,7 @@ measure() {
   say "bench: $group"
   "$root/test/integration/cluster.sh" start "$dir" "$dir/cluster"
   "$build/bench_load" --administrator "$dir/cluster/kubeconfig.admin" --account "$dir/cluster/kubeconfig.operator" \
+    --etcd-port "$(sed -n 's/^ETCD_PORT=//p' "$dir/cluster/settings")" \
     --operator "$build/bitbucket-receiver" --operator-log "$dir/operator.log" --floor "$floor_url" \
     --table "$dir/table" --growth "$dir/growth" "${quick[@]}" "$group" "$@" || status=$?
   ((status < 2)) || failed "the measurement ended with exit code $status"

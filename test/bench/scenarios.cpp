@@ -1,5 +1,6 @@
 #include "test/bench/scenarios.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <stdexcept>
@@ -51,7 +52,7 @@ asio::awaitable<void> push(const Bench& bench, const Project& project, Delivery 
   std::string expected = fmt::format("\"refreshed {} warehouse(s)\"", project.warehouses);
   const auto sent = clock::Wall::now();
   co_await bench.receiver.deliver(std::move(delivery), 200, std::move(expected));
-  acknowledged.note(project, sent);
+  acknowledged.note(project, sent, clock::Wall::now());
 }
 
 /// Prints one round of one figure, and keeps it unless it is the first.
@@ -76,6 +77,27 @@ asio::awaitable<double> bare_rate(const Bench& bench, std::vector<kube::ObjectKe
   };
   const Load load = co_await closed_loop(connections, bench.extent.window, std::move(patch));
   co_return load.per_second;
+}
+
+/// The rate of a load, as PATCHes per second, beside the mean of the bare rates before and after it.
+struct BesideBare {
+  double patches;
+  double bare;
+  Load load;
+};
+asio::awaitable<BesideBare> beside_bare(const Bench& bench, std::size_t senders,
+                                        std::size_t bare_connections, Acknowledged& acknowledged) {
+  const std::vector<kube::ObjectKey> warehouses = warehouses_of(bench.world);
+  const std::vector<Delivery> deliveries = deliveries_to(bench);
+  Work push_own = [&](std::size_t sender) {
+    return push(bench, bench.world.projects[sender], deliveries[sender], acknowledged);
+  };
+  const double before = co_await bare_rate(bench, warehouses, bare_connections);
+  Load load = co_await closed_loop(senders, bench.extent.window, push_own);
+  acknowledged.check();
+  const double after = co_await bare_rate(bench, warehouses, bare_connections);
+  const auto each = static_cast<double>(bench.world.projects.front().warehouses);
+  co_return BesideBare{load.per_second * each, (before + after) / 2, std::move(load)};
 }
 
 /// What the API server counted so far of requests that could be the operator's: watches, which are
@@ -110,7 +132,7 @@ asio::awaitable<Report> one_delivery_alone(const Bench& bench) {
   Figure p50{"one delivery alone, 4 Warehouses: p50", "ms", Bound::kAtMost, 1.15};
   Work patch = [&](std::size_t index) { return bench.api.refresh(project.warehouse(index)); };
   for (int round = 0; round <= bench.extent.rounds; ++round) {
-    Acknowledged acknowledged;
+    Acknowledged acknowledged(bench.etcd_port);
     Samples bare, delivered;
     // In turns, one by one: what else the machine does meets both alike.
     for (int i = 0; i < bench.extent.deliveries; ++i) {
@@ -121,7 +143,7 @@ asio::awaitable<Report> one_delivery_alone(const Bench& bench) {
       const auto answer_took = co_await timed(std::move(answer));
       delivered.add(answer_took);
     }
-    co_await acknowledged.check(bench.administrator);
+    acknowledged.check();
     add_round(p50, round, {delivered.ms(0.5), bare.ms(0.5)});
   }
   co_return Report{{std::move(p50)}, {}};
@@ -133,7 +155,7 @@ asio::awaitable<Report> requests_per_delivery(const Bench& bench) {
   Figure requests{"API requests of one delivery, of which 4 are its PATCHes", "", Bound::kAtMost,
                   1};
   for (int round = 1; round <= bench.extent.rounds; ++round) {
-    Acknowledged acknowledged;
+    Acknowledged acknowledged(bench.etcd_port);
     const double before = co_await requests_counted(bench.administrator);
     for (int i = 0; i < kCountedDeliveries; ++i) {
       auto answer = push(bench, project, delivery, acknowledged);
@@ -142,7 +164,7 @@ asio::awaitable<Report> requests_per_delivery(const Bench& bench) {
     const double after = co_await requests_counted(bench.administrator);
     const double each = (after - before) / kCountedDeliveries;
     const auto patches = static_cast<double>(project.warehouses);
-    if (each < patches) throw std::runtime_error("acknowledged, but not every PATCH was sent");
+    acknowledged.check();
     add_round(requests, round, {each, patches});
   }
   co_return Report{{std::move(requests)}, {}};
@@ -151,8 +173,7 @@ asio::awaitable<Report> requests_per_delivery(const Bench& bench) {
 asio::awaitable<Report> under_load(const Bench& bench) {
   const World& world = bench.world;
   const Project& stormed = world.projects.front();
-  const std::vector<kube::ObjectKey> warehouses = warehouses_of(world);
-  const std::vector<Delivery> deliveries = deliveries_to(bench);
+  const Delivery to_stormed = delivery_to(bench, stormed);
   const Delivery fanned_out = delivery_to(bench, world.fan_out);
 
   Figure distinct{"32 senders, distinct projects, 4 Warehouses each: PATCHes", "a second",
@@ -163,19 +184,13 @@ asio::awaitable<Report> under_load(const Bench& bench) {
   Figure fan_out{"fan-out: one push to 200 Warehouses: time", "ms", Bound::kAtMost, 1.15};
 
   for (int round = 0; round <= bench.extent.rounds; ++round) {
-    Acknowledged acknowledged;
-    Work push_own = [&](std::size_t sender) {
-      return push(bench, world.projects[sender], deliveries[sender], acknowledged);
-    };
+    Acknowledged acknowledged(bench.etcd_port);
     Work push_same = [&](std::size_t) {
-      return push(bench, stormed, deliveries.front(), acknowledged);
+      return push(bench, stormed, to_stormed, acknowledged);
     };
-    const double before = co_await bare_rate(bench, warehouses);
-    const Load own = co_await closed_loop(deliveries.size(), bench.extent.window, push_own);
-    co_await acknowledged.check(bench.administrator);
-    const double bare = (before + co_await bare_rate(bench, warehouses)) / 2;
-    const auto patches_each = static_cast<double>(stormed.warehouses);
-    add_round(distinct, round, {own.per_second * patches_each, bare});
+    const BesideBare own =
+        co_await beside_bare(bench, world.projects.size(), kBareConnections, acknowledged);
+    add_round(distinct, round, {own.patches, own.bare});
 
     Samples fans;
     for (int i = 0; i < bench.extent.fan_outs; ++i) {
@@ -184,11 +199,12 @@ asio::awaitable<Report> under_load(const Bench& bench) {
       fans.add(took);
     }
     const auto targets = static_cast<double>(world.fan_out.warehouses);
-    add_round(fan_out, round, {fans.ms(0.5), targets / bare * 1000});
+    add_round(fan_out, round, {fans.ms(0.5), targets / own.bare * 1000});
 
+    const auto patches_each = static_cast<double>(stormed.warehouses);
     const Load same = co_await closed_loop(kStormSenders, bench.extent.window, push_same);
-    co_await acknowledged.check(bench.administrator);
-    add_round(storm, round, {same.per_second, bare / patches_each});
+    acknowledged.check();
+    add_round(storm, round, {same.per_second, own.bare / patches_each});
     add_round(slowest, round, {same.times.ms(1) / 1000, 1});
   }
   co_return Report{{std::move(distinct), std::move(fan_out), std::move(storm), std::move(slowest)},
@@ -196,29 +212,22 @@ asio::awaitable<Report> under_load(const Bench& bench) {
 }
 
 asio::awaitable<Report> against_senders(const Bench& bench) {
-  const std::vector<Delivery> deliveries = deliveries_to(bench);
-  const std::vector<kube::ObjectKey> warehouses = warehouses_of(bench.world);
   Report report;
   report.growth =
       "## Against the number of senders\n\n"
       "| senders | PATCHes a second | bare PATCHes a second | p50 ms | p99 ms |\n"
       "|---|---|---|---|---|\n";
-  for (std::size_t senders = 1; senders <= deliveries.size(); senders *= 2) {
-    Acknowledged acknowledged;
-    Work push_own = [&](std::size_t sender) {
-      return push(bench, bench.world.projects[sender], deliveries[sender], acknowledged);
-    };
-    const std::size_t each = bench.world.projects.front().warehouses;
-    const std::size_t at_once = std::min(senders * each, kBareConnections);
-    const double before = co_await bare_rate(bench, warehouses, at_once);
-    const Load load = co_await closed_loop(senders, bench.extent.window, push_own);
-    co_await acknowledged.check(bench.administrator);
-    const double bare = (before + co_await bare_rate(bench, warehouses, at_once)) / 2;
-    const double patches = load.per_second * static_cast<double>(each);
-    fmt::print("  {} senders: {:.0f} PATCHes a second, bare {:.0f}\n", senders, patches, bare);
+  for (std::size_t senders = 1; senders <= bench.world.projects.size(); senders *= 2) {
+    Acknowledged acknowledged(bench.etcd_port);
+    const std::size_t connections =
+        std::min(senders * bench.world.projects.front().warehouses, kBareConnections);
+    const BesideBare own = co_await beside_bare(bench, senders, connections, acknowledged);
+    fmt::print("  {} senders: {:.0f} PATCHes a second, bare {:.0f}\n", senders, own.patches,
+               own.bare);
     std::fflush(stdout);
-    report.growth += fmt::format("| {} | {:.0f} | {:.0f} | {:.1f} | {:.1f} |\n", senders, patches,
-                                 bare, load.times.ms(0.5), load.times.ms(0.99));
+    report.growth += fmt::format("| {} | {:.0f} | {:.0f} | {:.1f} | {:.1f} |\n", senders,
+                                 own.patches, own.bare, own.load.times.ms(0.5),
+                                 own.load.times.ms(0.99));
   }
   co_return report;
 }
@@ -233,14 +242,14 @@ asio::awaitable<Report> at_fixed_rates(const Bench& bench) {
       "| % of the bare PATCHes | deliveries a second | p50 ms | p99 ms | slowest ms |\n"
       "|---|---|---|---|---|\n";
   for (const int percent : {10, 25, 50, 75}) {
-    Acknowledged acknowledged;
+    Acknowledged acknowledged(bench.etcd_port);
     Work push_next = [&](std::size_t number) {
       const std::size_t to = number % deliveries.size();
       return push(bench, bench.world.projects[to], deliveries[to], acknowledged);
     };
     const double rate = bare / each * percent / 100;
     const Samples times = co_await fixed_rate(rate, bench.extent.window, std::move(push_next));
-    co_await acknowledged.check(bench.administrator);
+    acknowledged.check();
     const std::string line = fmt::format("| {} | {:.1f} | {:.1f} | {:.1f} | {:.1f} |\n", percent,
                                          rate, times.ms(0.5), times.ms(0.99), times.ms(1));
     fmt::print("  {}", line);

@@ -26,6 +26,7 @@ struct Bench {
   crypto::SecretString secret;
   Extent extent;
   kube::RestClient& administrator;
+  unsigned short etcd_port;
   ApiServer& api;
   Receiver& receiver;
   Receiver& floor;  ///< computes the signature and answers 401

@@ -20,7 +20,6 @@
 #include "crypto/crypto.h"
 #include "http/client.h"
 #include "json.h"
-#include "project.h"
 
 namespace receiver::chaos {
 
@@ -52,7 +51,8 @@ std::string decoded(const std::string& base64) {
 
 class ChangeFeed::Impl {
  public:
-  explicit Impl(unsigned short port) : client_(io_.get_executor(), options_of(port)) {
+  Impl(unsigned short port, std::int64_t after)
+      : client_(io_.get_executor(), options_of(port)), revision_(after) {
     asio::co_spawn(io_, watch_for_ever(), asio::detached);
     thread_ = std::thread([this] { io_.run(); });
     std::unique_lock lock(mutex_);
@@ -64,6 +64,11 @@ class ChangeFeed::Impl {
   ~Impl() {
     io_.stop();
     if (thread_.joinable()) thread_.join();
+  }
+
+  std::int64_t revision() const {
+    const std::lock_guard lock(mutex_);
+    return revision_;
   }
 
   std::vector<Change> changes() const {
@@ -142,8 +147,13 @@ class ChangeFeed::Impl {
   std::string problem_;
 };
 
-ChangeFeed::ChangeFeed(unsigned short etcd_port) : impl_(std::make_unique<Impl>(etcd_port)) {}
+ChangeFeed::ChangeFeed(unsigned short etcd_port, std::int64_t after)
+    : impl_(std::make_unique<Impl>(etcd_port, after)) {}
 ChangeFeed::~ChangeFeed() = default;
+
+std::int64_t ChangeFeed::revision() const {
+  return impl_->revision();
+}
 
 std::vector<Change> ChangeFeed::changes() const {
   return impl_->changes();

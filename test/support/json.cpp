@@ -50,6 +50,10 @@ std::size_t Json::size_at(const std::string& pointer) const {
   return value != nullptr && value->IsArray() ? value->Size() : 0;
 }
 
+std::string refresh_of(const Json& object) {
+  return object.at("/metadata/annotations/kargo.akuity.io~1refresh");
+}
+
 std::string quoted(std::string_view text) {
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);

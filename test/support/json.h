@@ -26,6 +26,9 @@ class Json {
   std::shared_ptr<const rapidjson::Document> document_;
 };
 
+/// The value of the annotation `kargo.akuity.io/refresh`; empty if there is none.
+[[nodiscard]] std::string refresh_of(const Json& object);
+
 /// The text as a JSON string, quotes included.
 [[nodiscard]] std::string quoted(std::string_view text);
 

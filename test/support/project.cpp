@@ -57,10 +57,6 @@ std::string resource_version(const Json& object) {
   return object.at("/metadata/resourceVersion");
 }
 
-std::string refresh_of(const Json& object) {
-  return object.at("/metadata/annotations/kargo.akuity.io~1refresh");
-}
-
 void put_secret(const Api& api, const std::string& ns, const std::string& name,
                 const std::map<std::string, std::string>& values, bool labelled) {
   std::string data;

@@ -107,7 +107,4 @@ class ClusterConfig {
 
 inline constexpr const char* kSystemNamespace = "kargo-system-resources";
 
-/// The value of the annotation `kargo.akuity.io/refresh`; empty if there is none.
-[[nodiscard]] std::string refresh_of(const Json& object);
-
 }  // namespace receiver::integration
