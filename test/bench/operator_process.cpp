@@ -26,6 +26,8 @@ namespace {
 /// 100,000 objects take a while.
 constexpr auto kPatience = 180s;
 constexpr auto kAnswerTime = 5s;
+/// The same at every start, as a Deployment's is: another one would have every status written anew.
+constexpr const char* kBaseUrl = "https://hooks.example.com";
 /// At rest: less of a second than this is spent on the CPU.
 constexpr auto kRestingTime = 20ms;
 
@@ -49,7 +51,7 @@ OperatorProcess::OperatorProcess(asio::any_io_executor executor, const OperatorL
   unsigned short metrics_port = port;
   while (metrics_port == port) metrics_port = integration::free_port();
   url_ = fmt::format("http://127.0.0.1:{}", port);
-  settings.merge(integration::Environment{{"EXTERNAL_WEBHOOK_SERVER_BASE_URL", url_},
+  settings.merge(integration::Environment{{"EXTERNAL_WEBHOOK_SERVER_BASE_URL", kBaseUrl},
                                           {"BIND_ADDRESS", "127.0.0.1"},
                                           {"PORT", std::to_string(port)},
                                           {"METRICS_PORT", std::to_string(metrics_port)},

@@ -169,7 +169,7 @@ asio::awaitable<void> measure_deliveries(const Site& site, const OperatorProcess
 asio::awaitable<Start> measure_start(const Site& site, integration::Environment settings,
                                      std::vector<Project> projects) {
   Start start;
-  start.bare_read_s = co_await bare_read_s(site);
+  const double bare_before_s = co_await bare_read_s(site);
   const auto begin = Steady::now();
   OperatorProcess started(site.executor, site.launch, std::move(settings));
   co_await started.ready();
@@ -178,6 +178,7 @@ asio::awaitable<Start> measure_start(const Site& site, integration::Environment 
   const OperatorProcess::Memory memory = started.memory();
   start.resident_mb = memory.resident_mb;
   start.peak_mb = memory.peak_mb;
+  start.bare_read_s = (bare_before_s + co_await bare_read_s(site)) / 2;
   co_await measure_deliveries(site, started, std::move(projects), start);
   co_return start;
 }
