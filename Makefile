@@ -36,7 +36,7 @@ test-asan test-tsan: test-%: install build/%/build.ninja ## run all tests with A
 # The first words make the sanitizers independent of the kernel's address randomisation, where that is permitted.
 run_tests = export KUBEBUILDER_ASSETS=$$(test/cluster/binaries.sh); \
   $$(setarch --addr-no-randomize true 2>/dev/null && echo setarch --addr-no-randomize) \
-  ctest --test-dir build/$(1) --output-on-failure --no-tests=error $(CTEST_ARGS)
+  ctest --test-dir build/$(1) --parallel $(JOBS) --output-on-failure --no-tests=error $(CTEST_ARGS)
 
 .PHONY: build
 build: install build/release/build.ninja ## build/release/bitbucket-receiver and build/release/receiverctl

@@ -33,10 +33,11 @@ cat >"$results" <<TEXT
 # Results of \`make chaos\`
 
 Real kube-apiserver and etcd, the operator under its own ServiceAccount, 30 signed deliveries a second, pushes to ten
-repositories and merges of ten pull requests of five projects, of Bitbucket Cloud and Data Center in turns. *Acknowledged and lost*: answered 200 without a refresh that
-began after the delivery arrived and before it was answered; must be 0. *Applied after recovery*: of those that were
-answered 202, or 503 for Bitbucket to come again. *Recovery*: from the fault's end until a delivery to every repository has
-been acknowledged. *Worst latency of unaffected*: of deliveries answered before the fault, or sent after recovery.
+repositories and merges of ten pull requests of five projects, of Bitbucket Cloud and Data Center in turns.
+*Acknowledged and lost*: answered 200 without a refresh that began after the delivery arrived and before it was
+answered; must be 0. *Applied after recovery*: of those that were answered 202, or 503 for Bitbucket to come again.
+*Recovery*: from the fault's end until a delivery to every repository has been acknowledged. *Worst latency of
+unaffected*: of deliveries answered before the fault, or sent after recovery.
 
 - machine: $(nproc) cores, $(awk '/^MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo) GiB of memory
 - date: $(date -u +%Y-%m-%d)
