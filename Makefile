@@ -1,4 +1,4 @@
-# The ways into this project; `make` alone lists them. CMake presets do the building: debug, release, asan, tsan, fuzz-coverage.
+# The ways into this project; `make` alone lists them. CMake presets do the building: debug, release, asan, tsan.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -9,8 +9,6 @@ JOBS ?= $(shell nproc)
 export ASAN_OPTIONS ?= detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 export TSAN_OPTIONS ?= halt_on_error=1:second_deadlock_stack=1
-# clang's stack traces have names by it only.
-export ASAN_SYMBOLIZER_PATH ?= /usr/bin/llvm-symbolizer-16
 # What one clone has compiled serves the next one, in another folder.
 export CCACHE_BASEDIR ?= $(CURDIR)
 export CCACHE_NOHASHDIR ?= true
@@ -36,7 +34,7 @@ test-asan test-tsan: test-%: install build/%/build.ninja ## run all tests with A
 # The first words make the sanitizers independent of the kernel's address randomisation, where that is permitted.
 run_tests = export KUBEBUILDER_ASSETS=$$(test/cluster/binaries.sh); \
   $$(setarch --addr-no-randomize true 2>/dev/null && echo setarch --addr-no-randomize) \
-  ctest --test-dir build/$(1) --parallel $(JOBS) --output-on-failure --no-tests=error $(CTEST_ARGS)
+  ctest --test-dir build/$(1) --output-on-failure --no-tests=error $(CTEST_ARGS)
 
 .PHONY: build
 build: install build/release/build.ninja ## build/release/bitbucket-receiver and build/release/receiverctl
@@ -93,12 +91,14 @@ build-chaos: build
 	@cmake --build build/release --target chaos_run --parallel $(JOBS)
 
 .PHONY: fuzz fuzz-coverage
-fuzz: install build/asan/build.ninja ## run each fuzzer from its corpus on for SECONDS=… (20); findings stay in build/asan/findings
-	@cmake --build build/asan --target fuzz --parallel $(JOBS)
+fuzz: build-fuzz ## run each fuzzer from its corpus on for SECONDS=… (20); findings stay in build/fuzz/findings
 	@FUZZ_SECONDS=$(or $(SECONDS),20) JOBS=$(JOBS) test/fuzz/fuzz.sh run
-fuzz-coverage: install build/fuzz-coverage/build.ninja ## which lines of the fuzzed code the fuzzers' corpus reaches
-	@cmake --build build/fuzz-coverage --target fuzz --parallel $(JOBS)
+fuzz-coverage: build-fuzz ## which lines of the fuzzed code the fuzzers' corpus reaches
 	@test/fuzz/fuzz.sh coverage
+
+.PHONY: build-fuzz
+build-fuzz: install build/fuzz/build.ninja
+	@cmake --build build/fuzz --target fuzz --parallel $(JOBS)
 
 .PHONY: lint
 lint: install build/release/build.ninja ## formatting, clang-tidy, shell scripts, arrows between rooms, the chart's README

@@ -1,5 +1,5 @@
 # What every target of the project is compiled with.
-set(SANITIZE "" CACHE STRING "Sanitizers to build with: address (and undefined, and the fuzzers), thread, or none")
+set(SANITIZE "" CACHE STRING "Sanitizers to build with: address (with undefined), thread, fuzzer (with both of the first), or none")
 
 add_library(project_options INTERFACE)
 target_include_directories(project_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/pkg)
@@ -15,18 +15,20 @@ target_compile_definitions(project_options INTERFACE
   SPDLOG_FMT_EXTERNAL)
 target_link_libraries(project_options INTERFACE Threads::Threads)
 
-if(SANITIZE STREQUAL "address") # by clang, whose libFuzzer drives the same build
-  set(flags -fsanitize=fuzzer-no-link,address,undefined)
+# -Wno-maybe-uninitialized: gcc takes the instrumentation of its own <regex> for uses of unset members.
+if(SANITIZE STREQUAL "address")
+  target_compile_options(project_options INTERFACE
+    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -Wno-maybe-uninitialized)
+  target_link_options(project_options INTERFACE -fsanitize=address,undefined)
+elseif(SANITIZE STREQUAL "fuzzer") # and coverage by line: `make fuzz-coverage`
+  set(flags -fsanitize=fuzzer-no-link,address,undefined -fprofile-instr-generate -fcoverage-mapping)
   # -Wno-…: clang, unlike gcc, warns of fields that are left to their own initialisers.
   target_compile_options(project_options INTERFACE
     ${flags} -fsanitize-ignorelist=${CMAKE_SOURCE_DIR}/test/fuzz/ignorelist.txt
     -fno-sanitize-recover=all -fno-omit-frame-pointer -Wno-missing-field-initializers)
   target_link_options(project_options INTERFACE ${flags})
-  target_compile_definitions(project_options INTERFACE SANITIZE_ADDRESS)
 elseif(SANITIZE STREQUAL "thread")
   # -Wno-tsan: gcc warns that it does not model the fences of Asio's handler dispatch; its queues use mutexes.
-  # -Wno-maybe-uninitialized: gcc takes the instrumentation of its own <regex> for uses of unset members.
   target_compile_options(project_options INTERFACE -fsanitize=thread -fno-omit-frame-pointer -Wno-tsan -Wno-maybe-uninitialized)
   target_link_options(project_options INTERFACE -fsanitize=thread)
-  target_compile_definitions(project_options INTERFACE SANITIZE_THREAD)
 endif()

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# fuzz.sh run: runs each target of build/asan for SECONDS seconds, from its corpus on, JOBS at a time, and prints a line
-# for each. New inputs stay in build/asan/found. Fails if anything is found; the input is kept.
-# fuzz.sh coverage: which lines of the fuzzed modules the corpus reaches, by build/fuzz-coverage. Fails below 90 %.
+# fuzz.sh run: runs each target of the build in build/fuzz for SECONDS seconds, from its corpus on, JOBS at a time, and
+# prints a line for each. New inputs stay in build/fuzz/found. Fails if anything is found; the input is kept.
+# fuzz.sh coverage: which lines of the fuzzed modules the corpus reaches. Fails below 90 %.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+build=build/fuzz
 least_percent=90
 jobs=${JOBS:-$(nproc)}
 # What the targets are for; the rest of what they run is covered by other tests.
@@ -20,6 +21,10 @@ targets=(test/fuzz/corpus/*/)
 targets=("${targets[@]#test/fuzz/corpus/}")
 targets=("${targets[@]%/}")
 
+# A stack trace is of use with names only.
+ASAN_SYMBOLIZER_PATH=$(command -v llvm-symbolizer-16 || command -v /usr/lib/llvm-16/bin/llvm-symbolizer) || true
+export ASAN_SYMBOLIZER_PATH
+
 corpus_of() { # TARGET: the folders that hold inputs for it
   echo "test/fuzz/corpus/$1"
   [[ $1 != payload ]] || echo test/testdata/bitbucket
@@ -29,7 +34,8 @@ run_target() { # TARGET
   local target=$1 found=$build/found/$1 log=$build/log/$1 status=0 corpus
   mapfile -t corpus < <(corpus_of "$target")
   mkdir -p "$found" "$build/log" "$build/findings"
-  "$build/fuzz_$target" -max_total_time="$SECONDS_EACH" -timeout=10 -rss_limit_mb=1024 \
+  # It measures coverage too; that of a run is of no use.
+  LLVM_PROFILE_FILE=/dev/null "$build/fuzz_$target" -max_total_time="$SECONDS_EACH" -timeout=10 -rss_limit_mb=1024 \
     -print_final_stats=1 -artifact_prefix="$build/findings/$target-" "$found" "${corpus[@]}" >"$log" 2>&1 || status=$?
   printf '%-14s %10s executions %6s edges   %s\n' "$target" \
     "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")" "$(grep -o 'cov: [0-9]*' "$log" | tail -n 1 | cut -c 6-)" \
@@ -61,14 +67,10 @@ coverage() {
 
 case ${1:-} in
   run)
-    build=build/asan
     export SECONDS_EACH=${FUZZ_SECONDS:-20} build
     export -f run_target corpus_of
     printf '%s\n' "${targets[@]}" | xargs -P "$jobs" -I TARGET bash -c 'set -euo pipefail; run_target TARGET'
     ;;
-  coverage)
-    build=build/fuzz-coverage
-    coverage
-    ;;
+  coverage) coverage ;;
   *) sed -n '2,4s/^# //p' "$0" && exit 2 ;;
 esac

@@ -1,5 +1,5 @@
-// The main of a fuzz target where libFuzzer brings none: examines the inputs of the corpus, so that
-// what was found once stays found.
+// The main of a fuzz target in every build but the fuzzers' own: examines the inputs of the corpus,
+// so that what was found once stays found.
 
 #include <cstdio>
 #include <exception>

@@ -14,7 +14,7 @@ namespace receiver::integration {
 
 using namespace std::chrono_literals;
 
-#if defined(SANITIZE_ADDRESS) || defined(SANITIZE_THREAD)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr bool kSanitized = true;
 #else
 inline constexpr bool kSanitized = false;

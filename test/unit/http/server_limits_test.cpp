@@ -417,7 +417,7 @@ TEST_CASE("far above the bound connections are closed without an answer") {
 }
 
 // Not with UBSan, whose check of an object's type needs descriptors of its own.
-#if !defined(SANITIZE_ADDRESS)
+#if !defined(__SANITIZE_ADDRESS__)
 TEST_CASE(
     "without descriptors an idle connection gives way, else the listener waits, not spinning") {
   Gate gate;
