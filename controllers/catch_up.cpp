@@ -39,6 +39,7 @@ class CatchUp::Impl {
     stopped_ = true;
     timer_.cancel();
   }
+  [[nodiscard]] bool owed() const { return stopped_ && running_; }
   void refreshed(const Target& target) { counters.skipped += waiting_.erase(target); }
 
   CatchUpCounters counters;
@@ -55,24 +56,26 @@ class CatchUp::Impl {
   const CatchUpOptions options_;
   const log::Logger logger_;
   asio::steady_timer timer_;
-  bool running_ = false;
+  bool running_ = false;  ///< asked for and not done
   bool stopped_ = false;
   std::set<Target> waiting_;
 };
 
 asio::awaitable<void> CatchUp::Impl::run(std::shared_ptr<Impl> self) {
-  if (self->running_ || self->stopped_) co_return;
+  if (self->running_) co_return;
   self->running_ = true;
-  const auto deadline = clock::Steady::now() + self->options_.longest;
-  while (!self->stopped_ && !self->sources_.complete() && clock::Steady::now() < deadline) {
+  const auto incomplete_until = clock::Steady::now() + self->options_.patience;
+  while (!self->stopped_ && !self->sources_.complete() && clock::Steady::now() < incomplete_until) {
     co_await self->sleep(self->options_.poll);
   }
+  if (self->stopped_) co_return;
   ++self->counters.runs;
   const std::vector<Target> all = self->sources_.targets();
   self->waiting_ = {all.begin(), all.end()};
   self->logger_.info("no replica served for a while: refreshing what lost deliveries may be for",
                      {{"objects", self->waiting_.size()}});
   const CatchUpCounters before = self->counters;
+  const auto deadline = clock::Steady::now() + self->options_.longest;
   while (!self->stopped_ && !self->waiting_.empty() && clock::Steady::now() < deadline) {
     const Target next = self->waiting_.extract(self->waiting_.begin()).value();
     auto queuing = self->refresher_.refresh({next}, clock::Steady::now());
@@ -84,12 +87,13 @@ asio::awaitable<void> CatchUp::Impl::run(std::shared_ptr<Impl> self) {
     }
     co_await self->sleep(queued.overloaded ? self->options_.poll : self->options_.interval);
   }
-  self->counters.left += self->waiting_.size();
+  const std::size_t left = self->waiting_.size();
+  self->counters.left += left;
   self->logger_.info("caught up", {{"refreshed", self->counters.refreshed - before.refreshed},
                                    {"refreshed_meanwhile", self->counters.skipped - before.skipped},
-                                   {"left_to_polling", self->waiting_.size()}});
+                                   {"left_to_polling", left}});
   self->waiting_.clear();
-  self->running_ = false;
+  self->running_ = self->stopped_ && left > 0;
 }
 
 CatchUp::CatchUp(const asio::any_io_executor& executor, Refresher& refresher, Sources sources,
@@ -111,6 +115,10 @@ void CatchUp::stop() {
 
 void CatchUp::refreshed(const Target& target) {
   impl_->refreshed(target);
+}
+
+bool CatchUp::owed() const {
+  return impl_->owed();
 }
 
 const CatchUpCounters& CatchUp::counters() const {

@@ -25,6 +25,8 @@ struct CatchUpOptions {
   std::chrono::milliseconds interval{50};      ///< between two refreshes: 20 a second
   std::chrono::milliseconds longest{300'000};  ///< what is left then is left to polling
   std::chrono::milliseconds poll{200};         ///< while the stores are not complete yet
+  /// What is known then is refreshed: a kind that this account may not read is never complete.
+  std::chrono::milliseconds patience{60'000};
 };
 
 struct CatchUpCounters {
@@ -49,6 +51,8 @@ class CatchUp {
   /// Ends when all is done, at the bound, or soon after stop(). Not while another run goes on.
   boost::asio::awaitable<void> run();
   void stop();
+  /// A run was cut off by stop(), or asked for after it: another replica has to do it.
+  [[nodiscard]] bool owed() const;
   /// The object has just been refreshed, for whatever reason: it need not be again.
   void refreshed(const Target& target);
 

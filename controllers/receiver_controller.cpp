@@ -179,7 +179,8 @@ void ReceiverController::Impl::collect_references(const OwnerStore::Object& owne
                                                   std::set<std::string>& names) const {
   if (!owner || secret_namespace(*owner) != ns) return;
   for (const api::Receiver& receiver : owner->receivers) {
-    if (receiver.bitbucket && !receiver.secret_name.empty()) names.insert(receiver.secret_name);
+    if (receiver.bitbucket && is_secret_name(receiver.secret_name))
+      names.insert(receiver.secret_name);
   }
 }
 

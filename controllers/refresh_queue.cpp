@@ -6,6 +6,16 @@ namespace receiver::controllers {
 
 using std::chrono::milliseconds;
 
+namespace {
+
+/// What an API server that has just started, or a proxy before it, says of what will be well soon.
+bool may_pass(const kube::ApiError& error) {
+  using Kind = kube::ApiError::Kind;
+  return error.kind == Kind::kForbidden || error.kind == Kind::kNotFound;
+}
+
+}  // namespace
+
 RefreshQueue::RefreshQueue(RefresherOptions options, std::uint32_t seed)
     : options_(options), random_(seed) {}
 
@@ -96,7 +106,7 @@ RefreshQueue::Finished RefreshQueue::finish(const Target& target,
     object.forbidden_since.reset();
     finished.verdict = Verdict::kApplied;
     settle(object, finished);
-  } else if (result.error().kind == Kind::kNotFound) {
+  } else if (result.error().says_object_is_gone()) {
     object.forbidden_since.reset();
     finished.verdict = Verdict::kGone;
     settle(object, finished);
@@ -106,7 +116,7 @@ RefreshQueue::Finished RefreshQueue::finish(const Target& target,
     merge_back(object);
     ready_.push_back(object);
   } else if (result.error().transient() || result.error().kind == Kind::kConflict ||
-             (result.error().kind == Kind::kForbidden && !forbidden_too_long(object, now))) {
+             (may_pass(result.error()) && !forbidden_too_long(object, now))) {
     finished.verdict = Verdict::kRetry;
     merge_back(object);
     back_off(object, result.error(), now, finished);

@@ -297,6 +297,7 @@ asio::awaitable<std::size_t> Refresher::Impl::drain(std::shared_ptr<Impl> self, 
     self->logger_.error("refresh not applied before shutdown",
                         {{"resource", resource_of(target)}, {"object", object}});
   }
+  self->stop();  // those who still wait are told while their executors are there
   co_return lost.size();
 }
 

@@ -451,7 +451,7 @@ bool SecretSources::Impl::take(const kube::ObjectKey& key, std::uint64_t seen,
     set(key, *entry, {SecretState::Known::kMissing, "", {}});
     return true;
   }
-  if (error.kind == Kind::kForbidden) {
+  if (error.kind == Kind::kForbidden || error.kind == Kind::kInvalid) {
     set(key, *entry, {SecretState::Known::kRefused, error.message, {}});
   }
   return false;

@@ -115,7 +115,7 @@ class Operator::Impl {
   asio::awaitable<kube::ApiResult<void>> patch(controllers::Target target, std::string token);
 
   [[nodiscard]] std::vector<HealthCheck> liveness() const;
-  [[nodiscard]] std::vector<HealthCheck> readiness() const;
+  [[nodiscard]] std::vector<HealthCheck> readiness();
 
   const Settings settings_;
   const log::Logger logger_;
@@ -147,6 +147,7 @@ class Operator::Impl {
   std::optional<http::Server> metrics_server_;
 
   bool shutting_down_ = false;
+  bool secrets_tried_ = false;
   int tasks_ = 0;
   asio::steady_timer task_ended_{kube_io_};
   int exit_code_ = 0;
@@ -261,11 +262,14 @@ void Operator::Impl::watch(std::string plural, const kube::Projection& projectio
     } else {
       logger_.info("synced", {{"kind", plural}});
     }
-    // The first two are the owners; a missing kind declares no receivers.
+    // The first two are the owners. A missing kind declares no receivers; of ProjectConfigs that
+    // may not be read nobody knows, and an API server that has just started refuses everything.
+    using Settled = kube::ReflectorStatus::Settled;
+    const kube::ReflectorStatus& projects = reflectors_[0].reflector->status();
     const bool owners_listed =
-        std::all_of(reflectors_.begin(), reflectors_.begin() + 2, [](const Watched& owners) {
-          return owners.reflector->status().settled != kube::ReflectorStatus::Settled::kNotYet;
-        });
+        (projects.settled == Settled::kSynced ||
+         (projects.settled == Settled::kRefused && projects.kind_is_unknown)) &&
+        reflectors_[1].reflector->status().settled != Settled::kNotYet;
     if (owners_listed) routes_.owners_listed();
   });
   metrics_.add_reflector(plural,
@@ -434,7 +438,11 @@ asio::awaitable<void> Operator::Impl::shut_down() {
   receivers_->stop();
   events_->stop();
   for (Watched& watched_kind : reflectors_) watched_kind.reflector->stop();
-  if (elector_) elector_->stop();
+  if (elector_ && catch_up_->owed()) {
+    elector_->abandon();
+  } else if (elector_) {
+    elector_->stop();
+  }
   co_await tasks_ended(deadline);
   rest_->close();
   if (metrics_server_) co_await metrics_server_->drain(clock::Steady::now());
@@ -460,16 +468,20 @@ std::vector<HealthCheck> Operator::Impl::liveness() const {
   return {std::move(threads)};
 }
 
-std::vector<HealthCheck> Operator::Impl::readiness() const {
+std::vector<HealthCheck> Operator::Impl::readiness() {
   std::vector<HealthCheck> checks;
+  bool kinds_settled = true;
   if (shutting_down_) checks.push_back({"serving", false, "shutting down"});
   for (const Watched& watched_kind : reflectors_) {
     const kube::ReflectorStatus& status = watched_kind.reflector->status();
     const bool settled = status.settled != kube::ReflectorStatus::Settled::kNotYet;
+    kinds_settled = kinds_settled && settled;
     checks.push_back({watched_kind.plural, settled, settled ? status.refusal : "not listed yet"});
   }
-  const bool secrets = receivers_->secrets_settled();
-  checks.push_back({"secrets", secrets, secrets ? "" : "some have not been read yet"});
+  // Once: one that is named later and cannot be read concerns its own receiver only.
+  secrets_tried_ = secrets_tried_ || (kinds_settled && receivers_->secrets_settled());
+  checks.push_back(
+      {"secrets", secrets_tried_, secrets_tried_ ? "" : "some have not been read yet"});
   return checks;
 }
 

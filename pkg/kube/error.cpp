@@ -101,6 +101,10 @@ std::chrono::milliseconds bounded(Seconds wait) {
 
 }  // namespace
 
+bool ApiError::says_object_is_gone() const {
+  return kind == Kind::kNotFound && reason == "NotFound";
+}
+
 bool ApiError::transient() const {
   switch (kind) {
     case Kind::kUnreachable:

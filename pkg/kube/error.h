@@ -30,6 +30,9 @@ struct ApiError {
   std::string message;  ///< for people; never holds credentials
   std::optional<std::chrono::milliseconds> retry_after;
 
+  /// 404 in the API server's own words about the object. Any other one is of a proxy before it, or
+  /// of a server that does not (yet) know the kind.
+  [[nodiscard]] bool says_object_is_gone() const;
   /// Worth sending again unchanged (kUnreachable, kUnauthorized, kThrottled, kServer, kMalformed).
   [[nodiscard]] bool transient() const;
 };

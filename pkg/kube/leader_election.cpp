@@ -70,12 +70,17 @@ class LeaderElector::Impl {
       if (callbacks_.stopped) callbacks_.stopped();
     }
     held_ = false;
-    if (candidate_.named() && !closed_) co_await release();
+    if (candidate_.named() && !closed_ && !abandoned_) co_await release();
   }
 
   void stop() {
     stopping_ = true;
     timer_.cancel();
+  }
+
+  void abandon() {
+    abandoned_ = true;
+    stop();
   }
 
   [[nodiscard]] bool leading() const { return held_ && clock::Steady::now() < renew_by_; }
@@ -295,6 +300,7 @@ class LeaderElector::Impl {
   bool written_unheard_ = false;  ///< a write was sent and no answer to it has come
   Time renew_by_{};
   bool stopping_ = false;
+  bool abandoned_ = false;
   bool closed_ = false;
   std::string last_failure_;
   Time log_again_{};
@@ -314,6 +320,10 @@ asio::awaitable<void> LeaderElector::run() {
 
 void LeaderElector::stop() {
   impl_->stop();
+}
+
+void LeaderElector::abandon() {
+  impl_->abandon();
 }
 
 bool LeaderElector::leading() const {

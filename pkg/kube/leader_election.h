@@ -44,6 +44,9 @@ class LeaderElector {
   boost::asio::awaitable<void> run();
   /// Ends run(), which gives the lease back first if it is held.
   void stop();
+  /// Ends run() as a crash would: the lease, if it is held, expires by itself, and the next leader
+  /// finds it so.
+  void abandon();
   /// Held, and renewed in time: false even before `stopped` is called if the thread was held up for
   /// too long.
   [[nodiscard]] bool leading() const;

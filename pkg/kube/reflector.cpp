@@ -329,6 +329,7 @@ void Reflector::Impl::note(const Input& input) {
   const auto kind = failed->error.kind;
   if (kind == ApiError::Kind::kForbidden || kind == ApiError::Kind::kNotFound) {
     status.refusal = refusal_text(failed->error);
+    status.kind_is_unknown = kind == ApiError::Kind::kNotFound;
   }
 }
 

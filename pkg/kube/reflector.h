@@ -48,7 +48,8 @@ struct ReflectorStatus {
     kRefused,  ///< lists were answered with 403 or 404, more than once: retried at least every 30 s
   };
   Settled settled = Settled::kNotYet;
-  std::string refusal;  ///< for people: which permission or kind is missing
+  std::string refusal;           ///< for people: which permission or kind is missing
+  bool kind_is_unknown = false;  ///< kRefused: by 404; there can be no objects of it
   std::uint64_t lists = 0, watches = 0, events = 0, bad_objects = 0, failures = 0;
   std::chrono::steady_clock::time_point last_heard;  ///< last byte of a list or watch
 };

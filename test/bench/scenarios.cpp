@@ -79,7 +79,8 @@ asio::awaitable<double> bare_rate(const Bench& bench, std::vector<kube::ObjectKe
   co_return load.per_second;
 }
 
-/// The rate of a load, as PATCHes per second, beside the mean of the bare rates before and after it.
+/// The rate of a load, as PATCHes per second, beside the mean of the bare rates before and after
+/// it.
 struct BesideBare {
   double patches;
   double bare;
@@ -185,9 +186,7 @@ asio::awaitable<Report> under_load(const Bench& bench) {
 
   for (int round = 0; round <= bench.extent.rounds; ++round) {
     Acknowledged acknowledged(bench.etcd_port);
-    Work push_same = [&](std::size_t) {
-      return push(bench, stormed, to_stormed, acknowledged);
-    };
+    Work push_same = [&](std::size_t) { return push(bench, stormed, to_stormed, acknowledged); };
     const BesideBare own =
         co_await beside_bare(bench, world.projects.size(), kBareConnections, acknowledged);
     add_round(distinct, round, {own.patches, own.bare});
@@ -225,9 +224,9 @@ asio::awaitable<Report> against_senders(const Bench& bench) {
     fmt::print("  {} senders: {:.0f} PATCHes a second, bare {:.0f}\n", senders, own.patches,
                own.bare);
     std::fflush(stdout);
-    report.growth += fmt::format("| {} | {:.0f} | {:.0f} | {:.1f} | {:.1f} |\n", senders,
-                                 own.patches, own.bare, own.load.times.ms(0.5),
-                                 own.load.times.ms(0.99));
+    report.growth +=
+        fmt::format("| {} | {:.0f} | {:.0f} | {:.1f} | {:.1f} |\n", senders, own.patches, own.bare,
+                    own.load.times.ms(0.5), own.load.times.ms(0.99));
   }
   co_return report;
 }

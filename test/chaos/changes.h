@@ -9,8 +9,8 @@
 namespace receiver::chaos {
 
 /// Every value that the refresh annotation of any object takes from now on, or from a revision of
-/// etcd that it has not compacted away. It is watched where the API server keeps it, in etcd: no fault of the API server leaves a gap, and after one of etcd
-/// the watch goes on where it was.
+/// etcd that it has not compacted away. It is watched where the API server keeps it, in etcd: no
+/// fault of the API server leaves a gap, and after one of etcd the watch goes on where it was.
 class ChangeFeed {
  public:
   /// Returns when the watch has begun, if it is to begin now.

@@ -119,7 +119,8 @@ class World {
   asio::awaitable<kube::ApiResult<void>> patch(controllers::Target target) {
     patched_.insert(target.key.name);
     using Kind = kube::ApiError::Kind;
-    kube::ApiError error{.kind = Kind::kNotFound, .reason = {}, .message = {}, .retry_after = {}};
+    kube::ApiError error{
+        .kind = Kind::kNotFound, .reason = "NotFound", .message = {}, .retry_after = {}};
     if (target.key.name == "gone") co_return tl::unexpected(error);
     error.kind = Kind::kInvalid;
     if (target.key.name == "refused") co_return tl::unexpected(error);

@@ -153,6 +153,22 @@ TEST_CASE("a Secret without a value fails its receiver and says why", "[status]"
   CHECK(project.config().size_at("/status/webhookReceivers") == 0);
 }
 
+TEST_CASE("a name that no Secret can have fails its own receiver only", "[status]") {
+  const Cluster cluster;
+  const Operator op(cluster);
+  const Project project(cluster);
+  const std::string path = project.publish("bb", kSecret);
+
+  project.declare({{"bb", "bb-secret"}, {"odd", "my secret"}});
+  eventually("the status names the receiver", [&] {
+    const std::string message = ready_message(project.config(), "False");
+    return message.find("odd") != std::string::npos &&
+           message.find("not a name that a Secret can have") != std::string::npos;
+  });
+  CHECK(published_url(project.config(), "bb") == op.origin() + path);
+  CHECK(op.is_ready());
+}
+
 TEST_CASE("a Secret without the label is found all the same", "[status]") {
   const Cluster cluster;
   const Operator op(cluster);

@@ -58,7 +58,7 @@ struct Fixture {
 };
 
 CatchUpOptions quick() {
-  return {milliseconds(1), milliseconds(5'000), milliseconds(1)};
+  return {milliseconds(1), milliseconds(5'000), milliseconds(1), milliseconds(5'000)};
 }
 
 }  // namespace
@@ -120,21 +120,63 @@ TEST_CASE("What the refresher has no room for is tried again, and not counted me
   CHECK(f.catch_up.counters().refreshed == 1);
 }
 
-TEST_CASE("It waits until everything is known, and ends at its bound or when stopped") {
+TEST_CASE("What never becomes known does not keep the rest from being refreshed") {
   CatchUpOptions options = quick();
-  options.longest = milliseconds(30);
+  options.patience = milliseconds(30);
   Fixture f(options);
   f.targets = {warehouse("a")};
+  f.complete = false;
+  boost::asio::co_spawn(f.io, f.catch_up.run(), [&](const std::exception_ptr&) { f.ended = true; });
+  f.io.run_for(milliseconds(10));
+  CHECK(f.patched.empty());
+  f.run_until_ended();
+  CHECK(f.patched == std::vector<std::string>{"a"});
+}
 
-  SECTION("at the bound what is left is counted") {
-    f.complete = false;
-    f.run();
-    CHECK(f.patched.empty());
-    CHECK(f.catch_up.counters().left == 1);
-  }
-  SECTION("stopped") {
+TEST_CASE("At its bound what is left is counted, and left to polling") {
+  CatchUpOptions options = quick();
+  options.longest = milliseconds(0);
+  Fixture f(options);
+  f.targets = {warehouse("a")};
+  f.run();
+  CHECK(f.patched.empty());
+  CHECK(f.catch_up.counters().left == 1);
+  f.catch_up.stop();
+  CHECK_FALSE(f.catch_up.owed());
+}
+
+TEST_CASE("What a stopped replica has not caught up with is owed") {
+  CatchUpOptions options = quick();
+  options.interval = milliseconds(5'000);
+  Fixture f(options);
+  f.targets = {warehouse("a"), warehouse("b")};
+
+  SECTION("cut off") {
+    boost::asio::co_spawn(f.io, f.catch_up.run(),
+                          [&](const std::exception_ptr&) { f.ended = true; });
+    while (f.catch_up.counters().refreshed == 0) f.io.run_one_for(milliseconds(20));
+    CHECK_FALSE(f.catch_up.owed());
     f.catch_up.stop();
+    CHECK(f.catch_up.owed());
+    f.run_until_ended();
+    CHECK(f.catch_up.owed());
+    CHECK(f.patched == std::vector<std::string>{"a"});
+  }
+  SECTION("waiting for what is not known yet") {
+    f.complete = false;
+    boost::asio::co_spawn(f.io, f.catch_up.run(),
+                          [&](const std::exception_ptr&) { f.ended = true; });
+    f.io.run_for(milliseconds(10));
+    f.catch_up.stop();
+    f.run_until_ended();
+    CHECK(f.catch_up.owed());
+    CHECK(f.patched.empty());
+  }
+  SECTION("asked for afterwards") {
+    f.catch_up.stop();
+    CHECK_FALSE(f.catch_up.owed());
     f.run();
+    CHECK(f.catch_up.owed());
     CHECK(f.patched.empty());
   }
 }

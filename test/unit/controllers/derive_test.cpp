@@ -132,6 +132,19 @@ TEST_CASE("A Secret that cannot be used is a failure of its receiver") {
     CHECK(derived.failures[0].reason == c.reason);
     CHECK(derived.failures[0].message.find(c.words) != std::string::npos);
   }
+  for (const char* name : {"My-Secret", "my secret", "a/b", "a%zz", "a?watch=true", "new\nline",
+                           "-a", "a-", ".a", "a..b", "a.-b"}) {
+    INFO(name);
+    // It is not even looked up: such a name has no place in a request.
+    const DerivedReceivers misnamed = derive(project_config({{"r", true, name}}), {});
+    CHECK_FALSE(misnamed.unread);
+    REQUIRE(misnamed.failures.size() == 1);
+    CHECK(misnamed.failures[0].reason == "SecretInvalid");
+  }
+  CHECK(is_secret_name("a"));
+  CHECK(is_secret_name("0.my-secret.v1"));
+  CHECK(is_secret_name(std::string(253, 'a')));
+  CHECK_FALSE(is_secret_name(std::string(254, 'a')));
   const DerivedReceivers unnamed = derive(project_config({{"r", true, ""}}), {});
   REQUIRE(unnamed.failures.size() == 1);
   CHECK(unnamed.failures[0].reason == "SecretInvalid");

@@ -28,6 +28,8 @@ kube::ApiResult<void> failed(Kind kind, std::optional<milliseconds> retry_after 
 }
 
 const kube::ApiResult<void> kAccepted;
+const kube::ApiResult<void> kObjectGone =
+    tl::unexpected(kube::ApiError{Kind::kNotFound, 404, "NotFound", "not found", std::nullopt});
 
 /// A queue and its time, driven by hand.
 struct Script {
@@ -170,7 +172,8 @@ TEST_CASE("What becomes of a PATCH") {
   };
   const std::vector<Case> cases{
       {kAccepted, Verdict::kApplied},
-      {failed(Kind::kNotFound), Verdict::kGone},
+      {kObjectGone, Verdict::kGone},
+      {failed(Kind::kNotFound), Verdict::kRetry},  // a proxy's, or of a kind that is not served
       {failed(Kind::kInvalid), Verdict::kRefused},
       {failed(Kind::kGone), Verdict::kRefused},
       {failed(Kind::kUnreachable), Verdict::kRetry},
@@ -500,7 +503,7 @@ class Model {
     const auto [name, began] = *chosen;
     in_flight_.erase(chosen);
     const auto result = luck < 50   ? kAccepted
-                        : luck < 60 ? failed(Kind::kNotFound)
+                        : luck < 60 ? kObjectGone
                         : luck < 65 ? failed(Kind::kInvalid)
                         : luck < 75 ? failed(Kind::kForbidden)
                         : luck < 80 ? failed(Kind::kThrottled, 300ms)

@@ -159,7 +159,8 @@ TEST_CASE_METHOD(Fixture,
 
 TEST_CASE_METHOD(Fixture, "What is gone counts as applied, what is refused does not") {
   make();
-  api.script["gone"] = {failed(Kind::kNotFound, 404, "not found")};
+  api.script["gone"] = {
+      tl::unexpected(kube::ApiError{Kind::kNotFound, 404, "NotFound", "not found", std::nullopt})};
   api.script["bad"] = {failed(Kind::kInvalid, 422, "annotations are too long")};
   const auto outcome = refresh({"fine", "gone", "bad"});
   CHECK(outcome.applied == 2);

@@ -225,6 +225,19 @@ TEST_CASE("a leader that is stopped gives the lease back, after its work has sto
   CHECK(test.history == History{"a started", "a stopped", "released", "b started"});
 }
 
+TEST_CASE("a leader that abandons the lease is followed as if it had crashed") {
+  Fixture test;
+  Contender a(test.context, "a", test.honest(), test.history);
+  REQUIRE(test.run_until([&] { return a.elector.leading(); }));
+  a.elector.abandon();
+  REQUIRE(test.run_until([&] { return a.ended; }));
+  CHECK(test.lease.record().holder == "a");
+  Contender b(test.context, "b", test.honest(), test.history);
+  REQUIRE(test.run_until([&] { return b.elector.leading(); }));
+  CHECK_FALSE(b.acquisition.released);
+  CHECK(test.history == History{"a started", "a stopped", "b started"});
+}
+
 TEST_CASE("a candidate that is stopped leaves the lease alone") {
   Fixture test;
   Contender a(test.context, "a", test.honest(), test.history);

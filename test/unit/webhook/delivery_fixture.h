@@ -172,8 +172,9 @@ struct Fixture : Stores {
     co_return kube::ApiResult<void>{};
   }
 
-  void fail(const std::string& name, kube::ApiError::Kind kind, unsigned status) {
-    failures[name] = {kind, status, "", "no", std::nullopt};
+  void fail(const std::string& name, kube::ApiError::Kind kind, unsigned status,
+            std::string reason = {}) {
+    failures[name] = {kind, status, std::move(reason), "no", std::nullopt};
   }
 
   http::Response send(const std::string& text) {

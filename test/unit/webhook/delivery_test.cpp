@@ -130,7 +130,7 @@ TEST_CASE_METHOD(Fixture, "a delivery that names nothing is answered 200, with a
 
 TEST_CASE_METHOD(Fixture, "a Warehouse that is gone counts as done") {
   add_warehouses({"w"});
-  fail("w", kube::ApiError::Kind::kNotFound, 404);
+  fail("w", kube::ApiError::Kind::kNotFound, 404, "NotFound");
   check(deliver("repo:push", kCloudPush), 200, msg("refreshed 1 warehouse(s)"));
 }
 
