@@ -294,12 +294,13 @@ tl::expected<std::optional<std::string_view>, BodyError> RequestParser::parse_bo
         body_wire_bytes_ > kChunkOverhead * limits_.body_bytes + limits_.header_bytes) {
       return fail(BodyError::kMalformed);
     }
-    if (ec == error::need_more) {
-      // A chunk size with its extensions, and all trailers together, are held to the bound of a
-      // head.
-      if (end_ - begin_ > limits_.header_bytes) {
-        return fail(BodyError::kMalformed);
-      }
+    const bool incomplete = ec == error::need_more;
+    // A chunk size with its extensions, and all trailers together, are held to the bound of a head.
+    const std::size_t beside_data = incomplete ? end_ - begin_ : taken - grammar.piece.size();
+    if (beside_data > limits_.header_bytes) {
+      return fail(BodyError::kMalformed);
+    }
+    if (incomplete) {
       return std::nullopt;
     }
     if (ec) {

@@ -64,7 +64,12 @@ class World {
   /// All that the server answers to these bytes.
   std::string exchange(std::string_view bytes) {
     tcp::socket peer(io_);
-    peer.connect({asio::ip::address_v4::loopback(), port_});
+    // libFuzzer's alarm would interrupt a blocking call.
+    std::optional<boost::system::error_code> connected;
+    peer.async_connect({asio::ip::address_v4::loopback(), port_},
+                       [&](boost::system::error_code error) { connected = error; });
+    while (!connected) io_.run_one();
+    require(!*connected, "the server takes connections");
     asio::write(peer, asio::buffer(bytes));
     peer.shutdown(tcp::socket::shutdown_send);
     std::string received;
