@@ -315,7 +315,7 @@ TEST_CASE("at the bound of requests in flight another one is 503, and its connec
   CHECK(unread.status == 503);
   CHECK(unread.says("Connection: close"));
   CHECK(server.counters().refused_requests == 2);
-  CHECK(server.counters().requests_current == 2);
+  CHECK(eventually([&] { return server.counters().requests_current == 2; }));
 
   gate.open();
   CHECK(first.read_answer().body == "/first:");
