@@ -87,13 +87,12 @@ asio::awaitable<void> CatchUp::Impl::run(std::shared_ptr<Impl> self) {
     }
     co_await self->sleep(queued.overloaded ? self->options_.poll : self->options_.interval);
   }
-  const std::size_t left = self->waiting_.size();
-  self->counters.left += left;
+  self->counters.left += self->waiting_.size();
   self->logger_.info("caught up", {{"refreshed", self->counters.refreshed - before.refreshed},
                                    {"refreshed_meanwhile", self->counters.skipped - before.skipped},
-                                   {"left_to_polling", left}});
+                                   {"left_to_polling", self->waiting_.size()}});
+  self->running_ = self->stopped_ && !self->waiting_.empty();
   self->waiting_.clear();
-  self->running_ = self->stopped_ && left > 0;
 }
 
 CatchUp::CatchUp(const asio::any_io_executor& executor, Refresher& refresher, Sources sources,

@@ -5,12 +5,12 @@
 #include <fmt/format.h>
 
 #include "crypto/crypto.h"
+#include "kube/resource.h"
 
 namespace receiver::controllers {
 namespace {
 
 constexpr std::size_t kShortSecret = 16;
-constexpr std::size_t kLongestName = 253;
 
 /// As Go's path.Clean does for a rooted path; "" for the root. Kargo keeps a doubled slash at the
 /// very beginning.
@@ -64,7 +64,7 @@ std::optional<ReceiverFailure> check_secret(const api::Receiver& receiver,
   if (receiver.secret_name.empty()) {
     return invalid("bitbucket.secretRef.name is empty; name a Secret");
   }
-  if (!is_secret_name(receiver.secret_name)) {
+  if (!kube::is_subdomain(receiver.secret_name)) {
     return invalid(
         "bitbucket.secretRef.name is not a name that a Secret can have (lower case letters, "
         "digits, hyphens and dots); name a Secret");
@@ -93,16 +93,6 @@ std::optional<ReceiverFailure> check_secret(const api::Receiver& receiver,
 }
 
 }  // namespace
-
-bool is_secret_name(std::string_view name) {
-  const auto ends_label = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  if (name.empty() || name.size() > kLongestName) return false;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    const bool at_edge = i == 0 || i + 1 == name.size() || name[i - 1] == '.' || name[i + 1] == '.';
-    if (!ends_label(name[i]) && (at_edge || (name[i] != '-' && name[i] != '.'))) return false;
-  }
-  return true;
-}
 
 tl::expected<BaseUrl, std::string> parse_base_url(std::string_view text) {
   const auto refuse = [](std::string_view why) {
@@ -139,7 +129,7 @@ DerivedReceivers derive_receivers(const api::ReceiverOwner& owner, const SecretL
   DerivedReceivers derived;
   for (const api::Receiver& receiver : owner.receivers) {
     if (!receiver.bitbucket) continue;
-    const bool named = is_secret_name(receiver.secret_name);
+    const bool named = kube::is_subdomain(receiver.secret_name);
     const SecretState state = named ? secrets(receiver.secret_name) : SecretState{};
     if (named && state.known == SecretState::Known::kNotRead) {
       derived.unread = true;

@@ -38,9 +38,6 @@ struct SecretState {
   bool watched = true;  ///< kPresent: a change of it is noticed at once
 };
 
-/// Whether Kubernetes lets a Secret have that name: a DNS subdomain of RFC 1123.
-[[nodiscard]] bool is_secret_name(std::string_view name);
-
 /// The Secret of that name in the owner's Secret namespace.
 using SecretLookup = std::function<SecretState(std::string_view name)>;
 

@@ -12,6 +12,7 @@
 #include "controllers/status.h"
 #include "controllers/status_conflict.h"
 #include "git/repository.h"
+#include "kube/resource.h"
 
 namespace receiver::controllers {
 
@@ -179,8 +180,9 @@ void ReceiverController::Impl::collect_references(const OwnerStore::Object& owne
                                                   std::set<std::string>& names) const {
   if (!owner || secret_namespace(*owner) != ns) return;
   for (const api::Receiver& receiver : owner->receivers) {
-    if (receiver.bitbucket && is_secret_name(receiver.secret_name))
+    if (receiver.bitbucket && kube::is_subdomain(receiver.secret_name)) {
       names.insert(receiver.secret_name);
+    }
   }
 }
 

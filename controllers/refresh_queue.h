@@ -36,7 +36,8 @@ struct RefresherOptions {
   std::size_t objects_waiting = 50'000;
   std::chrono::milliseconds first_backoff{200};
   std::chrono::milliseconds longest_backoff{30'000};
-  /// 403 is retried this long: RBAC caches of a restarted API server.
+  /// 403, or a 404 that is not about the object, is retried this long: a restarted API server whose
+  /// caches are cold.
   std::chrono::milliseconds forbidden_for{600'000};
 };
 

@@ -7,12 +7,12 @@
 #include <fmt/format.h>
 
 #include "kube/json.h"
+#include "kube/resource.h"
 
 namespace receiver::kube {
 namespace {
 
 // The limits of the API server's validation.
-constexpr std::size_t kMaxNameBytes = 253;
 constexpr std::size_t kMaxFieldBytes = 128;
 constexpr std::size_t kMaxNoteBytes = 1024;
 
@@ -27,22 +27,6 @@ std::string cut_note(std::string_view note) {
   constexpr std::string_view kMore = "\u2026";
   if (note.size() <= kMaxNoteBytes) return std::string(note);
   return std::string(cut(note, kMaxNoteBytes - kMore.size())).append(kMore);
-}
-
-bool is_alphanumeric(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-/// A DNS subdomain as names of most kinds must be: labels of a-z, 0-9 and inner hyphens, joined by
-/// dots.
-bool is_subdomain(std::string_view name) {
-  char before = '.';
-  for (const char c : name) {
-    const bool inner = (c == '-' && before != '.') || (c == '.' && is_alphanumeric(before));
-    if (!is_alphanumeric(c) && !inner) return false;
-    before = c;
-  }
-  return is_alphanumeric(before) && name.size() <= kMaxNameBytes;
 }
 
 std::string series(std::int64_t count, clock::Wall::time_point last) {

@@ -3,12 +3,28 @@
 namespace receiver::kube {
 namespace {
 
+constexpr std::size_t kMaxNameBytes = 253;
+
+bool is_alphanumeric(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
 std::string group_version(const Resource& resource) {
   if (resource.group.empty()) return "/api/" + resource.version;
   return "/apis/" + resource.group + "/" + resource.version;
 }
 
 }  // namespace
+
+bool is_subdomain(std::string_view name) {
+  char before = '.';
+  for (const char c : name) {
+    const bool inner = (c == '-' && before != '.') || (c == '.' && is_alphanumeric(before));
+    if (!is_alphanumeric(c) && !inner) return false;
+    before = c;
+  }
+  return is_alphanumeric(before) && name.size() <= kMaxNameBytes;
+}
 
 std::string Resource::path() const {
   return path(std::string_view{});

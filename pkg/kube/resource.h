@@ -7,6 +7,10 @@
 
 namespace receiver::kube {
 
+/// Whether an object of most kinds may have that name: a DNS subdomain of RFC 1123, which is labels
+/// of a-z, 0-9 and inner hyphens, joined by dots. Any other has no place in a path.
+[[nodiscard]] bool is_subdomain(std::string_view name);
+
 /// A kind as the API server's paths name it: group (empty for core), version and plural.
 struct Resource {
   std::string group;

@@ -165,6 +165,7 @@ asio::awaitable<Report> requests_per_delivery(const Bench& bench) {
     const double after = co_await requests_counted(bench.administrator);
     const double each = (after - before) / kCountedDeliveries;
     const auto patches = static_cast<double>(project.warehouses);
+    if (each < patches) throw std::runtime_error("acknowledged, but not every PATCH was sent");
     acknowledged.check();
     add_round(requests, round, {each, patches});
   }

@@ -22,4 +22,12 @@ TEST_CASE("an object without a namespace is addressed in its cluster-scoped kind
         "/apis/kargo.akuity.io/v1alpha1/clusterconfigs/cluster");
 }
 
+TEST_CASE("the name of an object is a DNS subdomain") {
+  CHECK(is_subdomain("a"));
+  CHECK(is_subdomain("0.my-secret.v1"));
+  CHECK(is_subdomain(std::string(253, 'a')));
+  CHECK_FALSE(is_subdomain(std::string(254, 'a')));
+  CHECK_FALSE(is_subdomain(""));
+}
+
 }  // namespace receiver::kube
