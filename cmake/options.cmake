@@ -15,6 +15,14 @@ target_compile_definitions(project_options INTERFACE
   SPDLOG_FMT_EXTERNAL)
 target_link_libraries(project_options INTERFACE Threads::Threads)
 
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # Unlike gcc it warns of fields that are left to their own initialisers.
+  target_compile_options(project_options INTERFACE -Wno-missing-field-initializers)
+elseif(CMAKE_UNITY_BUILD)
+  # What is in an included file's anonymous namespace is not in a header, which gcc takes it for.
+  target_compile_options(project_options INTERFACE -Wno-subobject-linkage)
+endif()
+
 # -Wno-maybe-uninitialized: gcc takes the instrumentation of its own <regex> for uses of unset members.
 if(SANITIZE STREQUAL "address")
   target_compile_options(project_options INTERFACE
@@ -22,10 +30,9 @@ if(SANITIZE STREQUAL "address")
   target_link_options(project_options INTERFACE -fsanitize=address,undefined)
 elseif(SANITIZE STREQUAL "fuzzer") # and coverage by line: `make fuzz-coverage`
   set(flags -fsanitize=fuzzer-no-link,address,undefined -fprofile-instr-generate -fcoverage-mapping)
-  # -Wno-…: clang, unlike gcc, warns of fields that are left to their own initialisers.
   target_compile_options(project_options INTERFACE
     ${flags} -fsanitize-ignorelist=${CMAKE_SOURCE_DIR}/test/fuzz/ignorelist.txt
-    -fno-sanitize-recover=all -fno-omit-frame-pointer -Wno-missing-field-initializers)
+    -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(project_options INTERFACE ${flags})
 elseif(SANITIZE STREQUAL "thread")
   # -Wno-tsan: gcc warns that it does not model the fences of Asio's handler dispatch; its queues use mutexes.

@@ -12,7 +12,7 @@
 namespace receiver::ctl {
 namespace {
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kCheckExamples = R"(Examples:
   receiverctl check
   receiverctl check --service-account kargo/kargo-external-webhooks-server
   receiverctl check --project kargo-demo --base-url https://hooks.example.com/kargo -o json
@@ -96,7 +96,7 @@ void add_check(CLI::App& app, Context& context) {
       ->add_option("--ca-file", options->ca_file,
                    "Authorities to believe instead of the system's, in PEM.")
       ->option_text("FILE");
-  command->footer(std::string(kExamples) +
+  command->footer(std::string(kCheckExamples) +
                   "\n\nExit code 1: there is a failure. Others: see `receiverctl --help`.");
   command->callback([&context, options] {
     context.command = [&context, options] { return check(context, *options); };

@@ -27,7 +27,7 @@ struct DescribeOptions {
   bool show_urls = false;
 };
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kDescribeExamples = R"(Examples:
   receiverctl receivers describe kargo-demo/bb-wh-receiver
   receiverctl receivers describe kargo-demo/bb-wh-receiver --branch main
   receiverctl receivers describe bitbucket     # of the ClusterConfig)";
@@ -204,7 +204,7 @@ void add_describe(CLI::App& receivers, Context& context) {
       ->option_text("T")
       ->excludes(branch);
   command->add_flag("--show-urls", options->show_urls, "Its URL, too: half a secret.");
-  command->footer(std::string(kExamples) +
+  command->footer(std::string(kDescribeExamples) +
                   "\n\nExit code 1: it is not ready. Others: see `receiverctl --help`.");
   command->callback([&context, options] {
     context.command = [&context, options] { return describe(context, *options); };

@@ -23,7 +23,7 @@ struct ExplainOptions {
   bool offline = false;
 };
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kExplainExamples = R"(Examples:
   receiverctl explain payload.json --project kargo-demo
   receiverctl explain payload.json --event repo:push --offline
   pbpaste | receiverctl explain - -o json)";
@@ -130,7 +130,7 @@ void add_explain(CLI::App& app, Context& context) {
                    "The receiver's. If not given: all, as for a receiver of the ClusterConfig.")
       ->option_text("P");
   command->add_flag("--offline", options->offline, "Only read the payload; ask no cluster.");
-  command->footer(std::string(kExamples) +
+  command->footer(std::string(kExplainExamples) +
                   "\n\nExit code 1: nothing would be refreshed. Others: see `receiverctl --help`.");
   command->callback([&context, options] {
     context.command = [&context, options] { return explain(context, *options); };

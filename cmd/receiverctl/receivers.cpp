@@ -21,7 +21,7 @@ struct ReceiversOptions {
   bool show_urls = false;
 };
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kReceiversExamples = R"(Examples:
   receiverctl receivers
   receiverctl receivers --project kargo-demo --show-urls
   receiverctl receivers -o json
@@ -185,7 +185,7 @@ void add_receivers(CLI::App& app, Context& context) {
       ->option_text("P");
   command->add_flag("--show-urls", options->show_urls,
                     "Their URLs, too. A URL is half a secret: nobody else should see it.");
-  command->footer(std::string(kExamples) +
+  command->footer(std::string(kReceiversExamples) +
                   "\n\nExit code 1: one is not ready. Others: see `receiverctl --help`.");
   command->callback([&context, command, options] {
     if (!command->get_subcommands().empty()) return;

@@ -21,7 +21,7 @@ namespace {
 namespace rest = bitbucket_rest;
 
 /// A rate limit is waited out for no longer than this.
-constexpr std::chrono::seconds kPatience{300};
+constexpr std::chrono::seconds kRegisterPatience{300};
 
 struct RegisterOptions {
   std::vector<std::string> repositories;
@@ -41,7 +41,7 @@ struct RegisterOptions {
   [[nodiscard]] rest::Servers servers() const { return {bitbucket_url, cloud_url}; }
 };
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kRegisterExamples = R"(Examples:
   export BITBUCKET_TOKEN=…                            # a repository's access token
   receiverctl register --project kargo-demo --receiver bb-wh-receiver \
     --repo https://bitbucket.org/example/shop --dry-run
@@ -184,7 +184,7 @@ Result<ExitCode> register_all(Context& context, const RegisterOptions& options) 
                                                  pause.count());
                       std::this_thread::sleep_for(pause);
                     },
-                    kPatience);
+                    kRegisterPatience);
   Report report{
       .repositories = {}, .skipped = std::move(selection->skipped), .dry_run = options.dry_run};
   bool ended = false;
@@ -266,7 +266,7 @@ void add_register(CLI::App& app, Context& context) {
   command->add_flag(
       "--show-urls", options->show_urls,
       "The receiver's URLs in full. A URL is half a secret: nobody else should see it.");
-  command->footer(kExamples);
+  command->footer(kRegisterExamples);
   command->callback([&context, options] {
     if (options->repositories.empty() && !options->all_subscribed) {
       throw CLI::RequiredError("--repo or --all-subscribed");

@@ -8,7 +8,7 @@
 namespace receiver::ctl {
 namespace {
 
-using bitbucket_rest::Action;
+using Change = bitbucket_rest::Action;
 using bitbucket_rest::Difference;
 
 std::string shown(const Difference& difference, const std::string& value, bool show_urls) {
@@ -28,11 +28,11 @@ std::string line_of(const Difference& difference, bool show_urls) {
 Cell result_of(const Registered& registered, bool dry_run) {
   if (!registered.error.empty()) return {"failed", Tone::kBad};
   switch (registered.plan.action) {
-    case Action::kNone:
+    case Change::kNone:
       return {"unchanged", Tone::kQuiet};
-    case Action::kCreate:
+    case Change::kCreate:
       return dry_run ? Cell("would create", Tone::kWarning) : Cell("created", Tone::kGood);
-    case Action::kUpdate:
+    case Change::kUpdate:
       return dry_run ? Cell("would update", Tone::kWarning) : Cell("updated", Tone::kGood);
   }
   return "";

@@ -24,7 +24,7 @@ namespace {
 using std::chrono::milliseconds;
 
 /// As long as Bitbucket waits.
-constexpr milliseconds kPatience{10'000};
+constexpr milliseconds kAnswerPatience{10'000};
 /// What was answered 202 is applied later.
 constexpr milliseconds kQueuePatience{10'000};
 constexpr milliseconds kLookAgain{200};
@@ -41,7 +41,7 @@ struct SendOptions {
   std::string ca_file;
 };
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kSendExamples = R"(Examples:
   receiverctl send --project kargo-demo --receiver bb-wh-receiver \
     --repo https://bitbucket.org/acme/shop --branch main
   receiverctl send --project kargo-demo --receiver bb-wh-receiver \
@@ -167,7 +167,7 @@ Result<void> deliver(const SendOptions& options, const Draft& draft, const Recei
                         signature_of(draft.body, access.secret.view()));
   }
   sent.origin = address->origin();
-  auto answer = ask(*address, std::move(request), ca_pem, kPatience);
+  auto answer = ask(*address, std::move(request), ca_pem, kAnswerPatience);
   if (!answer) {
     return unreachable(fmt::format("{} gives no answer: {}", sent.origin, answer.error().message));
   }
@@ -369,7 +369,7 @@ void add_send(CLI::App& app, Context& context) {
       ->option_text("FILE")
       ->group(whom);
   command->footer(
-      std::string(kExamples) +
+      std::string(kSendExamples) +
       "\n\nExit code 1: it was not answered 2xx, or did not refresh what it is for, or "
       "is for nothing (known with --receiver only).\nOthers: see `receiverctl --help`.");
   command->callback([&context, options] {

@@ -17,7 +17,7 @@ struct UrlOptions {
   std::string base_url;
 };
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kUrlExamples = R"(Examples:
   receiverctl url --project kargo-demo --receiver bb-wh-receiver \
     --secret-file secret.txt --base-url https://hooks.example.com/kargo
   kubectl -n kargo-demo get secret bb-wh-secret -o jsonpath='{.data.secret}' | base64 -d |
@@ -68,7 +68,7 @@ void add_url(CLI::App& app, Context& context) {
                    "The operator's EXTERNAL_WEBHOOK_SERVER_BASE_URL.")
       ->option_text("U")
       ->required();
-  command->footer(kExamples);
+  command->footer(kUrlExamples);
   command->callback([&context, options] {
     context.command = [&context, options] { return print_url(context, *options); };
   });

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "git/ascii.h"
 #include "git/unicode.h"
 #include "git/url.h"
 
@@ -11,13 +12,8 @@ namespace {
 
 constexpr std::size_t kMaxRedactedBytes = 256;
 
-bool is_digit(char character) {
-  return character >= '0' && character <= '9';
-}
-
 bool is_word(char character) {
-  return (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') ||
-         is_digit(character) || character == '_' || character == '-';
+  return is_letter(character) || is_digit(character) || character == '_' || character == '-';
 }
 
 std::size_t word_length(std::string_view text) {

@@ -6,12 +6,10 @@
 #include <system_error>
 #include <utility>
 
+#include "git/ascii.h"
+
 namespace receiver::git {
 namespace {
-
-bool is_digit(char character) {
-  return character >= '0' && character <= '9';
-}
 
 bool is_space(char character) {
   return character == ' ' || (character >= '\t' && character <= '\r' && character != '\v');
@@ -19,8 +17,7 @@ bool is_space(char character) {
 
 /// What an identifier of a prerelease or of metadata is made of.
 bool is_identifier(char character) {
-  return is_digit(character) || (character >= 'a' && character <= 'z') ||
-         (character >= 'A' && character <= 'Z') || character == '-';
+  return is_letter(character) || is_digit(character) || character == '-';
 }
 
 /// What a number in a constraint is made of, before anyone asks whether it makes sense: the

@@ -7,6 +7,8 @@
 
 #include <arpa/inet.h>
 
+#include "git/ascii.h"
+
 namespace receiver::git {
 namespace {
 
@@ -14,14 +16,6 @@ enum class Part { kPath, kFragment, kHost, kUser };
 
 bool is_one_of(char character, std::string_view set) {
   return set.find(character) != std::string_view::npos;
-}
-
-bool is_digit(char character) {
-  return character >= '0' && character <= '9';
-}
-
-bool is_letter(char character) {
-  return (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z');
 }
 
 int hex_value(char digit) {

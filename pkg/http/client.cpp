@@ -22,7 +22,6 @@ namespace asio = boost::asio;
 
 using Kind = ClientError::Kind;
 using TimePoint = std::chrono::steady_clock::time_point;
-using Step = ResponseParser::Step;
 
 class Client::Impl : public std::enable_shared_from_this<Impl> {
  public:
@@ -167,7 +166,7 @@ class Client::Impl::Stream final : public ResponseStream {
     auto event = co_await lease_->next_event();
     lease_->never_expire();
     if (!event) co_return tl::unexpected(std::move(event.error()));
-    if (*event == Step::kPiece) co_return lease_->answer().piece();
+    if (*event == ResponseParser::Step::kPiece) co_return lease_->answer().piece();
     lease_.finish();
     co_return std::string_view();
   }
@@ -342,7 +341,7 @@ asio::awaitable<Result<Response>> Client::Impl::send(std::shared_ptr<Impl> self,
   for (;;) {
     const auto event = co_await lease->next_event();
     if (!event) co_return tl::unexpected(event.error());
-    if (*event == Step::kEnd) break;
+    if (*event == ResponseParser::Step::kEnd) break;
     const std::string_view piece = lease->answer().piece();
     if (length.value_or(0) > cap || piece.size() > cap - response.body.size()) {
       co_return too_large();

@@ -26,7 +26,7 @@ constexpr int kAttempts = 5;
 constexpr milliseconds kFirstRetry{1'000};
 constexpr milliseconds kLongestRetry{30'000};
 /// Dropped Events are told in the log at most this often.
-constexpr std::chrono::minutes kRepeatLog{1};
+constexpr std::chrono::minutes kLogAgainAfter{1};
 
 const Resource& events() {
   static const Resource resource{"events.k8s.io", "v1", "events"};
@@ -134,7 +134,7 @@ class EventRecorder::Impl {
     ++dropped_;
     const Time now = clock::Steady::now();
     if (now < log_again_) return;
-    log_again_ = now + kRepeatLog;
+    log_again_ = now + kLogAgainAfter;
     logger_.warn("Event dropped", {{"problem", why}, {"dropped_so_far", dropped_}});
   }
 

@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 namespace {
 
 /// 100,000 objects take a while.
-constexpr auto kPatience = 180s;
+constexpr auto kProcessPatience = 180s;
 constexpr auto kAnswerTime = 5s;
 /// The same at every start, as a Deployment's is: another one would have every status written anew.
 constexpr const char* kBaseUrl = "https://hooks.example.com";
@@ -89,14 +89,14 @@ asio::awaitable<void> OperatorProcess::ready() {
     if (!answer.empty()) co_return;
     if (process_->wait(0ms)) throw std::runtime_error("the operator has ended");
     const auto waited = Steady::now() - begin;
-    if (waited >= kPatience) throw std::runtime_error("the operator is not ready");
+    if (waited >= kProcessPatience) throw std::runtime_error("the operator is not ready");
     co_await pause_for(std::max<std::chrono::nanoseconds>(2ms, waited / 50));  // to 2 %
   }
 }
 
 asio::awaitable<void> OperatorProcess::at_rest() {
   co_await ready();
-  const auto end = Steady::now() + kPatience;
+  const auto end = Steady::now() + kProcessPatience;
   for (auto before = cpu_time();;) {
     co_await pause_for(1s);
     const auto now = cpu_time();

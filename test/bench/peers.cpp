@@ -17,7 +17,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::chrono::seconds kPatience{20};
+constexpr std::chrono::seconds kPeerPatience{20};
 constexpr std::size_t kEndBytes = 1024;
 
 std::string content_of(const kube::PemSource& source) {
@@ -56,7 +56,7 @@ http::ClientOptions options_of(std::string_view url, std::size_t connections) {
 
 asio::awaitable<http::Response> send(http::Client& client, http::Request request, unsigned status,
                                      std::string what) {
-  auto response = co_await client.send(std::move(request), clock::Steady::now() + kPatience);
+  auto response = co_await client.send(std::move(request), clock::Steady::now() + kPeerPatience);
   if (!response) throw std::runtime_error(what + ": " + response.error().message);
   if (response->status != status) {
     throw std::runtime_error(fmt::format("{}: {} {}", what, response->status, response->body));
@@ -114,13 +114,13 @@ asio::awaitable<void> ApiServer::read_list(std::string path, std::string selecto
 asio::awaitable<std::string> ApiServer::read_page(std::string target) {
   http::Request get = request("GET", target);
   get.headers.add("Accept", "application/json");
-  auto opened = co_await client_.open(std::move(get), clock::Steady::now() + kPatience,
+  auto opened = co_await client_.open(std::move(get), clock::Steady::now() + kPeerPatience,
                                       http::Client::Connection::kPooled);
   if (!opened || (*opened)->status() != 200) throw std::runtime_error("cannot read " + target);
   const auto stream = std::move(*opened);
   std::string end;  // where a list says whether it goes on
   for (;;) {
-    const auto piece = co_await stream->next(kPatience);
+    const auto piece = co_await stream->next(kPeerPatience);
     if (!piece) throw std::runtime_error(target + ": " + piece.error().message);
     if (piece->empty()) break;
     end.append(*piece);

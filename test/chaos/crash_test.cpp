@@ -17,9 +17,6 @@ using receiver::integration::try_get;
 namespace {
 
 constexpr const char* kLeader = "leader_election_master_status{";
-/// Until a Lease that is not renewed has expired, and been taken.
-constexpr std::chrono::seconds kLeaseTime{15 + 9};
-
 /// At no moment of anything in particular.
 void wait_a_while() {
   static std::mt19937 random{std::random_device{}()};

@@ -19,6 +19,10 @@ namespace receiver::chaos {
 
 using namespace std::chrono_literals;
 
+/// Until a Lease that is not renewed has expired, and been taken: a candidate looks every 2 to
+/// 4.4 s, before and after.
+constexpr std::chrono::seconds kLeaseTime{15 + 9};
+
 /// What every test of a fault has: steady traffic, a fault in the middle of it, recovery, and the
 /// invariant at the end, which fails the test when it does not hold. The row of the results is
 /// named as the test.

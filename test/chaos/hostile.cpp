@@ -32,7 +32,7 @@ namespace {
 /// At most; half of it on average, and not all connections in step.
 constexpr std::chrono::milliseconds kBetweenBytes{2'000};
 constexpr std::size_t kBadSenders = 32;
-constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::seconds kAnswerPatience{10};
 
 }  // namespace
 
@@ -156,7 +156,7 @@ class BadSignatures::Impl {
 
   asio::awaitable<void> send_on() {
     while (!stopped_) {
-      const auto answer = co_await client_.send(request_, clock::Steady::now() + kPatience);
+      const auto answer = co_await client_.send(request_, clock::Steady::now() + kAnswerPatience);
       if (answer && answer->status == 401) ++refused_;
     }
   }

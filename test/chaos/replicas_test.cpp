@@ -17,10 +17,6 @@ using receiver::integration::Project;
 
 namespace {
 
-/// Until a Lease that is not renewed has expired, and been taken: a candidate looks every 2 to
-/// 4.4 s, before and after.
-constexpr std::chrono::seconds kLeaseTime{15 + 9};
-
 bool leads(const Operator& op) {
   return op.sum_of_metrics("leader_election_master_status{") == 1;
 }

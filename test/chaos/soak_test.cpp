@@ -17,7 +17,7 @@ using receiver::integration::Operator;
 namespace {
 
 /// 5 % of a few megabytes are some pages of the allocator.
-constexpr std::size_t kFlatKib = 1'024;
+constexpr std::size_t kSoakFlatKib = 1'024;
 
 /// SOAK_MINUTES; the first sixth is for settling.
 int minutes() {
@@ -62,7 +62,7 @@ TEST_CASE("soak: mixed traffic, the API server restarted every minute", "[.][soa
       Experiment::Queued::kAllApplied,
       fmt::format("resident {} KiB, then {} KiB; {} descriptors, then {}", first.resident_kib,
                   last.resident_kib, first.descriptors, last.descriptors));
-  const std::size_t flat = std::max(first.resident_kib / 20, kFlatKib);
+  const std::size_t flat = std::max(first.resident_kib / 20, kSoakFlatKib);
   CHECK(last.resident_kib <= first.resident_kib + flat);
   CHECK(last.resident_kib + flat >= first.resident_kib);
   CHECK(last.threads == first.threads);

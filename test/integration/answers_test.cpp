@@ -9,13 +9,6 @@
 using namespace receiver;
 using namespace receiver::integration;
 
-namespace {
-
-constexpr const char* kSecret = "a-secret-of-the-tests-of-answers";
-const std::string kRefreshed = "200 {\"msg\":\"refreshed 1 warehouse(s)\"}\n";
-
-}  // namespace
-
 TEST_CASE("a delivery that is not signed rightly refreshes nothing", "[answers]") {
   const Cluster cluster;
   const Operator op(cluster);

@@ -12,11 +12,6 @@
 
 using namespace receiver::integration;
 
-namespace {
-
-constexpr const char* kSecret = "a-secret-of-the-tests-of-the-cluster";
-}  // namespace
-
 TEST_CASE(
     "without a namespace for its Secrets the ClusterConfig's receivers are off, and it says so",
     "[cluster_config]") {

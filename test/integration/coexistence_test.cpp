@@ -10,7 +10,6 @@ using namespace receiver::integration;
 
 namespace {
 
-constexpr const char* kSecret = "a-secret-of-the-tests-of-coexistence";
 constexpr const char* kOurBase = "https://hooks.example.com/ours";
 constexpr const char* kOtherBase = "https://kargo.example.com/webhooks";
 

@@ -27,7 +27,6 @@ enum class At {
   kNowhere,          ///< a path that no receiver has
   kHealth,           ///< /healthz
 };
-inline constexpr const char* kSecret = "a-secret-of-the-tests-of-the-contract";
 inline constexpr const char* kPreviousSecret = "the-secret-of-the-contract-before";
 
 struct Sent {
@@ -54,6 +53,12 @@ struct Sent {
                                    const std::string& secret = kSecret);
 /// One of test/testdata/bitbucket, signed.
 [[nodiscard]] Sent recorded_delivery(const std::string& event, const std::string& file);
+
+/// A body that is the usual one but for one part: `part` in place of it.
+struct Oddity {
+  const char* name;
+  const char* part;
+};
 
 struct Case {
   std::string name;

@@ -72,12 +72,7 @@ Sent data_center(const std::string& links) {
   return signed_delivery("pr:merged", fmt::format(R"({{"pullRequest": {{"links": {}}}}})", links));
 }
 
-struct Oddity {
-  const char* name;
-  const char* part;
-};
-
-constexpr Oddity kCloudLinksThatNameNothing[]{
+constexpr Oddity kPullRequestLinksThatNameNothing[]{
     {"links null", "null"},
     {"links a string", R"("boom")"},
     {"html null", R"({"html": null})"},
@@ -145,7 +140,7 @@ std::vector<Case> pull_requests() {
       ended("the header's event counts: Cloud's body said to be Data Center's",
             signed_delivery("pr:merged", cloud_url(cloud_27).body), {}),
   };
-  for (const auto& [name, links] : kCloudLinksThatNameNothing) {
+  for (const auto& [name, links] : kPullRequestLinksThatNameNothing) {
     cases.push_back(ended(std::string("Cloud: ") + name, cloud(links), {}));
   }
   for (const auto& [name, links] : kDataCenterLinksThatNameNothing) {

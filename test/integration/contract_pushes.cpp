@@ -88,12 +88,6 @@ Case push(std::string name, Sent sent, const Names& refreshed) {
   return {std::move(name), std::move(sent), refreshed_warehouses(refreshed.size()), refreshed};
 }
 
-// Tables of bodies that are the usual one but for one part: `part` in place of it.
-struct Oddity {
-  const char* name;
-  const char* part;
-};
-
 Sent cloud(const std::string& repository, const std::string& push) {
   return signed_delivery("repo:push",
                          fmt::format(R"({{"repository": {}, "push": {}}})", repository, push));

@@ -18,8 +18,8 @@ constexpr std::size_t kBodyLimit = 2 * 1024 * 1024;
 const std::string kBody =
     R"({"repository": {"links": {"html": {"href": "https://bitbucket.org/kargo-orchard/fruit-basket"}}},
         "push": {"changes": [{"new": {"type": "branch", "name": "feature/late-apples"}}]}})";
-const Names kFeature = names("any-branch broken feature");
-const std::string kRefreshed = refreshed_warehouses(kFeature.size());
+const Names kFeatureNames = names("any-branch broken feature");
+const std::string kFeatureRefreshed = refreshed_warehouses(kFeatureNames.size());
 const std::string kMissing = "401 {\"error\":\"missing signature\"}\n";
 const std::string kUnauthorized = "401 {\"error\":\"unauthorized\"}\n";
 const std::string kPinged = "200 {\"msg\":\"ping received\"}\n";
@@ -54,12 +54,12 @@ std::vector<Case> signatures() {
   const std::string good = signature_of(kBody, kSecret);
   const std::string hex = good.substr(7);
   std::vector<Case> cases{
-      {"signature: sha256", push_signed(good), kRefreshed, kFeature},
-      {"signature: sha256, hex in upper case", push_signed("sha256=" + upper(hex)), kRefreshed,
-       kFeature},
-      {"signature: sha512", push_signed(sha512_signature(kBody)), kRefreshed, kFeature},
-      {"signature: blanks around the field's value", push_signed("  " + good + " \t"), kRefreshed,
-       kFeature},
+      {"signature: sha256", push_signed(good), kFeatureRefreshed, kFeatureNames},
+      {"signature: sha256, hex in upper case", push_signed("sha256=" + upper(hex)),
+       kFeatureRefreshed, kFeatureNames},
+      {"signature: sha512", push_signed(sha512_signature(kBody)), kFeatureRefreshed, kFeatureNames},
+      {"signature: blanks around the field's value", push_signed("  " + good + " \t"),
+       kFeatureRefreshed, kFeatureNames},
       {"signature: missing", unsigned_delivery("repo:push", kBody), kMissing},
       {"signature: missing, event unknown", unsigned_delivery("issue:created", "{}"), kMissing},
       {"signature: missing, body no JSON", unsigned_delivery("repo:push", "boom"), kMissing},
@@ -112,18 +112,21 @@ std::vector<Case> framings() {
                         {"x-event-key", "repo:push"},
                         {"x-hub-signature", signature}},
             .body = kBody},
-       kRefreshed, kFeature},
+       kFeatureRefreshed, kFeatureNames},
       {"request: charset in Content-Type",
        push().without("Content-Type").with("Content-Type", "application/json; charset=utf-8"),
-       kRefreshed, kFeature},
-      {"request: no Content-Type", push().without("Content-Type"), kRefreshed, kFeature},
+       kFeatureRefreshed, kFeatureNames},
+      {"request: no Content-Type", push().without("Content-Type"), kFeatureRefreshed,
+       kFeatureNames},
       {"request: another Content-Type", push().without("Content-Type").with("Content-Type", "x/y"),
-       kRefreshed, kFeature},
-      {"request: chunked body", push().framed(Framing::kChunked), kRefreshed, kFeature},
-      {"request: body compressed before it was signed", zipped(compressed), kRefreshed, kFeature},
-      {"request: body compressed after it was signed", zipped(kBody), kRefreshed, kFeature},
-      {"request: compressed and chunked", zipped(kBody).framed(Framing::kChunked), kRefreshed,
-       kFeature},
+       kFeatureRefreshed, kFeatureNames},
+      {"request: chunked body", push().framed(Framing::kChunked), kFeatureRefreshed, kFeatureNames},
+      {"request: body compressed before it was signed", zipped(compressed), kFeatureRefreshed,
+       kFeatureNames},
+      {"request: body compressed after it was signed", zipped(kBody), kFeatureRefreshed,
+       kFeatureNames},
+      {"request: compressed and chunked", zipped(kBody).framed(Framing::kChunked),
+       kFeatureRefreshed, kFeatureNames},
       {"request: compressed, signed by another", zipped("something else"), kUnauthorized},
       {"request: Cloud's headers",
        push()
@@ -131,32 +134,32 @@ std::vector<Case> framings() {
            .with("X-Hook-UUID", "0d9a3c1e-7d2b-4c58-8a11-0f1e2d3c4b5a")
            .with("X-Attempt-Number", "1")
            .with("User-Agent", "Bitbucket-Webhooks/2.0"),
-       kRefreshed, kFeature},
+       kFeatureRefreshed, kFeatureNames},
       {"request: the same delivery sent again",
        push()
            .with("X-Request-UUID", "5a0f0c4e-2f4f-4a8e-9f55-1a2b3c4d5e6f")
            .with("X-Hook-UUID", "0d9a3c1e-7d2b-4c58-8a11-0f1e2d3c4b5a")
            .with("X-Attempt-Number", "2")
            .with("User-Agent", "Bitbucket-Webhooks/2.0"),
-       kRefreshed, kFeature},
+       kFeatureRefreshed, kFeatureNames},
       {"request: Data Center's headers, with basic authentication",
        push()
            .with("X-Request-Id", "6b1f0c4e-2f4f-4a8e-9f55-1a2b3c4d5e6f")
            .with("Authorization", "Basic b2tlZXBlcjpwZWFycw==")
            .with("User-Agent", "Atlassian HttpClient 4.2.0 / Bitbucket-9.5.2 (9005002) / Default"),
-       kRefreshed, kFeature},
+       kFeatureRefreshed, kFeatureNames},
   };
 }
 
 std::vector<Case> receivers() {
-  const Names shared = kFeature + names("sharing/feature");
-  const Names everywhere = kFeature + names("sharing/feature other/feature");
+  const Names shared = kFeatureNames + names("sharing/feature");
+  const Names everywhere = kFeatureNames + names("sharing/feature other/feature");
   return {
-      {"receiver: the current secret at the current path", push().to(At::kRotated), kRefreshed,
-       kFeature},
+      {"receiver: the current secret at the current path", push().to(At::kRotated),
+       kFeatureRefreshed, kFeatureNames},
       {"receiver: the previous secret at the previous path",
-       signed_delivery("repo:push", kBody, kPreviousSecret).to(At::kRotatedPrevious), kRefreshed,
-       kFeature},
+       signed_delivery("repo:push", kBody, kPreviousSecret).to(At::kRotatedPrevious),
+       kFeatureRefreshed, kFeatureNames},
       {"receiver: the current secret at the previous path", push().to(At::kRotatedPrevious),
        kUnauthorized},
       {"receiver: the previous secret at the current path",
@@ -208,7 +211,8 @@ std::vector<Case> refusals() {
        {},
        "Allow: POST",
        true},
-      {"size: exactly the limit", signed_delivery("repo:push", at_limit), kRefreshed, kFeature},
+      {"size: exactly the limit", signed_delivery("repo:push", at_limit), kFeatureRefreshed,
+       kFeatureNames},
       {"size: a Content-Length above the limit is 413, signed or not",
        unsigned_delivery("repo:push", above_limit).framed(Framing::kAnnounced),
        kTooLarge,

@@ -26,10 +26,8 @@ using http::testing::RawClient;
 
 namespace {
 
-constexpr const char* kSecret = "a-secret-of-the-tests-of-hostility";
 constexpr std::size_t kLargestBody = 2UL * 1024 * 1024;
 constexpr double kMebibyte = 1024 * 1024;
-const std::string kRefreshed = "200 {\"msg\":\"refreshed 1 warehouse(s)\"}\n";
 
 /// An operator with one Warehouse, and a good delivery for it.
 struct Target {

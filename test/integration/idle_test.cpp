@@ -56,7 +56,6 @@ Seen look(const Cluster& cluster, const Operator& op) {
 }
 
 void check_idleness(std::chrono::seconds duration) {
-  constexpr const char* kSecret = "a-secret-of-the-tests-of-idleness";
   const Cluster cluster;
   const Operator op(cluster);
   const Project first(cluster);

@@ -16,10 +16,7 @@ using namespace receiver::integration;
 
 namespace {
 
-constexpr const char* kSecret = "a-secret-of-the-tests-of-lifecycles";
 constexpr const char* kBaseUrl = "https://kargo.example.com";
-constexpr const char* kPatches = "bitbucket_receiver_refresh_patches_in_flight";
-const std::string kRefreshed = "200 {\"msg\":\"refreshed 1 warehouse(s)\"}\n";
 
 std::string holder(const Cluster& cluster) {
   const auto lease = cluster.admin().find(kLeasePath);
@@ -94,7 +91,7 @@ TEST_CASE("a delivery in flight is answered before the operator ends", "[lifecyc
   cluster.freeze_api_server();
   auto answer = post_meanwhile(url, push);
   eventually_equals(
-      "its PATCH is in flight", [&] { return op.metric(kPatches); }, 1.0);
+      "its PATCH is in flight", [&] { return op.metric(kPatchesInFlight); }, 1.0);
   op.terminate();
   eventually("it is shutting down", [&] { return !op.is_ready(); });
   CHECK(answer.wait_for(0s) == std::future_status::timeout);

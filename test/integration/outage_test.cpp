@@ -16,11 +16,8 @@ using namespace receiver::integration;
 
 namespace {
 
-constexpr const char* kSecret = "a-secret-of-the-tests-of-outages";
 /// Longer than the longest backoff.
 constexpr std::chrono::milliseconds kRecovery = 30s + 2 * kPatience;
-constexpr const char* kPatches = "bitbucket_receiver_refresh_patches_in_flight";
-const std::string kRefreshed = "200 {\"msg\":\"refreshed 1 warehouse(s)\"}\n";
 
 void push_until_refreshed(const std::string& url, const Delivery& delivery) {
   eventually_equals(
@@ -127,7 +124,7 @@ TEST_CASE("a push that waits for the API server is answered when it is back", "[
   cluster.freeze_api_server();
   auto answer = post_meanwhile(url, push);
   eventually_equals(
-      "its PATCH is in flight", [&] { return op.metric(kPatches); }, 1.0);
+      "its PATCH is in flight", [&] { return op.metric(kPatchesInFlight); }, 1.0);
   CHECK(answer.wait_for(0s) == std::future_status::timeout);
   cluster.thaw_api_server();
   CHECK(text_of(answer.get()) == kRefreshed);

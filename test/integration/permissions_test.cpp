@@ -8,10 +8,6 @@
 
 using namespace receiver::integration;
 
-namespace {
-constexpr const char* kSecret = "a-secret-of-the-tests-of-permissions";
-}
-
 TEST_CASE("a missing permission fails that project alone and its arrival makes it well",
           "[permissions]") {
   const Cluster cluster;

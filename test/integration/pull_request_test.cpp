@@ -12,8 +12,6 @@ using namespace receiver::integration;
 
 namespace {
 
-constexpr const char* kSecret = "a-secret-of-the-tests-of-merges";
-
 void merge_until_refreshed(const std::string& url, const Delivery& delivery) {
   eventually_equals(
       "the operator has seen the Promotion", [&] { return text_of(post(url, delivery)); },

@@ -13,8 +13,6 @@ using namespace receiver::integration;
 
 namespace {
 
-constexpr const char* kSecret = "a-secret-of-the-tests-of-pushes";
-
 /// Which of a project's Warehouses were written to since it was made or asked last.
 class Changes {
  public:

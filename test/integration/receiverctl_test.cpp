@@ -15,7 +15,6 @@ using receiver::testing::TemporaryFile;
 
 namespace {
 
-constexpr const char* kSecret = "a-secret-of-the-tests-of-receiverctl";
 constexpr const char* kAccount = "kargo/kargo-external-webhooks-server";
 /// As wide as a project's name of one run, so that columns stand where they stand.
 constexpr const char* kProject = "project-of-the-test";

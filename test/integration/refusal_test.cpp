@@ -13,8 +13,6 @@ using namespace receiver::integration;
 
 namespace {
 
-constexpr const char* kSecret = "a-secret-of-the-tests-of-refusals";
-
 /// The API server finally refuses every update of the project's Warehouse `refused`.
 class Policy {
  public:

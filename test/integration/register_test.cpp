@@ -20,28 +20,27 @@ using receiver::testing::StoredWebhook;
 
 namespace {
 
-constexpr const char* kSecret = "a-secret-of-the-tests-of-registering";
 constexpr const char* kNewSecret = "another-secret-of-the-tests-of-registering";
-constexpr const char* kToken = "token-of-the-tests-of-registering";
+constexpr const char* kApiToken = "token-of-the-tests-of-registering";
 /// As wide as a project's name of one run, so that columns stand where they stand.
-constexpr const char* kProject = "project-of-the-test";
-constexpr const char* kBaseUrl = "https://hooks.example.com/kargo";
+constexpr const char* kShownProject = "project-of-the-test";
+constexpr const char* kHooksBaseUrl = "https://hooks.example.com/kargo";
 
 /// An operator, a project with one published receiver, and a Bitbucket.
-class Stage {
+class RegisterStage {
  public:
-  explicit Stage(Source product)
+  explicit RegisterStage(Source product)
       : bitbucket(product),
-        op(cluster, {{"EXTERNAL_WEBHOOK_SERVER_BASE_URL", kBaseUrl}}),
+        op(cluster, {{"EXTERNAL_WEBHOOK_SERVER_BASE_URL", kHooksBaseUrl}}),
         project(cluster),
         path("/kargo" + project.publish("bb", kSecret)) {
-    bitbucket.accept(std::string("Bearer ") + kToken);
+    bitbucket.accept(std::string("Bearer ") + kApiToken);
   }
 
   /// What receiverctl prints, and its exit code, with the names and numbers of this run replaced.
   [[nodiscard]] Finished run_register(std::vector<std::string> arguments,
                                       Environment environment = {
-                                          {"BITBUCKET_TOKEN", kToken}}) const {
+                                          {"BITBUCKET_TOKEN", kApiToken}}) const {
     std::vector<std::string> words{RECEIVERCTL_BINARY, "register", "--kubeconfig",
                                    cluster.directory() + "/kubeconfig.admin"};
     for (const char* common : {"--receiver", "bb", "--ca-file"}) words.emplace_back(common);
@@ -49,9 +48,9 @@ class Stage {
     for (std::string& argument : arguments) words.push_back(std::move(argument));
     Finished finished = run(std::move(words), environment);
     CHECK_THAT(finished.output, !Catch::Contains(kSecret) && !Catch::Contains(kNewSecret) &&
-                                    !Catch::Contains(kToken));
+                                    !Catch::Contains(kApiToken));
     replace(finished.output, bitbucket.url(), "https://BITBUCKET");
-    replace(finished.output, project.name(), kProject);
+    replace(finished.output, project.name(), kShownProject);
     finished.output = std::regex_replace(finished.output, std::regex("/[0-9a-f]{8}…"), "/HEX…");
     finished.output =
         std::regex_replace(finished.output, std::regex("localhost:[0-9]+"), "BITBUCKET");
@@ -83,7 +82,7 @@ class Stage {
     std::map<std::string, std::string> values{{"secret", secret}};
     values.insert(more.begin(), more.end());
     project.put_secret("bb-secret", values);
-    const std::string url = kBaseUrl + receiver_path(project.name(), "bb", secret);
+    const std::string url = kHooksBaseUrl + receiver_path(project.name(), "bb", secret);
     eventually_equals(
         "the new URL is published", [&] { return published_url(project.config(), "bb"); }, url);
   }
@@ -111,7 +110,7 @@ void serve_stages(const Api& api) {
       "kind": "CustomResourceDefinition", "metadata": {"name": ")" +
                                 name + R"("},
       "spec": {"group": "kargo.akuity.io", "scope": "Namespaced",
-        "names": {"kind": "Stage", "listKind": "StageList", "plural": "stages", "singular": "stage"},
+        "names": {"kind": "RegisterStage", "listKind": "StageList", "plural": "stages", "singular": "stage"},
         "versions": [{"name": "v1alpha1", "served": true, "storage": true, "schema":
           {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}})");
   }
@@ -132,7 +131,7 @@ std::string told(const Finished& finished) {
 }  // namespace
 
 TEST_CASE("register makes the webhooks of every subscribed Cloud repository, once", "[register]") {
-  Stage stage(Source::kCloud);
+  RegisterStage stage(Source::kCloud);
   const std::string app = stage.subscribe("app");
   const std::string web = stage.subscribe("web");
   stage.project.add_warehouse("elsewhere", "https://github.com/example/shop");
@@ -195,7 +194,7 @@ project-of-the-test/web   unchanged
 }
 
 TEST_CASE("register sends its token to no Data Center that only a Warehouse names", "[register]") {
-  Stage stage(Source::kDataCenter);
+  RegisterStage stage(Source::kDataCenter);
   stage.subscribe("web");
   const std::vector<std::string> all{"--project", stage.project.name(), "--all-subscribed"};
   CHECK_THAT(told(stage.run_register(all)),
@@ -208,7 +207,7 @@ TEST_CASE("register sends its token to no Data Center that only a Warehouse name
 }
 
 TEST_CASE("register makes the webhooks of a Data Center that is named", "[register]") {
-  Stage stage(Source::kDataCenter);
+  RegisterStage stage(Source::kDataCenter);
   const std::string web = stage.subscribe("web");
   CHECK(told(stage.run_all({"-o", "json"})) == R"(0
 {
@@ -278,13 +277,13 @@ TEST_CASE("register makes the webhooks of a Data Center that is named", "[regist
 
 TEST_CASE("register takes a rotated secret to the webhook that there is", "[register]") {
   const Source product = GENERATE(Source::kCloud, Source::kDataCenter);
-  Stage stage(product);
+  RegisterStage stage(product);
   const std::string repository = stage.subscribe("app");
   REQUIRE(stage.run_all().exit_code == 0);
 
   stage.rotate(kNewSecret);
   const std::string name =
-      product == Source::kCloud ? std::string(kProject) + "/app" : "SHOP/app  ";
+      product == Source::kCloud ? std::string(kShownProject) + "/app" : "SHOP/app  ";
   const std::string indent(name.size() - std::string("REPOSITORY").size(), ' ');
   // Cloud does not show the secret that it has.
   const std::string secret = product == Source::kCloud ? "changed, as the URL" : "changed";
@@ -296,13 +295,13 @@ TEST_CASE("register takes a rotated secret to the webhook that there is", "[regi
   const auto webhooks = stage.bitbucket.webhooks(repository);
   REQUIRE(webhooks.size() == 1);
   CHECK(webhooks[0].secret == kNewSecret);
-  CHECK(webhooks[0].url == kBaseUrl + receiver_path(stage.project.name(), "bb", kNewSecret));
+  CHECK(webhooks[0].url == kHooksBaseUrl + receiver_path(stage.project.name(), "bb", kNewSecret));
 }
 
 TEST_CASE("register knows a webhook that was made by hand by the former secret's URL",
           "[register]") {
-  Stage stage(Source::kCloud);
-  const std::string old_url = kBaseUrl + receiver_path(stage.project.name(), "bb", kSecret);
+  RegisterStage stage(Source::kCloud);
+  const std::string old_url = kHooksBaseUrl + receiver_path(stage.project.name(), "bb", kSecret);
   const std::string repository = stage.subscribe("app", {{.title = "by hand",
                                                           .url = old_url,
                                                           .events = {"repo:push", "repo:fork"},
@@ -322,7 +321,7 @@ project-of-the-test/app   updated   title: by hand → Kargo project-of-the-test
 }
 
 TEST_CASE("register asks for pull requests where a promotion waits for one", "[register]") {
-  Stage stage(Source::kDataCenter);
+  RegisterStage stage(Source::kDataCenter);
   const std::string repository = stage.subscribe("app");
   stage.project.add_promotion("waiting",
                               stage.bitbucket.url() + "/projects/SHOP/repos/app/pull-requests/7");
@@ -331,15 +330,15 @@ TEST_CASE("register asks for pull requests where a promotion waits for one", "[r
         std::vector<std::string>{"repo:refs_changed", "pr:merged", "pr:declined", "pr:deleted"});
 }
 
-TEST_CASE("register asks for pull requests where a Stage's promotions will wait for one",
+TEST_CASE("register asks for pull requests where a RegisterStage's promotions will wait for one",
           "[register]") {
-  Stage stage(Source::kDataCenter);
+  RegisterStage stage(Source::kDataCenter);
   serve_stages(stage.cluster.admin());
   const std::string repository = stage.subscribe("app");
   const auto add_stage = [&](const std::string& name, const std::string& step) {
     (void)stage.cluster.admin().create(
         stage.project.collection("stages"),
-        fmt::format(R"({{"apiVersion": "kargo.akuity.io/v1alpha1", "kind": "Stage",
+        fmt::format(R"({{"apiVersion": "kargo.akuity.io/v1alpha1", "kind": "RegisterStage",
           "metadata": {{"name": "{}"}},
           "spec": {{"promotionTemplate": {{"spec": {{"steps": [{{"uses": "git-clone"}},
             {{"uses": "{}"}}]}}}}}}}})",
@@ -356,7 +355,7 @@ TEST_CASE("register asks for pull requests where a Stage's promotions will wait 
 }
 
 TEST_CASE("register sets the secret again on demand, and shows URLs on demand", "[register]") {
-  Stage stage(Source::kCloud);
+  RegisterStage stage(Source::kCloud);
   const std::string repository = stage.subscribe("app");
   REQUIRE(stage.run_all().exit_code == 0);
   // Somebody has set another one by hand, which Cloud does not show.
@@ -376,7 +375,7 @@ project-of-the-test/app   updated   secret: set again
 }
 
 TEST_CASE("register says what is wrong with each repository, and does the others", "[register]") {
-  Stage stage(Source::kCloud);
+  RegisterStage stage(Source::kCloud);
   stage.subscribe("app");
   const std::string name = stage.project.name();
   const std::vector<std::string> cloud{"--project", name, "--cloud-url", stage.bitbucket.url()};
@@ -405,7 +404,7 @@ project-of-the-test/app   failed    not tried
 )");
   CHECK(stage.bitbucket.requests().size() == before + 1);
 
-  stage.bitbucket.accept(std::string("Bearer ") + kToken, Grant::kReadOnly);
+  stage.bitbucket.accept(std::string("Bearer ") + kApiToken, Grant::kReadOnly);
   CHECK(told(stage.run_all()) == R"(1
 REPOSITORY                WEBHOOK   DIFFERENCE
 project-of-the-test/app   failed    Bitbucket answered 403 (Your credentials lack one or more required privilege scopes.): the token needs the scopes read:webhook:bitbucket, write:webhook:bitbucket, read:repository:bitbucket and read:pullrequest:bitbucket (an access token: webhooks read and write, repositories read, pull requests read), and its account must be an administrator of the repository
@@ -414,7 +413,7 @@ project-of-the-test/app   failed    Bitbucket answered 403 (Your credentials lac
 
 TEST_CASE("register waits as Bitbucket asks", "[register]") {
   const Source product = GENERATE(Source::kCloud, Source::kDataCenter);
-  Stage stage(product);
+  RegisterStage stage(product);
   const std::string repository = stage.subscribe("app");
   stage.bitbucket.answer_next({{.status = 429, .retry_after = "1"}});
   const Finished finished = stage.run_all();
@@ -430,7 +429,7 @@ TEST_CASE("register waits as Bitbucket asks", "[register]") {
 }
 
 TEST_CASE("register takes its token from a file, and an account's with its user", "[register]") {
-  Stage stage(Source::kCloud);
+  RegisterStage stage(Source::kCloud);
   const std::string repository = stage.subscribe("app");
   const std::string file = "/tmp/" + stage.project.name() + ".token";
   std::ofstream(file) << "token\n";
@@ -444,10 +443,10 @@ TEST_CASE("register takes its token from a file, and an account's with its user"
 }
 
 TEST_CASE("register refuses what cannot be right before it asks anybody", "[register]") {
-  const Stage stage(Source::kCloud);
+  const RegisterStage stage(Source::kCloud);
   const std::string name = stage.project.name();
   const auto refused = [&](std::vector<std::string> arguments,
-                           Environment environment = {{"BITBUCKET_TOKEN", kToken}}) {
+                           Environment environment = {{"BITBUCKET_TOKEN", kApiToken}}) {
     return told(stage.run_register(std::move(arguments), std::move(environment)));
   };
   CHECK_THAT(refused({"--project", name}),

@@ -18,7 +18,6 @@ using namespace receiver::integration;
 
 namespace {
 
-constexpr const char* kSecret = "a-secret-of-the-tests-of-rotation";
 const std::set<std::string> kNothing;
 
 /// Sends a push again and again, each as soon as the last is answered.

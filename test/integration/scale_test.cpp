@@ -14,7 +14,6 @@ using namespace receiver::integration;
 
 namespace {
 
-constexpr const char* kSecret = "a-secret-of-the-tests-of-scale";
 constexpr std::size_t kMegabyte = 1000 * 1000;
 
 void add(const Cluster& cluster, std::vector<std::unique_ptr<Project>>& projects,

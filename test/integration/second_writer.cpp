@@ -33,7 +33,7 @@ std::string condition(const char* type, std::string_view status, std::string_vie
   return fmt::format(
       R"({{"type": "{}", "status": "{}", "reason": "{}", "message": {}, "observedGeneration": {},
            "lastTransitionTime": "2026-01-02T03:04:05Z"}})",
-      type, status, reason, quoted(message), generation);
+      type, status, reason, json_string(message), generation);
 }
 
 /// The entry as the API server shows it; nothing if its Secret is missing.
@@ -48,7 +48,7 @@ std::optional<std::string> entry_of(const Api& api, const Project& project, cons
   const std::size_t path_begins = base_url.find('/', base_url.find("://") + 3);
   const std::string path = fmt::format("{}/{}/{}", base_url.substr(path_begins), type,
                                        crypto::sha256_hex({project.name(), name, *value}));
-  return fmt::format(R"({{"name":{},"path":"{}","url":"{}{}"}})", quoted(name), path,
+  return fmt::format(R"({{"name":{},"path":"{}","url":"{}{}"}})", json_string(name), path,
                      base_url.substr(0, path_begins), path);
 }
 

@@ -10,7 +10,6 @@ using namespace receiver::integration;
 
 namespace {
 
-constexpr const char* kSecret = "a-secret-of-the-tests-of-access";
 constexpr const char* kBindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
 const Environment kClusterWide{{"SECRET_ACCESS", "cluster"}};
 

@@ -14,8 +14,6 @@ using namespace receiver::integration;
 
 namespace {
 
-constexpr const char* kSecret = "a-secret-of-the-tests-of-statuses";
-
 std::string url_of(const Operator& op, const Project& project, const std::string& receiver,
                    const std::string& secret) {
   return op.url(receiver_path(project.name(), receiver, secret));

@@ -41,7 +41,7 @@ std::string cloud_push_body(const std::string& repository, std::string_view type
   return fmt::format(
       R"({{"repository": {{"links": {{"html": {{"href": {}}}}}}}, )"
       R"("push": {{"changes": [{{"old": null, "new": {{"type": "{}", "name": {}}}}}]}}}})",
-      quoted(repository), type, quoted(name));
+      json_string(repository), type, json_string(name));
 }
 
 }  // namespace
@@ -58,24 +58,24 @@ Delivery data_center_push(const std::vector<std::string>& clone_urls, const std:
   std::string links;
   for (const std::string& url : clone_urls) {
     links += fmt::format(R"({}{{"name": "{}", "href": {}}})", links.empty() ? "" : ", ",
-                         url.starts_with("ssh") ? "ssh" : "http", quoted(url));
+                         url.starts_with("ssh") ? "ssh" : "http", json_string(url));
   }
   return {"repo:refs_changed",
           fmt::format(R"({{"repository": {{"links": {{"clone": [{}]}}}}, )"
                       R"("changes": [{{"ref": {{"id": {}}}, "type": "UPDATE"}}]}})",
-                      links, quoted(ref))};
+                      links, json_string(ref))};
 }
 
 Delivery cloud_merge(const std::string& pull_request) {
   return {"pullrequest:fulfilled",
           fmt::format(R"({{"pullrequest": {{"links": {{"html": {{"href": {}}}}}}}}})",
-                      quoted(pull_request))};
+                      json_string(pull_request))};
 }
 
 Delivery data_center_merge(const std::string& pull_request) {
   return {"pr:merged",
           fmt::format(R"({{"pullRequest": {{"links": {{"self": [{{"href": {}}}]}}}}}})",
-                      quoted(pull_request))};
+                      json_string(pull_request))};
 }
 
 Delivery recorded(const std::string& event, const std::string& file) {

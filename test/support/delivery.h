@@ -10,6 +10,9 @@
 
 namespace receiver::integration {
 
+/// Of every receiver whose test does not care. A URL is made of its project's name, too.
+inline constexpr const char* kSecret = "a-secret-of-the-tests";
+
 /// What Bitbucket sends.
 struct Delivery {
   std::string event;  ///< X-Event-Key; empty: none
@@ -43,5 +46,6 @@ struct Delivery {
 
 /// Status and body, for one comparison.
 [[nodiscard]] std::string text_of(const http::Response& answer);
+inline const std::string kRefreshed = "200 {\"msg\":\"refreshed 1 warehouse(s)\"}\n";
 
 }  // namespace receiver::integration

@@ -54,7 +54,7 @@ std::string refresh_of(const Json& object) {
   return object.at("/metadata/annotations/kargo.akuity.io~1refresh");
 }
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
   writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));

@@ -30,6 +30,6 @@ class Json {
 [[nodiscard]] std::string refresh_of(const Json& object);
 
 /// The text as a JSON string, quotes included.
-[[nodiscard]] std::string quoted(std::string_view text);
+[[nodiscard]] std::string json_string(std::string_view text);
 
 }  // namespace receiver::integration

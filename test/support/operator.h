@@ -12,6 +12,8 @@
 
 namespace receiver::integration {
 
+inline constexpr const char* kPatchesInFlight = "bitbucket_receiver_refresh_patches_in_flight";
+
 /// The operator's binary as a child process, under its ServiceAccount and its settings of SPEC 5.
 /// Ready when constructed. Whoever does not end it has it ended, and its exit code checked, by the
 /// destructor. Its log is printed if the test fails.

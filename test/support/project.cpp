@@ -33,9 +33,9 @@ std::string receiver_path(const std::string& project, const std::string& receive
 std::string receivers_json(const std::vector<DeclaredReceiver>& receivers) {
   std::string items;
   for (const DeclaredReceiver& receiver : receivers) {
-    items +=
-        fmt::format(R"({}{{"name": {}, "bitbucket": {{"secretRef": {{"name": {}}}}}}})",
-                    items.empty() ? "" : ", ", quoted(receiver.name), quoted(receiver.secret_name));
+    items += fmt::format(R"({}{{"name": {}, "bitbucket": {{"secretRef": {{"name": {}}}}}}})",
+                         items.empty() ? "" : ", ", json_string(receiver.name),
+                         json_string(receiver.secret_name));
   }
   return "[" + items + "]";
 }
@@ -61,7 +61,7 @@ void put_secret(const Api& api, const std::string& ns, const std::string& name,
                 const std::map<std::string, std::string>& values, bool labelled) {
   std::string data;
   for (const auto& [key, value] : values) {
-    data += fmt::format(R"({}{}: "{}")", data.empty() ? "" : ", ", quoted(key),
+    data += fmt::format(R"({}{}: "{}")", data.empty() ? "" : ", ", json_string(key),
                         crypto::base64_encode(value));
   }
   const std::string collection = "/api/v1/namespaces/" + ns + "/secrets";
@@ -181,7 +181,7 @@ void Project::add_warehouse(const std::string& name, const std::string& reposito
               fmt::format(R"({{"apiVersion": "kargo.akuity.io/v1alpha1", "kind": "Warehouse",
                                "metadata": {{"name": "{}"}},
                                "spec": {{"subscriptions": [{{"git": {{"repoURL": {}{}}}}}]}}}})",
-                          name, quoted(repository), git.empty() ? "" : ", " + git));
+                          name, json_string(repository), git.empty() ? "" : ", " + git));
 }
 
 Json Project::warehouse(const std::string& name) const {
@@ -198,7 +198,7 @@ void Project::add_promotion(const std::string& name, const std::string& pull_req
   api_.merge_patch(collection("promotions") + "/" + name + "/status",
                    fmt::format(R"({{"status": {{"phase": "{}", "currentStep": 0,
                                     "state": {{"wait": {{"pr": {{"id": 7, "url": {}}}}}}}}}}})",
-                               phase, quoted(pull_request)));
+                               phase, json_string(pull_request)));
 }
 
 Json Project::promotion(const std::string& name) const {

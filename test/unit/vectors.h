@@ -27,3 +27,7 @@ inline rapidjson::Document load_vectors(const std::string& name) {
   REQUIRE(document.Size() > 0);
   return document;
 }
+
+inline std::string text_of(const rapidjson::Value& value) {
+  return {value.GetString(), value.GetStringLength()};
+}

@@ -7,7 +7,7 @@
 namespace receiver::api {
 namespace {
 
-ReceiverOwner decode(const std::string& json) {
+ReceiverOwner owner_of(const std::string& json) {
   const auto object = projected(json, owner_projection());
   auto owner = decode_owner(OwnerKind::kProjectConfig, meta("demo", "demo"), object);
   REQUIRE(owner.has_value());
@@ -27,7 +27,7 @@ const std::string kFull = R"({
 }  // namespace
 
 TEST_CASE("Receivers keep their order, and those of other types are known by name only") {
-  const ReceiverOwner owner = decode(kFull);
+  const ReceiverOwner owner = owner_of(kFull);
   CHECK(owner.project() == "demo");
   CHECK(owner.refresh == "now");
   REQUIRE(owner.receivers.size() == 2);
@@ -39,14 +39,14 @@ TEST_CASE("Receivers keep their order, and those of other types are known by nam
 }
 
 TEST_CASE("A status that is read and patched back is the same status") {
-  const OwnerStatus status = decode(kFull).status;
+  const OwnerStatus status = owner_of(kFull).status;
   CHECK(status.observed_generation == 2);
   CHECK(status.last_handled_refresh == "before");
   REQUIRE(status.conditions.size() == 1);
   CHECK(status.conditions[0].last_transition_time == "2026-01-02T03:04:05Z");
 
   const std::string patch = status_patch(status, "77");
-  CHECK(decode(patch).status == status);
+  CHECK(owner_of(patch).status == status);
   const auto document = kube::parse_json(patch);
   REQUIRE(document.has_value());
   CHECK(kube::string_at(*document, "/metadata/resourceVersion") == "77");
@@ -59,7 +59,7 @@ TEST_CASE("An entry that is not just name, path and URL is written back whole") 
         R"({"name":"hub","path":"/p","secret":"s"})", R"({"name":"hub","path":null,"url":7})"}) {
     INFO(entry);
     const OwnerStatus status =
-        decode(std::string(R"({"status": {"webhookReceivers": [)") + entry + "]}}").status;
+        owner_of(std::string(R"({"status": {"webhookReceivers": [)") + entry + "]}}").status;
     const auto document = kube::parse_json(status_patch(status, "1"));
     REQUIRE(document.has_value());
     const rapidjson::Value* receivers = kube::find(*document, "/status/webhookReceivers");
@@ -70,7 +70,7 @@ TEST_CASE("An entry that is not just name, path and URL is written back whole") 
 }
 
 TEST_CASE("A condition of another that observed no generation is written back so") {
-  const OwnerStatus status = decode(R"({"status": {"conditions": [{"type": "Healthy",
+  const OwnerStatus status = owner_of(R"({"status": {"conditions": [{"type": "Healthy",
       "status": "True", "reason": "R", "message": "", "lastTransitionTime": "t"}]}})")
                                  .status;
   const auto document = kube::parse_json(status_patch(status, "1"));
@@ -98,10 +98,10 @@ TEST_CASE("An owner of any shape decodes") {
           R"({"spec": {"webhookReceivers": {}}, "status": {"conditions": {}, "webhookReceivers": 1}})",
       }) {
     INFO(json);
-    CHECK(decode(json).receivers.empty());
+    CHECK(owner_of(json).receivers.empty());
   }
   const ReceiverOwner odd =
-      decode(R"({"spec": {"webhookReceivers": [null, {"bitbucket": 1}, {"name": 5}]}})");
+      owner_of(R"({"spec": {"webhookReceivers": [null, {"bitbucket": 1}, {"name": 5}]}})");
   CHECK(odd.receivers.size() == 3);
   CHECK_FALSE(odd.has_bitbucket_receiver());
 }

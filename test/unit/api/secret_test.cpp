@@ -7,7 +7,7 @@
 namespace receiver::api {
 namespace {
 
-tl::expected<Secret, std::string> decode(const std::string& json) {
+tl::expected<Secret, std::string> secret_of(const std::string& json) {
   const auto object = projected(json, secret_projection());
   return decode_secret(meta("demo", "s"), object);
 }
@@ -15,7 +15,7 @@ tl::expected<Secret, std::string> decode(const std::string& json) {
 }  // namespace
 
 TEST_CASE("A Secret's two keys are decoded, and its other keys are never kept") {
-  const auto secret = decode(
+  const auto secret = secret_of(
       R"({"metadata": {"labels": {"kargo.akuity.io/cred-type": "generic"}},
           "data": {"secret": "cGxhaW4=", "secret.previous": "", "password": "eA=="}})");
   REQUIRE(secret.has_value());
@@ -27,7 +27,8 @@ TEST_CASE("A Secret's two keys are decoded, and its other keys are never kept") 
 }
 
 TEST_CASE("An absent key is not an empty one") {
-  const auto secret = decode(R"({"metadata": {"labels": {"kargo.akuity.io/cred-type": "git"}}})");
+  const auto secret =
+      secret_of(R"({"metadata": {"labels": {"kargo.akuity.io/cred-type": "git"}}})");
   REQUIRE(secret.has_value());
   CHECK_FALSE(secret->value.has_value());
   CHECK_FALSE(secret->previous.has_value());
@@ -35,7 +36,7 @@ TEST_CASE("An absent key is not an empty one") {
 }
 
 TEST_CASE("A value that is not base64 is an error that does not repeat it") {
-  const auto secret = decode(R"({"data": {"secret": "%%hidden%%"}})");
+  const auto secret = secret_of(R"({"data": {"secret": "%%hidden%%"}})");
   REQUIRE_FALSE(secret.has_value());
   CHECK(secret.error().find("data.secret") != std::string::npos);
   CHECK(secret.error().find("hidden") == std::string::npos);

@@ -7,7 +7,7 @@
 namespace receiver::api {
 namespace {
 
-Warehouse decode(const std::string& json) {
+Warehouse warehouse_of(const std::string& json) {
   const auto object = projected(json, warehouse_projection());
   auto warehouse = decode_warehouse(meta("team", "web"), object);
   REQUIRE(warehouse.has_value());
@@ -17,7 +17,7 @@ Warehouse decode(const std::string& json) {
 }  // namespace
 
 TEST_CASE("Of a Warehouse its Git subscriptions are kept, and nothing else") {
-  const Warehouse warehouse = decode(R"({
+  const Warehouse warehouse = warehouse_of(R"({
     "metadata": {"name": "web"},
     "spec": {"interval": "5m", "subscriptions": [
       {"image": {"repoURL": "example.com/image"}},
@@ -48,7 +48,7 @@ TEST_CASE("A Warehouse of any shape decodes") {
           R"({"spec": {"subscriptions": [null, 1, "x", [], {"git": null}, {"git": {"repoURL": 5}}]}})",
       }) {
     INFO(json);
-    CHECK(decode(json).subscriptions.empty());
+    CHECK(warehouse_of(json).subscriptions.empty());
   }
 }
 

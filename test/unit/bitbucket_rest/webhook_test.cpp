@@ -9,21 +9,22 @@ using bitbucket::Source;
 
 const std::string kDigits(64, 'a');
 const std::string kOldDigits(64, 'b');
-const std::string kUrl = "https://hooks.example.com/kargo/bitbucket/" + kDigits;
-const std::string kOldUrl = "https://hooks.example.com/kargo/bitbucket/" + kOldDigits;
-constexpr const char* kSecret = "the-secret-of-the-receiver";
+const std::string kReceiverUrl = "https://hooks.example.com/kargo/bitbucket/" + kDigits;
+const std::string kFormerUrl = "https://hooks.example.com/kargo/bitbucket/" + kOldDigits;
+constexpr const char* kReceiverSecret = "the-secret-of-the-receiver";
 
 WantedWebhook wanted(bool pull_requests = false) {
   return {.title = "Kargo demo/bb",
-          .url = kUrl,
-          .secret = crypto::SecretString(kSecret),
+          .url = kReceiverUrl,
+          .secret = crypto::SecretString(kReceiverSecret),
           .former_url = {},
           .pull_requests = pull_requests};
 }
 
 /// As it should be.
 Webhook registered(std::string id = "1") {
-  return {.id = std::move(id), .title = "Kargo demo/bb", .url = kUrl, .events = {"repo:push"}};
+  return {
+      .id = std::move(id), .title = "Kargo demo/bb", .url = kReceiverUrl, .events = {"repo:push"}};
 }
 
 std::string text_of(const std::vector<Difference>& differences) {
@@ -61,8 +62,8 @@ TEST_CASE("a repository without the receiver's webhook gets one") {
   const Plan made = plan({});
   CHECK(made.action == Action::kCreate);
   CHECK(made.webhook.id.empty());
-  CHECK(made.webhook.secret->view() == kSecret);
-  CHECK(text_of(made.differences) == "title:  -> Kargo demo/bb\nurl:  -> " + kUrl +
+  CHECK(made.webhook.secret->view() == kReceiverSecret);
+  CHECK(text_of(made.differences) == "title:  -> Kargo demo/bb\nurl:  -> " + kReceiverUrl +
                                          "\nevents:  -> repo:push\nactive:  -> yes\n"
                                          "secret:  -> set\n");
   CHECK(made.notes.empty());
@@ -76,7 +77,7 @@ TEST_CASE("a webhook that is right is left alone, whatever the order of its even
   right.events = {"pullrequest:rejected", "repo:push", "pullrequest:fulfilled"};
   CHECK(plan({right}, wanted(true)).action == Action::kNone);
   // Data Center shows the secret.
-  right.secret = crypto::SecretString(kSecret);
+  right.secret = crypto::SecretString(kReceiverSecret);
   CHECK(plan({right}).action == Action::kNone);
 }
 
@@ -108,7 +109,7 @@ TEST_CASE("whatever differs is put right, and told") {
            {"the title", other_title, "title: by hand -> Kargo demo/bb\n"},
            {"inactive", inactive, "active: no -> yes\n"},
            {"events", no_push, "events: issue:created, repo:fork -> repo:push\n"},
-           {"the host", moved, "url: " + moved.url + " -> " + kUrl + "\n"},
+           {"the host", moved, "url: " + moved.url + " -> " + kReceiverUrl + "\n"},
            {"no secret", without_secret, "secret:  -> set (there was none)\n"},
            {"another secret", other_secret, "secret:  -> changed\n"},
        }) {
@@ -122,9 +123,9 @@ TEST_CASE("whatever differs is put right, and told") {
 
 TEST_CASE("a rotated secret updates the webhook instead of adding a second") {
   const std::string difference =
-      "url: " + kOldUrl + " -> " + kUrl + "\nsecret:  -> changed, as the URL\n";
+      "url: " + kFormerUrl + " -> " + kReceiverUrl + "\nsecret:  -> changed, as the URL\n";
   Webhook old = registered();
-  old.url = kOldUrl;
+  old.url = kFormerUrl;
   SECTION("known by its title") {
     const Plan made = plan({registered("7"), old});
     CHECK(made.webhook.id == "7");
@@ -135,7 +136,7 @@ TEST_CASE("a rotated secret updates the webhook instead of adding a second") {
   SECTION("known by the former path, under a title of somebody's own") {
     old.title = "by hand";
     WantedWebhook want = wanted();
-    want.former_url = kOldUrl;
+    want.former_url = kFormerUrl;
     const Plan made = plan({old}, want);
     CHECK(made.action == Action::kUpdate);
     CHECK(made.webhook.id == "1");
@@ -152,7 +153,7 @@ TEST_CASE("webhooks of others are neither taken nor changed") {
   CHECK(made.notes.empty());
 
   other.title = "Kargo demo/bb2";
-  other.url = kOldUrl;
+  other.url = kFormerUrl;
   const Plan beside = plan({other});
   CHECK(beside.action == Action::kCreate);
   REQUIRE(beside.notes.size() == 1);
@@ -178,7 +179,7 @@ TEST_CASE("a webhook of the receiver's title that leads elsewhere is another clu
 
 TEST_CASE("a second webhook of the same receiver is told of, and the surer one is taken") {
   Webhook old = registered("4");
-  old.url = kOldUrl;
+  old.url = kFormerUrl;
   const Plan made = plan({old, registered("5")});
   CHECK(made.action == Action::kNone);
   CHECK(made.webhook.id == "5");
@@ -191,17 +192,17 @@ TEST_CASE("a second webhook of the same receiver is told of, and the surer one i
 TEST_CASE(
     "Bitbucket's titles, events and numbers are shown without secrets and control characters") {
   Webhook own = registered();
-  own.title = std::string("by\x1b[31m \x80hand: ") + kSecret + " " + kDigits;
+  own.title = std::string("by\x1b[31m \x80hand: ") + kReceiverSecret + " " + kDigits;
   own.events = {"repo:\npush"};
   Webhook twin = registered("\x1b{2}");
-  twin.title = kSecret;
+  twin.title = kReceiverSecret;
   const Plan made = plan({own, twin});
   CHECK(text_of(made.differences) ==
         "title: by [31m ?hand: … aaaaaaaa… -> Kargo demo/bb\nevents: repo: push -> repo:push\n");
   REQUIRE(made.notes.size() == 1);
   CHECK_THAT(made.notes[0], Catch::StartsWith("webhook  {2} (…) is this receiver's too"));
 
-  twin.url = kOldUrl;
+  twin.url = kFormerUrl;
   const Plan beside = plan({twin});
   REQUIRE(beside.notes.size() == 1);
   CHECK_THAT(beside.notes[0], Catch::StartsWith("webhook  {2} (…) leads to another receiver"));
@@ -217,7 +218,7 @@ TEST_CASE("whether the receiver's certificate is verified stays as it is") {
 }
 
 TEST_CASE("URLs are shown without what cannot be guessed") {
-  CHECK(masked_url(kUrl) == "https://hooks.example.com/kargo/bitbucket/aaaaaaaa…");
+  CHECK(masked_url(kReceiverUrl) == "https://hooks.example.com/kargo/bitbucket/aaaaaaaa…");
   CHECK(masked_url("https://a:b@ci.example.com:8443/job/token?x=y") ==
         "https://ci.example.com:8443/…");
   CHECK(masked_url("https://ci.example.com/bitbucket/abc") == "https://ci.example.com/…");
@@ -227,9 +228,10 @@ TEST_CASE("URLs are shown without what cannot be guessed") {
 }
 
 TEST_CASE("a server's text is shown without secrets, control characters and beyond a length") {
-  CHECK(masked_text("url " + kUrl + " is bad", kSecret) ==
+  CHECK(masked_text("url " + kReceiverUrl + " is bad", kReceiverSecret) ==
         "url https://hooks.example.com/kargo/bitbucket/aaaaaaaa… is bad");
-  CHECK(masked_text("secret the-secret-of-the-receiver is short", kSecret) == "secret … is short");
+  CHECK(masked_text("secret the-secret-of-the-receiver is short", kReceiverSecret) ==
+        "secret … is short");
   CHECK(masked_text("a\nb\x1b[31mc", "") == "a b [31mc");
   const std::string cut = masked_text(std::string(499, '-') + "ééé", "");
   CHECK(cut == std::string(499, '-') + "é…");

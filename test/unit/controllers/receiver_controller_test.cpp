@@ -17,8 +17,8 @@ OwnerStore::Decode decoder(api::OwnerKind kind) {
   };
 }
 
-struct Fixture {
-  Fixture()
+struct ReceiverFixture {
+  ReceiverFixture()
       : rest(server.server().client(io)),
         events(*rest, {.controller = "test", .instance = "test"}, log::Logger::none()),
         controller(
@@ -36,14 +36,14 @@ struct Fixture {
     };
     boost::asio::co_spawn(io, controller.run(), boost::asio::detached);
   }
-  ~Fixture() {
+  ~ReceiverFixture() {
     controller.stop();
     rest->close();
     io.restart();
     io.run_for(std::chrono::milliseconds(20));
   }
-  Fixture(const Fixture&) = delete;
-  Fixture& operator=(const Fixture&) = delete;
+  ReceiverFixture(const ReceiverFixture&) = delete;
+  ReceiverFixture& operator=(const ReceiverFixture&) = delete;
 
   void upsert(OwnerStore& store, const std::string& ns, const std::string& name,
               const std::string& receivers, const std::string& version = "1",
@@ -76,7 +76,7 @@ const std::string kBucket = R"({"name":"bucket","bitbucket":{"secretRef":{"name"
 }  // namespace
 
 TEST_CASE("Every replica has the routes, and only the leader writes the status") {
-  Fixture f;
+  ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
   CHECK(f.unread_owners["demo/demo"]);
@@ -97,7 +97,7 @@ TEST_CASE("Every replica has the routes, and only the leader writes the status")
 }
 
 TEST_CASE("A conflict is tried again on the object as it then is") {
-  Fixture f;
+  ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.refuse_next = 409;
   f.controller.set_leading(true);
@@ -109,7 +109,7 @@ TEST_CASE("A conflict is tried again on the object as it then is") {
 }
 
 TEST_CASE("A status that another writer keeps replacing is left alone until something changes") {
-  Fixture f;
+  ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.controller.set_leading(true);
   std::uint64_t version = 0;
@@ -140,7 +140,7 @@ TEST_CASE("A status that another writer keeps replacing is left alone until some
 }
 
 TEST_CASE("An object that is being deleted is left alone") {
-  Fixture f;
+  ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.controller.set_leading(true);
   const auto object = kube::parse_json(R"({"spec":{"webhookReceivers":[)" + kBucket + "]}}");
@@ -156,7 +156,7 @@ TEST_CASE("An object that is being deleted is left alone") {
 }
 
 TEST_CASE("Every replica counts the receivers of all owners by readiness") {
-  Fixture f;
+  ReceiverFixture f;
   const auto are = [&f](std::size_t ready, std::size_t not_ready) {
     const ReceiverCounts counts = f.controller.receivers();
     return counts.ready == ready && counts.not_ready == not_ready;
@@ -178,7 +178,7 @@ TEST_CASE("Every replica counts the receivers of all owners by readiness") {
 }
 
 TEST_CASE("A deleted owner loses its routes") {
-  Fixture f;
+  ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
   test::run_until(f.io, [&] { return f.routes["demo/demo"].size() == 1; });
@@ -188,7 +188,7 @@ TEST_CASE("A deleted owner loses its routes") {
 }
 
 TEST_CASE("The ClusterConfig takes its Secrets from the system resources namespace") {
-  Fixture f;
+  ReceiverFixture f;
   f.server.put("system", "s", kSecret);
   f.upsert(f.cluster_configs, "", "cluster", kBucket);
   test::run_until(f.io, [&] { return f.routes["cluster"].size() == 1; });
@@ -196,7 +196,7 @@ TEST_CASE("The ClusterConfig takes its Secrets from the system resources namespa
 }
 
 TEST_CASE("A ProjectConfig whose name is not its namespace's declares nothing") {
-  Fixture f;
+  ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.upsert(f.project_configs, "demo", "another", kBucket);
   CHECK(f.controller.secret_watches() == 0);

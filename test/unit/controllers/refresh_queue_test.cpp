@@ -19,7 +19,7 @@ using Kind = kube::ApiError::Kind;
 using Verdict = RefreshQueue::Verdict;
 using Deliveries = std::vector<RefreshQueue::DeliveryId>;
 
-Target warehouse(const std::string& name) {
+Target queued_warehouse(const std::string& name) {
   return {TargetKind::kWarehouse, {"project", name}};
 }
 
@@ -37,7 +37,7 @@ struct Script {
 
   void add(RefreshQueue::DeliveryId delivery, const std::vector<std::string>& names) {
     std::vector<Target> targets;
-    for (const std::string& name : names) targets.push_back(warehouse(name));
+    for (const std::string& name : names) targets.push_back(queued_warehouse(name));
     REQUIRE(queue.add(delivery, targets, now));
   }
 
@@ -49,7 +49,7 @@ struct Script {
   }
 
   RefreshQueue::Finished finish(const std::string& name, const kube::ApiResult<void>& result) {
-    return queue.finish(warehouse(name), result, now);
+    return queue.finish(queued_warehouse(name), result, now);
   }
 
   /// Lets the time pass until the next retry is due.
@@ -98,9 +98,9 @@ TEST_CASE("Any number of deliveries share the PATCH that waits") {
   Script script;
   script.add(1, {"a"});
   script.start();
-  CHECK(script.queue.add(2, {warehouse("a")}, script.now) == 0U);
-  CHECK(script.queue.add(3, {warehouse("a"), warehouse("b")}, script.now) == 1U);
-  CHECK(script.queue.add(4, {warehouse("a"), warehouse("b")}, script.now) == 2U);
+  CHECK(script.queue.add(2, {queued_warehouse("a")}, script.now) == 0U);
+  CHECK(script.queue.add(3, {queued_warehouse("a"), queued_warehouse("b")}, script.now) == 1U);
+  CHECK(script.queue.add(4, {queued_warehouse("a"), queued_warehouse("b")}, script.now) == 2U);
   script.start();
   script.finish("a", kAccepted);
   CHECK(script.start() == Names{"a"});
@@ -327,12 +327,13 @@ TEST_CASE("Other failures in between do not restart the ten minutes of a 403") {
 TEST_CASE("More objects than the bound: nothing of the delivery is taken") {
   Script script({.objects_waiting = 3});
   script.add(1, {"a", "b"});
-  CHECK_FALSE(script.queue.add(2, {warehouse("b"), warehouse("c"), warehouse("d")}, script.now));
+  CHECK_FALSE(script.queue.add(
+      2, {queued_warehouse("b"), queued_warehouse("c"), queued_warehouse("d")}, script.now));
   CHECK(script.queue.size() == 2);
   script.add(3, {"a", "b", "c"});  // known ones count nothing
   script.add(4, {"c", "a"});
   CHECK(script.start() == Names{"a", "b", "c"});
-  CHECK_FALSE(script.queue.add(5, {warehouse("d")}, script.now));
+  CHECK_FALSE(script.queue.add(5, {queued_warehouse("d")}, script.now));
   script.add(6, {"a"});
   script.finish("b", kAccepted);
   script.add(7, {"d"});
@@ -410,7 +411,7 @@ TEST_CASE("A closed client stops everything, and what was not applied can be nam
   CHECK(script.finish("b", failed(Kind::kClosed)).verdict == Verdict::kStopped);
   CHECK(script.queue.stopped());
   CHECK(script.start().empty());
-  CHECK(script.queue.unfinished() == std::vector{warehouse("a"), warehouse("b")});
+  CHECK(script.queue.unfinished() == std::vector{queued_warehouse("a"), queued_warehouse("b")});
 }
 
 /// Random arrivals, departures, answers and pauses, held against what SPEC 4 promises.
@@ -466,7 +467,7 @@ class Model {
     std::set<std::string> names;
     for (unsigned i = 1 + below(6); i > 0; --i) names.insert(std::to_string(below(30)));
     std::vector<Target> targets;
-    for (const auto& name : names) targets.push_back(warehouse(name));
+    for (const auto& name : names) targets.push_back(queued_warehouse(name));
     std::set<std::string> known = names;
     for (const auto& [name, since] : wanted_since_) known.insert(name);
     for (const auto& [name, began] : in_flight_) known.insert(name);
@@ -509,7 +510,7 @@ class Model {
                         : luck < 80 ? failed(Kind::kThrottled, 300ms)
                         : luck < 90 ? failed(Kind::kUnreachable)
                                     : failed(Kind::kServer);
-    const auto finished = queue_.finish(warehouse(name), result, now_);
+    const auto finished = queue_.finish(queued_warehouse(name), result, now_);
     const bool done = finished.verdict != Verdict::kRetry;
     if (done && wanted_since_.at(name) < began) wanted_since_.erase(name);
 

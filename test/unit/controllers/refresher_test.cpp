@@ -28,13 +28,13 @@ namespace asio = boost::asio;
 using clock::Steady;
 using Kind = kube::ApiError::Kind;
 
-Target warehouse(std::string name) {
+Target project_warehouse(std::string name) {
   return {TargetKind::kWarehouse, {"project", std::move(name)}};
 }
 
 std::vector<Target> warehouses(const std::vector<std::string>& names) {
   std::vector<Target> targets;
-  for (const auto& name : names) targets.push_back(warehouse(name));
+  for (const auto& name : names) targets.push_back(project_warehouse(name));
   return targets;
 }
 
@@ -85,7 +85,7 @@ struct FakeApi {
   }
 };
 
-struct Fixture {
+struct RefresherFixture {
   asio::io_context callers;  // of those tests that do not call on the refresher's own thread
   asio::io_context io;
   std::mutex lines_mutex;
@@ -125,7 +125,7 @@ struct Fixture {
   }
 };
 
-TEST_CASE_METHOD(Fixture, "All targets are patched, each with a token of its own") {
+TEST_CASE_METHOD(RefresherFixture, "All targets are patched, each with a token of its own") {
   make();
   const auto outcome = refresh({"a", "b", "c"});
   CHECK(outcome.applied == 3);
@@ -149,7 +149,7 @@ TEST_CASE("Tokens increase even when the wall clock stands still or goes back") 
   CHECK(tokens.next(noon + 1s) == "2026-01-02T12:00:01.000000000Z");
 }
 
-TEST_CASE_METHOD(Fixture,
+TEST_CASE_METHOD(RefresherFixture,
                  "Nothing to refresh is done at once, and a target named twice counts once") {
   make();
   CHECK(refresh({}).applied == 0);
@@ -157,7 +157,7 @@ TEST_CASE_METHOD(Fixture,
   CHECK(api.started.size() == 2);
 }
 
-TEST_CASE_METHOD(Fixture, "What is gone counts as applied, what is refused does not") {
+TEST_CASE_METHOD(RefresherFixture, "What is gone counts as applied, what is refused does not") {
   make();
   api.script["gone"] = {
       tl::unexpected(kube::ApiError{Kind::kNotFound, 404, "NotFound", "not found", std::nullopt})};
@@ -173,7 +173,7 @@ TEST_CASE_METHOD(Fixture, "What is gone counts as applied, what is refused does 
   CHECK(refresher->counters().warehouses.refused == 1);
 }
 
-TEST_CASE_METHOD(Fixture, "A 403 that lasts names the missing permission") {
+TEST_CASE_METHOD(RefresherFixture, "A 403 that lasts names the missing permission") {
   make({.first_backoff = 1ms, .longest_backoff = 2ms, .forbidden_for = 200ms});
   for (int i = 0; i < 1000; ++i) {
     api.script["a"].push_back(failed(Kind::kForbidden, 403, "User \"x\" cannot patch"));
@@ -185,7 +185,8 @@ TEST_CASE_METHOD(Fixture, "A 403 that lasts names the missing permission") {
                  Catch::Contains("namespace=project") && Catch::Contains("cannot patch"));
 }
 
-TEST_CASE_METHOD(Fixture, "A failure is retried in time, and the log has one line about it") {
+TEST_CASE_METHOD(RefresherFixture,
+                 "A failure is retried in time, and the log has one line about it") {
   make();
   api.script["a"] = {failed(Kind::kUnreachable, 0, "connection refused"),
                      failed(Kind::kServer, 500, "etcd is away"),
@@ -197,7 +198,7 @@ TEST_CASE_METHOD(Fixture, "A failure is retried in time, and the log has one lin
   CHECK(lines.size() <= 3);
 }
 
-TEST_CASE_METHOD(Fixture, "At the deadline the caller goes and the targets stay") {
+TEST_CASE_METHOD(RefresherFixture, "At the deadline the caller goes and the targets stay") {
   make();
   api.held = true;
   const auto began = Steady::now();
@@ -211,7 +212,7 @@ TEST_CASE_METHOD(Fixture, "At the deadline the caller goes and the targets stay"
   CHECK(refresher->counters().warehouses.applied == 2);
 }
 
-TEST_CASE_METHOD(Fixture, "A deadline that has passed already still queues") {
+TEST_CASE_METHOD(RefresherFixture, "A deadline that has passed already still queues") {
   make();
   api.held = true;
   const auto outcome = refresh({"a"}, -1s);
@@ -221,7 +222,7 @@ TEST_CASE_METHOD(Fixture, "A deadline that has passed already still queues") {
   CHECK(api.started.size() == 1);
 }
 
-TEST_CASE_METHOD(Fixture, "Above the bound nothing is taken") {
+TEST_CASE_METHOD(RefresherFixture, "Above the bound nothing is taken") {
   make({.objects_waiting = 2});
   const auto outcome = refresh({"a", "b", "c"});
   CHECK(outcome.overloaded);
@@ -231,7 +232,8 @@ TEST_CASE_METHOD(Fixture, "Above the bound nothing is taken") {
   CHECK(refresh({"a", "b"}).applied == 2);
 }
 
-TEST_CASE_METHOD(Fixture, "Draining tries at once what backs off, and names what is lost") {
+TEST_CASE_METHOD(RefresherFixture,
+                 "Draining tries at once what backs off, and names what is lost") {
   make({.first_backoff = 10min, .longest_backoff = 10min});
   api.script["a"] = {failed(Kind::kServer, 500, "away")};
   api.script["lost"] = {failed(Kind::kServer, 500, "away"), failed(Kind::kServer, 500, "away")};
@@ -243,14 +245,15 @@ TEST_CASE_METHOD(Fixture, "Draining tries at once what backs off, and names what
   CHECK_THAT(log(), Catch::Contains("ERROR") && Catch::Contains("project/lost"));
 }
 
-TEST_CASE_METHOD(Fixture, "With nothing queued draining ends at once") {
+TEST_CASE_METHOD(RefresherFixture, "With nothing queued draining ends at once") {
   make();
   const auto began = Steady::now();
   CHECK(run(refresher->drain(began + 10s)) == 0);
   CHECK(Steady::now() - began < 5s);
 }
 
-TEST_CASE_METHOD(Fixture, "A closed client ends the drain, and later deliveries are turned away") {
+TEST_CASE_METHOD(RefresherFixture,
+                 "A closed client ends the drain, and later deliveries are turned away") {
   make();
   api.script["a"] = {failed(Kind::kClosed, 0, "closed")};
   CHECK(refresh({"a"}, 10ms).queued == 1);
@@ -258,7 +261,7 @@ TEST_CASE_METHOD(Fixture, "A closed client ends the drain, and later deliveries 
   CHECK(refresh({"b"}).overloaded);
 }
 
-TEST_CASE_METHOD(Fixture, "A refresher that goes wakes those who wait") {
+TEST_CASE_METHOD(RefresherFixture, "A refresher that goes wakes those who wait") {
   make();
   api.takes = 30ms;
   std::optional<RefreshOutcome> outcome;
@@ -271,7 +274,7 @@ TEST_CASE_METHOD(Fixture, "A refresher that goes wakes those who wait") {
   CHECK(outcome->queued == 1);
 }
 
-TEST_CASE_METHOD(Fixture, "Targets that nobody has taken are never called queued") {
+TEST_CASE_METHOD(RefresherFixture, "Targets that nobody has taken are never called queued") {
   make();
   std::optional<RefreshOutcome> outcome;
   asio::co_spawn(callers, refresher->refresh(warehouses({"a"}), Steady::now()),
@@ -282,7 +285,8 @@ TEST_CASE_METHOD(Fixture, "Targets that nobody has taken are never called queued
   CHECK(outcome->queued == 0);
 }
 
-TEST_CASE_METHOD(Fixture, "Callers on many threads: each is served by PATCHes after its call") {
+TEST_CASE_METHOD(RefresherFixture,
+                 "Callers on many threads: each is served by PATCHes after its call") {
   constexpr std::size_t kThreads = 3;
   constexpr int kCallersPerThread = 20;
   constexpr int kRounds = 15;

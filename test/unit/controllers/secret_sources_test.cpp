@@ -9,20 +9,21 @@ namespace {
 
 using Known = SecretState::Known;
 
-struct Fixture {
-  explicit Fixture(SecretAccess access, std::chrono::milliseconds round = SecretSources::kRound)
+struct SourcesFixture {
+  explicit SourcesFixture(SecretAccess access,
+                          std::chrono::milliseconds round = SecretSources::kRound)
       : rest(server.server().client(io)),
         sources(
             *rest, access, [this](const std::string& ns) { changed.push_back(ns); },
             log::Logger::none(), round) {}
-  ~Fixture() {
+  ~SourcesFixture() {
     sources.stop();
     rest->close();
     io.restart();
     io.run_for(std::chrono::milliseconds(20));
   }
-  Fixture(const Fixture&) = delete;
-  Fixture& operator=(const Fixture&) = delete;
+  SourcesFixture(const SourcesFixture&) = delete;
+  SourcesFixture& operator=(const SourcesFixture&) = delete;
 
   Known known(const std::string& ns, const std::string& name) {
     return sources.lookup(ns, name).known;
@@ -45,7 +46,7 @@ struct Fixture {
 }  // namespace
 
 TEST_CASE("A namespace with a reference is watched, and its named Secrets are known") {
-  Fixture f(SecretAccess::kNamespaced);
+  SourcesFixture f(SecretAccess::kNamespaced);
   f.server.put("a", "one", "value-1");
   f.server.put("a", "other", "never kept");
   CHECK(f.sources.settled());
@@ -80,7 +81,7 @@ TEST_CASE("A namespace with a reference is watched, and its named Secrets are kn
 }
 
 TEST_CASE("A namespace that may not be read fails its own receivers only, and recovers") {
-  Fixture f(SecretAccess::kNamespaced);
+  SourcesFixture f(SecretAccess::kNamespaced);
   f.server.put("a", "s", "value-a");
   f.server.put("b", "s", "value-b");
   f.server.forbid("b", true);
@@ -95,7 +96,7 @@ TEST_CASE("A namespace that may not be read fails its own receivers only, and re
 }
 
 TEST_CASE("A name that is referenced while a list is under way is not taken for missing") {
-  Fixture f(SecretAccess::kNamespaced);
+  SourcesFixture f(SecretAccess::kNamespaced);
   f.server.put("a", "one", "value-1");
   f.server.listed = [&] {
     if (f.server.lists() > 1) return;
@@ -109,7 +110,7 @@ TEST_CASE("A name that is referenced while a list is under way is not taken for 
 }
 
 TEST_CASE("With cluster access one watch of labelled Secrets serves all namespaces") {
-  Fixture f(SecretAccess::kCluster);
+  SourcesFixture f(SecretAccess::kCluster);
   f.server.put("a", "labelled", "value-a");
   f.server.put("b", "plain", "value-b", false);
   f.sources.reference("a", {"labelled"});
@@ -132,7 +133,7 @@ TEST_CASE("With cluster access one watch of labelled Secrets serves all namespac
 }
 
 TEST_CASE("With cluster access many names that come at once are read by lists, not one by one") {
-  Fixture f(SecretAccess::kCluster);
+  SourcesFixture f(SecretAccess::kCluster);
   f.server.put("first", "s", "value");
   f.sources.reference("first", {"s"});
   f.await("first", "s", Known::kPresent);
@@ -155,7 +156,7 @@ TEST_CASE("With cluster access many names that come at once are read by lists, n
 }
 
 TEST_CASE("A change of an unlabelled Secret is found by the next round") {
-  Fixture f(SecretAccess::kCluster, std::chrono::milliseconds(50));
+  SourcesFixture f(SecretAccess::kCluster, std::chrono::milliseconds(50));
   f.server.put("b", "plain", "value-b", false);
   f.sources.reference("b", {"plain", "later"});
   f.await("b", "plain", Known::kPresent);

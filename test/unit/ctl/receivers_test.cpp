@@ -7,7 +7,7 @@ namespace {
 
 using Known = controllers::SecretState::Known;
 
-const std::string kSecret = "a-secret-of-sufficient-length";
+const std::string kGoodSecret = "a-secret-of-sufficient-length";
 
 controllers::SecretState present(const std::string& value) {
   api::Secret secret;
@@ -39,7 +39,7 @@ ReceiverState state_of(const api::ReceiverOwner& of, const controllers::SecretSt
 }  // namespace
 
 TEST_CASE("a receiver is ready when its published URL is that of its Secret") {
-  const ReceiverState state = state_of(owner(kSecret), present(kSecret));
+  const ReceiverState state = state_of(owner(kGoodSecret), present(kGoodSecret));
   CHECK(state.ready);
   CHECK(state.why.empty());
   CHECK(state.advice.empty());
@@ -47,11 +47,11 @@ TEST_CASE("a receiver is ready when its published URL is that of its Secret") {
 
 TEST_CASE("a receiver that is not ready says why") {
   using Catch::Contains;
-  CHECK_THAT(state_of(owner(kSecret), {Known::kMissing, "", {}}).why,
+  CHECK_THAT(state_of(owner(kGoodSecret), {Known::kMissing, "", {}}).why,
              Contains("bb-secret not found"));
-  CHECK_THAT(state_of(owner(kSecret), present("")).why, Contains("is empty"));
-  CHECK_THAT(state_of(owner(""), present(kSecret)).why, Contains("is the operator running?"));
-  CHECK_THAT(state_of(owner(kSecret), present(kSecret + "2")).why,
+  CHECK_THAT(state_of(owner(kGoodSecret), present("")).why, Contains("is empty"));
+  CHECK_THAT(state_of(owner(""), present(kGoodSecret)).why, Contains("is the operator running?"));
+  CHECK_THAT(state_of(owner(kGoodSecret), present(kGoodSecret + "2")).why,
              Contains("not that of the Secret"));
   api::ReceiverOwner told = owner("");
   told.status.conditions = {{"Ready", "False", "x", "Secret bb-secret not found", "", 0}};
@@ -59,21 +59,21 @@ TEST_CASE("a receiver that is not ready says why") {
 }
 
 TEST_CASE("a Secret that may not be read leaves the status's word") {
-  const ReceiverState state = state_of(owner(kSecret), {Known::kRefused, "forbidden", {}});
+  const ReceiverState state = state_of(owner(kGoodSecret), {Known::kRefused, "forbidden", {}});
   CHECK(state.ready);
   CHECK(state.advice == std::vector<std::string>{"its Secret cannot be read with this kubeconfig"});
 }
 
 TEST_CASE("what could be better is told of a receiver that works") {
-  const std::string weak = kSecret + "\n";
+  const std::string weak = kGoodSecret + "\n";
   const ReceiverState state = state_of(owner(weak), present(weak));
   CHECK(state.ready);
   REQUIRE(state.advice.size() == 1);
-  CHECK_THAT(state.advice[0], Catch::Contains("newline") && !Catch::Contains(kSecret));
+  CHECK_THAT(state.advice[0], Catch::Contains("newline") && !Catch::Contains(kGoodSecret));
 }
 
 TEST_CASE("URLs are shown only on request") {
-  const std::vector<ReceiverState> states{state_of(owner(kSecret), present(kSecret))};
+  const std::vector<ReceiverState> states{state_of(owner(kGoodSecret), present(kGoodSecret))};
   CHECK(receivers_table(states, false, false) ==
         "PROJECT   NAME   READY   WAREHOUSES   PROMOTIONS   WHY NOT\n"
         "apples    bb     True    0            0\n");

@@ -38,11 +38,11 @@ Sent sent(unsigned status, std::optional<std::vector<Refreshed>> objects) {
 }  // namespace
 
 TEST_CASE("somebody else's answer is shown without URL and secret, in bounds, as JSON too") {
-  constexpr const char* kSecret = "a-secret-of-sufficient-length";
+  constexpr const char* kEchoedSecret = "a-secret-of-sufficient-length";
   const http::testing::ScriptedServer server([&](http::testing::Peer& peer) {
     const std::string path = peer.request().value_or("").substr(5, 75);  // behind "POST "
     const std::string page =
-        fmt::format("No page {} for {} \x80 é\r\n{:->100000}", path, kSecret, "");
+        fmt::format("No page {} for {} \x80 é\r\n{:->100000}", path, kEchoedSecret, "");
     peer.send(fmt::format("HTTP/1.1 404 Not Found\r\nContent-Length: {}\r\n\r\n", page.size()));
     peer.send(page);
   });
@@ -50,7 +50,7 @@ TEST_CASE("somebody else's answer is shown without URL and secret, in bounds, as
       fmt::format("http://127.0.0.1:{}/bitbucket/{}", server.port(), std::string(64, 'a'));
   for (const char* format : {"table", "json"}) {
     INFO(format);
-    std::istringstream in(kSecret);
+    std::istringstream in(kEchoedSecret);
     std::ostringstream out, err;
     Context context{.environment = [](std::string_view) { return std::optional<std::string>(); },
                     .in = in,
@@ -62,7 +62,7 @@ TEST_CASE("somebody else's answer is shown without URL and secret, in bounds, as
     CHECK(run(static_cast<int>(arguments.size()), arguments.data(), context) == 1);
     CHECK(err.str().empty());
     CHECK_THAT(out.str(), Catch::Contains("No page /bitbucket/aaaaaaaa… for … ? é  ---") &&
-                              !Catch::Contains(kSecret) && !Catch::Contains("aaaaaaaaa"));
+                              !Catch::Contains(kEchoedSecret) && !Catch::Contains("aaaaaaaaa"));
     CHECK(out.str().size() < 2000);
     if (std::string_view(format) == "json") CHECK(kube::parse_json(out.str()));
   }

@@ -10,10 +10,6 @@
 namespace receiver::git {
 namespace {
 
-std::string text_of(const rapidjson::Value& value) {
-  return {value.GetString(), value.GetStringLength()};
-}
-
 std::string string_member(const rapidjson::Value& object, const char* name) {
   const auto member = object.FindMember(name);
   return member == object.MemberEnd() ? std::string() : text_of(member->value);

@@ -13,10 +13,6 @@
 namespace receiver::git {
 namespace {
 
-std::string text_of(const rapidjson::Value& value) {
-  return {value.GetString(), value.GetStringLength()};
-}
-
 struct Pair {
   std::string left;
   std::string right;

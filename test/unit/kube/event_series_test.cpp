@@ -16,8 +16,9 @@ using Method = EventSeries::Write::Method;
 
 namespace {
 
-const EventSeries::Time kStart{1000h};
-const clock::Wall::time_point kNow{std::chrono::seconds(1767323045)};  // 2026-01-02T03:04:05Z
+const EventSeries::Time kFirstEvent{1000h};
+const clock::Wall::time_point kFirstEventTime{
+    std::chrono::seconds(1767323045)};  // 2026-01-02T03:04:05Z
 
 Occurrence secret_not_found(std::string name = "demo") {
   return {.regarding = {.api_version = "kargo.akuity.io/v1alpha1",
@@ -40,15 +41,15 @@ class Test {
       : series(std::move(options)) {}
 
   bool observe(Occurrence occurrence, std::chrono::seconds at = 0s) {
-    return series.observe(std::move(occurrence), kNow + at, kStart + at);
+    return series.observe(std::move(occurrence), kFirstEventTime + at, kFirstEvent + at);
   }
 
   /// The next write, settled at once.
   std::optional<EventSeries::Write> write(std::chrono::seconds at = 0s,
                                           Result result = Result::kDone) {
-    series.advance(kStart + at);
+    series.advance(kFirstEvent + at);
     auto next = series.next();
-    if (next) series.settle(result, kStart + at);
+    if (next) series.settle(result, kFirstEvent + at);
     return next;
   }
 
@@ -140,7 +141,7 @@ TEST_CASE("a growing series is told every minute, not every time") {
   CHECK(int_at(parsed(test.write()), "/series/count") == 2);
   for (int i = 0; i < 5; ++i) test.observe(secret_not_found(), 1s);
   CHECK_FALSE(test.write(59s).has_value());
-  CHECK(test.series.next_due() == kStart + 60s);
+  CHECK(test.series.next_due() == kFirstEvent + 60s);
   CHECK(int_at(parsed(test.write(60s)), "/series/count") == 7);
   CHECK_FALSE(test.write(180s).has_value());
 }
@@ -182,7 +183,7 @@ TEST_CASE("an occurrence during a write is told afterwards: one write at a time"
   test.observe(secret_not_found());
   test.observe(secret_not_found("other"));
   CHECK_FALSE(test.series.next().has_value());
-  test.series.settle(Result::kDone, kStart);
+  test.series.settle(Result::kDone, kFirstEvent);
   CHECK(test.write()->method == Method::kCreate);  // other
   CHECK(int_at(parsed(test.write()), "/series/count") == 2);
 }
@@ -271,7 +272,7 @@ TEST_CASE("memory is bounded: the quietest Event is forgotten first") {
   for (std::size_t i = 0; i < EventSeries::kMaxEvents + 10; ++i) {
     test.observe(secret_not_found(std::to_string(i)), std::chrono::seconds(i / 10));
     REQUIRE(test.series.next().has_value());
-    test.series.settle(Result::kDone, kStart);
+    test.series.settle(Result::kDone, kFirstEvent);
   }
   CHECK(test.series.size() == EventSeries::kMaxEvents);
   const auto end = std::chrono::seconds(EventSeries::kMaxEvents / 10 + 1);

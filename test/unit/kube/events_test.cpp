@@ -26,9 +26,9 @@ namespace {
 constexpr std::string_view kEvents = "/apis/events.k8s.io/v1/namespaces/demo/events";
 
 /// A recorder and the API server that it writes to.
-class Fixture {
+class EventsFixture {
  public:
-  explicit Fixture(FakeApiServer::Handler handler, double per_second = 1000)
+  explicit EventsFixture(FakeApiServer::Handler handler, double per_second = 1000)
       : server(context,
                [this, inner = std::move(handler)](const ApiRequest& request) {
                  times.push_back(clock::Steady::now());
@@ -92,7 +92,7 @@ ApiAnswer created(const ApiRequest&) {
 }  // namespace
 
 TEST_CASE("an Event is created, and its repetition patched") {
-  Fixture test(created);
+  EventsFixture test(created);
   test.start();
   test.emit("a");
   REQUIRE(test.run_until([&] { return test.server.requests().size() == 1; }));
@@ -108,14 +108,14 @@ TEST_CASE("an Event is created, and its repetition patched") {
 }
 
 TEST_CASE("what is emitted before the recorder runs is sent when it does") {
-  Fixture test(created);
+  EventsFixture test(created);
   test.emit("a");
   test.start();
   CHECK(test.run_until([&] { return test.server.requests().size() == 1; }));
 }
 
 TEST_CASE("writes keep their distance") {
-  Fixture test(created, 50);
+  EventsFixture test(created, 50);
   for (int i = 0; i < 6; ++i) test.emit(std::to_string(i));
   const auto begin = clock::Steady::now();  // the first may be seen late
   test.start();
@@ -124,7 +124,7 @@ TEST_CASE("writes keep their distance") {
 }
 
 TEST_CASE("a missing permission drops Events with one line in the log") {
-  Fixture test([](const ApiRequest&) { return refusal(403, "Forbidden"); });
+  EventsFixture test([](const ApiRequest&) { return refusal(403, "Forbidden"); });
   test.start();
   for (int i = 0; i < 3; ++i) test.emit(std::to_string(i));
   REQUIRE(test.run_until([&] { return test.recorder.dropped() == 3; }));
@@ -136,7 +136,7 @@ TEST_CASE("a missing permission drops Events with one line in the log") {
 
 TEST_CASE("a passing failure is tried again") {
   int failures = 1;
-  Fixture test(
+  EventsFixture test(
       [&](const ApiRequest&) { return failures-- > 0 ? refusal(503, "Down") : ApiAnswer{201}; });
   test.start();
   test.emit("a");
@@ -150,7 +150,7 @@ TEST_CASE("a passing failure is tried again") {
 }
 
 TEST_CASE("an Event that exists is one whose answer was lost") {
-  Fixture test([](const ApiRequest& request) {
+  EventsFixture test([](const ApiRequest& request) {
     return request.method == "POST" ? refusal(409, "AlreadyExists") : ApiAnswer{};
   });
   test.start();
@@ -164,7 +164,7 @@ TEST_CASE("an Event that exists is one whose answer was lost") {
 }
 
 TEST_CASE("an Event that the API server has forgotten is created anew") {
-  Fixture test([](const ApiRequest& request) {
+  EventsFixture test([](const ApiRequest& request) {
     return request.method == "PATCH" ? refusal(404, "NotFound") : ApiAnswer{201};
   });
   test.start();
@@ -178,14 +178,14 @@ TEST_CASE("an Event that the API server has forgotten is created anew") {
 }
 
 TEST_CASE("beyond 256 waiting Events the newest are dropped and counted") {
-  Fixture test(created);
+  EventsFixture test(created);
   for (int i = 0; i < 300; ++i) test.emit(std::to_string(i));
   CHECK(test.recorder.dropped() == 44);
   CHECK(test.log.size() == 1);
 }
 
 TEST_CASE("the recorder ends when it is stopped, also while it waits to try again") {
-  Fixture test([](const ApiRequest&) { return refusal(503, "Down"); });
+  EventsFixture test([](const ApiRequest&) { return refusal(503, "Down"); });
   test.start();
   test.emit("a");
   REQUIRE(test.run_until([&] { return test.server.requests().size() == 1; }));

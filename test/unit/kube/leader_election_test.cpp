@@ -133,7 +133,7 @@ class Contender {
   LeaderElector elector;
 };
 
-struct Fixture {
+struct ElectionFixture {
   asio::io_context context;
   LeaseOnServer lease;
   History history;
@@ -157,7 +157,7 @@ struct Fixture {
 }  // namespace
 
 TEST_CASE("the first candidate creates the Lease, leads, and goes on renewing it") {
-  Fixture test;
+  ElectionFixture test;
   Contender a(test.context, "a", test.honest(), test.history);
   REQUIRE(test.run_until([&] { return a.elector.leading(); }));
   CHECK_FALSE(a.acquisition.existed);
@@ -173,7 +173,7 @@ TEST_CASE("the first candidate creates the Lease, leads, and goes on renewing it
 }
 
 TEST_CASE("a leader renews with one request, without reading first") {
-  Fixture test;
+  ElectionFixture test;
   Contender a(test.context, "a", test.honest(), test.history);
   REQUIRE(test.run_until([&] { return a.elector.leading(); }));
   const std::size_t before = a.server.requests().size();
@@ -184,7 +184,7 @@ TEST_CASE("a leader renews with one request, without reading first") {
 }
 
 TEST_CASE("a leader that loses its connection stops leading before another begins") {
-  Fixture test;
+  ElectionFixture test;
   Contender a(test.context, "a", test.honest(), test.history);
   REQUIRE(test.run_until([&] { return a.elector.leading(); }));
   Contender b(test.context, "b", test.honest(), test.history);
@@ -206,7 +206,7 @@ TEST_CASE("a leader that loses its connection stops leading before another begin
 }
 
 TEST_CASE("a leader that is stopped gives the lease back, after its work has stopped") {
-  Fixture test;
+  ElectionFixture test;
   FakeApiServer::Handler watched = [&](const ApiRequest& request) {
     ApiAnswer answer = test.lease.handle(request);
     if (request.method == "PUT" && test.lease.record().holder.empty())
@@ -226,7 +226,7 @@ TEST_CASE("a leader that is stopped gives the lease back, after its work has sto
 }
 
 TEST_CASE("a leader that abandons the lease is followed as if it had crashed") {
-  Fixture test;
+  ElectionFixture test;
   Contender a(test.context, "a", test.honest(), test.history);
   REQUIRE(test.run_until([&] { return a.elector.leading(); }));
   a.elector.abandon();
@@ -239,7 +239,7 @@ TEST_CASE("a leader that abandons the lease is followed as if it had crashed") {
 }
 
 TEST_CASE("a candidate that is stopped leaves the lease alone") {
-  Fixture test;
+  ElectionFixture test;
   Contender a(test.context, "a", test.honest(), test.history);
   REQUIRE(test.run_until([&] { return a.elector.leading(); }));
   Contender b(test.context, "b", test.honest(), test.history);
@@ -251,7 +251,7 @@ TEST_CASE("a candidate that is stopped leaves the lease alone") {
 }
 
 TEST_CASE("a leader whose lease another has taken stops at once, and stands again") {
-  Fixture test;
+  ElectionFixture test;
   Contender a(test.context, "a", test.honest(), test.history);
   REQUIRE(test.run_until([&] { return a.elector.leading(); }));
   test.lease.write(held_by_other());
@@ -266,7 +266,7 @@ TEST_CASE("a leader whose lease another has taken stops at once, and stands agai
 }
 
 TEST_CASE("a leader survives that its Lease is labelled, or deleted") {
-  Fixture test;
+  ElectionFixture test;
   Contender a(test.context, "a", test.honest(), test.history);
   REQUIRE(test.run_until([&] { return a.elector.leading(); }));
   SECTION("labelled") {
@@ -284,7 +284,7 @@ TEST_CASE("a leader survives that its Lease is labelled, or deleted") {
 }
 
 TEST_CASE("a missing permission is named in the log once, and recovers by itself") {
-  Fixture test;
+  ElectionFixture test;
   bool allowed = false;
   FakeApiServer::Handler guarded = [&](const ApiRequest& request) {
     return allowed ? test.lease.handle(request) : refusal(403, "Forbidden");
@@ -301,7 +301,7 @@ TEST_CASE("a missing permission is named in the log once, and recovers by itself
 }
 
 TEST_CASE("a namespace that does not exist is named in the log") {
-  Fixture test;
+  ElectionFixture test;
   Contender a(
       test.context, "a", [](const ApiRequest&) { return refusal(404, "NotFound"); }, test.history);
   CHECK(test.run_until(
@@ -309,7 +309,7 @@ TEST_CASE("a namespace that does not exist is named in the log") {
 }
 
 TEST_CASE("how the lease was found is known even if the answer to winning it was lost") {
-  Fixture test;
+  ElectionFixture test;
   test.lease.write(held_by_other());
   int lose = 2;  // the client sends a request again whose reused connection broke
   FakeApiServer::Handler lossy = [&](const ApiRequest& request) {
@@ -328,7 +328,7 @@ TEST_CASE("how the lease was found is known even if the answer to winning it was
 }
 
 TEST_CASE("closing the client ends the election") {
-  Fixture test;
+  ElectionFixture test;
   FakeApiServer server(test.context, test.honest());
   auto client = server.client(test.context);
   LeaderElector elector(*client, {.lease = kLease, .identity = "a", .retry_period = 50ms}, {},

@@ -13,8 +13,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const Candidate::Time kStart{1000h};
-const clock::Wall::time_point kNow{std::chrono::seconds(1767323045)};  // 2026-01-02T03:04:05Z
+const Candidate::Time kLeaseStart{1000h};
+const clock::Wall::time_point kLeaseNow{std::chrono::seconds(1767323045)};  // 2026-01-02T03:04:05Z
 constexpr std::string_view kNowText = "2026-01-02T03:04:05.000000Z";
 
 Candidate candidate() {
@@ -33,9 +33,9 @@ LeaseRecord held_by(std::string holder, std::string renewed = "2026-01-02T03:00:
 
 TEST_CASE("without a Lease the candidate may claim, and it is the first holder") {
   auto me = candidate();
-  CHECK(me.may_claim(kStart));
+  CHECK(me.may_claim(kLeaseStart));
   CHECK(me.found() == Acquisition{});
-  const auto record = me.claim(kNow);
+  const auto record = me.claim(kLeaseNow);
   CHECK(record.holder == "me");
   CHECK(record.duration == 15s);
   CHECK(record.acquire_time == kNowText);
@@ -45,57 +45,57 @@ TEST_CASE("without a Lease the candidate may claim, and it is the first holder")
 
 TEST_CASE("another's lease may be claimed only when it has not changed for its whole duration") {
   auto me = candidate();
-  me.observe(held_by("other"), kStart);
-  CHECK_FALSE(me.may_claim(kStart));
-  CHECK_FALSE(me.may_claim(kStart + 14999ms));
-  CHECK(me.may_claim(kStart + 15s));
+  me.observe(held_by("other"), kLeaseStart);
+  CHECK_FALSE(me.may_claim(kLeaseStart));
+  CHECK_FALSE(me.may_claim(kLeaseStart + 14999ms));
+  CHECK(me.may_claim(kLeaseStart + 15s));
 }
 
 TEST_CASE("a lease is judged by local time since it was seen to change, not by the times in it") {
   SECTION("an ancient renewTime is no reason to take it") {
     auto me = candidate();
-    me.observe(held_by("other", "1999-01-01T00:00:00.000000Z"), kStart);
-    CHECK_FALSE(me.may_claim(kStart + 10s));
+    me.observe(held_by("other", "1999-01-01T00:00:00.000000Z"), kLeaseStart);
+    CHECK_FALSE(me.may_claim(kLeaseStart + 10s));
   }
   SECTION("nor does one in the future keep it") {
     auto me = candidate();
-    me.observe(held_by("other", "2099-01-01T00:00:00.000000Z"), kStart);
-    CHECK(me.may_claim(kStart + 15s));
+    me.observe(held_by("other", "2099-01-01T00:00:00.000000Z"), kLeaseStart);
+    CHECK(me.may_claim(kLeaseStart + 15s));
   }
 }
 
 TEST_CASE("each renewal that is seen begins the time anew, and seeing the same again does not") {
   auto me = candidate();
-  me.observe(held_by("other", "a"), kStart);
-  me.observe(held_by("other", "b"), kStart + 10s);
-  CHECK_FALSE(me.may_claim(kStart + 24s));
-  me.observe(held_by("other", "b"), kStart + 20s);
-  CHECK(me.may_claim(kStart + 25s));
+  me.observe(held_by("other", "a"), kLeaseStart);
+  me.observe(held_by("other", "b"), kLeaseStart + 10s);
+  CHECK_FALSE(me.may_claim(kLeaseStart + 24s));
+  me.observe(held_by("other", "b"), kLeaseStart + 20s);
+  CHECK(me.may_claim(kLeaseStart + 25s));
 }
 
 TEST_CASE("it is the holder's duration that counts, not the candidate's") {
   auto me = candidate();
   auto record = held_by("other");
   record.duration = 60s;
-  me.observe(record, kStart);
-  CHECK_FALSE(me.may_claim(kStart + 59s));
-  CHECK(me.may_claim(kStart + 60s));
+  me.observe(record, kLeaseStart);
+  CHECK_FALSE(me.may_claim(kLeaseStart + 59s));
+  CHECK(me.may_claim(kLeaseStart + 60s));
 }
 
 TEST_CASE("a new holder is a transition and a new acquireTime") {
   auto me = candidate();
-  me.observe(held_by("other"), kStart);
-  const auto record = me.claim(kNow);
+  me.observe(held_by("other"), kLeaseStart);
+  const auto record = me.claim(kLeaseNow);
   CHECK(record.transitions == 4);
   CHECK(record.acquire_time == kNowText);
 }
 
 TEST_CASE("a renewal keeps acquireTime and transitions") {
   auto me = candidate();
-  me.observe(held_by("me"), kStart);
+  me.observe(held_by("me"), kLeaseStart);
   CHECK(me.named());
-  CHECK(me.may_claim(kStart));
-  const auto record = me.claim(kNow);
+  CHECK(me.may_claim(kLeaseStart));
+  const auto record = me.claim(kLeaseNow);
   CHECK(record.transitions == 3);
   CHECK(record.acquire_time == "2026-01-01T00:00:00.000000Z");
   CHECK(record.renew_time == kNowText);
@@ -103,57 +103,58 @@ TEST_CASE("a renewal keeps acquireTime and transitions") {
 
 TEST_CASE("a lease that was given back may be claimed at once") {
   auto me = candidate();
-  me.observe(held_by("me"), kStart);
-  const auto given_back = me.release(kNow);
+  me.observe(held_by("me"), kLeaseStart);
+  const auto given_back = me.release(kLeaseNow);
   CHECK(given_back.holder.empty());
   CHECK(given_back.duration == 1s);
   CHECK(given_back.transitions == 3);
 
   Candidate next("next", 15s);
-  next.observe(given_back, kStart);
-  CHECK(next.may_claim(kStart));
-  CHECK(next.claim(kNow).transitions == 4);
+  next.observe(given_back, kLeaseStart);
+  CHECK(next.may_claim(kLeaseStart));
+  CHECK(next.claim(kLeaseNow).transitions == 4);
 }
 
 TEST_CASE("how the lease was found tells a release from an expiry") {
   auto me = candidate();
   SECTION("given back") {
-    me.observe(held_by(""), kStart);
+    me.observe(held_by(""), kLeaseStart);
     CHECK(me.found().released);
     CHECK_FALSE(me.found().own);
   }
   SECTION("expired") {
-    me.observe(held_by("other"), kStart);
-    CHECK(me.found() ==
-          Acquisition{
-              .existed = true, .released = false, .own = false, .last_renewed = kNow - 4min - 5s});
+    me.observe(held_by("other"), kLeaseStart);
+    CHECK(me.found() == Acquisition{.existed = true,
+                                    .released = false,
+                                    .own = false,
+                                    .last_renewed = kLeaseNow - 4min - 5s});
   }
   SECTION("lost and found again") {
-    me.observe(held_by("me"), kStart);
+    me.observe(held_by("me"), kLeaseStart);
     CHECK(me.found().own);
   }
   SECTION("with a renewTime that cannot be read") {
-    me.observe(held_by("other", "yesterday"), kStart);
+    me.observe(held_by("other", "yesterday"), kLeaseStart);
     CHECK(me.found().existed);
     CHECK_FALSE(me.found().last_renewed.has_value());
   }
   SECTION("made beforehand, and never held") {
-    me.observe(LeaseRecord{}, kStart);
-    CHECK(me.may_claim(kStart));
+    me.observe(LeaseRecord{}, kLeaseStart);
+    CHECK(me.may_claim(kLeaseStart));
     CHECK_FALSE(me.found().existed);
   }
 }
 
 TEST_CASE("a deleted Lease leaves nothing behind") {
   auto me = candidate();
-  me.observe(held_by("other"), kStart);
+  me.observe(held_by("other"), kLeaseStart);
   me.observe_none();
-  CHECK(me.may_claim(kStart));
-  CHECK(me.claim(kNow).transitions == 0);
+  CHECK(me.may_claim(kLeaseStart));
+  CHECK(me.claim(kLeaseNow).transitions == 0);
 }
 
 TEST_CASE("a duration is written in whole seconds, rounded up") {
-  CHECK(Candidate("me", 1500ms).claim(kNow).duration == 2s);
+  CHECK(Candidate("me", 1500ms).claim(kLeaseNow).duration == 2s);
 }
 
 TEST_CASE("an update gives back all that it does not know, and the version it saw") {
@@ -166,8 +167,8 @@ TEST_CASE("an update gives back all that it does not know, and the version it sa
   CHECK(seen->record == held_by("other"));
 
   auto me = candidate();
-  me.observe(seen->record, kStart);
-  const auto body = parse_json(update_body(*seen, me.claim(kNow)));
+  me.observe(seen->record, kLeaseStart);
+  const auto body = parse_json(update_body(*seen, me.claim(kLeaseNow)));
   REQUIRE(body.has_value());
   CHECK(string_at(*body, "/metadata/resourceVersion") == "42");
   CHECK(string_at(*body, "/metadata/labels/a") == "b");
@@ -182,9 +183,9 @@ TEST_CASE("a Lease without a spec is one that nobody holds") {
   const auto lease = parse_lease(R"({"metadata":{"resourceVersion":"1"}})");
   REQUIRE(lease.has_value());
   auto me = candidate();
-  me.observe(lease->record, kStart);
-  CHECK(me.may_claim(kStart));
-  CHECK(string_at(*parse_json(update_body(*lease, me.claim(kNow))), "/spec/holderIdentity") ==
+  me.observe(lease->record, kLeaseStart);
+  CHECK(me.may_claim(kLeaseStart));
+  CHECK(string_at(*parse_json(update_body(*lease, me.claim(kLeaseNow))), "/spec/holderIdentity") ==
         "me");
 }
 

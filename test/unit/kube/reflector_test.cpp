@@ -44,7 +44,7 @@ std::string status(int code, const std::string& reason) {
 }
 
 /// A reflector of fruit against a server that the test scripts, with times shortened.
-struct Fixture {
+struct ReflectorFixture {
   boost::asio::io_context context;
   ScriptedServer server{context, [this](const Exchange& exchange) { script(exchange); }};
   std::unique_ptr<RestClient> rest = server.client(context);
@@ -65,7 +65,7 @@ struct Fixture {
   std::function<bool(const Exchange&)> special;  ///< true: has dealt with it
   std::vector<Exchange> watches, lists;
 
-  explicit Fixture(ReflectorTimes times = quick())
+  explicit ReflectorFixture(ReflectorTimes times = quick())
       : reflector(
             *rest,
             {.resource = {"fruit.example", "v1", "fruits"},
@@ -135,12 +135,12 @@ struct Fixture {
 }  // namespace
 
 TEST_CASE("a reflector lists, settles, and follows the watch") {
-  Fixture f;
+  ReflectorFixture f;
   f.start_and_watch();
   CHECK(f.lists.size() == 1);
   CHECK(f.lists[0]->target() ==
         "/apis/fruit.example/v1/namespaces/ns/fruits?limit=500&resourceVersion=0");
-  CHECK(Fixture::version_of(f.watches[0]) == "10");
+  CHECK(ReflectorFixture::version_of(f.watches[0]) == "10");
   CHECK(f.settled == std::vector{Settled::kSynced});
   CHECK(f.store.synced());
   CHECK(f.colour("apple") == "red");
@@ -158,7 +158,7 @@ TEST_CASE("a reflector lists, settles, and follows the watch") {
 }
 
 TEST_CASE("events are taken byte by byte as well") {
-  Fixture f;
+  ReflectorFixture f;
   f.start_and_watch();
   for (const char c : event("ADDED", fruit("plum", 11, "blue"))) {
     f.watches[0]->piece(std::string(1, c));
@@ -168,7 +168,7 @@ TEST_CASE("events are taken byte by byte as well") {
 }
 
 TEST_CASE("a list in pages is one list") {
-  Fixture f;
+  ReflectorFixture f;
   f.special = [&](const Exchange& exchange) {
     if (exchange->is_watch()) return false;
     const bool second = exchange->target().find("continue=") != std::string::npos;
@@ -185,7 +185,7 @@ TEST_CASE("a list in pages is one list") {
 }
 
 TEST_CASE("a continue token that has expired begins the list anew, from storage") {
-  Fixture f;
+  ReflectorFixture f;
   f.special = [&](const Exchange& exchange) {
     if (exchange->is_watch()) return false;
     if (f.lists.size() == 1) {
@@ -201,11 +201,11 @@ TEST_CASE("a continue token that has expired begins the list anew, from storage"
   CHECK(f.lists[2]->target() == "/apis/fruit.example/v1/namespaces/ns/fruits?limit=500");
   CHECK(f.colour("plum") == "blue");
   CHECK(f.colour("stale") == "-");
-  CHECK(Fixture::version_of(f.watches[0]) == "20");
+  CHECK(ReflectorFixture::version_of(f.watches[0]) == "20");
 }
 
 TEST_CASE("a page that breaks off is read again, and the list goes on") {
-  Fixture f;
+  ReflectorFixture f;
   f.special = [&](const Exchange& exchange) {
     if (exchange->is_watch()) return false;
     if (f.lists.size() == 1) {
@@ -229,26 +229,26 @@ TEST_CASE("a page that breaks off is read again, and the list goes on") {
 }
 
 TEST_CASE("a watch that ends is resumed at once, after the last version seen") {
-  Fixture f;
+  ReflectorFixture f;
   f.start_and_watch();
   f.watches[0]->piece(bookmark(33));
   f.watches[0]->end();
   REQUIRE(f.run_until([&] { return f.watches.size() == 2; }));
-  CHECK(Fixture::version_of(f.watches[1]) == "33");
+  CHECK(ReflectorFixture::version_of(f.watches[1]) == "33");
   f.watches[1]->piece(event("ADDED", fruit("plum", 40, "blue")));
   REQUIRE(f.becomes("plum", "blue"));
   f.watches[1]->lose();
   REQUIRE(f.run_until([&] { return f.watches.size() == 3; }));
-  CHECK(Fixture::version_of(f.watches[2]) == "40");
+  CHECK(ReflectorFixture::version_of(f.watches[2]) == "40");
   CHECK(f.lists.size() == 1);
   CHECK(f.reflector.status().failures == 0);
 }
 
 TEST_CASE("a watch that ends as it begins is not opened in a loop") {
-  ReflectorTimes times = Fixture::quick();
+  ReflectorTimes times = ReflectorFixture::quick();
   times.watch_life = 10s;
   times.backoff = {.first = 50ms, .longest = 60s, .health = 1h};
-  Fixture f(times);
+  ReflectorFixture f(times);
   f.special = [&](const Exchange& exchange) {
     if (!exchange->is_watch()) return false;
     exchange->begin();
@@ -263,7 +263,7 @@ TEST_CASE("a watch that ends as it begins is not opened in a loop") {
 }
 
 TEST_CASE("a version that is too old leads to a new list, which replaces by difference") {
-  Fixture f;
+  ReflectorFixture f;
   f.start_and_watch();
   f.listed = list("99", {fruit("apple", 1, "red"), fruit("plum", 50, "blue")});
   SECTION("told in the stream") {
@@ -282,12 +282,12 @@ TEST_CASE("a version that is too old leads to a new list, which replaces by diff
   CHECK(f.colour("pear") == "-");
   CHECK(f.lists.size() == 2);
   CHECK(f.lists[1]->target() == "/apis/fruit.example/v1/namespaces/ns/fruits?limit=500");
-  CHECK(f.run_until([&] { return Fixture::version_of(f.watches.back()) == "99"; }));
+  CHECK(f.run_until([&] { return ReflectorFixture::version_of(f.watches.back()) == "99"; }));
   CHECK(f.settled == std::vector{Settled::kSynced});
 }
 
 TEST_CASE("a busy server is waited for as long as it asks, and nothing is listed") {
-  Fixture f;
+  ReflectorFixture f;
   f.special = [&](const Exchange& exchange) {
     if (!exchange->is_watch() || f.watches.size() > 1) return false;
     exchange->answer(429, status(429, "TooManyRequests"), "Retry-After: 1\r\n");
@@ -301,17 +301,17 @@ TEST_CASE("a busy server is waited for as long as it asks, and nothing is listed
 }
 
 TEST_CASE("an error in the stream that is not about the version is not the end of the world") {
-  Fixture f;
+  ReflectorFixture f;
   f.start_and_watch();
   f.watches[0]->piece(event("ERROR", status(500, "InternalError")));
   REQUIRE(f.run_until([&] { return f.watches.size() == 2; }));
-  CHECK(Fixture::version_of(f.watches[1]) == "10");
+  CHECK(ReflectorFixture::version_of(f.watches[1]) == "10");
   CHECK(f.lists.size() == 1);
   CHECK(f.has_line("because"));
 }
 
 TEST_CASE("an API server that is killed and comes back loses nothing and is not listed again") {
-  Fixture f;
+  ReflectorFixture f;
   f.start_and_watch();
   f.watches[0]->piece(bookmark(30));
   REQUIRE(f.run_until([&] { return f.reflector.status().events == 1; }));
@@ -327,7 +327,7 @@ TEST_CASE("an API server that is killed and comes back loses nothing and is not 
   };
   f.server.start_again();
   REQUIRE(f.run_until([&] { return f.watches.size() >= 5; }));
-  CHECK(Fixture::version_of(f.watches.back()) == "30");
+  CHECK(ReflectorFixture::version_of(f.watches.back()) == "30");
   f.watches.back()->piece(event("ADDED", fruit("plum", 31, "blue")));
   CHECK(f.becomes("plum", "blue"));
   CHECK(f.lists.size() == 1);
@@ -337,9 +337,9 @@ TEST_CASE("an API server that is killed and comes back loses nothing and is not 
 }
 
 TEST_CASE("a watch that says nothing is taken for dead and opened again") {
-  ReflectorTimes times = Fixture::quick();
+  ReflectorTimes times = ReflectorFixture::quick();
   times.watch_silence = 60ms;
-  Fixture f(times);
+  ReflectorFixture f(times);
   f.start_and_watch();
   REQUIRE(f.run_until([&] { return f.watches.size() == 2; }));
   REQUIRE(f.run_until([&] { return f.watches[0]->abandoned(); }));
@@ -348,9 +348,9 @@ TEST_CASE("a watch that says nothing is taken for dead and opened again") {
 }
 
 TEST_CASE("a list that falls silent is given up and begun again") {
-  ReflectorTimes times = Fixture::quick();
+  ReflectorTimes times = ReflectorFixture::quick();
   times.list_silence = 60ms;
-  Fixture f(times);
+  ReflectorFixture f(times);
   f.special = [&](const Exchange& exchange) {
     if (exchange->is_watch() || f.lists.size() > 1) return false;
     exchange->begin();
@@ -364,7 +364,7 @@ TEST_CASE("a list that falls silent is given up and begun again") {
 
 TEST_CASE("a missing permission or kind is named, settles as refused, and recovers by itself") {
   const int code = GENERATE(403, 404);
-  Fixture f;
+  ReflectorFixture f;
   f.special = [&](const Exchange& exchange) {
     exchange->answer(code, status(code, "No"));
     return true;
@@ -384,7 +384,7 @@ TEST_CASE("a missing permission or kind is named, settles as refused, and recove
 }
 
 TEST_CASE("a refusal that passes is an API server that has just started") {
-  Fixture f;
+  ReflectorFixture f;
   f.special = [&](const Exchange& exchange) {
     if (exchange->is_watch() || f.lists.size() > 2) return false;
     exchange->answer(403, status(403, "Forbidden"));
@@ -395,7 +395,7 @@ TEST_CASE("a refusal that passes is an API server that has just started") {
 }
 
 TEST_CASE("an object that cannot be read is counted, named and skipped, and the others are not") {
-  Fixture f;
+  ReflectorFixture f;
   f.listed = list(
       "10",
       {fruit("apple", 1, "red"),
@@ -419,11 +419,11 @@ TEST_CASE("an object that cannot be read is counted, named and skipped, and the 
   CHECK(f.reflector.status().bad_objects == 8);
   f.watches[0]->end();
   REQUIRE(f.run_until([&] { return f.watches.size() == 2; }));
-  CHECK(Fixture::version_of(f.watches[1]) == "13");
+  CHECK(ReflectorFixture::version_of(f.watches[1]) == "13");
 }
 
 TEST_CASE("an object that becomes unreadable is not deleted by a list") {
-  Fixture f;
+  ReflectorFixture f;
   f.start_and_watch();
   f.listed = list(
       "99",
@@ -436,7 +436,7 @@ TEST_CASE("an object that becomes unreadable is not deleted by a list") {
 }
 
 TEST_CASE("an event that is no JSON ends the watch, not the reflector") {
-  Fixture f;
+  ReflectorFixture f;
   f.start_and_watch();
   f.watches[0]->piece("<html>");
   REQUIRE(f.run_until([&] { return f.watches.size() == 2; }));
@@ -444,9 +444,9 @@ TEST_CASE("an event that is no JSON ends the watch, not the reflector") {
 }
 
 TEST_CASE("stop ends it at once, whatever it waits for") {
-  ReflectorTimes times = Fixture::quick();
+  ReflectorTimes times = ReflectorFixture::quick();
   times.backoff = {.first = 20s, .longest = 30s, .health = 1h};
-  Fixture f(times);
+  ReflectorFixture f(times);
   SECTION("before it runs") {
     f.reflector.stop();
     f.start();
@@ -488,7 +488,7 @@ TEST_CASE("stop ends it at once, whatever it waits for") {
 }
 
 TEST_CASE("it ends when the client is closed") {
-  Fixture f;
+  ReflectorFixture f;
   SECTION("while it watches") {
     f.start_and_watch();
   }
@@ -502,7 +502,7 @@ TEST_CASE("it ends when the client is closed") {
 }
 
 TEST_CASE("it may be stopped from what it calls") {
-  Fixture f;
+  ReflectorFixture f;
   f.store.observe([&](const ObjectKey&, const auto&, const auto&) { f.reflector.stop(); });
   f.start();
   CHECK(f.run_until([&] { return f.ended; }));

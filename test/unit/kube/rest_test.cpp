@@ -104,8 +104,8 @@ class Server {
 };
 
 /// A client of a scripted server, and what a test looks at.
-struct Fixture {
-  explicit Fixture(Server::Script script) : server(context, std::move(script)) {
+struct RestFixture {
+  explicit RestFixture(Server::Script script) : server(context, std::move(script)) {
     config.scheme = "http";
     config.host = "127.0.0.1";
     config.port = server.port();
@@ -154,7 +154,7 @@ std::string status_object(const std::string& reason, const std::string& message)
 }  // namespace
 
 TEST_CASE("a request carries who asks, what it accepts, and the token") {
-  Fixture test([](const Seen&) { return answer(200, "{}"); });
+  RestFixture test([](const Seen&) { return answer(200, "{}"); });
   test.config.base_path = "/k8s/c1";
   test.config.token = crypto::SecretString(std::string("abc"));
   const auto result = test.await(test.client().get("/api/v1/secrets?limit=1"));
@@ -170,7 +170,7 @@ TEST_CASE("a request carries who asks, what it accepts, and the token") {
 }
 
 TEST_CASE("each verb has its method, content type and body") {
-  Fixture test([](const Seen&) { return answer(201, "done"); });
+  RestFixture test([](const Seen&) { return answer(201, "done"); });
   struct Row {
     const char* method;
     const char* content_type;
@@ -196,7 +196,7 @@ TEST_CASE("each verb has its method, content type and body") {
 }
 
 TEST_CASE("a caller's own headers stay") {
-  Fixture test([](const Seen&) { return answer(200, ""); });
+  RestFixture test([](const Seen&) { return answer(200, ""); });
   http::Request request;
   request.method = "DELETE";
   request.target = "/x";
@@ -222,7 +222,7 @@ TEST_CASE("an answer other than 2xx becomes a typed error") {
                                          {429, Kind::kThrottled},
                                          {500, Kind::kServer},
                                          {503, Kind::kServer}}));
-  Fixture test([&](const Seen&) {
+  RestFixture test([&](const Seen&) {
     return answer(row.status, status_object("Why", "because"),
                   "Retry-After: 7\r\nLocation: http://127.0.0.1:1/\r\n");
   });
@@ -246,7 +246,7 @@ TEST_CASE("an answer other than 2xx becomes a typed error") {
 }
 
 TEST_CASE("an endless error body is not read to its end") {
-  Fixture test([](const Seen&) {
+  RestFixture test([](const Seen&) {
     return "HTTP/1.1 500 X\r\nContent-Length: 1000000\r\n\r\n" + std::string(200'000, 'x');
   });
   const auto stream = test.await(test.client().open("/x", http::Client::Connection::kOwn));
@@ -256,7 +256,7 @@ TEST_CASE("an endless error body is not read to its end") {
 }
 
 TEST_CASE("an error body that never comes costs the time of the request only") {
-  Fixture test([](const Seen&) { return "HTTP/1.1 403 X\r\nContent-Length: 10\r\n\r\n"; });
+  RestFixture test([](const Seen&) { return "HTTP/1.1 403 X\r\nContent-Length: 10\r\n\r\n"; });
   const auto start = Steady::now();
   const auto stream = test.await(test.client().open("/x", http::Client::Connection::kOwn, 1s));
   REQUIRE_FALSE(stream);
@@ -265,7 +265,7 @@ TEST_CASE("an error body that never comes costs the time of the request only") {
 }
 
 TEST_CASE("a list or watch is handed on as it arrives") {
-  Fixture test([](const Seen&) { return answer(200, "some bytes"); });
+  RestFixture test([](const Seen&) { return answer(200, "some bytes"); });
   test.config.token = crypto::SecretString(std::string("abc"));
   auto stream = test.await(test.client().open("/x?watch=1", http::Client::Connection::kOwn));
   REQUIRE(stream);
@@ -284,7 +284,7 @@ TEST_CASE("a list or watch is handed on as it arrives") {
 TEST_CASE("a 401 has the token file read again, and the request sent once more") {
   const TemporaryDirectory directory;
   directory.write("token", "old");
-  Fixture test([&](const Seen& request) {
+  RestFixture test([&](const Seen& request) {
     if (request.header("Authorization") == "Bearer new") return answer(200, "welcome");
     directory.write("token", "new");
     return answer(401, status_object("Unauthorized", "who?"));
@@ -309,7 +309,7 @@ TEST_CASE("a 401 has the token file read again, and the request sent once more")
 
 TEST_CASE("a token that is refused twice is an error") {
   const TemporaryDirectory directory;
-  Fixture test([&](const Seen&) { return answer(401, status_object("Unauthorized", "who?")); });
+  RestFixture test([&](const Seen&) { return answer(401, status_object("Unauthorized", "who?")); });
   test.config.token_file = directory.write("token", "old");
   const auto result = test.await(test.client().get("/x"));
   REQUIRE_FALSE(result);
@@ -319,7 +319,7 @@ TEST_CASE("a token that is refused twice is an error") {
 }
 
 TEST_CASE("a plugin that fails is the error of the request") {
-  Fixture test([](const Seen&) { return answer(200, "{}"); });
+  RestFixture test([](const Seen&) { return answer(200, "{}"); });
   test.config.exec.emplace();
   test.config.exec->command = "no-such-plugin-anywhere";
   const auto result = test.await(test.client().get("/x"));
@@ -330,7 +330,7 @@ TEST_CASE("a plugin that fails is the error of the request") {
 }
 
 TEST_CASE("a server that is not there, or does not answer, is unreachable") {
-  Fixture test([](const Seen&) { return std::string(); });
+  RestFixture test([](const Seen&) { return std::string(); });
   SECTION("does not answer") {
     const auto start = Steady::now();
     const auto result = test.await(test.client().get("/x", 100ms));
@@ -352,7 +352,7 @@ TEST_CASE("a server that is not there, or does not answer, is unreachable") {
 }
 
 TEST_CASE("closing ends requests in flight and refuses later ones") {
-  Fixture test([](const Seen&) { return std::string(); });
+  RestFixture test([](const Seen&) { return std::string(); });
   RestClient& client = test.client();
   asio::steady_timer timer(test.context, 50ms);
   timer.async_wait([&](const boost::system::error_code&) { client.close(); });
@@ -368,7 +368,7 @@ TEST_CASE("closing ends requests in flight and refuses later ones") {
 }
 
 TEST_CASE("a client may go while a request is about to begin") {
-  Fixture test([](const Seen&) { return std::string(); });
+  RestFixture test([](const Seen&) { return std::string(); });
   auto request = test.client().get("/x");
   test.client_.reset();
   const auto result = test.await(std::move(request));
@@ -377,7 +377,7 @@ TEST_CASE("a client may go while a request is about to begin") {
 }
 
 TEST_CASE("a throttled client paces its requests, but not its watches") {
-  Fixture test([](const Seen&) { return answer(200, "{}"); });
+  RestFixture test([](const Seen&) { return answer(200, "{}"); });
   test.options.queries_per_second = 2;
   test.options.burst = 1;
   RestClient& client = test.client();
@@ -393,7 +393,7 @@ TEST_CASE("a throttled client paces its requests, but not its watches") {
 }
 
 TEST_CASE("closing wakes those who wait for the throttle") {
-  Fixture test([](const Seen&) { return answer(200, "{}"); });
+  RestFixture test([](const Seen&) { return answer(200, "{}"); });
   test.options.queries_per_second = 0.01;
   RestClient& client = test.client();
   REQUIRE(test.await(client.get("/x")));

@@ -25,7 +25,7 @@ struct Fruit {
 };
 
 /// A store of fruit, with what its observer saw as lines.
-struct Fixture {
+struct StoreFixture {
   Store<Fruit> store{
       [this](const ObjectMeta& meta,
              const rapidjson::Value& object) -> tl::expected<Fruit, std::string> {
@@ -45,7 +45,7 @@ struct Fixture {
   int decoded = 0;
   std::vector<std::string> seen;
 
-  Fixture() {
+  StoreFixture() {
     store.observe([this](const ObjectKey& key, const Store<Fruit>::Object& before,
                          const Store<Fruit>::Object& now) {
       seen.push_back(key.str() + ": " + (before ? before->colour : "-") + " > " +
@@ -84,7 +84,7 @@ using Lines = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("a store is synced once a whole list was read, and stays so") {
-  Fixture f;
+  StoreFixture f;
   CHECK_FALSE(f.store.synced());
   f.store.begin_replace();
   f.list("apple", "1", R"({"colour":"red"})");
@@ -102,7 +102,7 @@ TEST_CASE("a store is synced once a whole list was read, and stays so") {
 }
 
 TEST_CASE("a list replaces by difference, and readers see the old set until it is whole") {
-  Fixture f;
+  StoreFixture f;
   f.store.begin_replace();
   CHECK(f.list("apple", "1", R"({"colour":"red"})"));
   CHECK(f.list("pear", "2", R"({"colour":"green"})"));
@@ -134,7 +134,7 @@ TEST_CASE("a list replaces by difference, and readers see the old set until it i
 }
 
 TEST_CASE("a list that breaks off changes nothing") {
-  Fixture f;
+  StoreFixture f;
   f.store.begin_replace();
   f.list("apple", "1", R"({"colour":"red"})");
   f.store.end_replace();
@@ -154,7 +154,7 @@ TEST_CASE("a list that breaks off changes nothing") {
 }
 
 TEST_CASE("an object that cannot be read is refused, and an older copy is kept") {
-  Fixture f;
+  StoreFixture f;
   f.store.begin_replace();
   f.list("apple", "1", R"({"colour":"red"})");
   CHECK_FALSE(f.list("stone", "2", R"({})"));
@@ -171,7 +171,7 @@ TEST_CASE("an object that cannot be read is refused, and an older copy is kept")
 }
 
 TEST_CASE("an object of a list that cannot even be parsed is kept as it was") {
-  Fixture f;
+  StoreFixture f;
   f.upsert("apple", "1", R"({"colour":"red"})");
   f.upsert("pear", "2", R"({"colour":"green"})");
   f.take_seen();
@@ -184,7 +184,7 @@ TEST_CASE("an object of a list that cannot even be parsed is kept as it was") {
 }
 
 TEST_CASE("an object that a list names twice counts as last named") {
-  Fixture f;
+  StoreFixture f;
   f.store.begin_replace();
   f.list("apple", "1", R"({"colour":"red"})");
   f.list("apple", "2", R"({"colour":"green"})");
@@ -199,7 +199,7 @@ TEST_CASE("an object that a list names twice counts as last named") {
 }
 
 TEST_CASE("events of a watch change single objects, and the observer sees before and now") {
-  Fixture f;
+  StoreFixture f;
   f.upsert("apple", "1", R"({"colour":"red"})");
   f.upsert("apple", "2", R"({"colour":"green"})");
   f.store.remove({"ns", "apple"});
@@ -210,7 +210,7 @@ TEST_CASE("events of a watch change single objects, and the observer sees before
 }
 
 TEST_CASE("observers see the store as it is after the change") {
-  Fixture f;
+  StoreFixture f;
   std::vector<std::string> views;
   f.store.observe([&](const ObjectKey& key, const auto&, const auto& now) {
     views.push_back(std::to_string(f.store.size()));
@@ -222,7 +222,7 @@ TEST_CASE("observers see the store as it is after the change") {
 }
 
 TEST_CASE("what changes nothing is not told") {
-  Fixture f;
+  StoreFixture f;
   f.upsert("apple", "1", R"({"colour":"red"})");
   f.take_seen();
   f.decoded = 0;
@@ -248,7 +248,7 @@ TEST_CASE("what changes nothing is not told") {
 }
 
 TEST_CASE("an index finds by any prefix of a key, each object once") {
-  Fixture f;
+  StoreFixture f;
   f.upsert("apple", "1", R"({"colour":"red","tags":["sweet","sweet-sour","round"]})");
   f.upsert("cherry", "2", R"({"colour":"red","tags":["sweet"]})");
   f.upsert("lemon", "3", R"({"colour":"yellow","tags":["sour","sour"]})");
@@ -280,7 +280,7 @@ TEST_CASE("index keys are ordered bytewise, beyond ASCII and past NUL") {
 }
 
 TEST_CASE("readers on other threads see whole lists only") {
-  Fixture f;
+  StoreFixture f;
   f.store.begin_replace();
   f.store.end_replace();
   std::atomic<bool> done = false;

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const WorkQueue::Time kStart{1000h};
+const WorkQueue::Time kQueueStart{1000h};
 const ObjectKey kA{"ns", "a"};
 const ObjectKey kB{"ns", "b"};
 
@@ -36,82 +36,82 @@ std::vector<ObjectKey> take_all(WorkQueue& queue, WorkQueue::Time now) {
 
 TEST_CASE("keys are taken in the order in which they were added") {
   WorkQueue queue;
-  queue.add(kB, kStart);
-  queue.add(kA, kStart);
-  CHECK(take_all(queue, kStart) == std::vector{kB, kA});
-  CHECK_FALSE(queue.take(kStart).has_value());
+  queue.add(kB, kQueueStart);
+  queue.add(kA, kQueueStart);
+  CHECK(take_all(queue, kQueueStart) == std::vector{kB, kA});
+  CHECK_FALSE(queue.take(kQueueStart).has_value());
 }
 
 TEST_CASE("a key added many times waits once") {
   WorkQueue queue;
-  for (int i = 0; i < 5; ++i) queue.add(kA, kStart);
+  for (int i = 0; i < 5; ++i) queue.add(kA, kQueueStart);
   CHECK(queue.depth() == 1);
   CHECK(queue.adds() == 1);
-  CHECK(take_all(queue, kStart) == std::vector{kA});
+  CHECK(take_all(queue, kQueueStart) == std::vector{kA});
 }
 
 TEST_CASE("a key added while it is worked on is worked on once more, afterwards") {
   WorkQueue queue;
-  queue.add(kA, kStart);
-  REQUIRE(take(queue, kStart) == kA);
-  queue.add(kA, kStart);
-  queue.add(kA, kStart);
+  queue.add(kA, kQueueStart);
+  REQUIRE(take(queue, kQueueStart) == kA);
+  queue.add(kA, kQueueStart);
+  queue.add(kA, kQueueStart);
   CHECK(queue.depth() == 0);
-  CHECK_FALSE(queue.take(kStart).has_value());
+  CHECK_FALSE(queue.take(kQueueStart).has_value());
   queue.done(kA);
-  CHECK(take_all(queue, kStart) == std::vector{kA});
+  CHECK(take_all(queue, kQueueStart) == std::vector{kA});
 }
 
 TEST_CASE("done for a key that nobody works on changes nothing") {
   WorkQueue queue;
-  queue.add(kA, kStart);
+  queue.add(kA, kQueueStart);
   queue.done(kA);
   CHECK(queue.depth() == 1);
 }
 
 TEST_CASE("a delayed key is ready at its time, not before") {
   WorkQueue queue;
-  queue.add_at(kA, kStart + 5s, kStart);
-  CHECK(queue.next_due() == kStart + 5s);
-  CHECK_FALSE(queue.take(kStart + 4999ms).has_value());
-  CHECK(take(queue, kStart + 5s) == kA);
+  queue.add_at(kA, kQueueStart + 5s, kQueueStart);
+  CHECK(queue.next_due() == kQueueStart + 5s);
+  CHECK_FALSE(queue.take(kQueueStart + 4999ms).has_value());
+  CHECK(take(queue, kQueueStart + 5s) == kA);
   CHECK_FALSE(queue.next_due().has_value());
 }
 
 TEST_CASE("of two delays the earlier holds, whichever came first") {
   for (const bool earlier_first : {true, false}) {
     WorkQueue queue;
-    queue.add_at(kA, kStart + (earlier_first ? 2s : 9s), kStart);
-    queue.add_at(kA, kStart + (earlier_first ? 9s : 2s), kStart);
+    queue.add_at(kA, kQueueStart + (earlier_first ? 2s : 9s), kQueueStart);
+    queue.add_at(kA, kQueueStart + (earlier_first ? 9s : 2s), kQueueStart);
     CHECK(queue.delayed() == 1);
-    CHECK(queue.next_due() == kStart + 2s);
-    CHECK(take_all(queue, kStart + 1h) == std::vector{kA});
+    CHECK(queue.next_due() == kQueueStart + 2s);
+    CHECK(take_all(queue, kQueueStart + 1h) == std::vector{kA});
   }
 }
 
 TEST_CASE("a delay of nothing is no delay") {
   WorkQueue queue;
-  queue.add_at(kA, kStart, kStart);
+  queue.add_at(kA, kQueueStart, kQueueStart);
   CHECK(queue.depth() == 1);
   CHECK(queue.delayed() == 0);
 }
 
 TEST_CASE("a key added at once keeps its delayed turn as well") {
   WorkQueue queue;
-  queue.add_at(kA, kStart + 5s, kStart);
-  queue.add(kA, kStart);
-  CHECK(take_all(queue, kStart) == std::vector{kA});
-  CHECK(take_all(queue, kStart + 5s) == std::vector{kA});
+  queue.add_at(kA, kQueueStart + 5s, kQueueStart);
+  queue.add(kA, kQueueStart);
+  CHECK(take_all(queue, kQueueStart) == std::vector{kA});
+  CHECK(take_all(queue, kQueueStart + 5s) == std::vector{kA});
 }
 
 TEST_CASE("a delayed key that becomes ready while it is worked on waits for the end of that") {
   WorkQueue queue;
-  queue.add(kA, kStart);
-  REQUIRE(take(queue, kStart) == kA);
-  queue.add_at(kA, kStart + 1s, kStart);
-  CHECK_FALSE(queue.take(kStart + 2s).has_value());
+  queue.add(kA, kQueueStart);
+  REQUIRE(take(queue, kQueueStart) == kA);
+  queue.add_at(kA, kQueueStart + 1s, kQueueStart);
+  CHECK_FALSE(queue.take(kQueueStart + 2s).has_value());
   queue.done(kA);
-  CHECK(take(queue, kStart + 2s) == kA);
+  CHECK(take(queue, kQueueStart + 2s) == kA);
 }
 
 TEST_CASE("failures of a key are retried after 5 ms, doubled up to 16 minutes") {
@@ -119,34 +119,34 @@ TEST_CASE("failures of a key are retried after 5 ms, doubled up to 16 minutes") 
   std::chrono::milliseconds expected = 5ms;
   for (int failure = 0; failure < 40; ++failure) {
     CAPTURE(failure);
-    CHECK(queue.retry(kA, kStart) == expected);
+    CHECK(queue.retry(kA, kQueueStart) == expected);
     expected = std::min<std::chrono::milliseconds>(expected * 2, 16min);
   }
   CHECK(queue.retries() == 40);
-  CHECK(queue.next_due() == kStart + 5ms);
+  CHECK(queue.next_due() == kQueueStart + 5ms);
 }
 
 TEST_CASE("a forgotten key begins its backoff anew, and others keep theirs") {
   WorkQueue queue;
-  CHECK(queue.retry(kA, kStart) == 5ms);
-  CHECK(queue.retry(kB, kStart) == 5ms);
+  CHECK(queue.retry(kA, kQueueStart) == 5ms);
+  CHECK(queue.retry(kB, kQueueStart) == 5ms);
   CHECK(queue.failing() == 2);
   queue.forget(kA);
   CHECK(queue.failing() == 1);
-  CHECK(queue.retry(kA, kStart) == 5ms);
-  CHECK(queue.retry(kB, kStart) == 10ms);
+  CHECK(queue.retry(kA, kQueueStart) == 5ms);
+  CHECK(queue.retry(kB, kQueueStart) == 10ms);
 }
 
 TEST_CASE("the oldest age is that of the key that has waited longest") {
   WorkQueue queue;
-  CHECK(queue.oldest_age(kStart) == 0s);
-  queue.add(kA, kStart);
-  REQUIRE(take(queue, kStart) == kA);
-  queue.add(kA, kStart + 1s);  // once more, after the present work
-  queue.add(kB, kStart + 2s);
-  CHECK(queue.oldest_age(kStart + 10s) == 8s);
+  CHECK(queue.oldest_age(kQueueStart) == 0s);
+  queue.add(kA, kQueueStart);
+  REQUIRE(take(queue, kQueueStart) == kA);
+  queue.add(kA, kQueueStart + 1s);  // once more, after the present work
+  queue.add(kB, kQueueStart + 2s);
+  CHECK(queue.oldest_age(kQueueStart + 10s) == 8s);
   queue.done(kA);
-  CHECK(queue.oldest_age(kStart + 10s) == 9s);
+  CHECK(queue.oldest_age(kQueueStart + 10s) == 9s);
 }
 
 TEST_CASE("no key is lost or worked on twice at once, whatever the order of things") {
@@ -155,7 +155,7 @@ TEST_CASE("no key is lost or worked on twice at once, whatever the order of thin
     return static_cast<int>(random() % static_cast<unsigned>(sides));
   };
   WorkQueue queue;
-  auto now = kStart;
+  auto now = kQueueStart;
   std::set<ObjectKey> working;
   std::set<ObjectKey> owed;  // added since their work last began
   for (int step = 0; step < 20'000; ++step) {
@@ -193,15 +193,15 @@ TEST_CASE("no key is lost or worked on twice at once, whatever the order of thin
 
 TEST_CASE("the queue tells how long keys have waited and are being worked on") {
   WorkQueue queue;
-  queue.add(kA, kStart);
-  queue.add(kB, kStart + 1s);
-  CHECK(queue.oldest_age(kStart + 3s) == 3s);
-  CHECK(queue.take(kStart + 3s)->waited == 3s);
-  CHECK(queue.take(kStart + 5s)->waited == 4s);
-  CHECK(queue.unfinished_work(kStart + 6s) == 4s);
-  CHECK(queue.longest_work(kStart + 6s) == 3s);
+  queue.add(kA, kQueueStart);
+  queue.add(kB, kQueueStart + 1s);
+  CHECK(queue.oldest_age(kQueueStart + 3s) == 3s);
+  CHECK(queue.take(kQueueStart + 3s)->waited == 3s);
+  CHECK(queue.take(kQueueStart + 5s)->waited == 4s);
+  CHECK(queue.unfinished_work(kQueueStart + 6s) == 4s);
+  CHECK(queue.longest_work(kQueueStart + 6s) == 3s);
   queue.done(kA);
   queue.done(kB);
-  CHECK(queue.unfinished_work(kStart + 6s) == 0s);
-  CHECK(queue.longest_work(kStart + 6s) == 0s);
+  CHECK(queue.unfinished_work(kQueueStart + 6s) == 0s);
+  CHECK(queue.longest_work(kQueueStart + 6s) == 0s);
 }
