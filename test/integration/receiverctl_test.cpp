@@ -71,7 +71,10 @@ TEST_CASE("receivers are listed and described as they stand", "[receiverctl]") {
   stage.add_objects();
   const std::string& project = stage.project.name();
   stage.project.put_secret("weak", {{"secret", "short\n"}});
-  stage.project.declare({{"bb", "bb-secret"}, {"weak", "weak"}, {"lost", "lost-secret"}});
+  stage.project.declare({{"bb", "bb-secret"},
+                         {"weak", "weak"},
+                         {"lost", "lost-secret"},
+                         {"odd", "a name with spaces"}});
   eventually("all that can be published is", [&] {
     const Json config = stage.project.config();
     return !published_url(config, "bb").empty() && !published_url(config, "weak").empty();
