@@ -97,6 +97,16 @@ TEST_CASE("receivers are listed and described as they stand", "[receiverctl]") {
 TEST_CASE("receivers of the ClusterConfig reach every namespace", "[receiverctl]") {
   Stage stage;
   stage.add_objects();
+TEST_CASE("a receiver's URL is computed as the operator publishes it", "[receiverctl]") {
+  const Stage stage;
+  const TemporaryFile secret(kSecret);
+  const Finished computed =
+      run({RECEIVERCTL_BINARY, "url", "--project", stage.project.name(), "--receiver", "bb",
+           "--secret-file", secret.path(), "--base-url", stage.op.origin()});
+  CHECK(computed.exit_code == 0);
+  CHECK(computed.output == published_url(stage.project.config(), "bb") + "\n");
+}
+
   const std::string name = unique_name();
   put_secret(stage.cluster.admin(), kSystemNamespace, name, {{"secret", kSecret}});
   const ClusterConfig config(stage.cluster, name, name);
