@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "../unit/http/test_certificates.h"
+#include "bitbucket_server.h"
 #include "cluster.h"
 #include "eventually.h"
 #include "operator.h"
@@ -11,6 +12,8 @@
 #include "transcript.h"
 
 using namespace receiver::integration;
+using receiver::bitbucket::Source;
+using receiver::testing::BitbucketServer;
 using receiver::testing::TemporaryFile;
 
 namespace {
@@ -94,9 +97,6 @@ TEST_CASE("receivers are listed and described as they stand", "[receiverctl]") {
   stage.shown.check("receivers.txt");
 }
 
-TEST_CASE("receivers of the ClusterConfig reach every namespace", "[receiverctl]") {
-  Stage stage;
-  stage.add_objects();
 TEST_CASE("a receiver's URL is computed as the operator publishes it", "[receiverctl]") {
   const Stage stage;
   const TemporaryFile secret(kSecret);
@@ -107,6 +107,9 @@ TEST_CASE("a receiver's URL is computed as the operator publishes it", "[receive
   CHECK(computed.output == published_url(stage.project.config(), "bb") + "\n");
 }
 
+TEST_CASE("receivers of the ClusterConfig reach every namespace", "[receiverctl]") {
+  Stage stage;
+  stage.add_objects();
   const std::string name = unique_name();
   put_secret(stage.cluster.admin(), kSystemNamespace, name, {{"secret", kSecret}});
   const ClusterConfig config(stage.cluster, name, name);
@@ -227,7 +230,8 @@ TEST_CASE("check finds all well where it is", "[receiverctl]") {
 TEST_CASE("check names what is missing, and what to do about it", "[receiverctl]") {
   const Cluster cluster;
   const Project project(cluster, Project::Secrets::kForbidden);
-  Transcript shown(cluster, {{project.name(), kProject}});
+  BitbucketServer stranger(Source::kCloud);
+  Transcript shown(cluster, {{project.name(), kProject}, {stranger.ca_file(), "CA-FILE"}});
   {
     Operator op(cluster);
     const Project good(cluster);
@@ -244,6 +248,12 @@ TEST_CASE("check names what is missing, and what to do about it", "[receiverctl]
   }
   shown.run({"check", "--project", project.name(), "--all-secrets"});
   shown.run({"check", "--kubeconfig", "/nowhere", "--base-url", "http://127.0.0.1:1"});
+  shown.run({"check", "--kubeconfig", "/nowhere", "--base-url", "https://nowhere.invalid"});
+  const auto no_such_page = receiver::testing::failure(Source::kCloud, 404, "no such page");
+  stranger.answer_next({no_such_page, no_such_page});
+  const std::string port = stranger.url().substr(stranger.url().rfind(':'));
+  shown.run({"check", "--kubeconfig", "/nowhere", "--base-url", "https://127.0.0.1" + port,
+             "--ca-file", stranger.ca_file()});
   shown.check("check_ill.txt");
 }
 
