@@ -304,7 +304,7 @@ asio::awaitable<std::optional<kube::ApiError>> ReceiverController::Impl::write_s
     co_return std::nullopt;
   }
   const kube::ApiError& error = answer.error();
-  if (error.kind == Kind::kNotFound || error.kind == Kind::kClosed) co_return std::nullopt;
+  if (error.says_object_is_gone() || error.kind == Kind::kClosed) co_return std::nullopt;
   if (error.kind == Kind::kConflict) {
     ++counters.status_conflicts;
     co_return error;

@@ -139,6 +139,25 @@ TEST_CASE("A status that keeps failing is tried again as often as it would be lo
   CHECK(f.controller.counters().status_failures == 20);
 }
 
+TEST_CASE("Only the API server's own word that an object is gone ends the writing of its status") {
+  Fixture f;
+  f.server.put("demo", "s", kSecret);
+  f.controller.set_leading(true);
+  SECTION("its own") {
+    f.refusals = {kube::test::refusal(404, "NotFound")};
+    f.upsert(f.project_configs, "demo", "demo", kBucket);
+    test::run_until(f.io, [&] { return f.patches.size() == 1; });
+    f.io.run_for(std::chrono::milliseconds(50));
+    CHECK(f.patches.size() == 1);
+  }
+  SECTION("that of a proxy") {
+    f.refusals = {{404, "<html>no such page</html>"}};
+    f.upsert(f.project_configs, "demo", "demo", kBucket);
+    test::run_until(f.io, [&] { return f.controller.counters().status_writes == 1; });
+    CHECK(f.controller.counters().status_failures == 1);
+  }
+}
+
 TEST_CASE("A status that another writer keeps replacing is left alone until something changes") {
   Fixture f;
   f.server.put("demo", "s", kSecret);
