@@ -243,6 +243,25 @@ TEST_CASE_METHOD(Fixture, "Draining tries at once what backs off, and names what
   CHECK_THAT(log(), Catch::Contains("ERROR") && Catch::Contains("project/lost"));
 }
 
+TEST_CASE_METHOD(Fixture, "After a drain whoever still waits is told, and nothing more is sent") {
+  make();
+  api.held = true;
+  std::optional<RefreshOutcome> outcome;
+  asio::co_spawn(io, refresher->refresh(warehouses({"a"}), Steady::now() + 10min),
+                 [&](const std::exception_ptr&, RefreshOutcome value) { outcome = value; });
+  while (api.started.empty()) REQUIRE(io.run_one() == 1);
+  CHECK(run(refresher->drain(Steady::now() + 20ms)) == 1);
+
+  const auto limit = Steady::now() + 10s;
+  while (!outcome && Steady::now() < limit) io.run_one_for(10ms);
+  REQUIRE(outcome);
+  CHECK(outcome->queued == 1);
+  CHECK(refresh({"b"}).overloaded);
+  api.held = false;
+  io.run();
+  CHECK(api.started.size() == 1);
+}
+
 TEST_CASE_METHOD(Fixture, "With nothing queued draining ends at once") {
   make();
   const auto began = Steady::now();
