@@ -7,7 +7,7 @@ import sys
 
 # What each room may include beside itself, drawn once per room; a room may use all that its own rooms may use.
 ARROWS = {
-    "cmd": [],
+    "cmd": ["kube"],
     "cmd/bitbucket-receiver": ["cmd", "controllers", "webhook"],
     "cmd/receiverctl": ["cmd", "controllers", "webhook", "bitbucket_rest"],
     "webhook": ["controllers", "bitbucket"],
