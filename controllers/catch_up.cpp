@@ -87,11 +87,14 @@ asio::awaitable<void> CatchUp::Impl::run(std::shared_ptr<Impl> self) {
     }
     co_await self->sleep(queued.overloaded ? self->options_.poll : self->options_.interval);
   }
-  self->counters.left += self->waiting_.size();
-  self->logger_.info("caught up", {{"refreshed", self->counters.refreshed - before.refreshed},
-                                   {"refreshed_meanwhile", self->counters.skipped - before.skipped},
-                                   {"left_to_polling", self->waiting_.size()}});
-  self->running_ = self->stopped_ && !self->waiting_.empty();
+  const bool cut_off = self->stopped_ && !self->waiting_.empty();
+  if (!cut_off) self->counters.left += self->waiting_.size();
+  self->logger_.info(
+      cut_off ? "catching up is cut off: the next leader begins it anew" : "caught up",
+      {{"refreshed", self->counters.refreshed - before.refreshed},
+       {"refreshed_meanwhile", self->counters.skipped - before.skipped},
+       {cut_off ? "left_to_the_next_leader" : "left_to_polling", self->waiting_.size()}});
+  self->running_ = cut_off;
   self->waiting_.clear();
 }
 

@@ -143,7 +143,10 @@ class ReceiverController::Impl {
   void update(const api::ReceiverOwner& owner);
 
   asio::awaitable<kube::ReconcileResult> reconcile(kube::ObjectKey key);
-  asio::awaitable<bool> write_status(OwnerStore::Object owner, api::OwnerStatus next);
+  /// Nothing if it is written, or nobody is there any more to have it; else why it is to be tried
+  /// again.
+  asio::awaitable<std::optional<kube::ApiError>> write_status(OwnerStore::Object owner,
+                                                              api::OwnerStatus next);
   void emit_changes(const api::ReceiverOwner& owner, const api::OwnerStatus& written);
   void emit(const api::ReceiverOwner& owner, kube::EventType type, const std::string& reason,
             const std::string& note);
@@ -274,13 +277,15 @@ asio::awaitable<kube::ReconcileResult> ReceiverController::Impl::reconcile(kube:
          conflict_text(*current, derived, options_.base_url));
     co_return result;
   }
-  const bool written = co_await write_status(current, *next);
-  if (!written) result.outcome = kube::ReconcileResult::Outcome::kRetry;
-  co_return result;
+  const auto failure = co_await write_status(current, *next);
+  if (!failure) co_return result;
+  co_return kube::ReconcileResult{.outcome = kube::ReconcileResult::Outcome::kRetry,
+                                  .requeue_after = options_.resync,
+                                  .retry_after = failure->retry_after};
 }
 
-asio::awaitable<bool> ReceiverController::Impl::write_status(OwnerStore::Object owner,
-                                                             api::OwnerStatus next) {
+asio::awaitable<std::optional<kube::ApiError>> ReceiverController::Impl::write_status(
+    OwnerStore::Object owner, api::OwnerStatus next) {
   using Kind = kube::ApiError::Kind;
   const bool project = owner->kind == api::OwnerKind::kProjectConfig;
   const kube::Resource resource =
@@ -296,19 +301,19 @@ asio::awaitable<bool> ReceiverController::Impl::write_status(OwnerStore::Object 
                                     {"receivers", next.webhook_receivers.size()},
                                     {"generation", owner->meta.generation}});
     emit_changes(*owner, next);
-    co_return true;
+    co_return std::nullopt;
   }
   const kube::ApiError& error = answer.error();
-  if (error.kind == Kind::kNotFound || error.kind == Kind::kClosed) co_return true;
+  if (error.says_object_is_gone() || error.kind == Kind::kClosed) co_return std::nullopt;
   if (error.kind == Kind::kConflict) {
     ++counters.status_conflicts;
-    co_return false;
+    co_return error;
   }
   ++counters.status_failures;
   logger_.warn("status not written; will be tried again", {{"kind", api::kind_name(owner->kind)},
                                                            {"object", owner->meta.key.str()},
                                                            {"error", error.message}});
-  co_return false;
+  co_return error;
 }
 
 void ReceiverController::Impl::emit_changes(const api::ReceiverOwner& owner,

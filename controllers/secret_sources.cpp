@@ -446,7 +446,7 @@ bool SecretSources::Impl::take(const kube::ObjectKey& key, std::uint64_t seen,
   }
   const kube::ApiError& error = answer.error();
   if (error.kind == Kind::kClosed) return true;
-  if (error.kind == Kind::kNotFound) {
+  if (error.says_object_is_gone()) {
     entry->reading = false;
     set(key, *entry, {SecretState::Known::kMissing, "", {}});
     return true;

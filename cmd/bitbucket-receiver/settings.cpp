@@ -13,8 +13,8 @@
 #include <boost/algorithm/string/replace.hpp>
 #include <fmt/format.h>
 
-#include "cmd/bitbucket-receiver/settings_file.h"
 #include "cmd/bitbucket-receiver/settings_table.h"
+#include "cmd/settings_file.h"
 #include "cmd/version.h"
 
 namespace receiver {

@@ -19,6 +19,8 @@ namespace {
 using kube::ApiError;
 
 constexpr std::array kKinds{"projectconfigs", "clusterconfigs", "warehouses", "promotions"};
+constexpr const char* kInstallKinds =
+    "install Kargo, or, to try the operator without it, its kinds by the chart's crds.install=true";
 constexpr const char* kSeeLog = "see `kubectl get pods`, and the operator's log";
 
 /// `/version`, and the date of the answer: how far the API server's clock is ahead of ours, zero if
@@ -47,37 +49,6 @@ std::optional<clock::Wall::duration> check_api_server(Cluster& cluster, Findings
   if (!date) return clock::Wall::duration::zero();
   findings.push_back(judge_clock(*date, here));
   return *date - here;
-}
-
-void check_kinds(Cluster& cluster, Findings& findings) {
-  const std::string subject = "kinds";
-  const char* install =
-      "install Kargo, or, to try the operator without it, its kinds by the chart's "
-      "crds.install=true";
-  const auto answer = cluster.await(cluster.rest().get("/apis/kargo.akuity.io/v1alpha1"));
-  if (!answer) {
-    const bool missing = answer.error().kind == ApiError::Kind::kNotFound;
-    return fail(
-        findings, subject,
-        missing ? "kargo.akuity.io/v1alpha1 is not served" : answer.error().message,
-        missing ? install : "ask again, as somebody who may see what the API server serves");
-  }
-  std::set<std::string, std::less<>> served;
-  const auto list = kube::parse_json(*answer);
-  const rapidjson::Value* resources = list ? kube::find(*list, "/resources") : nullptr;
-  if (resources != nullptr && resources->IsArray()) {
-    for (const auto& resource : resources->GetArray()) {
-      served.emplace(kube::string_at(resource, "/name"));
-    }
-  }
-  std::vector<std::string> missing;
-  for (const char* kind : kKinds) {
-    if (!served.contains(kind)) missing.emplace_back(kind);
-  }
-  if (missing.empty()) {
-    return ok(findings, subject, fmt::format("{} are served", fmt::join(kKinds, ", ")));
-  }
-  fail(findings, subject, fmt::format("{} not served", fmt::join(missing, ", ")), install);
 }
 
 /// `now`: by the API server's clock.
@@ -145,7 +116,8 @@ bool check_cluster(Cluster& cluster, const CheckOptions& options,
                    const std::string& system_namespace, Findings& findings) {
   const auto ahead = check_api_server(cluster, findings);
   if (!ahead) return false;
-  check_kinds(cluster, findings);
+  const auto kinds = cluster.await(cluster.rest().get("/apis/kargo.akuity.io/v1alpha1"));
+  findings.push_back(judge_kinds(kinds));
   check_lease(cluster, options.pod_namespace, clock::Wall::now() + *ahead, findings);
   std::set<std::string> namespaces;
   if (!system_namespace.empty()) namespaces.insert(system_namespace);
@@ -196,6 +168,34 @@ std::vector<api::ReceiverOwner> check_receivers(Cluster& cluster, const CheckOpt
          "declare one in a ProjectConfig: see config/samples/receiver.yaml");
   }
   return std::move(*owners);
+}
+
+Finding judge_kinds(const kube::ApiResult<std::string>& answer) {
+  const std::string subject = "kinds";
+  if (!answer) {
+    if (answer.error().kind == ApiError::Kind::kNotFound) {
+      return {Level::kFailure, subject, "kargo.akuity.io/v1alpha1 is not served", kInstallKinds};
+    }
+    return {Level::kFailure, subject, answer.error().message,
+            "ask again, as somebody who may see what the API server serves"};
+  }
+  std::set<std::string, std::less<>> served;
+  const auto list = kube::parse_json(*answer);
+  const rapidjson::Value* resources = list ? kube::find(*list, "/resources") : nullptr;
+  if (resources != nullptr && resources->IsArray()) {
+    for (const auto& resource : resources->GetArray()) {
+      served.emplace(kube::string_at(resource, "/name"));
+    }
+  }
+  std::vector<std::string> missing;
+  for (const char* kind : kKinds) {
+    if (!served.contains(kind)) missing.emplace_back(kind);
+  }
+  if (!missing.empty()) {
+    return {Level::kFailure, subject, fmt::format("{} not served", fmt::join(missing, ", ")),
+            kInstallKinds};
+  }
+  return {Level::kOk, subject, fmt::format("{} are served", fmt::join(kKinds, ", "))};
 }
 
 Finding judge_clock(clock::Wall::time_point server, clock::Wall::time_point here) {

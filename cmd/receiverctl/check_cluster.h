@@ -8,6 +8,7 @@
 #include "cmd/receiverctl/check.h"
 #include "cmd/receiverctl/cluster.h"
 #include "cmd/receiverctl/findings.h"
+#include "kube/error.h"
 
 /// The part of `check` that asks the API server, and the judgements that it makes.
 namespace receiver::ctl {
@@ -21,6 +22,9 @@ namespace receiver::ctl {
 [[nodiscard]] std::vector<api::ReceiverOwner> check_receivers(Cluster& cluster,
                                                               const CheckOptions& options,
                                                               Findings& findings);
+
+/// Of the answer to `/apis/GROUP/VERSION`, which lists the kinds that are served.
+[[nodiscard]] Finding judge_kinds(const kube::ApiResult<std::string>& answer);
 
 /// How far a clock may be off before somebody should look at it.
 inline constexpr std::chrono::seconds kClockTolerance{5};

@@ -15,6 +15,7 @@
 #include "cmd/receiverctl/register.h"
 #include "cmd/receiverctl/send.h"
 #include "cmd/receiverctl/url.h"
+#include "cmd/settings_file.h"
 #include "cmd/version.h"
 
 namespace receiver::ctl {
@@ -62,10 +63,25 @@ void add_common_options(CLI::App& app, Context& context) {
       ->group("For every command");
 }
 
+/// In the operator's pod, where most of its settings are in a file, they are found there, too.
+/// Elsewhere CONFIG_FILE may be anybody's.
+Environment with_settings_file(Environment environment) {
+  auto settings = read_settings_file(environment("CONFIG_FILE").value_or(""));
+  if (!settings) return environment;
+  return [environment = std::move(environment),
+          settings = std::move(*settings)](std::string_view name) {
+    auto value = environment(name);
+    const auto found = settings.find(std::string(name));
+    if (!value && found != settings.end()) value = found->second;
+    return value;
+  };
+}
+
 }  // namespace
 
 int run(int argc, const char* const* argv, Context& context) {
   const std::string program = program_name(argv[0]);
+  context.environment = with_settings_file(std::move(context.environment));
   CLI::App app("Helps with Bitbucket's webhooks for Kargo.", program);
   app.require_subcommand(1);
   app.fallthrough();

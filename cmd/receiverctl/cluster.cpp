@@ -10,6 +10,7 @@
 #include "kube/config.h"
 #include "kube/json.h"
 #include "kube/list.h"
+#include "kube/resource.h"
 #include "log/logger.h"
 #include "webhook/targets.h"
 
@@ -196,7 +197,7 @@ Result<controllers::SecretLookup> Cluster::secrets(const api::ReceiverOwner& own
   std::map<std::string, controllers::SecretState, std::less<>> states;
   for (const api::Receiver& receiver : owner.receivers) {
     const std::string& name = receiver.secret_name;
-    if (!receiver.bitbucket || name.empty() || states.contains(name)) continue;
+    if (!receiver.bitbucket || !kube::is_subdomain(name) || states.contains(name)) continue;
     auto state = secret(owner, name);
     if (!state) return tl::unexpected(state.error());
     if (state->known == controllers::SecretState::Known::kPresent) {

@@ -93,7 +93,9 @@ class Controller::Impl {
   void finish(const ObjectKey& key, const ReconcileResult& result) {
     const auto now = clock::Steady::now();
     if (result.outcome == ReconcileResult::Outcome::kRetry) {
-      const auto backoff = queue_.retry(key, now);
+      const auto backoff =
+          queue_.retry(key, now, result.requeue_after.value_or(WorkQueue::kLongestRetry),
+                       result.retry_after.value_or(std::chrono::milliseconds(0)));
       logger_.debug("reconcile is retried",
                     {{"controller", name_}, {"object", key.str()}, {"after_ms", backoff.count()}});
     } else {

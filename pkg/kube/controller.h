@@ -20,8 +20,10 @@ namespace receiver::kube {
 struct ReconcileResult {
   enum class Outcome { kDone, kRetry };  ///< kRetry: again after the key's backoff
   Outcome outcome = Outcome::kDone;
-  /// With kDone: again after that time at the latest.
+  /// Again after that time at the latest, which so bounds the backoff of kRetry, too.
   std::optional<std::chrono::milliseconds> requeue_after;
+  /// With kRetry: not before that time, which whoever failed has asked for.
+  std::optional<std::chrono::milliseconds> retry_after{};
 };
 
 /// One reconcile that has ended: client-go's and controller-runtime's metrics are made of these.

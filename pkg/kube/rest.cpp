@@ -95,10 +95,13 @@ class RestClient::Impl {
 
   static asio::awaitable<ApiResult<std::string>> send(std::shared_ptr<Impl> self,
                                                       http::Request request,
-                                                      std::chrono::milliseconds timeout) {
+                                                      std::chrono::milliseconds timeout,
+                                                      Urgency urgency = Urgency::kUsual) {
     const Deadline deadline = clock::Steady::now() + timeout;
-    auto waited = co_await self->wait_for_turn(deadline);
-    if (!waited) co_return tl::unexpected(std::move(waited.error()));
+    if (urgency == Urgency::kUsual) {
+      auto waited = co_await self->wait_for_turn(deadline);
+      if (!waited) co_return tl::unexpected(std::move(waited.error()));
+    }
     const auto attempt = [client = self.get(), deadline](http::Request ready) {
       return client->send_once(std::move(ready), deadline);
     };
@@ -247,18 +250,23 @@ asio::awaitable<ApiResult<std::string>> RestClient::send(http::Request request,
 }
 
 asio::awaitable<ApiResult<std::string>> RestClient::get(std::string target,
-                                                        std::chrono::milliseconds timeout) {
-  return Impl::send(impl_, make_request("GET", std::move(target)), timeout);
+                                                        std::chrono::milliseconds timeout,
+                                                        Urgency urgency) {
+  return Impl::send(impl_, make_request("GET", std::move(target)), timeout, urgency);
 }
 
 asio::awaitable<ApiResult<std::string>> RestClient::post(std::string target, std::string body,
-                                                         std::chrono::milliseconds timeout) {
-  return Impl::send(impl_, make_request("POST", std::move(target), std::move(body)), timeout);
+                                                         std::chrono::milliseconds timeout,
+                                                         Urgency urgency) {
+  return Impl::send(impl_, make_request("POST", std::move(target), std::move(body)), timeout,
+                    urgency);
 }
 
 asio::awaitable<ApiResult<std::string>> RestClient::put(std::string target, std::string body,
-                                                        std::chrono::milliseconds timeout) {
-  return Impl::send(impl_, make_request("PUT", std::move(target), std::move(body)), timeout);
+                                                        std::chrono::milliseconds timeout,
+                                                        Urgency urgency) {
+  return Impl::send(impl_, make_request("PUT", std::move(target), std::move(body)), timeout,
+                    urgency);
 }
 
 asio::awaitable<ApiResult<std::string>> RestClient::merge_patch(std::string target,

@@ -20,9 +20,13 @@ namespace receiver::kube {
 struct RestOptions {
   std::string user_agent;         ///< name/version (os/arch) commit
   std::size_t connections = 64;   ///< of the pool; watches have their own
-  double queries_per_second = 0;  ///< 0: no throttle; watches are not throttled
+  double queries_per_second = 0;  ///< 0: no throttle; watches and urgent requests have none
   int burst = 0;
 };
+
+/// What must not wait for its turn behind all others, where there is a throttle, is urgent: a Lease
+/// that is renewed too late is lost.
+enum class Urgency { kUsual, kUrgent };
 
 /// What the client counts (rest_client_requests_total by method and code is derived by the caller's
 /// observer).
@@ -46,11 +50,14 @@ class RestClient {
                                                       std::chrono::milliseconds timeout);
 
   boost::asio::awaitable<ApiResult<std::string>> get(std::string target,
-                                                     std::chrono::milliseconds timeout = kTimeout);
+                                                     std::chrono::milliseconds timeout = kTimeout,
+                                                     Urgency urgency = Urgency::kUsual);
   boost::asio::awaitable<ApiResult<std::string>> post(std::string target, std::string body,
-                                                      std::chrono::milliseconds timeout = kTimeout);
+                                                      std::chrono::milliseconds timeout = kTimeout,
+                                                      Urgency urgency = Urgency::kUsual);
   boost::asio::awaitable<ApiResult<std::string>> put(std::string target, std::string body,
-                                                     std::chrono::milliseconds timeout = kTimeout);
+                                                     std::chrono::milliseconds timeout = kTimeout,
+                                                     Urgency urgency = Urgency::kUsual);
   /// application/merge-patch+json; asks for the answer as PartialObjectMetadata, so that large
   /// objects do not travel back.
   boost::asio::awaitable<ApiResult<std::string>> merge_patch(

@@ -24,11 +24,14 @@ void WorkQueue::add_at(const ObjectKey& key, Time due, Time now) {
   by_time_.emplace(due, key);
 }
 
-std::chrono::milliseconds WorkQueue::retry(const ObjectKey& key, Time now) {
+std::chrono::milliseconds WorkQueue::retry(const ObjectKey& key, Time now,
+                                           std::chrono::milliseconds longest,
+                                           std::chrono::milliseconds at_least) {
   // 5 ms doubled 18 times is beyond the longest wait, so counting further would only overflow.
   constexpr int kEnough = 18;
   int& failures = failures_[key];
-  const auto backoff = std::min(kFirstRetry * (std::int64_t{1} << failures), kLongestRetry);
+  const std::chrono::milliseconds doubled = kFirstRetry * (std::int64_t{1} << failures);
+  const auto backoff = std::max(std::min({doubled, kLongestRetry, longest}), at_least);
   failures = std::min(failures + 1, kEnough);
   ++retries_;
   add_at(key, now + backoff, now);

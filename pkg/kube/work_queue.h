@@ -26,15 +26,19 @@ class WorkQueue {
  public:
   using Time = clock::Steady::time_point;
 
-  /// A key's n-th failure in a row is retried after 5 ms × 2^(n-1), at most after 16 minutes.
+  /// A key's n-th failure in a row is retried after 5 ms × 2^(n-1), at most after 16 minutes
+  /// or what retry() is told.
   static constexpr std::chrono::milliseconds kFirstRetry{5};
   static constexpr std::chrono::milliseconds kLongestRetry{std::chrono::minutes(16)};
 
   void add(const ObjectKey& key, Time now);
   /// Adds the key at `due`. Of several such times the earliest holds.
   void add_at(const ObjectKey& key, Time due, Time now);
-  /// Counts a failure of the key and adds it after its backoff, which is returned.
-  std::chrono::milliseconds retry(const ObjectKey& key, Time now);
+  /// Counts a failure of the key and adds it after its backoff, which is returned: at most
+  /// `longest`, but not less than `at_least`, if somebody has asked for so much patience.
+  std::chrono::milliseconds retry(const ObjectKey& key, Time now,
+                                  std::chrono::milliseconds longest = kLongestRetry,
+                                  std::chrono::milliseconds at_least = {});
   /// The key is well: its next failure is its first.
   void forget(const ObjectKey& key);
 

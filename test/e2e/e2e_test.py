@@ -13,7 +13,7 @@ import sys
 import time
 
 from prometheus import Prometheus
-from world import (BASE_URL, CA, KARGO, NODE, NODE_PORT, PROJECT, ROOT, Traffic, check, cloud_merge, cloud_push,
+from world import (BASE_URL, CA, HOST, KARGO, NODE, NODE_PORT, PROJECT, ROOT, Traffic, check, cloud_merge, cloud_push,
                    data_center_merge, data_center_push, eventually, halt, kubectl, kubectl_json, make_certificate, post,
                    post_from_pod, presented_certificate, receiver_url, refreshes, thread_of)
 
@@ -160,6 +160,20 @@ def promotion(name, phase, pull_request):
     status = {"phase": phase, "currentStep": 0, "state": {"wait": {"pr": {"id": 7, "url": pull_request}}}}
     kubectl("patch", "promotion", name, "-n", PROJECT, "--subresource=status", "--type=merge",
             "-p", json.dumps({"status": status}))
+
+
+def check_from_a_pod():
+    """As the README says, and as the operator's own account. There is no DNS: the pods are told the name's address."""
+    service = kubectl_json("get", "service", RELEASE, "-n", KARGO)["spec"]["clusterIP"]
+    aliases = {"spec": {"template": {"spec": {"hostAliases": [{"ip": service, "hostnames": [HOST]}]}}}}
+    before = pods()
+    kubectl("patch", "deployment", RELEASE, "-n", KARGO, "-p", json.dumps(aliases))
+    eventually("only new pods are there", lambda: not set(before) & set(names_of_all_pods()))
+    findings = kubectl("-n", KARGO, "exec", "-i", f"deploy/{RELEASE}", "--", "receiverctl", "check", "--ca-file", "-",
+                       text=CA.read_text())
+    check(findings.endswith(" 0 failure(s)\n"), findings)
+    for expected in "operator", "permission", f"receiver {PROJECT}/bb-wh-receiver", "base URL", "certificate", "answer":
+        check(f"ok        {expected} " in findings, f"{expected}: {findings}")
 
 
 def deliveries_from_a_pod_and_from_the_host():
@@ -321,6 +335,7 @@ def main():
         chapter(install)
         chapter(the_sample_project)
         sample = {thing for thing in everything() - before if thing[1] == PROJECT}
+        chapter(check_from_a_pod)
         chapter(deliveries_from_a_pod_and_from_the_host)
         chapter(merged_pull_requests)
         chapter(helm_test)

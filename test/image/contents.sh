@@ -23,5 +23,8 @@ expect programs $'bitbucket-receiver\nreceiverctl' "$(ls "$work/root/usr/bin")"
 expect 'programs elsewhere' '' "$(find "$work/root" -path '*/bin/*' ! -path "$work/root/usr/bin/*" -o -path '*/sbin/*')"
 expect 'files of more rights' '' "$(find "$work/root" -perm /6000)"
 expect 'files that others may write' '' "$(find "$work/root" ! -type l -perm /022)"
+links_cpprest() { readelf --dynamic "$work/root/usr/bin/$1" | grep -c 'NEEDED.*libcpprest' || true; }
+expect 'receiverctl links cpprestsdk' 1 "$(links_cpprest receiverctl)"
+expect 'the operator links cpprestsdk' 0 "$(links_cpprest bitbucket-receiver)"
 [[ -s $work/root/etc/ssl/certs/ca-certificates.crt ]] || die "image: the authorities are missing"
 say "image: unprivileged, two programs, no shell"

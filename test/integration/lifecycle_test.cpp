@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "cluster.h"
 #include "delivery.h"
@@ -147,6 +148,39 @@ TEST_CASE("the Lease of a replica that was killed is taken over when it has expi
   // Nobody can know which pushes went to the one that was killed.
   eventually("the new leader catches up",
              [&] { return !refresh_of(project.warehouse("app")).empty(); });
+}
+
+TEST_CASE("a catch-up that SIGTERM cuts off is done by the next leader", "[lifecycle]") {
+  constexpr int kWarehouses = 200;  // ten seconds of catching up
+  const Cluster cluster;
+  const Project project(cluster);
+  project.put_secret("bb-secret", {{"secret", kSecret}});
+  project.declare({{"bb", "bb-secret"}});
+  for (int i = 1; i <= kWarehouses; ++i) {
+    project.add_warehouse(fmt::format("app-{:03}", i), project.repository());
+  }
+  const auto last_is_refreshed = [&] { return !refresh_of(project.warehouse("app-200")).empty(); };
+  // Of a replica that has crashed.
+  cluster.admin().remove(kLeasePath);
+  cluster.admin().create("/apis/coordination.k8s.io/v1/namespaces/kargo/leases",
+                         R"({"metadata": {"name": "bitbucket-receiver"},
+                             "spec": {"holderIdentity": "gone", "leaseDurationSeconds": 1,
+                                      "renewTime": "2026-01-01T00:00:00.000000Z"}})");
+
+  const Environment settings{{"CATCH_UP", "true"}, {"GRACEFUL_SHUTDOWN_TIMEOUT", "5s"}};
+  Operator first(cluster, settings);
+  eventually("it catches up", [&] {
+    return first.metric(R"(bitbucket_receiver_catch_up_objects_total{result="refreshed"})") > 0;
+  });
+  const std::string first_holder = holder(cluster);
+  first.terminate();
+  CHECK(first.exit_code(5s + kPatience) == 0);
+  CHECK_FALSE(last_is_refreshed());
+  CHECK(first.log().find("left_to_the_next_leader") != std::string::npos);
+  CHECK(holder(cluster) == first_holder);  // to expire
+
+  const Operator second(cluster, settings);
+  eventually("the next leader has caught up", last_is_refreshed, 40s + kPatience);
 }
 
 TEST_CASE("the log level follows the settings file", "[lifecycle]") {

@@ -8,6 +8,36 @@
 
 using namespace receiver::integration;
 
+namespace {
+
+constexpr const char* kOperatorRole =
+    "/apis/rbac.authorization.k8s.io/v1/clusterroles/bitbucket-receiver";
+
+/// The operator may read no ProjectConfigs, from the beginning of this on until give_back().
+class NoProjectConfigs {
+ public:
+  explicit NoProjectConfigs(const Cluster& cluster)
+      : api_(cluster.admin()), rules_(api_.get(kOperatorRole).at("/rules")) {
+    api_.merge_patch(kOperatorRole, R"({"rules": [
+        {"apiGroups": ["kargo.akuity.io"], "resources": ["clusterconfigs"],
+         "verbs": ["list", "watch"]},
+        {"apiGroups": ["kargo.akuity.io"], "resources": ["warehouses", "promotions"],
+         "verbs": ["list", "watch", "patch"]}]})");
+    await_access(api_, false, "list", "kargo.akuity.io", "projectconfigs");
+  }
+  ~NoProjectConfigs() { give_back(); }
+  NoProjectConfigs(const NoProjectConfigs&) = delete;
+  NoProjectConfigs& operator=(const NoProjectConfigs&) = delete;
+
+  void give_back() const { api_.merge_patch(kOperatorRole, R"({"rules": )" + rules_ + "}"); }
+
+ private:
+  const Api& api_;
+  const std::string rules_;
+};
+
+}  // namespace
+
 TEST_CASE("a missing permission fails that project alone and its arrival makes it well",
           "[permissions]") {
   const Cluster cluster;
@@ -38,6 +68,48 @@ TEST_CASE("a missing permission fails that project alone and its arrival makes i
   const std::string path = receiver_path(forbidden.name(), "bb", kSecret);
   CHECK(post(op.url(path), sign(cloud_push(forbidden.repository(), "main"), kSecret)).status ==
         200);
+}
+
+TEST_CASE(
+    "without the permission to read ProjectConfigs known URLs are served, and no other is denied",
+    "[permissions]") {
+  const Cluster cluster;
+  const Operator op(cluster);
+  const Project project(cluster);
+  const std::string path = project.publish("bb", kSecret);
+  project.add_warehouse("app", project.repository());
+  const Delivery push = sign(cloud_push(project.repository(), "main"), kSecret);
+  const std::string refreshed = "200 {\"msg\":\"refreshed 1 warehouse(s)\"}\n";
+  const auto await_refreshed = [&](const Operator& replica) {
+    eventually_equals(
+        "the push refreshes", [&] { return text_of(post(replica.url(path), push)); }, refreshed,
+        30s + kPatience);
+  };
+  await_refreshed(op);
+
+  const NoProjectConfigs forbidden(cluster);
+  cluster.stop_api_server();  // a watch that goes on would not be asked for its permission
+  cluster.start_api_server();
+  eventually(
+      "the watch is refused",
+      [&] {
+        return op.log().find("projectconfigs.kargo.akuity.io is forbidden") != std::string::npos;
+      },
+      30s + kPatience);
+  await_refreshed(op);
+  CHECK(op.is_ready());
+
+  // One that starts now cannot know which URLs there are: Bitbucket shall come again.
+  const Operator late(cluster);
+  CHECK(late.metrics_port("/readyz?verbose")
+            .body.find("[+]projectconfigs ok: no permission to list and watch projectconfigs") !=
+        std::string::npos);
+  const receiver::http::Response answer = post(late.url(path), push);
+  CHECK(answer.status == 503);
+  CHECK(answer.headers.find("Retry-After") == "1");
+
+  forbidden.give_back();
+  await_refreshed(late);
 }
 
 TEST_CASE("a project that was applied in one go with its permission is ready soon",

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "../unit/http/test_certificates.h"
+#include "bitbucket_server.h"
 #include "cluster.h"
 #include "eventually.h"
 #include "operator.h"
@@ -11,6 +12,8 @@
 #include "transcript.h"
 
 using namespace receiver::integration;
+using receiver::bitbucket::Source;
+using receiver::testing::BitbucketServer;
 using receiver::testing::TemporaryFile;
 
 namespace {
@@ -70,7 +73,10 @@ TEST_CASE("receivers are listed and described as they stand", "[receiverctl]") {
   stage.add_objects();
   const std::string& project = stage.project.name();
   stage.project.put_secret("weak", {{"secret", "short\n"}});
-  stage.project.declare({{"bb", "bb-secret"}, {"weak", "weak"}, {"lost", "lost-secret"}});
+  stage.project.declare({{"bb", "bb-secret"},
+                         {"weak", "weak"},
+                         {"lost", "lost-secret"},
+                         {"odd", "a name with spaces"}});
   eventually("all that can be published is", [&] {
     const Json config = stage.project.config();
     return !published_url(config, "bb").empty() && !published_url(config, "weak").empty();
@@ -88,6 +94,16 @@ TEST_CASE("receivers are listed and described as they stand", "[receiverctl]") {
   stage.shown.run({"receivers", "describe", "nobody/bb"});
   stage.shown.run({"receivers", "--project", "nobody"});
   stage.shown.check("receivers.txt");
+}
+
+TEST_CASE("a receiver's URL is computed as the operator publishes it", "[receiverctl]") {
+  const Stage stage;
+  const TemporaryFile secret(kSecret);
+  const Finished computed =
+      run({RECEIVERCTL_BINARY, "url", "--project", stage.project.name(), "--receiver", "bb",
+           "--secret-file", secret.path(), "--base-url", stage.op.origin()});
+  CHECK(computed.exit_code == 0);
+  CHECK(computed.output == published_url(stage.project.config(), "bb") + "\n");
 }
 
 TEST_CASE("receivers of the ClusterConfig reach every namespace", "[receiverctl]") {
@@ -213,7 +229,8 @@ TEST_CASE("check finds all well where it is", "[receiverctl]") {
 TEST_CASE("check names what is missing, and what to do about it", "[receiverctl]") {
   const Cluster cluster;
   const Project project(cluster, Project::Secrets::kForbidden);
-  Transcript shown(cluster, {{project.name(), kProject}});
+  BitbucketServer stranger(Source::kCloud);
+  Transcript shown(cluster, {{project.name(), kProject}, {stranger.ca_file(), "CA-FILE"}});
   {
     Operator op(cluster);
     const Project good(cluster);
@@ -230,6 +247,12 @@ TEST_CASE("check names what is missing, and what to do about it", "[receiverctl]
   }
   shown.run({"check", "--project", project.name(), "--all-secrets"});
   shown.run({"check", "--kubeconfig", "/nowhere", "--base-url", "http://127.0.0.1:1"});
+  shown.run({"check", "--kubeconfig", "/nowhere", "--base-url", "https://nowhere.invalid"});
+  const auto no_such_page = receiver::testing::failure(Source::kCloud, 404, "no such page");
+  stranger.answer_next({no_such_page, no_such_page});
+  const std::string port = stranger.url().substr(stranger.url().rfind(':'));
+  shown.run({"check", "--kubeconfig", "/nowhere", "--base-url", "https://127.0.0.1" + port,
+             "--ca-file", stranger.ca_file()});
   shown.check("check_ill.txt");
 }
 

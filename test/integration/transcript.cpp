@@ -47,6 +47,8 @@ std::string Transcript::neutral(std::string text) const {
       {std::regex(R"([0-9]+ ms)"), "N ms"},
       {std::regex(R"("milliseconds": [0-9]+)"), "\"milliseconds\": N"},
       {std::regex(R"(Kubernetes v[0-9.]+)"), "Kubernetes VERSION"},
+      {std::regex(R"(does not resolve: Host not found \([^→]*)"),
+       "does not resolve: Host not found "},
       {std::regex(R"(runs; \S+ leads)"), "runs; REPLICA leads"},
   };
   for (const auto& [pattern, with] : patterns) text = std::regex_replace(text, pattern, with);

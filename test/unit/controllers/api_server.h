@@ -1,9 +1,11 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 
 #include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>
@@ -35,6 +37,9 @@ class SecretServer {
     return kube::test::refusal(404, "NotFound");
   };
 
+  /// Of the next reads of one, whatever they ask for.
+  std::deque<kube::test::ApiAnswer> instead_of_reading{};
+
   /// Called when a list has been answered, on its way to who asked.
   std::function<void()> listed = [] {};
 
@@ -55,6 +60,11 @@ class SecretServer {
     const std::size_t name_at = rest.find("/secrets/");
     if (name_at != std::string::npos) {
       ++reads_;
+      if (!instead_of_reading.empty()) {
+        kube::test::ApiAnswer foreign = std::move(instead_of_reading.front());
+        instead_of_reading.pop_front();
+        return foreign;
+      }
       const auto found = objects_[ns].find(rest.substr(name_at + 9));
       if (found == objects_[ns].end()) return kube::test::refusal(404, "NotFound");
       return {200, found->second};

@@ -35,7 +35,9 @@ struct Fixture {
             refresher_options, log::Logger::none()),
         catch_up(io.get_executor(), refresher,
                  {[this] { return complete; }, [this] { return targets; }}, options,
-                 log::Logger::none()) {}
+                 log::Logger::to_callback(
+                     log::Level::kInfo, log::Format::kConsole,
+                     [this](std::string_view line) { log.append(line).append("\n"); })) {}
 
   void run() {
     boost::asio::co_spawn(io, catch_up.run(), [this](const std::exception_ptr&) { ended = true; });
@@ -47,6 +49,7 @@ struct Fixture {
     REQUIRE(ended);
   }
 
+  std::string log;
   boost::asio::io_context io;
   bool complete = true;
   bool ended = false;
@@ -141,6 +144,7 @@ TEST_CASE("At its bound what is left is counted, and left to polling") {
   f.run();
   CHECK(f.patched.empty());
   CHECK(f.catch_up.counters().left == 1);
+  CHECK_THAT(f.log, Catch::Contains("caught up") && Catch::Contains("left_to_polling=1"));
   f.catch_up.stop();
   CHECK_FALSE(f.catch_up.owed());
 }
@@ -161,6 +165,8 @@ TEST_CASE("What a stopped replica has not caught up with is owed") {
     f.run_until_ended();
     CHECK(f.catch_up.owed());
     CHECK(f.patched == std::vector<std::string>{"a"});
+    CHECK(f.catch_up.counters().left == 0);
+    CHECK_THAT(f.log, Catch::Contains("left_to_the_next_leader=1") && !Catch::Contains("polling"));
   }
   SECTION("waiting for what is not known yet") {
     f.complete = false;

@@ -1,5 +1,7 @@
 #include "controllers/receiver_controller.h"
 
+#include <deque>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <catch2/catch.hpp>
@@ -18,12 +20,14 @@ OwnerStore::Decode decoder(api::OwnerKind kind) {
 }
 
 struct ReceiverFixture {
-  ReceiverFixture()
+  explicit ReceiverFixture(std::chrono::milliseconds resync = std::chrono::minutes(5))
       : rest(server.server().client(io)),
         events(*rest, {.controller = "test", .instance = "test"}, log::Logger::none()),
         controller(
             *rest, project_configs, cluster_configs, events,
-            {.base_url = {"https://hooks.example.com", ""}, .system_namespace = "system"},
+            {.base_url = {"https://hooks.example.com", ""},
+             .system_namespace = "system",
+             .resync = resync},
             [this](const kube::ObjectKey& owner, std::vector<Route> now, bool unread) {
               routes[owner.str()] = std::move(now);
               unread_owners[owner.str()] = unread;
@@ -31,8 +35,10 @@ struct ReceiverFixture {
             log::Logger::none()) {
     server.others = [this](const kube::test::ApiRequest& request) {
       patches.push_back(request);
-      if (refuse_next == 0) return kube::test::ApiAnswer{200, "{}"};
-      return kube::test::refusal(std::exchange(refuse_next, 0), "Conflict");
+      if (refusals.empty()) return kube::test::ApiAnswer{};
+      kube::test::ApiAnswer refusal = std::move(refusals.front());
+      refusals.pop_front();
+      return refusal;
     };
     boost::asio::co_spawn(io, controller.run(), boost::asio::detached);
   }
@@ -61,7 +67,7 @@ struct ReceiverFixture {
   boost::asio::io_context io;
   test::SecretServer server{io};
   std::vector<kube::test::ApiRequest> patches;
-  int refuse_next = 0;
+  std::deque<kube::test::ApiAnswer> refusals;  ///< of the next PATCHes
   std::unique_ptr<kube::RestClient> rest;
   OwnerStore project_configs{decoder(api::OwnerKind::kProjectConfig)};
   OwnerStore cluster_configs{decoder(api::OwnerKind::kClusterConfig)};
@@ -99,13 +105,57 @@ TEST_CASE("Every replica has the routes, and only the leader writes the status")
 TEST_CASE("A conflict is tried again on the object as it then is") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
-  f.refuse_next = 409;
+  f.refusals = {kube::test::refusal(409, "Conflict")};
   f.controller.set_leading(true);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
   test::run_until(f.io, [&] { return f.controller.counters().status_conflicts == 1; });
   f.upsert(f.project_configs, "demo", "demo", kBucket, "2");
   test::run_until(f.io, [&] { return f.controller.counters().status_writes >= 1; });
   CHECK(f.patches.back().body.find(R"("resourceVersion":"2")") != std::string::npos);
+}
+
+TEST_CASE("A status is not written again before the time that the API server has asked for") {
+  ReceiverFixture f;
+  f.server.put("demo", "s", kSecret);
+  f.refusals = {{429, R"({"kind":"Status","details":{"retryAfterSeconds":60}})"}};
+  f.controller.set_leading(true);
+  f.upsert(f.project_configs, "demo", "demo", kBucket);
+  const auto begin = clock::Steady::now();
+  const kube::WorkQueue& queue = f.controller.queue();
+  test::run_until(f.io, [&] {
+    return f.controller.counters().status_failures == 1 && queue.in_progress() == 0;
+  });
+  CHECK(*queue.next_due() >= begin + std::chrono::seconds(60));
+  CHECK(*queue.next_due() < begin + std::chrono::minutes(5));
+}
+
+TEST_CASE("A status that keeps failing is tried again as often as it would be looked at anyway") {
+  ReceiverFixture f(std::chrono::milliseconds(10));
+  f.server.put("demo", "s", kSecret);
+  f.refusals.assign(20, kube::test::refusal(500, "InternalError"));
+  f.controller.set_leading(true);
+  f.upsert(f.project_configs, "demo", "demo", kBucket);
+  test::run_until(f.io, [&] { return f.controller.counters().status_writes >= 1; });
+  CHECK(f.controller.counters().status_failures == 20);
+}
+
+TEST_CASE("Only the API server's own word that an object is gone ends the writing of its status") {
+  ReceiverFixture f;
+  f.server.put("demo", "s", kSecret);
+  f.controller.set_leading(true);
+  SECTION("its own") {
+    f.refusals = {kube::test::refusal(404, "NotFound")};
+    f.upsert(f.project_configs, "demo", "demo", kBucket);
+    test::run_until(f.io, [&] { return f.patches.size() == 1; });
+    f.io.run_for(std::chrono::milliseconds(50));
+    CHECK(f.patches.size() == 1);
+  }
+  SECTION("that of a proxy") {
+    f.refusals = {{404, "<html>no such page</html>"}};
+    f.upsert(f.project_configs, "demo", "demo", kBucket);
+    test::run_until(f.io, [&] { return f.controller.counters().status_writes == 1; });
+    CHECK(f.controller.counters().status_failures == 1);
+  }
 }
 
 TEST_CASE("A status that another writer keeps replacing is left alone until something changes") {

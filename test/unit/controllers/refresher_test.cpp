@@ -245,6 +245,26 @@ TEST_CASE_METHOD(RefresherFixture,
   CHECK_THAT(log(), Catch::Contains("ERROR") && Catch::Contains("project/lost"));
 }
 
+TEST_CASE_METHOD(RefresherFixture,
+                 "After a drain whoever still waits is told, and nothing more is sent") {
+  make();
+  api.held = true;
+  std::optional<RefreshOutcome> outcome;
+  asio::co_spawn(io, refresher->refresh(warehouses({"a"}), Steady::now() + 10min),
+                 [&](const std::exception_ptr&, RefreshOutcome value) { outcome = value; });
+  while (api.started.empty()) REQUIRE(io.run_one() == 1);
+  CHECK(run(refresher->drain(Steady::now() + 20ms)) == 1);
+
+  const auto limit = Steady::now() + 10s;
+  while (!outcome && Steady::now() < limit) io.run_one_for(10ms);
+  REQUIRE(outcome);
+  CHECK(outcome->queued == 1);
+  CHECK(refresh({"b"}).overloaded);
+  api.held = false;
+  io.run();
+  CHECK(api.started.size() == 1);
+}
+
 TEST_CASE_METHOD(RefresherFixture, "With nothing queued draining ends at once") {
   make();
   const auto began = Steady::now();

@@ -155,6 +155,20 @@ TEST_CASE("With cluster access many names that come at once are read by lists, n
   CHECK(f.server.reads() < kMany / 4);
 }
 
+TEST_CASE("A Secret is missing when the API server itself says so, not when a proxy does") {
+  Fixture f(SecretAccess::kCluster);
+  f.server.put("b", "plain", "value-b", false);
+  f.sources.reference("b", {"plain"});
+  f.await("b", "plain", Known::kPresent);
+  f.changed.clear();
+  f.server.put("b", "plain", "changed", false);
+  f.server.instead_of_reading = {{404, "<html>no such page</html>"}};
+  f.sources.refresh_uncovered("b");
+  test::run_until(f.io, [&] { return f.value("b", "plain") == "changed"; });
+  CHECK(f.server.instead_of_reading.empty());
+  CHECK(f.changed.size() == 1);
+}
+
 TEST_CASE("A change of an unlabelled Secret is found by the next round") {
   SourcesFixture f(SecretAccess::kCluster, std::chrono::milliseconds(50));
   f.server.put("b", "plain", "value-b", false);

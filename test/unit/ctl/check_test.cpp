@@ -30,7 +30,44 @@ std::string lease(const std::string& holder, const std::string& renewed, int sec
       holder, seconds, renewed);
 }
 
+/// What the API server serves of Kargo's group.
+kube::ApiResult<std::string> served(const std::vector<std::string>& kinds) {
+  std::string resources;
+  for (const std::string& kind : kinds) {
+    resources += fmt::format(R"({}{{"name": "{}"}})", resources.empty() ? "" : ", ", kind);
+  }
+  return fmt::format(R"({{"kind": "APIResourceList", "resources": [{}]}})", resources);
+}
+
+kube::ApiResult<std::string> refused(unsigned status, const std::string& body) {
+  return tl::unexpected(kube::error_from_answer(status, "", body, kNow));
+}
+
 }  // namespace
+
+TEST_CASE("a kind that is not served is named, with how to install it") {
+  const std::vector<std::string> all{"projectconfigs", "clusterconfigs",    "warehouses",
+                                     "promotions",     "warehouses/status", "stages"};
+  CHECK(judge_kinds(served(all)).level == Level::kOk);
+
+  const Finding one = judge_kinds(served({"projectconfigs", "warehouses", "promotions"}));
+  CHECK(one.level == Level::kFailure);
+  CHECK(one.message == "clusterconfigs not served");
+  CHECK_THAT(one.remedy, Contains("crds.install=true"));
+  CHECK(judge_kinds("{}").message ==
+        "projectconfigs, clusterconfigs, warehouses, promotions not served");
+
+  const Finding none = judge_kinds(refused(404, "404 page not found"));
+  CHECK(none.level == Level::kFailure);
+  CHECK(none.message == "kargo.akuity.io/v1alpha1 is not served");
+  CHECK_THAT(none.remedy, Contains("crds.install=true"));
+
+  const Finding secret = judge_kinds(refused(
+      403, R"({"kind": "Status", "reason": "Forbidden", "message": "nobody may not look"})"));
+  CHECK(secret.level == Level::kFailure);
+  CHECK(secret.message == "nobody may not look");
+  CHECK_THAT(secret.remedy, Contains("as somebody who may"));
+}
 
 TEST_CASE("a clock that is off is told of, in which direction") {
   CHECK(judge_clock(kNow, kNow + 3s).level == Level::kOk);

@@ -8,6 +8,7 @@
 
 #include "cmd/receiverctl/web.h"
 #include "controllers/derive.h"
+#include "test/support/temporary_file.h"
 
 namespace receiver::ctl {
 namespace {
@@ -63,6 +64,38 @@ TEST_CASE("called as a kubectl plugin, it calls itself so") {
   const char* arguments[] = {"/usr/local/bin/kubectl-bitbucket_receiver", "--help"};
   CHECK(run(2, arguments, context) == 0);
   CHECK_THAT(out.str(), Contains("Usage: kubectl bitbucket-receiver "));
+}
+
+TEST_CASE("the operator's settings are taken from where it has them, the environment first") {
+  struct Row {
+    std::string file;
+    std::map<std::string, std::string, std::less<>> environment;
+    std::string system_namespace;
+  };
+  const std::vector<Row> rows{
+      {"SYSTEM_RESOURCES_NAMESPACE: of-file\n", {}, "of-file"},
+      {"SYSTEM_RESOURCES_NAMESPACE: of-file\n", {{"SYSTEM_RESOURCES_NAMESPACE", "given"}}, "given"},
+      {"SECRET_ACCESS: cluster\n", {}, "kargo-system-resources"},
+      {"[what, another, program, keeps, there]\n", {}, "kargo-system-resources"},
+  };
+  for (const Row& row : rows) {
+    INFO(row.file);
+    const receiver::testing::TemporaryFile file(row.file);
+    std::istringstream in;
+    std::ostringstream out, err;
+    Context context{.environment = [&](std::string_view name) -> std::optional<std::string> {
+                      if (name == "CONFIG_FILE") return file.path();
+                      const auto found = row.environment.find(name);
+                      if (found == row.environment.end()) return std::nullopt;
+                      return found->second;
+                    },
+                    .in = in,
+                    .out = out,
+                    .err = err};
+    const char* arguments[] = {"receiverctl", "check", "--help"};
+    CHECK(run(3, arguments, context) == 0);
+    CHECK(context.system_namespace == row.system_namespace);
+  }
 }
 
 TEST_CASE("a wrong command line is told of in one line, with code 2") {

@@ -138,6 +138,33 @@ TEST_CASE("a reconcile that asks for it is retried with backoff until it succeed
   CHECK(test.controller.queue().failing() == 0);
 }
 
+TEST_CASE("a reconcile that keeps failing is retried as often as it is wanted again anyway") {
+  Fixture* fixture = nullptr;
+  Fixture test(1, [&](const ObjectKey&) {
+    // The twentieth backoff would be longer than this test may take, by far.
+    if (fixture->started.size() == 20) fixture->controller.stop();
+    return ReconcileResult{.outcome = ReconcileResult::Outcome::kRetry, .requeue_after = 10ms};
+  });
+  fixture = &test;
+  test.controller.enqueue({"ns", "a"});
+  test.run();
+  CHECK(test.started.size() == 20);
+}
+
+TEST_CASE("a reconcile that was asked for patience is retried no sooner") {
+  Fixture* fixture = nullptr;
+  Fixture test(1, [&](const ObjectKey&) {
+    if (fixture->started.size() == 2) fixture->controller.stop();
+    return ReconcileResult{
+        .outcome = ReconcileResult::Outcome::kRetry, .requeue_after = 10ms, .retry_after = 100ms};
+  });
+  fixture = &test;
+  const auto begin = clock::Steady::now();
+  test.controller.enqueue({"ns", "a"});
+  test.run();
+  CHECK(clock::Steady::now() - begin >= 100ms);
+}
+
 TEST_CASE("a reconcile that throws is logged with its object and retried, and others go on") {
   Fixture* fixture = nullptr;
   Fixture test(1, [&](const ObjectKey& key) -> ReconcileResult {

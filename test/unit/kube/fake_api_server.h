@@ -59,12 +59,14 @@ class FakeApiServer {
   void hang() { state_->hanging = true; }
 
   /// A client of this server.
-  [[nodiscard]] std::unique_ptr<RestClient> client(boost::asio::io_context& context) {
+  [[nodiscard]] std::unique_ptr<RestClient> client(boost::asio::io_context& context,
+                                                   RestOptions options = {}) {
     Config config;
     config.scheme = "http";
     config.host = "127.0.0.1";
     config.port = state_->acceptor.local_endpoint().port();
-    auto created = RestClient::create(context.get_executor(), config, {}, log::Logger::none());
+    auto created =
+        RestClient::create(context.get_executor(), config, std::move(options), log::Logger::none());
     if (!created) throw std::runtime_error(created.error());
     return std::move(*created);
   }

@@ -90,11 +90,11 @@ using History = std::vector<std::string>;
 class Contender {
  public:
   Contender(asio::io_context& context, std::string name, FakeApiServer::Handler handler,
-            History& history)
+            History& history, RestOptions options = {})
       : name_(name),
         history_(history),
         server(context, std::move(handler)),
-        client_(server.client(context)),
+        client_(server.client(context, std::move(options))),
         elector(*client_,
                 {.lease = kLease,
                  .identity = std::move(name),
@@ -181,6 +181,15 @@ TEST_CASE("a leader renews with one request, without reading first") {
   for (std::size_t i = before; i < a.server.requests().size(); ++i) {
     CHECK(a.server.requests()[i].method == "PUT");
   }
+}
+
+TEST_CASE("a leader does not wait for its turn behind the requests of others") {
+  Fixture test;
+  // One request in 100 s.
+  Contender a(test.context, "a", test.honest(), test.history,
+              {.user_agent = {}, .queries_per_second = 0.01, .burst = 1});
+  REQUIRE(test.run_until([&] { return a.server.requests().size() >= 5; }));
+  CHECK(test.history == History{"a started"});
 }
 
 TEST_CASE("a leader that loses its connection stops leading before another begins") {

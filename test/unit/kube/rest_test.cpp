@@ -392,6 +392,17 @@ TEST_CASE("a throttled client paces its requests, but not its watches") {
   CHECK(test.server.requests().size() == 8);
 }
 
+TEST_CASE("an urgent request does not wait for its turn") {
+  Fixture test([](const Seen&) { return answer(200, "{}"); });
+  test.options.queries_per_second = 0.01;
+  RestClient& client = test.client();
+  REQUIRE(test.await(client.get("/x")));
+  REQUIRE_FALSE(test.await(client.get("/x")));
+  CHECK(test.await(client.get("/x", RestClient::kTimeout, Urgency::kUrgent)));
+  CHECK(test.await(client.put("/x", "{}", RestClient::kTimeout, Urgency::kUrgent)));
+  CHECK(test.await(client.post("/x", "{}", RestClient::kTimeout, Urgency::kUrgent)));
+}
+
 TEST_CASE("closing wakes those who wait for the throttle") {
   RestFixture test([](const Seen&) { return answer(200, "{}"); });
   test.options.queries_per_second = 0.01;

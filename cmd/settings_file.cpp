@@ -1,4 +1,4 @@
-#include "cmd/bitbucket-receiver/settings_file.h"
+#include "cmd/settings_file.h"
 
 #include <vector>
 
