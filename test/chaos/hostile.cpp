@@ -33,6 +33,8 @@ namespace {
 constexpr std::chrono::milliseconds kBetweenBytes{2'000};
 constexpr std::size_t kBadSenders = 32;
 constexpr std::chrono::seconds kAnswerPatience{10};
+/// A storm that has ended waits for its connections this long.
+constexpr std::chrono::milliseconds kIdle{100};
 
 }  // namespace
 
@@ -151,6 +153,7 @@ class BadSignatures::Impl {
     options.host = "127.0.0.1";
     options.port = port;
     options.connections = kBadSenders;
+    options.idle_time = kIdle;
     return options;
   }
 

@@ -9,12 +9,13 @@ started_at() { # PID
   awk '{ print $20 }' <<<"${stat##*) }"
 }
 
+# A zombie with other threads still holds its ports.
 alive() { # NAME
-  local pid started state
+  local pid started
   read -r pid started 2>/dev/null <"$dir/$1.pid" || return 1
   [[ $(started_at "$pid") == "$started" ]] || return 1
-  state=$(awk '/^State:/ { print $2 }' "/proc/$pid/status" 2>/dev/null) || return 1
-  [[ $state != Z ]]
+  awk '/^State:/ { state = $2 } /^Threads:/ { threads = $2 } END { exit !(state && (state != "Z" || threads > 1)) }' \
+    "/proc/$pid/status" 2>/dev/null
 }
 
 # launch NAME COMMAND...: in the background, in a session of its own, so that Ctrl-C reaches the caller alone.

@@ -61,8 +61,8 @@ class World {
     port_ = *started;
   }
 
-  /// All that the server answers to these bytes.
-  std::string exchange(std::string_view bytes) {
+  /// All that the server answers to these bytes, of which so many come first.
+  std::string exchange(std::string_view bytes, std::size_t first) {
     tcp::socket peer(io_);
     // libFuzzer's alarm would interrupt a blocking call.
     std::optional<boost::system::error_code> connected;
@@ -70,7 +70,9 @@ class World {
                        [&](boost::system::error_code error) { connected = error; });
     while (!connected) io_.run_one();
     require(!*connected, "the server takes connections");
-    asio::write(peer, asio::buffer(bytes));
+    asio::write(peer, asio::buffer(bytes.substr(0, first)));
+    io_.poll();
+    asio::write(peer, asio::buffer(bytes.substr(first)));
     peer.shutdown(tcp::socket::shutdown_send);
     std::string received;
     std::optional<boost::system::error_code> ended;
@@ -235,12 +237,10 @@ void check_answer(const Answer& answer) {
           "an answer says what became of the request");
 }
 
-}  // namespace
-
-void fuzz(std::string_view input) {
-  World& world = fuzz::world();
-  const std::string received = world.exchange(with_signatures(input));
-  const std::set<std::string> patched = world.take_patched();
+/// What is refreshed by these bytes, of which so many come first.
+std::set<std::string> examine(World& world, std::string_view sent, std::size_t first) {
+  const std::string received = world.exchange(sent, first);
+  std::set<std::string> patched = world.take_patched();
   const std::size_t accepted = world.take_accepted();
   require(patched.empty() || accepted > 0, "only who holds the key refreshes");
 
@@ -250,7 +250,7 @@ void fuzz(std::string_view input) {
   require(counters.handler_failures == 0, "no request makes the handler fail");
 
   // The answer to HEAD has a length but no body: whoever has not kept count cannot read on.
-  if (input.find("HEAD ") != std::string_view::npos) return;
+  if (sent.find("HEAD ") != std::string_view::npos) return patched;
   bool told = patched.empty();
   for (std::string_view rest = received; !rest.empty();) {
     const Answer answer = take_answer(rest);
@@ -258,6 +258,21 @@ void fuzz(std::string_view input) {
     told = told || answer.body.find("refresh") != std::string::npos;
   }
   require(told, "what is refreshed is told");
+  return patched;
+}
+
+}  // namespace
+
+void fuzz(std::string_view input) {
+  const std::string sent = with_signatures(input);
+  const auto refreshed = examine(world(), sent, sent.size());
+  // A sender that waits for the word to go on cuts after the head.
+  const std::size_t head_end = sent.find("\r\n\r\n");
+  const std::size_t head = head_end == std::string::npos ? 0 : head_end + 4;
+  for (const std::size_t first : {sent.size() / 2, head}) {
+    require(examine(world(), sent, first) == refreshed,
+            "what is refreshed does not depend on how the bytes are cut");
+  }
 }
 
 }  // namespace receiver::fuzz

@@ -12,8 +12,10 @@
 #include "eventually.h"
 #include "operator.h"
 #include "project.h"
+#include "raw_client.h"
 
 using namespace receiver::integration;
+using receiver::http::testing::RawClient;
 
 namespace {
 
@@ -78,9 +80,10 @@ TEST_CASE("after SIGTERM the operator is not ready but serves for a while", "[li
   CHECK(op.exit_code(20s + kPatience) == 0);
 }
 
-TEST_CASE("a delivery in flight is answered before the operator ends", "[lifecycle]") {
+TEST_CASE("a delivery in flight is answered before the operator ends, and no new one is taken",
+          "[lifecycle]") {
   const Cluster cluster;
-  Operator op(cluster, {{"GRACEFUL_SHUTDOWN_TIMEOUT", "20s"}});
+  Operator op(cluster, {{"GRACEFUL_SHUTDOWN_TIMEOUT", "12s"}});
   const Project project(cluster);
   const std::string url = op.url(project.publish("bb", kSecret));
   project.add_warehouse("app", project.repository());
@@ -95,10 +98,13 @@ TEST_CASE("a delivery in flight is answered before the operator ends", "[lifecyc
       "its PATCH is in flight", [&] { return op.metric(kPatchesInFlight); }, 1.0);
   op.terminate();
   eventually("it is shutting down", [&] { return !op.is_ready(); });
+  CHECK(try_get(op.origin() + "/"));
+  eventually("it serves no new connection", [&] { return !try_get(op.origin() + "/"); });
+  CHECK_THROWS_WITH(RawClient(op.port()), "cannot connect");
   CHECK(answer.wait_for(0s) == std::future_status::timeout);
   cluster.thaw_api_server();
   CHECK(text_of(answer.get()) == kRefreshed);
-  CHECK(op.exit_code(20s + kPatience) == 0);
+  CHECK(op.exit_code(12s + kPatience) == 0);
   CHECK(refresh_of(project.warehouse("app")) > before);
 }
 

@@ -11,6 +11,8 @@
 #include <unistd.h>
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace receiver::integration {
 namespace {
 
@@ -26,15 +28,16 @@ bool is_cluster(const std::string& directory) {
   return std::filesystem::exists(directory + "/kubeconfig.operator");
 }
 
-/// Killed, and perhaps not yet reaped.
+/// Killed, and perhaps not yet reaped. A zombie with other threads still holds its ports.
 bool has_ended(pid_t process) {
-  std::string stat;
+  std::string status;
   try {
-    stat = read_file("/proc/" + std::to_string(process) + "/stat");
+    status = read_file(fmt::format("/proc/{}/status", process));
   } catch (const std::runtime_error&) {
     return true;
   }
-  return stat.empty() || stat.substr(stat.rfind(')') + 1).starts_with(" Z");
+  const auto says = [&status](const char* line) { return status.find(line) != std::string::npos; };
+  return status.empty() || (says("\nState:\tZ") && says("\nThreads:\t1\n"));
 }
 
 }  // namespace

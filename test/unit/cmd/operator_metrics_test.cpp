@@ -4,6 +4,7 @@
 #include <string>
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 namespace receiver {
 namespace {
@@ -97,6 +98,44 @@ TEST_CASE("two listeners share the families of their metrics") {
           shows("bitbucket_receiver_http_refusals_total{limit=\"requests\",server=\"webhook\"} 2"));
   const std::string type = "# TYPE bitbucket_receiver_http_connections gauge";
   CHECK(text.find(type) == text.rfind(type));
+}
+
+TEST_CASE("every refusal of a listener is shown by its limit") {
+  http::ServerCounters counters;
+  OperatorMetrics metrics;
+  metrics.add_server("webhook", counters);
+  counters.refused_header_bytes = 11;
+  counters.refused_header_time = 12;
+  counters.refused_body_bytes = 13;
+  counters.refused_body_time = 14;
+  counters.refused_bodies_bytes = 15;
+  counters.refused_idle_time = 16;
+  counters.refused_requests = 17;
+  counters.refused_connections = 18;
+  counters.refused_malformed = 19;
+  const auto refused = [](const std::string& limit, int value) {
+    return shows(
+        fmt::format(R"(bitbucket_receiver_http_refusals_total{{limit="{}",server="webhook"}} {})",
+                    limit, value));
+  };
+  CHECK_THAT(metrics.render(), refused("header_bytes", 11) && refused("header_time", 12) &&
+                                   refused("body_bytes", 13) && refused("body_time", 14) &&
+                                   refused("bodies_bytes", 15) && refused("idle_time", 16) &&
+                                   refused("requests", 17) && refused("connections", 18) &&
+                                   refused("malformed", 19));
+}
+
+TEST_CASE("what becomes of handshakes and changed certificates is shown") {
+  http::ServerCounters counters;
+  OperatorMetrics metrics;
+  metrics.add_server("webhook", counters);
+  counters.tls_handshake_failures = 21;
+  counters.tls_reloads = 22;
+  counters.tls_reload_failures = 23;
+  CHECK_THAT(metrics.render(),
+             shows(R"(bitbucket_receiver_tls_handshake_failures_total{server="webhook"} 21)") &&
+                 shows(R"(bitbucket_receiver_tls_reloads_total{server="webhook"} 22)") &&
+                 shows(R"(bitbucket_receiver_tls_reload_failures_total{server="webhook"} 23)"));
 }
 
 TEST_CASE("a certificate's expiry is shown if there is one") {

@@ -1,0 +1,117 @@
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+#include <catch2/catch.hpp>
+
+#include "blocking.h"
+#include "cluster.h"
+#include "delivery.h"
+#include "eventually.h"
+#include "http/client.h"
+#include "operator.h"
+#include "project.h"
+#include "test/unit/http/test_certificates.h"
+
+using namespace receiver;
+using namespace receiver::integration;
+using http::testing::TestAuthority;
+using http::testing::TestIdentity;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kSecret = "a-secret-of-the-tests-of-certificates";
+constexpr const char* kReloads = "bitbucket_receiver_tls_reloads_total{server=\"webhook\"}";
+constexpr const char* kReloadFailures =
+    "bitbucket_receiver_tls_reload_failures_total{server=\"webhook\"}";
+const std::string kRefreshed = "200 {\"msg\":\"refreshed 1 warehouse(s)\"}\n";
+const std::string kNotTrusted = "not trusted";
+
+/// A Secret's folder in a Pod: a link names the version that counts.
+class MountedPair {
+ public:
+  MountedPair(const fs::path& folder, const TestIdentity& pair) : folder_(folder) {
+    fs::create_directories(folder_);
+    fs::create_symlink("..data/tls.crt", folder_ / "tls.crt");
+    fs::create_symlink("..data/tls.key", folder_ / "tls.key");
+    replace(pair);
+  }
+
+  /// Both files at once.
+  void replace(const TestIdentity& pair) {
+    const std::string version = ".." + std::to_string(++version_);
+    fs::create_directory(folder_ / version);
+    std::ofstream(folder_ / version / "tls.crt") << pair.certificate_pem;
+    std::ofstream(folder_ / version / "tls.key") << pair.key_pem;
+    fs::create_directory_symlink(version, folder_ / "..data_tmp");
+    fs::rename(folder_ / "..data_tmp", folder_ / "..data");
+  }
+
+  [[nodiscard]] Environment settings() const {
+    return {{"TLS_ENABLED", "true"},
+            {"TLS_CERT_PATH", (folder_ / "tls.crt").string()},
+            {"TLS_KEY_PATH", (folder_ / "tls.key").string()}};
+  }
+
+ private:
+  const fs::path folder_;
+  int version_ = 0;
+};
+
+/// What a sender that trusts only this authority is answered over a new connection.
+std::string deliver(unsigned short port, const TestAuthority& trusted,
+                    const http::Request& delivery) {
+  http::ClientOptions options;
+  options.scheme = "https";
+  options.host = "127.0.0.1";
+  options.port = port;
+  options.tls.ca_pem = trusted.pem();
+  boost::asio::io_context context{1};
+  http::Client client(context.get_executor(), options);
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  const auto answer = await(context, client.send(delivery, deadline));
+  if (answer) return text_of(*answer);
+  return answer.error().kind == http::ClientError::Kind::kTls ? kNotTrusted
+                                                              : answer.error().message;
+}
+
+}  // namespace
+
+TEST_CASE("a certificate is replaced as a mounted Secret is, and a bad one is not taken",
+          "[certificate]") {
+  const Cluster cluster;
+  const TestAuthority first;
+  const TestAuthority second;
+  MountedPair mounted(fs::path(cluster.directory()) / unique_name(), first.issue());
+  const Operator op(cluster, mounted.settings());
+  const Project project(cluster);
+  const std::string path = project.publish("bb", kSecret);
+  project.add_warehouse("app", project.repository());
+  const Delivery push = sign(cloud_push(project.repository(), "main"), kSecret);
+  const http::Request delivery{
+      "POST",
+      path,
+      {{"X-Event-Key", push.event}, {"X-Hub-Signature", push.signature.value()}},
+      push.body};
+  const auto answer_to_who_trusts = [&](const TestAuthority& authority) {
+    return deliver(op.port(), authority, delivery);
+  };
+  eventually_equals(
+      "the push refreshes", [&] { return answer_to_who_trusts(first); }, kRefreshed);
+  CHECK(answer_to_who_trusts(second) == kNotTrusted);
+
+  mounted.replace(second.issue());
+  eventually_equals(
+      "the new certificate is served", [&] { return answer_to_who_trusts(second); }, kRefreshed);
+  CHECK(answer_to_who_trusts(first) == kNotTrusted);
+  CHECK(op.metric(kReloads) == 1);
+  CHECK(op.metric(kReloadFailures) == 0);
+
+  mounted.replace({first.issue().certificate_pem, first.issue().key_pem});  // of two pairs
+  eventually_equals(
+      "the bad pair is counted", [&] { return op.metric(kReloadFailures); }, 1.0);
+  CHECK(answer_to_who_trusts(second) == kRefreshed);
+  CHECK(op.metric(kReloads) == 1);
+}
