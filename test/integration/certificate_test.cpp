@@ -22,11 +22,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kSecret = "a-secret-of-the-tests-of-certificates";
 constexpr const char* kReloads = "bitbucket_receiver_tls_reloads_total{server=\"webhook\"}";
 constexpr const char* kReloadFailures =
     "bitbucket_receiver_tls_reload_failures_total{server=\"webhook\"}";
-const std::string kRefreshed = "200 {\"msg\":\"refreshed 1 warehouse(s)\"}\n";
 const std::string kNotTrusted = "not trusted";
 
 /// A Secret's folder in a Pod: a link names the version that counts.
