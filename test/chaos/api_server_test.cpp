@@ -64,5 +64,5 @@ TEST_CASE("API server frozen for 20 s", "[quick][api-server]") {
 }
 
 TEST_CASE("etcd stopped for 20 s", "[quick][api-server]") {
-  outage(&Cluster::stop_etcd, 20s, &Cluster::start_etcd);
+  outage(&Cluster::kill_etcd, 20s, &Cluster::start_etcd);
 }

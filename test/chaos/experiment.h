@@ -56,7 +56,7 @@ class Experiment {
   [[nodiscard]] std::vector<Sent> due_between(Time begin, Time end) const;
 
   /// How long traffic goes on before a fault and after recovery.
-  static constexpr std::chrono::milliseconds kCalm = 3s;
+  static constexpr std::chrono::milliseconds kCalm = 2s;
   /// The longest backoff of a PATCH, and time for its answer.
   static constexpr std::chrono::milliseconds kRecovery = 45s;
 

@@ -41,6 +41,17 @@ retry() {
   done
 }
 
+# within MINUTES COMMAND...: runs it, unless the script that calls this has then run for longer: exits with 124.
+within() {
+  local minutes=$1 status=0 left
+  left=$((minutes * 60 - SECONDS))
+  shift
+  timeout --foreground --kill-after=10 $((left > 0 ? left : 1)) "$@" || status=$?
+  ((status == 124 || status == 137)) || return "$status"
+  say "error: not done in $minutes minutes, and so ended: $*"
+  exit 124
+}
+
 # A TCP port that nobody listens on now, below the range from which the kernel takes ports for outgoing connections.
 # It may still be taken before its user binds it, so the user tries again with another one.
 free_port() {

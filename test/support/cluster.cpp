@@ -106,19 +106,22 @@ std::string Cluster::kubectl(std::vector<std::string> arguments) const {
   return std::move(finished.output);
 }
 
-pid_t Cluster::api_server() const {
-  return std::stoi(read_file(directory_ + "/apiserver.pid"));
+pid_t Cluster::process(const std::string& name) const {
+  return std::stoi(read_file(fmt::format("{}/{}.pid", directory_, name)));
 }
 
 bool Cluster::is_running(const std::string& name) const {
-  const std::string pid_file = directory_ + "/" + name + ".pid";
-  return std::filesystem::exists(pid_file) && !has_ended(std::stoi(read_file(pid_file)));
+  return std::filesystem::exists(fmt::format("{}/{}.pid", directory_, name)) &&
+         !has_ended(process(name));
 }
 
+void Cluster::kill(const std::string& name) const {
+  const pid_t killed = process(name);
+  ::kill(killed, SIGKILL);
+  while (!has_ended(killed)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+}
 void Cluster::kill_api_server() const {
-  const pid_t process = api_server();
-  ::kill(process, SIGKILL);
-  while (!has_ended(process)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  kill("apiserver");
 }
 
 void Cluster::control_plane(const char* command) const {
@@ -134,18 +137,18 @@ void Cluster::start_api_server() const {
 void Cluster::make_new_ca() const {
   control_plane("new-ca");
 }
-void Cluster::stop_etcd() const {
-  control_plane("etcd-stop");
+void Cluster::kill_etcd() const {
+  kill("etcd");
 }
 void Cluster::start_etcd() const {
   control_plane("etcd-start");
 }
 
 void Cluster::freeze_api_server() const {
-  ::kill(api_server(), SIGSTOP);
+  ::kill(process("apiserver"), SIGSTOP);
 }
 void Cluster::thaw_api_server() const {
-  ::kill(api_server(), SIGCONT);
+  ::kill(process("apiserver"), SIGCONT);
 }
 
 }  // namespace receiver::integration

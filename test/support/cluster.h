@@ -51,12 +51,13 @@ class Cluster {
   void thaw_api_server() const;
   /// The API server shows a certificate of another authority when it is started the next time.
   void make_new_ca() const;
-  void stop_etcd() const;
+  void kill_etcd() const;
   void start_etcd() const;
 
  private:
   void control_plane(const char* command) const;
-  [[nodiscard]] pid_t api_server() const;
+  void kill(const std::string& name) const;
+  [[nodiscard]] pid_t process(const std::string& name) const;
   [[nodiscard]] bool is_running(const std::string& name) const;
 
   std::string directory_;
