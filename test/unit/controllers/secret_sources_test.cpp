@@ -156,7 +156,7 @@ TEST_CASE("With cluster access many names that come at once are read by lists, n
 }
 
 TEST_CASE("A Secret is missing when the API server itself says so, not when a proxy does") {
-  Fixture f(SecretAccess::kCluster);
+  SourcesFixture f(SecretAccess::kCluster);
   f.server.put("b", "plain", "value-b", false);
   f.sources.reference("b", {"plain"});
   f.await("b", "plain", Known::kPresent);

@@ -184,7 +184,7 @@ TEST_CASE("a leader renews with one request, without reading first") {
 }
 
 TEST_CASE("a leader does not wait for its turn behind the requests of others") {
-  Fixture test;
+  ElectionFixture test;
   // One request in 100 s.
   Contender a(test.context, "a", test.honest(), test.history,
               {.user_agent = {}, .queries_per_second = 0.01, .burst = 1});

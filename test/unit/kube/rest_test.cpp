@@ -393,7 +393,7 @@ TEST_CASE("a throttled client paces its requests, but not its watches") {
 }
 
 TEST_CASE("an urgent request does not wait for its turn") {
-  Fixture test([](const Seen&) { return answer(200, "{}"); });
+  RestFixture test([](const Seen&) { return answer(200, "{}"); });
   test.options.queries_per_second = 0.01;
   RestClient& client = test.client();
   REQUIRE(test.await(client.get("/x")));

@@ -129,11 +129,11 @@ TEST_CASE("failures of a key are retried after 5 ms, doubled up to 16 minutes") 
 TEST_CASE("a backoff is no longer than told, and no shorter than was asked for") {
   WorkQueue queue;
   for (const auto expected : {5ms, 10ms, 20ms, 30ms, 30ms}) {
-    CHECK(queue.retry(kA, kStart, 30ms) == expected);
+    CHECK(queue.retry(kA, kQueueStart, 30ms) == expected);
   }
-  CHECK(queue.retry(kA, kStart, 30ms, 7s) == 7s);
-  CHECK(queue.retry(kB, kStart, 1h, 7s) == 7s);
-  CHECK(queue.retry(kB, kStart, 1h, 1ms) == 10ms);
+  CHECK(queue.retry(kA, kQueueStart, 30ms, 7s) == 7s);
+  CHECK(queue.retry(kB, kQueueStart, 1h, 7s) == 7s);
+  CHECK(queue.retry(kB, kQueueStart, 1h, 1ms) == 10ms);
 }
 
 TEST_CASE("a forgotten key begins its backoff anew, and others keep theirs") {
