@@ -1,5 +1,6 @@
 #include "test/bench/at_once.h"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -56,6 +57,7 @@ asio::awaitable<Load> closed_loop(std::size_t workers, std::chrono::milliseconds
       co_await work(worker);
       const auto now = Steady::now();
       if (now >= counted_from && now < end) load.times.add(now - started);
+      load.slowest = std::max(load.slowest, std::chrono::nanoseconds(now - started));
       started = now;
     }
   };

@@ -22,6 +22,7 @@ boost::asio::awaitable<void> share_out(std::size_t count, std::size_t workers, W
 struct Load {
   double per_second = 0;
   Samples times;
+  std::chrono::nanoseconds slowest{0};  ///< of all, whenever they end
 };
 
 /// Closed loop: each worker begins anew as soon as it is done. What ends in the first fifth of the

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <istream>
+#include <stdexcept>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -19,10 +20,17 @@ std::vector<double> ratios(const Figure& figure) {
   return values;
 }
 
-double median_of(const Figure& figure, double Figure::Round::*side) {
+/// What counts of the values of all rounds.
+double judged(const Figure& figure, std::vector<double> values) {
+  if (!figure.by_worst || values.empty()) return median(std::move(values));
+  return figure.bound == Figure::Bound::kAtMost ? std::ranges::max(values)
+                                                : std::ranges::min(values);
+}
+
+double judged(const Figure& figure, double Figure::Round::*side) {
   std::vector<double> values;
   for (const Figure::Round& round : figure.rounds) values.push_back(round.*side);
-  return median(std::move(values));
+  return judged(figure, std::move(values));
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -58,7 +66,7 @@ double median(std::vector<double> values) {
 }
 
 double Figure::ratio() const {
-  return median(ratios(*this));
+  return judged(*this, ratios(*this));
 }
 
 double Figure::best() const {
@@ -79,8 +87,8 @@ std::string table_lines(const std::vector<Figure>& figures) {
     text += fmt::format("| {} | {:.2f} | {} {:.2f} | {} | {:.5g} {} | {:.5g} {} |{} |\n",
                         figure.what, figure.ratio(),
                         figure.bound == Figure::Bound::kAtMost ? "≤" : "≥", figure.target,
-                        figure.is_met() ? "met" : "MISSED", median_of(figure, &Figure::Round::ours),
-                        figure.unit, median_of(figure, &Figure::Round::floor), figure.unit, rounds);
+                        figure.is_met() ? "met" : "MISSED", judged(figure, &Figure::Round::ours),
+                        figure.unit, judged(figure, &Figure::Round::floor), figure.unit, rounds);
   }
   return text;
 }
@@ -96,6 +104,7 @@ std::map<std::string, double> ratios_of_table(std::istream& text) {
     const auto parsed = std::from_chars(ratio.data(), ratio.data() + ratio.size(), value);
     if (parsed.ec == std::errc() && !ratio.empty()) found.emplace(what, value);
   }
+  if (found.empty()) throw std::runtime_error("there are no results to compare with");
   return found;
 }
 

@@ -40,8 +40,9 @@ struct Figure {
   Bound bound;
   double target;
   std::vector<Round> rounds{};
+  bool by_worst = false;  ///< the worst round counts, not the median
 
-  [[nodiscard]] double ratio() const;  ///< the median of the rounds
+  [[nodiscard]] double ratio() const;
   [[nodiscard]] double best() const;
   [[nodiscard]] bool is_within(double value, double limit) const {
     return bound == Bound::kAtMost ? value <= limit : value >= limit;
@@ -60,7 +61,7 @@ struct Report {
 
 extern const std::string_view kTableHead;
 
-/// The ratios of such a table, wherever in the text it is, by `what`.
+/// The ratios of such a table, wherever in the text it is, by `what`. Throws if there are none.
 [[nodiscard]] std::map<std::string, double> ratios_of_table(std::istream& text);
 
 /// The best round is at most 40 % worse than `committed`.

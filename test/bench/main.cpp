@@ -110,8 +110,8 @@ bool passes(const Figure& figure, const std::map<std::string, double>& committed
 class Session {
  public:
   explicit Session(const Settings& settings) : settings_(settings) {
-    std::ifstream file;
-    if (!settings.committed.empty()) file.open(settings.committed);
+    if (settings.committed.empty()) return;
+    std::ifstream file(settings.committed);
     committed_ = ratios_of_table(file);
   }
 

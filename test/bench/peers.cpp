@@ -101,36 +101,43 @@ asio::awaitable<void> ApiServer::write_status(kube::ObjectKey project_config, st
   return patch(kProjectConfigs.path(project_config) + "/status", std::move(patched));
 }
 
-asio::awaitable<void> ApiServer::read_list(std::string path, std::string selector) {
+asio::awaitable<std::size_t> ApiServer::read_list(std::string path, std::string selector) {
   std::string target = fmt::format("{}?limit=500&resourceVersion=0{}", path, selector);
+  std::size_t bytes = 0;
   while (!target.empty()) {
-    auto page = read_page(std::move(target));
-    const std::string more = co_await std::move(page);
+    auto reading = read_page(std::move(target));
+    const Page page = co_await std::move(reading);
+    bytes += page.bytes;
     target.clear();
-    if (!more.empty()) target = fmt::format("{}?limit=500&continue={}{}", path, more, selector);
+    if (!page.next.empty())
+      target = fmt::format("{}?limit=500&continue={}{}", path, page.next, selector);
   }
+  co_return bytes;
 }
 
-asio::awaitable<std::string> ApiServer::read_page(std::string target) {
+asio::awaitable<ApiServer::Page> ApiServer::read_page(std::string target) {
   http::Request get = request("GET", target);
   get.headers.add("Accept", "application/json");
   auto opened = co_await client_.open(std::move(get), clock::Steady::now() + kPeerPatience,
                                       http::Client::Connection::kPooled);
   if (!opened || (*opened)->status() != 200) throw std::runtime_error("cannot read " + target);
   const auto stream = std::move(*opened);
+  Page page;
   std::string end;  // where a list says whether it goes on
   for (;;) {
     const auto piece = co_await stream->next(kPeerPatience);
     if (!piece) throw std::runtime_error(target + ": " + piece.error().message);
     if (piece->empty()) break;
+    page.bytes += piece->size();
     end.append(*piece);
     if (end.size() > kEndBytes) end.erase(0, end.size() - kEndBytes);
   }
   constexpr std::string_view kContinue = R"("continue":")";
   const std::size_t at = end.rfind(kContinue);
-  if (at == std::string::npos) co_return "";
+  if (at == std::string::npos) co_return page;
   const std::size_t begin = at + kContinue.size();
-  co_return end.substr(begin, end.find('"', begin) - begin);  // base64url: fit for a query
+  page.next = end.substr(begin, end.find('"', begin) - begin);  // base64url: fit for a query
+  co_return page;
 }
 
 Delivery sign(std::string path, std::string body, const crypto::SecretString& secret) {

@@ -30,15 +30,18 @@ class ApiServer {
   boost::asio::awaitable<void> refresh(kube::ObjectKey warehouse);
   /// The PATCH that the operator sends for the status of one ProjectConfig.
   boost::asio::awaitable<void> write_status(kube::ObjectKey project_config, std::string patch);
-  /// Reads a list, page by page as the operator does, and keeps nothing of it. `selector` begins
-  /// with &.
-  boost::asio::awaitable<void> read_list(std::string path, std::string selector = {});
+  /// Reads a list, page by page as the operator does, and keeps nothing of it: its size in bytes.
+  /// `selector` begins with &.
+  boost::asio::awaitable<std::size_t> read_list(std::string path, std::string selector = {});
 
  private:
   [[nodiscard]] http::Request request(std::string method, std::string target) const;
   boost::asio::awaitable<void> patch(std::string target, std::string body);
-  /// The token of the next page; empty after the last.
-  boost::asio::awaitable<std::string> read_page(std::string target);
+  struct Page {
+    std::size_t bytes = 0;
+    std::string next{};  ///< its token; empty after the last
+  };
+  boost::asio::awaitable<Page> read_page(std::string target);
 
   std::string authorization_;
   std::uint64_t refreshes_ = 0;

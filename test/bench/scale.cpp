@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <ctime>
 #include <functional>
 #include <stdexcept>
@@ -36,8 +37,6 @@ constexpr int kCostedBlocks = 10;
 constexpr int kCostedDeliveries = 40;
 constexpr int kTimedDeliveries = 100;
 
-const integration::Environment kClusterWide{{"SECRET_ACCESS", "cluster"}};
-
 /// One start of the operator.
 struct Start {
   double ready_s = 0;
@@ -53,6 +52,12 @@ struct Start {
   [[nodiscard]] double relative_cost() const { return cpu_us / bare_cpu_us; }
 };
 
+/// How the operator is to read Secrets.
+struct SecretAccess {
+  integration::Environment settings;
+  std::size_t watches;
+};
+
 /// What was measured at one size of the cluster.
 struct Size {
   std::size_t warehouses = 0;
@@ -64,6 +69,8 @@ struct Size {
     return median(std::move(values));
   }
 };
+
+const SecretAccess kClusterWide{{{"SECRET_ACCESS", "cluster"}}, 1};
 
 nanoseconds own_cpu_time() {
   timespec time{};
@@ -99,10 +106,12 @@ asio::awaitable<double> bare_read_s(const Site& site) {
   ApiServer api(site.executor, site.account, kConnections);
   const kube::Resource* const kinds[] = {&kProjectConfigs, &kClusterConfigs, &kWarehouses,
                                          &kPromotions, &kSecrets};
-  Work read = [&](std::size_t kind) {
+  Work read = [&](std::size_t kind) -> asio::awaitable<void> {
     const bool labelled = kinds[kind] == &kSecrets;
-    return api.read_list(kinds[kind]->path(),
-                         labelled ? "&labelSelector=kargo.akuity.io%2Fcred-type%3Dgeneric" : "");
+    auto reading =
+        api.read_list(kinds[kind]->path(),
+                      labelled ? "&labelSelector=kargo.akuity.io%2Fcred-type%3Dgeneric" : "");
+    (void)co_await std::move(reading);
   };
   auto all = at_once(std::size(kinds), std::move(read));
   const nanoseconds took = co_await timed(std::move(all));
@@ -166,15 +175,19 @@ asio::awaitable<void> measure_deliveries(const Site& site, const OperatorProcess
   start.bare_p50_ms = bare.ms(0.5);
 }
 
-asio::awaitable<Start> measure_start(const Site& site, integration::Environment settings,
+asio::awaitable<Start> measure_start(const Site& site, SecretAccess access,
                                      std::vector<Project> projects) {
   Start start;
   const double bare_before_s = co_await bare_read_s(site);
   const auto begin = Steady::now();
-  OperatorProcess started(site.executor, site.launch, std::move(settings));
+  OperatorProcess started(site.executor, site.launch, access.settings);
   co_await started.ready();
   start.ready_s = seconds(Steady::now() - begin);
   co_await started.at_rest();
+  const double watches = co_await started.metric("bitbucket_receiver_secret_watches");
+  if (watches != static_cast<double>(access.watches)) {
+    throw std::runtime_error(fmt::format("{} watches of Secrets, not {}", watches, access.watches));
+  }
   const OperatorProcess::Memory memory = started.memory();
   start.resident_mb = memory.resident_mb;
   start.peak_mb = memory.peak_mb;
@@ -183,12 +196,12 @@ asio::awaitable<Start> measure_start(const Site& site, integration::Environment 
   co_return start;
 }
 
-asio::awaitable<Size> measure_size(const Site& site, integration::Environment settings,
+asio::awaitable<Size> measure_size(const Site& site, SecretAccess access,
                                    std::vector<Project> projects) {
   Size size;
   for (const Project& project : projects) size.warehouses += project.warehouses + project.others;
   for (int round = 0; round <= site.rounds; ++round) {
-    const Start start = co_await measure_start(site, settings, projects);
+    const Start start = co_await measure_start(site, access, projects);
     say(
         fmt::format("{:<9} {:>7} Warehouses: ready in {:.2f} s (bare read {:.2f} s), resident "
                     "{:.1f} MB, peak {:.1f} MB, {:.0f} us of CPU a delivery (generator's for bare "
@@ -216,16 +229,14 @@ Figure compared(std::string what, std::string unit, double target, const Size& s
   return figure;
 }
 
-/// The CPU time of a delivery in that of bare PATCHes just before and after: the sizes were
-/// measured minutes apart, and the machine is not always as fast.
-Figure cost_of_size(const Size& size, const Size& base) {
+/// What a delivery costs at one size over what it costs at another.
+Figure cost_of_size(const std::string& what, const std::string& unit, const Size& size,
+                    const Size& base, const std::function<double(const Start&)>& cost) {
   Figure figure{
-      fmt::format("CPU time of one delivery, in that of bare PATCHes: at {} Warehouses, over {}",
-                  size.warehouses, base.warehouses),
-      "", Bound::kAtMost, 1.1};
+      fmt::format("{}: at {} Warehouses, over {}", what, size.warehouses, base.warehouses), unit,
+      Bound::kAtMost, 1.1};
   for (std::size_t round = 0; round < std::min(size.starts.size(), base.starts.size()); ++round) {
-    figure.rounds.push_back(
-        {size.starts[round].relative_cost(), base.starts[round].relative_cost()});
+    figure.rounds.push_back({cost(size.starts[round]), cost(base.starts[round])});
   }
   return figure;
 }
@@ -282,7 +293,7 @@ asio::awaitable<void> check_published(const Site& site, std::vector<Project> pro
 /// From the moment at which the operator can see the new ProjectConfigs: it is frozen while they
 /// are created, which takes the API server as long as the statuses.
 asio::awaitable<double> publishing_s(const Site& site, std::vector<Project> projects) {
-  integration::Environment settings = kClusterWide;
+  integration::Environment settings = kClusterWide.settings;
   settings["LEADER_ELECT"] = "false";  // frozen, it could not renew its Lease
   OperatorProcess started(site.executor, site.launch, settings);
   co_await started.at_rest();
@@ -298,6 +309,11 @@ asio::awaitable<double> publishing_s(const Site& site, std::vector<Project> proj
     co_await pause_for(std::chrono::milliseconds(10));
   }
   const double took = seconds(Steady::now() - begin);
+  co_await started.at_rest();
+  const double written = co_await started.metric(writes) - before;
+  if (written != static_cast<double>(projects.size())) {
+    throw std::runtime_error(fmt::format("{} writes of {} statuses", written, projects.size()));
+  }
   co_await check_published(site, std::move(projects));
   co_return took;
 }
@@ -313,6 +329,17 @@ asio::awaitable<Figure> measure_statuses(const Site& site, std::vector<Project> 
     figure.rounds.push_back({ours, bare});
   }
   co_return figure;
+}
+
+/// What was seeded is as heavy as the results say.
+asio::awaitable<void> check_weight(const Site& site) {
+  constexpr double kBytes = 218e6;
+  ApiServer api(site.executor, site.account, 1);
+  auto reading = api.read_list(kWarehouses.path());
+  const auto bytes = static_cast<double>(co_await std::move(reading));
+  if (std::abs(bytes - kBytes) > kBytes / 20) {
+    throw std::runtime_error(fmt::format("the Warehouses have {:.0f} MB", bytes / 1e6));
+  }
 }
 
 }  // namespace
@@ -338,8 +365,8 @@ asio::awaitable<Report> growth(const Site& site) {
       report.figures.push_back(
           at_most(what + ", SECRET_ACCESS=cluster: resident", "MB", size, &Start::resident_mb, 25));
       if (site.quick) break;
-      const integration::Environment as_shipped;
-      const Size namespaced = co_await measure_size(site, as_shipped, projects);
+      const SecretAccess namespaced_access{{}, step};
+      const Size namespaced = co_await measure_size(site, namespaced_access, projects);
       report.figures.push_back(at_most(what + ", SECRET_ACCESS=namespaced: resident", "MB",
                                        namespaced, &Start::resident_mb, 80));
       Figure statuses = co_await measure_statuses(site, projects);
@@ -351,7 +378,13 @@ asio::awaitable<Report> growth(const Site& site) {
   const Size& largest = sizes.back();
   report.figures.push_back(at_most(what + ": resident", "MB", largest, &Start::resident_mb, 120));
   report.figures.push_back(at_most(what + ": peak", "MB", largest, &Start::peak_mb, 160));
-  report.figures.push_back(cost_of_size(largest, sizes.front()));
+  const std::string cost = "CPU time of one delivery";
+  report.figures.push_back(cost_of_size(cost, "us", largest, sizes.front(),
+                                        [](const Start& start) { return start.cpu_us; }));
+  // The sizes were measured minutes apart, and neither the machine nor its caches are as fast.
+  report.figures.push_back(cost_of_size(cost + ", in that of bare PATCHes", "", largest,
+                                        sizes.front(),
+                                        [](const Start& start) { return start.relative_cost(); }));
   report.growth = "## Against the number of Warehouses\n\n" + table_of(sizes);
   co_return report;
 }
@@ -365,6 +398,7 @@ asio::awaitable<Report> heavy(const Site& site) {
   auto seeding = create_projects(site.administrator, projects, site.secret);
   const nanoseconds took = co_await timed(std::move(seeding));
   say(fmt::format("{} projects: seeded in {:.0f} s", kProjects, seconds(took)));
+  co_await check_weight(site);
   const Size size = co_await measure_size(site, kClusterWide, projects);
   const std::string what = "20,000 Warehouses of 11 KB, 5,000 finished Promotions";
   co_return Report{{at_most(what + ": resident", "MB", size, &Start::resident_mb, 40),
