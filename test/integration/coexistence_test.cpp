@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "cluster.h"
+#include "delivery.h"
 #include "eventually.h"
 #include "operator.h"
 #include "project.h"

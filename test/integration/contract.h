@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "delivery.h"
+
 /// The contract of the webhook port as tables: what is sent, what is answered, what is refreshed.
 namespace receiver::integration {
 

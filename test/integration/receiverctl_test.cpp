@@ -4,6 +4,7 @@
 #include "../unit/http/test_certificates.h"
 #include "bitbucket_server.h"
 #include "cluster.h"
+#include "delivery.h"
 #include "eventually.h"
 #include "operator.h"
 #include "process.h"
