@@ -25,7 +25,7 @@ std::vector<unsigned short> ports_of(const std::vector<const Operator*>& replica
 }
 
 milliseconds latency(const Sent& sent) {
-  return std::chrono::duration_cast<milliseconds>(sent.answered - sent.last_byte);
+  return std::chrono::duration_cast<milliseconds>(sent.took());
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -21,6 +22,10 @@ struct Sent {
   Time answered{};      ///< or given up
   unsigned status = 0;  ///< 0: no answer
   std::string body{};   ///< of the answer
+  std::chrono::nanoseconds paused{0};  ///< on purpose, before its last byte
+
+  /// Its connection included.
+  [[nodiscard]] std::chrono::nanoseconds took() const { return answered - begun - paused; }
 };
 
 enum class Promise {

@@ -133,9 +133,11 @@ class Traffic::Impl {
       const std::size_t all_but_one = text.size() - 1;
       co_await asio::async_write(socket, asio::buffer(text.data(), all_but_one),
                                  asio::use_awaitable);
+      const auto pause_begun = Wall::now();
       asio::steady_timer pause(io_, milliseconds(pause_(random_)));
       co_await pause.async_wait(asio::use_awaitable);
       sent.last_byte = Wall::now();
+      sent.paused = sent.last_byte - pause_begun;
       co_await asio::async_write(socket, asio::buffer(&text.back(), 1), asio::use_awaitable);
       co_await read_answer(socket, sent);
     } catch (const std::exception&) {

@@ -1,24 +1,23 @@
 #!/usr/bin/env bash
 # fuzz.sh run: runs each target of the build in build/fuzz for SECONDS seconds, from its corpus on, JOBS at a time, and
 # prints a line for each. New inputs stay in build/fuzz/found. Fails if anything is found; the input is kept.
-# fuzz.sh coverage: which lines of the fuzzed modules the corpus reaches. Fails if it is less than 90 % of a file's.
+# fuzz.sh coverage: which lines of the fuzzed modules the corpus reaches. Fails if it is not above 90 % of a file's.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 build=build/fuzz
 jobs=${JOBS:-$(nproc)}
-# What the targets are for; the rest of what they run is covered by other tests.
+# What the targets are for. The rest of what they run is covered by other tests: of pkg/http/connection.cpp, for example,
+# bytes reach 70 %, what is left being time that passes, load, TLS and the end of the server.
 modules=(
   pkg/api/{promotion,receiver_owner,secret,warehouse}.cpp
   pkg/bitbucket/{event,payload,signature}.cpp
   pkg/git/{ref_selector,repository,semver,unicode,url}.cpp
-  pkg/http/{connection,request_parser,response_text}.cpp
+  pkg/http/{request_parser,response_text}.cpp
   pkg/kube/{json,json_scan,kubeconfig,list_reader,object_meta,value_cutter,watch_reader}.cpp
   webhook/{answers,content_encoding,delivery,targets}.cpp
 )
 least_percent=90
-# Bytes alone bring about no more: the rest is for time that passes, load, TLS and the end of the server.
-declare -A less_of=([pkg/http/connection.cpp]=65)
 targets=(test/fuzz/corpus/*/)
 targets=("${targets[@]#test/fuzz/corpus/}")
 targets=("${targets[@]%/}")
@@ -50,7 +49,7 @@ run_target() { # TARGET
 }
 
 coverage() {
-  local target corpus file lines percent least objects=() files=0 lacking=0
+  local target corpus file lines percent objects=() files=0 lacking=0
   rm -rf "$build/coverage" && mkdir -p "$build/coverage"
   for target in "${targets[@]}"; do
     mapfile -t corpus < <(corpus_of "$target")
@@ -63,9 +62,10 @@ coverage() {
   llvm-cov-16 report -instr-profile="$build/coverage/all.profdata" "${objects[@]}" -show-region-summary=false \
     -show-branch-summary=false "${modules[@]}" >"$build/coverage/report" 2>"$build/coverage/warnings"
   while read -r file lines percent; do
-    least=${less_of[$file]:-$least_percent} files=$((files + 1))
+    files=$((files + 1))
     printf '%-34s %5d lines %8s reached' "$file" "$lines" "$percent"
-    ((${percent%.*} >= least)) || { printf ', less than %d %%' "$least" && lacking=1; }
+    awk -v percent="${percent%\%}" -v least=$least_percent 'BEGIN { exit !(percent > least) }' ||
+      { printf ', not above %d %%' $least_percent && lacking=1; }
     echo
   done < <(awk '/\.cpp|^TOTAL/ { print $1, $(NF - 2), $NF }' "$build/coverage/report")
   ((files == ${#modules[@]} + 1)) || { echo 'a module of the list is not in the report' && return 1; } # and the total is

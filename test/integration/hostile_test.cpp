@@ -246,7 +246,11 @@ TEST_CASE("garbage and requests that two readers could understand differently ar
       CHECK(client.read_answer().status == 0);
     }
   });
-  CHECK(target.metric("bitbucket_receiver_deliveries_total{outcome=\"unknown_path\"}") == 0);
+  const std::string unknown =
+      R"(bitbucket_receiver_deliveries_total{event="other",outcome="unknown_path",source="unknown"})";
+  CHECK(target.op.metric(unknown) == 0);
+  CHECK(try_get(target.op.url("/smuggled"))->status == 404);
+  CHECK(target.op.metric(unknown) == 1);
   target.check_service();
 }
 
