@@ -1,9 +1,12 @@
 #include "cmd/receiverctl/cli.h"
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <map>
 #include <ostream>
 #include <sstream>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 #include <boost/algorithm/string/replace.hpp>
@@ -63,16 +66,20 @@ void add_common_options(CLI::App& app, Context& context) {
       ->group("For every command");
 }
 
-/// In the operator's pod, where most of its settings are in a file, they are found there, too.
-/// Elsewhere CONFIG_FILE may be anybody's.
+/// In the operator's pod most of its settings are in a file. Elsewhere CONFIG_FILE may be
+/// anybody's.
+constexpr std::array<std::string_view, 3> kSettingsOfFile{
+    "EXTERNAL_WEBHOOK_SERVER_BASE_URL", "SECRET_ACCESS", "SYSTEM_RESOURCES_NAMESPACE"};
+
 Environment with_settings_file(Environment environment) {
   auto settings = read_settings_file(environment("CONFIG_FILE").value_or(""));
   if (!settings) return environment;
   return [environment = std::move(environment),
           settings = std::move(*settings)](std::string_view name) {
     auto value = environment(name);
+    if (value || std::ranges::count(kSettingsOfFile, name) == 0) return value;
     const auto found = settings.find(std::string(name));
-    if (!value && found != settings.end()) value = found->second;
+    if (found != settings.end()) value = found->second;
     return value;
   };
 }

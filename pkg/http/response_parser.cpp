@@ -1,7 +1,3 @@
-// Beast 1.74 asserts that five bytes of a last chunk are there when a peer may have sent four; the
-// code behind the assertion copes. A debug build must not end by what a peer sends.
-#define BOOST_DISABLE_ASSERTS
-
 #include "http/response_parser.h"
 
 #include <limits>

@@ -20,9 +20,10 @@ namespace receiver::kube {
 struct ReconcileResult {
   enum class Outcome { kDone, kRetry };  ///< kRetry: again after the key's backoff
   Outcome outcome = Outcome::kDone;
-  /// Again after that time at the latest, which so bounds the backoff of kRetry, too.
+  /// Again after that time at the latest; so it bounds the backoff of kRetry, but not retry_after.
   std::optional<std::chrono::milliseconds> requeue_after;
-  /// With kRetry: not before that time, which whoever failed has asked for.
+  /// With kRetry: after that time, which whoever failed has asked for, unless the key is added
+  /// before.
   std::optional<std::chrono::milliseconds> retry_after{};
 };
 

@@ -123,8 +123,8 @@ void OperatorProcess::thaw() const {
 
 OperatorProcess::Memory OperatorProcess::memory() const {
   const std::string status = integration::read_file(fmt::format("/proc/{}/status", process_->id()));
-  constexpr double kKibOfMb = 1024;
-  return {kib_of(status, "VmRSS") / kKibOfMb, kib_of(status, "VmHWM") / kKibOfMb};
+  constexpr double kMbOfKib = 1024 / 1e6;
+  return {kib_of(status, "VmRSS") * kMbOfKib, kib_of(status, "VmHWM") * kMbOfKib};
 }
 
 std::chrono::nanoseconds OperatorProcess::cpu_time() const {

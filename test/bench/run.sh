@@ -90,11 +90,13 @@ write_results() {
   cat >"$results" <<TEXT
 # Results of \`make bench\`
 
-Medians of rounds in which the operator and its floor take turns, with a kube-apiserver and etcd on the same machine. The
-floor of PATCHes is the API server's own speed for the same requests without the operator: as many in parallel as one
+Medians of rounds (of slowest answers: the worst) in which the operator and its floor take turns, with a kube-apiserver and
+etcd on the same machine. The floor of PATCHes is the API server's own speed for the same requests without the operator: as many in parallel as one
 delivery takes, or 64 connections for rates. The floor of signed requests is a server that computes the HMAC and nothing else.
 
-- machine: $(nproc) cores, $(awk '/^MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo) GiB of memory
+- machine: $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), $(awk '/^MemTotal/ {
+    printf "%.0f", $2 / 1048576 }' /proc/meminfo) GiB of memory, Linux $(uname -r)
+- API server: $("$("$root/test/cluster/binaries.sh")/kube-apiserver" --version)
 - date: $(date -u +%Y-%m-%d)
 - command: \`make bench\`
 

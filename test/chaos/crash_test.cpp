@@ -16,6 +16,7 @@ using receiver::integration::Operator;
 namespace {
 
 constexpr const char* kLeader = "leader_election_master_status{";
+
 /// At no moment of anything in particular.
 void wait_a_while() {
   static std::mt19937 random{std::random_device{}()};
@@ -46,7 +47,7 @@ TEST_CASE("operator asked to end (SIGTERM) under load, another one ready, 3 time
           "[quick][crash]") {
   const Cluster cluster;
   const World world(cluster);
-  const Environment settings{{"GRACEFUL_SHUTDOWN_TIMEOUT", "12s"}};  // a quarter: still served
+  const Environment settings{{"GRACEFUL_SHUTDOWN_TIMEOUT", "16s"}};  // a quarter: still served
   auto op = std::make_unique<Operator>(cluster, settings);
   Experiment experiment(cluster, world, {op.get()});
   experiment.fault([&] {
@@ -60,7 +61,7 @@ TEST_CASE("operator asked to end (SIGTERM) under load, another one ready, 3 time
           "it is not ready", [&] { return !op->is_ready(); }, 2s);
       std::this_thread::sleep_until(noticed);
       experiment.send_to({next.get()});
-      CHECK(op->exit_code(12s) == 0);
+      CHECK(op->exit_code(16s + 10s) == 0);
       op = std::move(next);
     }
   });

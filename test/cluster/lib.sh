@@ -47,7 +47,7 @@ within() {
   left=$((minutes * 60 - SECONDS))
   shift
   timeout --foreground --kill-after=10 $((left > 0 ? left : 1)) "$@" || status=$?
-  ((status == 124 || status == 137)) || return "$status"
+  ((status != 0 && SECONDS >= minutes * 60)) || return "$status"
   say "error: not done in $minutes minutes, and so ended: $*"
   exit 124
 }

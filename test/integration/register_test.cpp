@@ -110,7 +110,7 @@ void serve_stages(const Api& api) {
       "kind": "CustomResourceDefinition", "metadata": {"name": ")" +
                                 name + R"("},
       "spec": {"group": "kargo.akuity.io", "scope": "Namespaced",
-        "names": {"kind": "RegisterStage", "listKind": "StageList", "plural": "stages", "singular": "stage"},
+        "names": {"kind": "Stage", "listKind": "StageList", "plural": "stages", "singular": "stage"},
         "versions": [{"name": "v1alpha1", "served": true, "storage": true, "schema":
           {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}})");
   }
@@ -330,7 +330,7 @@ TEST_CASE("register asks for pull requests where a promotion waits for one", "[r
         std::vector<std::string>{"repo:refs_changed", "pr:merged", "pr:declined", "pr:deleted"});
 }
 
-TEST_CASE("register asks for pull requests where a RegisterStage's promotions will wait for one",
+TEST_CASE("register asks for pull requests where a Stage's promotions will wait for one",
           "[register]") {
   RegisterStage stage(Source::kDataCenter);
   serve_stages(stage.cluster.admin());
@@ -338,7 +338,7 @@ TEST_CASE("register asks for pull requests where a RegisterStage's promotions wi
   const auto add_stage = [&](const std::string& name, const std::string& step) {
     (void)stage.cluster.admin().create(
         stage.project.collection("stages"),
-        fmt::format(R"({{"apiVersion": "kargo.akuity.io/v1alpha1", "kind": "RegisterStage",
+        fmt::format(R"({{"apiVersion": "kargo.akuity.io/v1alpha1", "kind": "Stage",
           "metadata": {{"name": "{}"}},
           "spec": {{"promotionTemplate": {{"spec": {{"steps": [{{"uses": "git-clone"}},
             {{"uses": "{}"}}]}}}}}}}})",

@@ -39,7 +39,7 @@ def digest(path: str) -> str:
 def configuration() -> str:
     version = subprocess.run([CLANG_TIDY, "--version"], check=True, capture_output=True, text=True).stdout
     settings = sorted(path for path in ROOT.glob("**/.clang-tidy") if "build" not in path.relative_to(ROOT).parts)
-    return "\n".join([version, *(digest(str(path)) for path in settings)])
+    return "\n".join([version, CHECKS, *(digest(str(path)) for path in settings)])
 
 
 def compile_command(entry: dict) -> list[str]:
@@ -109,6 +109,9 @@ def main() -> int:
     wanted = {str(pathlib.Path(name).resolve()) for name in sys.argv[2:]}
     database = json.loads((build / "compile_commands.json").read_text())
     entries = [entry for entry in database if not wanted or entry["file"] in wanted]
+    if unknown := wanted - {entry["file"] for entry in database}:
+        print(f"clang-tidy: {build.name} does not compile {', '.join(sorted(unknown))}", file=sys.stderr)
+        return 2
     CACHE.mkdir(parents=True, exist_ok=True)
     for remembered in CACHE.iterdir():
         if time.time() - remembered.stat().st_mtime > KEPT_SECONDS:

@@ -17,8 +17,8 @@ Target warehouse(const std::string& name) {
   return {TargetKind::kWarehouse, {"team", name}};
 }
 
-struct Fixture {
-  explicit Fixture(CatchUpOptions options, RefresherOptions refresher_options = {})
+struct CatchUpFixture {
+  explicit CatchUpFixture(CatchUpOptions options, RefresherOptions refresher_options = {})
       : api_server_answers(io, clock::Steady::time_point::max()),
         refresher(
             io.get_executor(),
@@ -88,7 +88,7 @@ TEST_CASE("Deliveries may be lost when the Lease expired, or lay free for a minu
 }
 
 TEST_CASE("Every object that a receiver reaches is refreshed once") {
-  Fixture f(quick());
+  CatchUpFixture f(quick());
   f.targets = {warehouse("a"), warehouse("b"), warehouse("a")};
   f.run();
   CHECK(f.patched == std::vector<std::string>{"a", "b"});
@@ -96,7 +96,7 @@ TEST_CASE("Every object that a receiver reaches is refreshed once") {
 }
 
 TEST_CASE("An object refreshed meanwhile is skipped") {
-  Fixture f(quick());
+  CatchUpFixture f(quick());
   f.targets = {warehouse("a"), warehouse("b")};
   boost::asio::co_spawn(f.io, f.catch_up.run(), [&](const std::exception_ptr&) { f.ended = true; });
   while (f.catch_up.counters().refreshed == 0) f.io.run_one_for(milliseconds(20));
@@ -107,7 +107,7 @@ TEST_CASE("An object refreshed meanwhile is skipped") {
 }
 
 TEST_CASE("What the refresher has no room for is tried again, and not counted meanwhile") {
-  Fixture f(quick(), {.objects_waiting = 1});
+  CatchUpFixture f(quick(), {.objects_waiting = 1});
   boost::asio::co_spawn(f.io, f.refresher.refresh({warehouse("hangs")}, clock::Steady::now()),
                         [](const std::exception_ptr&, const RefreshOutcome&) {});
   while (f.patched.empty()) f.io.run_one_for(milliseconds(20));
@@ -126,7 +126,7 @@ TEST_CASE("What the refresher has no room for is tried again, and not counted me
 TEST_CASE("What never becomes known does not keep the rest from being refreshed") {
   CatchUpOptions options = quick();
   options.patience = milliseconds(30);
-  Fixture f(options);
+  CatchUpFixture f(options);
   f.targets = {warehouse("a")};
   f.complete = false;
   boost::asio::co_spawn(f.io, f.catch_up.run(), [&](const std::exception_ptr&) { f.ended = true; });
@@ -139,7 +139,7 @@ TEST_CASE("What never becomes known does not keep the rest from being refreshed"
 TEST_CASE("At its bound what is left is counted, and left to polling") {
   CatchUpOptions options = quick();
   options.longest = milliseconds(0);
-  Fixture f(options);
+  CatchUpFixture f(options);
   f.targets = {warehouse("a")};
   f.run();
   CHECK(f.patched.empty());
@@ -152,7 +152,7 @@ TEST_CASE("At its bound what is left is counted, and left to polling") {
 TEST_CASE("What a stopped replica has not caught up with is owed") {
   CatchUpOptions options = quick();
   options.interval = milliseconds(5'000);
-  Fixture f(options);
+  CatchUpFixture f(options);
   f.targets = {warehouse("a"), warehouse("b")};
 
   SECTION("cut off") {

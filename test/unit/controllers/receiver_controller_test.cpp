@@ -127,6 +127,8 @@ TEST_CASE("A status is not written again before the time that the API server has
   });
   CHECK(*queue.next_due() >= begin + std::chrono::seconds(60));
   CHECK(*queue.next_due() < begin + std::chrono::minutes(5));
+  f.io.run_for(std::chrono::milliseconds(50));
+  CHECK(f.patches.size() == 1);
 }
 
 TEST_CASE("A status that keeps failing is tried again as often as it would be looked at anyway") {

@@ -31,11 +31,11 @@ asio::awaitable<void> pause(std::chrono::milliseconds time) {
 }
 
 /// A controller on an io_context of its own, whose reconciles call a function of the test.
-class Fixture {
+class ControllerFixture {
  public:
   using Body = std::function<ReconcileResult(const ObjectKey&)>;
 
-  explicit Fixture(int workers, Body body, std::chrono::milliseconds work = 0ms)
+  explicit ControllerFixture(int workers, Body body, std::chrono::milliseconds work = 0ms)
       : body_(std::move(body)),
         controller(
             context.get_executor(), "test", workers,
@@ -86,8 +86,8 @@ class Fixture {
 
 TEST_CASE("every key is reconciled, by at most as many workers as there are") {
   int left = 20;
-  Fixture* fixture = nullptr;
-  Fixture test(
+  ControllerFixture* fixture = nullptr;
+  ControllerFixture test(
       3,
       [&](const ObjectKey&) {
         if (--left == 0) fixture->controller.stop();
@@ -102,8 +102,8 @@ TEST_CASE("every key is reconciled, by at most as many workers as there are") {
 }
 
 TEST_CASE("one key never has two workers, and what is added meanwhile is not lost") {
-  Fixture* fixture = nullptr;
-  Fixture test(
+  ControllerFixture* fixture = nullptr;
+  ControllerFixture test(
       4,
       [&](const ObjectKey&) {
         if (fixture->started.size() == 2) fixture->controller.stop();
@@ -122,8 +122,8 @@ TEST_CASE("one key never has two workers, and what is added meanwhile is not los
 }
 
 TEST_CASE("a reconcile that asks for it is retried with backoff until it succeeds") {
-  Fixture* fixture = nullptr;
-  Fixture test(1, [&](const ObjectKey&) {
+  ControllerFixture* fixture = nullptr;
+  ControllerFixture test(1, [&](const ObjectKey&) {
     if (fixture->started.size() < 4) return kRetry;
     fixture->controller.stop();
     return kDone;
@@ -139,8 +139,8 @@ TEST_CASE("a reconcile that asks for it is retried with backoff until it succeed
 }
 
 TEST_CASE("a reconcile that keeps failing is retried as often as it is wanted again anyway") {
-  Fixture* fixture = nullptr;
-  Fixture test(1, [&](const ObjectKey&) {
+  ControllerFixture* fixture = nullptr;
+  ControllerFixture test(1, [&](const ObjectKey&) {
     // The twentieth backoff would be longer than this test may take, by far.
     if (fixture->started.size() == 20) fixture->controller.stop();
     return ReconcileResult{.outcome = ReconcileResult::Outcome::kRetry, .requeue_after = 10ms};
@@ -152,8 +152,8 @@ TEST_CASE("a reconcile that keeps failing is retried as often as it is wanted ag
 }
 
 TEST_CASE("a reconcile that was asked for patience is retried no sooner") {
-  Fixture* fixture = nullptr;
-  Fixture test(1, [&](const ObjectKey&) {
+  ControllerFixture* fixture = nullptr;
+  ControllerFixture test(1, [&](const ObjectKey&) {
     if (fixture->started.size() == 2) fixture->controller.stop();
     return ReconcileResult{
         .outcome = ReconcileResult::Outcome::kRetry, .requeue_after = 10ms, .retry_after = 100ms};
@@ -166,8 +166,8 @@ TEST_CASE("a reconcile that was asked for patience is retried no sooner") {
 }
 
 TEST_CASE("a reconcile that throws is logged with its object and retried, and others go on") {
-  Fixture* fixture = nullptr;
-  Fixture test(1, [&](const ObjectKey& key) -> ReconcileResult {
+  ControllerFixture* fixture = nullptr;
+  ControllerFixture test(1, [&](const ObjectKey& key) -> ReconcileResult {
     if (key.name == "bad" && fixture->started.size() == 1) throw std::runtime_error("no such luck");
     if (fixture->started.size() == 3) fixture->controller.stop();
     return kDone;
@@ -181,8 +181,8 @@ TEST_CASE("a reconcile that throws is logged with its object and retried, and ot
 }
 
 TEST_CASE("a reconcile may ask to be called again later") {
-  Fixture* fixture = nullptr;
-  Fixture test(1, [&](const ObjectKey&) {
+  ControllerFixture* fixture = nullptr;
+  ControllerFixture test(1, [&](const ObjectKey&) {
     if (fixture->started.size() == 2) fixture->controller.stop();
     return ReconcileResult{.outcome = ReconcileResult::Outcome::kDone, .requeue_after = 30ms};
   });
@@ -194,8 +194,8 @@ TEST_CASE("a reconcile may ask to be called again later") {
 }
 
 TEST_CASE("a key added with a delay is reconciled after it, and before a longer one") {
-  Fixture* fixture = nullptr;
-  Fixture test(2, [&](const ObjectKey&) {
+  ControllerFixture* fixture = nullptr;
+  ControllerFixture test(2, [&](const ObjectKey&) {
     if (fixture->started.size() == 2) fixture->controller.stop();
     return kDone;
   });
@@ -210,7 +210,7 @@ TEST_CASE("a key added with a delay is reconciled after it, and before a longer 
 
 TEST_CASE("stopping waits for the reconciles in progress and begins no other") {
   bool finished = false;
-  Fixture test(
+  ControllerFixture test(
       1,
       [&](const ObjectKey&) {
         finished = true;
@@ -229,8 +229,8 @@ TEST_CASE("stopping waits for the reconciles in progress and begins no other") {
 }
 
 TEST_CASE("every reconcile that has ended is observed, with its result and times") {
-  Fixture* fixture = nullptr;
-  Fixture test(
+  ControllerFixture* fixture = nullptr;
+  ControllerFixture test(
       1,
       [&](const ObjectKey&) {
         if (fixture->started.size() == 1) return kRetry;
@@ -252,7 +252,7 @@ TEST_CASE("every reconcile that has ended is observed, with its result and times
 }
 
 TEST_CASE("an idle controller does nothing but wait") {
-  Fixture test(2, [](const ObjectKey&) { return kDone; });
+  ControllerFixture test(2, [](const ObjectKey&) { return kDone; });
   asio::co_spawn(test.context, test.controller.run(), asio::detached);
   while (test.context.poll() > 0) continue;  // until it waits
   CHECK(test.context.run_for(20ms) == 0);
