@@ -60,4 +60,12 @@ void Acknowledged::check() {
   revision_ = feed.revision();
 }
 
+boost::asio::awaitable<void> push(Receiver& receiver, const Project& project, Delivery delivery,
+                                  Acknowledged& acknowledged) {
+  std::string expected = fmt::format("\"refreshed {} warehouse(s)\"", project.warehouses);
+  const auto sent = clock::Wall::now();
+  co_await receiver.deliver(std::move(delivery), 200, std::move(expected));
+  acknowledged.note(project, sent, clock::Wall::now());
+}
+
 }  // namespace receiver::bench

@@ -3,7 +3,10 @@
 #include <cstdint>
 #include <vector>
 
+#include <boost/asio/awaitable.hpp>
+
 #include "clock/clock.h"
+#include "test/bench/peers.h"
 #include "test/bench/world.h"
 #include "test/chaos/invariant.h"
 
@@ -25,5 +28,9 @@ class Acknowledged {
   std::int64_t revision_;  ///< of etcd, before the first of them
   std::vector<chaos::Sent> deliveries_;
 };
+
+/// A push to the project's repository, which refreshes its Warehouses, and is noted.
+boost::asio::awaitable<void> push(Receiver& receiver, const Project& project, Delivery delivery,
+                                  Acknowledged& acknowledged);
 
 }  // namespace receiver::bench

@@ -201,6 +201,7 @@ asio::awaitable<void> measure_site(const Settings& settings, kube::RestClient& a
                   administrator,
                   account,
                   settings.launch,
+                  settings.etcd_port,
                   secret_of_environment(),
                   settings.quick ? kQuickStarts : kStarts,
                   settings.quick};

@@ -37,8 +37,6 @@ std::string commit(std::string_view repository, int number) {
          link("self", fmt::format("{}{}/commit/{}", kApi, repository, hash)) + "," +
          link("html", fmt::format("{}{}/commits/{}", kWeb, repository, hash)) + "," +
          link("diff", fmt::format("{}{}/diff/{}", kApi, repository, hash)) + "," +
-         link("approve", fmt::format("{}{}/commit/{}/approve", kApi, repository, hash)) + "," +
-         link("comments", fmt::format("{}{}/commit/{}/comments", kApi, repository, hash)) + "," +
          link("statuses", fmt::format("{}{}/commit/{}/statuses", kApi, repository, hash)) +
          R"(},"parents":[],"rendered":{},"properties":{}})";
 }

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "clock/clock.h"
+#include "test/bench/acknowledged.h"
 #include "test/bench/at_once.h"
 #include "test/bench/payload.h"
 #include "test/bench/peers.h"
@@ -122,13 +123,13 @@ asio::awaitable<void> measure_deliveries(const Site& site, const OperatorProcess
                                          std::vector<Project> projects, Start& start) {
   ApiServer api(site.executor, site.account, kConnections);
   Receiver receiver(site.executor, started.url(), kConnections);
+  Acknowledged acknowledged(site.etcd_port);
   std::vector<Delivery> deliveries;
   projects.resize(std::min(projects.size(), kDelivering));
   for (const Project& project : projects) deliveries.push_back(delivery_to(site, project));
   const auto deliver = [&](int number) {
     const std::size_t to = static_cast<std::size_t>(number) % projects.size();
-    return receiver.deliver(deliveries[to], 200,
-                            fmt::format("\"refreshed {} ", projects[to].warehouses));
+    return push(receiver, projects[to], deliveries[to], acknowledged);
   };
   for (int i = 0; i < kWarmUp; ++i) {
     auto answer = deliver(i);
@@ -170,6 +171,7 @@ asio::awaitable<void> measure_deliveries(const Site& site, const OperatorProcess
     const nanoseconds answer_took = co_await timed(std::move(answer));
     delivered.add(answer_took);
   }
+  acknowledged.check();
   start.p50_ms = delivered.ms(0.5);
   start.p99_ms = delivered.ms(0.99);
   start.bare_p50_ms = bare.ms(0.5);

@@ -20,6 +20,7 @@ struct Site {
   kube::RestClient& administrator;
   const kube::Config& account;  ///< the operator's
   OperatorLaunch launch;
+  unsigned short etcd_port;
   crypto::SecretString secret;
   int rounds;
   bool quick;  ///< leaves out what takes long

@@ -48,14 +48,6 @@ std::vector<kube::ObjectKey> warehouses_of(const World& world) {
   return keys;
 }
 
-asio::awaitable<void> push(const Bench& bench, const Project& project, Delivery delivery,
-                           Acknowledged& acknowledged) {
-  std::string expected = fmt::format("\"refreshed {} warehouse(s)\"", project.warehouses);
-  const auto sent = clock::Wall::now();
-  co_await bench.receiver.deliver(std::move(delivery), 200, std::move(expected));
-  acknowledged.note(project, sent, clock::Wall::now());
-}
-
 /// Prints one round of one figure, and keeps it unless it is the first.
 void add_round(Figure& figure, int round, Figure::Round measured) {
   fmt::print("  {:<16} {:<58} {:>9.5g} {:<12} floor {:>9.5g}   ratio {:.2f}\n",
@@ -92,7 +84,7 @@ asio::awaitable<BesideBare> beside_bare(const Bench& bench, std::size_t senders,
   const std::vector<kube::ObjectKey> warehouses = warehouses_of(bench.world);
   const std::vector<Delivery> deliveries = deliveries_to(bench);
   Work push_own = [&](std::size_t sender) {
-    return push(bench, bench.world.projects[sender], deliveries[sender], acknowledged);
+    return push(bench.receiver, bench.world.projects[sender], deliveries[sender], acknowledged);
   };
   const double before = co_await bare_rate(bench, warehouses, bare_connections);
   Load load = co_await closed_loop(senders, bench.extent.window, push_own);
@@ -151,7 +143,7 @@ asio::awaitable<Report> one_delivery_alone(const Bench& bench) {
       auto patches = at_once(project.warehouses, patch);
       const auto patches_took = co_await timed(std::move(patches));
       bare.add(patches_took);
-      auto answer = push(bench, project, delivery, acknowledged);
+      auto answer = push(bench.receiver, project, delivery, acknowledged);
       const auto answer_took = co_await timed(std::move(answer));
       delivered.add(answer_took);
     }
@@ -171,7 +163,7 @@ asio::awaitable<Report> requests_per_delivery(const Bench& bench) {
     Acknowledged acknowledged(bench.etcd_port);
     const double before = co_await requests_counted(bench.administrator);
     for (int i = 0; i < kCountedDeliveries; ++i) {
-      auto answer = push(bench, project, delivery, acknowledged);
+      auto answer = push(bench.receiver, project, delivery, acknowledged);
       co_await std::move(answer);
     }
     const double after = co_await requests_counted(bench.administrator);
@@ -205,7 +197,9 @@ asio::awaitable<Report> under_load(const Bench& bench) {
 
   for (int round = 0; round <= bench.extent.rounds; ++round) {
     Acknowledged acknowledged(bench.etcd_port);
-    Work push_same = [&](std::size_t) { return push(bench, stormed, to_stormed, acknowledged); };
+    Work push_same = [&](std::size_t) {
+      return push(bench.receiver, stormed, to_stormed, acknowledged);
+    };
     const BesideBare own =
         co_await beside_bare(bench, world.projects.size(), kBareConnections, acknowledged);
     add_round(distinct, round, {own.patches, own.bare});
@@ -213,7 +207,7 @@ asio::awaitable<Report> under_load(const Bench& bench) {
     const double fan_floor_before = co_await bare_rate(bench, fanned);
     Samples fans;
     for (int i = 0; i < bench.extent.fan_outs; ++i) {
-      auto answer = push(bench, world.fan_out, fanned_out, acknowledged);
+      auto answer = push(bench.receiver, world.fan_out, fanned_out, acknowledged);
       const auto took = co_await timed(std::move(answer));
       fans.add(took);
     }
@@ -265,7 +259,7 @@ asio::awaitable<Report> at_fixed_rates(const Bench& bench) {
     Acknowledged acknowledged(bench.etcd_port);
     Work push_next = [&](std::size_t number) {
       const std::size_t to = number % deliveries.size();
-      return push(bench, bench.world.projects[to], deliveries[to], acknowledged);
+      return push(bench.receiver, bench.world.projects[to], deliveries[to], acknowledged);
     };
     const double rate = bare / each * percent / 100;
     const Samples times = co_await fixed_rate(rate, bench.extent.window, std::move(push_next));
