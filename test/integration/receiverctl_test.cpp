@@ -213,9 +213,13 @@ TEST_CASE("a saved payload is explained, and signed and sent anew", "[receiverct
   shown.run({"explain", payload("data_center/refs_changed_5_13.json"), "--project", project,
              "--event", "repo:refs_changed"});
   shown.run({"explain", pushed, "--project", project, "--event", "repo:fork"});
+  shown.run({"explain", pushed, "--event", "repo:fork", "-o", "json"});
   shown.run({"explain", payload("data_center/refs_changed_5_13.json"), "--project", project});
   shown.run({"send", "--project", project, "--receiver", "bb", "--payload", pushed});
   shown.run({"send", "--project", project, "--receiver", "bb", "--payload", merged});
+  shown.run({"send", "--project", project, "--receiver", "bb", "--payload", pushed, "--event",
+             "repo:fork"});
+  shown.run({"send", "--project", project, "--receiver", "bb", "--event", "repo:fork"});
   shown.check("explain.txt");
 }
 
