@@ -6,6 +6,7 @@
 #include "cluster.h"
 #include "delivery.h"
 #include "eventually.h"
+#include "missing_kind.h"
 #include "operator.h"
 #include "process.h"
 #include "project.h"
@@ -251,6 +252,10 @@ TEST_CASE("check names what is missing, and what to do about it", "[receiverctl]
     REQUIRE(op.exit_code(kPatience) == 0);
   }
   shown.run({"check", "--project", project.name(), "--all-secrets"});
+  {
+    const MissingPromotions missing(cluster.admin());
+    shown.run({"check", "--project", project.name()});
+  }
   shown.run({"check", "--kubeconfig", "/nowhere", "--base-url", "http://127.0.0.1:1"});
   shown.run({"check", "--kubeconfig", "/nowhere", "--base-url", "https://nowhere.invalid"});
   const auto no_such_page = receiver::testing::failure(Source::kCloud, 404, "no such page");
