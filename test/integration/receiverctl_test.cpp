@@ -1,5 +1,7 @@
+#include <string>
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "../unit/http/test_certificates.h"
 #include "bitbucket_server.h"
@@ -222,6 +224,25 @@ TEST_CASE("a saved payload is explained, and signed and sent anew", "[receiverct
              "repo:fork"});
   shown.run({"send", "--project", project, "--receiver", "bb", "--event", "repo:fork"});
   shown.check("explain.txt");
+}
+
+TEST_CASE("only a terminal is shown colours, unless it wants none", "[receiverctl]") {
+  const Stage stage;
+  const std::string command =
+      fmt::format("{} receivers --project {}", RECEIVERCTL_BINARY, stage.project.name());
+  const auto has_colours = [&](const std::string& in_terminal, const std::string& no_color) {
+    const Finished finished = run({"script", "-qec", in_terminal, "/dev/null"},
+                                  {{"KUBECONFIG", stage.cluster.directory() + "/kubeconfig.admin"},
+                                   {"TERM", "xterm"},
+                                   {"NO_COLOR", no_color}});
+    INFO(finished.output);
+    CHECK(finished.exit_code == 0);
+    CHECK_THAT(finished.output, Catch::Contains(stage.project.name()));
+    return finished.output.find("\x1b[3") != std::string::npos;
+  };
+  CHECK(has_colours(command, ""));
+  CHECK_FALSE(has_colours(command, "1"));
+  CHECK_FALSE(has_colours(command + " | cat", ""));
 }
 
 TEST_CASE("check finds all well where it is", "[receiverctl]") {
