@@ -1,9 +1,12 @@
+#include <filesystem>
 #include <string>
+#include <vector>
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
 #include "../unit/http/test_certificates.h"
+#include "../unit/kube/temporary_directory.h"
 #include "bitbucket_server.h"
 #include "cluster.h"
 #include "delivery.h"
@@ -243,6 +246,24 @@ TEST_CASE("only a terminal is shown colours, unless it wants none", "[receiverct
   CHECK(has_colours(command, ""));
   CHECK_FALSE(has_colours(command, "1"));
   CHECK_FALSE(has_colours(command + " | cat", ""));
+}
+
+TEST_CASE("kubectl runs it as its plugin", "[receiverctl]") {
+  const Stage stage;
+  const receiver::kube::TemporaryDirectory folder;
+  const std::string link = folder.path("kubectl-bitbucket_receiver");
+  std::filesystem::create_symlink(RECEIVERCTL_BINARY, link);
+  const Environment environment{
+      {"KUBECONFIG", stage.cluster.directory() + "/kubeconfig.admin"},
+      {"PATH", fmt::format("{}:{}", folder.path(""), current_environment().at("PATH"))}};
+  for (const std::string& project : {stage.project.name(), std::string("nobody")}) {
+    const std::string kubectl = stage.cluster.setting("KUBECTL");
+    const Finished plugin =
+        run({kubectl, "bitbucket-receiver", "receivers", "--project", project}, environment);
+    const Finished itself = run({link, "receivers", "--project", project}, environment);
+    CHECK(plugin.output == itself.output);
+    CHECK(plugin.exit_code == itself.exit_code);
+  }
 }
 
 TEST_CASE("check finds all well where it is", "[receiverctl]") {
