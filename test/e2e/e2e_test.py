@@ -162,6 +162,23 @@ def promotion(name, phase, pull_request):
             "-p", json.dumps({"status": status}))
 
 
+def the_first_refresh(installed):
+    """By a new user's `send`, which ends well once the Warehouses' annotations have moved."""
+    def send():
+        return subprocess.run(
+            [ROOT / "build/release/receiverctl", "send", "--project", PROJECT, "--receiver", "bb-wh-receiver",
+             "--repo", "https://bitbucket.org/acme/shop", "--via", f"https://{NODE}:{NODE_PORT}", "--ca-file", str(CA)],
+            text=True, capture_output=True)
+
+    before = refreshes()
+    eventually("the first delivery refreshes", lambda: send().returncode == 0)
+    seconds = time.monotonic() - installed
+    changed = {name for name, token in refreshes().items() if token != before[name]}
+    check(changed == FROM_CLOUD, f"refreshed {changed} instead of {FROM_CLOUD}")
+    check(seconds < 60, f"the first refresh came {seconds:.1f} s after helm install")
+    print(f"         {seconds:.1f} s from the end of helm install to the first refresh")
+
+
 def check_from_a_pod():
     """As the README says, and as the operator's own account. There is no DNS: the pods are told the name's address."""
     service = kubectl_json("get", "service", RELEASE, "-n", KARGO)["spec"]["clusterIP"]
@@ -333,7 +350,9 @@ def main():
         before = everything()
         chapter(beside_kargos_own_server)
         chapter(install)
+        installed = time.monotonic()
         chapter(the_sample_project)
+        chapter(the_first_refresh, installed)
         sample = {thing for thing in everything() - before if thing[1] == PROJECT}
         chapter(check_from_a_pod)
         chapter(deliveries_from_a_pod_and_from_the_host)

@@ -55,12 +55,12 @@ def openssl(*arguments):
 
 
 def make_certificate(name):
-    """NAME.crt and NAME.key for HOST, by one authority, that is made with the first of them."""
+    """NAME.crt and NAME.key for HOST and NODE, by one authority, that is made with the first of them."""
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     if not CA.exists():
         openssl("req", "-x509", *curve, "-days", "30", "-subj", "/CN=e2e", "-keyout", f"{FOLDER}/ca.key",
                 "-out", str(CA))
-    openssl("req", *curve, "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{HOST}",
+    openssl("req", *curve, "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{HOST},IP:{NODE}",
             "-keyout", f"{FOLDER}/{name}.key", "-out", f"{FOLDER}/{name}.csr")
     openssl("x509", "-req", "-in", f"{FOLDER}/{name}.csr", "-CA", str(CA), "-CAkey", f"{FOLDER}/ca.key",
             "-CAcreateserial", "-days", "30", "-copy_extensions", "copy", "-out", f"{FOLDER}/{name}.crt")
