@@ -13,9 +13,9 @@ import sys
 import time
 
 from prometheus import Prometheus
-from world import (BASE_URL, CA, HOST, KARGO, NODE, NODE_PORT, PROJECT, ROOT, Traffic, check, cloud_merge, cloud_push,
-                   data_center_merge, data_center_push, eventually, halt, kubectl, kubectl_json, make_certificate, post,
-                   post_from_pod, presented_certificate, receiver_url, refreshes, thread_of)
+from world import (BASE_URL, CA, HOST, KARGO, NODE, NODE_PORT, PROJECT, ROOT, Refreshes, Traffic, check, cloud_merge,
+                   cloud_push, data_center_merge, data_center_push, eventually, halt, kubectl, kubectl_json,
+                   make_certificate, post, post_from_pod, presented_certificate, receiver_url, refreshes, thread_of)
 
 RELEASE = "bitbucket-receiver"
 KARGO_ACCOUNT = "kargo-external-webhooks-server"
@@ -270,16 +270,19 @@ IMPATIENT = ("replicas=3", "log.format=CONSOLE", "gracefulShutdownSeconds=5", "l
 
 def upgrade_under_traffic():
     old = pods()
-    with Traffic(receiver_url(THIRD), THIRD) as traffic:
-        eventually("traffic flows", lambda: traffic.answers > 50)
-        deploy("upgrade", *TLS, *IMPATIENT)
-        eventually("the old pods are gone", lambda: not set(old) & set(names_of_all_pods()))
-        served = traffic.answers
-        eventually("traffic flows to the new pods", lambda: traffic.answers > served + 50)
+    with Refreshes("shop-https") as refreshed:
+        with Traffic(receiver_url(THIRD), THIRD) as traffic:
+            eventually("traffic flows", lambda: traffic.answers > 50)
+            deploy("upgrade", *TLS, *IMPATIENT)
+            eventually("the old pods are gone", lambda: not set(old) & set(names_of_all_pods()))
+            served = traffic.answers
+            eventually("traffic flows to the new pods", lambda: traffic.answers > served + 50)
+        unapplied = refreshed.without(traffic.served)
     check(not set(old) & set(pods()), "the pods were not replaced")
     failures = traffic.failures
     check(not failures, f"{len(failures)} of {traffic.answers} deliveries failed: {failures[:5]}")
-    print(f"         {traffic.answers} deliveries, every one answered 200")
+    check(not unapplied, f"{len(unapplied)} of {traffic.answers} deliveries refreshed nothing: {unapplied[:5]}")
+    print(f"         {traffic.answers} deliveries, every one answered 200 and applied")
 
 
 def names_of_all_pods():
