@@ -1,7 +1,6 @@
 #include "cmd/receiverctl/check_cluster.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <set>
 
@@ -18,9 +17,6 @@ namespace {
 
 using kube::ApiError;
 
-constexpr std::array kKinds{"projectconfigs", "clusterconfigs", "warehouses", "promotions"};
-constexpr const char* kInstallKinds =
-    "install Kargo, or, to try the operator without it, its kinds by the chart's crds.install=true";
 constexpr const char* kSeeLog = "see `kubectl get pods`, and the operator's log";
 
 /// `/version`, and the date of the answer: how far the API server's clock is ahead of ours, zero if
@@ -116,8 +112,10 @@ bool check_cluster(Cluster& cluster, const CheckOptions& options,
                    const std::string& system_namespace, Findings& findings) {
   const auto ahead = check_api_server(cluster, findings);
   if (!ahead) return false;
-  const auto kinds = cluster.await(cluster.rest().get("/apis/kargo.akuity.io/v1alpha1"));
-  findings.push_back(judge_kinds(kinds));
+  for (const NeededKinds& needed : needed_kinds()) {
+    const auto answer = cluster.await(cluster.rest().get("/apis/" + needed.group_version));
+    findings.push_back(judge_kinds(needed, answer));
+  }
   check_lease(cluster, options.pod_namespace, clock::Wall::now() + *ahead, findings);
   std::set<std::string> namespaces;
   if (!system_namespace.empty()) namespaces.insert(system_namespace);
@@ -170,11 +168,24 @@ std::vector<api::ReceiverOwner> check_receivers(Cluster& cluster, const CheckOpt
   return std::move(*owners);
 }
 
-Finding judge_kinds(const kube::ApiResult<std::string>& answer) {
-  const std::string subject = "kinds";
+const std::vector<NeededKinds>& needed_kinds() {
+  static const std::string upgrade = "upgrade Kubernetes to a version that the chart supports";
+  static const std::vector<NeededKinds> needed{
+      {"kargo.akuity.io/v1alpha1",
+       {"projectconfigs", "clusterconfigs", "warehouses", "promotions"},
+       "install Kargo, or, to try the operator without it, its kinds by the chart's "
+       "crds.install=true"},
+      {"events.k8s.io/v1", {"events"}, upgrade},
+      {"coordination.k8s.io/v1", {"leases"}, upgrade},
+  };
+  return needed;
+}
+
+Finding judge_kinds(const NeededKinds& needed, const kube::ApiResult<std::string>& answer) {
+  const std::string subject = "kinds of " + needed.group_version;
   if (!answer) {
     if (answer.error().kind == ApiError::Kind::kNotFound) {
-      return {Level::kFailure, subject, "kargo.akuity.io/v1alpha1 is not served", kInstallKinds};
+      return {Level::kFailure, subject, "none is served", needed.remedy};
     }
     return {Level::kFailure, subject, answer.error().message,
             "ask again, as somebody who may see what the API server serves"};
@@ -188,14 +199,14 @@ Finding judge_kinds(const kube::ApiResult<std::string>& answer) {
     }
   }
   std::vector<std::string> missing;
-  for (const char* kind : kKinds) {
-    if (!served.contains(kind)) missing.emplace_back(kind);
+  for (const std::string& plural : needed.plurals) {
+    if (!served.contains(plural)) missing.push_back(plural);
   }
   if (!missing.empty()) {
     return {Level::kFailure, subject, fmt::format("{} not served", fmt::join(missing, ", ")),
-            kInstallKinds};
+            needed.remedy};
   }
-  return {Level::kOk, subject, fmt::format("{} are served", fmt::join(kKinds, ", "))};
+  return {Level::kOk, subject, fmt::format("{} are served", fmt::join(needed.plurals, ", "))};
 }
 
 Finding judge_clock(clock::Wall::time_point server, clock::Wall::time_point here) {

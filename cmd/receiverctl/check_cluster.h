@@ -23,8 +23,16 @@ namespace receiver::ctl {
                                                               const CheckOptions& options,
                                                               Findings& findings);
 
+/// What the operator needs of one version of an API group.
+struct NeededKinds {
+  std::string group_version;
+  std::vector<std::string> plurals;
+  std::string remedy;  ///< where they are not served
+};
+[[nodiscard]] const std::vector<NeededKinds>& needed_kinds();
 /// Of the answer to `/apis/GROUP/VERSION`, which lists the kinds that are served.
-[[nodiscard]] Finding judge_kinds(const kube::ApiResult<std::string>& answer);
+[[nodiscard]] Finding judge_kinds(const NeededKinds& needed,
+                                  const kube::ApiResult<std::string>& answer);
 
 /// How far a clock may be off before somebody should look at it.
 inline constexpr std::chrono::seconds kClockTolerance{5};

@@ -46,12 +46,13 @@ std::vector<std::string> refs_of(const DescribeOptions& options) {
 
 /// As Bitbucket names a repository in a push: a Data Center by its https and its ssh URL at once.
 std::vector<std::string> urls_of_push(const std::string& url) {
-  const auto event = event_of(push_event_of(url), "");
+  const std::string_view key = push_event_of(url);
+  const auto kind = bitbucket::event_kind(key);
   SampleSubject subject;
   subject.repository = url;
-  const auto body = event ? sample_body(*event, subject) : wrong_usage(url);
+  const auto body = kind ? sample_body({key, *kind}, subject) : wrong_usage(url);
   if (!body) return {url};
-  const auto payload = bitbucket::parse_payload(event->kind, *body);
+  const auto payload = bitbucket::parse_payload(*kind, *body);
   const auto* push = payload ? std::get_if<bitbucket::Push>(&*payload) : nullptr;
   if (push == nullptr) return {url};
   std::vector<std::string> urls = push->repository_urls;

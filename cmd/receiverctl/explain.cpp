@@ -1,10 +1,12 @@
 #include "cmd/receiverctl/explain.h"
 
+#include <algorithm>
 #include <memory>
 #include <ostream>
 #include <variant>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "cmd/receiverctl/files.h"
 #include "cmd/receiverctl/matching.h"
@@ -40,6 +42,28 @@ std::string_view product(const Event& event) {
                                                         : "Bitbucket Data Center";
 }
 
+std::string choices() {
+  std::vector<std::string_view> keys(bitbucket::kEvents.size());
+  std::ranges::transform(bitbucket::kEvents, keys.begin(), &Event::key);
+  return fmt::format("{}", fmt::join(keys, ", "));
+}
+
+void print_ignored(Context& context, const std::string& key) {
+  if (context.format == Format::kTable) {
+    const std::string text = fmt::format(
+        "nothing: the operator answers it 200 and ignores it; it acts on {}", choices());
+    context.out << lines({{"Event", key}, {"Refreshes", Cell(text, Tone::kWarning)}},
+                         context.colours);
+    return;
+  }
+  context.out << json_text([&](Json& json) {
+    json.StartObject();
+    member(json, "event", key);
+    member(json, "ignored", true);
+    json.EndObject();
+  });
+}
+
 /// No matches: the cluster was not asked.
 void print(Context& context, const Event& event, const bitbucket::Payload& payload,
            const std::optional<std::vector<Match>>& found) {
@@ -67,9 +91,14 @@ void print(Context& context, const Event& event, const bitbucket::Payload& paylo
 Result<ExitCode> explain(Context& context, const ExplainOptions& options) {
   const auto body = read_input(context, options.file);
   if (!body) return tl::unexpected(body.error());
-  const auto event = event_of(options.event, *body);
-  if (!event) return tl::unexpected(event.error());
-  const auto payload = bitbucket::parse_payload(event->kind, *body);
+  const auto key = event_key_of(options.event, *body);
+  if (!key) return tl::unexpected(key.error());
+  const auto kind = bitbucket::event_kind(*key);
+  if (!kind) {
+    print_ignored(context, *key);
+    return ExitCode::kNotWell;
+  }
+  const auto payload = bitbucket::parse_payload(*kind, *body);
   if (!payload) return unreachable(fmt::format("{}: {}", options.file, payload.error()));
   std::optional<std::vector<Match>> found;
   if (!options.offline) {
@@ -79,7 +108,7 @@ Result<ExitCode> explain(Context& context, const ExplainOptions& options) {
     if (!matched) return tl::unexpected(matched.error());
     found = std::move(*matched);
   }
-  print(context, *event, *payload, found);
+  print(context, {*key, *kind}, *payload, found);
   const bool well = found ? !targets_among(*found).empty() : names_something(*payload);
   return well ? ExitCode::kOk : ExitCode::kNotWell;
 }
@@ -98,20 +127,11 @@ std::optional<Event> guessed_event(std::string_view body) {
   return std::nullopt;
 }
 
-Result<Event> event_of(std::string_view key, std::string_view body) {
-  std::string choices;
-  for (const Event& event : bitbucket::kEvents) {
-    if (event.key == key) return event;
-    choices += fmt::format("{}{}", choices.empty() ? "" : ", ", event.key);
-  }
-  if (!key.empty()) {
-    return wrong_usage(fmt::format(
-        "--event {:?} calls for nothing: the operator answers it 200 and ignores it; it acts on {}",
-        key, choices));
-  }
-  if (const auto guessed = guessed_event(body)) return *guessed;
+Result<std::string> event_key_of(std::string_view key, std::string_view body) {
+  if (!key.empty()) return std::string(key);
+  if (const auto guessed = guessed_event(body)) return std::string(guessed->key);
   return wrong_usage(fmt::format(
-      "the payload does not tell which event it is of: name it by --event ({})", choices));
+      "the payload does not tell which event it is of: name it by --event ({})", choices()));
 }
 
 void add_explain(CLI::App& app, Context& context) {

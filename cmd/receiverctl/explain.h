@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include <CLI/App.hpp>
@@ -17,7 +18,7 @@ void add_explain(CLI::App& app, Context& context);
 /// without their headers. Of several that read alike, the first of bitbucket::kEvents.
 [[nodiscard]] std::optional<bitbucket::Event> guessed_event(std::string_view body);
 
-/// The event of that key; the guessed one if it is empty. The failure names the choices.
-[[nodiscard]] Result<bitbucket::Event> event_of(std::string_view key, std::string_view body);
+/// That key, or the guessed event's if it is empty. The failure names the choices.
+[[nodiscard]] Result<std::string> event_key_of(std::string_view key, std::string_view body);
 
 }  // namespace receiver::ctl

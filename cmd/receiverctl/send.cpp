@@ -49,6 +49,7 @@ constexpr const char* kSendExamples = R"(Examples:
   receiverctl send --project kargo-demo --receiver bb-wh-receiver \
     --event pullrequest:fulfilled --pull-request https://bitbucket.org/acme/gitops/pull-requests/7
   receiverctl send --project kargo-demo --receiver bb-wh-receiver --payload saved.json
+  receiverctl send --project kargo-demo --receiver bb-wh-receiver --event repo:fork --payload -
   receiverctl send --url "$URL" --secret-file secret.txt --event diagnostics:ping
   kubectl -n kargo port-forward service/bitbucket-receiver 8080:80 &
   receiverctl send --via http://127.0.0.1:8080 --project kargo-demo --receiver bb-wh-receiver \
@@ -58,7 +59,7 @@ constexpr const char* kSendExamples = R"(Examples:
 struct Draft {
   std::string event;
   std::string body;
-  std::optional<bitbucket::Payload> payload;  ///< nothing for the ping
+  std::optional<bitbucket::Payload> payload;  ///< nothing for the ping, and for what is ignored
 };
 
 Result<Draft> draft(Context& context, const SendOptions& options) {
@@ -77,19 +78,25 @@ Result<Draft> draft(Context& context, const SendOptions& options) {
     }
     key = push_event_of(options.subject.repository);
   }
-  const auto event = event_of(key, body);
+  auto event = event_key_of(key, body);
   if (!event) return tl::unexpected(event.error());
-  if (body.empty()) {
+  const auto kind = bitbucket::event_kind(*event);
+  if (options.payload_file.empty()) {
+    if (!kind) {
+      return wrong_usage(fmt::format(
+          "what Bitbucket sends with {:?} is not known here: give a payload by --payload", key));
+    }
     SampleSubject subject = options.subject;
     if (subject.branch.empty()) subject.branch = "main";
     subject.time = clock::format_seconds(clock::Wall::now());
-    auto sample = sample_body(*event, subject);
+    auto sample = sample_body({*event, *kind}, subject);
     if (!sample) return tl::unexpected(sample.error());
     body = std::move(*sample);
   }
-  auto payload = bitbucket::parse_payload(event->kind, body);
+  if (!kind) return Draft{std::move(*event), std::move(body), std::nullopt};
+  auto payload = bitbucket::parse_payload(*kind, body);
   if (!payload) return unreachable(fmt::format("{}: {}", options.payload_file, payload.error()));
-  return Draft{std::string(event->key), std::move(body), std::move(*payload)};
+  return Draft{std::move(*event), std::move(body), std::move(*payload)};
 }
 
 Result<ReceiverAccess> access_to(Context& context, Cluster* cluster, const SendOptions& options) {
@@ -162,7 +169,7 @@ Result<void> deliver(const SendOptions& options, const Draft& draft, const Recei
                         .headers = delivery_headers(draft.event, sent.id),
                         .body = draft.body};
   // Data Center leaves its ping unsigned.
-  if (draft.payload) {
+  if (draft.event != bitbucket::kPingEvent) {
     request.headers.add(std::string(bitbucket::kSignatureHeader),
                         signature_of(draft.body, access.secret.view()));
   }
@@ -210,6 +217,8 @@ Result<ExitCode> send(Context& context, const SendOptions& options) {
   Sent sent{.event = drafted->event, .id = new_uuid()};
   const auto delivered = deliver(options, *drafted, *access, ca_pem, sent);
   if (!delivered) return tl::unexpected(delivered.error());
+  const bool ignored = !drafted->payload && drafted->event != bitbucket::kPingEvent;
+  if (ignored) sent.objects.emplace();
   if (targets) {
     auto changed = targets->changed(sent.status == 202 ? kQueuePatience : milliseconds(0));
     if (!changed) return tl::unexpected(changed.error());
@@ -316,7 +325,8 @@ void add_send(CLI::App& app, Context& context) {
       ->add_option("--event", options->event,
                    "repo:push, pullrequest:fulfilled, pullrequest:rejected (Cloud); "
                    "repo:refs_changed, pr:merged, pr:declined, pr:deleted, diagnostics:ping (Data "
-                   "Center). If not given: a push, of the product that the repository is of.")
+                   "Center), or any other with --payload. If not given: what the payload looks "
+                   "like, or a push, of the product that the repository is of.")
       ->option_text("KEY")
       ->group(what);
   command->add_option("--repo", options->subject.repository, "The repository that is pushed to.")
@@ -368,10 +378,10 @@ void add_send(CLI::App& app, Context& context) {
                    "Authorities to believe instead of the system's, in PEM.")
       ->option_text("FILE")
       ->group(whom);
-  command->footer(
-      std::string(kSendExamples) +
-      "\n\nExit code 1: it was not answered 2xx, or did not refresh what it is for, or "
-      "is for nothing (known with --receiver only).\nOthers: see `receiverctl --help`.");
+  command->footer(std::string(kSendExamples) +
+                  "\n\nExit code 1: it was not answered 2xx, or did not refresh what it is for, or "
+                  "is for nothing (known with --receiver, and of events that the operator "
+                  "ignores).\nOthers: see `receiverctl --help`.");
   command->callback([&context, options] {
     context.command = [&context, options] { return send(context, *options); };
   });

@@ -31,7 +31,7 @@ struct Sent {
   unsigned status = 0;
   std::string answer{};  ///< the answer's body, as masked_text() shows it
   std::chrono::milliseconds took{};
-  /// Nothing: the cluster was not asked, or the delivery refreshes nothing by its nature.
+  /// Nothing: the cluster was not asked, or it is the ping.
   std::optional<std::vector<Refreshed>> objects{};
 
   /// Answered 2xx, and every object was refreshed, of which there is at least one.

@@ -13,9 +13,9 @@ import sys
 import time
 
 from prometheus import Prometheus
-from world import (BASE_URL, CA, HOST, KARGO, NODE, NODE_PORT, PROJECT, ROOT, Traffic, check, cloud_merge, cloud_push,
-                   data_center_merge, data_center_push, eventually, halt, kubectl, kubectl_json, make_certificate, post,
-                   post_from_pod, presented_certificate, receiver_url, refreshes, thread_of)
+from world import (BASE_URL, CA, HOST, KARGO, NODE, NODE_PORT, PROJECT, ROOT, Refreshes, Traffic, check, cloud_merge,
+                   cloud_push, data_center_merge, data_center_push, eventually, halt, kubectl, kubectl_json,
+                   make_certificate, post, post_from_pod, presented_certificate, receiver_url, refreshes, thread_of)
 
 RELEASE = "bitbucket-receiver"
 KARGO_ACCOUNT = "kargo-external-webhooks-server"
@@ -162,6 +162,23 @@ def promotion(name, phase, pull_request):
             "-p", json.dumps({"status": status}))
 
 
+def the_first_refresh(installed):
+    """By a new user's `send`, which ends well once the Warehouses' annotations have moved."""
+    def send():
+        return subprocess.run(
+            [ROOT / "build/release/receiverctl", "send", "--project", PROJECT, "--receiver", "bb-wh-receiver",
+             "--repo", "https://bitbucket.org/acme/shop", "--via", f"https://{NODE}:{NODE_PORT}", "--ca-file", str(CA)],
+            text=True, capture_output=True)
+
+    before = refreshes()
+    eventually("the first delivery refreshes", lambda: send().returncode == 0)
+    seconds = time.monotonic() - installed
+    changed = {name for name, token in refreshes().items() if token != before[name]}
+    check(changed == FROM_CLOUD, f"refreshed {changed} instead of {FROM_CLOUD}")
+    check(seconds < 60, f"the first refresh came {seconds:.1f} s after helm install")
+    print(f"         {seconds:.1f} s from the end of helm install to the first refresh")
+
+
 def check_from_a_pod():
     """As the README says, and as the operator's own account. There is no DNS: the pods are told the name's address."""
     service = kubectl_json("get", "service", RELEASE, "-n", KARGO)["spec"]["clusterIP"]
@@ -253,16 +270,19 @@ IMPATIENT = ("replicas=3", "log.format=CONSOLE", "gracefulShutdownSeconds=5", "l
 
 def upgrade_under_traffic():
     old = pods()
-    with Traffic(receiver_url(THIRD), THIRD) as traffic:
-        eventually("traffic flows", lambda: traffic.answers > 50)
-        deploy("upgrade", *TLS, *IMPATIENT)
-        eventually("the old pods are gone", lambda: not set(old) & set(names_of_all_pods()))
-        served = traffic.answers
-        eventually("traffic flows to the new pods", lambda: traffic.answers > served + 50)
+    with Refreshes("shop-https") as refreshed:
+        with Traffic(receiver_url(THIRD), THIRD) as traffic:
+            eventually("traffic flows", lambda: traffic.answers > 50)
+            deploy("upgrade", *TLS, *IMPATIENT)
+            eventually("the old pods are gone", lambda: not set(old) & set(names_of_all_pods()))
+            served = traffic.answers
+            eventually("traffic flows to the new pods", lambda: traffic.answers > served + 50)
+        unapplied = refreshed.without(traffic.served)
     check(not set(old) & set(pods()), "the pods were not replaced")
     failures = traffic.failures
     check(not failures, f"{len(failures)} of {traffic.answers} deliveries failed: {failures[:5]}")
-    print(f"         {traffic.answers} deliveries, every one answered 200")
+    check(not unapplied, f"{len(unapplied)} of {traffic.answers} deliveries refreshed nothing: {unapplied[:5]}")
+    print(f"         {traffic.answers} deliveries, every one answered 200 and applied")
 
 
 def names_of_all_pods():
@@ -333,7 +353,9 @@ def main():
         before = everything()
         chapter(beside_kargos_own_server)
         chapter(install)
+        installed = time.monotonic()
         chapter(the_sample_project)
+        chapter(the_first_refresh, installed)
         sample = {thing for thing in everything() - before if thing[1] == PROJECT}
         chapter(check_from_a_pod)
         chapter(deliveries_from_a_pod_and_from_the_host)

@@ -1,6 +1,8 @@
 """What the story in e2e_test.py is told with: kubectl, certificates, signed deliveries, and waiting for conditions."""
 
+import bisect
 import ctypes
+import datetime
 import hashlib
 import hmac
 import http.client
@@ -55,12 +57,12 @@ def openssl(*arguments):
 
 
 def make_certificate(name):
-    """NAME.crt and NAME.key for HOST, by one authority, that is made with the first of them."""
+    """NAME.crt and NAME.key for HOST and NODE, by one authority, that is made with the first of them."""
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     if not CA.exists():
         openssl("req", "-x509", *curve, "-days", "30", "-subj", "/CN=e2e", "-keyout", f"{FOLDER}/ca.key",
                 "-out", str(CA))
-    openssl("req", *curve, "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{HOST}",
+    openssl("req", *curve, "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{HOST},IP:{NODE}",
             "-keyout", f"{FOLDER}/{name}.key", "-out", f"{FOLDER}/{name}.csr")
     openssl("x509", "-req", "-in", f"{FOLDER}/{name}.csr", "-CA", str(CA), "-CAkey", f"{FOLDER}/ca.key",
             "-CAcreateserial", "-days", "30", "-copy_extensions", "copy", "-out", f"{FOLDER}/{name}.crt")
@@ -152,6 +154,36 @@ def refreshes(plural="warehouses"):
             for item in items}
 
 
+class Refreshes:
+    """When a Warehouse is refreshed, each time until the block ends, as its annotation says."""
+
+    def __init__(self, warehouse):
+        self._warehouse, self._file = warehouse, FOLDER / f"{warehouse}.refreshes"
+
+    def __enter__(self):
+        template = r'jsonpath={.metadata.annotations.kargo\.akuity\.io/refresh}{"\n"}'
+        with self._file.open("w") as file:
+            self._watch = subprocess.Popen([os.environ["KUBECTL"], "get", "warehouse", self._warehouse, "-n", PROJECT,
+                                            "--watch", "-o", template], stdout=file)
+        eventually("the watch has begun", self._file.read_text)
+        return self
+
+    def __exit__(self, *_):
+        self._watch.kill()
+        self._watch.wait()
+
+    def without(self, deliveries):
+        """Those of (sent, answered) between which there was none, though they were answered 200."""
+        eventually("the watch is up to date", lambda: refreshes()[self._warehouse] in self._file.read_text())
+        times = sorted(datetime.datetime.fromisoformat(text).timestamp() for text in self._file.read_text().split())
+
+        def is_missing(sent, answered):
+            next_one = bisect.bisect_left(times, sent)
+            return next_one == len(times) or times[next_one] > answered
+
+        return [delivery for delivery in deliveries if is_missing(*delivery)]
+
+
 def thread_of(pod, name):
     """The first thread of that name in the operator of a pod."""
     for process in pathlib.Path("/proc").glob("[0-9]*"):
@@ -186,14 +218,18 @@ class Traffic:
 
     def __init__(self, url, secret, senders=4):
         self.answers, self.failures, self._stop = 0, [], threading.Event()
+        self.served = []  # when each that was answered 200 was sent, and answered
         self._url, self._secret = url, secret
         self._threads = [threading.Thread(target=self._send) for _ in range(senders)]
 
     def _send(self):
         while not self._stop.is_set():
+            sent = time.time()
             try:
                 status, message = post(self._url, cloud_push(), self._secret)
-                if status != 200:
+                if status == 200:
+                    self.served.append((sent, time.time()))
+                else:
                     self.failures.append(f"{status} {message}")
             except OSError as error:
                 self.failures.append(repr(error))

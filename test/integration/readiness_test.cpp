@@ -1,10 +1,12 @@
-#include <exception>
+#include <optional>
+#include <string>
 
 #include <catch2/catch.hpp>
 
 #include "cluster.h"
 #include "delivery.h"
 #include "eventually.h"
+#include "missing_kind.h"
 #include "operator.h"
 #include "project.h"
 
@@ -14,17 +16,13 @@ using namespace receiver::integration;
 namespace {
 
 constexpr const char* kRole = "/apis/rbac.authorization.k8s.io/v1/clusterroles/bitbucket-receiver";
-constexpr const char* kCrds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-const std::string kPromotionsCrd = std::string(kCrds) + "/promotions.kargo.akuity.io";
 
 /// A cluster whose Warehouses the operator may not list, and that does not know Promotions, from
 /// spoil() until mend().
 class Incomplete {
  public:
   explicit Incomplete(const Cluster& cluster)
-      : api_(cluster.admin()),
-        rules_(api_.get(kRole).at("/rules")),
-        crd_(api_.get(kPromotionsCrd).at("/spec")) {}
+      : api_(cluster.admin()), rules_(api_.get(kRole).at("/rules")) {}
   ~Incomplete() { mend(); }
   Incomplete(const Incomplete&) = delete;
   Incomplete& operator=(const Incomplete&) = delete;
@@ -40,33 +38,19 @@ class Incomplete {
         {"apiGroups": ["kargo.akuity.io"], "resources": ["promotions"], "verbs": ["patch"]},
         {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]}]})");
     await_access(api_, false, "list", "kargo.akuity.io", "warehouses");
-    api_.remove(kPromotionsCrd);
-    eventually("the kind is gone", [&] { return !api_.find(kPromotionsCrd) && !is_served(); });
+    missing_promotions_.emplace(api_);
   }
   void mend() {
     if (!spoilt_) return;
     spoilt_ = false;
     api_.merge_patch(kRole, R"({"rules": )" + rules_ + "}");
-    api_.create(kCrds, R"({"apiVersion": "apiextensions.k8s.io/v1",
-                           "kind": "CustomResourceDefinition",
-                           "metadata": {"name": "promotions.kargo.akuity.io"}, "spec": )" +
-                           crd_ + "}");
-    eventually("the kind is there", [&] { return is_served(); });
+    missing_promotions_.reset();
   }
 
  private:
-  /// Meanwhile the API server answers 404 or 429, or what it remembers.
-  bool is_served() const {
-    try {
-      return api_.find("/apis/kargo.akuity.io/v1alpha1/promotions").has_value();
-    } catch (const std::exception&) {
-      return false;
-    }
-  }
-
   const Api& api_;
   const std::string rules_;
-  const std::string crd_;
+  std::optional<MissingPromotions> missing_promotions_;
   bool spoilt_ = false;
 };
 

@@ -1,11 +1,17 @@
+#include <filesystem>
+#include <string>
+#include <vector>
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 #include "../unit/http/test_certificates.h"
+#include "../unit/kube/temporary_directory.h"
 #include "bitbucket_server.h"
 #include "cluster.h"
 #include "delivery.h"
 #include "eventually.h"
+#include "missing_kind.h"
 #include "operator.h"
 #include "process.h"
 #include "project.h"
@@ -213,10 +219,51 @@ TEST_CASE("a saved payload is explained, and signed and sent anew", "[receiverct
   shown.run({"explain", payload("data_center/refs_changed_5_13.json"), "--project", project,
              "--event", "repo:refs_changed"});
   shown.run({"explain", pushed, "--project", project, "--event", "repo:fork"});
+  shown.run({"explain", pushed, "--event", "repo:fork", "-o", "json"});
   shown.run({"explain", payload("data_center/refs_changed_5_13.json"), "--project", project});
   shown.run({"send", "--project", project, "--receiver", "bb", "--payload", pushed});
   shown.run({"send", "--project", project, "--receiver", "bb", "--payload", merged});
+  shown.run({"send", "--project", project, "--receiver", "bb", "--payload", pushed, "--event",
+             "repo:fork"});
+  shown.run({"send", "--project", project, "--receiver", "bb", "--event", "repo:fork"});
   shown.check("explain.txt");
+}
+
+TEST_CASE("only a terminal is shown colours, unless it wants none", "[receiverctl]") {
+  const Stage stage;
+  const std::string command =
+      fmt::format("{} receivers --project {}", RECEIVERCTL_BINARY, stage.project.name());
+  const auto has_colours = [&](const std::string& in_terminal, const std::string& no_color) {
+    const Finished finished = run({"script", "-qec", in_terminal, "/dev/null"},
+                                  {{"KUBECONFIG", stage.cluster.directory() + "/kubeconfig.admin"},
+                                   {"TERM", "xterm"},
+                                   {"NO_COLOR", no_color}});
+    INFO(finished.output);
+    CHECK(finished.exit_code == 0);
+    CHECK_THAT(finished.output, Catch::Contains(stage.project.name()));
+    return finished.output.find("\x1b[3") != std::string::npos;
+  };
+  CHECK(has_colours(command, ""));
+  CHECK_FALSE(has_colours(command, "1"));
+  CHECK_FALSE(has_colours(command + " | cat", ""));
+}
+
+TEST_CASE("kubectl runs it as its plugin", "[receiverctl]") {
+  const Stage stage;
+  const receiver::kube::TemporaryDirectory folder;
+  const std::string link = folder.path("kubectl-bitbucket_receiver");
+  std::filesystem::create_symlink(RECEIVERCTL_BINARY, link);
+  const Environment environment{
+      {"KUBECONFIG", stage.cluster.directory() + "/kubeconfig.admin"},
+      {"PATH", fmt::format("{}:{}", folder.path(""), current_environment().at("PATH"))}};
+  for (const std::string& project : {stage.project.name(), std::string("nobody")}) {
+    const std::string kubectl = stage.cluster.setting("KUBECTL");
+    const Finished plugin =
+        run({kubectl, "bitbucket-receiver", "receivers", "--project", project}, environment);
+    const Finished itself = run({link, "receivers", "--project", project}, environment);
+    CHECK(plugin.output == itself.output);
+    CHECK(plugin.exit_code == itself.exit_code);
+  }
 }
 
 TEST_CASE("check finds all well where it is", "[receiverctl]") {
@@ -247,6 +294,10 @@ TEST_CASE("check names what is missing, and what to do about it", "[receiverctl]
     REQUIRE(op.exit_code(kPatience) == 0);
   }
   shown.run({"check", "--project", project.name(), "--all-secrets"});
+  {
+    const MissingPromotions missing(cluster.admin());
+    shown.run({"check", "--project", project.name()});
+  }
   shown.run({"check", "--kubeconfig", "/nowhere", "--base-url", "http://127.0.0.1:1"});
   shown.run({"check", "--kubeconfig", "/nowhere", "--base-url", "https://nowhere.invalid"});
   const auto no_such_page = receiver::testing::failure(Source::kCloud, 404, "no such page");

@@ -30,7 +30,7 @@ std::string lease(const std::string& holder, const std::string& renewed, int sec
       holder, seconds, renewed);
 }
 
-/// What the API server serves of Kargo's group.
+/// What the API server serves of a group.
 kube::ApiResult<std::string> served(const std::vector<std::string>& kinds) {
   std::string resources;
   for (const std::string& kind : kinds) {
@@ -45,28 +45,47 @@ kube::ApiResult<std::string> refused(unsigned status, const std::string& body) {
 
 }  // namespace
 
-TEST_CASE("a kind that is not served is named, with how to install it") {
-  const std::vector<std::string> all{"projectconfigs", "clusterconfigs",    "warehouses",
-                                     "promotions",     "warehouses/status", "stages"};
-  CHECK(judge_kinds(served(all)).level == Level::kOk);
-
-  const Finding one = judge_kinds(served({"projectconfigs", "warehouses", "promotions"}));
-  CHECK(one.level == Level::kFailure);
-  CHECK(one.message == "clusterconfigs not served");
-  CHECK_THAT(one.remedy, Contains("crds.install=true"));
-  CHECK(judge_kinds("{}").message ==
-        "projectconfigs, clusterconfigs, warehouses, promotions not served");
-
-  const Finding none = judge_kinds(refused(404, "404 page not found"));
-  CHECK(none.level == Level::kFailure);
-  CHECK(none.message == "kargo.akuity.io/v1alpha1 is not served");
-  CHECK_THAT(none.remedy, Contains("crds.install=true"));
-
-  const Finding secret = judge_kinds(refused(
-      403, R"({"kind": "Status", "reason": "Forbidden", "message": "nobody may not look"})"));
-  CHECK(secret.level == Level::kFailure);
-  CHECK(secret.message == "nobody may not look");
-  CHECK_THAT(secret.remedy, Contains("as somebody who may"));
+TEST_CASE("a kind that is not served is named, with what to do about it") {
+  struct Row {
+    const char* group_version;
+    std::vector<std::string> served;
+    const char* missing;
+    const char* all_missing;
+    const char* remedy;
+  };
+  const std::vector<Row> rows{
+      {"kargo.akuity.io/v1alpha1",
+       {"projectconfigs", "warehouses", "promotions", "warehouses/status", "stages"},
+       "clusterconfigs not served",
+       "projectconfigs, clusterconfigs, warehouses, promotions not served",
+       "crds.install=true"},
+      {"events.k8s.io/v1", {}, "events not served", "events not served", "upgrade Kubernetes"},
+      {"coordination.k8s.io/v1",
+       {"leasecandidates"},
+       "leases not served",
+       "leases not served",
+       "upgrade Kubernetes"},
+  };
+  REQUIRE(needed_kinds().size() == rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const NeededKinds& needed = needed_kinds()[i];
+    const Row& row = rows[i];
+    INFO(row.group_version);
+    CHECK(needed.group_version == row.group_version);
+    CHECK(judge_kinds(needed, served(needed.plurals)).level == Level::kOk);
+    const auto fails_with = [&](const kube::ApiResult<std::string>& answer,
+                                const std::string& message, const std::string& remedy) {
+      const Finding finding = judge_kinds(needed, answer);
+      CHECK(finding.level == Level::kFailure);
+      CHECK(finding.message == message);
+      CHECK_THAT(finding.remedy, Contains(remedy));
+    };
+    fails_with(served(row.served), row.missing, row.remedy);
+    fails_with("{}", row.all_missing, row.remedy);
+    fails_with(refused(404, "404 page not found"), "none is served", row.remedy);
+    fails_with(refused(403, R"({"kind": "Status", "message": "nobody may not look"})"),
+               "nobody may not look", "as somebody who may");
+  }
 }
 
 TEST_CASE("a clock that is off is told of, in which direction") {

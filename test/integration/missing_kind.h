@@ -1,0 +1,20 @@
+#pragma once
+
+#include "api.h"
+
+namespace receiver::integration {
+
+/// While it lives, the cluster does not know Promotions; then, it does again, without any.
+class MissingPromotions {
+ public:
+  explicit MissingPromotions(const Api& api);
+  ~MissingPromotions();
+  MissingPromotions(const MissingPromotions&) = delete;
+  MissingPromotions& operator=(const MissingPromotions&) = delete;
+
+ private:
+  const Api& api_;
+  const std::string crd_;
+};
+
+}  // namespace receiver::integration
