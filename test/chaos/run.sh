@@ -42,7 +42,7 @@ repositories and merges of ten pull requests of five projects, of Bitbucket Clou
 *Acknowledged and lost*: answered 200 without a refresh that began after the delivery arrived and before it was
 answered; must be 0. *Applied after recovery*: of those that were answered 202, or 503 for Bitbucket to come again.
 *Recovery*: from the fault's end until a delivery to every repository has been acknowledged. *Worst latency of
-unaffected*: of deliveries answered before the fault, or sent after recovery.
+unaffected*: of deliveries answered before the fault, or sent after recovery, with their connections.
 
 - machine: $(nproc) cores, $(awk '/^MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo) GiB of memory
 - date: $(date -u +%Y-%m-%d)
