@@ -40,9 +40,9 @@ std::vector<Delivery> deliveries_to(const Bench& bench) {
   return deliveries;
 }
 
-std::vector<kube::ObjectKey> warehouses_of(const World& world) {
+std::vector<kube::ObjectKey> warehouses_of(const std::vector<Project>& projects) {
   std::vector<kube::ObjectKey> keys;
-  for (const Project& project : world.projects) {
+  for (const Project& project : projects) {
     for (std::size_t i = 0; i < project.warehouses; ++i) keys.push_back(project.warehouse(i));
   }
   return keys;
@@ -81,7 +81,7 @@ struct BesideBare {
 };
 asio::awaitable<BesideBare> beside_bare(const Bench& bench, std::size_t senders,
                                         std::size_t bare_connections, Acknowledged& acknowledged) {
-  const std::vector<kube::ObjectKey> warehouses = warehouses_of(bench.world);
+  const std::vector<kube::ObjectKey> warehouses = warehouses_of(bench.world.projects);
   const std::vector<Delivery> deliveries = deliveries_to(bench);
   Work push_own = [&](std::size_t sender) {
     return push(bench.receiver, bench.world.projects[sender], deliveries[sender], acknowledged);
@@ -190,10 +190,7 @@ asio::awaitable<Report> under_load(const Bench& bench) {
   slowest.by_worst = true;
   Figure fan_out{"fan-out: one push to 200 Warehouses: time", "ms", Bound::kAtMost, 1.15};
 
-  std::vector<kube::ObjectKey> fanned;
-  for (std::size_t index = 0; index < world.fan_out.warehouses; ++index) {
-    fanned.push_back(world.fan_out.warehouse(index));
-  }
+  const std::vector<kube::ObjectKey> fanned = warehouses_of({world.fan_out});
 
   for (int round = 0; round <= bench.extent.rounds; ++round) {
     Acknowledged acknowledged(bench.etcd_port);
@@ -248,7 +245,7 @@ asio::awaitable<Report> against_senders(const Bench& bench) {
 
 asio::awaitable<Report> at_fixed_rates(const Bench& bench) {
   const std::vector<Delivery> deliveries = deliveries_to(bench);
-  const double bare = co_await bare_rate(bench, warehouses_of(bench.world));
+  const double bare = co_await bare_rate(bench, warehouses_of(bench.world.projects));
   const auto each = static_cast<double>(bench.world.projects.front().warehouses);
   Report report;
   report.growth =

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <catch2/catch.hpp>
@@ -15,6 +16,7 @@
 using namespace receiver::chaos;
 using receiver::integration::Cluster;
 using receiver::integration::eventually;
+using receiver::integration::median;
 using receiver::integration::Operator;
 
 namespace {
@@ -30,11 +32,10 @@ int minutes() {
   return given;
 }
 
-double median_resident_kib(std::span<const Operator::Footprint> footprints) {
+std::size_t median_resident_kib(std::span<const Operator::Footprint> footprints) {
   std::vector<std::size_t> values;
   for (const auto& footprint : footprints) values.push_back(footprint.resident_kib);
-  std::sort(values.begin(), values.end());
-  return static_cast<double>(values[values.size() / 2]);
+  return median(std::move(values));
 }
 
 }  // namespace
@@ -73,11 +74,11 @@ TEST_CASE("soak: mixed traffic, the API server restarted every minute", "[.][soa
   }
   const std::span all(footprints);
   const std::size_t sixth = std::max<std::size_t>(1, all.size() / 6);
-  const double settled = median_resident_kib(all.subspan(sixth, sixth));
-  const double last = median_resident_kib(all.last(sixth));
+  const std::size_t settled = median_resident_kib(all.subspan(sixth, sixth));
+  const std::size_t last = median_resident_kib(all.last(sixth));
   experiment.finish(Experiment::Queued::kAllApplied,
                     fmt::format("resident {} KiB, then {} KiB", settled, last));
-  CHECK(last == Approx(settled).epsilon(0.05));
+  CHECK(static_cast<double>(last) == Approx(static_cast<double>(settled)).epsilon(0.05));
   // Those of the traffic come and go; none may stay.
   eventually(
       "there are no more descriptors than before the traffic",

@@ -13,6 +13,7 @@
 using namespace receiver::chaos;
 using receiver::integration::Cluster;
 using receiver::integration::eventually;
+using receiver::integration::median;
 using receiver::integration::Operator;
 
 namespace {
@@ -37,11 +38,6 @@ double p99_over(Experiment& experiment, std::chrono::seconds window) {
   return latencies[static_cast<std::size_t>(
                        std::ceil(0.99 * static_cast<double>(latencies.size()))) -
                    1];
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 /// All requests to the API server so far.

@@ -1,5 +1,4 @@
 #include <filesystem>
-#include <fstream>
 #include <string>
 
 #include <boost/asio/io_context.hpp>
@@ -12,12 +11,13 @@
 #include "http/client.h"
 #include "operator.h"
 #include "project.h"
+#include "test/unit/http/mounted_pair.h"
 #include "test/unit/http/test_certificates.h"
 
 using namespace receiver;
 using namespace receiver::integration;
+using http::testing::MountedPair;
 using http::testing::TestAuthority;
-using http::testing::TestIdentity;
 namespace fs = std::filesystem;
 
 namespace {
@@ -27,36 +27,11 @@ constexpr const char* kReloadFailures =
     "bitbucket_receiver_tls_reload_failures_total{server=\"webhook\"}";
 const std::string kNotTrusted = "not trusted";
 
-/// A Secret's folder in a Pod: a link names the version that counts.
-class MountedPair {
- public:
-  MountedPair(const fs::path& folder, const TestIdentity& pair) : folder_(folder) {
-    fs::create_directories(folder_);
-    fs::create_symlink("..data/tls.crt", folder_ / "tls.crt");
-    fs::create_symlink("..data/tls.key", folder_ / "tls.key");
-    replace(pair);
-  }
-
-  /// Both files at once.
-  void replace(const TestIdentity& pair) {
-    const std::string version = ".." + std::to_string(++version_);
-    fs::create_directory(folder_ / version);
-    std::ofstream(folder_ / version / "tls.crt") << pair.certificate_pem;
-    std::ofstream(folder_ / version / "tls.key") << pair.key_pem;
-    fs::create_directory_symlink(version, folder_ / "..data_tmp");
-    fs::rename(folder_ / "..data_tmp", folder_ / "..data");
-  }
-
-  [[nodiscard]] Environment settings() const {
-    return {{"TLS_ENABLED", "true"},
-            {"TLS_CERT_PATH", (folder_ / "tls.crt").string()},
-            {"TLS_KEY_PATH", (folder_ / "tls.key").string()}};
-  }
-
- private:
-  const fs::path folder_;
-  int version_ = 0;
-};
+Environment settings_of(const fs::path& folder) {
+  return {{"TLS_ENABLED", "true"},
+          {"TLS_CERT_PATH", (folder / "tls.crt").string()},
+          {"TLS_KEY_PATH", (folder / "tls.key").string()}};
+}
 
 /// What a sender that trusts only this authority is answered over a new connection.
 std::string deliver(unsigned short port, const TestAuthority& trusted,
@@ -82,8 +57,9 @@ TEST_CASE("a certificate is replaced as a mounted Secret is, and a bad one is no
   const Cluster cluster;
   const TestAuthority first;
   const TestAuthority second;
-  MountedPair mounted(fs::path(cluster.directory()) / unique_name(), first.issue());
-  const Operator op(cluster, mounted.settings());
+  const fs::path folder = fs::path(cluster.directory()) / unique_name();
+  MountedPair mounted(folder, first.issue());
+  const Operator op(cluster, settings_of(folder));
   const Project project(cluster);
   const std::string path = project.publish("bb", kSecret);
   project.add_warehouse("app", project.repository());

@@ -1,48 +1,17 @@
+#include <optional>
+#include <string>
+#include <utility>
+
 #include <catch2/catch.hpp>
 
 #include "cluster.h"
 #include "delivery.h"
 #include "eventually.h"
+#include "missing_permission.h"
 #include "operator.h"
 #include "project.h"
 
 using namespace receiver::integration;
-
-namespace {
-
-constexpr const char* kOperatorRole =
-    "/apis/rbac.authorization.k8s.io/v1/clusterroles/bitbucket-receiver";
-
-/// The operator may read no ProjectConfigs, from the beginning of this on until give_back().
-class NoProjectConfigs {
- public:
-  explicit NoProjectConfigs(const Cluster& cluster)
-      : api_(cluster.admin()), rules_(api_.get(kOperatorRole).at("/rules")) {
-    api_.merge_patch(kOperatorRole, R"({"rules": [
-        {"apiGroups": ["kargo.akuity.io"], "resources": ["clusterconfigs"],
-         "verbs": ["list", "watch"]},
-        {"apiGroups": ["kargo.akuity.io"], "resources": ["warehouses", "promotions"],
-         "verbs": ["list", "watch", "patch"]}]})");
-    await_access(api_, false, "list", "kargo.akuity.io", "projectconfigs");
-  }
-  ~NoProjectConfigs() {
-    try {
-      give_back();
-    } catch (const std::exception& error) {  // of an API server that a failed test has left stopped
-      UNSCOPED_INFO(error.what());
-    }
-  }
-  NoProjectConfigs(const NoProjectConfigs&) = delete;
-  NoProjectConfigs& operator=(const NoProjectConfigs&) = delete;
-
-  void give_back() const { api_.merge_patch(kOperatorRole, R"({"rules": )" + rules_ + "}"); }
-
- private:
-  const Api& api_;
-  const std::string rules_;
-};
-
-}  // namespace
 
 TEST_CASE("a missing permission fails that project alone and its arrival makes it well",
           "[permissions]") {
@@ -92,7 +61,12 @@ TEST_CASE(
   };
   await_refreshed(op);
 
-  const NoProjectConfigs forbidden(cluster);
+  std::optional<MissingPermission> forbidden(std::in_place, cluster.admin(), R"([
+      {"apiGroups": ["kargo.akuity.io"], "resources": ["clusterconfigs"],
+       "verbs": ["list", "watch"]},
+      {"apiGroups": ["kargo.akuity.io"], "resources": ["warehouses", "promotions"],
+       "verbs": ["list", "watch", "patch"]}])",
+                                             "projectconfigs");
   cluster.stop_api_server();  // a watch that goes on would not be asked for its permission
   cluster.start_api_server();
   eventually(
@@ -113,7 +87,7 @@ TEST_CASE(
   CHECK(answer.status == 503);
   CHECK(answer.headers.find("Retry-After") == "1");
 
-  forbidden.give_back();
+  forbidden.reset();
   await_refreshed(late);
 }
 

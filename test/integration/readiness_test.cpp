@@ -1,5 +1,6 @@
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <catch2/catch.hpp>
 
@@ -7,54 +8,12 @@
 #include "delivery.h"
 #include "eventually.h"
 #include "missing_kind.h"
+#include "missing_permission.h"
 #include "operator.h"
 #include "project.h"
 
 using namespace receiver;
 using namespace receiver::integration;
-
-namespace {
-
-constexpr const char* kRole = "/apis/rbac.authorization.k8s.io/v1/clusterroles/bitbucket-receiver";
-
-/// A cluster whose Warehouses the operator may not list, and that does not know Promotions, from
-/// spoil() until mend().
-class Incomplete {
- public:
-  explicit Incomplete(const Cluster& cluster)
-      : api_(cluster.admin()), rules_(api_.get(kRole).at("/rules")) {}
-  ~Incomplete() { mend(); }
-  Incomplete(const Incomplete&) = delete;
-  Incomplete& operator=(const Incomplete&) = delete;
-
-  void spoil() {
-    spoilt_ = true;
-    api_.merge_patch(kRole, R"({"rules": [
-        {"apiGroups": ["kargo.akuity.io"],
-         "resources": ["projectconfigs", "clusterconfigs", "promotions"],
-         "verbs": ["get", "list", "watch"]},
-        {"apiGroups": ["kargo.akuity.io"],
-         "resources": ["projectconfigs/status", "clusterconfigs/status"], "verbs": ["patch"]},
-        {"apiGroups": ["kargo.akuity.io"], "resources": ["promotions"], "verbs": ["patch"]},
-        {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]}]})");
-    await_access(api_, false, "list", "kargo.akuity.io", "warehouses");
-    missing_promotions_.emplace(api_);
-  }
-  void mend() {
-    if (!spoilt_) return;
-    spoilt_ = false;
-    api_.merge_patch(kRole, R"({"rules": )" + rules_ + "}");
-    missing_promotions_.reset();
-  }
-
- private:
-  const Api& api_;
-  const std::string rules_;
-  std::optional<MissingPromotions> missing_promotions_;
-  bool spoilt_ = false;
-};
-
-}  // namespace
 
 TEST_CASE("what needs a missing kind or permission waits, and recovers, and the rest is served",
           "[readiness]") {
@@ -62,8 +21,16 @@ TEST_CASE("what needs a missing kind or permission waits, and recovers, and the 
   const Project project(cluster);
   const std::string pull_request = project.repository() + "/pull-requests/7";
   project.add_warehouse("app", project.repository());
-  Incomplete incomplete(cluster);
-  incomplete.spoil();
+  std::optional<MissingPermission> permission(std::in_place, cluster.admin(), R"([
+      {"apiGroups": ["kargo.akuity.io"],
+       "resources": ["projectconfigs", "clusterconfigs", "promotions"],
+       "verbs": ["get", "list", "watch"]},
+      {"apiGroups": ["kargo.akuity.io"],
+       "resources": ["projectconfigs/status", "clusterconfigs/status"], "verbs": ["patch"]},
+      {"apiGroups": ["kargo.akuity.io"], "resources": ["promotions"], "verbs": ["patch"]},
+      {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]}])",
+                                              "warehouses");
+  std::optional<MissingPromotions> kind(std::in_place, cluster.admin());
   const Operator op(cluster);  // ready all the same
   const std::string url = op.url(project.publish("bb", kSecret));
   const Delivery push = sign(cloud_push(project.repository(), "main"), kSecret);
@@ -87,12 +54,12 @@ TEST_CASE("what needs a missing kind or permission waits, and recovers, and the 
     CHECK(response.headers.find("Retry-After") == "1");
   }
 
-  incomplete.mend();
+  permission.reset();
+  kind.reset();
   project.add_promotion("waits", pull_request);
   // It is tried again at least every 30 seconds.
   eventually_equals(
-      "pushes are served", [&] { return text_of(post(url, push)); },
-      std::string("200 {\"msg\":\"refreshed 1 warehouse(s)\"}\n"), 30s + kPatience);
+      "pushes are served", [&] { return text_of(post(url, push)); }, kRefreshed, 30s + kPatience);
   eventually_equals(
       "merges are served", [&] { return text_of(post(url, merge)); },
       std::string("200 {\"msg\":\"refreshed 1 promotion(s)\"}\n"), 30s + kPatience);

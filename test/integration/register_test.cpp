@@ -190,7 +190,7 @@ project-of-the-test/web   unchanged
   const Delivery push = sign(cloud_push(stage.clone_url("app"), "main"), webhook.secret);
   eventually_equals(
       "a push is delivered", [&] { return text_of(post(stage.op.url(stage.path), push)); },
-      std::string("200 {\"msg\":\"refreshed 1 warehouse(s)\"}\n"));
+      kRefreshed);
 }
 
 TEST_CASE("register sends its token to no Data Center that only a Warehouse names", "[register]") {
@@ -272,7 +272,7 @@ TEST_CASE("register makes the webhooks of a Data Center that is named", "[regist
       sign(data_center_push({stage.clone_url("web")}, "refs/heads/main"), webhook.secret);
   eventually_equals(
       "a push is delivered", [&] { return text_of(post(stage.op.url(stage.path), push)); },
-      std::string("200 {\"msg\":\"refreshed 1 warehouse(s)\"}\n"));
+      kRefreshed);
 }
 
 TEST_CASE("register takes a rotated secret to the webhook that there is", "[register]") {

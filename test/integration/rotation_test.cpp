@@ -50,7 +50,7 @@ class Sender {
       } catch (const std::exception& error) {
         answer = error.what();
       }
-      if (answer != "200 {\"msg\":\"refreshed 1 warehouse(s)\"}\n") refused_.insert(answer);
+      if (answer != kRefreshed) refused_.insert(answer);
       ++answered_;
     }
   }

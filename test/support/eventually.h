@@ -54,10 +54,11 @@ inline std::chrono::milliseconds eventually(std::string_view what,
   return eventually_equals(what, holds, true, limit);
 }
 
-/// What half of the times that something took are below.
-[[nodiscard]] inline std::chrono::milliseconds median(std::vector<std::chrono::milliseconds> took) {
-  const auto middle = took.begin() + static_cast<std::ptrdiff_t>(took.size() / 2);
-  std::nth_element(took.begin(), middle, took.end());
+/// What half of the values are below; there must be some.
+template <typename Value>
+[[nodiscard]] Value median(std::vector<Value> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
   return *middle;
 }
 

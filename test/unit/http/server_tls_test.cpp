@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 
 #include "http/server.h"
+#include "mounted_pair.h"
 #include "server_fixture.h"
 #include "test_certificates.h"
 
@@ -250,17 +251,11 @@ TEST_CASE("a certificate replaced in place is served to new connections, old one
 
 TEST_CASE("a certificate replaced as Kubernetes does it, by a link to another folder, is served") {
   TlsServer test(std::nullopt);
-  write_pair(test.folder / "..2026_01", test.authority.issue({.common_name = "old"}));
-  fs::create_directory_symlink("..2026_01", test.folder / "..data");
-  fs::create_symlink("..data/tls.crt", test.folder / "tls.crt");
-  fs::create_symlink("..data/tls.key", test.folder / "tls.key");
+  MountedPair mounted(test.folder / "", test.authority.issue({.common_name = "old"}));
   test.start(files_in(test.folder / ""));
   CHECK(test.served_name() == "old");
 
-  write_pair(test.folder / "..2026_02", test.authority.issue({.common_name = "new"}));
-  fs::create_directory_symlink("..2026_02", test.folder / "..data_tmp");
-  fs::rename(test.folder / "..data_tmp", test.folder / "..data");
-  fs::remove_all(test.folder / "..2026_01");
+  mounted.replace(test.authority.issue({.common_name = "new"}));
   CHECK(eventually([&] { return test.served_name() == "new"; }));
   CHECK(test.server->counters().tls_reload_failures == 0);
 }

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include "api.h"
+
+namespace receiver::integration {
+
+/// While it lives, the operator's ClusterRole has other rules, by which it may not list this
+/// resource of Kargo's.
+class MissingPermission {
+ public:
+  MissingPermission(const Api& api, const std::string& rules, const std::string& resource);
+  ~MissingPermission();
+  MissingPermission(const MissingPermission&) = delete;
+  MissingPermission& operator=(const MissingPermission&) = delete;
+
+ private:
+  const Api& api_;
+  const std::string rules_;  ///< of before
+};
+
+}  // namespace receiver::integration

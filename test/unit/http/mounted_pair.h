@@ -1,0 +1,43 @@
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <utility>
+
+#include "test_certificates.h"
+
+namespace receiver::http::testing {
+
+/// A Secret's folder in a Pod, with tls.crt and tls.key: a link names the version that counts.
+class MountedPair {
+ public:
+  MountedPair(std::filesystem::path folder, const TestIdentity& pair) : folder_(std::move(folder)) {
+    std::filesystem::create_directories(folder_);
+    std::filesystem::create_symlink("..data/tls.crt", folder_ / "tls.crt");
+    std::filesystem::create_symlink("..data/tls.key", folder_ / "tls.key");
+    replace(pair);
+  }
+
+  /// Both files at once; the version before is deleted.
+  void replace(const TestIdentity& pair) {
+    const auto before = version();
+    ++version_;
+    std::filesystem::create_directory(version());
+    std::ofstream(version() / "tls.crt") << pair.certificate_pem;
+    std::ofstream(version() / "tls.key") << pair.key_pem;
+    std::filesystem::create_directory_symlink(version().filename(), folder_ / "..data_tmp");
+    std::filesystem::rename(folder_ / "..data_tmp", folder_ / "..data");
+    std::filesystem::remove_all(before);
+  }
+
+ private:
+  [[nodiscard]] std::filesystem::path version() const {
+    return folder_ / (".." + std::to_string(version_));
+  }
+
+  const std::filesystem::path folder_;
+  int version_ = 0;
+};
+
+}  // namespace receiver::http::testing
