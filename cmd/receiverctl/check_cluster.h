@@ -38,6 +38,8 @@ struct NeededKinds {
 inline constexpr std::chrono::seconds kClockTolerance{5};
 [[nodiscard]] Finding judge_clock(clock::Wall::time_point server, clock::Wall::time_point here);
 
+/// How long after one leader gave its Lease back another may be about to take it.
+inline constexpr std::chrono::seconds kHandover{10};
 /// Of the Lease's JSON, as of `now`: it is held for as long as it says itself.
 [[nodiscard]] Finding judge_lease(const std::string& json, clock::Wall::time_point now);
 

@@ -188,6 +188,7 @@ def check_from_a_pod():
         kubectl("patch", "deployment", RELEASE, "-n", KARGO,
                 "-p", json.dumps({"spec": {"template": {"spec": {"hostAliases": aliases}}}}))
         eventually("only new pods are there", lambda: not set(before) & set(names_of_all_pods()))
+        eventually("one of them leads", lambda: leader() in pods())
 
     tell([{"ip": service, "hostnames": [HOST]}])
     findings = kubectl("-n", KARGO, "exec", "-i", f"deploy/{RELEASE}", "--", "receiverctl", "check", "--ca-file", "-",

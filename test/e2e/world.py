@@ -44,7 +44,7 @@ def eventually(what, condition, seconds=120):
 
 def kubectl(*arguments, text=None):
     done = subprocess.run([os.environ["KUBECTL"], *arguments], text=True, input=text, capture_output=True)
-    check(done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}")
+    check(done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stdout}{done.stderr}")
     return done.stdout
 
 

@@ -108,7 +108,11 @@ TEST_CASE("the Lease tells whether the operator runs") {
         Level::kOk);
   CHECK(judge_lease(lease("pod-0_0011", "2026-03-14T11:19:59.000000Z", 1), kNow).level ==
         Level::kFailure);
-  CHECK(judge_lease(lease("", "2026-03-14T11:19:59.000000Z"), kNow).level == Level::kFailure);
+  const Finding handed_over = judge_lease(lease("", "2026-03-14T11:19:59.000000Z"), kNow);
+  CHECK(handed_over.level == Level::kWarning);
+  CHECK(handed_over.message == "its last leader gave the Lease back 2 s ago: no other has it yet");
+  CHECK(judge_lease(lease("", "2026-03-14T11:19:41.000000Z"), kNow).level == Level::kFailure);
+  CHECK(judge_lease(lease("", ""), kNow).level == Level::kFailure);
   CHECK(judge_lease("{", kNow).level == Level::kWarning);
 }
 
