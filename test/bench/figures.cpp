@@ -108,10 +108,17 @@ std::map<std::string, double> ratios_of_table(std::istream& text) {
   return found;
 }
 
-bool is_as_committed(const Figure& figure, double committed) {
+std::string shortfall(const Figure& figure, const std::map<std::string, double>& committed) {
+  const auto known = committed.find(figure.what);
+  if (known == committed.end() || figure.over_limit) {
+    return figure.is_met() ? "" : "target missed: " + figure.what;
+  }
   const double limit =
-      figure.bound == Figure::Bound::kAtMost ? committed * kWorse : committed / kWorse;
-  return figure.is_within(figure.best(), limit);
+      figure.bound == Figure::Bound::kAtMost ? known->second * kWorse : known->second / kWorse;
+  if (figure.is_within(figure.best(), limit)) return {};
+  return fmt::format(
+      "worse than the committed results by more than 40 %: {}: {:.2f}, committed {:.2f}",
+      figure.what, figure.best(), known->second);
 }
 
 }  // namespace receiver::bench

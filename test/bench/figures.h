@@ -14,6 +14,9 @@ namespace receiver::bench {
 class Samples {
  public:
   void add(std::chrono::nanoseconds duration) { durations_.push_back(duration); }
+  void add(const Samples& others) {
+    durations_.insert(durations_.end(), others.durations_.begin(), others.durations_.end());
+  }
   [[nodiscard]] std::size_t size() const { return durations_.size(); }
   /// In milliseconds: the smallest that `share` (0 to 1) of the samples do not exceed; zero without
   /// samples.
@@ -40,7 +43,8 @@ struct Figure {
   Bound bound;
   double target;
   std::vector<Round> rounds{};
-  bool by_worst = false;  ///< the worst round counts, not the median
+  bool by_worst = false;    ///< the worst round counts, not the median
+  bool over_limit = false;  ///< the floor was given, not measured: only the target can judge
 
   [[nodiscard]] double ratio() const;
   [[nodiscard]] double best() const;
@@ -64,7 +68,9 @@ extern const std::string_view kTableHead;
 /// The ratios of such a table, wherever in the text it is, by `what`. Throws if there are none.
 [[nodiscard]] std::map<std::string, double> ratios_of_table(std::istream& text);
 
-/// The best round is at most 40 % worse than `committed`.
-[[nodiscard]] bool is_as_committed(const Figure& figure, double committed);
+/// What is wrong with a short run's figure, empty if nothing is: its best round is more than 40 %
+/// worse than what is committed, or, over a limit or without a committed ratio, its target missed.
+[[nodiscard]] std::string shortfall(const Figure& figure,
+                                    const std::map<std::string, double>& committed);
 
 }  // namespace receiver::bench

@@ -27,6 +27,9 @@ using std::chrono::nanoseconds;
 namespace {
 
 constexpr std::size_t kConnections = 16;
+constexpr int kStarts = 3;
+/// The API server's collections of garbage make these differ more.
+constexpr int kHeavyStarts = 5;
 /// MAX_CONCURRENT_PROJECT_CONFIG_RECONCILES, as shipped.
 constexpr std::size_t kStatusWriters = 4;
 constexpr std::size_t kNewConfigs = 1'000;
@@ -194,15 +197,15 @@ asio::awaitable<Start> measure_start(const Site& site, SecretAccess access,
   start.resident_mb = memory.resident_mb;
   start.peak_mb = memory.peak_mb;
   start.bare_read_s = (bare_before_s + co_await bare_read_s(site)) / 2;
-  co_await measure_deliveries(site, started, std::move(projects), start);
+  if (!site.quick) co_await measure_deliveries(site, started, std::move(projects), start);
   co_return start;
 }
 
 asio::awaitable<Size> measure_size(const Site& site, SecretAccess access,
-                                   std::vector<Project> projects) {
+                                   std::vector<Project> projects, int rounds = kStarts) {
   Size size;
   for (const Project& project : projects) size.warehouses += project.warehouses + project.others;
-  for (int round = 0; round <= site.rounds; ++round) {
+  for (int round = 0; round <= rounds; ++round) {
     const Start start = co_await measure_start(site, access, projects);
     say(
         fmt::format("{:<9} {:>7} Warehouses: ready in {:.2f} s (bare read {:.2f} s), resident "
@@ -220,6 +223,7 @@ asio::awaitable<Size> measure_size(const Site& site, SecretAccess access,
 Figure at_most(std::string what, std::string unit, const Size& size, double Start::*ours,
                double limit) {
   Figure figure{std::move(what), std::move(unit), Bound::kAtMost, 1};
+  figure.over_limit = true;
   for (const Start& start : size.starts) figure.rounds.push_back({start.*ours, limit});
   return figure;
 }
@@ -323,7 +327,7 @@ asio::awaitable<double> publishing_s(const Site& site, std::vector<Project> proj
 asio::awaitable<Figure> measure_statuses(const Site& site, std::vector<Project> projects) {
   Figure figure{"status of 1,000 new ProjectConfigs: time", "s", Bound::kAtMost, 1.3};
   projects.resize(std::min(projects.size(), kNewConfigs));
-  for (int round = 1; round <= site.rounds; ++round) {
+  for (int round = 1; round <= kStarts; ++round) {
     const double bare = co_await bare_statuses_s(site, projects, round);
     const double ours = co_await publishing_s(site, projects);
     say(fmt::format("round {}   {} statuses: {:.2f} s (bare {:.2f} s)", round, projects.size(),
@@ -401,7 +405,7 @@ asio::awaitable<Report> heavy(const Site& site) {
   const nanoseconds took = co_await timed(std::move(seeding));
   say(fmt::format("{} projects: seeded in {:.0f} s", kProjects, seconds(took)));
   co_await check_weight(site);
-  const Size size = co_await measure_size(site, kClusterWide, projects);
+  const Size size = co_await measure_size(site, kClusterWide, projects, kHeavyStarts);
   const std::string what = "20,000 Warehouses of 11 KB, 5,000 finished Promotions";
   co_return Report{{at_most(what + ": resident", "MB", size, &Start::resident_mb, 40),
                     at_most(what + ": peak", "MB", size, &Start::peak_mb, 60),

@@ -22,7 +22,6 @@ struct Site {
   OperatorLaunch launch;
   unsigned short etcd_port;
   crypto::SecretString secret;
-  int rounds;
   bool quick;  ///< leaves out what takes long
 };
 

@@ -17,8 +17,9 @@ namespace receiver::bench {
 struct Extent {
   int rounds = 5;
   int deliveries = 150;                     ///< alone, one after another, in each round
-  int fan_outs = 8;                         ///< in each round
-  std::chrono::milliseconds window{5'000};  ///< of each load
+  int turns = 3;                            ///< of bare PATCHes and a load, in each round
+  int fan_outs = 3;                         ///< in each turn
+  std::chrono::milliseconds window{3'000};  ///< of each load
 };
 
 struct Bench {

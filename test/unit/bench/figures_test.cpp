@@ -35,10 +35,22 @@ TEST_CASE("a figure is judged by the median of its rounds, or by the worst if it
 }
 
 TEST_CASE("a short run passes if its best round is at most 40 % worse than what is committed") {
-  CHECK(is_as_committed(figure(Bound::kAtMost, 1, {1.9, 1.39, 1.5}), 1.0));
-  CHECK_FALSE(is_as_committed(figure(Bound::kAtMost, 1, {1.9, 1.41, 1.5}), 1.0));
-  CHECK(is_as_committed(figure(Bound::kAtLeast, 1, {0.5, 1 / 1.39}), 1.0));
-  CHECK_FALSE(is_as_committed(figure(Bound::kAtLeast, 1, {0.5, 1 / 1.41}), 1.0));
+  const std::map<std::string, double> committed{{"what", 1.0}};
+  CHECK(shortfall(figure(Bound::kAtMost, 1, {1.9, 1.39, 1.5}), committed).empty());
+  CHECK(shortfall(figure(Bound::kAtMost, 1, {1.9, 1.41, 1.5}), committed) ==
+        "worse than the committed results by more than 40 %: what: 1.41, committed 1.00");
+  CHECK(shortfall(figure(Bound::kAtLeast, 1, {0.5, 1 / 1.39}), committed).empty());
+  CHECK_FALSE(shortfall(figure(Bound::kAtLeast, 1, {0.5, 1 / 1.41}), committed).empty());
+}
+
+TEST_CASE("a figure over a limit, or one that is not committed, passes if its target is met") {
+  Figure limited = figure(Bound::kAtMost, 1, {0.9, 0.9});
+  limited.over_limit = true;
+  CHECK(shortfall(limited, {{"what", 0.1}}).empty());
+  limited.rounds = {{.ours = 1.1, .floor = 1}};
+  CHECK(shortfall(limited, {{"what", 1.0}}) == "target missed: what");
+  CHECK(shortfall(figure(Bound::kAtMost, 1, {0.9}), {}).empty());
+  CHECK(shortfall(figure(Bound::kAtMost, 1, {1.1}), {}) == "target missed: what");
 }
 
 TEST_CASE("what is committed is read from the table that was written") {
