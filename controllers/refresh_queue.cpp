@@ -61,9 +61,17 @@ void RefreshQueue::want(Object& object, Time now) {
   object.wanted = true;
   object.waiting_since = now;
   if (object.patching) return;  // finish() puts it in line
-  if (object.is_linked()) remembered_.erase(remembered_.iterator_to(object));
+  if (object.is_linked()) object.unlink();
   ++queued_;
-  ready_.push_back(object);
+  get_in_line(object, now);
+}
+
+void RefreshQueue::get_in_line(Object& object, Time now) {
+  if (object.settles_at > now) {
+    fresh_.emplace(object.settles_at, &object);
+  } else {
+    ready_.push_back(object);
+  }
 }
 
 void RefreshQueue::leave(DeliveryId delivery) {
@@ -73,7 +81,13 @@ void RefreshQueue::leave(DeliveryId delivery) {
 const Target* RefreshQueue::start(Time now) {
   make_ready(unreachable_, now);
   make_ready(answered_, now);
-  if (stopped_ || ready_.empty() || in_flight_ >= options_.patches_in_flight) return nullptr;
+  make_ready(fresh_, now);
+  forget_settled(now);
+  if (stopped_ || in_flight_ >= options_.patches_in_flight) return nullptr;
+  if (ready_.empty() && !fresh_.empty() && in_flight_ < (options_.patches_in_flight + 1) / 2) {
+    make_ready(fresh_, fresh_.top().first);
+  }
+  if (ready_.empty()) return nullptr;
   Object& object = ready_.front();
   ready_.pop_front();
   object.wanted = false;
@@ -85,10 +99,16 @@ const Target* RefreshQueue::start(Time now) {
 }
 
 /// Puts those in line whose time has come; all, without a time.
-void RefreshQueue::make_ready(Retries& retries, std::optional<Time> due) {
-  while (!retries.empty() && (!due || retries.top().first <= *due)) {
-    ready_.push_back(*retries.top().second);
-    retries.pop();
+void RefreshQueue::make_ready(ByTime& waiting, std::optional<Time> due) {
+  while (!waiting.empty() && (!due || waiting.top().first <= *due)) {
+    ready_.push_back(*waiting.top().second);
+    waiting.pop();
+  }
+}
+
+void RefreshQueue::forget_settled(Time now) {
+  while (!settling_.empty() && settling_.front().settles_at <= now) {
+    objects_.erase(objects_.find(*settling_.front().target));
   }
 }
 
@@ -105,11 +125,12 @@ RefreshQueue::Finished RefreshQueue::finish(const Target& target,
     make_ready(unreachable_, std::nullopt);
     object.forbidden_since.reset();
     finished.verdict = Verdict::kApplied;
-    settle(object, finished);
+    object.settles_at = now + options_.settling;
+    settle(object, now, finished);
   } else if (result.error().says_object_is_gone()) {
     object.forbidden_since.reset();
     finished.verdict = Verdict::kGone;
-    settle(object, finished);
+    settle(object, now, finished);
   } else if (result.error().kind == Kind::kClosed) {
     stopped_ = true;
     finished.verdict = Verdict::kStopped;
@@ -123,13 +144,13 @@ RefreshQueue::Finished RefreshQueue::finish(const Target& target,
   } else {
     finished.verdict = Verdict::kRefused;
     finished.worth_a_line = worth_a_line(object.no_refusal_line_before, now);
-    settle(object, finished);
+    settle(object, now, finished);
   }
   return finished;
 }
 
 /// The PATCH in flight was the last word for the deliveries that it served.
-void RefreshQueue::settle(Object& object, Finished& finished) {
+void RefreshQueue::settle(Object& object, Time now, Finished& finished) {
   object.failures = 0;
   while (!object.served.empty()) {
     Delivery& delivery = *object.served.front().delivery;
@@ -139,12 +160,14 @@ void RefreshQueue::settle(Object& object, Finished& finished) {
     if (complete) deliveries_.erase(delivery.id);
   }
   if (object.wanted) {
-    ready_.push_back(object);
+    get_in_line(object, now);
     return;
   }
   --queued_;
   if (finished.verdict == Verdict::kRefused) {
     remembered_.push_back(object);
+  } else if (finished.verdict == Verdict::kApplied) {
+    settling_.push_back(object);
   } else {
     objects_.erase(objects_.find(*object.target));
   }
@@ -192,18 +215,19 @@ bool RefreshQueue::worth_a_line(Time& not_before, Time now) const {
 }
 
 void RefreshQueue::forget_oldest_beyond_bound() {
-  while (objects_.size() > options_.objects_waiting && !remembered_.empty()) {
-    const Target& oldest = *remembered_.front().target;
-    remembered_.pop_front();
-    objects_.erase(objects_.find(oldest));
+  for (Objects* known : {&settling_, &remembered_}) {
+    while (objects_.size() > options_.objects_waiting && !known->empty()) {
+      objects_.erase(objects_.find(*known->front().target));
+    }
   }
 }
 
 std::optional<RefreshQueue::Time> RefreshQueue::next_retry() const {
-  if (unreachable_.empty() && answered_.empty()) return std::nullopt;
-  if (unreachable_.empty()) return answered_.top().first;
-  if (answered_.empty()) return unreachable_.top().first;
-  return std::min(unreachable_.top().first, answered_.top().first);
+  std::optional<Time> next;
+  for (const ByTime* waiting : {&unreachable_, &answered_}) {
+    if (!waiting->empty() && (!next || waiting->top().first < *next)) next = waiting->top().first;
+  }
+  return next;
 }
 
 void RefreshQueue::retry_now() {

@@ -39,6 +39,10 @@ struct RefresherOptions {
   /// 403, or a 404 that is not about the object, is retried this long: a restarted API server whose
   /// caches are cold.
   std::chrono::milliseconds forbidden_for{600'000};
+  /// How long after a PATCH the API server may still patch an older copy of the object: etcd
+  /// refuses what it makes of that, and it does all of it again. Until then other objects go first,
+  /// and objects like it get no more than half of the PATCHes in flight.
+  std::chrono::milliseconds settling{250};
 };
 
 /// Which PATCH starts when, and which deliveries it serves: the decisions of the refresher, without
@@ -124,13 +128,15 @@ class RefreshQueue {
     std::unique_ptr<Waiter[]> waiters;
   };
 
-  /// The hook links it into ready_ or remembered_, or neither.
-  struct Object : boost::intrusive::list_base_hook<> {
+  /// The hook links it into ready_, settling_ or remembered_, or none.
+  struct Object : boost::intrusive::list_base_hook<
+                      boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
     const Target* target = nullptr;  ///< its key in objects_
     Waiters waiting;                 ///< for the PATCH that has not started
     Waiters served;                  ///< by the PATCH in flight
     Time waiting_since{};            ///< the first delivery for the PATCH that has not started
     Time served_since{};             ///< the first one for the PATCH in flight
+    Time settles_at{};               ///< after its last PATCH
     bool wanted = false;             ///< a PATCH waits, whether or not a delivery still does
     bool patching = false;
     bool unreachable = false;    ///< the last failure was without an answer
@@ -147,18 +153,18 @@ class RefreshQueue {
     }
   };
 
-  using Retry = std::pair<Time, Object*>;
+  using Due = std::pair<Time, Object*>;
   struct Later {
-    bool operator()(const Retry& left, const Retry& right) const {
-      return left.first > right.first;
-    }
+    bool operator()(const Due& left, const Due& right) const { return left.first > right.first; }
   };
-  using Retries = std::priority_queue<Retry, std::vector<Retry>, Later>;
+  using ByTime = std::priority_queue<Due, std::vector<Due>, Later>;
 
   [[nodiscard]] bool room_for(const std::vector<Target>& targets) const;
   void want(Object& object, Time now);
-  void make_ready(Retries& retries, std::optional<Time> due);
-  void settle(Object& object, Finished& finished);
+  void get_in_line(Object& object, Time now);
+  void make_ready(ByTime& waiting, std::optional<Time> due);
+  void settle(Object& object, Time now, Finished& finished);
+  void forget_settled(Time now);
   void back_off(Object& object, const kube::ApiError& error, Time now, Finished& finished);
   [[nodiscard]] bool forbidden_too_long(Object& object, Time now) const;
   [[nodiscard]] std::chrono::milliseconds jittered(std::chrono::milliseconds longest);
@@ -171,10 +177,12 @@ class RefreshQueue {
   std::unordered_map<DeliveryId, Delivery> deliveries_;
   std::unordered_map<Target, Object, TargetHash> objects_;
   Objects ready_;       ///< waiting for a slot, in order
+  Objects settling_;    ///< patched just now and not queued, oldest first
   Objects remembered_;  ///< refused and not queued, oldest first: how long they were forbidden
   /// Without an answer: one success elsewhere shows that the API server is back, and ends the wait.
-  Retries unreachable_;
-  Retries answered_;
+  ByTime unreachable_;
+  ByTime answered_;
+  ByTime fresh_;  ///< patched just now; wait only while others are in flight, whose ends are starts
   std::size_t queued_ = 0;
   std::size_t in_flight_ = 0;
   bool stopped_ = false;

@@ -17,7 +17,7 @@ namespace receiver::bench {
 struct Extent {
   int rounds = 5;
   int deliveries = 150;                     ///< alone, one after another, in each round
-  int turns = 3;                            ///< of bare PATCHes and a load, in each round
+  int turns = 4;                            ///< of bare PATCHes and a load, in each round
   int fan_outs = 3;                         ///< in each turn
   std::chrono::milliseconds window{3'000};  ///< of each load
 };

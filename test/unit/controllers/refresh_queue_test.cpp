@@ -138,7 +138,7 @@ TEST_CASE("Warehouses and Promotions of one name are different objects") {
 }
 
 TEST_CASE("No more PATCHes are in flight than allowed, and objects take turns") {
-  Script script({.patches_in_flight = 2});
+  Script script({.patches_in_flight = 2, .settling = 0ms});
   script.add(1, {"a", "b", "c", "d"});
   CHECK(script.start() == Names{"a", "b"});
   script.add(2, {"a"});
@@ -147,6 +147,52 @@ TEST_CASE("No more PATCHes are in flight than allowed, and objects take turns") 
   script.finish("b", kAccepted);
   CHECK(script.start() == Names{"d"});
   script.finish("c", kAccepted);
+  CHECK(script.start() == Names{"a"});
+}
+
+TEST_CASE("An object that was patched just now lets others go first, for a moment") {
+  Script script({.patches_in_flight = 1, .settling = 250ms});
+  const auto patch = [&script](const std::string& name) {
+    CHECK(script.start() == Names{name});
+    script.finish(name, kAccepted);
+  };
+  script.add(1, {"a"});
+  patch("a");
+  script.add(2, {"b"});
+  CHECK(script.start() == Names{"b"});
+  script.add(3, {"a"});
+  script.add(4, {"c"});
+  script.finish("b", kAccepted);
+  patch("c");
+  patch("a");  // with nobody else waiting, at once
+
+  script.now += 250ms;
+  script.add(5, {"b"});
+  CHECK(script.start() == Names{"b"});
+  script.add(6, {"a"});
+  script.add(7, {"c"});
+  script.finish("b", kAccepted);
+  patch("a");
+  patch("c");
+}
+
+TEST_CASE("Objects that were patched just now get half of the PATCHes in flight") {
+  Script script({.patches_in_flight = 4, .settling = 250ms});
+  script.add(1, {"a", "b", "c", "d"});
+  script.start();
+  for (const char* name : {"d", "c", "b", "a"}) {
+    script.finish(name, kAccepted);
+    script.now += 1ms;
+  }
+  script.add(2, {"a", "b", "c", "d"});
+  CHECK(script.start() == Names{"d", "c"});  // whose last PATCH is the oldest
+  script.add(3, {"e"});
+  CHECK(script.start() == Names{"e"});
+  script.finish("d", kAccepted);
+  CHECK(script.start().empty());
+  script.finish("c", kAccepted);
+  CHECK(script.start() == Names{"b"});
+  script.now += 250ms;
   CHECK(script.start() == Names{"a"});
 }
 
