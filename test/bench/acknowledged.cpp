@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "test/bench/payload.h"
 #include "test/bench/peers.h"
 #include "test/chaos/changes.h"
 
@@ -60,8 +61,12 @@ void Acknowledged::check() {
   revision_ = feed.revision();
 }
 
-boost::asio::awaitable<void> push(Receiver& receiver, const Project& project, Delivery delivery,
-                                  Acknowledged& acknowledged) {
+Delivery delivery_to(const Project& project, const crypto::SecretString& secret) {
+  return sign(project.path(secret), cloud_push(project.repository(), "main"), secret);
+}
+
+asio::awaitable<void> push(Receiver& receiver, const Project& project, Delivery delivery,
+                           Acknowledged& acknowledged) {
   std::string expected = fmt::format("\"refreshed {} warehouse(s)\"", project.warehouses);
   const auto sent = clock::Wall::now();
   co_await receiver.deliver(std::move(delivery), 200, std::move(expected));

@@ -6,14 +6,15 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "clock/clock.h"
+#include "crypto/crypto.h"
 #include "test/bench/peers.h"
 #include "test/bench/world.h"
 #include "test/chaos/invariant.h"
 
 namespace receiver::bench {
 
-/// Whether what was acknowledged was applied, by the invariant of SPEC 4: etcd's history is read
-/// after a load, and so costs nothing meanwhile.
+/// Whether what was acknowledged was applied, by the invariant of the chaos tests: etcd's history
+/// is read after a load, and so costs nothing meanwhile.
 class Acknowledged {
  public:
   /// Of deliveries that are sent from now on.
@@ -29,7 +30,10 @@ class Acknowledged {
   std::vector<chaos::Sent> deliveries_;
 };
 
-/// A push to the project's repository, which refreshes its Warehouses, and is noted.
+/// Tells the project's receiver of a push to the project's repository.
+[[nodiscard]] Delivery delivery_to(const Project& project, const crypto::SecretString& secret);
+
+/// Sends such a delivery, which refreshes the project's Warehouses, and notes it.
 boost::asio::awaitable<void> push(Receiver& receiver, const Project& project, Delivery delivery,
                                   Acknowledged& acknowledged);
 

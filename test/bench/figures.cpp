@@ -75,10 +75,6 @@ double Figure::best() const {
   return bound == Bound::kAtMost ? std::ranges::min(values) : std::ranges::max(values);
 }
 
-const std::string_view kTableHead =
-    "| what | ratio | target | | measured | floor | ratio of each round |\n"
-    "|---|---|---|---|---|---|---|\n";
-
 std::string table_lines(const std::vector<Figure>& figures) {
   std::string text;
   for (const Figure& figure : figures) {

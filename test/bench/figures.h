@@ -5,7 +5,6 @@
 #include <iosfwd>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace receiver::bench {
@@ -62,8 +61,6 @@ struct Report {
 
 /// The lines of a Markdown table, without its head.
 [[nodiscard]] std::string table_lines(const std::vector<Figure>& figures);
-
-extern const std::string_view kTableHead;
 
 /// The ratios of such a table, wherever in the text it is, by `what`. Throws if there are none.
 [[nodiscard]] std::map<std::string, double> ratios_of_table(std::istream& text);

@@ -13,7 +13,6 @@
 #include "clock/clock.h"
 #include "test/bench/acknowledged.h"
 #include "test/bench/at_once.h"
-#include "test/bench/payload.h"
 #include "test/bench/peers.h"
 #include "test/bench/world.h"
 
@@ -101,10 +100,6 @@ std::vector<Project> projects_of(std::size_t from, std::size_t to, const Project
   return projects;
 }
 
-Delivery delivery_to(const Site& site, const Project& project) {
-  return sign(project.path(site.secret), cloud_push(project.repository(), "main"), site.secret);
-}
-
 /// The lists that an operator begins with, read and thrown away.
 asio::awaitable<double> bare_read_s(const Site& site) {
   ApiServer api(site.executor, site.account, kConnections);
@@ -129,7 +124,7 @@ asio::awaitable<void> measure_deliveries(const Site& site, const OperatorProcess
   Acknowledged acknowledged(site.etcd_port);
   std::vector<Delivery> deliveries;
   projects.resize(std::min(projects.size(), kDelivering));
-  for (const Project& project : projects) deliveries.push_back(delivery_to(site, project));
+  for (const Project& project : projects) deliveries.push_back(delivery_to(project, site.secret));
   const auto deliver = [&](int number) {
     const std::size_t to = static_cast<std::size_t>(number) % projects.size();
     return push(receiver, projects[to], deliveries[to], acknowledged);

@@ -30,14 +30,10 @@ constexpr int kCountedDeliveries = 50;
 /// At the lowest rate, enough deliveries for a p99.
 constexpr int kRateWindows = 4;
 
-Delivery delivery_to(const Bench& bench, const Project& project) {
-  return sign(project.path(bench.secret), cloud_push(project.repository(), "main"), bench.secret);
-}
-
 std::vector<Delivery> deliveries_to(const Bench& bench) {
   std::vector<Delivery> deliveries;
   for (const Project& project : bench.world.projects) {
-    deliveries.push_back(delivery_to(bench, project));
+    deliveries.push_back(delivery_to(project, bench.secret));
   }
   return deliveries;
 }
@@ -152,7 +148,7 @@ asio::awaitable<void> until_nothing_is_counted(kube::RestClient& administrator) 
 
 asio::awaitable<Report> one_delivery_alone(const Bench& bench) {
   const Project& project = bench.world.projects.front();
-  const Delivery delivery = delivery_to(bench, project);
+  const Delivery delivery = delivery_to(project, bench.secret);
   Figure p50{"one delivery alone, 4 Warehouses: p50", "ms", Bound::kAtMost, 1.15};
   Work patch = [&](std::size_t index) { return bench.api.refresh(project.warehouse(index)); };
   for (int round = 0; round <= bench.extent.rounds; ++round) {
@@ -175,7 +171,7 @@ asio::awaitable<Report> one_delivery_alone(const Bench& bench) {
 
 asio::awaitable<Report> requests_per_delivery(const Bench& bench) {
   const Project& project = bench.world.projects.front();
-  const Delivery delivery = delivery_to(bench, project);
+  const Delivery delivery = delivery_to(project, bench.secret);
   Figure requests{"API requests of one delivery, of which 4 are its PATCHes", "", Bound::kAtMost,
                   1};
   requests.over_limit = true;
@@ -200,8 +196,8 @@ asio::awaitable<Report> requests_per_delivery(const Bench& bench) {
 asio::awaitable<Report> under_load(const Bench& bench) {
   const World& world = bench.world;
   const Project& stormed = world.projects.front();
-  const Delivery to_stormed = delivery_to(bench, stormed);
-  const Delivery fanned_out = delivery_to(bench, world.fan_out);
+  const Delivery to_stormed = delivery_to(stormed, bench.secret);
+  const Delivery fanned_out = delivery_to(world.fan_out, bench.secret);
 
   Figure distinct{"32 senders, distinct projects, 4 Warehouses each: PATCHes", "a second",
                   Bound::kAtLeast, 0.9};

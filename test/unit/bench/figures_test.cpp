@@ -55,8 +55,8 @@ TEST_CASE("a figure over a limit, or one that is not committed, passes if its ta
 
 TEST_CASE("what is committed is read from the table that was written") {
   const Figure missed = figure(Bound::kAtMost, 1, {1.25});
-  std::istringstream committed("# Results\n\n" + std::string(kTableHead) + table_lines({missed}) +
-                               "\n| senders | PATCHes |\n|---|---|\n");
+  std::istringstream committed("# Results\n\n| what | ratio |\n|---|---|\n" +
+                               table_lines({missed}) + "\n| senders | PATCHes |\n|---|---|\n");
   CHECK(ratios_of_table(committed) == std::map<std::string, double>{{"what", 1.25}});
 }
 
