@@ -8,6 +8,9 @@ using std::chrono::milliseconds;
 
 namespace {
 
+/// Objects that are known though nothing waits for them; those that settle give way first.
+constexpr std::size_t kIdleKept = 256;
+
 /// What an API server that has just started, or a proxy before it, says of what will be well soon.
 bool may_pass(const kube::ApiError& error) {
   using Kind = kube::ApiError::Kind;
@@ -85,7 +88,8 @@ const Target* RefreshQueue::start(Time now) {
   forget_settled(now);
   if (stopped_ || in_flight_ >= options_.patches_in_flight) return nullptr;
   if (ready_.empty() && !fresh_.empty() && in_flight_ < (options_.patches_in_flight + 1) / 2) {
-    make_ready(fresh_, fresh_.top().first);
+    ready_.push_back(*fresh_.top().second);
+    fresh_.pop();
   }
   if (ready_.empty()) return nullptr;
   Object& object = ready_.front();
@@ -107,9 +111,11 @@ void RefreshQueue::make_ready(ByTime& waiting, std::optional<Time> due) {
 }
 
 void RefreshQueue::forget_settled(Time now) {
-  while (!settling_.empty() && settling_.front().settles_at <= now) {
-    objects_.erase(objects_.find(*settling_.front().target));
-  }
+  while (!settling_.empty() && settling_.front().settles_at <= now) forget(settling_.front());
+}
+
+void RefreshQueue::forget(const Object& object) {
+  objects_.erase(objects_.find(*object.target));
 }
 
 RefreshQueue::Finished RefreshQueue::finish(const Target& target,
@@ -168,8 +174,9 @@ void RefreshQueue::settle(Object& object, Time now, Finished& finished) {
     remembered_.push_back(object);
   } else if (finished.verdict == Verdict::kApplied) {
     settling_.push_back(object);
+    while (objects_.size() - queued_ > kIdleKept && !settling_.empty()) forget(settling_.front());
   } else {
-    objects_.erase(objects_.find(*object.target));
+    forget(object);
   }
 }
 
@@ -216,9 +223,7 @@ bool RefreshQueue::worth_a_line(Time& not_before, Time now) const {
 
 void RefreshQueue::forget_oldest_beyond_bound() {
   for (Objects* known : {&settling_, &remembered_}) {
-    while (objects_.size() > options_.objects_waiting && !known->empty()) {
-      objects_.erase(objects_.find(*known->front().target));
-    }
+    while (objects_.size() > options_.objects_waiting && !known->empty()) forget(known->front());
   }
 }
 
@@ -227,12 +232,17 @@ std::optional<RefreshQueue::Time> RefreshQueue::next_retry() const {
   for (const ByTime* waiting : {&unreachable_, &answered_}) {
     if (!waiting->empty() && (!next || waiting->top().first < *next)) next = waiting->top().first;
   }
+  if (!fresh_.empty() && in_flight_ < options_.patches_in_flight &&
+      (!next || fresh_.top().first < *next)) {
+    next = fresh_.top().first;
+  }
   return next;
 }
 
 void RefreshQueue::retry_now() {
   make_ready(unreachable_, std::nullopt);
   make_ready(answered_, std::nullopt);
+  make_ready(fresh_, std::nullopt);
   for (auto& [target, object] : objects_) object.failures = 0;
 }
 

@@ -41,12 +41,13 @@ struct RefresherOptions {
   std::chrono::milliseconds forbidden_for{600'000};
   /// How long after a PATCH the API server may still patch an older copy of the object: etcd
   /// refuses what it makes of that, and it does all of it again. Until then other objects go first,
-  /// and objects like it get no more than half of the PATCHes in flight.
+  /// and a PATCH of this one starts only while fewer than half of those that may be are in flight.
   std::chrono::milliseconds settling{250};
 };
 
 /// Which PATCH starts when, and which deliveries it serves: the decisions of the refresher, without
-/// I/O, clock or threads. Every operation is O(1) per target or waiter, O(log n) for a retry.
+/// I/O, clock or threads. Every operation is O(1) per target or waiter, O(log n) for one that waits
+/// for a time.
 ///
 /// An object has at most one PATCH in flight and one that waits. A delivery joins the one that
 /// waits, since only a PATCH that starts after its arrival shows the object that there is something
@@ -165,6 +166,7 @@ class RefreshQueue {
   void make_ready(ByTime& waiting, std::optional<Time> due);
   void settle(Object& object, Time now, Finished& finished);
   void forget_settled(Time now);
+  void forget(const Object& object);
   void back_off(Object& object, const kube::ApiError& error, Time now, Finished& finished);
   [[nodiscard]] bool forbidden_too_long(Object& object, Time now) const;
   [[nodiscard]] std::chrono::milliseconds jittered(std::chrono::milliseconds longest);
@@ -182,7 +184,7 @@ class RefreshQueue {
   /// Without an answer: one success elsewhere shows that the API server is back, and ends the wait.
   ByTime unreachable_;
   ByTime answered_;
-  ByTime fresh_;  ///< patched just now; wait only while others are in flight, whose ends are starts
+  ByTime fresh_;  ///< waiting for a slot, but patched just now
   std::size_t queued_ = 0;
   std::size_t in_flight_ = 0;
   bool stopped_ = false;

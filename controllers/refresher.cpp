@@ -262,10 +262,10 @@ void Refresher::Impl::log(const RefreshQueue::Finished& finished, const Target& 
   }
 }
 
-/// One timer, for the earliest.
+/// One timer, for the earliest. If it is due even earlier, it is armed anew then.
 void Refresher::Impl::arm_retry_timer() {
   const auto next = queue_.next_retry();
-  if (next == armed_for_) return;
+  if (next == armed_for_ || (next && armed_for_ && *armed_for_ < *next)) return;
   armed_for_ = next;
   if (!next) {
     retry_timer_.cancel();

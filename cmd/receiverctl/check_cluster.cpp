@@ -225,12 +225,14 @@ Finding judge_lease(const std::string& json, clock::Wall::time_point now) {
   const auto lease = kube::parse_lease(json);
   if (!lease) return {Level::kWarning, "operator", "its Lease: " + lease.error(), kSeeLog};
   const auto renewed = clock::parse_rfc3339(lease->record.renew_time);
-  const auto age = std::chrono::duration_cast<std::chrono::seconds>(
-      now - renewed.value_or(clock::Wall::time_point{}));
-  if (lease->record.holder.empty() && age <= kHandover) {
+  using std::chrono::seconds;
+  const seconds age =
+      std::chrono::time_point_cast<seconds>(now) -
+      std::chrono::time_point_cast<seconds>(renewed.value_or(clock::Wall::time_point{}));
+  if (lease->record.holder.empty() && age >= -kClockTolerance && age <= kHandover) {
     return {Level::kWarning, "operator",
             fmt::format("its last leader gave the Lease back {} s ago: no other has it yet",
-                        age.count()),
+                        std::max(age, seconds::zero()).count()),
             "check again in a few seconds: replicas ask for it every 2 s"};
   }
   if (lease->record.holder.empty() || !renewed) {

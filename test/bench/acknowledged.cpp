@@ -14,6 +14,8 @@
 
 namespace receiver::bench {
 
+namespace asio = boost::asio;
+
 using namespace std::chrono_literals;
 using clock::Steady;
 

@@ -202,14 +202,19 @@ asio::awaitable<Size> measure_size(const Site& site, SecretAccess access,
   for (const Project& project : projects) size.warehouses += project.warehouses + project.others;
   for (int round = 0; round <= rounds; ++round) {
     const Start start = co_await measure_start(site, access, projects);
-    say(
-        fmt::format("{:<9} {:>7} Warehouses: ready in {:.2f} s (bare read {:.2f} s), resident "
-                    "{:.1f} MB, peak {:.1f} MB, {:.0f} us of CPU a delivery (generator's for bare "
-                    "PATCHes {:.0f}), p50 {:.2f} ms (bare "
-                    "{:.2f} ms)",
-                    round == 0 ? "settling" : fmt::format("round {}", round), size.warehouses,
-                    start.ready_s, start.bare_read_s, start.resident_mb, start.peak_mb,
-                    start.cpu_us, start.bare_cpu_us, start.p50_ms, start.bare_p50_ms));
+    std::string line = fmt::format(
+        "{:<9} {:>7} Warehouses: ready in {:.2f} s (bare read {:.2f} s), resident {:.1f} MB, peak "
+        "{:.1f} MB",
+        round == 0 ? "settling" : fmt::format("round {}", round), size.warehouses, start.ready_s,
+        start.bare_read_s, start.resident_mb, start.peak_mb);
+    if (!site.quick) {
+      line += fmt::format(
+          ", {:.0f} us of CPU a delivery (generator's for bare PATCHes {:.0f}), p50 {:.2f} ms "
+          "(bare "
+          "{:.2f} ms)",
+          start.cpu_us, start.bare_cpu_us, start.p50_ms, start.bare_p50_ms);
+    }
+    say(line);
     if (round > 0) size.starts.push_back(start);
   }
   co_return size;

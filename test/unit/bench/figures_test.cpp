@@ -41,6 +41,7 @@ TEST_CASE("a short run passes if its best round is at most 40 % worse than what 
         "worse than the committed results by more than 40 %: what: 1.41, committed 1.00");
   CHECK(shortfall(figure(Bound::kAtLeast, 1, {0.5, 1 / 1.39}), committed).empty());
   CHECK_FALSE(shortfall(figure(Bound::kAtLeast, 1, {0.5, 1 / 1.41}), committed).empty());
+  CHECK(shortfall(figure(Bound::kAtMost, 1, {}), committed) == "not measured: what");
 }
 
 TEST_CASE("a figure over a limit, or one that is not committed, passes if its target is met") {

@@ -192,8 +192,20 @@ TEST_CASE("Objects that were patched just now get half of the PATCHes in flight"
   CHECK(script.start().empty());
   script.finish("c", kAccepted);
   CHECK(script.start() == Names{"b"});
-  script.now += 250ms;
+  CHECK(script.queue.next_retry() == RefreshQueue::Time{1h} + 3ms + 250ms);
+  script.wait_for_retry();
   CHECK(script.start() == Names{"a"});
+}
+
+TEST_CASE("Before the end of the process objects that were patched just now go as others do") {
+  Script script({.patches_in_flight = 4, .settling = 250ms});
+  script.add(1, {"a", "b", "c", "d"});
+  script.start();
+  for (const char* name : {"a", "b", "c", "d"}) script.finish(name, kAccepted);
+  script.add(2, {"a", "b", "c", "d"});
+  CHECK(script.start().size() == 2);
+  script.queue.retry_now();
+  CHECK(script.start().size() == 2);
 }
 
 TEST_CASE("One retry serves the deliveries of the failed PATCH and those that came meanwhile") {
@@ -542,6 +554,11 @@ class Model {
     REQUIRE(queue_.in_flight() == in_flight_.size());
     REQUIRE((in_flight_.size() == options().patches_in_flight || !queue_.next_retry() ||
              *queue_.next_retry() > now_));
+    // What waits has something to wait for.
+    for (const auto& [name, since] : wanted_since_) {
+      REQUIRE((in_flight_.contains(name) || queue_.next_retry() ||
+               in_flight_.size() == options().patches_in_flight));
+    }
   }
 
   void answer(unsigned luck) {

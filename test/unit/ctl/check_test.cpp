@@ -111,7 +111,9 @@ TEST_CASE("the Lease tells whether the operator runs") {
   const Finding handed_over = judge_lease(lease("", "2026-03-14T11:19:59.000000Z"), kNow);
   CHECK(handed_over.level == Level::kWarning);
   CHECK(handed_over.message == "its last leader gave the Lease back 2 s ago: no other has it yet");
-  CHECK(judge_lease(lease("", "2026-03-14T11:19:41.000000Z"), kNow).level == Level::kFailure);
+  CHECK(judge_lease(lease("", "2026-03-14T11:19:51.000000Z"), kNow).level == Level::kWarning);
+  CHECK(judge_lease(lease("", "2026-03-14T11:19:50.000000Z"), kNow).level == Level::kFailure);
+  CHECK(judge_lease(lease("", "2026-03-14T12:20:01.000000Z"), kNow).level == Level::kFailure);
   CHECK(judge_lease(lease("", ""), kNow).level == Level::kFailure);
   CHECK(judge_lease("{", kNow).level == Level::kWarning);
 }
