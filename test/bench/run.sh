@@ -81,6 +81,7 @@ measure_micro() {
   say "bench: micro"
   within "$minutes" "$build/bench_micro" --benchmark_min_time=0.2 --benchmark_color=false | tee "$dir/micro" ||
     failed "the microbenchmarks failed"
+  ! grep 'ERROR OCCURRED' "$dir/micro" || failed "a microbenchmark does not do what it measures"
 }
 
 is_chosen() { # NAME
@@ -95,10 +96,9 @@ Medians of rounds (of slowest answers: the worst) in which the operator and its 
 etcd on the same machine. The floor of PATCHes is the API server's own speed for the same requests without the operator: as many in parallel as one
 delivery takes, or 64 connections for rates. The floor of signed requests is a server that computes the HMAC and nothing else.
 
-- machine: $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), $(awk '/^MemTotal/ {
-    printf "%.0f", $2 / 1048576 }' /proc/meminfo) GiB of memory, Linux $(uname -r)
+- machine: $(machine)
 - API server: $("$("$root/test/cluster/binaries.sh")/kube-apiserver" --version)
-- date: $(date -u +%Y-%m-%d)
+- date: $(date -u +%Y-%m-%d), commit $(git -C "$root" rev-parse --short HEAD)
 - command: \`make bench\`
 
 | what | ratio | target | | measured | floor | ratio of each round |

@@ -304,7 +304,10 @@ asio::awaitable<double> publishing_s(const Site& site, std::vector<Project> proj
   OperatorProcess started(site.executor, site.launch, settings);
   co_await started.at_rest();
   const std::string writes = R"(bitbucket_receiver_status_writes_total{result="ok"})";
+  const std::string conflicts = R"(bitbucket_receiver_status_writes_total{result="conflict"})";
+  const std::string errors = R"(bitbucket_receiver_status_writes_total{result="error"})";
   const double before = co_await started.metric(writes);
+  const double failed_before = co_await started.metric(conflicts) + co_await started.metric(errors);
   started.freeze();
   co_await renew_configs(site.administrator, projects);
   started.thaw();
@@ -319,6 +322,10 @@ asio::awaitable<double> publishing_s(const Site& site, std::vector<Project> proj
   const double written = co_await started.metric(writes) - before;
   if (written != static_cast<double>(projects.size())) {
     throw std::runtime_error(fmt::format("{} writes of {} statuses", written, projects.size()));
+  }
+  const double failed = co_await started.metric(conflicts) + co_await started.metric(errors);
+  if (failed != failed_before) {
+    throw std::runtime_error(fmt::format("{} writes of statuses failed", failed - failed_before));
   }
   co_await check_published(site, std::move(projects));
   co_return took;

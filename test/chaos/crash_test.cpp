@@ -61,7 +61,7 @@ TEST_CASE("operator asked to end (SIGTERM) under load, another one ready, 3 time
           "it is not ready", [&] { return !op->is_ready(); }, 2s);
       std::this_thread::sleep_until(noticed);
       experiment.send_to({next.get()});
-      CHECK(op->exit_code(16s + 10s) == 0);
+      CHECK(op->exit_code(16s + 1s) == 0);
       op = std::move(next);
     }
   });
@@ -83,7 +83,7 @@ TEST_CASE("operator asked to end (SIGTERM) while the API server hangs for 6 s", 
     experiment.send_to({&next});
     std::this_thread::sleep_for(4s);
     cluster.thaw_api_server();
-    CHECK(op.exit_code(20s) == 0);
+    CHECK(op.exit_code(20s - 4s + 1s) == 0);
   });
   experiment.recover();
   experiment.finish();

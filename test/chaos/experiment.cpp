@@ -17,6 +17,8 @@ namespace {
 
 /// When Bitbucket gives up; the operator's answer deadline is 2 s before.
 constexpr milliseconds kAnsweredWithin = 10s;
+/// Nobody is turned away before the answer deadline of 8 s.
+constexpr milliseconds kHeldFor = 7900ms;
 
 std::vector<unsigned short> ports_of(const std::vector<const Operator*>& replicas) {
   std::vector<unsigned short> ports;
@@ -96,6 +98,9 @@ Findings Experiment::finish(Queued queued, const std::string& remark) {
     CHECK(findings.nothing.promised == 0);
     CHECK(std::ranges::all_of(deliveries,
                               [](const Sent& sent) { return latency(sent) < kAnsweredWithin; }));
+    CHECK(std::ranges::all_of(deliveries, [](const Sent& sent) {
+      return sent.status == 200 || latency(sent) > kHeldFor;
+    }));
   }
   if (queued != Queued::kMayBeLost) CHECK(findings.queued.broken == 0);
   if (queued == Queued::kEvenUnanswered) CHECK(findings.nothing.broken == 0);

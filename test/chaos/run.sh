@@ -44,8 +44,8 @@ answered; must be 0. *Applied after recovery*: of those that were answered 202, 
 *Recovery*: from the fault's end until a delivery to every repository has been acknowledged. *Worst latency of
 unaffected*: of deliveries answered before the fault, or sent after recovery, with their connections.
 
-- machine: $(nproc) cores, $(awk '/^MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo) GiB of memory
-- date: $(date -u +%Y-%m-%d)
+- machine: $(machine)
+- date: $(date -u +%Y-%m-%d), commit $(git -C "$root" rev-parse --short HEAD)
 - command: \`make chaos\`, $((SECONDS / 60)) minutes
 
 $(cat "$table")

@@ -99,5 +99,8 @@ TEST_CASE("badly signed requests at full speed for 60 s", "[storm]") {
   CHECK(std::abs(requests - static_cast<double>(changes)) <= 20);
   CHECK(footprint_after.resident_kib <= footprint.resident_kib + kFlatKib);
   CHECK(footprint_after.threads == footprint.threads);
-  for (const Sent& delivery : experiment.traffic().deliveries()) CHECK(delivery.status == 200);
+  for (const Sent& delivery : experiment.traffic().deliveries()) {
+    CHECK(delivery.status == 200);
+    CHECK(delivery.took() < 1s);
+  }
 }

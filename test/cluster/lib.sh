@@ -65,3 +65,9 @@ free_port() {
   done
   die "no free TCP port found between 20000 and 32000"
 }
+
+# machine: what measurements were taken on, in one line.
+machine() {
+  printf '%d cores, %s, %.0f GiB of memory, Linux %s' "$(nproc)" "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" \
+    "$(awk '/^MemTotal/ { print $2 / 1048576 }' /proc/meminfo)" "$(uname -r)"
+}

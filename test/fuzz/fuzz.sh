@@ -21,6 +21,7 @@ least_percent=90
 targets=(test/fuzz/corpus/*/)
 targets=("${targets[@]#test/fuzz/corpus/}")
 targets=("${targets[@]%/}")
+((${#targets[@]} == $(grep -c '^fuzz_target(' test/fuzz/CMakeLists.txt))) || { echo 'a target has no corpus' && exit 1; }
 
 # A stack trace is of use with names only.
 ASAN_SYMBOLIZER_PATH=$(command -v llvm-symbolizer-16 || command -v /usr/lib/llvm-16/bin/llvm-symbolizer) || true

@@ -57,7 +57,7 @@ TEST_CASE("SIGTERM ends the operator well and gives the Lease back", "[lifecycle
   Operator op(cluster);
   await_leader(cluster);
   op.terminate();
-  CHECK(op.exit_code(5s + kPatience) == 0);
+  CHECK(op.exit_code(5s + kPromptly) == 0);
   CHECK(cluster.admin().find(kLeasePath));
   CHECK(holder(cluster).empty());
 }
@@ -77,7 +77,7 @@ TEST_CASE("after SIGTERM the operator is not ready but serves for a while", "[li
   eventually("it is not ready", [&] { return !op.is_ready(); });
   CHECK(text_of(post(url, push)) == kRefreshed);
   CHECK(refresh_of(project.warehouse("app")) > before);
-  CHECK(op.exit_code(20s + kPatience) == 0);
+  CHECK(op.exit_code(20s + kPromptly) == 0);
 }
 
 TEST_CASE("a delivery in flight is answered before the operator ends, and no new one is taken",
@@ -104,8 +104,30 @@ TEST_CASE("a delivery in flight is answered before the operator ends, and no new
   CHECK(answer.wait_for(0s) == std::future_status::timeout);
   cluster.thaw_api_server();
   CHECK(text_of(answer.get()) == kRefreshed);
-  CHECK(op.exit_code(16s + kPatience) == 0);
+  CHECK(op.exit_code(16s + kPromptly) == 0);
   CHECK(refresh_of(project.warehouse("app")) > before);
+}
+
+TEST_CASE("what an API server that hangs keeps from being applied is named, and the end is in time",
+          "[lifecycle]") {
+  const Cluster cluster;
+  Operator op(cluster, {{"GRACEFUL_SHUTDOWN_TIMEOUT", "8s"}});
+  const Project project(cluster);
+  const std::string url = op.url(project.publish("bb", kSecret));
+  project.add_warehouse("app", project.repository());
+  const Delivery push = sign(cloud_push(project.repository(), "main"), kSecret);
+  eventually_equals(
+      "the push refreshes", [&] { return text_of(post(url, push)); }, kRefreshed);
+
+  cluster.freeze_api_server();
+  const auto answer = post_meanwhile(url, push);
+  eventually_equals(
+      "its PATCH is in flight", [&] { return op.metric(kPatchesInFlight); }, 1.0);
+  op.terminate();
+  CHECK(op.exit_code(8s + kPromptly) == 0);
+  cluster.thaw_api_server();
+  CHECK_THAT(op.log(), Catch::Contains("refresh not applied before shutdown") &&
+                           Catch::Contains(project.name() + "/app"));
 }
 
 TEST_CASE("every replica serves and one writes and another follows when it goes", "[lifecycle]") {
@@ -127,7 +149,7 @@ TEST_CASE("every replica serves and one writes and another follows when it goes"
   CHECK(holder(cluster) == first_holder);
 
   first.terminate();
-  CHECK(first.exit_code(5s + kPatience) == 0);
+  CHECK(first.exit_code(5s + kPromptly) == 0);
   // A candidate asks every two seconds, with jitter.
   eventually(
       "the second takes the released Lease",
@@ -180,7 +202,7 @@ TEST_CASE("a catch-up that SIGTERM cuts off is done by the next leader", "[lifec
   });
   const std::string first_holder = holder(cluster);
   first.terminate();
-  CHECK(first.exit_code(5s + kPatience) == 0);
+  CHECK(first.exit_code(5s + kPromptly) == 0);
   CHECK_FALSE(last_is_refreshed());
   CHECK(first.log().find("left_to_the_next_leader") != std::string::npos);
   CHECK(holder(cluster) == first_holder);  // to expire

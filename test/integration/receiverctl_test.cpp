@@ -293,6 +293,8 @@ TEST_CASE("check names what is missing, and what to do about it", "[receiverctl]
     op.terminate();
     REQUIRE(op.exit_code(kPatience) == 0);
   }
+  cluster.admin().merge_patch(kLeasePath,  // long ago
+                              R"({"spec": {"renewTime": "2026-01-01T00:00:00.000000Z"}})");
   shown.run({"check", "--project", project.name(), "--all-secrets"});
   {
     const MissingPromotions missing(cluster.admin());

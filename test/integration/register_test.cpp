@@ -416,7 +416,9 @@ TEST_CASE("register waits as Bitbucket asks", "[register]") {
   RegisterStage stage(product);
   const std::string repository = stage.subscribe("app");
   stage.bitbucket.answer_next({{.status = 429, .retry_after = "1"}});
+  const auto begun = std::chrono::steady_clock::now();
   const Finished finished = stage.run_all();
+  CHECK(std::chrono::steady_clock::now() - begun >= std::chrono::seconds(1));
   CHECK(finished.exit_code == 0);
   CHECK_THAT(finished.output,
              Catch::StartsWith("Bitbucket limits requests (429): waiting 1 s\nREPOSITORY"));

@@ -168,6 +168,7 @@ Operator::Footprint Operator::footprint() const {
   for (std::string line; std::getline(lines, line);) {
     const auto number = [&line] { return std::stoul(line.substr(line.find(':') + 1)); };
     if (line.starts_with("VmRSS:")) footprint.resident_kib = number();
+    if (line.starts_with("VmHWM:")) footprint.peak_kib = number();
     if (line.starts_with("Threads:")) footprint.threads = number();
   }
   const std::filesystem::directory_iterator descriptors(directory + "/fd");

@@ -54,6 +54,7 @@ class Operator {
   [[nodiscard]] std::chrono::milliseconds cpu_time() const;
   struct Footprint {
     std::size_t resident_kib;
+    std::size_t peak_kib;
     std::size_t descriptors;
     std::size_t threads;
   };

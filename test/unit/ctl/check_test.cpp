@@ -1,12 +1,16 @@
 #include <algorithm>
+#include <sstream>
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
 #include "cmd/receiverctl/check_cluster.h"
 #include "cmd/receiverctl/check_web.h"
+#include "cmd/receiverctl/cluster.h"
 #include "cmd/receiverctl/permissions.h"
 #include "kube/json.h"
+#include "test/support/temporary_file.h"
+#include "test/unit/http/scripted_server.h"
 
 namespace receiver::ctl {
 namespace {
@@ -94,6 +98,42 @@ TEST_CASE("a clock that is off is told of, in which direction") {
   CHECK(ahead.level == Level::kWarning);
   CHECK(ahead.message == "is 90 s ahead of the API server's");
   CHECK(judge_clock(kNow, kNow - 6s).message == "is 6 s behind the API server's");
+}
+
+TEST_CASE("the clock is compared with the date of the API server's answer") {
+  struct Row {
+    const char* date;
+    const char* direction;
+  };
+  for (const Row& row : {Row{"Wed, 01 Jan 2020 00:00:00 GMT", "ahead of"},
+                         Row{"Sun, 01 Jan 2090 00:00:00 GMT", "behind"}}) {
+    CAPTURE(row.date);
+    const http::testing::ScriptedServer server([&row](http::testing::Peer& peer) {
+      while (peer.request()) {
+        peer.send(
+            fmt::format("HTTP/1.1 200 OK\r\nDate: {}\r\nContent-Length: 2\r\n\r\n{{}}", row.date));
+      }
+    });
+    const receiver::testing::TemporaryFile kubeconfig(
+        fmt::format("clusters: [{{name: c, cluster: {{server: 'http://127.0.0.1:{}'}}}}]\n"
+                    "contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n"
+                    "users: [{{name: u, user: {{}}}}]\ncurrent-context: c\n",
+                    server.port()));
+    std::istringstream in;
+    std::ostringstream out;
+    Context context{.environment = [](std::string_view) { return std::optional<std::string>(); },
+                    .in = in,
+                    .out = out,
+                    .err = out};
+    context.kubeconfig = kubeconfig.path();
+    const auto cluster = Cluster::connect(context);
+    REQUIRE(cluster);
+    Findings findings;
+    CHECK(check_cluster(**cluster, {}, "", findings));
+    const auto told = std::ranges::find(findings, "clock", &Finding::subject);
+    REQUIRE(told != findings.end());
+    CHECK_THAT(told->message, Contains(row.direction));
+  }
 }
 
 TEST_CASE("the Lease tells whether the operator runs") {

@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 
 #include "http/server.h"
+#include "http/tls_context.h"
 #include "mounted_pair.h"
 #include "server_fixture.h"
 #include "test_certificates.h"
@@ -174,6 +175,13 @@ TEST_CASE("requests are served over TLS 1.2 and 1.3") {
 
 TEST_CASE("TLS 1.1 is refused") {
   TlsServer test;
+  // Not only because OpenSSL refuses it, too, where nobody has lowered its security level.
+  const auto identity = test.authority.issue();
+  const auto context = TlsContext::from_pem(identity.certificate_pem, identity.key_pem, {});
+  REQUIRE(context);
+  SSL* session = (*context)->new_session(0);
+  CHECK(SSL_get_min_proto_version(session) == TLS1_2_VERSION);
+  SSL_free(session);
   const TlsClient client(test.server->port(), test.authority, TLS1_1_VERSION);
   CHECK_FALSE(client.connected());
   CHECK(eventually([&] { return test.server->counters().tls_handshake_failures == 1; }));
