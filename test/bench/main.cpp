@@ -48,11 +48,8 @@ struct Settings {
   bool quick = false;
 };
 
-constexpr Extent kQuick{.rounds = 3,
-                        .deliveries = 50,
-                        .turns = 1,
-                        .fan_outs = 3,
-                        .window = std::chrono::milliseconds(2'000)};
+constexpr Extent kQuick{
+    .rounds = 3, .deliveries = 50, .turns = 1, .window = std::chrono::milliseconds(2'000)};
 constexpr std::size_t kApiConnections = 64;
 constexpr std::size_t kReceiverConnections = 256;
 

@@ -11,6 +11,7 @@ using namespace receiver::chaos;
 using receiver::integration::Cluster;
 using receiver::integration::Environment;
 using receiver::integration::eventually;
+using receiver::integration::kPromptly;
 using receiver::integration::Operator;
 
 namespace {
@@ -61,7 +62,7 @@ TEST_CASE("operator asked to end (SIGTERM) under load, another one ready, 3 time
           "it is not ready", [&] { return !op->is_ready(); }, 2s);
       std::this_thread::sleep_until(noticed);
       experiment.send_to({next.get()});
-      CHECK(op->exit_code(16s + 1s) == 0);
+      CHECK(op->exit_code(16s + kPromptly) == 0);
       op = std::move(next);
     }
   });
@@ -83,7 +84,7 @@ TEST_CASE("operator asked to end (SIGTERM) while the API server hangs for 6 s", 
     experiment.send_to({&next});
     std::this_thread::sleep_for(4s);
     cluster.thaw_api_server();
-    CHECK(op.exit_code(20s - 4s + 1s) == 0);
+    CHECK(op.exit_code(20s - 4s + kPromptly) == 0);
   });
   experiment.recover();
   experiment.finish();

@@ -15,11 +15,6 @@ using std::chrono::milliseconds;
 
 namespace {
 
-/// When Bitbucket gives up; the operator's answer deadline is 2 s before.
-constexpr milliseconds kAnsweredWithin = 10s;
-/// Nobody is turned away before the answer deadline of 8 s.
-constexpr milliseconds kHeldFor = 7900ms;
-
 std::vector<unsigned short> ports_of(const std::vector<const Operator*>& replicas) {
   std::vector<unsigned short> ports;
   for (const Operator* replica : replicas) ports.push_back(replica->port());

@@ -19,6 +19,11 @@ namespace receiver::chaos {
 
 using namespace std::chrono_literals;
 
+/// When Bitbucket gives up; the operator's answer deadline is 2 s before.
+inline constexpr std::chrono::milliseconds kAnsweredWithin = 10s;
+/// Nobody is turned away before the answer deadline.
+inline constexpr std::chrono::milliseconds kHeldFor = 7900ms;
+
 /// Until a Lease that is not renewed has expired, and been taken: a candidate looks every 2 to
 /// 4.4 s, before and after.
 constexpr std::chrono::seconds kLeaseTime{15 + 9};

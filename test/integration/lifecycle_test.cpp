@@ -30,6 +30,24 @@ void await_leader(const Cluster& cluster) {
   eventually("a replica leads", [&] { return !holder(cluster).empty(); });
 }
 
+/// An operator with this grace period, seen to refresh a Warehouse when it is pushed to.
+struct Refreshing {
+  explicit Refreshing(const std::string& grace)
+      : op(cluster, {{"GRACEFUL_SHUTDOWN_TIMEOUT", grace}}), project(cluster) {
+    url = op.url(project.publish("bb", kSecret));
+    project.add_warehouse("app", project.repository());
+    push = sign(cloud_push(project.repository(), "main"), kSecret);
+    eventually_equals(
+        "the push refreshes", [&] { return text_of(post(url, push)); }, kRefreshed);
+  }
+
+  const Cluster cluster;
+  Operator op;
+  const Project project;
+  std::string url;
+  Delivery push;
+};
+
 /// The leader has changed when a new Secret is answered by a new URL.
 void check_that_statuses_follow(const Project& project, const std::string& secret,
                                 std::chrono::milliseconds limit) {
@@ -63,71 +81,49 @@ TEST_CASE("SIGTERM ends the operator well and gives the Lease back", "[lifecycle
 }
 
 TEST_CASE("after SIGTERM the operator is not ready but serves for a while", "[lifecycle]") {
-  const Cluster cluster;
-  Operator op(cluster, {{"GRACEFUL_SHUTDOWN_TIMEOUT", "20s"}});
-  const Project project(cluster);
-  const std::string url = op.url(project.publish("bb", kSecret));
-  project.add_warehouse("app", project.repository());
-  const Delivery push = sign(cloud_push(project.repository(), "main"), kSecret);
-  eventually_equals(
-      "the push refreshes", [&] { return text_of(post(url, push)); }, kRefreshed);
-  const std::string before = refresh_of(project.warehouse("app"));
+  Refreshing given("20s");
+  const std::string before = refresh_of(given.project.warehouse("app"));
 
-  op.terminate();
-  eventually("it is not ready", [&] { return !op.is_ready(); });
-  CHECK(text_of(post(url, push)) == kRefreshed);
-  CHECK(refresh_of(project.warehouse("app")) > before);
-  CHECK(op.exit_code(20s + kPromptly) == 0);
+  given.op.terminate();
+  eventually("it is not ready", [&] { return !given.op.is_ready(); });
+  CHECK(text_of(post(given.url, given.push)) == kRefreshed);
+  CHECK(refresh_of(given.project.warehouse("app")) > before);
+  CHECK(given.op.exit_code(20s + kPromptly) == 0);
 }
 
 TEST_CASE("a delivery in flight is answered before the operator ends, and no new one is taken",
           "[lifecycle]") {
-  const Cluster cluster;
-  Operator op(cluster, {{"GRACEFUL_SHUTDOWN_TIMEOUT", "16s"}});
-  const Project project(cluster);
-  const std::string url = op.url(project.publish("bb", kSecret));
-  project.add_warehouse("app", project.repository());
-  const Delivery push = sign(cloud_push(project.repository(), "main"), kSecret);
-  eventually_equals(
-      "the push refreshes", [&] { return text_of(post(url, push)); }, kRefreshed);
-  const std::string before = refresh_of(project.warehouse("app"));
+  Refreshing given("16s");
+  const std::string before = refresh_of(given.project.warehouse("app"));
 
-  cluster.freeze_api_server();
-  auto answer = post_meanwhile(url, push);
+  given.cluster.freeze_api_server();
+  auto answer = post_meanwhile(given.url, given.push);
   eventually_equals(
-      "its PATCH is in flight", [&] { return op.metric(kPatchesInFlight); }, 1.0);
-  op.terminate();
-  eventually("it is shutting down", [&] { return !op.is_ready(); });
-  CHECK(try_get(op.origin() + "/"));
-  eventually("it serves no new connection", [&] { return !try_get(op.origin() + "/"); });
-  CHECK_THROWS_WITH(RawClient(op.port()), "cannot connect");
+      "its PATCH is in flight", [&] { return given.op.metric(kPatchesInFlight); }, 1.0);
+  given.op.terminate();
+  eventually("it is shutting down", [&] { return !given.op.is_ready(); });
+  CHECK(try_get(given.op.origin() + "/"));
+  eventually("it serves no new connection", [&] { return !try_get(given.op.origin() + "/"); });
+  CHECK_THROWS_WITH(RawClient(given.op.port()), "cannot connect");
   CHECK(answer.wait_for(0s) == std::future_status::timeout);
-  cluster.thaw_api_server();
+  given.cluster.thaw_api_server();
   CHECK(text_of(answer.get()) == kRefreshed);
-  CHECK(op.exit_code(16s + kPromptly) == 0);
-  CHECK(refresh_of(project.warehouse("app")) > before);
+  CHECK(given.op.exit_code(16s + kPromptly) == 0);
+  CHECK(refresh_of(given.project.warehouse("app")) > before);
 }
 
 TEST_CASE("what an API server that hangs keeps from being applied is named, and the end is in time",
           "[lifecycle]") {
-  const Cluster cluster;
-  Operator op(cluster, {{"GRACEFUL_SHUTDOWN_TIMEOUT", "8s"}});
-  const Project project(cluster);
-  const std::string url = op.url(project.publish("bb", kSecret));
-  project.add_warehouse("app", project.repository());
-  const Delivery push = sign(cloud_push(project.repository(), "main"), kSecret);
+  Refreshing given("8s");
+  given.cluster.freeze_api_server();
+  const auto answer = post_meanwhile(given.url, given.push);
   eventually_equals(
-      "the push refreshes", [&] { return text_of(post(url, push)); }, kRefreshed);
-
-  cluster.freeze_api_server();
-  const auto answer = post_meanwhile(url, push);
-  eventually_equals(
-      "its PATCH is in flight", [&] { return op.metric(kPatchesInFlight); }, 1.0);
-  op.terminate();
-  CHECK(op.exit_code(8s + kPromptly) == 0);
-  cluster.thaw_api_server();
-  CHECK_THAT(op.log(), Catch::Contains("refresh not applied before shutdown") &&
-                           Catch::Contains(project.name() + "/app"));
+      "its PATCH is in flight", [&] { return given.op.metric(kPatchesInFlight); }, 1.0);
+  given.op.terminate();
+  CHECK(given.op.exit_code(8s + kPromptly) == 0);
+  given.cluster.thaw_api_server();
+  CHECK_THAT(given.op.log(), Catch::Contains("refresh not applied before shutdown") &&
+                                 Catch::Contains(given.project.name() + "/app"));
 }
 
 TEST_CASE("every replica serves and one writes and another follows when it goes", "[lifecycle]") {
