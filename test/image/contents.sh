@@ -26,5 +26,6 @@ expect 'files that others may write' '' "$(find "$work/root" ! -type l -perm /02
 links_cpprest() { readelf --dynamic "$work/root/usr/bin/$1" | grep -c 'NEEDED.*libcpprest' || true; }
 expect 'receiverctl links cpprestsdk' 1 "$(links_cpprest receiverctl)"
 expect 'the operator links cpprestsdk' 0 "$(links_cpprest bitbucket-receiver)"
+"$root/test/image/hardened.sh" "$work"/root/usr/bin/*
 [[ -s $work/root/etc/ssl/certs/ca-certificates.crt ]] || die "image: the authorities are missing"
 say "image: unprivileged, two programs, no shell"
