@@ -51,3 +51,24 @@ TEST_CASE("API server resets every second connection in mid-answer for 12 s", "[
 TEST_CASE("API server answers slowly for 12 s", "[answers]") {
   answer_for_a_while(Proxy::Fault::kSlowAnswers);
 }
+
+TEST_CASE("a load balancer answers 503 with Retry-After: 600 for 2 s, then all is well",
+          "[quick][answers]") {
+  const Cluster cluster;
+  Proxy proxy(cluster);
+  const World world(cluster);
+  const Operator op(cluster, {{"KUBECONFIG", proxy.kubeconfig()}});
+  Experiment experiment(cluster, world, {&op});
+  experiment.fault([&] {
+    proxy.set(Proxy::Fault::kComeBackInTenMinutes);
+    CHECK(proxy.cut_watches() > 0);  // so that they meet it as well
+    std::this_thread::sleep_for(2s);
+    proxy.set(Proxy::Fault::kNone);
+  });
+  CHECK(proxy.faults() > 10);
+  // Nothing waits for longer than 30 s, and what meets a success elsewhere not even so long.
+  experiment.recover(32s);
+  check_sees_what_it_missed(op, *world.projects().front(), "new", 5s);
+  experiment.finish(Experiment::Queued::kAllApplied,
+                    fmt::format("{} requests met it", proxy.faults()));
+}

@@ -91,6 +91,30 @@ TEST_CASE("operator asked to end (SIGTERM) while the API server hangs for 6 s", 
   for (const Sent& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
 }
 
+TEST_CASE("operator asked to end (SIGTERM) within 8 s while the API server hangs for good",
+          "[quick][crash]") {
+  const Cluster cluster;
+  const World world(cluster);
+  Operator op(cluster, {{"GRACEFUL_SHUTDOWN_TIMEOUT", "8s"}});
+  Experiment experiment(cluster, world, {&op});
+  experiment.fault([&] {
+    cluster.freeze_api_server();
+    std::this_thread::sleep_for(2s);
+    op.terminate();
+    experiment.send_to({});
+    CHECK(op.exit_code(8s + kPromptly) == 0);
+    cluster.thaw_api_server();
+  });
+  const Operator next(cluster);
+  experiment.send_to({&next});
+  experiment.recover();
+  experiment.finish(Experiment::Queued::kMayBeLost);
+  for (const Sent& sent : experiment.traffic().deliveries()) {
+    INFO(sent.status << " " << sent.body);
+    CHECK(sent.status != 0);
+  }
+}
+
 TEST_CASE("no operator for 10 s: the next one catches up", "[quick][crash]") {
   const Cluster cluster;
   const World world(cluster);

@@ -7,6 +7,8 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
+#include "delivery.h"
+
 namespace receiver::chaos {
 
 using clock::Wall;
@@ -118,6 +120,20 @@ milliseconds Experiment::worst_unaffected() const {
     if (before || after) worst = std::max(worst, latency(sent));
   }
   return worst;
+}
+
+void check_sees_what_it_missed(const Operator& op, const integration::Project& project,
+                               const char* slug, milliseconds limit) {
+  project.add_warehouse(slug, project.repository(slug));
+  integration::eventually_equals(
+      "the new Warehouse is refreshed",
+      [&] {
+        return integration::post(
+                   op.url(World::path(project)),
+                   sign(integration::cloud_push(project.repository(slug), "main"), World::kSecret))
+            .body;
+      },
+      std::string("{\"msg\":\"refreshed 1 warehouse(s)\"}\n"), limit);
 }
 
 }  // namespace receiver::chaos

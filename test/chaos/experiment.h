@@ -9,6 +9,7 @@
 #include "cluster.h"
 #include "eventually.h"
 #include "operator.h"
+#include "project.h"
 #include "test/chaos/changes.h"
 #include "test/chaos/invariant.h"
 #include "test/chaos/report.h"
@@ -76,5 +77,9 @@ class Experiment {
   std::optional<Time> fault_ended_;
   std::optional<Time> recovered_;
 };
+
+/// A Warehouse that appears while nobody watches is refreshed by a push once the watch is back.
+void check_sees_what_it_missed(const integration::Operator& op, const integration::Project& project,
+                               const char* slug, std::chrono::milliseconds limit);
 
 }  // namespace receiver::chaos

@@ -37,6 +37,7 @@ namespace {
 
 constexpr std::size_t kBytesBeforeReset = 40;
 
+/// What the API server writes.
 std::string answer(unsigned status, std::string_view reason, std::string_view header) {
   const std::string body = fmt::format(
       R"({{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"{}","code":{}}})", reason,
@@ -44,6 +45,15 @@ std::string answer(unsigned status, std::string_view reason, std::string_view he
   return fmt::format(
       "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\n{}Content-Length: {}\r\n\r\n{}", status,
       reason, header, body.size(), body);
+}
+
+/// What a load balancer whose servers are all away writes.
+std::string page(std::string_view header) {
+  constexpr std::string_view kBody = "<html><body>503 Service Unavailable</body></html>";
+  return fmt::format(
+      "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/html\r\n{}Content-Length: "
+      "{}\r\n\r\n{}",
+      header, kBody.size(), kBody);
 }
 
 /// What is answered without asking the API server; empty if it is asked.
@@ -55,6 +65,10 @@ std::string instead(Proxy::Fault fault) {
       return answer(429, "TooManyRequests", "Retry-After: 1\r\n");
     case Proxy::Fault::kServerErrors:
       return answer(500, "InternalError", "");
+    case Proxy::Fault::kGone:
+      return answer(410, "Expired", "");
+    case Proxy::Fault::kComeBackInTenMinutes:
+      return page("Retry-After: 600\r\n");
     default:
       return {};
   }
@@ -116,10 +130,10 @@ class Proxy::Impl {
 
   [[nodiscard]] std::string kubeconfig() const { return kubeconfig_; }
 
-  void set(Fault fault, std::size_t every) {
-    asio::post(io_, [=, this] {
-      fault_ = fault;
-      every_ = every;
+  void set(std::vector<Rule> rules) {
+    asio::post(io_, [this, rules = std::move(rules)] {
+      rules_ = rules;
+      requests_.assign(rules_.size(), 0);
     });
   }
 
@@ -182,8 +196,13 @@ class Proxy::Impl {
         co_await asio::async_read(session.to_operator, asio::dynamic_buffer(text),
                                   asio::transfer_exactly(whole - text.size()), use_awaitable);
       }
-      session.watches = text.substr(0, text.find('\r')).find("watch=") != std::string::npos;
-      session.fault = next_fault();
+      const std::string line = text.substr(0, text.find('\r'));
+      session.watches = line.find("watch=") != std::string::npos;
+      session.fault = next_fault(line);
+      if (session.fault == Fault::kHangs) {
+        co_await asio::async_read_until(session.to_operator, asio::dynamic_buffer(text),
+                                        "never to be read", use_awaitable);
+      }
       const std::string canned = instead(session.fault);
       if (canned.empty()) {
         co_await asio::async_write(session.to_api_server, asio::buffer(text.data(), whole),
@@ -218,10 +237,15 @@ class Proxy::Impl {
     }
   }
 
-  Fault next_fault() {
-    if (fault_ == Fault::kNone || ++requests_ % every_ != 0) return Fault::kNone;
-    ++faults_;
-    return fault_;
+  Fault next_fault(std::string_view line) {
+    for (std::size_t index = 0; index < rules_.size(); ++index) {
+      const Rule& rule = rules_[index];
+      if (rule.requests && !rule.requests(line)) continue;
+      if (rule.fault == Fault::kNone || ++requests_[index] % rule.every != 0) break;
+      ++faults_;
+      return rule.fault;
+    }
+    return Fault::kNone;
   }
 
   const tcp::endpoint api_server_;
@@ -231,9 +255,8 @@ class Proxy::Impl {
   tcp::acceptor acceptor_;
   std::string kubeconfig_;
   std::vector<std::weak_ptr<Session>> sessions_;
-  Fault fault_ = Fault::kNone;
-  std::size_t every_ = 1;
-  std::size_t requests_ = 0;
+  std::vector<Rule> rules_;
+  std::vector<std::size_t> requests_;  ///< that each rule was for
   std::atomic<std::size_t> faults_{0};
   std::thread thread_;
 };
@@ -245,8 +268,8 @@ std::string Proxy::kubeconfig() const {
   return impl_->kubeconfig();
 }
 
-void Proxy::set(Fault fault, std::size_t every) {
-  impl_->set(fault, every);
+void Proxy::set(std::vector<Rule> rules) {
+  impl_->set(std::move(rules));
 }
 
 std::size_t Proxy::cut_watches() {

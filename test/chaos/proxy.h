@@ -1,8 +1,12 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "cluster.h"
 
@@ -25,11 +29,21 @@ class Proxy {
     kTooManyRequests,            ///< 429
     kTooManyRequestsRetryAfter,  ///< 429, come again in a second
     kServerErrors,               ///< 500
+    kGone,                       ///< 410: the version is forgotten
+    kComeBackInTenMinutes,       ///< 503 and an HTML page of a load balancer, `Retry-After: 600`
     kResets,                     ///< the connection is reset in the middle of the answer
     kSlowAnswers,                ///< each piece of an answer waits for kSlowness
+    kHangs,                      ///< no answer, as long as the operator waits for one
   };
-  /// What happens to every n-th request from now on, watches included.
-  void set(Fault fault, std::size_t every = 1);
+  struct Rule {
+    Fault fault = Fault::kNone;
+    /// Whether it is for requests of this first line; none: for all.
+    std::function<bool(std::string_view line)> requests{};
+    std::size_t every = 1;  ///< of these, every n-th
+  };
+  /// What happens to requests from now on, watches included: the first rule that is for one counts.
+  void set(std::vector<Rule> rules);
+  void set(Fault fault, std::size_t every = 1) { set({{.fault = fault, .every = every}}); }
   /// Ends the connections of all watches; returns of how many.
   std::size_t cut_watches();
   /// Requests that a fault has happened to.
