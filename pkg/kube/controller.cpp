@@ -4,10 +4,11 @@
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include "log/end_on_exception.h"
 
 namespace receiver::kube {
 
@@ -57,7 +58,8 @@ class Controller::Impl {
     while (may_start()) {
       std::optional<WorkQueue::Taken> taken = queue_.take(clock::Steady::now());
       if (!taken) return;
-      asio::co_spawn(executor_, work(self, std::move(*taken)), asio::detached);
+      asio::co_spawn(executor_, work(self, std::move(*taken)),
+                     log::EndOnException{logger_, "a worker of controller " + name_});
     }
   }
 

@@ -5,13 +5,13 @@
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
 #include "crypto/pem.h"
 #include "kube/small_file.h"
+#include "log/end_on_exception.h"
 
 namespace receiver::kube {
 namespace {
@@ -239,7 +239,8 @@ bool Credentials::plugin_ran_just_now() const {
 asio::awaitable<void> Credentials::run_plugin(clock::Steady::time_point deadline) {
   if (!plugin_running_ && !*stop_) {
     plugin_running_ = true;
-    asio::co_spawn(executor_, run_plugin_once(shared_from_this()), asio::detached);
+    asio::co_spawn(executor_, run_plugin_once(shared_from_this()),
+                   log::EndOnException{logger_, "the credential plugin"});
   }
   while (plugin_running_ && !*stop_ && clock::Steady::now() < deadline) {
     co_await waiting_for_plugin_.sleep_until(executor_, deadline);
