@@ -247,7 +247,7 @@ void Refresher::Impl::log(const RefreshQueue::Finished& finished, const Target& 
                                                      {"status", error.status},
                                                      {"cause", error.message},
                                                      {"retry_in_ms", finished.retry_in.count()}});
-  } else if (error.kind == kube::ApiError::Kind::kForbidden) {
+  } else if (error.lacks_permission()) {
     logger_.error("refresh given up for lack of a permission: grant it to this ServiceAccount",
                   {{"verb", "patch"},
                    {"resource", resource_of(target)},

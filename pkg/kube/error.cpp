@@ -87,19 +87,36 @@ std::optional<Seconds> parse_retry_after(std::string_view text,
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   if (end == text.data() + text.size()) {
     if (failure == std::errc()) return Seconds(static_cast<double>(seconds));
-    if (failure == std::errc::result_out_of_range) return Seconds(kMaxRetryAfter);
+    if (failure == std::errc::result_out_of_range) return Seconds::max();
   }
   const auto date = clock::parse_http_date(text);
   if (!date) return std::nullopt;
   return *date - now;
 }
 
-std::chrono::milliseconds bounded(Seconds wait) {
-  const auto clamped = std::clamp(wait, Seconds(0), Seconds(kMaxRetryAfter));
+std::chrono::milliseconds bounded(Seconds wait, ApiError::Kind kind) {
+  const Seconds longest =
+      kind == ApiError::Kind::kThrottled ? kMaxRetryAfterThrottled : kMaxRetryAfter;
+  const auto clamped = std::clamp(wait, Seconds(0), longest);
   return std::chrono::ceil<std::chrono::milliseconds>(clamped);
 }
 
 }  // namespace
+
+bool ApiError::lacks_permission() const {
+  // The words of RBAC (and of every other authorizer: the API server writes them): `… is forbidden:
+  // User "x" cannot patch resource …`. Those who deny at admission come after `forbidden: `, too,
+  // or speak on their own.
+  constexpr std::string_view kDenied = "forbidden: User \"";
+  if (kind != Kind::kForbidden) return false;
+  const auto at = message.find(kDenied);
+  return at != std::string::npos &&
+         message.find("\" cannot ", at + kDenied.size()) != std::string::npos;
+}
+
+bool ApiError::unreachable() const {
+  return kind == Kind::kUnreachable || (kind == Kind::kServer && !has_status);
+}
 
 bool ApiError::says_object_is_gone() const {
   return kind == Kind::kNotFound && reason == "NotFound";
@@ -125,19 +142,18 @@ bool ApiError::transient() const {
 }
 
 ApiError make_error(ApiError::Kind kind, std::string message) {
-  return {
-      .kind = kind, .status = 0, .reason = {}, .message = std::move(message), .retry_after = {}};
+  return {.kind = kind, .status = 0, .reason = {}, .message = std::move(message)};
 }
 
 ApiError error_from_answer(unsigned status, std::string_view retry_after, std::string_view body,
                            std::chrono::system_clock::time_point now) {
-  ApiError error{
-      .kind = kind_of(status), .status = status, .reason = {}, .message = {}, .retry_after = {}};
+  ApiError error{.kind = kind_of(status), .status = status, .reason = {}, .message = {}};
   std::optional<Seconds> wait = parse_retry_after(retry_after, now);
   if (body.size() <= kMaxStatusBytes) {
     const auto parsed =
         parse_json(body, {"/kind", "/reason", "/message", "/details/retryAfterSeconds"});
     if (parsed && string_at(*parsed, "/kind") == "Status") {
+      error.has_status = true;
       error.reason = string_at(*parsed, "/reason").substr(0, kMaxMessageBytes);
       error.message = string_at(*parsed, "/message").substr(0, kMaxMessageBytes);
       const auto seconds = int_at(*parsed, "/details/retryAfterSeconds");
@@ -145,7 +161,7 @@ ApiError error_from_answer(unsigned status, std::string_view retry_after, std::s
     }
   }
   if (error.message.empty()) error.message = fmt::format("{} {}", status, meaning_of(status));
-  if (wait) error.retry_after = bounded(*wait);
+  if (wait) error.retry_after = bounded(*wait, error.kind);
   return error;
 }
 

@@ -34,7 +34,7 @@ const Resource& events() {
 }
 
 std::string explain(const ApiError& error, const EventSeries::Write& write) {
-  if (error.kind == ApiError::Kind::kForbidden) {
+  if (error.lacks_permission()) {
     return fmt::format(
         "permission is missing: the operator's role in namespace {} must allow create and patch of "
         "events.events.k8s.io ({})",

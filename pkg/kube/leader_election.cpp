@@ -31,7 +31,7 @@ const Resource& leases() {
 
 /// What is wrong, and what to do about it where that is known.
 std::string explain(const ApiError& error, std::string_view verb, const ObjectKey& lease) {
-  if (error.kind == ApiError::Kind::kForbidden) {
+  if (error.lacks_permission()) {
     return fmt::format(
         "permission is missing: the operator's role in namespace {} must allow get, create and "
         "update of "

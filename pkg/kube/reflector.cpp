@@ -354,7 +354,10 @@ std::string Reflector::Impl::refusal_text(const ApiError& error) const {
     return fmt::format("the API server does not know {} of version {}: is the CRD installed?",
                        name_, options_.resource.version);
   }
-  return fmt::format("no permission to list and watch {}{}: {}", name_, where, error.message);
+  return fmt::format("{} {}{}: {}",
+                     error.lacks_permission() ? "no permission to list and watch"
+                                              : "the API server refuses to list and watch",
+                     name_, where, error.message);
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -176,13 +176,26 @@ TEST_CASE_METHOD(RefresherFixture, "What is gone counts as applied, what is refu
 TEST_CASE_METHOD(RefresherFixture, "A 403 that lasts names the missing permission") {
   make({.first_backoff = 1ms, .longest_backoff = 2ms, .forbidden_for = 200ms});
   for (int i = 0; i < 1000; ++i) {
-    api.script["a"].push_back(failed(Kind::kForbidden, 403, "User \"x\" cannot patch"));
+    api.script["a"].push_back(
+        failed(Kind::kForbidden, 403, "a is forbidden: User \"x\" cannot patch resource"));
   }
   CHECK(refresh({"a"}).refused == 1);
   CHECK(api.started.size() > 1);
   CHECK_THAT(lines.back(),
              Catch::Contains("verb=patch") && Catch::Contains("warehouses.kargo.akuity.io") &&
                  Catch::Contains("namespace=project") && Catch::Contains("cannot patch"));
+}
+
+TEST_CASE_METHOD(RefresherFixture, "A 403 of an admission webhook is not told as a permission") {
+  make({.first_backoff = 1ms, .longest_backoff = 2ms, .forbidden_for = 20ms});
+  for (int i = 0; i < 1000; ++i) {
+    api.script["a"].push_back(
+        failed(Kind::kForbidden, 403, "admission webhook \"guard\" denied the request"));
+  }
+  CHECK(refresh({"a"}).refused == 1);
+  CHECK_THAT(lines.back(), Catch::Contains("the API server refuses it") &&
+                               Catch::Contains("denied the request") &&
+                               !Catch::Contains("permission"));
 }
 
 TEST_CASE_METHOD(RefresherFixture,

@@ -88,24 +88,77 @@ TEST_CASE("Retry-After is read as seconds and as a date, and bounded") {
       {"", std::nullopt},
       {"0", 0ms},
       {"1", 1s},
-      {"120", 120s},
-      {"999999", kMaxRetryAfter},
-      {"99999999999999999999999999", kMaxRetryAfter},
+      {"30", 30s},
+      {"31", 30s},
+      {"600", 30s},
+      {"99999999999999999999999999", 30s},
       {"-1", std::nullopt},
       {"1x", std::nullopt},
       {"soon", std::nullopt},
       {"Sun, 06 Nov 1994 08:49:47 GMT", 10s},
       {"Sun, 06 Nov 1994 08:49:27 GMT", 0ms},
-      {"Fri, 06 Nov 2094 08:49:27 GMT", kMaxRetryAfter},
+      {"Fri, 06 Nov 2094 08:49:27 GMT", 30s},
       {"Sun, 99 Nov 1994", std::nullopt},
   }));
   CAPTURE(row.header);
   CHECK(error_from_answer(503, row.header, "", kNow).retry_after == row.wait);
 }
 
+TEST_CASE("a 429 may ask for a minute, any other answer for half a minute") {
+  struct Row {
+    unsigned status;
+    std::chrono::seconds longest;
+  };
+  const auto row = GENERATE(values<Row>({{429, 60s}, {500, 30s}, {503, 30s}, {403, 30s}}));
+  CAPTURE(row.status);
+  const char* const in_body = R"({"kind":"Status","details":{"retryAfterSeconds":600}})";
+  CHECK(error_from_answer(row.status, "600", "", kNow).retry_after == row.longest);
+  CHECK(error_from_answer(row.status, "", in_body, kNow).retry_after == row.longest);
+  CHECK(error_from_answer(row.status, "29", "", kNow).retry_after == 29s);
+}
+
+TEST_CASE("of a 403 only RBAC's own denial is a missing permission") {
+  struct Row {
+    const char* message;
+    bool lacks_permission;
+  };
+  const auto row = GENERATE(values<Row>({
+      {R"(warehouses.kargo.akuity.io \"app\" is forbidden: User \"system:serviceaccount:kargo:r\" cannot patch resource \"warehouses\" in API group \"kargo.akuity.io\" in the namespace \"shop\")",
+       true},
+      {R"(secrets is forbidden: User \"r\" cannot list resource \"secrets\" in API group \"\" in the namespace \"shop\": RBAC: role.rbac.authorization.k8s.io \"x\" not found)",
+       true},
+      {R"(forbidden: User \"r\" cannot get path \"/version\")", true},
+      {R"(admission webhook \"guard.example.com\" denied the request: not on a Friday)", false},
+      {R"(warehouses.kargo.akuity.io \"app\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no)",
+       false},
+      {R"(events.events.k8s.io \"app.1\" is forbidden: unable to create new content in namespace shop because it is being terminated)",
+       false},
+      {R"(pods \"x\" is forbidden: exceeded quota: q)", false},
+  }));
+  CAPTURE(row.message);
+  const std::string body =
+      std::string(R"({"kind":"Status","reason":"Forbidden","message":")") + row.message + R"("})";
+  const ApiError error = error_from_answer(403, "", body, kNow);
+  CHECK(error.kind == Kind::kForbidden);
+  CHECK(error.lacks_permission() == row.lacks_permission);
+  // In whatever words, a page of a proxy is none of RBAC's.
+  CHECK_FALSE(error_from_answer(403, "", row.message, kNow).lacks_permission());
+}
+
+TEST_CASE("no answer and a load balancer's 5xx are of an API server that cannot be reached") {
+  constexpr auto* kStatus = R"({"kind":"Status","message":"etcd is slow"})";
+  CHECK(make_error(Kind::kUnreachable, "no connection").unreachable());
+  CHECK(error_from_answer(503, "", "<html>no healthy upstream", kNow).unreachable());
+  CHECK(error_from_answer(502, "", "", kNow).unreachable());
+  CHECK_FALSE(error_from_answer(500, "", kStatus, kNow).unreachable());
+  CHECK(error_from_answer(500, "", kStatus, kNow).has_status);
+  CHECK_FALSE(error_from_answer(429, "", "", kNow).unreachable());
+  CHECK_FALSE(error_from_answer(404, "", "", kNow).unreachable());
+}
+
 TEST_CASE("the Retry-After header wins over the Status object") {
   const ApiError error =
-      error_from_answer(503, "2", R"({"kind":"Status","details":{"retryAfterSeconds":30}})", kNow);
+      error_from_answer(503, "2", R"({"kind":"Status","details":{"retryAfterSeconds":20}})", kNow);
   CHECK(error.retry_after == 2s);
 }
 
