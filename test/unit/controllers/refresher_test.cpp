@@ -39,7 +39,9 @@ std::vector<Target> warehouses(const std::vector<std::string>& names) {
 }
 
 kube::ApiResult<void> failed(Kind kind, unsigned status, std::string message) {
-  return tl::unexpected(kube::ApiError{kind, status, "", std::move(message), std::nullopt});
+  const bool has_status = status != 0;  // the API server's own words
+  return tl::unexpected(
+      kube::ApiError{kind, status, "", std::move(message), std::nullopt, has_status});
 }
 
 asio::awaitable<void> pause(Steady::duration duration) {
