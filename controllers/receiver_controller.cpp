@@ -292,7 +292,8 @@ asio::awaitable<std::optional<kube::ApiError>> ReceiverController::Impl::write_s
       api::kargo_resource(project ? "projectconfigs" : "clusterconfigs");
   std::string target = resource.path(owner->meta.key) + "/status";
   std::string patch = api::status_patch(next, owner->meta.resource_version);
-  const auto answer = co_await rest_.merge_patch(std::move(target), std::move(patch));
+  const auto answer = co_await rest_.merge_patch(std::move(target), std::move(patch),
+                                                 kube::RestClient::kTimeout, kube::Lane::kStatuses);
   if (answer) {
     ++counters.status_writes;
     memory_[owner->meta.key].conflict.written(clock::Steady::now());

@@ -196,8 +196,9 @@ tl::expected<void, std::string> Operator::Impl::connect() {
                {{"host", config->host}, {"port", config->port}, {"configuration", config->source}});
   kube::RestOptions options;
   options.user_agent = user_agent("bitbucket-receiver");
-  // Status writes and lists must find a connection while every PATCH is in flight.
-  options.connections = settings_.max_concurrent_patches + 16;
+  options.patches = settings_.max_concurrent_patches;
+  options.status_writes =
+      static_cast<std::size_t>(settings_.max_concurrent_project_config_reconciles);
   options.queries_per_second = settings_.kube_api_qps;
   options.burst = settings_.kube_api_burst;
   auto rest = kube::RestClient::create(kube_io_.get_executor(), std::move(*config), options,

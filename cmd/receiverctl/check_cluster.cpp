@@ -23,7 +23,7 @@ constexpr const char* kSeeLog = "see `kubectl get pods`, and the operator's log"
 /// it does not tell. Nothing if it does not answer.
 std::optional<clock::Wall::duration> check_api_server(Cluster& cluster, Findings& findings) {
   const std::string subject = "API server";
-  auto stream = cluster.await(cluster.rest().open("/version", http::Client::Connection::kPooled));
+  auto stream = cluster.await(cluster.rest().open("/version", kube::Lane::kReads));
   const auto here = clock::Wall::now();
   if (!stream) {
     fail(findings, subject,

@@ -1,20 +1,17 @@
 #include "http/client.h"
 
 #include <algorithm>
-#include <list>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
 #include "http/client_connection.h"
 #include "http/client_tls.h"
 #include "http/request_text.h"
+#include "http/slots.h"
 
 namespace receiver::http {
 
@@ -41,21 +38,18 @@ class Client::Impl : public std::enable_shared_from_this<Impl> {
  private:
   class Lease;
   class Stream;
-  class Sleeper;
   struct Lookup;
   using Done = ClientConnection::Done;
   using Endpoints = std::vector<ClientConnection::Endpoint>;
-  using Sleepers = std::list<Sleeper*>;
 
   /// Sends, once more if a pooled connection proves dead; ends when the answer's head is there.
   asio::awaitable<Result<Lease>> exchange(Request request, TimePoint deadline, Connection kind);
-  asio::awaitable<Done> wait_for_slot(TimePoint deadline);
+  asio::awaitable<Result<Slots::Slot>> wait_for_slot(TimePoint deadline);
   asio::awaitable<Done> connect(Lease& lease, TimePoint deadline);
   asio::awaitable<Result<Endpoints>> resolve(TimePoint deadline);
 
   [[nodiscard]] std::shared_ptr<ClientConnection> take_idle();
   void keep(std::shared_ptr<ClientConnection> connection);
-  void free_slot();
   [[nodiscard]] tl::unexpected<ClientError> failure(Kind kind, std::string_view what) const;
 
   asio::any_io_executor executor_;
@@ -68,55 +62,21 @@ class Client::Impl : public std::enable_shared_from_this<Impl> {
   std::shared_ptr<const ClientTlsContext> tls_;
   std::string tls_problem_;  ///< why there is no context
 
-  std::size_t slots_taken_ = 0;
-  Sleepers waiting_;  ///< for a slot, in order
-  Sleepers looking_up_;
+  Slots slots_;
+  Sleeper::Queue looking_up_;
   std::vector<std::shared_ptr<ClientConnection>> idle_;  ///< the last one used is used first
   std::unordered_set<ClientConnection*> leased_;
   bool closed_ = false;
-};
-
-/// Waits for an event that an entry in a list of the client stands for.
-class Client::Impl::Sleeper {
- public:
-  Sleeper(const asio::any_io_executor& executor, Sleepers& queue)
-      : timer_(executor), queue_(queue), place_(queue.insert(queue.end(), this)) {}
-  ~Sleeper() { queue_.erase(place_); }
-  Sleeper(const Sleeper&) = delete;
-  Sleeper& operator=(const Sleeper&) = delete;
-
-  /// Until wake() or the deadline; whether woken.
-  asio::awaitable<bool> sleep(TimePoint deadline) {
-    if (!woken_) {
-      boost::system::error_code ignored;
-      timer_.expires_at(deadline);
-      co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    }
-    co_return woken_;
-  }
-  void wake() {
-    woken_ = true;
-    timer_.cancel();
-  }
-  [[nodiscard]] bool is_woken() const { return woken_; }
-
- private:
-  asio::steady_timer timer_;
-  Sleepers& queue_;
-  Sleepers::iterator place_;
-  bool woken_ = false;
 };
 
 /// The right to a connection, and the connection. Gives both back when it goes: the connection is
 /// closed unless finish() found that it can be kept.
 class Client::Impl::Lease {
  public:
-  Lease(std::shared_ptr<Impl> owner, bool has_slot)
-      : owner_(std::move(owner)), has_slot_(has_slot) {}
-  Lease(Lease&& other) noexcept
-      : owner_(std::move(other.owner_)),
-        connection_(std::move(other.connection_)),
-        has_slot_(std::exchange(other.has_slot_, false)) {}
+  /// Without a slot the connection is outside the pool.
+  Lease(std::shared_ptr<Impl> owner, Slots::Slot slot)
+      : owner_(std::move(owner)), slot_(std::move(slot)) {}
+  Lease(Lease&& other) noexcept = default;
   Lease& operator=(Lease&&) = delete;
   ~Lease() { finish(false); }
 
@@ -134,10 +94,10 @@ class Client::Impl::Lease {
   void finish(bool ended = true) {
     auto connection = connection_;
     drop_connection();
-    if (!std::exchange(has_slot_, false)) return;
+    if (!slot_) return;
     if (ended && connection && connection->can_be_kept()) owner_->keep(std::move(connection));
     connection.reset();
-    owner_->free_slot();
+    slot_.give_back();
   }
   [[nodiscard]] ClientConnection* operator->() const { return connection_.get(); }
   explicit operator bool() const { return connection_ != nullptr; }
@@ -145,7 +105,7 @@ class Client::Impl::Lease {
  private:
   std::shared_ptr<Impl> owner_;
   std::shared_ptr<ClientConnection> connection_;
-  bool has_slot_;
+  Slots::Slot slot_;
 };
 
 class Client::Impl::Stream final : public ResponseStream {
@@ -182,7 +142,8 @@ Client::Impl::Impl(asio::any_io_executor executor, ClientOptions options)
       options_(std::move(options)),
       peer_(fmt::format("{}:{}", url_host(options_.host), options_.port)),
       host_field_(host_field(options_.scheme, options_.host, options_.port)),
-      resolver_(executor_) {
+      resolver_(executor_),
+      slots_(executor_, options_.connections, options_.waiting) {
   boost::system::error_code ec;
   const auto address = asio::ip::make_address(options_.host, ec);
   if (!ec) address_ = address;
@@ -212,29 +173,18 @@ void Client::Impl::keep(std::shared_ptr<ClientConnection> connection) {
   idle_.push_back(std::move(connection));
 }
 
-void Client::Impl::free_slot() {
-  const auto next = std::ranges::find_if(waiting_, [](Sleeper* one) { return !one->is_woken(); });
-  if (next != waiting_.end()) {
-    (*next)->wake();  // the slot is that one's now
-  } else {
-    --slots_taken_;
+asio::awaitable<Result<Slots::Slot>> Client::Impl::wait_for_slot(TimePoint deadline) {
+  auto slot = co_await slots_.take(deadline);
+  if (slot) co_return std::move(*slot);
+  switch (slot.error()) {
+    case Slots::Refusal::kClosed:
+      co_return failure(Kind::kClosed, "the client was closed");
+    case Slots::Refusal::kTooManyWait:
+      co_return failure(Kind::kConnect, "too many requests wait for a connection");
+    case Slots::Refusal::kTooLate:
+      break;
   }
-}
-
-asio::awaitable<Client::Impl::Done> Client::Impl::wait_for_slot(TimePoint deadline) {
-  if (closed_) co_return failure(Kind::kClosed, "the client was closed");
-  if (slots_taken_ < options_.connections) {
-    ++slots_taken_;
-    co_return Done{};
-  }
-  if (waiting_.size() >= options_.waiting) {
-    co_return failure(Kind::kConnect, "too many requests wait for a connection");
-  }
-  Sleeper sleeper(executor_, waiting_);
-  const bool woken = co_await sleeper.sleep(deadline);
-  if (closed_) co_return failure(Kind::kClosed, "the client was closed");
-  if (!woken) co_return failure(Kind::kTimeout, "no connection of the pool was free in time");
-  co_return Done{};
+  co_return failure(Kind::kTimeout, "no connection of the pool was free in time");
 }
 
 // Connecting ----------------------------------------------------------------------------------
@@ -297,11 +247,13 @@ asio::awaitable<Result<Client::Impl::Lease>> Client::Impl::exchange(Request requ
   const auto text = request_text(request, host_field_);
   if (!text) co_return failure(Kind::kConnect, text.error());
   const bool is_pooled = kind == Connection::kPooled;
+  Slots::Slot slot;
   if (is_pooled) {
-    auto slot = co_await wait_for_slot(deadline);
-    if (!slot) co_return tl::unexpected(std::move(slot.error()));
+    auto given = co_await wait_for_slot(deadline);
+    if (!given) co_return tl::unexpected(std::move(given.error()));
+    slot = std::move(*given);
   }
-  Lease lease(shared_from_this(), is_pooled);
+  Lease lease(shared_from_this(), std::move(slot));
   if (is_pooled) lease.use(take_idle());
   for (;;) {
     if (closed_) co_return failure(Kind::kClosed, "the client was closed");
@@ -371,7 +323,7 @@ void Client::Impl::set_tls(const ClientTls& tls) {
 void Client::Impl::close() {
   if (std::exchange(closed_, true)) return;
   for (ClientConnection* connection : leased_) connection->abort(Kind::kClosed);
-  for (Sleeper* sleeper : waiting_) sleeper->wake();
+  slots_.close();
   for (Sleeper* sleeper : looking_up_) sleeper->wake();
   resolver_.cancel();
   idle_.clear();

@@ -17,4 +17,15 @@ std::chrono::milliseconds Backoff::next(clock::Steady::time_point now, double ra
   return wait;
 }
 
+bool Backoff::wake(clock::Steady::time_point now) {
+  if (!woken_at_ || now - *woken_at_ >= options_.longest) {
+    base_.reset();
+  } else if (woken_in_ == base_) {
+    return false;
+  }
+  woken_at_ = now;
+  woken_in_ = base_;
+  return true;
+}
+
 }  // namespace receiver::kube

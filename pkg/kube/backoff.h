@@ -24,11 +24,17 @@ class Backoff {
   [[nodiscard]] std::chrono::milliseconds next(clock::Steady::time_point now, double random);
   /// All is well: the next failure is the first.
   void reset() { base_.reset(); }
+  /// A success elsewhere: whether it ends the wait that is under way. Once per step, so that what
+  /// fails for reasons of its own is not tried in a loop while all else succeeds; and the first
+  /// time in `longest` it begins anew, since what was waited for is over.
+  [[nodiscard]] bool wake(clock::Steady::time_point now);
 
  private:
   Options options_;
   std::optional<std::chrono::milliseconds> base_;  ///< of the last wait, without jitter
   clock::Steady::time_point waited_until_;
+  std::optional<clock::Steady::time_point> woken_at_;
+  std::optional<std::chrono::milliseconds> woken_in_;  ///< the step of then
 };
 
 }  // namespace receiver::kube

@@ -118,14 +118,15 @@ class EventRecorder::Impl {
   asio::awaitable<std::optional<ApiError>> send_once(EventSeries::Write write) {
     if (write.method == Method::kCreate) {
       std::string target = events().path(write.ns);
-      const auto answer = co_await rest_.post(std::move(target), std::move(write.body), kTimeout);
+      const auto answer =
+          co_await rest_.post(std::move(target), std::move(write.body), kTimeout, Lane::kEvents);
       // The name is ours alone, so one that exists is from a try whose answer was lost.
       if (answer || answer.error().kind == ApiError::Kind::kConflict) co_return std::nullopt;
       co_return answer.error();
     }
     std::string target = events().path(ObjectKey{write.ns, write.name});
-    const auto answer =
-        co_await rest_.merge_patch(std::move(target), std::move(write.body), kTimeout);
+    const auto answer = co_await rest_.merge_patch(std::move(target), std::move(write.body),
+                                                   kTimeout, Lane::kEvents);
     if (answer) co_return std::nullopt;
     co_return answer.error();
   }

@@ -135,7 +135,7 @@ class LeaderElector::Impl {
       }
     }
     std::string target = path();
-    auto read = co_await rest_.get(std::move(target), time_until(deadline), Urgency::kUrgent);
+    auto read = co_await rest_.get(std::move(target), time_until(deadline), Lane::kLease);
     if (!read && read.error().kind == ApiError::Kind::kNotFound) {
       candidate_.observe_none();
       co_return co_await create(deadline);
@@ -158,8 +158,8 @@ class LeaderElector::Impl {
     note_found();
     std::string target = leases().path(options_.lease.ns);
     std::string body = create_body(options_.lease, candidate_.claim(clock::Wall::now()));
-    auto answer = co_await rest_.post(std::move(target), std::move(body), time_until(deadline),
-                                      Urgency::kUrgent);
+    auto answer =
+        co_await rest_.post(std::move(target), std::move(body), time_until(deadline), Lane::kLease);
     if (answer) co_return hold(std::move(*answer), sent);
     report(answer.error(), "create");
     co_return false;
@@ -171,8 +171,8 @@ class LeaderElector::Impl {
     note_found();
     std::string target = path();
     std::string body = update_body(*lease_, candidate_.claim(clock::Wall::now()));
-    auto answer = co_await rest_.put(std::move(target), std::move(body), time_until(deadline),
-                                     Urgency::kUrgent);
+    auto answer =
+        co_await rest_.put(std::move(target), std::move(body), time_until(deadline), Lane::kLease);
     if (answer && hold(std::move(*answer), sent)) co_return std::nullopt;
     if (answer) co_return ApiError::Kind::kMalformed;
     report(answer.error(), "update");
@@ -219,7 +219,7 @@ class LeaderElector::Impl {
       std::string target = path();
       std::string body = update_body(*lease_, candidate_.release(clock::Wall::now()));
       const auto written = co_await rest_.put(std::move(target), std::move(body),
-                                              time_until(deadline), Urgency::kUrgent);
+                                              time_until(deadline), Lane::kLease);
       if (written) {
         logger_.info("lease given back", {{"lease", options_.lease.str()}});
         co_return;
@@ -228,7 +228,7 @@ class LeaderElector::Impl {
       if (written.error().kind != ApiError::Kind::kConflict || reread) break;
       // Another wrote: perhaps only a label, perhaps it leads.
       target = path();
-      auto read = co_await rest_.get(std::move(target), time_until(deadline), Urgency::kUrgent);
+      auto read = co_await rest_.get(std::move(target), time_until(deadline), Lane::kLease);
       if (!read || !observe(std::move(*read))) break;
       if (!candidate_.named()) co_return;
     }

@@ -39,8 +39,8 @@ asio::awaitable<ApiResult<ListPage>> read_page(RestClient& rest, const Reflector
   const auto ended = [] {
     return tl::unexpected(make_error(ApiError::Kind::kClosed, "not wanted"));
   };
-  auto opened = co_await rest.open(list_target(options, page), http::Client::Connection::kPooled,
-                                   options.times.list_head);
+  const Lane lane = options.ns.empty() ? Lane::kLists : Lane::kNamespaceLists;
+  auto opened = co_await rest.open(list_target(options, page), lane, options.times.list_head);
   if (!opened) co_return tl::unexpected(std::move(opened.error()));
   if (!on_heard()) co_return ended();
   const auto stream = std::move(*opened);

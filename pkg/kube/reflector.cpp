@@ -30,6 +30,9 @@ using clock::Steady;
 
 namespace {
 
+/// Replicas that are woken together come back spread over this time.
+constexpr std::chrono::milliseconds kWakeJitter{500};
+
 /// `plural.group`, as `kubectl` calls it.
 std::string name_of(const Resource& resource) {
   return resource.group.empty() ? resource.plural : resource.plural + "." + resource.group;
@@ -73,6 +76,7 @@ class Reflector::Impl {
   asio::awaitable<Input> read_page(ReadPage page);
   asio::awaitable<Input> watch(OpenWatch watch);
   asio::awaitable<Input> rest_for(std::chrono::milliseconds at_least);
+  void cut_rest_short();
 
   void take_item(const ListReader::Item& item);
   bool take_event(const WatchReader::Event& event);
@@ -97,8 +101,10 @@ class Reflector::Impl {
   State state_;
   Backoff backoff_;
   std::minstd_rand chance_;
+  Steady::time_point rest_until_;
   asio::steady_timer rest_over_;
-  asio::steady_timer ended_;  ///< cancelled when run() may end
+  std::optional<Recovery::Waiting> recovery_;  ///< of an API server that could not be reached
+  asio::steady_timer ended_;                   ///< cancelled when run() may end
   bool stopped_ = false;
   bool session_over_ = false;
   std::exception_ptr thrown_;
@@ -107,6 +113,7 @@ class Reflector::Impl {
   std::uint64_t events_before_watch_ = 0;
   std::optional<ApiError> error_event_;
   std::string last_failure_;
+  bool unreachable_ = false;  ///< the last failure was that the API server could not be reached
   int failures_in_a_row_ = 0;
   http::LogThrottle bad_object_lines_;
 };
@@ -129,6 +136,7 @@ asio::awaitable<void> Reflector::Impl::run(std::shared_ptr<Impl> self) {
 void Reflector::Impl::stop() {
   if (std::exchange(stopped_, true)) return;
   if (std::exchange(replacing_, false)) sink_.abort_replace();
+  recovery_.reset();
   rest_over_.cancel();
   ended_.cancel();
 }
@@ -197,8 +205,8 @@ void Reflector::Impl::take_item(const ListReader::Item& item) {
 
 asio::awaitable<Input> Reflector::Impl::watch(OpenWatch watch) {
   ++status.watches;
-  auto opened = co_await rest_.open(watch_target(options_, watch, random()),
-                                    http::Client::Connection::kOwn, options_.times.watch_head);
+  auto opened = co_await rest_.open(watch_target(options_, watch, random()), Lane::kWatches,
+                                    options_.times.watch_head);
   if (stopped_) co_return StopAsked{};
   if (!opened) co_return Failed{std::move(opened.error())};
   const auto stream = std::move(*opened);
@@ -206,6 +214,7 @@ asio::awaitable<Input> Reflector::Impl::watch(OpenWatch watch) {
   const auto begun = Steady::now();
   events_before_watch_ = status.events;
   error_event_.reset();
+  unreachable_ = false;
   WatchReader reader([this](const WatchReader::Event& event) { return take_event(event); });
   std::string ended = "the server ended it";
   while (true) {
@@ -216,6 +225,7 @@ asio::awaitable<Input> Reflector::Impl::watch(OpenWatch watch) {
         co_return Failed{broken(piece.error())};
       }
       ended = piece.error().message;
+      unreachable_ = true;
       break;
     }
     if (piece->empty()) break;
@@ -295,17 +305,36 @@ void Reflector::Impl::skip_bad(const ObjectKey& key, std::string_view why) {
 // Between them --------------------------------------------------------------------------------
 
 asio::awaitable<Input> Reflector::Impl::rest_for(std::chrono::milliseconds at_least) {
-  const auto wait = std::max(backoff_.next(Steady::now(), random()), at_least);
+  const auto now = Steady::now();
+  const auto wait = std::max(backoff_.next(now, random()), at_least);
   const auto level = ++failures_in_a_row_ == 1 ? log::Level::kWarn : log::Level::kDebug;
   logger_.write(level, "cannot follow a collection",
                 {{"resource", name_},
                  {"namespace", options_.ns},
                  {"error", last_failure_},
                  {"retry_in_ms", wait.count()}});
-  rest_over_.expires_after(wait);
-  boost::system::error_code ignored;
-  co_await rest_over_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  rest_until_ = now + wait;
+  if (unreachable_) recovery_.emplace(rest_.recovery(), [this] { cut_rest_short(); });
+  while (!stopped_ && Steady::now() < rest_until_) {
+    rest_over_.expires_at(rest_until_);
+    boost::system::error_code ignored;
+    co_await rest_over_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+  recovery_.reset();
   co_return Rested{};
+}
+
+/// Some request has succeeded: what could not be reached can be again.
+void Reflector::Impl::cut_rest_short() {
+  const auto now = Steady::now();
+  if (!backoff_.wake(now)) return;
+  // The collections of whole kinds are few; those of namespaces may be a thousand.
+  const auto turn =
+      options_.ns.empty() ? std::optional(now) : rest_.recovery().turn(now, rest_until_);
+  if (!turn) return;
+  const auto jitter = std::chrono::duration_cast<Steady::duration>(kWakeJitter * random());
+  rest_until_ = std::min(rest_until_, *turn + jitter);
+  rest_over_.cancel();
 }
 
 Action Reflector::Impl::advance(Input input) {
@@ -324,6 +353,7 @@ void Reflector::Impl::note(const Input& input) {
   if (std::holds_alternative<PageRead>(input)) note_recovery();
   const auto* failed = std::get_if<Failed>(&input);
   if (failed == nullptr) return;
+  unreachable_ = failed->error.unreachable();
   ++status.failures;
   last_failure_ = failed->error.message;
   const auto kind = failed->error.kind;

@@ -1,12 +1,17 @@
 #include "kube/rest.h"
 
+#include <algorithm>
+#include <deque>
 #include <functional>
+#include <numeric>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "clock/clock.h"
+#include "http/slots.h"
 #include "kube/credentials.h"
 #include "kube/sleepers.h"
 #include "kube/throttle.h"
@@ -17,6 +22,8 @@ namespace {
 namespace asio = boost::asio;
 using Deadline = clock::Steady::time_point;
 
+/// Requests that may wait in one lane: more than there are namespaces in a cluster.
+constexpr std::size_t kMaxWaiting = 10'000;
 constexpr std::size_t kMaxErrorBodyBytes = 64UL * 1024;
 constexpr std::string_view kJson = "application/json";
 /// The metadata is all that a writer of annotations looks at; servers without this form answer with
@@ -52,6 +59,11 @@ bool is_success(unsigned status) {
   return status >= 200 && status < 300;
 }
 
+/// In the order of Lane, but for kWatches.
+std::vector<std::size_t> widths_of_lanes(const RestOptions& options) {
+  return {options.patches, options.status_writes, 2, 6, 8, 2, 2};
+}
+
 http::ClientOptions client_options(const Credentials& credentials, const RestOptions& options) {
   const Config& config = credentials.config();
   http::ClientOptions result;
@@ -59,7 +71,8 @@ http::ClientOptions client_options(const Credentials& credentials, const RestOpt
   result.host = config.host;
   result.port = config.port;
   result.tls = credentials.tls();
-  result.connections = options.connections;
+  const auto lanes = widths_of_lanes(options);
+  result.connections = std::accumulate(lanes.begin(), lanes.end(), std::size_t{0});
   return result;
 }
 
@@ -86,6 +99,7 @@ class RestClient::Impl {
         credentials_(std::move(credentials)),
         observer_(std::move(observer)),
         client_(executor_, client_options(*credentials_, options_)) {
+    for (const std::size_t width : widths_of_lanes(options_)) lanes_.emplace_back(executor_, width);
     if (options_.queries_per_second > 0) {
       throttle_.emplace(options_.queries_per_second, options_.burst);
     }
@@ -96,12 +110,10 @@ class RestClient::Impl {
   static asio::awaitable<ApiResult<std::string>> send(std::shared_ptr<Impl> self,
                                                       http::Request request,
                                                       std::chrono::milliseconds timeout,
-                                                      Urgency urgency = Urgency::kUsual) {
+                                                      Lane lane) {
+    const auto place = co_await self->enter(lane);
+    if (!place) co_return tl::unexpected(place.error());
     const Deadline deadline = clock::Steady::now() + timeout;
-    if (urgency == Urgency::kUsual) {
-      auto waited = co_await self->wait_for_turn(deadline);
-      if (!waited) co_return tl::unexpected(std::move(waited.error()));
-    }
     const auto attempt = [client = self.get(), deadline](http::Request ready) {
       return client->send_once(std::move(ready), deadline);
     };
@@ -109,44 +121,86 @@ class RestClient::Impl {
   }
 
   static asio::awaitable<ApiResult<Stream>> open(std::shared_ptr<Impl> self, std::string target,
-                                                 http::Client::Connection connection,
-                                                 std::chrono::milliseconds timeout) {
+                                                 Lane lane, std::chrono::milliseconds timeout) {
+    auto place = co_await self->enter(lane);
+    if (!place) co_return tl::unexpected(std::move(place.error()));
     const Deadline deadline = clock::Steady::now() + timeout;
-    if (connection == http::Client::Connection::kPooled) {
-      auto waited = co_await self->wait_for_turn(deadline);
-      if (!waited) co_return tl::unexpected(std::move(waited.error()));
-    }
+    const auto connection =
+        lane == Lane::kWatches ? http::Client::Connection::kOwn : http::Client::Connection::kPooled;
     http::Request request = make_request("GET", std::move(target));
     const auto attempt = [client = self.get(), deadline, connection](http::Request ready) {
       return client->open_once(std::move(ready), deadline, connection);
     };
-    co_return co_await self->authenticated<Stream>(std::move(request), deadline, attempt);
+    auto opened = co_await self->authenticated<Stream>(std::move(request), deadline, attempt);
+    if (!opened || lane == Lane::kWatches) co_return opened;
+    co_return std::make_unique<LaneStream>(self, std::move(*place), std::move(*opened));
   }
 
   void close() {
     if (std::exchange(closed_, true)) return;
+    for (LaneState& lane : lanes_) {
+      lane.places.close();
+      lane.door.close();
+    }
     credentials_->close();
     throttled_.wake_all();
     client_.close();
   }
 
   [[nodiscard]] const asio::any_io_executor& executor() const { return executor_; }
+  [[nodiscard]] Recovery& recovery() { return recovery_; }
 
  private:
-  /// Takes a place in the throttle's queue, if there is a throttle, and waits for it.
-  asio::awaitable<ApiResult<void>> wait_for_turn(Deadline deadline) {
-    if (closed_) co_return tl::unexpected(closed());
-    if (!throttle_) co_return ApiResult<void>();
-    const auto start = throttle_->reserve(clock::Steady::now(), deadline);
-    if (!start) {
-      co_return tl::unexpected(
-          make_error(ApiError::Kind::kThrottled,
-                     "not sent: the client's own limit of requests per second allows it too late"));
+  using Place = http::Slots::Slot;
+
+  struct LaneState {
+    LaneState(const asio::any_io_executor& executor, std::size_t width)
+        : places(executor, width, kMaxWaiting), door(executor, 1, width) {}
+    http::Slots places;
+    /// To the throttle's queue: one of each lane stands in it, so that lanes take turns.
+    http::Slots door;
+  };
+
+  /// A stream that keeps its place in a lane until it ends.
+  class LaneStream final : public http::ResponseStream {
+   public:
+    LaneStream(std::shared_ptr<Impl> client, Place place, Stream inner)
+        : client_(std::move(client)), place_(std::move(place)), inner_(std::move(inner)) {}
+    [[nodiscard]] unsigned status() const override { return inner_->status(); }
+    [[nodiscard]] const http::Headers& headers() const override { return inner_->headers(); }
+    asio::awaitable<http::Result<std::string_view>> next(std::chrono::milliseconds idle) override {
+      auto piece = co_await inner_->next(idle);
+      if (!piece || piece->empty()) place_.give_back();
+      co_return piece;
     }
-    while (!closed_ && clock::Steady::now() < *start)
-      co_await throttled_.sleep_until(executor_, *start);
+
+   private:
+    std::shared_ptr<Impl> client_;  ///< the lane's owner
+    Place place_;
+    Stream inner_;
+  };
+
+  /// Waits for a place in the lane, and then for its turn at the throttle, if there is one.
+  asio::awaitable<ApiResult<Place>> enter(Lane lane) {
     if (closed_) co_return tl::unexpected(closed());
-    co_return ApiResult<void>();
+    if (lane == Lane::kWatches) co_return Place();
+    LaneState& state = lanes_[static_cast<std::size_t>(lane)];
+    auto place = co_await state.places.take(Deadline::max());
+    if (!place) {
+      co_return tl::unexpected(place.error() == http::Slots::Refusal::kClosed
+                                   ? closed()
+                                   : make_error(ApiError::Kind::kThrottled,
+                                                "not sent: too many requests of its kind wait"));
+    }
+    if (throttle_ && lane != Lane::kLease) {
+      const auto first_in_lane = co_await state.door.take(Deadline::max());
+      if (!first_in_lane) co_return tl::unexpected(closed());
+      const auto start = throttle_->reserve(clock::Steady::now(), Deadline::max());
+      while (!closed_ && clock::Steady::now() < *start)
+        co_await throttled_.sleep_until(executor_, *start);
+    }
+    if (closed_) co_return tl::unexpected(closed());
+    co_return std::move(*place);
   }
 
   /// Sends with credentials, and once more with renewed ones if these were refused.
@@ -186,7 +240,10 @@ class RestClient::Impl {
     auto answer = co_await client_.send(std::move(request), deadline);
     observe(method, answer ? answer->status : 0, start);
     if (!answer) co_return tl::unexpected(error_from_client(answer.error()));
-    if (is_success(answer->status)) co_return std::move(answer->body);
+    if (is_success(answer->status)) {
+      recovery_.succeeded();
+      co_return std::move(answer->body);
+    }
     co_return tl::unexpected(error_from_head(answer->status, answer->headers, answer->body));
   }
 
@@ -198,7 +255,10 @@ class RestClient::Impl {
     observe(method, answer ? (*answer)->status() : 0, start);
     if (!answer) co_return tl::unexpected(error_from_client(answer.error()));
     const Stream& stream = *answer;
-    if (is_success(stream->status())) co_return std::move(*answer);
+    if (is_success(stream->status())) {
+      recovery_.succeeded();
+      co_return std::move(*answer);
+    }
     std::string body;
     while (body.size() < kMaxErrorBodyBytes) {
       const auto left =
@@ -221,8 +281,10 @@ class RestClient::Impl {
   RequestObserver observer_;
   http::Client client_;
   std::uint64_t tls_version_ = 0;  ///< that client_ was given last
+  std::deque<LaneState> lanes_;    ///< in the order of Lane
   std::optional<Throttle> throttle_;
   Sleepers throttled_;
+  Recovery recovery_;
   bool closed_ = false;
 };
 
@@ -245,42 +307,46 @@ RestClient::~RestClient() {
 }
 
 asio::awaitable<ApiResult<std::string>> RestClient::send(http::Request request,
-                                                         std::chrono::milliseconds timeout) {
-  return Impl::send(impl_, std::move(request), timeout);
+                                                         std::chrono::milliseconds timeout,
+                                                         Lane lane) {
+  return Impl::send(impl_, std::move(request), timeout, lane);
 }
 
 asio::awaitable<ApiResult<std::string>> RestClient::get(std::string target,
                                                         std::chrono::milliseconds timeout,
-                                                        Urgency urgency) {
-  return Impl::send(impl_, make_request("GET", std::move(target)), timeout, urgency);
+                                                        Lane lane) {
+  return Impl::send(impl_, make_request("GET", std::move(target)), timeout, lane);
 }
 
 asio::awaitable<ApiResult<std::string>> RestClient::post(std::string target, std::string body,
                                                          std::chrono::milliseconds timeout,
-                                                         Urgency urgency) {
-  return Impl::send(impl_, make_request("POST", std::move(target), std::move(body)), timeout,
-                    urgency);
+                                                         Lane lane) {
+  return Impl::send(impl_, make_request("POST", std::move(target), std::move(body)), timeout, lane);
 }
 
 asio::awaitable<ApiResult<std::string>> RestClient::put(std::string target, std::string body,
                                                         std::chrono::milliseconds timeout,
-                                                        Urgency urgency) {
-  return Impl::send(impl_, make_request("PUT", std::move(target), std::move(body)), timeout,
-                    urgency);
+                                                        Lane lane) {
+  return Impl::send(impl_, make_request("PUT", std::move(target), std::move(body)), timeout, lane);
 }
 
 asio::awaitable<ApiResult<std::string>> RestClient::merge_patch(std::string target,
                                                                 std::string body,
-                                                                std::chrono::milliseconds timeout) {
+                                                                std::chrono::milliseconds timeout,
+                                                                Lane lane) {
   auto request =
       make_request("PATCH", std::move(target), std::move(body), "application/merge-patch+json");
   request.headers.add("Accept", std::string(kMetadataOnly));
-  return Impl::send(impl_, std::move(request), timeout);
+  return Impl::send(impl_, std::move(request), timeout, lane);
 }
 
 asio::awaitable<ApiResult<std::unique_ptr<http::ResponseStream>>> RestClient::open(
-    std::string target, http::Client::Connection connection, std::chrono::milliseconds timeout) {
-  return Impl::open(impl_, std::move(target), connection, timeout);
+    std::string target, Lane lane, std::chrono::milliseconds timeout) {
+  return Impl::open(impl_, std::move(target), lane, timeout);
+}
+
+Recovery& RestClient::recovery() {
+  return impl_->recovery();
 }
 
 void RestClient::close() {

@@ -13,20 +13,32 @@
 #include "http/client.h"
 #include "kube/config.h"
 #include "kube/error.h"
+#include "kube/recovery.h"
 #include "log/logger.h"
 
 namespace receiver::kube {
 
-struct RestOptions {
-  std::string user_agent;         ///< name/version (os/arch) commit
-  std::size_t connections = 64;   ///< of the pool; watches have their own
-  double queries_per_second = 0;  ///< 0: no throttle; watches and urgent requests have none
-  int burst = 0;
+/// Work of one kind waits for its own kind only. Each lane has so many requests under way at once;
+/// those beyond wait in order, and waiting is no failure: a request's time counts from when its
+/// lane lets it go.
+enum class Lane {
+  kPatches,         ///< refreshes; RestOptions::patches at once
+  kStatuses,        ///< status writes; RestOptions::status_writes at once
+  kLists,           ///< of whole kinds; 2 at once
+  kNamespaceLists,  ///< of one namespace, of which there may be a thousand; 6 at once
+  kReads,           ///< anything else that is asked once; 8 at once
+  kEvents,          ///< 2 at once
+  kLease,           ///< 2 at once; not throttled, since a Lease that is renewed too late is lost
+  kWatches,         ///< each on a connection of its own; neither bounded nor throttled
 };
 
-/// What must not wait for its turn behind all others, where there is a throttle, is urgent: a Lease
-/// that is renewed too late is lost.
-enum class Urgency { kUsual, kUrgent };
+struct RestOptions {
+  std::string user_agent;         ///< name/version (os/arch) commit
+  std::size_t patches = 64;       ///< of Lane::kPatches
+  std::size_t status_writes = 4;  ///< of Lane::kStatuses
+  double queries_per_second = 0;  ///< 0: no throttle. Lanes take turns at it
+  int burst = 0;
+};
 
 /// What the client counts (rest_client_requests_total by method and code is derived by the caller's
 /// observer).
@@ -47,26 +59,31 @@ class RestClient {
 
   /// Any request; `request.target` begins with the API path. The answer's body on 2xx.
   boost::asio::awaitable<ApiResult<std::string>> send(http::Request request,
-                                                      std::chrono::milliseconds timeout);
+                                                      std::chrono::milliseconds timeout,
+                                                      Lane lane = Lane::kReads);
 
   boost::asio::awaitable<ApiResult<std::string>> get(std::string target,
                                                      std::chrono::milliseconds timeout = kTimeout,
-                                                     Urgency urgency = Urgency::kUsual);
+                                                     Lane lane = Lane::kReads);
   boost::asio::awaitable<ApiResult<std::string>> post(std::string target, std::string body,
                                                       std::chrono::milliseconds timeout = kTimeout,
-                                                      Urgency urgency = Urgency::kUsual);
+                                                      Lane lane = Lane::kReads);
   boost::asio::awaitable<ApiResult<std::string>> put(std::string target, std::string body,
                                                      std::chrono::milliseconds timeout = kTimeout,
-                                                     Urgency urgency = Urgency::kUsual);
+                                                     Lane lane = Lane::kReads);
   /// application/merge-patch+json; asks for the answer as PartialObjectMetadata, so that large
   /// objects do not travel back.
   boost::asio::awaitable<ApiResult<std::string>> merge_patch(
-      std::string target, std::string body, std::chrono::milliseconds timeout = kTimeout);
+      std::string target, std::string body, std::chrono::milliseconds timeout = kTimeout,
+      Lane lane = Lane::kPatches);
 
-  /// A list (pooled connection) or a watch (own connection); the head is a 2xx.
+  /// A list, or with Lane::kWatches a watch; the head is a 2xx. `timeout` is until then. The place
+  /// in the lane is held until the stream has ended or is destroyed.
   boost::asio::awaitable<ApiResult<std::unique_ptr<http::ResponseStream>>> open(
-      std::string target, http::Client::Connection connection,
-      std::chrono::milliseconds timeout = kTimeout);
+      std::string target, Lane lane, std::chrono::milliseconds timeout = kTimeout);
+
+  /// Tells of every success (2xx) of any request here.
+  [[nodiscard]] Recovery& recovery();
 
   /// Breaks every request and stream; later ones end with kClosed.
   void close();

@@ -63,3 +63,26 @@ TEST_CASE("a backoff's numbers can be chosen") {
   CHECK(waits(backoff, 0, 3) == std::vector<Milliseconds>{10ms, 20ms, 20ms});
   CHECK(backoff.next(kStart + 10s, 0) == 10ms);
 }
+
+TEST_CASE("a success elsewhere ends a wait once per step, and at first begins anew") {
+  Backoff backoff;
+  auto now = kStart;
+  // After a long outage: it is over, and what fails after it is a first failure.
+  for (int i = 0; i < 8; ++i) now += backoff.next(now, 0);
+  CHECK(backoff.wake(now));
+  CHECK_FALSE(backoff.wake(now));
+  CHECK(backoff.next(now, 0) == 800ms);
+  // Something that goes on failing while all else succeeds comes to rest at the longest step.
+  int woken = 0;
+  for (int i = 0; i < 20; ++i) {
+    if (backoff.wake(now)) ++woken;
+    CHECK_FALSE(backoff.wake(now));
+    static_cast<void>(backoff.next(now, 0));
+  }
+  CHECK(woken == 6);
+  CHECK(backoff.next(now, 0) == 20s);
+  // Half a minute later it may be woken again.
+  CHECK_FALSE(backoff.wake(now + 29s));
+  CHECK(backoff.wake(now + 30s));
+  CHECK(backoff.next(now + 30s, 0) == 800ms);
+}

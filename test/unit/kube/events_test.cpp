@@ -124,7 +124,7 @@ TEST_CASE("writes keep their distance") {
 }
 
 TEST_CASE("a missing permission drops Events with one line in the log") {
-  EventsFixture test([](const ApiRequest&) { return refusal(403, "Forbidden"); });
+  EventsFixture test([](const ApiRequest&) { return receiver::kube::test::missing_permission(); });
   test.start();
   for (int i = 0; i < 3; ++i) test.emit(std::to_string(i));
   REQUIRE(test.run_until([&] { return test.recorder.dropped() == 3; }));

@@ -39,6 +39,11 @@ inline ApiAnswer refusal(int status, const std::string& reason) {
   return {status, fmt::format(R"({{"kind":"Status","code":{},"reason":"{}","message":"{}"}})",
                               status, reason, reason)};
 }
+/// What RBAC answers where a permission is missing.
+inline ApiAnswer missing_permission() {
+  return {403, R"({"kind":"Status","code":403,"reason":"Forbidden","message":)"
+               R"("x is forbidden: User \"r\" cannot write resource \"x\" in API group \"\""})"};
+}
 
 /// A plain HTTP server on the loopback, on the test's own thread.
 class FakeApiServer {

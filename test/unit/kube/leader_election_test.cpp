@@ -296,7 +296,7 @@ TEST_CASE("a missing permission is named in the log once, and recovers by itself
   ElectionFixture test;
   bool allowed = false;
   FakeApiServer::Handler guarded = [&](const ApiRequest& request) {
-    return allowed ? test.lease.handle(request) : refusal(403, "Forbidden");
+    return allowed ? test.lease.handle(request) : receiver::kube::test::missing_permission();
   };
   Contender a(test.context, "a", guarded, test.history);
   REQUIRE(test.run_until([&] { return a.server.requests().size() >= 4; }));

@@ -236,9 +236,8 @@ TEST_CASE("an answer other than 2xx becomes a typed error") {
   const auto result = test.await(test.client().get("/x"));
   REQUIRE_FALSE(result);
   check(result.error());
-  for (const auto connection :
-       {http::Client::Connection::kPooled, http::Client::Connection::kOwn}) {
-    const auto stream = test.await(test.client().open("/x", connection));
+  for (const Lane lane : {Lane::kLists, Lane::kWatches}) {
+    const auto stream = test.await(test.client().open("/x", lane));
     REQUIRE_FALSE(stream);
     check(stream.error());
   }
@@ -249,7 +248,7 @@ TEST_CASE("an endless error body is not read to its end") {
   RestFixture test([](const Seen&) {
     return "HTTP/1.1 500 X\r\nContent-Length: 1000000\r\n\r\n" + std::string(200'000, 'x');
   });
-  const auto stream = test.await(test.client().open("/x", http::Client::Connection::kOwn));
+  const auto stream = test.await(test.client().open("/x", Lane::kWatches));
   REQUIRE_FALSE(stream);
   CHECK(stream.error().kind == Kind::kServer);
   CHECK(stream.error().message == "500 Internal Server Error");
@@ -258,7 +257,7 @@ TEST_CASE("an endless error body is not read to its end") {
 TEST_CASE("an error body that never comes costs the time of the request only") {
   RestFixture test([](const Seen&) { return "HTTP/1.1 403 X\r\nContent-Length: 10\r\n\r\n"; });
   const auto start = Steady::now();
-  const auto stream = test.await(test.client().open("/x", http::Client::Connection::kOwn, 1s));
+  const auto stream = test.await(test.client().open("/x", Lane::kWatches, 1s));
   REQUIRE_FALSE(stream);
   CHECK(stream.error().kind == Kind::kForbidden);
   CHECK(Steady::now() - start < 20s);
@@ -267,7 +266,7 @@ TEST_CASE("an error body that never comes costs the time of the request only") {
 TEST_CASE("a list or watch is handed on as it arrives") {
   RestFixture test([](const Seen&) { return answer(200, "some bytes"); });
   test.config.token = crypto::SecretString(std::string("abc"));
-  auto stream = test.await(test.client().open("/x?watch=1", http::Client::Connection::kOwn));
+  auto stream = test.await(test.client().open("/x?watch=1", Lane::kWatches));
   REQUIRE(stream);
   std::string body;
   for (;;) {
@@ -299,7 +298,7 @@ TEST_CASE("a 401 has the token file read again, and the request sent once more")
     CHECK(test.observed == std::vector<std::string>{"PATCH 401", "PATCH 200"});
   }
   SECTION("a watch") {
-    CHECK(test.await(test.client().open("/x", http::Client::Connection::kOwn)));
+    CHECK(test.await(test.client().open("/x", Lane::kWatches)));
     CHECK(test.observed == std::vector<std::string>{"GET 401", "GET 200"});
   }
   // The new token stays.
@@ -362,7 +361,7 @@ TEST_CASE("closing ends requests in flight and refuses later ones") {
   const auto later = test.await(client.get("/x"));
   REQUIRE_FALSE(later);
   CHECK(later.error().kind == Kind::kClosed);
-  const auto stream = test.await(client.open("/x", http::Client::Connection::kOwn));
+  const auto stream = test.await(client.open("/x", Lane::kWatches));
   REQUIRE_FALSE(stream);
   CHECK(stream.error().kind == Kind::kClosed);
 }
@@ -384,23 +383,20 @@ TEST_CASE("a throttled client paces its requests, but not its watches") {
   const auto start = Steady::now();
   for (int i = 0; i < 3; ++i) REQUIRE(test.await(client.get("/x")));
   CHECK(Steady::now() - start >= 2 * 500ms);
-  const auto too_late = test.await(client.get("/x", 1ms));
-  REQUIRE_FALSE(too_late);
-  CHECK(too_late.error().kind == Kind::kThrottled);
-  for (int i = 0; i < 5; ++i)
-    REQUIRE(test.await(client.open("/x", http::Client::Connection::kOwn)));
-  CHECK(test.server.requests().size() == 8);
+  // Waiting for its turn takes nothing of a request's own time.
+  CHECK(test.await(client.get("/x", 200ms)));
+  for (int i = 0; i < 5; ++i) REQUIRE(test.await(client.open("/x", Lane::kWatches)));
+  CHECK(test.server.requests().size() == 9);
 }
 
-TEST_CASE("an urgent request does not wait for its turn") {
+TEST_CASE("the Lease does not wait for the throttle") {
   RestFixture test([](const Seen&) { return answer(200, "{}"); });
   test.options.queries_per_second = 0.01;
   RestClient& client = test.client();
   REQUIRE(test.await(client.get("/x")));
-  REQUIRE_FALSE(test.await(client.get("/x")));
-  CHECK(test.await(client.get("/x", RestClient::kTimeout, Urgency::kUrgent)));
-  CHECK(test.await(client.put("/x", "{}", RestClient::kTimeout, Urgency::kUrgent)));
-  CHECK(test.await(client.post("/x", "{}", RestClient::kTimeout, Urgency::kUrgent)));
+  CHECK(test.await(client.get("/x", RestClient::kTimeout, Lane::kLease)));
+  CHECK(test.await(client.put("/x", "{}", RestClient::kTimeout, Lane::kLease)));
+  CHECK(test.await(client.post("/x", "{}", RestClient::kTimeout, Lane::kLease)));
 }
 
 TEST_CASE("closing wakes those who wait for the throttle") {

@@ -91,12 +91,14 @@ class ScriptedServer {
   void start_again() { listen(); }
 
   /// A client of this server.
-  [[nodiscard]] std::unique_ptr<RestClient> client(boost::asio::io_context& context) const {
+  [[nodiscard]] std::unique_ptr<RestClient> client(boost::asio::io_context& context,
+                                                   RestOptions options = {}) const {
     Config config;
     config.scheme = "http";
     config.host = "127.0.0.1";
     config.port = state_->port;
-    auto created = RestClient::create(context.get_executor(), config, {}, log::Logger::none());
+    auto created =
+        RestClient::create(context.get_executor(), config, std::move(options), log::Logger::none());
     if (!created) throw std::runtime_error(created.error());
     return std::move(*created);
   }

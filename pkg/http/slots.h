@@ -1,0 +1,94 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <list>
+#include <utility>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <tl/expected.hpp>
+
+namespace receiver::http {
+
+/// A coroutine that waits until somebody wakes it, and its place in the queue of those who do so.
+/// One thread; the queue outlives it.
+class Sleeper {
+ public:
+  using Queue = std::list<Sleeper*>;
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  Sleeper(const boost::asio::any_io_executor& executor, Queue& queue)
+      : timer_(executor), queue_(queue), place_(queue.insert(queue.end(), this)) {}
+  ~Sleeper() { queue_.erase(place_); }
+  Sleeper(const Sleeper&) = delete;
+  Sleeper& operator=(const Sleeper&) = delete;
+
+  /// Until wake() or the deadline; whether woken.
+  boost::asio::awaitable<bool> sleep(TimePoint deadline);
+  void wake() {
+    woken_ = true;
+    timer_.cancel();
+  }
+  [[nodiscard]] bool is_woken() const { return woken_; }
+
+ private:
+  boost::asio::steady_timer timer_;
+  Queue& queue_;
+  Queue::iterator place_;
+  bool woken_ = false;
+};
+
+/// A bounded number of slots, given out in the order of asking. One thread. Outlives its slots and
+/// those who wait for one.
+class Slots {
+ public:
+  using TimePoint = Sleeper::TimePoint;
+
+  /// `count` at once; when `max_waiting` wait, further ones are refused at once.
+  Slots(boost::asio::any_io_executor executor, std::size_t count, std::size_t max_waiting)
+      : executor_(std::move(executor)), count_(count), max_waiting_(max_waiting) {}
+  Slots(const Slots&) = delete;
+  Slots& operator=(const Slots&) = delete;
+  ~Slots() = default;
+
+  /// One of them, or none; given back when it goes.
+  class Slot {
+   public:
+    Slot() = default;
+    Slot(Slot&& other) noexcept : slots_(std::exchange(other.slots_, nullptr)) {}
+    Slot& operator=(Slot&& other) noexcept {
+      std::swap(slots_, other.slots_);
+      return *this;
+    }
+    ~Slot() { give_back(); }
+    void give_back() {
+      if (Slots* slots = std::exchange(slots_, nullptr)) slots->free_one();
+    }
+    explicit operator bool() const { return slots_ != nullptr; }
+
+   private:
+    friend class Slots;
+    explicit Slot(Slots* slots) : slots_(slots) {}
+    Slots* slots_ = nullptr;
+  };
+
+  enum class Refusal { kTooManyWait, kTooLate, kClosed };
+  boost::asio::awaitable<tl::expected<Slot, Refusal>> take(TimePoint deadline);
+
+  /// Refuses those who wait, and later ones.
+  void close();
+
+ private:
+  void free_one();
+
+  boost::asio::any_io_executor executor_;
+  std::size_t count_;
+  std::size_t max_waiting_;
+  std::size_t taken_ = 0;
+  Sleeper::Queue waiting_;  ///< in order
+  bool closed_ = false;
+};
+
+}  // namespace receiver::http

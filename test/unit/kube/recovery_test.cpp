@@ -1,0 +1,148 @@
+#include "kube/recovery.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <catch2/catch.hpp>
+
+#include "kube/reflector.h"
+#include "test/unit/kube/scripted_server.h"
+
+namespace receiver::kube {
+namespace {
+
+using namespace std::chrono_literals;
+using test::ScriptedServer;
+using Exchange = ScriptedServer::ExchangePtr;
+
+/// Takes whatever a reflector brings.
+struct NoSink : ObjectSink {
+  void begin_replace() override {}
+  tl::expected<void, std::string> add_listed(const ObjectMeta& /*meta*/,
+                                             const rapidjson::Value& /*object*/) override {
+    return {};
+  }
+  void keep_listed(const ObjectKey& /*key*/) override {}
+  void end_replace() override {}
+  void abort_replace() override {}
+  tl::expected<void, std::string> upsert(const ObjectMeta& /*meta*/,
+                                         const rapidjson::Value& /*object*/) override {
+    return {};
+  }
+  void remove(const ObjectKey& /*key*/) override {}
+};
+
+/// A reflector whose first rest after a failure would last 20 s.
+struct RecoveryFixture {
+  boost::asio::io_context context;
+  ScriptedServer server{context, [this](const Exchange& exchange) { script(exchange); }};
+  std::unique_ptr<RestClient> rest = server.client(context);
+  NoSink sink;
+  Reflector reflector;
+  std::function<void(const Exchange&)> watched;  ///< answers a watch; empty: it begins
+  std::size_t watches = 0;
+
+  explicit RecoveryFixture(std::string ns)
+      : reflector(*rest,
+                  {.resource = {"fruit.example", "v1", "fruits"},
+                   .ns = std::move(ns),
+                   .label_selector = {},
+                   .field_selector = {},
+                   .projection = {"/colour"},
+                   .times = {.backoff = {.first = 20s, .longest = 30s, .health = 1h}}},
+                  sink, log::Logger::none()) {
+    boost::asio::co_spawn(context, reflector.run(), boost::asio::detached);
+  }
+
+  void script(const Exchange& exchange) {
+    if (exchange->is_watch()) {
+      ++watches;
+      return watched ? watched(exchange) : exchange->begin();
+    }
+    exchange->answer(200, R"({"metadata":{"resourceVersion":"1"},"items":[]})");
+  }
+
+  bool run_until(const std::function<bool()>& condition, std::chrono::milliseconds limit) {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    while (!condition() && std::chrono::steady_clock::now() < deadline) context.run_one_for(5ms);
+    return condition();
+  }
+  void some_request_succeeds() {
+    bool good = false;
+    boost::asio::co_spawn(context, rest->get("/anything"),
+                          [&](const std::exception_ptr&, const ApiResult<std::string>& answer) {
+                            good = answer.has_value();
+                          });
+    REQUIRE(run_until([&] { return good; }, 5s));
+  }
+  [[nodiscard]] bool rests_after(std::uint64_t failures) {
+    return run_until([&] { return reflector.status().failures == failures; }, 5s);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("after an outage the first success of any request brings the watch back within 2 s") {
+  RecoveryFixture test(GENERATE("", "shop"));
+  SECTION("the API server was gone") {
+    REQUIRE(test.run_until([&] { return test.watches == 1; }, 5s));
+    test.server.shut_down();
+    REQUIRE(test.rests_after(1));
+    test.server.start_again();
+  }
+  SECTION("a load balancer had no API server") {
+    test.watched = [](const Exchange& exchange) {
+      exchange->answer(503, "<html>", "Retry-After: 30\r\n");
+    };
+    REQUIRE(test.rests_after(1));
+    test.watched = {};
+  }
+  const auto before = test.watches;
+  CHECK_FALSE(test.run_until([&] { return test.watches > before; }, 100ms));
+  test.some_request_succeeds();
+  CHECK(test.run_until([&] { return test.watches > before; }, 2s));
+}
+
+TEST_CASE("what the API server itself refuses is not asked again sooner because of others") {
+  RecoveryFixture test("");
+  test.watched = [](const Exchange& exchange) {
+    exchange->answer(500, R"({"kind":"Status","message":"etcd has no leader"})");
+  };
+  REQUIRE(test.rests_after(1));
+  test.some_request_succeeds();
+  CHECK_FALSE(test.run_until([&] { return test.watches > 1; }, 700ms));
+}
+
+TEST_CASE("a watch that fails on while all else succeeds is woken once per step") {
+  RecoveryFixture test("");
+  test.watched = [](const Exchange& exchange) { exchange->answer(503, "<html>"); };
+  REQUIRE(test.rests_after(1));
+  const auto until = std::chrono::steady_clock::now() + 2500ms;
+  while (std::chrono::steady_clock::now() < until) test.some_request_succeeds();
+  // The first step, that it was begun anew with, and none after: the next is the longest.
+  CHECK(test.watches <= 3);
+  CHECK(test.watches >= 2);
+}
+
+TEST_CASE("many come back at 50 a second, and none later than without being woken") {
+  Recovery recovery;
+  const Recovery::TimePoint now{1000s};
+  for (int i = 0; i < 100; ++i) CHECK(recovery.turn(now, now + 30s) == now + i * 20ms);
+  CHECK_FALSE(recovery.turn(now, now + 1s));
+  CHECK(recovery.turn(now, now + 30s) == now + 2s);
+}
+
+TEST_CASE("a success is told to everybody who waits, until they do not any more") {
+  Recovery recovery;
+  int first = 0;
+  int second = 0;
+  const Recovery::Waiting waits(recovery, [&] { ++first; });
+  {
+    const Recovery::Waiting waits_too(recovery, [&] { ++second; });
+    recovery.succeeded();
+  }
+  recovery.succeeded();
+  CHECK(first == 2);
+  CHECK(second == 1);
+}
+
+}  // namespace receiver::kube
