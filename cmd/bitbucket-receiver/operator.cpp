@@ -138,6 +138,7 @@ class Operator::Impl {
   std::optional<kube::EventRecorder> events_;
   std::optional<controllers::ReceiverController> receivers_;
   std::optional<controllers::Refresher> refresher_;
+  std::optional<kube::Recovery::Waiting> server_is_back_;  ///< any success wakes the refresher
   std::optional<controllers::CatchUp> catch_up_;
   std::optional<webhook::Deliveries> deliveries_;
   std::optional<kube::LeaderElector> elector_;
@@ -237,6 +238,7 @@ void Operator::Impl::build_controllers() {
       },
       controllers::RefresherOptions{.patches_in_flight = settings_.max_concurrent_patches},
       logger_.named("refresher"), metrics_.refresh_observer());
+  server_is_back_.emplace(rest_->recovery(), [this] { refresher_->server_is_back(); });
   catch_up_.emplace(
       kube_io_.get_executor(), *refresher_,
       controllers::CatchUp::Sources{
