@@ -1,6 +1,8 @@
 #include "controllers/refresh_queue.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace receiver::controllers {
 
@@ -73,8 +75,16 @@ void RefreshQueue::get_in_line(Object& object, Time now) {
   if (object.settles_at > now) {
     fresh_.emplace(object.settles_at, &object);
   } else {
-    ready_.push_back(object);
+    line_up(object);
   }
+}
+
+/// Puts it at the end of its project's line. A project that had none gets its turn after all
+/// others.
+void RefreshQueue::line_up(Object& object) {
+  Project& project = projects_[object.target->key.ns];
+  project.line.push_back(object);
+  if (!project.is_linked()) turns_.push_back(project);
 }
 
 void RefreshQueue::leave(DeliveryId delivery) {
@@ -82,36 +92,59 @@ void RefreshQueue::leave(DeliveryId delivery) {
 }
 
 const Target* RefreshQueue::start(Time now) {
-  make_ready(unreachable_, now);
-  make_ready(answered_, now);
-  make_ready(fresh_, now);
-  forget_settled(now);
+  line_up_due(waiting_for_server_, now);
+  line_up_due(waiting_in_full_, now);
+  line_up_due(fresh_, now);
+  forget_expired(now);
   if (stopped_ || in_flight_ >= options_.patches_in_flight) return nullptr;
-  if (ready_.empty() && !fresh_.empty() && in_flight_ < (options_.patches_in_flight + 1) / 2) {
-    ready_.push_back(*fresh_.top().second);
+  if (turns_.empty() && !fresh_.empty() && in_flight_ < half_of_slots()) {
+    line_up(*fresh_.top().second);
     fresh_.pop();
   }
-  if (ready_.empty()) return nullptr;
-  Object& object = ready_.front();
-  ready_.pop_front();
+  if (turns_.empty()) return nullptr;
+  Project& project = next_project();
+  Object& object = project.line.front();
+  project.line.pop_front();
+  project.unlink();
+  if (!project.line.empty()) turns_.push_back(project);
+  ++project.in_flight;
+  ++in_flight_;
   object.wanted = false;
   object.patching = true;
   object.served_since = object.waiting_since;
   object.served.splice(object.served.end(), object.waiting);
-  ++in_flight_;
   return object.target;
 }
 
-/// Puts those in line whose time has come; all, without a time.
-void RefreshQueue::make_ready(ByTime& waiting, std::optional<Time> due) {
+/// The first in turn. If it holds half of the slots, the second one goes first: while a slot is
+/// free, no two projects hold that many.
+RefreshQueue::Project& RefreshQueue::next_project() {
+  const auto first = turns_.begin();
+  const auto second = std::next(first);
+  const bool gives_way = first->in_flight >= half_of_slots() && second != turns_.end();
+  return gives_way ? *second : *first;
+}
+
+void RefreshQueue::free_slot(const std::string& project) {
+  const auto found = projects_.find(project);
+  --in_flight_;
+  if (--found->second.in_flight == 0 && found->second.line.empty()) projects_.erase(found);
+}
+
+/// Those whose time has come; all, without a time.
+void RefreshQueue::line_up_due(ByTime& waiting, std::optional<Time> due) {
   while (!waiting.empty() && (!due || waiting.top().first <= *due)) {
-    ready_.push_back(*waiting.top().second);
+    line_up(*waiting.top().second);
     waiting.pop();
   }
 }
 
-void RefreshQueue::forget_settled(Time now) {
+void RefreshQueue::forget_expired(Time now) {
   while (!settling_.empty() && settling_.front().settles_at <= now) forget(settling_.front());
+  while (!remembered_.empty() &&
+         remembered_.front().refused_at + options_.forbidden_memory <= now) {
+    forget(remembered_.front());
+  }
 }
 
 void RefreshQueue::forget(const Object& object) {
@@ -123,27 +156,27 @@ RefreshQueue::Finished RefreshQueue::finish(const Target& target,
   using Kind = kube::ApiError::Kind;
   Object& object = objects_.at(target);
   object.patching = false;
-  --in_flight_;
+  free_slot(target.key.ns);
 
   Finished finished;
   finished.waited = now - object.served_since;
   if (result) {
-    make_ready(unreachable_, std::nullopt);
-    object.forbidden_since.reset();
+    server_is_back();
+    object.forbidden.reset();
     finished.verdict = Verdict::kApplied;
     object.settles_at = now + options_.settling;
     settle(object, now, finished);
   } else if (result.error().says_object_is_gone()) {
-    object.forbidden_since.reset();
+    object.forbidden.reset();
     finished.verdict = Verdict::kGone;
     settle(object, now, finished);
   } else if (result.error().kind == Kind::kClosed) {
     stopped_ = true;
     finished.verdict = Verdict::kStopped;
     merge_back(object);
-    ready_.push_back(object);
+    line_up(object);
   } else if (result.error().transient() || result.error().kind == Kind::kConflict ||
-             (may_pass(result.error()) && !forbidden_too_long(object, now))) {
+             (may_pass(result.error()) && !is_forbidden_for_good(object, now))) {
     finished.verdict = Verdict::kRetry;
     merge_back(object);
     back_off(object, result.error(), now, finished);
@@ -158,6 +191,7 @@ RefreshQueue::Finished RefreshQueue::finish(const Target& target,
 /// The PATCH in flight was the last word for the deliveries that it served.
 void RefreshQueue::settle(Object& object, Time now, Finished& finished) {
   object.failures = 0;
+  object.cut_short = false;
   while (!object.served.empty()) {
     Delivery& delivery = *object.served.front().delivery;
     object.served.pop_front();
@@ -171,6 +205,7 @@ void RefreshQueue::settle(Object& object, Time now, Finished& finished) {
   }
   --queued_;
   if (finished.verdict == Verdict::kRefused) {
+    object.refused_at = now;
     remembered_.push_back(object);
   } else if (finished.verdict == Verdict::kApplied) {
     settling_.push_back(object);
@@ -190,9 +225,12 @@ void RefreshQueue::merge_back(Object& object) {
 void RefreshQueue::back_off(Object& object, const kube::ApiError& error, Time now,
                             Finished& finished) {
   // A server that answers again after an outage deserves a quick second try.
-  const bool unreachable = error.kind == kube::ApiError::Kind::kUnreachable;
-  object.failures = unreachable == object.unreachable ? object.failures + 1 : 1;
+  const bool unreachable = error.unreachable();
+  if (unreachable != object.unreachable) object.failures = 0;
   object.unreachable = unreachable;
+  // A wait that was cut short is made up for before the next step.
+  const bool in_full = std::exchange(object.cut_short, false) && object.failures > 0;
+  if (!in_full) ++object.failures;
 
   constexpr std::uint32_t kMaxDoublings = 20;  // far above any cap, far below an overflow
   const auto doubled =
@@ -201,12 +239,18 @@ void RefreshQueue::back_off(Object& object, const kube::ApiError& error, Time no
                           ? *error.retry_after + jittered(options_.first_backoff)
                           : jittered(std::min<milliseconds>(doubled, options_.longest_backoff));
   finished.worth_a_line = worth_a_line(object.no_retry_line_before, now);
-  (unreachable ? unreachable_ : answered_).emplace(now + finished.retry_in, &object);
+  (unreachable && !in_full ? waiting_for_server_ : waiting_in_full_)
+      .emplace(now + finished.retry_in, &object);
 }
 
-bool RefreshQueue::forbidden_too_long(Object& object, Time now) const {
-  if (!object.forbidden_since) object.forbidden_since = now;
-  return now - *object.forbidden_since >= options_.forbidden_for;
+/// Refused by 403s for forbidden_for, with no pause in which the API server may have been
+/// restarted.
+bool RefreshQueue::is_forbidden_for_good(Object& object, Time now) const {
+  if (!object.forbidden || now - object.forbidden->last > options_.forbidden_memory) {
+    object.forbidden = Forbidden{now, now};
+  }
+  object.forbidden->last = now;
+  return now - object.forbidden->first >= options_.forbidden_for;
 }
 
 /// From half of it to all.
@@ -229,7 +273,7 @@ void RefreshQueue::forget_oldest_beyond_bound() {
 
 std::optional<RefreshQueue::Time> RefreshQueue::next_retry() const {
   std::optional<Time> next;
-  for (const ByTime* waiting : {&unreachable_, &answered_}) {
+  for (const ByTime* waiting : {&waiting_for_server_, &waiting_in_full_}) {
     if (!waiting->empty() && (!next || waiting->top().first < *next)) next = waiting->top().first;
   }
   if (!fresh_.empty() && in_flight_ < options_.patches_in_flight &&
@@ -239,11 +283,22 @@ std::optional<RefreshQueue::Time> RefreshQueue::next_retry() const {
   return next;
 }
 
+void RefreshQueue::server_is_back() {
+  for (; !waiting_for_server_.empty(); waiting_for_server_.pop()) {
+    Object& object = *waiting_for_server_.top().second;
+    object.cut_short = true;
+    line_up(object);
+  }
+}
+
 void RefreshQueue::retry_now() {
-  make_ready(unreachable_, std::nullopt);
-  make_ready(answered_, std::nullopt);
-  make_ready(fresh_, std::nullopt);
-  for (auto& [target, object] : objects_) object.failures = 0;
+  line_up_due(waiting_for_server_, std::nullopt);
+  line_up_due(waiting_in_full_, std::nullopt);
+  line_up_due(fresh_, std::nullopt);
+  for (auto& [target, object] : objects_) {
+    object.failures = 0;
+    object.cut_short = false;
+  }
 }
 
 RefreshQueue::Time::duration RefreshQueue::oldest_age(Time now) const {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <queue>
 #include <random>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -39,6 +40,9 @@ struct RefresherOptions {
   /// 403, or a 404 that is not about the object, is retried this long: a restarted API server whose
   /// caches are cold.
   std::chrono::milliseconds forbidden_for{600'000};
+  /// A 403 that comes later than this after the object's last one begins that time again: the API
+  /// server may have been restarted since. Longer than a few retries take, whatever they fail by.
+  std::chrono::milliseconds forbidden_memory{120'000};
   /// How long after a PATCH the API server may still patch an older copy of the object: etcd
   /// refuses what it makes of that, and it does all of it again. Until then other objects go first,
   /// and a PATCH of this one starts only while fewer than half of those that may be are in flight.
@@ -47,7 +51,11 @@ struct RefresherOptions {
 
 /// Which PATCH starts when, and which deliveries it serves: the decisions of the refresher, without
 /// I/O, clock or threads. Every operation is O(1) per target or waiter, O(log n) for one that waits
-/// for a time.
+/// for a time; amortised, since a success ends the waits of many.
+///
+/// Projects (namespaces) take turns. One that holds half of the PATCHes in flight (rounded up)
+/// waits while another one can use a slot, so a fan-out to thousands of objects delays nobody else,
+/// not even if each of its PATCHes takes long. A slot is never idle while an object waits for one.
 ///
 /// An object has at most one PATCH in flight and one that waits. A delivery joins the one that
 /// waits, since only a PATCH that starts after its arrival shows the object that there is something
@@ -102,12 +110,21 @@ class RefreshQueue {
   /// When `start` is to be called again though nothing else happened.
   [[nodiscard]] std::optional<Time> next_retry() const;
 
-  /// Ends every backoff and begins anew with short ones: for the last seconds of a process.
+  /// The API server has answered some other request. Ends every wait after a PATCH that did not
+  /// reach it, once per step of that object's backoff: if the next PATCH fails in the same way, the
+  /// object waits in full.
+  void server_is_back();
+
+  /// Ends every backoff and begins again with short ones: for the last seconds of a process.
   void retry_now();
 
   /// Objects that wait, back off or are in flight.
   [[nodiscard]] std::size_t size() const { return queued_; }
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  /// Objects that nothing waits for, known for what became of their last PATCH.
+  [[nodiscard]] std::size_t remembered() const { return objects_.size() - queued_; }
+  /// Projects with objects that wait for a slot or are in flight. No other project takes memory.
+  [[nodiscard]] std::size_t projects() const { return projects_.size(); }
   /// Since the first delivery that still waits. Looks at every object.
   [[nodiscard]] Time::duration oldest_age(Time now) const;
   [[nodiscard]] bool stopped() const { return stopped_; }
@@ -129,7 +146,12 @@ class RefreshQueue {
     std::unique_ptr<Waiter[]> waiters;
   };
 
-  /// The hook links it into ready_, settling_ or remembered_, or none.
+  /// 403s of one object, none of them later than forbidden_memory after the one before.
+  struct Forbidden {
+    Time first, last;
+  };
+
+  /// The hook links it into its project's line, settling_ or remembered_, or none.
   struct Object : boost::intrusive::list_base_hook<
                       boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
     const Target* target = nullptr;  ///< its key in objects_
@@ -140,13 +162,23 @@ class RefreshQueue {
     Time settles_at{};               ///< after its last PATCH
     bool wanted = false;             ///< a PATCH waits, whether or not a delivery still does
     bool patching = false;
-    bool unreachable = false;    ///< the last failure was without an answer
-    std::uint32_t failures = 0;  ///< in sequence, of the same sort
-    std::optional<Time> forbidden_since;
+    bool unreachable = false;    ///< the last failed PATCH did not reach the API server
+    bool cut_short = false;      ///< the wait after it was ended by a success elsewhere
+    std::uint32_t failures = 0;  ///< in sequence, of the same sort: the step of the backoff
+    std::optional<Forbidden> forbidden;
+    Time refused_at{};
     Time no_retry_line_before{};
     Time no_refusal_line_before{};
   };
   using Objects = boost::intrusive::list<Object, boost::intrusive::constant_time_size<false>>;
+
+  /// The hook links it into turns_ while its line is not empty.
+  struct Project : boost::intrusive::list_base_hook<
+                       boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+    Objects line;  ///< waiting for a slot, in order
+    std::size_t in_flight = 0;
+  };
+  using Projects = boost::intrusive::list<Project, boost::intrusive::constant_time_size<false>>;
 
   struct TargetHash {
     std::size_t operator()(const Target& target) const noexcept {
@@ -163,12 +195,16 @@ class RefreshQueue {
   [[nodiscard]] bool room_for(const std::vector<Target>& targets) const;
   void want(Object& object, Time now);
   void get_in_line(Object& object, Time now);
-  void make_ready(ByTime& waiting, std::optional<Time> due);
+  void line_up(Object& object);
+  void line_up_due(ByTime& waiting, std::optional<Time> due);
+  [[nodiscard]] Project& next_project();
+  void free_slot(const std::string& project);
+  [[nodiscard]] std::size_t half_of_slots() const { return (options_.patches_in_flight + 1) / 2; }
   void settle(Object& object, Time now, Finished& finished);
-  void forget_settled(Time now);
+  void forget_expired(Time now);
   void forget(const Object& object);
   void back_off(Object& object, const kube::ApiError& error, Time now, Finished& finished);
-  [[nodiscard]] bool forbidden_too_long(Object& object, Time now) const;
+  [[nodiscard]] bool is_forbidden_for_good(Object& object, Time now) const;
   [[nodiscard]] std::chrono::milliseconds jittered(std::chrono::milliseconds longest);
   void merge_back(Object& object);
   void forget_oldest_beyond_bound();
@@ -178,13 +214,13 @@ class RefreshQueue {
   std::minstd_rand random_;
   std::unordered_map<DeliveryId, Delivery> deliveries_;
   std::unordered_map<Target, Object, TargetHash> objects_;
-  Objects ready_;       ///< waiting for a slot, in order
-  Objects settling_;    ///< patched just now and not queued, oldest first
-  Objects remembered_;  ///< refused and not queued, oldest first: how long they were forbidden
-  /// Without an answer: one success elsewhere shows that the API server is back, and ends the wait.
-  ByTime unreachable_;
-  ByTime answered_;
-  ByTime fresh_;  ///< waiting for a slot, but patched just now
+  std::unordered_map<std::string, Project> projects_;
+  Projects turns_;             ///< those whose line is not empty
+  Objects settling_;           ///< patched just now and not queued, oldest first
+  Objects remembered_;         ///< refused and not queued, oldest first
+  ByTime waiting_for_server_;  ///< backing off, until server_is_back() at the latest
+  ByTime waiting_in_full_;     ///< backing off, whatever succeeds elsewhere
+  ByTime fresh_;               ///< to be patched, but patched just now
   std::size_t queued_ = 0;
   std::size_t in_flight_ = 0;
   bool stopped_ = false;

@@ -73,12 +73,18 @@ class Refresher::Impl : public std::enable_shared_from_this<Impl> {
         logger_(logger.named("refresher")),
         applied_(std::move(applied)),
         queue_(options, std::random_device{}()),
-        retry_timer_(executor_) {}
+        retry_timer_(executor_),
+        answer_timer_(executor_) {}
 
-  static asio::awaitable<RefreshOutcome> refresh(std::shared_ptr<Impl> self,
+  static asio::awaitable<RefreshOutcome> refresh(std::weak_ptr<Impl> refresher,
                                                  std::vector<Target> targets, Time deadline);
   static asio::awaitable<std::size_t> drain(std::shared_ptr<Impl> self, Time deadline);
 
+  void server_is_back() {
+    queue_.server_is_back();
+    pump();
+  }
+  void answer_by(Time time);
   void stop_soon() {
     asio::post(executor_, [self = shared_from_this()] { self->stop(); });
   }
@@ -114,22 +120,31 @@ class Refresher::Impl : public std::enable_shared_from_this<Impl> {
   std::unordered_map<RefreshQueue::DeliveryId, std::shared_ptr<Call>> calls_;
   asio::steady_timer retry_timer_;
   std::optional<Time> armed_for_;
+  asio::steady_timer answer_timer_;
+  Time answer_by_ = Time::max();
   asio::steady_timer* draining_ = nullptr;
   bool stopped_ = false;
 };
 
-asio::awaitable<RefreshOutcome> Refresher::Impl::refresh(std::shared_ptr<Impl> self,
+asio::awaitable<RefreshOutcome> Refresher::Impl::refresh(std::weak_ptr<Impl> refresher,
                                                          std::vector<Target> targets,
                                                          Time deadline) {
   std::sort(targets.begin(), targets.end());
   targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
-  if (targets.empty()) co_return RefreshOutcome{};
+  RefreshOutcome outcome;
+  if (targets.empty()) co_return outcome;
 
+  // The frame of one that waits goes with its caller's context, when the refresher's may be gone.
   const asio::any_io_executor caller = co_await asio::this_coro::executor;
-  const auto call =
-      std::make_shared<Call>(self->next_delivery_++, caller, deadline, targets.size());
-  asio::post(self->executor_,
-             [self, call, targets = std::move(targets)] { self->add(call, targets); });
+  std::shared_ptr<Call> call;
+  if (const auto self = refresher.lock()) {
+    call = std::make_shared<Call>(self->next_delivery_++, caller, deadline, targets.size());
+    asio::post(self->executor_,
+               [self, call, targets = std::move(targets)] { self->add(call, targets); });
+  } else {
+    outcome.overloaded = true;
+    co_return outcome;
+  }
 
   co_await sleep_until(call->timer, deadline);
   if (call->state == Call::State::kHandedOver) {
@@ -138,13 +153,13 @@ asio::awaitable<RefreshOutcome> Refresher::Impl::refresh(std::shared_ptr<Impl> s
   auto state = Call::State::kHandedOver;
   call->state.compare_exchange_strong(state, Call::State::kAbandoned);
 
-  RefreshOutcome outcome;
   outcome.overloaded = state != Call::State::kTaken;
   if (outcome.overloaded) co_return outcome;
   outcome.applied = call->applied;
   outcome.refused = call->refused;
   outcome.queued = call->targets - outcome.applied - outcome.refused;
-  if (outcome.queued > 0) {
+  if (outcome.queued == 0) co_return outcome;
+  if (const auto self = refresher.lock()) {
     asio::post(self->executor_, [self, id = call->id] { self->leave(id); });
   }
   co_return outcome;
@@ -162,7 +177,7 @@ void Refresher::Impl::add(const std::shared_ptr<Call>& call, const std::vector<T
     ++counters_.overloaded;
     queue_.leave(call->id);
   }
-  if (!waited_for || clock::Steady::now() >= call->deadline) wake(call);
+  if (!waited_for || clock::Steady::now() >= std::min(call->deadline, answer_by_)) wake(call);
   if (shared) {
     counters_.coalesced += *shared;
     pump();
@@ -280,6 +295,16 @@ void Refresher::Impl::arm_retry_timer() {
   });
 }
 
+void Refresher::Impl::answer_by(Time time) {
+  answer_by_ = time;
+  answer_timer_.expires_at(time);
+  answer_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& cancelled) {
+    const auto self = weak.lock();
+    if (cancelled || !self) return;
+    for (const auto& [delivery, call] : self->calls_) wake(call);
+  });
+}
+
 asio::awaitable<std::size_t> Refresher::Impl::drain(std::shared_ptr<Impl> self, Time deadline) {
   asio::steady_timer timer(self->executor_);
   self->draining_ = &timer;
@@ -304,6 +329,7 @@ asio::awaitable<std::size_t> Refresher::Impl::drain(std::shared_ptr<Impl> self, 
 void Refresher::Impl::stop() {
   stopped_ = true;
   retry_timer_.cancel();
+  answer_timer_.cancel();
   if (draining_) draining_->cancel();
   for (const auto& [delivery, call] : calls_) wake(call);
   calls_.clear();
@@ -321,6 +347,14 @@ Refresher::~Refresher() {
 boost::asio::awaitable<RefreshOutcome> Refresher::refresh(std::vector<Target> targets,
                                                           clock::Steady::time_point deadline) {
   return Impl::refresh(impl_, std::move(targets), deadline);
+}
+
+void Refresher::server_is_back() {
+  impl_->server_is_back();
+}
+
+void Refresher::answer_by(clock::Steady::time_point time) {
+  impl_->answer_by(time);
 }
 
 boost::asio::awaitable<std::size_t> Refresher::drain(clock::Steady::time_point deadline) {

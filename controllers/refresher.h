@@ -56,7 +56,9 @@ struct RefresherCounters {
 /// The queue of refreshes (SPEC 4): per object at most one PATCH in flight and one waiting, which
 /// any number of deliveries share; transient failures are retried until they succeed, the object is
 /// gone, or shutdown. The decisions are RefreshQueue's; its state lives on `executor`'s single
-/// thread. The execution contexts of all callers must outlive `executor`'s.
+/// thread. The execution contexts of all callers must be destroyed after `executor`'s: what is
+/// queued there refers to the timers of those who wait. A caller that waits refers to nothing
+/// there.
 class Refresher {
  public:
   /// Patches the refresh annotation of one object. Called on the executor; at most
@@ -79,6 +81,15 @@ class Refresher {
   /// at a time, such as a connection's strand; resumes there.
   boost::asio::awaitable<RefreshOutcome> refresh(std::vector<Target> targets,
                                                  clock::Steady::time_point deadline);
+
+  /// The API server has answered some other request: ends the waits after PATCHes that did not
+  /// reach it (RefreshQueue::server_is_back). Cheap when there are none. From the executor.
+  void server_is_back();
+
+  /// Calls that wait at `time`, and later ones, return at once; what is not done then stays queued.
+  /// For shutdown: they must be answered before their connections are closed. From the executor,
+  /// once.
+  void answer_by(clock::Steady::time_point time);
 
   /// Ends every backoff, then waits until nothing is queued or in flight, at the latest until
   /// `deadline`; then names in the log, as errors, what was not applied. Returns how many. From the

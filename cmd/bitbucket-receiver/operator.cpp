@@ -13,7 +13,6 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -36,6 +35,7 @@
 #include "kube/leader_election.h"
 #include "kube/reflector.h"
 #include "kube/rest.h"
+#include "log/end_on_exception.h"
 #include "webhook/delivery.h"
 #include "webhook/routes.h"
 #include "webhook/targets.h"
@@ -52,6 +52,8 @@ namespace {
 constexpr milliseconds kStillServed{5'000};
 /// The end of the grace period is kept for what comes after the queue: status writes, the Lease.
 constexpr milliseconds kForTheLease{2'000};
+/// Deliveries that wait are answered this long before their connections are cut.
+constexpr milliseconds kForAnswers{500};
 constexpr milliseconds kPatchTimeout{10'000};
 constexpr milliseconds kLookAtSettings{2'000};
 /// No handler takes so long: what it waits for will not come.
@@ -120,8 +122,10 @@ class Operator::Impl {
   const Settings settings_;
   const log::Logger logger_;
 
-  asio::io_context kube_io_{1};
+  // Destroyed last: what waits on kube_io_ refers to timers of the deliveries that wait for it
+  // (controllers/refresher.h).
   asio::io_context http_io_;
+  asio::io_context kube_io_{1};
   std::optional<http::IoThreads> http_threads_;
 
   std::unique_ptr<kube::RestClient> rest_;
@@ -134,6 +138,7 @@ class Operator::Impl {
   std::optional<kube::EventRecorder> events_;
   std::optional<controllers::ReceiverController> receivers_;
   std::optional<controllers::Refresher> refresher_;
+  std::optional<kube::Recovery::Waiting> server_is_back_;  ///< any success wakes the refresher
   std::optional<controllers::CatchUp> catch_up_;
   std::optional<webhook::Deliveries> deliveries_;
   std::optional<kube::LeaderElector> elector_;
@@ -171,9 +176,9 @@ tl::expected<int, std::string> Operator::Impl::run() {
   spawn("receivers", receivers_->run());
   spawn("events", events_->run());
   lead_or_stand();
-  asio::co_spawn(kube_io_, wait_for_signal(), asio::detached);
+  asio::co_spawn(kube_io_, wait_for_signal(), log::EndOnException{logger_, "shutdown"});
   if (settings_.log_level_follows_file) {
-    asio::co_spawn(kube_io_, follow_log_level(), asio::detached);
+    asio::co_spawn(kube_io_, follow_log_level(), log::EndOnException{logger_, "log level"});
   }
 
   const unsigned threads = std::max(2U, std::thread::hardware_concurrency());
@@ -233,6 +238,7 @@ void Operator::Impl::build_controllers() {
       },
       controllers::RefresherOptions{.patches_in_flight = settings_.max_concurrent_patches},
       logger_.named("refresher"), metrics_.refresh_observer());
+  server_is_back_.emplace(rest_->recovery(), [this] { refresher_->server_is_back(); });
   catch_up_.emplace(
       kube_io_.get_executor(), *refresher_,
       controllers::CatchUp::Sources{
@@ -423,17 +429,21 @@ asio::awaitable<void> Operator::Impl::follow_log_level() {
 /// The order in which everything ends: what takes in work before what does it, the Lease after the
 /// writes that it guards, the client last.
 asio::awaitable<void> Operator::Impl::shut_down() {
-  const auto deadline = clock::Steady::now() + settings_.graceful_shutdown_timeout;
+  const auto begin = clock::Steady::now();
+  const auto grace = settings_.graceful_shutdown_timeout;
+  const auto deadline = begin + grace;
+  const auto deaf = begin + std::min(kStillServed, grace / 4);
+  const auto drained = deadline - kForTheLease;
+  // A sender that is slow to the end must not use up the time of what is queued.
+  const auto cut = deaf + (drained - deaf) * 3 / 4;
   shutting_down_ = true;
+  refresher_->answer_by(cut - kForAnswers);
   asio::steady_timer timer(kube_io_);
-  timer.expires_after(std::min(kStillServed, settings_.graceful_shutdown_timeout / 4));
+  timer.expires_at(deaf);
   co_await timer.async_wait(asio::use_awaitable);
 
-  const auto drained = std::max(clock::Steady::now(), deadline - kForTheLease);
-  // A sender that is slow to the end must not use up the time of what is queued.
-  const auto answered = clock::Steady::now() + (drained - clock::Steady::now()) * 3 / 4;
   catch_up_->stop();
-  co_await webhook_server_->drain(answered);
+  co_await webhook_server_->drain(cut);
   (void)co_await refresher_->drain(drained);  // what is left, it has named
 
   receivers_->stop();

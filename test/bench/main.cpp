@@ -143,6 +143,7 @@ struct Scenario {
 constexpr Scenario kScenarios[] = {{"alone", one_delivery_alone},
                                    {"requests", requests_per_delivery},
                                    {"load", under_load},
+                                   {"fairness", beside_a_fan_out, false},
                                    {"senders", against_senders, false},
                                    {"rates", at_fixed_rates, false},
                                    {"signatures", bad_signatures}};
@@ -157,9 +158,11 @@ asio::awaitable<void> measure_deliveries(const Settings& settings, kube::RestCli
   const asio::any_io_executor executor = administrator.executor();
   const World world = make_world();
   std::vector<Project> projects = world.projects;
+  projects.push_back(world.monorepo);
   projects.push_back(world.fan_out);
   co_await create_projects(administrator, std::move(projects), secret_of_environment());
-  OperatorProcess started(executor, settings.launch);
+  // On a slow machine a push to the monorepo takes longer than Bitbucket waits.
+  OperatorProcess started(executor, settings.launch, {{"ANSWER_DEADLINE", "20s"}});
   co_await started.at_rest();
 
   ApiServer api(executor, load_config(settings.account), kApiConnections);

@@ -3,11 +3,11 @@
 # the microbenchmarks. Writes RESULTS.md and the plots beside this script.
 #
 #   run.sh                       everything
-#   run.sh --scenario NAME...    only these, and writes nothing: alone, requests, load, senders, rates, signatures, growth,
-#                                heavy, micro
+#   run.sh --scenario NAME...    only these, and writes nothing: alone, requests, load, fairness, senders, rates,
+#                                signatures, growth, heavy, micro
 #   QUICK=1 run.sh [...]         fewer rounds of less, and writes nothing: fails when a ratio is more than 40 % worse than
-#                                the one in RESULTS.md, twice. Leaves out senders, rates, statuses, namespaced, the cost
-#                                of deliveries among 10,000 Warehouses, what is larger, and micro
+#                                the one in RESULTS.md, twice. Leaves out fairness, senders, rates, statuses, namespaced,
+#                                the cost of deliveries among 10,000 Warehouses, what is larger, and micro
 #
 # Exit code 1: a target was missed; above that: the run failed, or took longer than 30 minutes (QUICK=1: 5).
 set -euo pipefail

@@ -27,6 +27,8 @@ constexpr std::size_t kBareConnections = 64;
 constexpr std::size_t kStormSenders = 256;
 constexpr std::size_t kBadSenders = 64;
 constexpr int kCountedDeliveries = 50;
+/// Slower than an object settles, so that each push finds its project at rest.
+constexpr std::chrono::milliseconds kBetweenPushes{50};
 /// At the lowest rate, enough deliveries for a p99.
 constexpr int kRateWindows = 4;
 
@@ -108,6 +110,34 @@ asio::awaitable<OwnProjects> push_to_own_projects(const Bench& bench, std::size_
                                        std::move(load));
   acknowledged.check();
   co_return own;
+}
+
+/// How long pushes take, to each project in turn and at a pace of their own, while the load lasts.
+asio::awaitable<Samples> push_beside(const Bench& bench, Acknowledged& acknowledged,
+                                     std::function<asio::awaitable<void>()> load) {
+  const std::vector<Delivery> deliveries = deliveries_to(bench);
+  const std::size_t projects = deliveries.size();
+  const auto begin = clock::Steady::now();
+  bool loaded = true;
+  Samples times;
+  Work work = [&](std::size_t worker) -> asio::awaitable<void> {
+    if (worker == projects) {
+      auto loading = load();
+      co_await std::move(loading);
+      loaded = false;
+      co_return;
+    }
+    for (auto due = begin + kBetweenPushes * (worker + 1);; due += kBetweenPushes * projects) {
+      co_await pause_for(due - clock::Steady::now());
+      if (!loaded) co_return;
+      auto answer =
+          push(bench.receiver, bench.world.projects[worker], deliveries[worker], acknowledged);
+      co_await std::move(answer);
+      times.add(clock::Steady::now() - due);
+    }
+  };
+  co_await at_once(projects + 1, std::move(work));
+  co_return times;
 }
 
 /// What the API server counted so far of requests that could be the operator's: watches, which are
@@ -240,6 +270,34 @@ asio::awaitable<Report> under_load(const Bench& bench) {
   }
   co_return Report{{std::move(distinct), std::move(fan_out), std::move(storm), std::move(slowest)},
                    {}};
+}
+
+asio::awaitable<Report> beside_a_fan_out(const Bench& bench) {
+  const Project& monorepo = bench.world.monorepo;
+  const Delivery to_monorepo = delivery_to(monorepo, bench.secret);
+  const std::vector<kube::ObjectKey> warehouses = warehouses_of({monorepo});
+  Figure p99{fmt::format("push to 4 Warehouses during a fan-out to {}: p99", monorepo.warehouses),
+             "ms", Bound::kAtMost, 3};
+  for (int round = 0; round <= bench.extent.rounds; ++round) {
+    Acknowledged acknowledged(bench.etcd_port);
+    std::function<asio::awaitable<void>()> bare = [&] {
+      Work patch = [&](std::size_t index) { return bench.api.refresh(warehouses[index]); };
+      return share_out(warehouses.size(), kBareConnections, std::move(patch));
+    };
+    std::function<asio::awaitable<void>()> fan_out = [&] {
+      return push(bench.receiver, monorepo, to_monorepo, acknowledged);
+    };
+    Samples beside_bare, beside_fan_out;
+    for (int turn = 0; turn < bench.extent.monorepo_pushes; ++turn) {
+      const Samples floor = co_await push_beside(bench, acknowledged, bare);
+      beside_bare.add(floor);
+      const Samples ours = co_await push_beside(bench, acknowledged, fan_out);
+      beside_fan_out.add(ours);
+    }
+    acknowledged.check();
+    add_round(p99, round, {beside_fan_out.ms(0.99), beside_bare.ms(0.99)});
+  }
+  co_return Report{{std::move(p99)}, {}};
 }
 
 asio::awaitable<Report> against_senders(const Bench& bench) {

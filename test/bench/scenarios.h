@@ -19,6 +19,7 @@ struct Extent {
   int deliveries = 150;                     ///< alone, one after another, in each round
   int turns = 4;                            ///< of bare PATCHes and a load, in each round
   int fan_outs = 3;                         ///< in each turn
+  int monorepo_pushes = 2;                  ///< in each round
   std::chrono::milliseconds window{3'000};  ///< of each load
 };
 
@@ -46,7 +47,11 @@ boost::asio::awaitable<Report> requests_per_delivery(const Bench& bench);
 /// against the PATCHes that the API server takes from 64 connections.
 boost::asio::awaitable<Report> under_load(const Bench& bench);
 
-/// The same with 1 to 32 senders: how much of the API server's speed is made use of.
+/// Pushes to small projects while one to a monorepo is applied, against the same beside as many
+/// bare PATCHes.
+boost::asio::awaitable<Report> beside_a_fan_out(const Bench& bench);
+
+/// Under load, with 1 to 32 senders: how much of the API server's speed is made use of.
 boost::asio::awaitable<Report> against_senders(const Bench& bench);
 
 /// Deliveries that come at a pace of their own: a part of what the API server takes.

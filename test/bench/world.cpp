@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kProjects = 32;
 constexpr std::size_t kWarehousesOfEach = 4;
 constexpr std::size_t kFanOut = 200;
+constexpr std::size_t kMonorepo = 3'000;
 constexpr std::size_t kAtOnce = 48;
 constexpr std::string_view kReceiver = "load";
 
@@ -130,25 +131,21 @@ Object promotion_of(const Project& project, std::size_t index) {
 }
 
 /// In the order in which they can be created.
-std::vector<Object> contents_of(const Project& project, const crypto::SecretString& secret) {
-  std::vector<Object> contents = {namespace_of(project), access_to_secrets(project),
-                                  secret_of(project, secret), config_of(project)};
-  for (std::size_t index = 0; index < project.warehouses + project.others; ++index) {
-    contents.push_back(warehouse_of(project, index));
-  }
-  for (std::size_t index = 0; index < project.promotions; ++index) {
-    contents.push_back(promotion_of(project, index));
-  }
-  return contents;
-}
-
 asio::awaitable<void> create_project(kube::RestClient& administrator, Project project,
                                      crypto::SecretString secret) {
-  std::vector<Object> contents = contents_of(project, secret);
-  for (Object& object : contents) {
+  std::vector<Object> frame = {namespace_of(project), access_to_secrets(project),
+                               secret_of(project, secret), config_of(project)};
+  for (Object& object : frame) {
     auto creating = create(administrator, std::move(object));
     co_await std::move(creating);
   }
+}
+
+/// Its Warehouses, then its Promotions.
+Object content_of(const Project& project, std::size_t index) {
+  const std::size_t warehouses = project.warehouses + project.others;
+  return index < warehouses ? warehouse_of(project, index)
+                            : promotion_of(project, index - warehouses);
 }
 
 }  // namespace
@@ -168,7 +165,9 @@ std::string Project::path(const crypto::SecretString& secret) const {
 }
 
 World make_world() {
-  World world{{}, {.name = "fan-out", .warehouses = kFanOut}};
+  World world{{},
+              {.name = "fan-out", .warehouses = kFanOut},
+              {.name = "monorepo", .warehouses = kMonorepo}};
   for (std::size_t index = 0; index < kProjects; ++index) {
     world.projects.push_back(
         {.name = fmt::format("project-{}", index), .warehouses = kWarehousesOfEach});
@@ -182,6 +181,21 @@ asio::awaitable<void> create_projects(kube::RestClient& administrator,
     return create_project(administrator, projects[index], secret);
   };
   co_await share_out(projects.size(), kAtOnce, std::move(create_one));
+
+  struct Content {
+    std::size_t project, index;
+  };
+  std::vector<Content> contents;
+  for (std::size_t number = 0; number < projects.size(); ++number) {
+    const Project& project = projects[number];
+    const std::size_t count = project.warehouses + project.others + project.promotions;
+    for (std::size_t index = 0; index < count; ++index) contents.push_back({number, index});
+  }
+  Work create_content = [&](std::size_t number) {
+    const auto [project, index] = contents[number];
+    return create(administrator, content_of(projects[project], index));
+  };
+  co_await share_out(contents.size(), kAtOnce, std::move(create_content));
 }
 
 asio::awaitable<void> renew_configs(kube::RestClient& administrator,

@@ -35,6 +35,7 @@ struct Project {
 struct World {
   std::vector<Project> projects;
   Project fan_out;
+  Project monorepo;
 };
 
 [[nodiscard]] World make_world();

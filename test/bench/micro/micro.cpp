@@ -1,6 +1,7 @@
 // What the parts of a delivery cost, and those of reading a list: `bench_micro --help` for
 // choosing.
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -9,12 +10,14 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
 #include "api/warehouse.h"
 #include "bitbucket/event.h"
+#include "controllers/refresh_queue.h"
 #include "crypto/crypto.h"
 #include "kube/json.h"
 #include "kube/object_meta.h"
@@ -61,6 +64,56 @@ void hmac(benchmark::State& state) {
   }
 }
 BENCHMARK(hmac)->Name("HMAC of 8 KiB");
+
+/// What keeps the API client's thread busy when a push to a monorepo arrives, before anything else
+/// is done there.
+void queue_targets(benchmark::State& state) {
+  constexpr int kTargets = 5'000;
+  std::vector<controllers::Target> targets;
+  for (int number = 0; number < kTargets; ++number) {
+    targets.push_back({controllers::TargetKind::kWarehouse,
+                       {"a-project-of-some-length", fmt::format("warehouse-{:012}", number)}});
+  }
+  const auto now = controllers::RefreshQueue::Time{std::chrono::hours(1)};
+  for (auto _ : state) {
+    state.PauseTiming();
+    auto queue = std::make_unique<controllers::RefreshQueue>(controllers::RefresherOptions{}, 1);
+    state.ResumeTiming();
+    if (!queue->add(1, targets, now)) state.SkipWithError("not taken");
+    state.PauseTiming();
+    queue.reset();
+    state.ResumeTiming();
+  }
+}
+BENCHMARK(queue_targets)->Name("queue 5,000 Warehouses of one push");
+
+/// With so many waiting: one PATCH ends and the next one starts.
+void next_patch(benchmark::State& state) {
+  constexpr int kTargets = 5'000;
+  std::vector<controllers::Target> targets;
+  for (int number = 0; number < kTargets; ++number) {
+    targets.push_back(
+        {controllers::TargetKind::kWarehouse,
+         {fmt::format("project-{}", number / 100), fmt::format("warehouse-{:012}", number)}});
+  }
+  auto now = controllers::RefreshQueue::Time{std::chrono::hours(1)};
+  controllers::RefreshQueue queue({}, 1);
+  std::uint64_t delivery = 0;
+  for (auto _ : state) {
+    if (queue.size() < kTargets / 2 && !queue.add(++delivery, targets, now)) {
+      state.SkipWithError("not taken");
+    }
+    now += std::chrono::milliseconds(1);
+    const controllers::Target* const next = queue.start(now);
+    if (!next) {
+      state.SkipWithError("nothing starts");
+      break;
+    }
+    const controllers::Target target = *next;
+    benchmark::DoNotOptimize(queue.finish(target, {}, now));
+  }
+}
+BENCHMARK(next_patch)->Name("end a PATCH, start the next of thousands");
 
 std::string read_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);

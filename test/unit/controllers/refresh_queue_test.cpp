@@ -19,12 +19,26 @@ using Kind = kube::ApiError::Kind;
 using Verdict = RefreshQueue::Verdict;
 using Deliveries = std::vector<RefreshQueue::DeliveryId>;
 
+/// Of the project before a slash, else of "project".
 Target queued_warehouse(const std::string& name) {
-  return {TargetKind::kWarehouse, {"project", name}};
+  const auto slash = name.find('/');
+  if (slash == std::string::npos) return {TargetKind::kWarehouse, {"project", name}};
+  return {TargetKind::kWarehouse, {name.substr(0, slash), name.substr(slash + 1)}};
 }
 
+std::string name_of(const Target& target) {
+  return target.key.ns == "project" ? target.key.name : target.key.str();
+}
+
+/// A 5xx without a Status is of a load balancer.
 kube::ApiResult<void> failed(Kind kind, std::optional<milliseconds> retry_after = std::nullopt) {
   return tl::unexpected(kube::ApiError{kind, 0, "", "no luck", retry_after});
+}
+
+kube::ApiResult<void> failed_with_status(Kind kind) {
+  auto result = failed(kind);
+  result.error().has_status = true;
+  return result;
 }
 
 const kube::ApiResult<void> kAccepted;
@@ -44,7 +58,7 @@ struct Script {
   /// The names of all PATCHes that start now.
   std::vector<std::string> start() {
     std::vector<std::string> names;
-    while (const Target* target = queue.start(now)) names.push_back(target->key.name);
+    while (const Target* target = queue.start(now)) names.push_back(name_of(*target));
     return names;
   }
 
@@ -148,6 +162,90 @@ TEST_CASE("No more PATCHes are in flight than allowed, and objects take turns") 
   CHECK(script.start() == Names{"d"});
   script.finish("c", kAccepted);
   CHECK(script.start() == Names{"a"});
+}
+
+TEST_CASE("Projects take turns, however many objects one of them has") {
+  Script script({.patches_in_flight = 1});
+  script.add(1, {"mono/1", "mono/2", "mono/3", "mono/4", "mono/5"});
+  script.add(2, {"a/1"});
+  script.add(3, {"b/1", "b/2"});
+  Names order;
+  for (Names started = script.start(); !started.empty(); started = script.start()) {
+    order.push_back(started[0]);
+    script.finish(started[0], kAccepted);
+    if (started[0] == "mono/2") script.add(4, {"c/1"});
+  }
+  CHECK(order ==
+        Names{"mono/1", "a/1", "b/1", "mono/2", "b/2", "mono/3", "c/1", "mono/4", "mono/5"});
+}
+
+TEST_CASE("A project alone may have every PATCH in flight, and more than half while none waits") {
+  Script script({.patches_in_flight = 4, .settling = 0ms});
+  script.add(1, {"mono/1", "mono/2", "mono/3", "mono/4", "mono/5", "mono/6", "mono/7"});
+  CHECK(script.start() == Names{"mono/1", "mono/2", "mono/3", "mono/4"});
+  script.add(2, {"a/1"});
+  script.finish("mono/1", kAccepted);
+  CHECK(script.start() == Names{"a/1"});
+  script.finish("mono/2", kAccepted);
+  CHECK(script.start() == Names{"mono/5"});  // nobody else waits: no slot is idle
+  script.finish("a/1", kAccepted);
+  CHECK(script.start() == Names{"mono/6"});
+}
+
+TEST_CASE(
+    "A project that holds half of the PATCHes in flight gives way, however slow its own are") {
+  Script script({.patches_in_flight = 4, .settling = 0ms});
+  script.add(1, {"slow/1", "slow/2", "slow/3", "slow/4", "slow/5"});
+  script.add(2, {"a/1", "a/2", "a/3", "a/4"});
+  script.add(3, {"b/1"});
+  CHECK(script.start() == Names{"slow/1", "a/1", "b/1", "slow/2"});
+  for (const auto& [ended, next] : std::vector<std::pair<std::string, std::string>>{
+           {"a/1", "a/2"}, {"b/1", "a/3"}, {"a/2", "a/4"}}) {
+    script.finish(ended, kAccepted);
+    CHECK(script.start() == Names{next});
+  }
+  script.finish("a/3", kAccepted);
+  CHECK(script.start() == Names{"slow/3"});
+  // Its turn has come long ago.
+  script.add(4, {"a/1", "b/1"});
+  script.finish("slow/1", kAccepted);
+  CHECK(script.start() == Names{"a/1"});
+  script.finish("slow/2", kAccepted);
+  CHECK(script.start() == Names{"slow/4"});
+}
+
+TEST_CASE("A project with nothing in line or in flight takes no memory") {
+  Script script({.patches_in_flight = 2, .settling = 0ms});
+  script.add(1, {"a/1", "b/1", "b/2"});
+  CHECK(script.queue.projects() == 2);
+  script.start();
+  CHECK(script.queue.projects() == 2);
+  script.finish("a/1", failed(Kind::kServer));
+  CHECK(script.queue.projects() == 1);  // what backs off needs none
+  script.finish("b/1", kAccepted);
+  script.start();
+  script.finish("b/2", failed(Kind::kInvalid));
+  CHECK(script.queue.projects() == 1);
+  script.start();
+  script.finish("a/1", kObjectGone);
+  CHECK(script.queue.projects() == 0);
+}
+
+TEST_CASE("An object that was patched just now lets those of other projects go first, too") {
+  Script script({.patches_in_flight = 1, .settling = 250ms});
+  script.add(1, {"a/1"});
+  script.start();
+  script.finish("a/1", kAccepted);
+  script.add(2, {"a/1"});
+  script.add(3, {"mono/1", "mono/2", "mono/3"});
+  CHECK(script.start() == Names{"mono/1"});
+  script.finish("mono/1", kAccepted);
+  CHECK(script.start() == Names{"mono/2"});
+  script.now += 250ms;  // for no longer
+  script.finish("mono/2", kAccepted);
+  CHECK(script.start() == Names{"mono/3"});
+  script.finish("mono/3", kAccepted);
+  CHECK(script.start() == Names{"a/1"});
 }
 
 TEST_CASE("An object that was patched just now lets others go first, for a moment") {
@@ -301,8 +399,8 @@ TEST_CASE("Objects that fail together do not come back together") {
   CHECK(waits.size() > 20);
 }
 
-TEST_CASE("Retry-After is kept as told, neither earlier nor capped") {
-  for (const milliseconds told : {0ms, 1'000ms, 120'000ms}) {
+TEST_CASE("Retry-After is kept as told") {  // its bounds are kept where it is read
+  for (const milliseconds told : {0ms, 1'000ms, 60'000ms}) {
     Script script;
     script.add(1, {"a"});
     script.start();
@@ -325,28 +423,75 @@ TEST_CASE("A first answer after an outage begins a new, short backoff") {
 }
 
 TEST_CASE("A success shows that the API server is back: who could not reach it tries at once") {
-  Script script;
-  script.add(1, {"unreachable", "broken"});
-  script.start();
-  script.finish("unreachable", failed(Kind::kUnreachable));
-  script.finish("broken", failed(Kind::kServer));
-  CHECK(script.start().empty());
-  script.add(2, {"fine"});
-  script.start();
-  script.finish("fine", kAccepted);
-  CHECK(script.start() == Names{"unreachable"});
+  struct Case {
+    const char* what;
+    kube::ApiResult<void> result;
+    bool tries;
+  };
+  const std::vector<Case> cases{
+      {"no answer", failed(Kind::kUnreachable), true},
+      {"5xx of a load balancer", failed(Kind::kServer), true},
+      {"5xx of a load balancer that names a time", failed(Kind::kServer, 30s), true},
+      {"5xx of the API server", failed_with_status(Kind::kServer), false},
+      {"429", failed(Kind::kThrottled, 60s), false},
+      {"403", failed(Kind::kForbidden), false},
+  };
+  const bool by_refresh = GENERATE(true, false);
+  for (const Case& c : cases) {
+    CAPTURE(c.what);
+    Script script;
+    script.add(1, {"a"});
+    script.start();
+    script.finish("a", c.result);
+    if (by_refresh) {
+      script.add(2, {"fine"});
+      CHECK(script.start() == Names{"fine"});
+      script.finish("fine", kAccepted);
+    } else {  // by another request
+      script.queue.server_is_back();
+    }
+    CHECK(script.start() == (c.tries ? Names{"a"} : Names{}));
+    CHECK(script.queue.next_retry().has_value() != c.tries);
+  }
 }
 
-TEST_CASE("403 is retried for ten minutes, then refused, and refused at once from then on") {
+TEST_CASE(
+    "A success elsewhere cuts a wait short once per step of the backoff, not again and again") {
+  Script script;
+  script.add(1, {"a"});
+  script.start();
+  for (const milliseconds longest : {200ms, 400ms, 800ms, 1'600ms}) {
+    const auto cut_short = script.finish("a", failed(Kind::kUnreachable));
+    CHECK(cut_short.retry_in >= longest / 2);
+    CHECK(cut_short.retry_in <= longest);
+    script.queue.server_is_back();
+    CHECK(script.start() == Names{"a"});
+
+    const auto in_full = script.finish("a", failed(Kind::kUnreachable));
+    CHECK(in_full.retry_in >= longest / 2);
+    CHECK(in_full.retry_in <= longest);
+    script.queue.server_is_back();
+    CHECK(script.start().empty());
+    script.wait_for_retry();
+    CHECK(script.start() == Names{"a"});
+  }
+}
+
+/// Retries it until another verdict.
+RefreshQueue::Finished retry_403(Script& script, const std::string& name) {
+  for (;;) {
+    REQUIRE(script.start() == Names{name});
+    auto finished = script.finish(name, failed(Kind::kForbidden));
+    if (finished.verdict != Verdict::kRetry) return finished;
+    script.wait_for_retry();
+  }
+}
+
+TEST_CASE("403 is retried for ten minutes, then refused, and refused at once soon after") {
   Script script;
   script.add(1, {"a"});
   const auto begin = script.now;
-  RefreshQueue::Finished finished;
-  do {
-    REQUIRE(script.start() == Names{"a"});
-    finished = script.finish("a", failed(Kind::kForbidden));
-    if (finished.verdict == Verdict::kRetry) script.wait_for_retry();
-  } while (finished.verdict == Verdict::kRetry);
+  const RefreshQueue::Finished finished = retry_403(script, "a");
   CHECK(finished.verdict == Verdict::kRefused);
   CHECK(finished.worth_a_line);
   CHECK(complete(finished) == Deliveries{1});
@@ -354,10 +499,12 @@ TEST_CASE("403 is retried for ten minutes, then refused, and refused at once fro
   CHECK(script.now - begin <= 10min + 30s);
   CHECK(script.queue.size() == 0);
 
-  script.now += 1h;
-  script.add(2, {"a"});
-  script.start();
-  CHECK(script.finish("a", failed(Kind::kForbidden)).verdict == Verdict::kRefused);
+  for (int i = 0; i < 3; ++i) {
+    script.now += 2min;
+    script.add(2, {"a"});
+    script.start();
+    CHECK(script.finish("a", failed(Kind::kForbidden)).verdict == Verdict::kRefused);
+  }
 
   SECTION("until one succeeds") {
     script.add(3, {"a"});
@@ -367,19 +514,51 @@ TEST_CASE("403 is retried for ten minutes, then refused, and refused at once fro
     script.start();
     CHECK(script.finish("a", failed(Kind::kForbidden)).verdict == Verdict::kRetry);
   }
+  SECTION("but not what comes later: the API server may have been restarted meanwhile") {
+    script.now += 2min + 1ms;
+    script.add(3, {"a"});
+    const auto again = script.now;
+    CHECK(retry_403(script, "a").verdict == Verdict::kRefused);
+    CHECK(script.now - again >= 10min);
+  }
+  SECTION("and it is forgotten then") {
+    CHECK(script.queue.remembered() == 1);
+    script.now += 2min;
+    script.start();
+    CHECK(script.queue.remembered() == 0);
+  }
 }
 
 TEST_CASE("Other failures in between do not restart the ten minutes of a 403") {
   Script script;
   script.add(1, {"a"});
+  const auto begin = script.now;
+  for (int i = 0;; ++i) {
+    REQUIRE(script.start() == Names{"a"});
+    const auto finished = script.finish(
+        "a", i % 2 == 0 ? failed(Kind::kForbidden) : failed_with_status(Kind::kServer));
+    if (finished.verdict == Verdict::kRefused) break;
+    script.wait_for_retry();
+  }
+  CHECK(script.now - begin >= 10min);
+  CHECK(script.now - begin <= 11min);
+}
+
+TEST_CASE("A 403 before an outage does not shorten the patience with the API server after it") {
+  Script script;
+  script.add(1, {"a"});
   script.start();
   script.finish("a", failed(Kind::kForbidden));
-  script.now += 9min;
-  script.start();
-  script.finish("a", failed(Kind::kUnreachable));
-  script.now += 1min;
-  script.start();
-  CHECK(script.finish("a", failed(Kind::kForbidden)).verdict == Verdict::kRefused);
+  const auto end = script.now + 9min;
+  while (script.now < end) {
+    script.wait_for_retry();
+    script.start();
+    script.finish("a", failed(Kind::kUnreachable));
+  }
+  script.wait_for_retry();
+  const auto back = script.now;
+  CHECK(retry_403(script, "a").verdict == Verdict::kRefused);
+  CHECK(script.now - back >= 10min);
 }
 
 TEST_CASE("More objects than the bound: nothing of the delivery is taken") {
@@ -423,7 +602,7 @@ TEST_CASE("Who leaves is not told, and the targets stay queued") {
   script.start();
   script.queue.leave(1);
   script.queue.leave(1);
-  CHECK(script.finish("b", failed(Kind::kServer)).verdict == Verdict::kRetry);
+  CHECK(script.finish("b", failed_with_status(Kind::kServer)).verdict == Verdict::kRetry);
   CHECK(complete(script.finish("a", kAccepted)) == Deliveries{2});
   script.wait_for_retry();
   CHECK(script.start() == Names{"b"});
@@ -449,7 +628,7 @@ TEST_CASE("Before the end of the process every backoff is cut short") {
   Script script;
   script.add(1, {"a", "b"});
   script.start();
-  script.finish("a", failed(Kind::kThrottled, 120s));
+  script.finish("a", failed(Kind::kThrottled, 60s));
   for (int i = 0; i < 8; ++i) {
     script.finish("b", failed(Kind::kUnreachable));
     if (i == 7) break;
@@ -502,6 +681,7 @@ class Model {
     CHECK(waiting_.empty());
     CHECK(wanted_since_.empty());
     CHECK(queue_.unfinished().empty());
+    CHECK(queue_.projects() == 0);
   }
 
  private:
@@ -509,6 +689,8 @@ class Model {
     std::uint64_t arrived;
     std::set<std::string> targets;
   };
+
+  static constexpr std::size_t kHalf = 3;  ///< of patches_in_flight, rounded up
 
   static RefresherOptions options() {
     RefresherOptions options;
@@ -519,11 +701,19 @@ class Model {
     return options;
   }
 
+  /// Of 30 objects: half of a large project, the others of three smaller ones.
+  std::string any_name() {
+    const unsigned number = below(30);
+    const unsigned project = number < 15 ? 0 : 1 + number % 3;
+    return "project-" + std::to_string(project) + "/" + std::to_string(number);
+  }
+  static std::string project_of(const std::string& name) { return name.substr(0, name.find('/')); }
+
   unsigned below(unsigned bound) { return static_cast<unsigned>(random_()) % bound; }
 
   void arrive() {
     std::set<std::string> names;
-    for (unsigned i = 1 + below(6); i > 0; --i) names.insert(std::to_string(below(30)));
+    for (unsigned i = 1 + below(6); i > 0; --i) names.insert(any_name());
     std::vector<Target> targets;
     for (const auto& name : names) targets.push_back(queued_warehouse(name));
     std::set<std::string> known = names;
@@ -544,21 +734,78 @@ class Model {
     waiting_.erase(leaver);
   }
 
+  [[nodiscard]] static RefreshQueue::Time time_of(
+      const std::map<std::string, RefreshQueue::Time>& times, const std::string& name) {
+    const auto found = times.find(name);
+    return found == times.end() ? RefreshQueue::Time{} : found->second;
+  }
+
+  /// The projects with an object that may be patched now: it waits, and neither backs off nor
+  /// settles. (A success elsewhere or a bound may have ended that earlier: there may be more.)
+  [[nodiscard]] std::set<std::string> waiting_projects(bool also_settling = false) const {
+    std::set<std::string> projects;
+    for (const auto& [name, since] : wanted_since_) {
+      if (in_flight_.contains(name) || now_ < time_of(backs_off_until_, name)) continue;
+      if (!also_settling && now_ < time_of(settles_at_, name)) continue;
+      projects.insert(project_of(name));
+    }
+    return projects;
+  }
+
+  [[nodiscard]] std::size_t held_by(const std::string& project) const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        in_flight_, [&](const auto& patch) { return project_of(patch.first) == project; }));
+  }
+
   void start() {
-    while (const Target* target = queue_.start(now_)) {
-      const bool new_one = in_flight_.emplace(target->key.name, ++events_).second;
+    for (;;) {
+      const std::set<std::string> waiting = waiting_projects();
+      const Target* target = queue_.start(now_);
+      if (!target) break;
+      const std::string name = target->key.str();
+      const bool new_one = in_flight_.emplace(name, ++events_).second;
       REQUIRE(new_one);  // never two of one object
       REQUIRE(in_flight_.size() <= options().patches_in_flight);
-      REQUIRE(wanted_since_.count(target->key.name) == 1);  // never one that nobody asked for
+      REQUIRE(wanted_since_.count(name) == 1);  // never one that nobody asked for
+      check_turn(target->key.ns, waiting);
+      check_backoff(name);
     }
     REQUIRE(queue_.in_flight() == in_flight_.size());
     REQUIRE((in_flight_.size() == options().patches_in_flight || !queue_.next_retry() ||
              *queue_.next_retry() > now_));
+    // No slot is idle while an object may be patched.
+    if (in_flight_.size() < options().patches_in_flight) REQUIRE(waiting_projects().empty());
+    if (in_flight_.size() < kHalf) REQUIRE(waiting_projects(true).empty());
     // What waits has something to wait for.
     for (const auto& [name, since] : wanted_since_) {
       REQUIRE((in_flight_.contains(name) || queue_.next_retry() ||
                in_flight_.size() == options().patches_in_flight));
     }
+  }
+
+  /// A PATCH of this project has started while those were waiting.
+  void check_turn(const std::string& project, const std::set<std::string>& waiting) {
+    const bool others_wait = waiting.size() > waiting.count(project);
+    if (others_wait) REQUIRE(held_by(project) <= kHalf);
+    passed_.erase(project);
+    std::erase_if(passed_, [&](const auto& entry) { return !waiting.contains(entry.first); });
+    for (const std::string& other : waiting) {
+      if (other == project) continue;
+      if (held_by(other) >= kHalf) {
+        passed_.erase(other);
+      } else {
+        const bool first_time = passed_[other].insert(project).second;
+        REQUIRE(first_time);  // nobody has two turns before others have one
+      }
+    }
+  }
+
+  void check_backoff(const std::string& name) {
+    const bool early = now_ < time_of(backs_off_until_, name);
+    REQUIRE_FALSE((early && was_early_.contains(name)));  // cut short at most every other time
+    was_early_.erase(name);
+    if (early) was_early_.insert(name);
+    backs_off_until_.erase(name);
   }
 
   void answer(unsigned luck) {
@@ -572,9 +819,16 @@ class Model {
                         : luck < 75 ? failed(Kind::kForbidden)
                         : luck < 80 ? failed(Kind::kThrottled, 300ms)
                         : luck < 90 ? failed(Kind::kUnreachable)
-                                    : failed(Kind::kServer);
+                        : luck < 95 ? failed(Kind::kServer)
+                                    : failed_with_status(Kind::kServer);
     const auto finished = queue_.finish(queued_warehouse(name), result, now_);
     const bool done = finished.verdict != Verdict::kRetry;
+    if (finished.verdict == Verdict::kApplied) settles_at_[name] = now_ + options().settling;
+    if (done) {
+      was_early_.erase(name);
+    } else {
+      backs_off_until_[name] = now_ + finished.retry_in;
+    }
     if (done && wanted_since_.at(name) < began) wanted_since_.erase(name);
 
     std::set<RefreshQueue::DeliveryId> served;
@@ -600,6 +854,10 @@ class Model {
   std::map<RefreshQueue::DeliveryId, Waiting> waiting_;
   std::map<std::string, std::uint64_t> in_flight_;     ///< object → start
   std::map<std::string, std::uint64_t> wanted_since_;  ///< object → last arrival not yet served
+  std::map<std::string, RefreshQueue::Time> settles_at_, backs_off_until_;
+  std::set<std::string> was_early_;  ///< their last wait was cut short
+  /// Project that waits and holds less than half → those that have had a turn meanwhile.
+  std::map<std::string, std::set<std::string>> passed_;
 };
 
 TEST_CASE("Whatever happens: no acknowledgement without a later PATCH, and nothing is lost") {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -39,7 +40,9 @@ std::vector<Target> warehouses(const std::vector<std::string>& names) {
 }
 
 kube::ApiResult<void> failed(Kind kind, unsigned status, std::string message) {
-  return tl::unexpected(kube::ApiError{kind, status, "", std::move(message), std::nullopt});
+  const bool has_status = status != 0;  // the API server's own words
+  return tl::unexpected(
+      kube::ApiError{kind, status, "", std::move(message), std::nullopt, has_status});
 }
 
 asio::awaitable<void> pause(Steady::duration duration) {
@@ -211,6 +214,24 @@ TEST_CASE_METHOD(RefresherFixture,
   CHECK(lines.size() <= 3);
 }
 
+TEST_CASE_METHOD(RefresherFixture, "A retry that is due before all others is not late") {
+  make({.first_backoff = 1ms, .longest_backoff = 10min});
+  api.script["patient"] = {
+      tl::unexpected(kube::ApiError{Kind::kThrottled, 429, "", "slow down", 10min})};
+  CHECK(refresh({"patient"}, 20ms).queued == 1);
+  api.script["a"] = {failed(Kind::kServer, 500, "etcd is away")};
+  CHECK(refresh({"a"}).applied == 1);
+}
+
+TEST_CASE_METHOD(RefresherFixture,
+                 "An answer of the API server to another request ends waits for the server") {
+  make({.first_backoff = 10min, .longest_backoff = 10min});
+  api.script["a"] = {failed(Kind::kUnreachable, 0, "connection refused")};
+  CHECK(refresh({"a"}, 20ms).queued == 1);
+  refresher->server_is_back();
+  CHECK(refresh({"a"}).applied == 1);
+}
+
 TEST_CASE_METHOD(RefresherFixture, "At the deadline the caller goes and the targets stay") {
   make();
   api.held = true;
@@ -278,6 +299,41 @@ TEST_CASE_METHOD(RefresherFixture,
   CHECK(api.started.size() == 1);
 }
 
+TEST_CASE_METHOD(RefresherFixture, "A drain ends with the last PATCH, not at its deadline") {
+  make();
+  api.held = true;
+  CHECK(refresh({"a", "b"}, 20ms).queued == 2);
+  asio::post(io, [this] { api.held = false; });
+  const auto began = Steady::now();
+  CHECK(run(refresher->drain(began + 10s)) == 0);
+  CHECK(Steady::now() - began < 5s);
+}
+
+TEST_CASE_METHOD(RefresherFixture,
+                 "Before connections are closed all calls return, and the targets stay queued") {
+  make();
+  api.held = true;
+  std::optional<RefreshOutcome> outcome;
+  const auto began = Steady::now();
+  asio::co_spawn(io, refresher->refresh(warehouses({"a", "b"}), began + 10min),
+                 [&](const std::exception_ptr&, RefreshOutcome value) { outcome = value; });
+  while (api.started.empty()) REQUIRE(io.run_one() == 1);
+
+  refresher->answer_by(began + 20ms);
+  while (!outcome && Steady::now() < began + 10s) io.run_one_for(10ms);
+  REQUIRE(outcome);
+  CHECK(outcome->queued == 2);
+  CHECK_FALSE(outcome->overloaded);
+  CHECK(Steady::now() - began >= 20ms);
+
+  const auto later = refresh({"b", "c"}, 10s);
+  CHECK(later.queued == 2);
+  CHECK(Steady::now() - began < 5s);
+  api.held = false;
+  CHECK(run(refresher->drain(Steady::now() + 10s)) == 0);
+  CHECK(refresher->counters().warehouses.applied == 4);  // b was in flight when it was wanted again
+}
+
 TEST_CASE_METHOD(RefresherFixture, "With nothing queued draining ends at once") {
   make();
   const auto began = Steady::now();
@@ -305,6 +361,30 @@ TEST_CASE_METHOD(RefresherFixture, "A refresher that goes wakes those who wait")
   io.run();
   REQUIRE(outcome);
   CHECK(outcome->queued == 1);
+}
+
+TEST_CASE("A call that waits keeps nothing of the refresher, whose context goes first") {
+  asio::io_context callers;
+  std::weak_ptr<int> kept;
+  std::optional<RefreshOutcome> outcome;
+  {
+    asio::io_context io;
+    const auto used = std::make_shared<int>();
+    kept = used;
+    Refresher refresher(
+        io.get_executor(),
+        [used](const Target&, const std::string&) -> asio::awaitable<kube::ApiResult<void>> {
+          co_await pause(10min);
+          co_return kube::ApiResult<void>{};
+        },
+        {}, log::Logger::to_stderr(log::Level::kError, log::Format::kConsole));
+    asio::co_spawn(callers, refresher.refresh(warehouses({"a"}), Steady::now() + 10min),
+                   [&](const std::exception_ptr&, RefreshOutcome value) { outcome = value; });
+    callers.poll();
+    io.poll();
+  }
+  CHECK(kept.expired());
+  CHECK_FALSE(outcome);
 }
 
 TEST_CASE_METHOD(RefresherFixture, "Targets that nobody has taken are never called queued") {
