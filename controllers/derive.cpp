@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <rapidjson/encodings.h>
+#include <rapidjson/memorystream.h>
 
 #include "crypto/crypto.h"
 #include "kube/resource.h"
@@ -33,25 +35,81 @@ std::string clean_path(std::string_view path) {
   return cleaned;
 }
 
-bool ends_in_newline(std::string_view value) {
-  return !value.empty() && (value.back() == '\n' || value.back() == '\r');
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::string_view kWhiteSpace = " \t\n\v\f\r";
+
+/// UTF-16 with a byte order mark, or with a NUL in every character, as Western text has it.
+bool is_utf16(std::string_view value) {
+  if (value.starts_with("\xFF\xFE") || value.starts_with("\xFE\xFF")) return true;
+  const auto all_nul = [&](std::size_t at) {
+    for (; at < value.size(); at += 2) {
+      if (value[at] != '\0') return false;
+    }
+    return true;
+  };
+  return !value.empty() && value.size() % 2 == 0 && (all_nul(0) || all_nul(1));
+}
+
+/// UTF-8 without control characters: what can be entered in a form.
+bool is_line_of_text(std::string_view value) {
+  rapidjson::MemoryStream bytes(value.data(), value.size());
+  while (bytes.Tell() < value.size()) {
+    unsigned character = 0;
+    if (!rapidjson::UTF8<>::Decode(bytes, &character)) return false;
+    if (character < 0x20 || (character >= 0x7F && character < 0xA0)) return false;
+  }
+  return true;
+}
+
+/// What is wrong with the value of key "secret", and what to do; nothing if it is fine.
+std::vector<std::string> weaknesses(std::string_view value) {
+  constexpr const char* kPartOfKey = "which is part of the key that Bitbucket must sign with";
+  if (is_utf16(value)) {
+    return {
+        "is UTF-16, which cannot be entered in Bitbucket; store it as UTF-8, without a byte "
+        "order mark"};
+  }
+  std::vector<std::string> found;
+  if (value.starts_with(kByteOrderMark)) {
+    found.push_back(fmt::format(
+        "begins with a byte order mark, {}; store it without one (printf %s)", kPartOfKey));
+    value.remove_prefix(kByteOrderMark.size());
+  }
+  const std::size_t begin = std::min(value.find_first_not_of(kWhiteSpace), value.size());
+  const std::size_t end = value.find_last_not_of(kWhiteSpace) + 1;
+  if (begin > 0) {
+    found.push_back(
+        fmt::format("begins with white space, {}; store it without any (printf %s)", kPartOfKey));
+  }
+  if (end < value.size()) {
+    const bool newline = value.back() == '\n' || value.back() == '\r';
+    found.push_back(fmt::format("ends in {}, {}; store it without {} (echo -n, printf %s)",
+                                newline ? "a newline" : "white space", kPartOfKey,
+                                newline ? "one" : "any"));
+  }
+  const std::string_view inner = begin < end ? value.substr(begin, end - begin) : "";
+  if (inner.find('\0') != std::string_view::npos) {
+    found.emplace_back(
+        "holds a NUL byte, which cannot be entered in Bitbucket; store a value of letters and "
+        "digits");
+  } else if (!is_line_of_text(inner)) {
+    found.emplace_back(
+        "holds control characters or bytes that are not UTF-8, which cannot be entered in "
+        "Bitbucket; store a value of letters and digits");
+  }
+  return found;
 }
 
 void advise_on_value(const api::Receiver& receiver, std::string_view value,
                      std::vector<ReceiverAdvice>& advice) {
-  if (ends_in_newline(value)) {
+  std::vector<std::string> found = weaknesses(value);
+  if (value.size() < kShortSecret) {
+    found.push_back(fmt::format("is shorter than {} bytes; use a longer random one", kShortSecret));
+  }
+  for (const std::string& weakness : found) {
     advice.push_back(
         {receiver.name, "WeakSecret", true,
-         fmt::format("Secret {}: the value of key \"secret\" ends in a newline, which is part of "
-                     "the key that "
-                     "Bitbucket must sign with; store it without one (echo -n, printf %s)",
-                     receiver.secret_name)});
-  }
-  if (value.size() < kShortSecret) {
-    advice.push_back({receiver.name, "WeakSecret", true,
-                      fmt::format("Secret {}: the value of key \"secret\" is shorter than {} "
-                                  "bytes; use a longer random one",
-                                  receiver.secret_name, kShortSecret)});
+         fmt::format("Secret {}: the value of key \"secret\" {}", receiver.secret_name, weakness)});
   }
 }
 

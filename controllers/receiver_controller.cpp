@@ -11,7 +11,6 @@
 #include "controllers/daily_notes.h"
 #include "controllers/status.h"
 #include "controllers/status_conflict.h"
-#include "git/repository.h"
 #include "kube/resource.h"
 
 namespace receiver::controllers {
@@ -29,38 +28,25 @@ const api::PublishedReceiver* find_entry(const std::vector<api::PublishedReceive
   return found == entries.end() ? nullptr : &*found;
 }
 
-/// Scheme and host of a URL, without user info.
-std::string origin_of(std::string_view url) {
-  const std::string shown = git::redacted(url);
-  const std::size_t scheme = shown.find("://");
-  return shown.substr(0, scheme == std::string::npos ? scheme : shown.find('/', scheme + 3));
-}
-
 /// What the status of an owner is made of, as far as it is ours: equal texts are the same value.
-std::string value_of(const api::ReceiverOwner& owner, const DerivedReceivers& derived) {
-  std::string value = fmt::format("{} {}\n", owner.meta.generation, owner.refresh);
+std::string value_of(const api::ReceiverOwner& owner, const DerivedReceivers& derived,
+                     const BaseUrl& base) {
+  std::string value =
+      fmt::format("{} {}\n{}{}\n", owner.meta.generation, owner.refresh, base.origin, base.path);
   for (const auto& entry : derived.published) value += entry.url + '\n';
   for (const ReceiverFailure& failure : derived.failures) value += failure.message + '\n';
   for (const ReceiverAdvice& advice : derived.advice) value += advice.message + '\n';
   return value;
 }
 
-/// For the one who has to settle it: whose base URL differs.
-std::string conflict_text(const api::ReceiverOwner& owner, const DerivedReceivers& derived,
-                          const BaseUrl& base) {
-  std::string theirs = base.origin;
-  std::string advice = "two controllers disagree about the receivers of this object";
-  for (const api::PublishedReceiver& ours : derived.published) {
-    const auto* entry = find_entry(owner.status.webhook_receivers, ours.name);
-    if (entry == nullptr || entry->url == ours.url) continue;
-    theirs = origin_of(entry->url);
-    advice = "configure both with the same one, its path included";
-    break;
-  }
-  return fmt::format(
-      "another writer has replaced this status {} times: it is left alone until the spec, the "
-      "refresh annotation or a Secret changes. The other's base URL is {}, this operator's {}; {}",
-      StatusConflict::kWrites, theirs, base.origin, advice);
+/// For the one who has to settle it.
+Note conflict_note(const api::OwnerStatus& theirs, const api::OwnerStatus& ours,
+                   const BaseUrl& base) {
+  return {kube::EventType::kWarning, "StatusConflict",
+          fmt::format("another writer has undone this status {} times, so this operator stops "
+                      "writing it until the spec, the refresh annotation, a Secret or its own "
+                      "settings change: {}",
+                      StatusConflict::kWrites, status_difference(theirs, ours, base))};
 }
 
 std::vector<Note> notes_of(const DerivedReceivers& derived) {
@@ -120,8 +106,12 @@ class ReceiverController::Impl {
     ReceiverCounts receivers;
     StatusConflict conflict;
     DailyNotes notes;
+    std::vector<api::PublishedReceiver> told;  ///< what Events have said, while leading
   };
 
+  [[nodiscard]] bool leading() const {
+    return leading_ && (!options_.leading || options_.leading());
+  }
   [[nodiscard]] OwnerStore::Object owner(const kube::ObjectKey& key) const {
     return key.ns.empty() ? cluster_configs_.get(key) : project_configs_.get(key);
   }
@@ -145,9 +135,11 @@ class ReceiverController::Impl {
   asio::awaitable<kube::ReconcileResult> reconcile(kube::ObjectKey key);
   /// Nothing if it is written, or nobody is there any more to have it; else why it is to be tried
   /// again.
-  asio::awaitable<std::optional<kube::ApiError>> write_status(OwnerStore::Object owner,
-                                                              api::OwnerStatus next);
-  void emit_changes(const api::ReceiverOwner& owner, const api::OwnerStatus& written);
+  asio::awaitable<std::optional<kube::ApiError>> write_status(
+      OwnerStore::Object owner, api::OwnerStatus next,
+      std::vector<api::PublishedReceiver> published);
+  /// Once what is derived stands in the status, whoever wrote it.
+  void tell_changes(const api::ReceiverOwner& owner, std::vector<api::PublishedReceiver> published);
   void emit(const api::ReceiverOwner& owner, kube::EventType type, const std::string& reason,
             const std::string& note);
 
@@ -249,7 +241,15 @@ ReceiverCounts ReceiverController::Impl::receivers() const {
 
 void ReceiverController::Impl::set_leading(bool leading) {
   leading_ = leading;
-  if (!leading) return;
+  if (!leading) {
+    events_.clear();
+    // What it says when it leads again may have been dropped here, and said by another since.
+    for (auto& [key, memory] : memory_) {
+      memory.notes = {};
+      memory.told.clear();
+    }
+    return;
+  }
   const auto enqueue = [this](const kube::ObjectKey& key, const auto& /*owner*/) {
     if (counts(key)) controller_.enqueue(key);
   };
@@ -259,25 +259,28 @@ void ReceiverController::Impl::set_leading(bool leading) {
 
 asio::awaitable<kube::ReconcileResult> ReceiverController::Impl::reconcile(kube::ObjectKey key) {
   const OwnerStore::Object current = owner(key);
-  if (!leading_ || !current || current->meta.deleting) co_return kube::ReconcileResult{};
+  if (!leading() || !current || current->meta.deleting) co_return kube::ReconcileResult{};
 
-  const DerivedReceivers derived = derive(*current);
-  for (const Note& note : memory_[key].notes.due(notes_of(derived), clock::Steady::now())) {
+  DerivedReceivers derived = derive(*current);
+  std::vector<Note> notes = notes_of(derived);
+  std::optional<api::OwnerStatus> next = next_status(*current, derived, clock::Wall::now());
+  Memory& memory = memory_[key];
+  const bool write =
+      next && memory.conflict.may_write(value_of(*current, derived, options_.base_url));
+  if (next && !write) {
+    notes.push_back(conflict_note(current->status, *next, options_.base_url));
+  }
+  for (const Note& note : memory.notes.due(std::move(notes), clock::Steady::now())) {
     emit(*current, note.type, note.reason, note.text);
+  }
+  if (!next && !derived.unread) {
+    memory.conflict.agreed();
+    tell_changes(*current, std::move(derived.published));
   }
   kube::ReconcileResult result;
   if (!current->receivers.empty()) result.requeue_after = options_.resync;
-
-  const clock::Wall::time_point now = clock::Wall::now();
-  std::optional<api::OwnerStatus> next = next_status(*current, derived, now);
-  if (!next) co_return result;
-  StatusConflict& conflict = memory_[key].conflict;
-  if (!conflict.may_write(value_of(*current, derived), clock::Steady::now())) {
-    emit(*current, kube::EventType::kWarning, "StatusConflict",
-         conflict_text(*current, derived, options_.base_url));
-    co_return result;
-  }
-  const auto failure = co_await write_status(current, *next);
+  if (!write) co_return result;
+  const auto failure = co_await write_status(current, *next, std::move(derived.published));
   if (!failure) co_return result;
   co_return kube::ReconcileResult{.outcome = kube::ReconcileResult::Outcome::kRetry,
                                   .requeue_after = options_.resync,
@@ -285,7 +288,8 @@ asio::awaitable<kube::ReconcileResult> ReceiverController::Impl::reconcile(kube:
 }
 
 asio::awaitable<std::optional<kube::ApiError>> ReceiverController::Impl::write_status(
-    OwnerStore::Object owner, api::OwnerStatus next) {
+    OwnerStore::Object owner, api::OwnerStatus next,
+    std::vector<api::PublishedReceiver> published) {
   using Kind = kube::ApiError::Kind;
   const bool project = owner->kind == api::OwnerKind::kProjectConfig;
   const kube::Resource resource =
@@ -296,12 +300,14 @@ asio::awaitable<std::optional<kube::ApiError>> ReceiverController::Impl::write_s
                                                  kube::RestClient::kTimeout, kube::Lane::kStatuses);
   if (answer) {
     ++counters.status_writes;
-    memory_[owner->meta.key].conflict.written(clock::Steady::now());
+    if (const auto memory = memory_.find(owner->meta.key); memory != memory_.end()) {
+      memory->second.conflict.written();
+    }
     logger_.info("status written", {{"kind", api::kind_name(owner->kind)},
                                     {"object", owner->meta.key.str()},
                                     {"receivers", next.webhook_receivers.size()},
                                     {"generation", owner->meta.generation}});
-    emit_changes(*owner, next);
+    tell_changes(*owner, std::move(published));
     co_return std::nullopt;
   }
   const kube::ApiError& error = answer.error();
@@ -317,27 +323,42 @@ asio::awaitable<std::optional<kube::ApiError>> ReceiverController::Impl::write_s
   co_return error;
 }
 
-void ReceiverController::Impl::emit_changes(const api::ReceiverOwner& owner,
-                                            const api::OwnerStatus& written) {
-  for (const api::Receiver& receiver : owner.receivers) {
-    if (!receiver.bitbucket) continue;
-    const auto* now = find_entry(written.webhook_receivers, receiver.name);
-    const auto* before = find_entry(owner.status.webhook_receivers, receiver.name);
-    if (now == nullptr || (before != nullptr && before->url == now->url)) continue;
-    if (before == nullptr) {
-      emit(owner, kube::EventType::kNormal, "ReceiverURLPublished",
-           fmt::format("receiver \"{}\": its URL is in status.webhookReceivers", receiver.name));
-    } else {
+void ReceiverController::Impl::tell_changes(const api::ReceiverOwner& owner,
+                                            std::vector<api::PublishedReceiver> published) {
+  const auto memory = memory_.find(owner.meta.key);
+  if (memory == memory_.end()) return;  // deleted meanwhile
+  std::vector<api::PublishedReceiver>& told = memory->second.told;
+  const std::string our_base = options_.base_url.origin + options_.base_url.path + "/bitbucket/";
+  const auto has = [](const std::vector<api::PublishedReceiver>& entries, auto member,
+                      const std::string& value) {
+    return std::ranges::find(entries, value, member) != entries.end();
+  };
+  for (const api::PublishedReceiver& now : published) {
+    const auto& before = owner.status.webhook_receivers;
+    if (has(told, &api::PublishedReceiver::url, now.url)) continue;
+    bool changed = has(told, &api::PublishedReceiver::name, now.name);
+    if (!changed) {
+      if (has(before, &api::PublishedReceiver::url, now.url)) continue;
+      // What another writer with another base URL had there is no URL of ours.
+      const auto* const entry = find_entry(before, now.name);
+      changed = entry != nullptr && entry->url.starts_with(our_base);
+    }
+    if (changed) {
       emit(owner, kube::EventType::kNormal, "ReceiverURLChanged",
            fmt::format("receiver \"{}\": its URL has changed; register the new one from "
                        "status.webhookReceivers in Bitbucket",
-                       receiver.name));
+                       now.name));
+    } else {
+      emit(owner, kube::EventType::kNormal, "ReceiverURLPublished",
+           fmt::format("receiver \"{}\": its URL is in status.webhookReceivers", now.name));
     }
   }
+  told = std::move(published);
 }
 
 void ReceiverController::Impl::emit(const api::ReceiverOwner& owner, kube::EventType type,
                                     const std::string& reason, const std::string& note) {
+  if (!leading()) return;
   events_.emit({"kargo.akuity.io/v1alpha1", std::string(api::kind_name(owner.kind)), owner.meta.key,
                 owner.meta.uid, owner.meta.resource_version},
                type, reason, "Sync", note);

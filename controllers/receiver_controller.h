@@ -30,6 +30,9 @@ struct ReceiverControllerOptions {
   SecretAccess secret_access = SecretAccess::kNamespaced;
   int workers = 4;
   std::chrono::milliseconds resync{300'000};
+  /// Asked before each write, beside set_leading(): the Lease may have run out unnoticed while the
+  /// thread was held up. Not given: always yes.
+  std::function<bool()> leading{};
   kube::ReconcileObserver reconciled{};
 };
 
@@ -69,7 +72,8 @@ class ReceiverController {
   boost::asio::awaitable<void> run();
   void stop();
 
-  /// While leading, statuses and Events are written.
+  /// While leading, statuses and Events are written. A former leader starts no write, and drops the
+  /// Events that wait.
   void set_leading(bool leading);
 
   /// Every Secret that is named has been looked for once.

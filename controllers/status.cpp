@@ -1,20 +1,17 @@
 #include "controllers/status.h"
 
 #include <algorithm>
-#include <cctype>
+#include <cstdint>
 #include <string_view>
 
 #include <fmt/format.h>
 
+#include "controllers/failure_message.h"
+
 namespace receiver::controllers {
 namespace {
 
-constexpr std::string_view kFailurePrefix = "Failed to sync WebhookReceivers: ";
-/// Between a failure that another writer told and ours.
-constexpr std::string_view kOursFollows = " | bitbucket: ";
-/// How each of our failures begins, and how one ends where another follows.
-constexpr std::string_view kReceiver = "receiver \"";
-constexpr std::string_view kNextReceiver = "; receiver \"";
+constexpr std::string_view kSyncFailed = "SyncWebhookReceiversFailed";
 
 template <typename Entries>
 auto find_named(Entries& entries, std::string_view name) {
@@ -34,67 +31,72 @@ bool is_in_spec(const api::ReceiverOwner& owner, std::string_view name) {
   return find_named(owner.receivers, name) != owner.receivers.end();
 }
 
-/// Bitbucket entries as derived, entries of other types as they stand, in the order of the spec.
-std::vector<api::PublishedReceiver> next_receivers(const api::ReceiverOwner& owner,
-                                                   const DerivedReceivers& derived) {
-  std::vector<api::PublishedReceiver> next;
-  for (const api::Receiver& receiver : owner.receivers) {
-    const auto& source = receiver.bitbucket ? derived.published : owner.status.webhook_receivers;
-    const auto found = find_named(source, receiver.name);
-    if (found != source.end()) next.push_back(*found);
-  }
-  return next;
-}
-
-std::string failure_text(const DerivedReceivers& derived) {
-  std::string text;
-  for (const ReceiverFailure& failure : derived.failures) {
-    if (!text.empty()) text += "; ";
-    text += fmt::format("receiver \"{}\": {}", failure.receiver, failure.message);
-  }
-  return text;
-}
-
-/// Whether the text holds the name, and not as a part of a longer one.
-bool mentions(std::string_view text, std::string_view name) {
-  const auto continues = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-';
-  };
-  for (std::size_t at = text.find(name); at != std::string_view::npos;
-       at = text.find(name, at + 1)) {
-    const std::size_t end = at + name.size();
-    const bool begins = at == 0 || !continues(text[at - 1]);
-    if (begins && (end == text.size() || !continues(text[end]))) return true;
-  }
-  return false;
-}
-
 bool is_foreign(const api::Receiver& receiver) {
   return !receiver.bitbucket && !receiver.name.empty();
 }
 
-/// Whether a failure is told as failure_text() tells it, of receivers none of which is of another
-/// type.
-bool tells_of_ours_alone(const api::ReceiverOwner& owner, std::string_view message) {
-  if (!message.starts_with(kFailurePrefix)) return false;
-  message.remove_prefix(kFailurePrefix.size());
-  while (message.starts_with(kReceiver)) {
-    message.remove_prefix(kReceiver.size());
-    const auto named = find_named(owner.receivers, message.substr(0, message.find('"')));
-    if (named != owner.receivers.end() && is_foreign(*named)) return false;
-    const std::size_t next = message.find(kNextReceiver);
-    if (next == std::string_view::npos) return true;
-    message.remove_prefix(next + kNextReceiver.size() - kReceiver.size());
-  }
-  return false;
+/// Whether the path of an entry is that of a Bitbucket receiver: BASEPATH/bitbucket/HEX.
+bool is_bitbucket(const api::PublishedReceiver& entry) {
+  return std::string_view(entry.path).substr(0, entry.path.rfind('/')).ends_with("/bitbucket");
 }
 
-/// A failure of another writer that names a receiver which is not ours stays true whatever we find.
-bool tells_of_foreign(const api::ReceiverOwner& owner, const api::Condition& ready) {
-  if (ready.status != "False" || tells_of_ours_alone(owner, ready.message)) return false;
-  return std::any_of(owner.receivers.begin(), owner.receivers.end(), [&](const auto& receiver) {
-    return is_foreign(receiver) && mentions(ready.message, receiver.name);
+/// Bitbucket entries as derived, entries of other types as they stand, in the order of the spec.
+/// Each is listed once: of receivers with one name, the second takes the second entry.
+std::vector<api::PublishedReceiver> next_receivers(const api::ReceiverOwner& owner,
+                                                   const DerivedReceivers& derived) {
+  std::vector<api::PublishedReceiver> ours = derived.published;
+  std::vector<api::PublishedReceiver> others = owner.status.webhook_receivers;
+  std::erase_if(others, is_bitbucket);
+  std::vector<api::PublishedReceiver> next;
+  for (const api::Receiver& receiver : owner.receivers) {
+    auto& source = receiver.bitbucket ? ours : others;
+    const auto found = find_named(source, receiver.name);
+    if (found == source.end()) continue;
+    next.push_back(std::move(*found));
+    source.erase(found);
+  }
+  return next;
+}
+
+/// The message of another writer's failure that stands; empty if none does. A failure in our form
+/// that names a receiver of another type is not ours either.
+std::string others_failure(const api::ReceiverOwner& owner, const api::Condition* ready) {
+  if (ready == nullptr || ready->status != "False") return {};
+  FailureMessage said = parse_failure(ready->message);
+  if (!said.others.empty()) return std::move(said.others);
+  const bool foreign = std::ranges::any_of(owner.receivers, [&](const auto& receiver) {
+    return is_foreign(receiver) && std::ranges::count(said.receivers, receiver.name) != 0;
   });
+  return foreign ? ready->message : std::string();
+}
+
+bool names_foreign(const api::ReceiverOwner& owner, std::string_view failure) {
+  return std::ranges::any_of(owner.receivers, [&](const auto& receiver) {
+    return is_foreign(receiver) && names_receiver(failure, receiver.name);
+  });
+}
+
+/// Whether the failure names exactly those of our receivers that fail here.
+bool agrees(const api::ReceiverOwner& owner, const DerivedReceivers& derived,
+            std::string_view failure) {
+  return std::ranges::all_of(owner.receivers, [&](const api::Receiver& receiver) {
+    if (!receiver.bitbucket) return true;
+    const bool fails =
+        std::ranges::count(derived.failures, receiver.name, &ReceiverFailure::receiver) != 0;
+    return names_receiver(failure, receiver.name) == fails;
+  });
+}
+
+/// Another writer's failure of this generation that says all there is to say: what it has written
+/// counts as ours. That is how Kargo fails; it leaves Reconciling=True and observedGeneration.
+bool is_said_by_other(const api::ReceiverOwner& owner, const DerivedReceivers& derived,
+                      const api::Condition* ready) {
+  const std::string failure = others_failure(owner, ready);
+  if (failure.empty() || failure != ready->message) return false;
+  const std::int64_t generation = ready->observed_generation;
+  if (generation != 0 && generation != owner.meta.generation) return false;
+  const bool about_us = !derived.failures.empty() && ready->reason == kSyncFailed;
+  return (about_us || names_foreign(owner, failure)) && agrees(owner, derived, failure);
 }
 
 api::Condition ready_condition(const api::ReceiverOwner& owner, const DerivedReceivers& derived,
@@ -103,16 +105,18 @@ api::Condition ready_condition(const api::ReceiverOwner& owner, const DerivedRec
       "Ready",  "True",
       "Synced", fmt::format("{} is synced and ready for use", api::kind_name(owner.kind)),
       "",       owner.meta.generation};
-  const std::string ours = failure_text(derived);
-  if (existing != nullptr && tells_of_foreign(owner, *existing)) {
+  const std::string others = others_failure(owner, existing);
+  if (names_foreign(owner, others)) {
+    // It stays true whatever we find.
     ready.status = "False";
     ready.reason = existing->reason;
-    ready.message = existing->message.substr(0, existing->message.find(kOursFollows));
-    if (!ours.empty()) ready.message.append(kOursFollows).append(ours);
-  } else if (!ours.empty()) {
+    const bool said = agrees(owner, derived, others);
+    ready.message =
+        compose_failure(owner.kind, others, said ? decltype(derived.failures)() : derived.failures);
+  } else if (!derived.failures.empty()) {
     ready.status = "False";
-    ready.reason = "SyncWebhookReceiversFailed";
-    ready.message = std::string(kFailurePrefix) + ours;
+    ready.reason = kSyncFailed;
+    ready.message = compose_failure(owner.kind, {}, derived.failures);
   }
   return ready;
 }
@@ -137,12 +141,11 @@ void set_ready(const api::ReceiverOwner& owner, const DerivedReceivers& derived,
 api::OwnerStatus without_ours(const api::ReceiverOwner& owner, clock::Wall::time_point now) {
   api::OwnerStatus next = owner.status;
   std::erase_if(next.webhook_receivers, [&](const api::PublishedReceiver& entry) {
-    return !is_in_spec(owner, entry.name) && entry.path.find("/bitbucket/") != std::string::npos;
+    return !is_in_spec(owner, entry.name) && is_bitbucket(entry);
   });
   const api::Condition* const ready = find_ready(owner.status.conditions);
   const bool failure_is_ours = ready != nullptr && ready->status == "False" &&
-                               (tells_of_ours_alone(owner, ready->message) ||
-                                ready->message.find(kOursFollows) != std::string::npos);
+                               others_failure(owner, ready) != ready->message;
   if (failure_is_ours) set_ready(owner, {}, now, next.conditions);
   return next;
 }
@@ -151,10 +154,11 @@ api::OwnerStatus with_ours(const api::ReceiverOwner& owner, const DerivedReceive
                            clock::Wall::time_point now) {
   api::OwnerStatus next = owner.status;
   next.webhook_receivers = next_receivers(owner, derived);
-  next.observed_generation = owner.meta.generation;
   if (!owner.refresh.empty()) next.last_handled_refresh = owner.refresh;
   const api::Condition* const ready = find_ready(owner.status.conditions);
-  if (ready == nullptr || !tells_of_foreign(owner, *ready)) {
+  if (is_said_by_other(owner, derived, ready)) return next;
+  next.observed_generation = owner.meta.generation;
+  if (!names_foreign(owner, others_failure(owner, ready))) {
     std::erase_if(next.conditions,
                   [](const api::Condition& condition) { return condition.type == "Reconciling"; });
   }

@@ -116,6 +116,9 @@ class Operator::Impl {
   asio::awaitable<void> tasks_ended(clock::Steady::time_point deadline);
   asio::awaitable<kube::ApiResult<void>> patch(controllers::Target target, std::string token);
 
+  [[nodiscard]] bool leading() const {
+    return !settings_.leader_elect || (elector_ && elector_->leading());
+  }
   [[nodiscard]] std::vector<HealthCheck> liveness() const;
   [[nodiscard]] std::vector<HealthCheck> readiness();
 
@@ -212,7 +215,8 @@ tl::expected<void, std::string> Operator::Impl::connect() {
 void Operator::Impl::build_controllers() {
   events_.emplace(*rest_,
                   kube::EventRecorderOptions{.controller = std::string(kControllerName),
-                                             .instance = settings_.pod_name},
+                                             .instance = settings_.pod_name,
+                                             .may_write = [this] { return leading(); }},
                   logger_.named("events"));
   receivers_.emplace(
       *rest_, project_configs_, cluster_configs_, *events_,
@@ -221,6 +225,7 @@ void Operator::Impl::build_controllers() {
           .system_namespace = settings_.system_resources_namespace,
           .secret_access = settings_.secret_access,
           .workers = settings_.max_concurrent_project_config_reconciles,
+          .leading = [this] { return leading(); },
           .reconciled =
               metrics_.reconcile_observer(std::string(controllers::ReceiverController::kName))},
       [this](const kube::ObjectKey& owner, std::vector<controllers::Route> routes, bool unread) {
@@ -324,9 +329,7 @@ void Operator::Impl::add_metrics() {
   metrics_.add_status_writes(receivers_->counters());
   metrics_.add_work_queue(std::string(controllers::ReceiverController::kName), receivers_->queue(),
                           settings_.max_concurrent_project_config_reconciles);
-  metrics_.add_leader(std::string(kLeaseName), [this] {
-    return settings_.leader_elect ? elector_ && elector_->leading() : true;
-  });
+  metrics_.add_leader(std::string(kLeaseName), [this] { return leading(); });
   metrics_.add_reflector("secrets", [this] { return receivers_->secrets_status(); });
   metrics_.add_gauge("secret_watches", "Watches of Secrets.",
                      [this] { return static_cast<double>(receivers_->secret_watches()); });

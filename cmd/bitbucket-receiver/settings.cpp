@@ -185,10 +185,6 @@ std::optional<std::string> contradiction(const SettingsDraft& draft, const Given
     return fmt::format("{} is {}: expected at least the {} of {}", where("MAX_BODIES_BYTES"),
                        draft.max_bodies_bytes, draft.max_body_bytes, where("MAX_BODY_BYTES"));
   }
-  if (draft.kube_api_burst != 0 && draft.kube_api_qps == 0) {
-    return fmt::format("{} is {}, but there is no KUBE_API_QPS that it could exceed: set both",
-                       where("KUBE_API_BURST"), draft.kube_api_burst);
-  }
   return std::nullopt;
 }
 
@@ -222,7 +218,10 @@ Settings finished(SettingsDraft draft, const GivenSettings& given) {
     draft.tls =
         http::ServerTls{.certificate_path = draft.tls_cert_path, .key_path = draft.tls_key_path};
   }
-  if (draft.kube_api_qps > 0 && draft.kube_api_burst == 0) {
+  // Kargo's chart sets both, each by itself: a burst without a rate limits nothing.
+  if (draft.kube_api_qps == 0) {
+    draft.kube_api_burst = 0;
+  } else if (draft.kube_api_burst == 0) {
     draft.kube_api_burst = static_cast<int>(std::ceil(2 * draft.kube_api_qps));
   }
   if (draft.pod_name.empty()) draft.pod_name = host_name();

@@ -275,7 +275,9 @@ std::vector<Setting> settings_table() {
        "Requests per second to the API server. If not given: no limit but the API server's own.",
        queries_per_second()},
       {"KUBE_API_BURST", kubernetes,
-       "Requests that may exceed it at once. If not given: twice the requests per second.",
+       "Requests that may exceed KUBE_API_QPS at once; without that it has no effect. If not "
+       "given: "
+       "twice\nthe requests per second.",
        burst()},
       {"SECRET_ACCESS", kubernetes,
        "namespaced: watch the Secrets of each namespace whose receivers name one; cluster: one "

@@ -1,7 +1,7 @@
 #include "kube/event_series.h"
 
 #include <algorithm>
-#include <string_view>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -15,13 +15,7 @@ namespace {
 // The limits of the API server's validation.
 constexpr std::size_t kMaxFieldBytes = 128;
 constexpr std::size_t kMaxNoteBytes = 1024;
-
-/// At most `limit` bytes, ending with a whole character.
-std::string_view cut(std::string_view text, std::size_t limit) {
-  if (text.size() <= limit) return text;
-  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0U) == 0x80) --limit;
-  return text.substr(0, limit);
-}
+constexpr std::int64_t kMaxCount = std::numeric_limits<std::int32_t>::max();
 
 std::string cut_note(std::string_view note) {
   constexpr std::string_view kMore = "\u2026";
@@ -30,11 +24,17 @@ std::string cut_note(std::string_view note) {
 }
 
 std::string series(std::int64_t count, clock::Wall::time_point last) {
-  return fmt::format(R"({{"count":{},"lastObservedTime":{}}})", count,
+  return fmt::format(R"({{"count":{},"lastObservedTime":{}}})", std::min(count, kMaxCount),
                      quote(clock::format_micros(last)));
 }
 
 }  // namespace
+
+std::string_view cut(std::string_view text, std::size_t limit) {
+  if (text.size() <= limit) return text;
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0U) == 0x80) --limit;
+  return text.substr(0, limit);
+}
 
 EventSeries::EventSeries(Options options) : options_(std::move(options)) {
   if (options_.instance.empty())
@@ -53,7 +53,8 @@ bool EventSeries::observe(Occurrence occurrence, clock::Wall::time_point now, Ti
     if (event.written == 1 && !event.busy) wait(known);  // the second one makes it a series
     return true;
   }
-  if (waiting_.size() >= options_.queue || !make_room()) return false;
+  const Room room = make_room_in_queue(occurrence.regarding);
+  if (!room.found || !make_room()) return false;
   Event event{.name = new_name(occurrence.regarding.key.name, now),
               .resource_version = std::move(version),
               .first = now,
@@ -61,13 +62,18 @@ bool EventSeries::observe(Occurrence occurrence, clock::Wall::time_point now, Ti
               .last_seen = steady,
               .last_written = steady};
   wait(events_.emplace(std::move(occurrence), std::move(event)).first);
-  return true;
+  return !room.dropped;
 }
 
 std::optional<EventSeries::Write> EventSeries::next() {
   if (waiting_.empty() || writing_) return std::nullopt;
-  writing_ = waiting_.front();
-  waiting_.pop_front();
+  auto turn = waiting_.upper_bound(served_last_);
+  if (turn == waiting_.end()) turn = waiting_.begin();
+  served_last_ = turn->first;
+  writing_ = turn->second.front();
+  turn->second.pop_front();
+  if (turn->second.empty()) waiting_.erase(turn);
+  --waiting_count_;
   const auto& [occurrence, event] = **writing_;
   writing_count_ = event.count;
   const bool create = event.written == 0;
@@ -99,6 +105,15 @@ void EventSeries::settle(Result result, Time steady) {
       events_.erase(written);
       break;
   }
+}
+
+void EventSeries::clear() {
+  waiting_.clear();
+  waiting_count_ = 0;
+  std::erase_if(events_, [this](const auto& event) {
+    return !writing_ || (*writing_)->first != event.first;
+  });
+  if (writing_) (*writing_)->second.count = writing_count_;
 }
 
 void EventSeries::advance(Time steady) {
@@ -141,9 +156,23 @@ bool EventSeries::make_room() {
   return true;
 }
 
+EventSeries::Room EventSeries::make_room_in_queue(const ObjectReference& regarding) {
+  if (waiting_count_ < options_.queue) return {.found = true, .dropped = false};
+  const auto own = waiting_.find(regarding);
+  const auto most = std::ranges::max_element(
+      waiting_, {}, [](const auto& of_object) { return of_object.second.size(); });
+  const std::size_t with_this = 1 + (own == waiting_.end() ? 0 : own->second.size());
+  if (most == waiting_.end() || most->second.size() <= with_this) return {false, true};
+  events_.erase(most->second.back());
+  most->second.pop_back();
+  --waiting_count_;
+  return {.found = true, .dropped = true};
+}
+
 void EventSeries::wait(Events::iterator event) {
   event->second.busy = true;
-  waiting_.push_back(event);
+  waiting_[event->first.regarding].push_back(event);
+  ++waiting_count_;
 }
 
 /// The object's name and the time, made unique, as client-go names Events.

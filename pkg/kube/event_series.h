@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "clock/clock.h"
 #include "kube/object_key.h"
@@ -38,8 +39,12 @@ struct Occurrence {
   friend auto operator<=>(const Occurrence&, const Occurrence&) = default;
 };
 
+/// At most `limit` bytes of the text, ending with a whole character.
+[[nodiscard]] std::string_view cut(std::string_view text, std::size_t limit);
+
 /// Which Events to create, and when to bring the series of which up to date: as client-go does it,
-/// but a series is told every minute instead of every thirty. Pure.
+/// but a series is told every minute instead of every thirty. Writes that wait take turns by
+/// object: a hundred Events about one do not hold up another's. Pure.
 class EventSeries {
  public:
   using Time = clock::Steady::time_point;
@@ -55,11 +60,12 @@ class EventSeries {
     std::string controller;
     std::string instance;
     std::string default_namespace;
-    std::size_t queue = 256;  ///< new Events that wait to be written
+    std::size_t queue = 256;  ///< writes that wait, of all objects
   };
   explicit EventSeries(Options options);
 
-  /// False if it was dropped.
+  /// False if an Event was dropped for lack of room: this one, or the newest of the object that has
+  /// the most waiting.
   bool observe(Occurrence occurrence, clock::Wall::time_point now, Time steady);
 
   struct Write {
@@ -79,9 +85,12 @@ class EventSeries {
   };
   void settle(Result result, Time steady);
 
+  /// Forgets everything but the write in progress, which is its Event's last.
+  void clear();
+
   /// Lets writes that have become due wait, and forgets what is over.
   void advance(Time steady);
-  [[nodiscard]] bool waiting() const { return !waiting_.empty(); }
+  [[nodiscard]] bool waiting() const { return waiting_count_ > 0; }
   /// When advance() has something to do.
   [[nodiscard]] std::optional<Time> next_due() const;
   [[nodiscard]] std::size_t size() const { return events_.size(); }
@@ -104,6 +113,12 @@ class EventSeries {
 
   [[nodiscard]] Time due(const Event& event) const;
   [[nodiscard]] bool make_room();
+  /// Whether there is room in the queue for another Event about the object; of an object that has
+  /// more waiting, the newest is dropped to make it.
+  struct Room {
+    bool found, dropped;
+  };
+  [[nodiscard]] Room make_room_in_queue(const ObjectReference& regarding);
   void wait(Events::iterator event);
   [[nodiscard]] std::string new_name(const std::string& object, clock::Wall::time_point now);
   [[nodiscard]] std::string namespace_of(const ObjectReference& regarding) const;
@@ -111,7 +126,10 @@ class EventSeries {
 
   Options options_;
   Events events_;
-  std::deque<Events::iterator> waiting_;
+  /// By object, none of them empty.
+  std::map<ObjectReference, std::deque<Events::iterator>> waiting_;
+  std::size_t waiting_count_ = 0;
+  ObjectReference served_last_;
   std::optional<Events::iterator> writing_;
   std::int64_t writing_count_ = 0;
   std::int64_t last_stamp_ = 0;

@@ -54,6 +54,7 @@ class EventRecorder::Impl {
       : rest_(rest),
         spacing_(std::chrono::duration_cast<Time::duration>(
             std::chrono::duration<double>(1.0 / options.per_second))),
+        may_write_(std::move(options.may_write)),
         logger_(std::move(logger)),
         series_({.controller = std::move(options.controller),
                  .instance = std::move(options.instance),
@@ -77,13 +78,24 @@ class EventRecorder::Impl {
         co_await sleep_until(next);
         continue;
       }
+      if (!may_write()) {
+        clear();
+        continue;
+      }
       next_send_ = clock::Steady::now() + spacing_;
       auto write = series_.next();
       sending_ = true;
+      abandon_ = false;
       const Result result = co_await send(std::move(*write));
       sending_ = false;
       series_.settle(result, clock::Steady::now());
     }
+  }
+
+  void clear() {
+    series_.clear();
+    abandon_ = sending_;
+    timer_.cancel();
   }
 
   void stop() {
@@ -99,6 +111,7 @@ class EventRecorder::Impl {
     for (int attempt = 1;; ++attempt) {
       const auto error = co_await send_once(write);
       if (!error) co_return Result::kDone;
+      if (abandon_) co_return Result::kFailed;
       if (error->kind == ApiError::Kind::kNotFound && write.method == Method::kPatch) {
         co_return Result::kGone;
       }
@@ -110,7 +123,7 @@ class EventRecorder::Impl {
       const milliseconds wait = std::min(error->retry_after.value_or(backoff), kLongestRetry);
       backoff *= 2;
       co_await sleep_until(clock::Steady::now() + wait);
-      if (stopping_) co_return Result::kFailed;
+      if (stopping_ || abandon_ || !may_write()) co_return Result::kFailed;
     }
   }
 
@@ -131,6 +144,8 @@ class EventRecorder::Impl {
     co_return answer.error();
   }
 
+  [[nodiscard]] bool may_write() const { return !may_write_ || may_write_(); }
+
   void drop(std::string_view why) {
     ++dropped_;
     const Time now = clock::Steady::now();
@@ -148,11 +163,13 @@ class EventRecorder::Impl {
 
   RestClient& rest_;
   Time::duration spacing_;  ///< of writes: never more than `per_second` in any second
+  std::function<bool()> may_write_;
   log::Logger logger_;
   EventSeries series_;
   asio::steady_timer timer_;
   Time next_send_ = Time::min();
   bool sending_ = false;  ///< the timer is a retry's, which a new Event must not cut short
+  bool abandon_ = false;  ///< the write in progress is not tried again
   bool stopping_ = false;
   std::uint64_t dropped_ = 0;
   Time log_again_ = Time::min();
@@ -170,6 +187,10 @@ void EventRecorder::emit(const ObjectReference& regarding, EventType type, std::
                .reason = std::move(reason),
                .action = std::move(action),
                .note = std::move(note)});
+}
+
+void EventRecorder::clear() {
+  impl_->clear();
 }
 
 asio::awaitable<void> EventRecorder::run() {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -19,15 +20,19 @@ struct EventRecorderOptions {
   /// Of Events about cluster-scoped objects: the API server accepts `default` and `kube-system`
   /// only.
   std::string default_namespace = "default";
-  std::size_t queue = 256;  ///< waiting Events; beyond it the newest is dropped and counted
+  /// Waiting Events; beyond it the newest of the object that has the most is dropped and counted.
+  std::size_t queue = 256;
   double per_second = 5;
+  /// Asked before each request; once it says no, all that waits is dropped, and not counted: it is
+  /// another replica's to tell. Not given: always yes.
+  std::function<bool()> may_write{};
 };
 
-/// Writes events.k8s.io/v1 Events, one at a time. Equal ones (object, type, reason, action, note)
-/// less than six minutes apart become one Event with a series. What is refused, or fails several
-/// times, is dropped, counted and named in the log at most once a minute: Events inform, nothing
-/// depends on them. All members run on the client's thread; the object and the client outlive
-/// run().
+/// Writes events.k8s.io/v1 Events, one at a time, in turns by object. Equal ones (object, type,
+/// reason, action, note) less than six minutes apart become one Event with a series. What is
+/// refused, or fails several times, is dropped, counted and named in the log at most once a minute:
+/// Events inform, nothing depends on them. All members run on the client's thread; the object and
+/// the client outlive run().
 class EventRecorder {
  public:
   EventRecorder(RestClient& rest, EventRecorderOptions options, log::Logger logger);
@@ -38,6 +43,9 @@ class EventRecorder {
   /// Never blocks or fails. `note` is for people (at most 1,024 bytes are kept).
   void emit(const ObjectReference& regarding, EventType type, std::string reason,
             std::string action, std::string note);
+
+  /// Drops all that waits, without counting it. A request in flight may finish; it is not repeated.
+  void clear();
 
   /// Sends what is emitted until stop(), or until the client is closed; what then waits is not
   /// sent. Once.

@@ -27,7 +27,7 @@ TEST_CASE(
         "the failure is told",
         [&] {
           message = ready_message(config.get(), "False");
-          return message.starts_with("Failed to sync WebhookReceivers: ");
+          return message.starts_with("Failed to sync webhook receivers: ");
         },
         3 * kPatience);
     CHECK(config.get().size_at("/status/webhookReceivers") == 0);

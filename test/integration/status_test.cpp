@@ -456,3 +456,57 @@ TEST_CASE("Events on the ProjectConfig tell what became of its receivers", "[sta
   CHECK(all.find(path) == std::string::npos);
   CHECK(all.find(receiver_path(project.name(), "bb", "short")) == std::string::npos);
 }
+
+TEST_CASE(
+    "a hundred failing receivers of long names withhold neither a good URL nor others' Events",
+    "[status]") {
+  const Cluster cluster;
+  const Operator op(cluster);
+  const Project failing(cluster);
+  const Project other(cluster);
+  std::vector<DeclaredReceiver> receivers{{"good", "good"}};
+  for (int i = 0; i < 100; ++i) {
+    const std::string name = "r" + std::to_string(i) + std::string(245, 'n');
+    receivers.push_back({name, name});
+  }
+  failing.put_secret("good", {{"secret", kSecret}});
+  failing.declare(receivers);
+  eventually_equals(
+      "the good one is published", [&] { return published_url(failing.config(), "good"); },
+      url_of(op, failing, "good", kSecret));
+  const std::string message = ready_message(failing.config(), "False");
+  CHECK(message.size() <= 32'768);
+  CHECK(message.ends_with(" more"));
+  eventually("its Events are being written",
+             [&] { return !failing.events("SecretNotFound").empty(); });
+
+  other.declare({{"bb", "missing"}});
+  // A hundred Events take twenty seconds.
+  const auto took = eventually("the other's Event is there",
+                               [&] { return !other.events("SecretNotFound").empty(); });
+  CHECK(took < 3 * kPromptly);
+}
+
+TEST_CASE("two receivers of one name are listed with a URL each", "[status]") {
+  const Cluster cluster;
+  const Operator op(cluster);
+  const Project project(cluster);
+  project.put_secret("one", {{"secret", kSecret}});
+  project.put_secret("two", {{"secret", "another-secret-of-the-tests"}});
+  project.declare({{"bb", "one"}, {"bb", "two"}});
+  project.await_ready();
+  const Json config = project.config();
+  REQUIRE(config.size_at("/status/webhookReceivers") == 2);
+  CHECK(config.at("/status/webhookReceivers/0/url") == url_of(op, project, "bb", kSecret));
+  CHECK(config.at("/status/webhookReceivers/1/url") ==
+        url_of(op, project, "bb", "another-secret-of-the-tests"));
+  for (const char* secret : {kSecret, "another-secret-of-the-tests"}) {
+    const Delivery push = sign(cloud_push(project.repository(), "main"), secret);
+    CHECK(post(url_of(op, project, "bb", secret), push).status == 200);
+  }
+  project.delete_secret("one");
+  eventually_equals(
+      "one is left", [&] { return project.config().size_at("/status/webhookReceivers"); }, 1U);
+  CHECK(project.config().at("/status/webhookReceivers/0/url") ==
+        url_of(op, project, "bb", "another-secret-of-the-tests"));
+}

@@ -166,6 +166,74 @@ TEST_CASE("A short value or one that ends in a newline works, with advice") {
   }
 }
 
+TEST_CASE("A value that Bitbucket's form would not hold as it is works, with advice to change it") {
+  struct Case {
+    std::string what, value, words;
+  };
+  const std::string value = kValue;
+  const auto with_nuls = [&](bool before) {
+    std::string text;
+    for (const char c : value) text += before ? std::string{'\0', c} : std::string{c, '\0'};
+    return text;
+  };
+  for (const auto& [what, bytes, words] : {
+           Case{"newline", value + "\n", "ends in a newline"},
+           Case{"Windows newline", value + "\r\n", "ends in a newline"},
+           Case{"space behind", value + " ", "ends in white space"},
+           Case{"tab behind", value + "\t", "ends in white space"},
+           Case{"space before", " " + value, "begins with white space"},
+           Case{"newline before", "\n" + value, "begins with white space"},
+           Case{"byte order mark", "\xEF\xBB\xBF" + value, "begins with a byte order mark"},
+           Case{"NUL inside", value + std::string(1, '\0') + "abc", "holds a NUL byte"},
+           Case{"NUL behind", value + std::string(1, '\0'), "holds a NUL byte"},
+           Case{"UTF-16", with_nuls(false), "is UTF-16"},
+           Case{"UTF-16, big end first", with_nuls(true), "is UTF-16"},
+           Case{"UTF-16 with its mark", "\xFF\xFE" + with_nuls(false), "is UTF-16"},
+           Case{"UTF-16 of other scripts",
+                "\xFE\xFF\x30\x42\x30\x44\x30\x46\x30\x48\x30\x4A\x30\x42\x30\x44", "is UTF-16"},
+           Case{"Latin 1", value + "\xFC" + value, "not UTF-8"},
+           Case{"newline inside", value + "\n" + value, "control characters"},
+           Case{"delete", value + "\x7F" + value, "control characters"},
+       }) {
+    INFO(what);
+    const DerivedReceivers derived =
+        derive(project_config({{"r", true, "s"}}), {{"s", present(bytes)}});
+    CHECK(derived.published.size() == 1);
+    CHECK(derived.routes.at(0).key.view() == bytes);
+    REQUIRE(derived.advice.size() == 1);
+    CHECK(derived.advice[0].reason == "WeakSecret");
+    CHECK(derived.advice[0].warning);
+    CHECK(derived.advice[0].message.find(words) != std::string::npos);
+    CHECK(derived.advice[0].message.find("store") != std::string::npos);
+    CHECK(derived.advice[0].message.find(value) == std::string::npos);
+  }
+  for (const std::string& fine :
+       {value + " " + value, value + "\xC3\xBC", value + "\xE2\x82\xAC"}) {
+    CHECK(derive(project_config({{"r", true, "s"}}), {{"s", present(fine)}}).advice.empty());
+  }
+}
+
+TEST_CASE("All that is weak about a value is said") {
+  const DerivedReceivers derived =
+      derive(project_config({{"r", true, "s"}}), {{"s", present("\xEF\xBB\xBF short\n")}});
+  CHECK(derived.published.size() == 1);
+  CHECK(derived.advice.size() == 4);
+  CHECK(derive(project_config({{"r", true, "s"}}), {{"s", present("   ")}}).advice.size() == 3);
+}
+
+TEST_CASE("Two receivers of one name have a URL each, and one may fail alone") {
+  const auto owner = project_config({{"r", true, "one"}, {"r", true, "two"}});
+  const DerivedReceivers derived =
+      derive(owner, {{"one", present(kValue)}, {"two", present("another-secret-of-length")}});
+  REQUIRE(derived.published.size() == 2);
+  CHECK(derived.published[0].url != derived.published[1].url);
+  CHECK(derived.routes.size() == 2);
+
+  const DerivedReceivers half = derive(owner, {{"two", present(kValue)}});
+  CHECK(half.published.size() == 1);
+  CHECK(half.failures.size() == 1);
+}
+
 TEST_CASE("A Secret whose changes are noticed late works, with advice to label it") {
   SecretState unlabelled = present(kValue);
   unlabelled.watched = false;

@@ -1,5 +1,6 @@
 #include "controllers/receiver_controller.h"
 
+#include <algorithm>
 #include <deque>
 
 #include <boost/asio/co_spawn.hpp>
@@ -22,18 +23,24 @@ OwnerStore::Decode decoder(api::OwnerKind kind) {
 struct ReceiverFixture {
   explicit ReceiverFixture(std::chrono::milliseconds resync = std::chrono::minutes(5))
       : rest(server.server().client(io)),
-        events(*rest, {.controller = "test", .instance = "test"}, log::Logger::none()),
+        events(*rest, {.controller = "test", .instance = "test", .per_second = 1000},
+               log::Logger::none()),
         controller(
             *rest, project_configs, cluster_configs, events,
             {.base_url = {"https://hooks.example.com", ""},
              .system_namespace = "system",
-             .resync = resync},
+             .resync = resync,
+             .leading = [this] { return lease_is_valid; }},
             [this](const kube::ObjectKey& owner, std::vector<Route> now, bool unread) {
               routes[owner.str()] = std::move(now);
               unread_owners[owner.str()] = unread;
             },
             log::Logger::none()) {
     server.others = [this](const kube::test::ApiRequest& request) {
+      if (request.target.find("/events") != std::string::npos) {
+        told.push_back(request.body);
+        return kube::test::ApiAnswer{201};
+      }
       patches.push_back(request);
       if (refusals.empty()) return kube::test::ApiAnswer{};
       kube::test::ApiAnswer refusal = std::move(refusals.front());
@@ -41,9 +48,11 @@ struct ReceiverFixture {
       return refusal;
     };
     boost::asio::co_spawn(io, controller.run(), boost::asio::detached);
+    boost::asio::co_spawn(io, events.run(), boost::asio::detached);
   }
   ~ReceiverFixture() {
     controller.stop();
+    events.stop();
     rest->close();
     io.restart();
     io.run_for(std::chrono::milliseconds(20));
@@ -64,9 +73,17 @@ struct ReceiverFixture {
     REQUIRE(store.upsert(meta, *object).has_value());
   }
 
+  /// How many Events have that reason.
+  [[nodiscard]] std::ptrdiff_t told_of(const std::string& reason) const {
+    return std::ranges::count_if(told, [&](const std::string& event) {
+      return event.find("\"reason\":\"" + reason + "\"") != std::string::npos;
+    });
+  }
+
   boost::asio::io_context io;
   test::SecretServer server{io};
   std::vector<kube::test::ApiRequest> patches;
+  std::vector<std::string> told;               ///< Events
   std::deque<kube::test::ApiAnswer> refusals;  ///< of the next PATCHes
   std::unique_ptr<kube::RestClient> rest;
   OwnerStore project_configs{decoder(api::OwnerKind::kProjectConfig)};
@@ -74,6 +91,7 @@ struct ReceiverFixture {
   kube::EventRecorder events;
   std::map<std::string, std::vector<Route>> routes;
   std::map<std::string, bool> unread_owners;
+  bool lease_is_valid = true;
   ReceiverController controller;
 };
 
@@ -189,6 +207,83 @@ TEST_CASE("A status that another writer keeps replacing is left alone until some
              R"({"name":"bucket","bitbucket":{"secretRef":{"name":"s2"}}})", "99");
   }
   test::run_until(f.io, [&] { return f.controller.counters().status_writes == 4; });
+}
+
+TEST_CASE("Nobody is told that a URL has changed when two writers fight, only when it has") {
+  ReceiverFixture f;
+  f.server.put("demo", "s", kSecret);
+  f.controller.set_leading(true);
+  const auto stands = [&](const std::string& version, const std::string& url) {
+    f.upsert(f.project_configs, "demo", "demo", kBucket, version,
+             R"({"webhookReceivers":[{"name":"bucket","path":"/x","url":")" + url + R"("}]})");
+  };
+  for (std::uint64_t write = 1; write <= 4; ++write) {
+    stands(std::to_string(write), "https://kargo.example.com/webhooks/bitbucket/0123");
+    test::run_until(f.io, [&] {
+      return f.controller.counters().status_writes == std::min<std::uint64_t>(write, 3) &&
+             f.controller.queue().in_progress() == 0;
+    });
+  }
+  test::run_until(f.io, [&] { return f.told_of("StatusConflict") == 1; });
+  f.io.run_for(std::chrono::milliseconds(50));
+  CHECK(f.told_of("ReceiverURLChanged") == 0);
+  CHECK(f.told_of("ReceiverURLPublished") == 1);
+  const auto& conflict = f.told.back();
+  CHECK(conflict.find("https://kargo.example.com") != std::string::npos);
+  CHECK(conflict.find("https://hooks.example.com") != std::string::npos);
+  CHECK(conflict.find("/webhooks") == std::string::npos);
+
+  // Once a day, whatever the rounds bring.
+  for (int round = 5; round < 10; ++round) {
+    stands(std::to_string(round), "https://kargo.example.com/webhooks/bitbucket/0123");
+    f.io.run_for(std::chrono::milliseconds(10));
+  }
+  CHECK(f.told_of("StatusConflict") == 1);
+  CHECK(f.controller.counters().status_writes == 3);
+
+  f.server.put("demo", "s2", "another-secret-of-length");
+  f.upsert(f.project_configs, "demo", "demo",
+           R"({"name":"bucket","bitbucket":{"secretRef":{"name":"s2"}}})", "99");
+  test::run_until(f.io, [&] { return f.told_of("ReceiverURLChanged") == 1; });
+}
+
+TEST_CASE("A new leader tells of a changed URL that the status still has with our base URL") {
+  ReceiverFixture f;
+  f.server.put("demo", "s", kSecret);
+  f.upsert(f.project_configs, "demo", "demo", kBucket, "1",
+           R"({"webhookReceivers":[{"name":"bucket","path":"/bitbucket/0123",)"
+           R"("url":"https://hooks.example.com/bitbucket/0123"}]})");
+  f.controller.set_leading(true);
+  test::run_until(f.io, [&] { return f.told_of("ReceiverURLChanged") == 1; });
+  CHECK(f.told_of("ReceiverURLPublished") == 0);
+}
+
+TEST_CASE("Whoever's Lease has run out unnoticed writes neither status nor Event") {
+  ReceiverFixture f;
+  f.server.put("demo", "s", "short");
+  f.lease_is_valid = false;
+  f.controller.set_leading(true);
+  f.upsert(f.project_configs, "demo", "demo", kBucket);
+  test::run_until(f.io, [&] { return f.routes["demo/demo"].size() == 1; });
+  f.io.run_for(std::chrono::milliseconds(50));
+  CHECK(f.patches.empty());
+  CHECK(f.told.empty());
+}
+
+TEST_CASE("A former leader whose write is in flight tells nothing more, and no retry follows") {
+  ReceiverFixture f(std::chrono::milliseconds(10));
+  f.server.put("demo", "s", kSecret);
+  f.controller.set_leading(true);
+  SECTION("it succeeds") {}
+  SECTION("it fails") {
+    f.refusals = {kube::test::refusal(500, "InternalError")};
+  }
+  f.upsert(f.project_configs, "demo", "demo", kBucket);
+  test::run_until(f.io, [&] { return f.patches.size() == 1; });
+  f.controller.set_leading(false);
+  f.io.run_for(std::chrono::milliseconds(100));
+  CHECK(f.patches.size() == 1);
+  CHECK(f.told.empty());
 }
 
 TEST_CASE("An object that is being deleted is left alone") {

@@ -147,6 +147,174 @@ TEST_CASE("A failure counts as another's only if it names a receiver of another 
   }
 }
 
+namespace {
+
+/// A status as Kargo's management controller leaves it when receivers fail: the good ones are
+/// published, Reconciling stays, and observedGeneration is that of the last success.
+api::OwnerStatus failed_by_kargo(const std::vector<std::pair<std::string, std::string>>& failing,
+                                 api::OwnerKind kind = api::OwnerKind::kProjectConfig) {
+  std::string errors;
+  for (const auto& [receiver, secret] : failing) {
+    errors += (errors.empty() ? "" : ", ") + std::string("error syncing WebhookReceiver \"") +
+              receiver + "\": error getting Secret \"" + secret +
+              "\" in namespace \"p\": secrets \"" + secret + "\" not found";
+  }
+  if (failing.size() > 1) errors = "[" + errors + "]";
+  api::OwnerStatus status;
+  status.observed_generation = 5;
+  status.conditions = {
+      {"Ready", "False", "SyncWebhookReceiversFailed",
+       (kind == api::OwnerKind::kProjectConfig ? "Failed to sync WebhookReceivers: "
+                                               : "Failed to sync webhook receivers: ") +
+           errors,
+       kNowText, 7},
+      {"Reconciling", "True", "SyncingWebhooks", "Syncing WebhookReceivers", kNowText, 7}};
+  return status;
+}
+
+/// A good receiver r, and those that fail.
+DerivedReceivers deriving(const std::vector<std::string>& failing) {
+  DerivedReceivers derived = publishing("r", "/bitbucket/1");
+  for (const std::string& name : failing) {
+    derived.failures.push_back({name, "SecretNotFound", "Secret t not found"});
+  }
+  return derived;
+}
+
+}  // namespace
+
+TEST_CASE("Kargo's failure that names exactly the receivers that fail here is not written over") {
+  const auto kind = GENERATE(api::OwnerKind::kProjectConfig, api::OwnerKind::kClusterConfig);
+  api::ReceiverOwner owner = owner_of(
+      {{"r", true, "s"}, {"x", true, "y"}, {"y", true, "x"}, {"gh", false, ""}, {"z", true, "r"}});
+  owner.kind = kind;
+  struct Case {
+    std::string what;
+    std::vector<std::pair<std::string, std::string>> theirs;
+    std::vector<std::string> ours;
+    bool stands;
+  };
+  for (const auto& [what, theirs, ours, stands] : {
+           Case{"one", {{"x", "t"}}, {"x"}, true},
+           Case{"one whose Secret has the name of another receiver", {{"x", "y"}}, {"x"}, true},
+           Case{"several in another order", {{"z", "r"}, {"x", "y"}}, {"x", "z"}, true},
+           Case{"one more here", {{"x", "y"}}, {"x", "y"}, false},
+           Case{"one less here", {{"x", "y"}, {"y", "x"}}, {"x"}, false},
+           Case{"another", {{"x", "y"}}, {"y"}, false},
+           Case{"none here", {{"x", "y"}}, {}, false},
+           Case{"of another type, too", {{"x", "y"}, {"gh", "t"}}, {"x"}, true},
+           Case{"of another type alone", {{"gh", "t"}}, {}, true},
+       }) {
+    INFO(what);
+    owner.status = failed_by_kargo(theirs, kind);
+    owner.status.webhook_receivers = {{"r", "/bitbucket/1", "https://h/bitbucket/1"}};
+    CHECK(next_status(owner, deriving(ours), kNow).has_value() == !stands);
+  }
+}
+
+TEST_CASE("Beside Kargo's failure that stands only what it does not say is written") {
+  api::ReceiverOwner owner = owner_of({{"r", true, "s"}, {"x", true, "t"}});
+  owner.status = failed_by_kargo({{"x", "t"}});
+  owner.status.webhook_receivers = {{"r", "/bitbucket/1", "https://h/bitbucket/1"}};
+  const api::OwnerStatus stands = owner.status;
+  REQUIRE_FALSE(next_status(owner, deriving({"x"}), kNow).has_value());
+
+  SECTION("an entry") {
+    owner.status.webhook_receivers = {{"x", "/bitbucket/2", "https://h/bitbucket/2"}};
+    CHECK(next_status(owner, deriving({"x"}), kNow) == stands);
+  }
+  SECTION("the refresh annotation") {
+    owner.refresh = "token-1";
+    api::OwnerStatus wanted = stands;
+    wanted.last_handled_refresh = "token-1";
+    CHECK(next_status(owner, deriving({"x"}), kNow) == wanted);
+  }
+  SECTION("not if it is about another generation") {
+    owner.status.conditions[0].observed_generation = 6;
+    const auto next = next_status(owner, deriving({"x"}), kNow);
+    REQUIRE(next.has_value());
+    CHECK(condition(*next, "Ready")->message ==
+          "Failed to sync WebhookReceivers: receiver \"x\": Secret t not found");
+    CHECK(condition(*next, "Reconciling") == nullptr);
+    CHECK(next->observed_generation == 7);
+  }
+  SECTION("nor if it has another reason") {
+    owner.status.conditions[0].reason = "SyncingWebhooks";
+    CHECK(next_status(owner, deriving({"x"}), kNow).has_value());
+  }
+  SECTION("success, when it comes") {
+    DerivedReceivers derived = deriving({});
+    derived.published.push_back({"x", "/bitbucket/2", "https://h/bitbucket/2"});
+    const auto next = next_status(owner, derived, kNow);
+    REQUIRE(next.has_value());
+    CHECK(condition(*next, "Ready")->status == "True");
+    CHECK(condition(*next, "Reconciling") == nullptr);
+    CHECK(next->observed_generation == 7);
+    CHECK(next->webhook_receivers.size() == 2);
+  }
+}
+
+TEST_CASE("A failure of the ClusterConfig begins as Kargo's does, and so does its success") {
+  api::ReceiverOwner owner = owner_of({{"x", true, "t"}});
+  owner.kind = api::OwnerKind::kClusterConfig;
+  DerivedReceivers failing;
+  failing.failures = {{"x", "SecretNotFound", "Secret t not found"}};
+  CHECK(next_status(owner, failing, kNow)->conditions.at(0).message ==
+        "Failed to sync webhook receivers: receiver \"x\": Secret t not found");
+  CHECK(next_status(owner, publishing("x", "/bitbucket/1"), kNow)->conditions.at(0).message ==
+        "ClusterConfig is synced and ready for use");
+  // As an earlier version of this operator wrote it.
+  owner.status = *next_status(owner, failing, kNow);
+  owner.status.conditions.at(0).message =
+      "Failed to sync WebhookReceivers: receiver \"x\": Secret t not found";
+  CHECK(next_status(owner, failing, kNow)
+            ->conditions.at(0)
+            .message.starts_with("Failed to sync webhook receivers: "));
+}
+
+TEST_CASE("A hundred failing receivers of long names do not withhold the URL of a good one") {
+  std::vector<api::Receiver> receivers{{"r", true, "s"}};
+  DerivedReceivers derived = publishing("r", "/bitbucket/1");
+  for (int i = 0; i < 100; ++i) {
+    const std::string name = std::to_string(i) + std::string(250, 'n');
+    receivers.push_back({name, true, name});
+    derived.failures.push_back({name, "SecretNotFound", "Secret " + name + " not found"});
+  }
+  api::ReceiverOwner owner = owner_of(receivers);
+  const auto next = next_status(owner, derived, kNow);
+  REQUIRE(next.has_value());
+  CHECK(next->webhook_receivers.size() == 1);
+  CHECK(next->conditions.at(0).message.size() <= 32'768);
+  CHECK(next->conditions.at(0).message.ends_with(" more"));
+  owner.status = *next;
+  CHECK_FALSE(next_status(owner, derived, kNow).has_value());
+}
+
+TEST_CASE("Receivers of one name are each listed, never one of them twice") {
+  using Paths = std::vector<std::string>;
+  const auto paths = [](const api::ReceiverOwner& owner, const DerivedReceivers& derived) {
+    Paths listed;
+    const auto next = next_status(owner, derived, kNow);
+    REQUIRE(next.has_value());
+    for (const auto& entry : next->webhook_receivers) listed.push_back(entry.path);
+    return listed;
+  };
+  DerivedReceivers both = publishing("r", "/bitbucket/1");
+  both.published.push_back({"r", "/bitbucket/2", "https://h/bitbucket/2"});
+  api::ReceiverOwner owner = owner_of({{"r", true, "s"}, {"r", true, "t"}});
+  CHECK(paths(owner, both) == Paths{"/bitbucket/1", "/bitbucket/2"});
+
+  DerivedReceivers one = publishing("r", "/bitbucket/2");
+  one.failures = {{"r", "SecretNotFound", "Secret s not found"}};
+  CHECK(paths(owner, one) == Paths{"/bitbucket/2"});
+
+  owner = owner_of({{"r", false, ""}, {"r", true, "s"}, {"r", false, ""}});
+  owner.status.webhook_receivers = {
+      {"r", "/bitbucket/9", ""}, {"r", "/base/bitbucket/github/1", ""}, {"r", "/github/2", ""}};
+  CHECK(paths(owner, publishing("r", "/bitbucket/1")) ==
+        Paths{"/base/bitbucket/github/1", "/bitbucket/1", "/github/2"});
+}
+
 TEST_CASE("What we wrote is taken back when an object has only receivers of other types left") {
   api::ReceiverOwner owner = owner_of({{"gl", false, ""}, {"gh", false, ""}});
   owner.refresh = "token-1";

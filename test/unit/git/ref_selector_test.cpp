@@ -127,6 +127,44 @@ TEST_CASE("tag patterns match anywhere in the name, slashes included") {
   CHECK_FALSE(affected_by(subscription, {"refs/tags/frontend/v12"}));
 }
 
+TEST_CASE("a named group is written in either of Go's two ways") {
+  struct Case {
+    std::string pattern, matching, other;
+  };
+  for (const auto& [pattern, matching, other] : {
+           Case{R"(^(?P<name>v)1$)", "v1", "x1"},
+           Case{R"(^(?<name>v)1$)", "v1", "x1"},
+           Case{R"(^(?<a>v(?<b_2>\d))(?i:x)$)", "v1X", "vvx"},
+           Case{R"(^\\(?<a>v)$)", R"(\v)", "v"},
+           Case{R"(^[^]](?<a>v)$)", "xv", "]v"},
+           Case{R"(^[\]](?<a>v)$)", "]v", "xv"},
+           Case{R"(^[[:alpha:]](?<a>v)$)", "xv", "1v"},
+           Case{R"(^[[:x](?<a>v)$)", "[v", "zv"},
+           Case{R"(^\Q[\E(?<a>v)$)", "[v", "xv"},
+           // None of these is a group.
+           Case{R"(^\(?<a>$)", "(<a>", "<b>"},
+           Case{R"(^[(?<a>]$)", "?", "P"},
+           Case{R"(^\Q(?<a>x)\E$)", "(?<a>x)", "x"},
+           Case{R"(^\Q(?<a>x)$)", "(?<a>x)$", "x"},
+       }) {
+    INFO(pattern);
+    Subscription subscription = tags(Strategy::kLexical);
+    subscription.allow_tags_regexes = {pattern};
+    CHECK(affected_by(subscription, {"refs/tags/" + matching}));
+    CHECK_FALSE(affected_by(subscription, {"refs/tags/" + other}));
+  }
+}
+
+TEST_CASE("a pattern that is invalid in Go is so here, and then every push counts") {
+  for (const char* pattern : {"(?<=v)1", "(?<!v)1", "(?<a>", "(?<>v)", "(?<a-b>v)", "(?<",
+                              "[(?<a>v)", "\\", "[\\", "[[:", "[]"}) {
+    INFO(pattern);
+    Subscription subscription = tags(Strategy::kLexical);
+    subscription.allow_tags_regexes = {pattern, "^never$"};
+    CHECK(affected_by(subscription, {"refs/tags/x"}));
+  }
+}
+
 TEST_CASE("a pattern too large to compile counts as invalid, and a hard one is still linear") {
   Subscription large = tags(Strategy::kNewestTag);
   large.allow_tags_regexes = {"(\\pL{100}){10}", "^never$"};

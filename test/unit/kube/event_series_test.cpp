@@ -267,6 +267,58 @@ TEST_CASE("beyond the queue's bound new Events are dropped, and known ones still
   CHECK(test.observe(secret_not_found("c")));
 }
 
+TEST_CASE("writes take turns by object: a hundred Events about one do not hold up another's") {
+  Test test;
+  for (int i = 0; i < 100; ++i) {
+    auto occurrence = secret_not_found("a");
+    occurrence.note = std::to_string(i);
+    test.observe(occurrence);
+  }
+  test.observe(secret_not_found("b"));
+  test.observe(secret_not_found("c"));
+  std::string order;
+  for (int i = 0; i < 5; ++i) {
+    const auto event = parsed(test.write());
+    order += string_at(event, "/regarding/name");
+  }
+  CHECK(order == "abcaa");
+}
+
+TEST_CASE("a full queue has room for another object, at the cost of the one with the most") {
+  Test test({.controller = "c", .instance = "i", .default_namespace = "", .queue = 4});
+  const auto numbered = [](const std::string& name, int number) {
+    auto occurrence = secret_not_found(name);
+    occurrence.note = std::to_string(number);
+    return occurrence;
+  };
+  for (int i = 0; i < 4; ++i) CHECK(test.observe(numbered("a", i)));
+  CHECK_FALSE(test.observe(numbered("a", 4)));  // itself
+  CHECK_FALSE(test.observe(numbered("b", 0)));  // a's newest
+  CHECK_FALSE(test.observe(numbered("b", 1)));
+  CHECK_FALSE(test.observe(numbered("b", 2)));  // itself: neither has more
+  std::string written;
+  while (const auto write = test.write()) {
+    const auto event = parsed(write);
+    written += std::string(string_at(event, "/regarding/name")) +
+               std::string(string_at(event, "/note")) + " ";
+  }
+  CHECK(written == "a0 b0 a1 b1 ");
+}
+
+TEST_CASE("what is cleared is not written, and the write in progress is its Event's last") {
+  Test test;
+  test.observe(secret_not_found("a"));
+  test.observe(secret_not_found("b"));
+  REQUIRE(test.series.next().has_value());
+  test.observe(secret_not_found("a"));
+  test.series.clear();
+  CHECK_FALSE(test.series.waiting());
+  test.series.settle(Result::kDone, kFirstEvent);
+  CHECK_FALSE(test.write(120s).has_value());
+  test.observe(secret_not_found("b"), 121s);
+  CHECK(test.write(121s)->method == Method::kCreate);
+}
+
 TEST_CASE("memory is bounded: the quietest Event is forgotten first") {
   Test test;
   for (std::size_t i = 0; i < EventSeries::kMaxEvents + 10; ++i) {

@@ -37,7 +37,10 @@ class EventsFixture {
         client_(server.client(context)),
         recorder(
             *client_,
-            {.controller = "example.com/receiver", .instance = "pod-1", .per_second = per_second},
+            {.controller = "example.com/receiver",
+             .instance = "pod-1",
+             .per_second = per_second,
+             .may_write = [this] { return may_write; }},
             log::Logger::to_callback(log::Level::kInfo, log::Format::kConsole,
                                      [this](std::string_view line) { log.emplace_back(line); })) {}
 
@@ -77,6 +80,7 @@ class EventsFixture {
   FakeApiServer server;
   std::vector<std::string> log;
   bool ended = false;
+  bool may_write = true;
 
  private:
   std::unique_ptr<RestClient> client_;
@@ -182,6 +186,42 @@ TEST_CASE("beyond 256 waiting Events the newest are dropped and counted") {
   for (int i = 0; i < 300; ++i) test.emit(std::to_string(i));
   CHECK(test.recorder.dropped() == 44);
   CHECK(test.log.size() == 1);
+}
+
+TEST_CASE("whoever may not write any more drops what waits, without counting it") {
+  EventsFixture test(created, 20);
+  test.start();
+  for (int i = 0; i < 5; ++i) test.emit(std::to_string(i));
+  REQUIRE(test.run_until([&] { return test.server.requests().size() == 1; }));
+  SECTION("it finds out before the next one") {
+    test.may_write = false;
+    test.run_for(100ms);
+    test.may_write = true;
+  }
+  SECTION("it is told") {
+    test.recorder.clear();
+  }
+  test.run_for(200ms);
+  CHECK(test.server.requests().size() == 1);
+  CHECK(test.recorder.dropped() == 0);
+  test.emit("another");
+  CHECK(test.run_until([&] { return test.server.requests().size() == 2; }));
+}
+
+TEST_CASE("whoever may not write any more does not try again what failed") {
+  EventsFixture test([](const ApiRequest&) { return refusal(503, "Down"); });
+  test.start();
+  test.emit("a");
+  REQUIRE(test.run_until([&] { return test.server.requests().size() == 1; }));
+  SECTION("it finds out before the next try") {
+    test.may_write = false;
+  }
+  SECTION("it is told, before the answer or after it") {
+    if (GENERATE(true, false)) test.run_for(20ms);
+    test.recorder.clear();
+  }
+  test.run_for(1100ms);  // the next try comes after a second
+  CHECK(test.server.requests().size() == 1);
 }
 
 TEST_CASE("the recorder ends when it is stopped, also while it waits to try again") {

@@ -1,0 +1,126 @@
+#include "controllers/failure_message.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include <fmt/format.h>
+
+#include "kube/event_series.h"
+
+namespace receiver::controllers {
+namespace {
+
+/// As Kargo begins them, by kind.
+constexpr std::string_view kProjectPrefix = "Failed to sync WebhookReceivers: ";
+constexpr std::string_view kClusterPrefix = "Failed to sync webhook receivers: ";
+constexpr std::array kPrefixes{kProjectPrefix, kClusterPrefix};
+/// Between another writer's message and our part.
+constexpr std::string_view kOursFollows = " | bitbucket: ";
+/// Our part: `receiver "NAME": WHY; receiver "NAME": WHY; … and N more`.
+constexpr std::string_view kReceiver = "receiver \"";
+constexpr std::string_view kNextReceiver = "; receiver \"";
+/// How Kargo's and ours name one.
+constexpr std::string_view kNamed = "eceiver \"";
+
+/// As Go's %q does with what a receiver's name can hold; without the quote that begins it.
+std::string rest_of_quoted(std::string_view name) {
+  std::string text;
+  for (const char c : name) {
+    if (c == '"' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text += '"';
+}
+
+/// The name at the beginning of the text, up to its closing quote.
+std::string unquoted(std::string_view text) {
+  std::string name;
+  for (std::size_t at = 0; at < text.size() && text[at] != '"'; ++at) {
+    if (text[at] == '\\' && at + 1 < text.size()) ++at;
+    name += text[at];
+  }
+  return name;
+}
+
+std::string failure_text(const ReceiverFailure& failure) {
+  constexpr std::string_view kCut = "…";
+  std::string text =
+      fmt::format("{}{}: {}", kReceiver, rest_of_quoted(failure.receiver), failure.message);
+  if (text.size() <= kMaxFailureBytes) return text;
+  return std::string(kube::cut(text, kMaxFailureBytes - kCut.size())).append(kCut);
+}
+
+/// Whether the text holds the name, and not as a part of a longer one.
+bool mentions(std::string_view text, std::string_view name) {
+  const auto continues = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-';
+  };
+  for (std::size_t at = text.find(name); at != std::string_view::npos;
+       at = text.find(name, at + 1)) {
+    const std::size_t end = at + name.size();
+    const bool begins = at == 0 || !continues(text[at - 1]);
+    if (begins && (end == text.size() || !continues(text[end]))) return true;
+  }
+  return false;
+}
+
+/// Our part of the message, from its first receiver's name on; empty if it has none.
+std::string_view our_part(std::string_view message, std::size_t ours_follow) {
+  if (ours_follow != std::string_view::npos) {
+    message.remove_prefix(ours_follow + kOursFollows.size());
+  } else {
+    const auto* const prefix =
+        std::ranges::find_if(kPrefixes, [&](auto text) { return message.starts_with(text); });
+    if (prefix == kPrefixes.end()) return {};
+    message.remove_prefix(prefix->size());
+  }
+  if (!message.starts_with(kReceiver)) return {};
+  return message.substr(kReceiver.size());
+}
+
+}  // namespace
+
+std::string compose_failure(api::OwnerKind kind, std::string_view others,
+                            const std::vector<ReceiverFailure>& failures) {
+  std::string message(!others.empty()                          ? others
+                      : kind == api::OwnerKind::kProjectConfig ? kProjectPrefix
+                                                               : kClusterPrefix);
+  const std::string kept = message;
+  if (!others.empty() && !failures.empty()) message += kOursFollows;
+  const auto more = [](std::size_t count) { return fmt::format("… and {} more", count); };
+  for (std::size_t index = 0; index < failures.size(); ++index) {
+    const std::size_t left = failures.size() - index - 1;
+    const std::string next = (index == 0 ? "" : "; ") + failure_text(failures[index]);
+    const std::size_t end = left == 0 ? 0 : 2 + more(left).size();
+    if (message.size() + next.size() + end > kMaxMessageBytes) {
+      if (index == 0) return kept;
+      return message + "; " + more(left + 1);
+    }
+    message += next;
+  }
+  return message;
+}
+
+FailureMessage parse_failure(std::string_view message) {
+  FailureMessage parsed;
+  const std::size_t ours_follow = message.find(kOursFollows);
+  std::string_view ours = our_part(message, ours_follow);
+  if (ours_follow != std::string_view::npos || ours.empty()) {
+    parsed.others = message.substr(0, ours_follow);
+  }
+  while (!ours.empty()) {
+    parsed.receivers.push_back(unquoted(ours));
+    const std::size_t next = ours.find(kNextReceiver);
+    ours = next == std::string_view::npos ? std::string_view{}
+                                          : ours.substr(next + kNextReceiver.size());
+  }
+  return parsed;
+}
+
+bool names_receiver(std::string_view message, std::string_view receiver) {
+  if (message.find(kNamed) == std::string_view::npos) return mentions(message, receiver);
+  return message.find(std::string(kNamed) + rest_of_quoted(receiver)) != std::string_view::npos;
+}
+
+}  // namespace receiver::controllers
