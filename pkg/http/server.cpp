@@ -16,6 +16,7 @@
 #include "http/connection.h"
 #include "http/response_text.h"
 #include "http/tls_context.h"
+#include "log/end_on_exception.h"
 
 namespace receiver::http {
 
@@ -124,8 +125,11 @@ tl::expected<unsigned short, std::string> Server::Impl::start(const std::shared_
     self->context_->logger.info("listening", {{"address", self->context_->options.address},
                                               {"port", *port},
                                               {"tls", self->tls_ != nullptr}});
-    asio::co_spawn(self->strand_, accept_loop(self), asio::detached);
-    asio::co_spawn(self->strand_, sweep_loop(self), asio::detached);
+    const log::Logger& logger = self->context_->logger;
+    asio::co_spawn(self->strand_, accept_loop(self),
+                   log::EndOnException{logger, "the accept loop"});
+    asio::co_spawn(self->strand_, sweep_loop(self),
+                   log::EndOnException{logger, "the watch over deadlines and certificates"});
   }
   return port;
 }

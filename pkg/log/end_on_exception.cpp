@@ -1,0 +1,21 @@
+#include "log/end_on_exception.h"
+
+#include <cstdlib>
+
+namespace receiver::log {
+
+void EndOnException::operator()(const std::exception_ptr& failure) const {
+  if (!failure) return;
+  std::string error = "not a std::exception";
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& exception) {
+    error = exception.what();
+  } catch (...) {
+  }
+  logger_.error("a part of the operator failed; the process ends",
+                {{"part", part_}, {"error", error}});
+  std::_Exit(1);  // the line is written: the sink flushes each
+}
+
+}  // namespace receiver::log
