@@ -25,7 +25,18 @@ using controllers::Route;
 
 namespace {
 
-constexpr std::string_view kHealthPath = "/healthz";
+/// Load balancers probe `/` unless they are told otherwise.
+bool is_health_path(std::string_view path) {
+  return path == "/healthz" || path == "/";
+}
+
+/// Which form of the receiver's path arrives here: people who let their Ingress strip the base path
+/// see it in `receiverctl check`.
+void tell_path(http::Response& response, const http::RequestHead& head,
+               const std::vector<Route>& candidates) {
+  const bool full = head.path() == candidates.front().path;
+  response.headers.add("X-Receiver-Path", full ? "full" : "stripped");
+}
 
 /// A field of the request, cut to a length that may be logged; empty if there is none.
 std::string bounded_field(const http::RequestHead& head, std::string_view name) {
@@ -159,7 +170,7 @@ Deliveries::Deliveries(const RouteTable& routes, const kube::Store<api::Warehous
 
 asio::awaitable<http::Response> Deliveries::answer(const http::RequestHead& head,
                                                    http::BodyReader& body) {
-  if (head.path() == kHealthPath) co_return answer_health(head);
+  if (is_health_path(head.path())) co_return answer_health(head);
 
   const auto candidates = find_receivers(head);
   if (!candidates) co_return candidates.error();
@@ -191,11 +202,9 @@ asio::awaitable<http::Response> Deliveries::answer(const http::RequestHead& head
   co_return report(*delivery, *kind, refreshes);
 }
 
-http::Response Deliveries::answer_health(const http::RequestHead& head) {
-  if (head.method != "GET") return wrong_method_response("GET");
-  http::Response response;
-  response.body = "{\"status\":\"ok\"}\n";
-  return response;
+http::Response Deliveries::answer_health(const http::RequestHead& head) const {
+  if (head.method != "GET" && head.method != "HEAD") return wrong_method_response("GET, HEAD");
+  return health_response(shutting_down_);
 }
 
 tl::expected<std::vector<Route>, http::Response> Deliveries::find_receivers(
@@ -225,7 +234,9 @@ std::optional<http::Response> Deliveries::refuse_head(const http::RequestHead& h
                                                       const std::vector<Route>& candidates) {
   if (head.method != "POST") {
     counters_.wrong_method.add(event_of(head));
-    return wrong_method_response("POST");
+    http::Response refusal = wrong_method_response("POST");
+    tell_path(refusal, head, candidates);
+    return refusal;
   }
   if (head.content_length.value_or(0) > options_.limits.body_bytes) {
     return refuse_body(head, candidates, http::BodyError::kTooLarge);
@@ -240,7 +251,9 @@ asio::awaitable<http::Response> Deliveries::answer_ping(const http::RequestHead&
   if (!dropped) co_return refuse_body(head, candidates, dropped.error());
   counters_.pings.add(bitbucket::kPingEvent);
   log_unproven(pings_, log::Level::kInfo, "ping", head, candidates);
-  co_return message_response(200, "ping received");
+  http::Response pong = message_response(200, "ping received");
+  tell_path(pong, head, candidates);
+  co_return pong;
 }
 
 asio::awaitable<tl::expected<Deliveries::Delivery, http::Response>> Deliveries::authenticate(

@@ -80,6 +80,10 @@ class Deliveries {
   [[nodiscard]] boost::asio::awaitable<http::Response> answer(const http::RequestHead& head,
                                                               http::BodyReader& body);
 
+  /// From now on health probes are answered 503: load balancers choose another replica. Deliveries
+  /// are answered as before. From any thread.
+  void shutting_down() { shutting_down_ = true; }
+
   [[nodiscard]] const DeliveryCounters& counters() const { return counters_; }
 
  private:
@@ -89,7 +93,7 @@ class Deliveries {
   using Step = tl::expected<T, http::Response>;
 
   // The steps of a request, in their order.
-  [[nodiscard]] static http::Response answer_health(const http::RequestHead& head);
+  [[nodiscard]] http::Response answer_health(const http::RequestHead& head) const;
   [[nodiscard]] Step<std::vector<controllers::Route>> find_receivers(const http::RequestHead& head);
   [[nodiscard]] std::optional<http::Response> refuse_head(
       const http::RequestHead& head, const std::vector<controllers::Route>& candidates);
@@ -125,6 +129,7 @@ class Deliveries {
   controllers::Refresher& refresher_;
   const DeliveryOptions options_;
   const log::Logger logger_;
+  std::atomic<bool> shutting_down_{false};
   DeliveryCounters counters_;
   http::LogThrottle unknown_paths_, not_ready_, pings_, refused_bodies_, refused_senders_;
 };

@@ -218,11 +218,7 @@ void Operator::Impl::build_controllers() {
           .reconciled =
               metrics_.reconcile_observer(std::string(controllers::ReceiverController::kName))},
       [this](const kube::ObjectKey& owner, std::vector<controllers::Route> routes, bool unread) {
-        if (routes.empty() && !unread) {
-          routes_.remove(owner);
-        } else {
-          routes_.replace(owner, std::move(routes), unread);
-        }
+        routes_.replace(owner, std::move(routes), unread);
       },
       logger_);
   refresher_.emplace(
@@ -424,6 +420,7 @@ asio::awaitable<void> Operator::Impl::follow_log_level() {
 asio::awaitable<void> Operator::Impl::shut_down() {
   const auto deadline = clock::Steady::now() + settings_.graceful_shutdown_timeout;
   shutting_down_ = true;
+  deliveries_->shutting_down();
   asio::steady_timer timer(kube_io_);
   timer.expires_after(std::min(kStillServed, settings_.graceful_shutdown_timeout / 4));
   co_await timer.async_wait(asio::use_awaitable);

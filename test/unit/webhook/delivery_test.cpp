@@ -156,6 +156,15 @@ TEST_CASE_METHOD(Fixture, "what is not done at the deadline is failed to Cloud, 
   CHECK(log("INFO").find("outcome=queued") != std::string::npos);
 }
 
+TEST_CASE_METHOD(Fixture, "the answer deadline runs from the request's first byte") {
+  add_warehouses({"hangs"});
+  hanging = {"hangs"};
+  const auto begun = Steady::now();
+  head.first_byte = begun - 8s;
+  check(deliver("repo:push", kCloudPush), 503, error("failed to refresh 1 of 1 warehouses"));
+  CHECK(Steady::now() - begun < 4s);
+}
+
 TEST_CASE_METHOD(Fixture, "what is queued is still applied after the answer") {
   add_warehouses({"w"});
   fail("w", kServer, 503);
