@@ -158,12 +158,13 @@ std::uint64_t EventCounts::total() const {
 }
 
 Deliveries::Deliveries(const RouteTable& routes, const kube::Store<api::Warehouse>& warehouses,
-                       const kube::Store<api::Promotion>& promotions,
+                       const kube::Store<api::Promotion>& promotions, LateTargets& late_targets,
                        controllers::Refresher& refresher, DeliveryOptions options,
                        log::Logger logger)
     : routes_(routes),
       warehouses_(warehouses),
       promotions_(promotions),
+      late_targets_(late_targets),
       refresher_(refresher),
       options_(std::move(options)),
       logger_(std::move(logger)) {}
@@ -191,6 +192,8 @@ asio::awaitable<http::Response> Deliveries::answer(const http::RequestHead& head
 
   auto payload = parse(*delivery, *kind);
   if (!payload) co_return payload.error();
+
+  late_targets_.remember(delivery->receivers, *payload);  // before the stores are asked
 
   auto targets = find_targets(*delivery, *kind, *payload);
   if (!targets) co_return targets.error();

@@ -22,6 +22,7 @@
 #include "http/server.h"
 #include "kube/store.h"
 #include "log/logger.h"
+#include "webhook/late_targets.h"
 #include "webhook/routes.h"
 
 namespace receiver::webhook {
@@ -74,8 +75,8 @@ struct DeliveryCounters {
 class Deliveries {
  public:
   Deliveries(const RouteTable& routes, const kube::Store<api::Warehouse>& warehouses,
-             const kube::Store<api::Promotion>& promotions, controllers::Refresher& refresher,
-             DeliveryOptions options, log::Logger logger);
+             const kube::Store<api::Promotion>& promotions, LateTargets& late_targets,
+             controllers::Refresher& refresher, DeliveryOptions options, log::Logger logger);
 
   [[nodiscard]] boost::asio::awaitable<http::Response> answer(const http::RequestHead& head,
                                                               http::BodyReader& body);
@@ -126,6 +127,7 @@ class Deliveries {
   const RouteTable& routes_;
   const kube::Store<api::Warehouse>& warehouses_;
   const kube::Store<api::Promotion>& promotions_;
+  LateTargets& late_targets_;
   controllers::Refresher& refresher_;
   const DeliveryOptions options_;
   const log::Logger logger_;

@@ -13,7 +13,6 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -36,7 +35,9 @@
 #include "kube/leader_election.h"
 #include "kube/reflector.h"
 #include "kube/rest.h"
+#include "log/end_on_exception.h"
 #include "webhook/delivery.h"
+#include "webhook/late_targets.h"
 #include "webhook/routes.h"
 #include "webhook/targets.h"
 
@@ -101,7 +102,8 @@ class Operator::Impl {
  private:
   tl::expected<void, std::string> connect();
   void build_controllers();
-  void watch(std::string plural, const kube::Projection& projection, kube::ObjectSink& sink);
+  void watch(std::string plural, const kube::Projection& projection, kube::ObjectSink& sink,
+             std::function<void(bool current)> on_current = {});
   tl::expected<void, std::string> listen();
   void add_metrics();
   void lead_or_stand();
@@ -135,6 +137,7 @@ class Operator::Impl {
   std::optional<controllers::ReceiverController> receivers_;
   std::optional<controllers::Refresher> refresher_;
   std::optional<controllers::CatchUp> catch_up_;
+  std::optional<webhook::LateTargets> late_targets_;
   std::optional<webhook::Deliveries> deliveries_;
   std::optional<kube::LeaderElector> elector_;
   struct Watched {
@@ -164,16 +167,23 @@ tl::expected<int, std::string> Operator::Impl::run() {
   build_controllers();
   if (auto listening = listen(); !listening) return tl::unexpected(listening.error());
 
+  using controllers::TargetKind;
+  const auto tell_late_targets = [this](TargetKind kind) {
+    return [this, kind](bool current) { late_targets_->watch_changed(kind, current); };
+  };
   watch("projectconfigs", api::owner_projection(), project_configs_);
   watch("clusterconfigs", api::owner_projection(), cluster_configs_);
-  watch("warehouses", api::warehouse_projection(), warehouses_);
-  watch("promotions", api::promotion_projection(), promotions_);
+  watch("warehouses", api::warehouse_projection(), warehouses_,
+        tell_late_targets(TargetKind::kWarehouse));
+  watch("promotions", api::promotion_projection(), promotions_,
+        tell_late_targets(TargetKind::kPromotion));
   spawn("receivers", receivers_->run());
   spawn("events", events_->run());
   lead_or_stand();
-  asio::co_spawn(kube_io_, wait_for_signal(), asio::detached);
+  asio::co_spawn(kube_io_, wait_for_signal(), log::EndOnException{logger_, "the shutdown"});
   if (settings_.log_level_follows_file) {
-    asio::co_spawn(kube_io_, follow_log_level(), asio::detached);
+    asio::co_spawn(kube_io_, follow_log_level(),
+                   log::EndOnException{logger_, "the look at the settings file"});
   }
 
   const unsigned threads = std::max(2U, std::thread::hardware_concurrency());
@@ -238,7 +248,9 @@ void Operator::Impl::build_controllers() {
                 return webhook::reachable_targets(routes_.projects(), warehouses_, promotions_);
               }},
       controllers::CatchUpOptions{}, logger_.named("catch-up"));
-  deliveries_.emplace(routes_, warehouses_, promotions_, *refresher_,
+  late_targets_.emplace(kube_io_.get_executor(), routes_, warehouses_, promotions_, *refresher_,
+                        logger_.named("late-targets"));
+  deliveries_.emplace(routes_, warehouses_, promotions_, *late_targets_, *refresher_,
                       webhook::DeliveryOptions{.answer_deadline = settings_.answer_deadline,
                                                .limits = settings_.server_limits(),
                                                .answered = metrics_.delivery_observer(),
@@ -247,7 +259,7 @@ void Operator::Impl::build_controllers() {
 }
 
 void Operator::Impl::watch(std::string plural, const kube::Projection& projection,
-                           kube::ObjectSink& sink) {
+                           kube::ObjectSink& sink, std::function<void(bool current)> on_current) {
   Watched& watched_kind = reflectors_.emplace_back(
       Watched{plural, std::make_unique<kube::Reflector>(*rest_, watched(plural, projection), sink,
                                                         logger_.named(plural))});
@@ -268,6 +280,7 @@ void Operator::Impl::watch(std::string plural, const kube::Projection& projectio
         reflectors_[1].reflector->status().settled != Settled::kNotYet;
     if (owners_listed) routes_.owners_listed();
   });
+  watched_kind.reflector->on_current(std::move(on_current));
   metrics_.add_reflector(plural,
                          [&reflector = *watched_kind.reflector] { return reflector.status(); });
   spawn(plural, watched_kind.reflector->run());
@@ -309,6 +322,7 @@ void Operator::Impl::add_metrics() {
   metrics_.add_certificate([this] { return webhook_server_->certificate_expiry(); });
   metrics_.add_deliveries(deliveries_->counters());
   metrics_.add_refresher(refresher_->counters(), [this] { return refresher_->oldest_age(); });
+  metrics_.add_late_targets(late_targets_->counters());
   metrics_.add_catch_up(catch_up_->counters());
   metrics_.add_status_writes(receivers_->counters());
   metrics_.add_work_queue(std::string(controllers::ReceiverController::kName), receivers_->queue(),
@@ -430,6 +444,7 @@ asio::awaitable<void> Operator::Impl::shut_down() {
   const auto answered = clock::Steady::now() + (drained - clock::Steady::now()) * 3 / 4;
   catch_up_->stop();
   co_await webhook_server_->drain(answered);
+  late_targets_->stop();
   (void)co_await refresher_->drain(drained);  // what is left, it has named
 
   receivers_->stop();

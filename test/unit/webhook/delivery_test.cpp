@@ -55,7 +55,7 @@ TEST_CASE("a delivery whose store is not synced is answered 503, but only that")
     kube::Store<api::Warehouse> unsynced_warehouses{api::decode_warehouse, warehouse_index_keys};
     kube::Store<api::Promotion> unsynced_promotions{api::decode_promotion, promotion_index_keys};
     void with(const kube::Store<api::Warehouse>& w, const kube::Store<api::Promotion>& p) {
-      deliveries.emplace(routes, w, p, *refresher, DeliveryOptions{}, logger);
+      deliveries.emplace(routes, w, p, *late_targets, *refresher, DeliveryOptions{}, logger);
     }
   } f;
   const auto check_not_ready = [](const http::Response& response, const std::string& body) {
