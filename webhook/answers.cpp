@@ -45,6 +45,13 @@ http::Response try_again_response(std::string_view message) {
   return response;
 }
 
+http::Response health_response(bool shutting_down) {
+  if (shutting_down) return http::error_response(503, "shutting down");
+  http::Response response;
+  response.body = "{\"status\":\"ok\"}\n";
+  return response;
+}
+
 http::Response unknown_path_response() {
   http::Response response;
   response.status = 404;

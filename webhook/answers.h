@@ -19,6 +19,8 @@ inline constexpr std::size_t kMaxNameBytes = 100;
 /// 503: the same request will do better in a moment. `message` holds nothing that a peer sent.
 [[nodiscard]] http::Response try_again_response(std::string_view message);
 
+/// To probes of load balancers: 200, or 503 from SIGTERM on.
+[[nodiscard]] http::Response health_response(bool shutting_down);
 [[nodiscard]] http::Response unknown_path_response();
 [[nodiscard]] http::Response wrong_method_response(std::string_view allowed);
 [[nodiscard]] http::Response ignored_response(std::string_view event);

@@ -25,7 +25,18 @@ using controllers::Route;
 
 namespace {
 
-constexpr std::string_view kHealthPath = "/healthz";
+/// Load balancers probe `/` unless they are told otherwise.
+bool is_health_path(std::string_view path) {
+  return path == "/healthz" || path == "/";
+}
+
+/// Which form of the receiver's path arrives here: people who let their Ingress strip the base path
+/// see it in `receiverctl check`.
+void tell_path(http::Response& response, const http::RequestHead& head,
+               const std::vector<Route>& candidates) {
+  const bool full = head.path() == candidates.front().path;
+  response.headers.add("X-Receiver-Path", full ? "full" : "stripped");
+}
 
 /// A field of the request, cut to a length that may be logged; empty if there is none.
 std::string bounded_field(const http::RequestHead& head, std::string_view name) {
@@ -147,19 +158,20 @@ std::uint64_t EventCounts::total() const {
 }
 
 Deliveries::Deliveries(const RouteTable& routes, const kube::Store<api::Warehouse>& warehouses,
-                       const kube::Store<api::Promotion>& promotions,
+                       const kube::Store<api::Promotion>& promotions, LateTargets& late_targets,
                        controllers::Refresher& refresher, DeliveryOptions options,
                        log::Logger logger)
     : routes_(routes),
       warehouses_(warehouses),
       promotions_(promotions),
+      late_targets_(late_targets),
       refresher_(refresher),
       options_(std::move(options)),
       logger_(std::move(logger)) {}
 
 asio::awaitable<http::Response> Deliveries::answer(const http::RequestHead& head,
                                                    http::BodyReader& body) {
-  if (head.path() == kHealthPath) co_return answer_health(head);
+  if (is_health_path(head.path())) co_return answer_health(head);
 
   const auto candidates = find_receivers(head);
   if (!candidates) co_return candidates.error();
@@ -181,6 +193,8 @@ asio::awaitable<http::Response> Deliveries::answer(const http::RequestHead& head
   auto payload = parse(*delivery, *kind);
   if (!payload) co_return payload.error();
 
+  late_targets_.remember(delivery->receivers, *payload);  // before the stores are asked
+
   auto targets = find_targets(*delivery, *kind, *payload);
   if (!targets) co_return targets.error();
   *payload = {};  // nothing large is kept while waiting
@@ -191,11 +205,9 @@ asio::awaitable<http::Response> Deliveries::answer(const http::RequestHead& head
   co_return report(*delivery, *kind, refreshes);
 }
 
-http::Response Deliveries::answer_health(const http::RequestHead& head) {
-  if (head.method != "GET") return wrong_method_response("GET");
-  http::Response response;
-  response.body = "{\"status\":\"ok\"}\n";
-  return response;
+http::Response Deliveries::answer_health(const http::RequestHead& head) const {
+  if (head.method != "GET" && head.method != "HEAD") return wrong_method_response("GET, HEAD");
+  return health_response(shutting_down_);
 }
 
 tl::expected<std::vector<Route>, http::Response> Deliveries::find_receivers(
@@ -225,7 +237,9 @@ std::optional<http::Response> Deliveries::refuse_head(const http::RequestHead& h
                                                       const std::vector<Route>& candidates) {
   if (head.method != "POST") {
     counters_.wrong_method.add(event_of(head));
-    return wrong_method_response("POST");
+    http::Response refusal = wrong_method_response("POST");
+    tell_path(refusal, head, candidates);
+    return refusal;
   }
   if (head.content_length.value_or(0) > options_.limits.body_bytes) {
     return refuse_body(head, candidates, http::BodyError::kTooLarge);
@@ -240,7 +254,9 @@ asio::awaitable<http::Response> Deliveries::answer_ping(const http::RequestHead&
   if (!dropped) co_return refuse_body(head, candidates, dropped.error());
   counters_.pings.add(bitbucket::kPingEvent);
   log_unproven(pings_, log::Level::kInfo, "ping", head, candidates);
-  co_return message_response(200, "ping received");
+  http::Response pong = message_response(200, "ping received");
+  tell_path(pong, head, candidates);
+  co_return pong;
 }
 
 asio::awaitable<tl::expected<Deliveries::Delivery, http::Response>> Deliveries::authenticate(

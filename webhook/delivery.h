@@ -22,6 +22,7 @@
 #include "http/server.h"
 #include "kube/store.h"
 #include "log/logger.h"
+#include "webhook/late_targets.h"
 #include "webhook/routes.h"
 
 namespace receiver::webhook {
@@ -74,11 +75,15 @@ struct DeliveryCounters {
 class Deliveries {
  public:
   Deliveries(const RouteTable& routes, const kube::Store<api::Warehouse>& warehouses,
-             const kube::Store<api::Promotion>& promotions, controllers::Refresher& refresher,
-             DeliveryOptions options, log::Logger logger);
+             const kube::Store<api::Promotion>& promotions, LateTargets& late_targets,
+             controllers::Refresher& refresher, DeliveryOptions options, log::Logger logger);
 
   [[nodiscard]] boost::asio::awaitable<http::Response> answer(const http::RequestHead& head,
                                                               http::BodyReader& body);
+
+  /// From now on health probes are answered 503: load balancers choose another replica. Deliveries
+  /// are answered as before. From any thread.
+  void shutting_down() { shutting_down_ = true; }
 
   [[nodiscard]] const DeliveryCounters& counters() const { return counters_; }
 
@@ -89,7 +94,7 @@ class Deliveries {
   using Step = tl::expected<T, http::Response>;
 
   // The steps of a request, in their order.
-  [[nodiscard]] static http::Response answer_health(const http::RequestHead& head);
+  [[nodiscard]] http::Response answer_health(const http::RequestHead& head) const;
   [[nodiscard]] Step<std::vector<controllers::Route>> find_receivers(const http::RequestHead& head);
   [[nodiscard]] std::optional<http::Response> refuse_head(
       const http::RequestHead& head, const std::vector<controllers::Route>& candidates);
@@ -122,9 +127,11 @@ class Deliveries {
   const RouteTable& routes_;
   const kube::Store<api::Warehouse>& warehouses_;
   const kube::Store<api::Promotion>& promotions_;
+  LateTargets& late_targets_;
   controllers::Refresher& refresher_;
   const DeliveryOptions options_;
   const log::Logger logger_;
+  std::atomic<bool> shutting_down_{false};
   DeliveryCounters counters_;
   http::LogThrottle unknown_paths_, not_ready_, pings_, refused_bodies_, refused_senders_;
 };

@@ -1,38 +1,50 @@
 #include "webhook/routes.h"
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 
 namespace receiver::webhook {
+namespace {
+
+/// What follows the last slash: HEX, of a receiver's path.
+std::string_view last_segment(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+/// Whether `asked` is the whole path, or a part of it that begins with a segment and keeps the last
+/// two.
+bool leads_to(std::string_view asked, std::string_view whole) {
+  constexpr std::string_view kLeast = "/bitbucket/";
+  if (asked == whole) return true;
+  return asked.starts_with('/') && whole.ends_with(asked) &&
+         asked.size() >= kLeast.size() + last_segment(whole).size();
+}
+
+}  // namespace
 
 void RouteTable::replace(const kube::ObjectKey& owner, std::vector<controllers::Route> routes,
                          bool unread) {
   const std::unique_lock lock(mutex_);
-  std::vector<controllers::Route>& owned = by_owner_[owner];
-  unlink(owned);
-  owned = std::move(routes);
-  for (const controllers::Route& route : owned) by_path_.emplace(route.path, &route);
+  const auto owned = by_owner_.try_emplace(owner).first;
+  unlink(owned->second);
+  owned->second = std::move(routes);
+  for (const controllers::Route& route : owned->second) {
+    by_hex_.emplace(last_segment(route.path), &route);
+  }
   if (unread) {
     unread_.insert(owner);
   } else {
     unread_.erase(owner);
   }
-}
-
-void RouteTable::remove(const kube::ObjectKey& owner) {
-  const std::unique_lock lock(mutex_);
-  unread_.erase(owner);
-  const auto owned = by_owner_.find(owner);
-  if (owned == by_owner_.end()) return;
-  unlink(owned->second);
-  by_owner_.erase(owned);
+  if (owned->second.empty()) by_owner_.erase(owned);
 }
 
 void RouteTable::unlink(const std::vector<controllers::Route>& routes) {
   for (const controllers::Route& route : routes) {
-    auto [at, end] = by_path_.equal_range(route.path);
+    auto [at, end] = by_hex_.equal_range(last_segment(route.path));
     while (at != end && at->second != &route) ++at;
-    if (at != end) by_path_.erase(at);
+    if (at != end) by_hex_.erase(at);
   }
 }
 
@@ -44,9 +56,21 @@ void RouteTable::owners_listed() {
 std::vector<controllers::Route> RouteTable::find(std::string_view path) const {
   std::vector<controllers::Route> found;
   const std::shared_lock lock(mutex_);
-  const auto [begin, end] = by_path_.equal_range(path);
-  for (auto at = begin; at != end; ++at) found.push_back(*at->second);
+  const auto [begin, end] = by_hex_.equal_range(last_segment(path));
+  for (auto at = begin; at != end; ++at) {
+    if (leads_to(path, at->second->path)) found.push_back(*at->second);
+  }
   return found;
+}
+
+bool RouteTable::serves(std::string_view path, std::string_view project,
+                        std::string_view receiver) const {
+  const std::shared_lock lock(mutex_);
+  const auto [begin, end] = by_hex_.equal_range(last_segment(path));
+  return std::any_of(begin, end, [&](const auto& entry) {
+    const controllers::Route& route = *entry.second;
+    return route.path == path && route.project == project && route.receiver == receiver;
+  });
 }
 
 bool RouteTable::complete() const {
@@ -57,13 +81,13 @@ bool RouteTable::complete() const {
 std::set<std::string> RouteTable::projects() const {
   std::set<std::string> projects;
   const std::shared_lock lock(mutex_);
-  for (const auto& [path, route] : by_path_) projects.insert(route->project);
+  for (const auto& [hex, route] : by_hex_) projects.insert(route->project);
   return projects;
 }
 
 std::size_t RouteTable::size() const {
   const std::shared_lock lock(mutex_);
-  return by_path_.size();
+  return by_hex_.size();
 }
 
 }  // namespace receiver::webhook

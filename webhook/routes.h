@@ -18,15 +18,21 @@ namespace receiver::webhook {
 class RouteTable {
  public:
   /// The routes of one ProjectConfig or of the ClusterConfig, in place of those it had. `unread`: a
-  /// Secret source of the owner has not answered yet, so that an unknown path may become known.
+  /// Secret source of the owner has not answered yet, so that an unknown path may become known. An
+  /// owner without routes is kept only while it is unread.
   void replace(const kube::ObjectKey& owner, std::vector<controllers::Route> routes, bool unread);
-  void remove(const kube::ObjectKey& owner);
   /// Every owner that the API server holds has been seen. Until then no path is known to be
   /// unknown.
   void owners_listed();
 
-  /// All receivers whose path this is: more than one may share it. Empty: none.
+  /// All receivers that answer at this path: more than one may share it. Empty: none. A receiver
+  /// answers at its whole path, and at what is left of it when leading segments of the base path
+  /// are missing, down to `/bitbucket/HEX`: an Ingress may strip them. HEX alone decides, so no two
+  /// receivers get mixed up.
   [[nodiscard]] std::vector<controllers::Route> find(std::string_view path) const;
+  /// Whether this receiver is still served, under this path and hence this key.
+  [[nodiscard]] bool serves(std::string_view path, std::string_view project,
+                            std::string_view receiver) const;
   /// Nothing is outstanding: a path that is not found does not exist.
   [[nodiscard]] bool complete() const;
   [[nodiscard]] std::size_t size() const;
@@ -39,7 +45,7 @@ class RouteTable {
   mutable std::shared_mutex mutex_;
   std::unordered_map<kube::ObjectKey, std::vector<controllers::Route>> by_owner_;
   /// Keys and values point into by_owner_, whose vectors stay as they are until they are unlinked.
-  std::unordered_multimap<std::string_view, const controllers::Route*> by_path_;
+  std::unordered_multimap<std::string_view, const controllers::Route*> by_hex_;
   std::unordered_set<kube::ObjectKey> unread_;
   bool owners_listed_ = false;
 };

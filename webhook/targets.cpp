@@ -93,6 +93,14 @@ std::vector<Target> find_targets(std::span<const std::string> identities,
 
 }  // namespace
 
+std::vector<std::string> identities_of(const bitbucket::Push& push) {
+  return identities_of(push.repository_urls, git::identity);
+}
+
+std::vector<std::string> identities_of(const bitbucket::PullRequest& pull_request) {
+  return identities_of(pull_request.urls, bitbucket::pull_request_identity);
+}
+
 std::vector<std::string> warehouse_index_keys(const api::Warehouse& warehouse) {
   std::vector<std::string> urls;
   urls.reserve(warehouse.subscriptions.size());
@@ -109,16 +117,16 @@ std::vector<std::string> promotion_index_keys(const api::Promotion& promotion) {
 }
 
 Verdict judge(const bitbucket::Push& push, const api::Warehouse& warehouse) {
-  return verdict_of(identities_of(push.repository_urls, git::identity), push.refs, warehouse);
+  return verdict_of(identities_of(push), push.refs, warehouse);
 }
 
 Verdict judge(const bitbucket::PullRequest& pull_request, const api::Promotion& promotion) {
-  return verdict_of(identities_of(pull_request.urls, bitbucket::pull_request_identity), promotion);
+  return verdict_of(identities_of(pull_request), promotion);
 }
 
 std::vector<Target> targets_of(const bitbucket::Push& push, const std::string& project,
                                const kube::Store<api::Warehouse>& warehouses) {
-  const auto pushed = identities_of(push.repository_urls, git::identity);
+  const auto pushed = identities_of(push);
   return find_targets(
       pushed, project, warehouses, TargetKind::kWarehouse,
       [&](const api::Warehouse& candidate) { return verdict_of(pushed, push.refs, candidate); });
@@ -127,7 +135,7 @@ std::vector<Target> targets_of(const bitbucket::Push& push, const std::string& p
 std::vector<Target> targets_of(const bitbucket::PullRequest& pull_request,
                                const std::string& project,
                                const kube::Store<api::Promotion>& promotions) {
-  const auto ended = identities_of(pull_request.urls, bitbucket::pull_request_identity);
+  const auto ended = identities_of(pull_request);
   return find_targets(
       ended, project, promotions, TargetKind::kPromotion,
       [&](const api::Promotion& candidate) { return verdict_of(ended, candidate); });

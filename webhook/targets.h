@@ -30,6 +30,11 @@ namespace receiver::webhook {
     const bitbucket::PullRequest& pull_request, const std::string& project,
     const kube::Store<api::Promotion>& promotions);
 
+/// What a delivery names, to be compared with git::identity of a Warehouse's repositories, or with
+/// bitbucket::pull_request_identity of what a Promotion waits for. Sorted, each once, none empty.
+[[nodiscard]] std::vector<std::string> identities_of(const bitbucket::Push& push);
+[[nodiscard]] std::vector<std::string> identities_of(const bitbucket::PullRequest& pull_request);
+
 /// Whether a delivery is for an object of the receiver's project, and why not.
 enum class Verdict : std::uint8_t {
   kTarget,

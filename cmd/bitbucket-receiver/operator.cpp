@@ -37,6 +37,7 @@
 #include "kube/rest.h"
 #include "log/end_on_exception.h"
 #include "webhook/delivery.h"
+#include "webhook/late_targets.h"
 #include "webhook/routes.h"
 #include "webhook/targets.h"
 
@@ -103,7 +104,8 @@ class Operator::Impl {
  private:
   tl::expected<void, std::string> connect();
   void build_controllers();
-  void watch(std::string plural, const kube::Projection& projection, kube::ObjectSink& sink);
+  void watch(std::string plural, const kube::Projection& projection, kube::ObjectSink& sink,
+             std::function<void(bool current)> on_current = {});
   tl::expected<void, std::string> listen();
   void add_metrics();
   void lead_or_stand();
@@ -143,6 +145,7 @@ class Operator::Impl {
   std::optional<controllers::Refresher> refresher_;
   std::optional<kube::Recovery::Waiting> server_is_back_;  ///< any success wakes the refresher
   std::optional<controllers::CatchUp> catch_up_;
+  std::optional<webhook::LateTargets> late_targets_;
   std::optional<webhook::Deliveries> deliveries_;
   std::optional<kube::LeaderElector> elector_;
   struct Watched {
@@ -172,16 +175,23 @@ tl::expected<int, std::string> Operator::Impl::run() {
   build_controllers();
   if (auto listening = listen(); !listening) return tl::unexpected(listening.error());
 
+  using controllers::TargetKind;
+  const auto tell_late_targets = [this](TargetKind kind) {
+    return [this, kind](bool current) { late_targets_->watch_changed(kind, current); };
+  };
   watch("projectconfigs", api::owner_projection(), project_configs_);
   watch("clusterconfigs", api::owner_projection(), cluster_configs_);
-  watch("warehouses", api::warehouse_projection(), warehouses_);
-  watch("promotions", api::promotion_projection(), promotions_);
+  watch("warehouses", api::warehouse_projection(), warehouses_,
+        tell_late_targets(TargetKind::kWarehouse));
+  watch("promotions", api::promotion_projection(), promotions_,
+        tell_late_targets(TargetKind::kPromotion));
   spawn("receivers", receivers_->run());
   spawn("events", events_->run());
   lead_or_stand();
-  asio::co_spawn(kube_io_, wait_for_signal(), log::EndOnException{logger_, "shutdown"});
+  asio::co_spawn(kube_io_, wait_for_signal(), log::EndOnException{logger_, "the shutdown"});
   if (settings_.log_level_follows_file) {
-    asio::co_spawn(kube_io_, follow_log_level(), log::EndOnException{logger_, "log level"});
+    asio::co_spawn(kube_io_, follow_log_level(),
+                   log::EndOnException{logger_, "the look at the settings file"});
   }
 
   const unsigned threads = std::max(2U, std::thread::hardware_concurrency());
@@ -229,11 +239,7 @@ void Operator::Impl::build_controllers() {
           .reconciled =
               metrics_.reconcile_observer(std::string(controllers::ReceiverController::kName))},
       [this](const kube::ObjectKey& owner, std::vector<controllers::Route> routes, bool unread) {
-        if (routes.empty() && !unread) {
-          routes_.remove(owner);
-        } else {
-          routes_.replace(owner, std::move(routes), unread);
-        }
+        routes_.replace(owner, std::move(routes), unread);
       },
       logger_);
   refresher_.emplace(
@@ -254,7 +260,9 @@ void Operator::Impl::build_controllers() {
                 return webhook::reachable_targets(routes_.projects(), warehouses_, promotions_);
               }},
       controllers::CatchUpOptions{}, logger_.named("catch-up"));
-  deliveries_.emplace(routes_, warehouses_, promotions_, *refresher_,
+  late_targets_.emplace(kube_io_.get_executor(), routes_, warehouses_, promotions_, *refresher_,
+                        logger_.named("late-targets"));
+  deliveries_.emplace(routes_, warehouses_, promotions_, *late_targets_, *refresher_,
                       webhook::DeliveryOptions{.answer_deadline = settings_.answer_deadline,
                                                .limits = settings_.server_limits(),
                                                .answered = metrics_.delivery_observer(),
@@ -263,7 +271,7 @@ void Operator::Impl::build_controllers() {
 }
 
 void Operator::Impl::watch(std::string plural, const kube::Projection& projection,
-                           kube::ObjectSink& sink) {
+                           kube::ObjectSink& sink, std::function<void(bool current)> on_current) {
   Watched& watched_kind = reflectors_.emplace_back(
       Watched{plural, std::make_unique<kube::Reflector>(*rest_, watched(plural, projection), sink,
                                                         logger_.named(plural))});
@@ -284,6 +292,7 @@ void Operator::Impl::watch(std::string plural, const kube::Projection& projectio
         reflectors_[1].reflector->status().settled != Settled::kNotYet;
     if (owners_listed) routes_.owners_listed();
   });
+  watched_kind.reflector->on_current(std::move(on_current));
   metrics_.add_reflector(plural,
                          [&reflector = *watched_kind.reflector] { return reflector.status(); });
   spawn(plural, watched_kind.reflector->run());
@@ -325,6 +334,7 @@ void Operator::Impl::add_metrics() {
   metrics_.add_certificate([this] { return webhook_server_->certificate_expiry(); });
   metrics_.add_deliveries(deliveries_->counters());
   metrics_.add_refresher(refresher_->counters(), [this] { return refresher_->oldest_age(); });
+  metrics_.add_late_targets(late_targets_->counters());
   metrics_.add_catch_up(catch_up_->counters());
   metrics_.add_status_writes(receivers_->counters());
   metrics_.add_work_queue(std::string(controllers::ReceiverController::kName), receivers_->queue(),
@@ -441,12 +451,14 @@ asio::awaitable<void> Operator::Impl::shut_down() {
   const auto cut = deaf + (drained - deaf) * 3 / 4;
   shutting_down_ = true;
   refresher_->answer_by(cut - kForAnswers);
+  deliveries_->shutting_down();
   asio::steady_timer timer(kube_io_);
   timer.expires_at(deaf);
   co_await timer.async_wait(asio::use_awaitable);
 
   catch_up_->stop();
   co_await webhook_server_->drain(cut);
+  late_targets_->stop();
   (void)co_await refresher_->drain(drained);  // what is left, it has named
 
   receivers_->stop();

@@ -177,6 +177,18 @@ void OperatorMetrics::add_leader(const std::string& name, std::function<bool()> 
                   [leading = std::move(leading)] { return leading() ? 1.0 : 0.0; });
 }
 
+void OperatorMetrics::add_late_targets(const webhook::LateTargetCounters& counters) {
+  readings_.counter(own("late_refreshes_total"),
+                    "Objects refreshed because they were seen after a delivery that names them.",
+                    {}, counters.refreshes);
+  readings_.gauge(own("recent_deliveries"),
+                  "Deliveries remembered for objects that are not seen yet; equal ones count once.",
+                  {}, counters.remembered_current);
+  readings_.counter(own("recent_deliveries_dropped_total"),
+                    "Deliveries forgotten early because too many are remembered.", {},
+                    counters.dropped);
+}
+
 void OperatorMetrics::add_catch_up(const controllers::CatchUpCounters& counters) {
   readings_.counter(own("catch_up_runs_total"), "Times that a new leader took deliveries for lost.",
                     {}, number(counters.runs));

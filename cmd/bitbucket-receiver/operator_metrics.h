@@ -16,6 +16,7 @@
 #include "kube/work_queue.h"
 #include "metrics/metrics.h"
 #include "webhook/delivery.h"
+#include "webhook/late_targets.h"
 
 namespace receiver {
 
@@ -35,6 +36,7 @@ class OperatorMetrics {
                      std::function<std::chrono::nanoseconds()> oldest_age);
   /// Of the Lease `name`, as client-go's leader election shows it.
   void add_leader(const std::string& name, std::function<bool()> leading);
+  void add_late_targets(const webhook::LateTargetCounters& counters);
   void add_catch_up(const controllers::CatchUpCounters& counters);
   void add_status_writes(const controllers::ReceiverControllerCounters& counters);
   /// Of a controller, by its name.

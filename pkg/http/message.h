@@ -34,7 +34,7 @@ class Headers {
 /// The head of a request as the server hands it to its handler.
 struct RequestHead {
   std::string method;
-  std::string target;  ///< as sent: path and query
+  std::string target;  ///< path and query, also of one that was sent with scheme and host
   Headers headers;
   std::optional<std::uint64_t> content_length;  ///< absent if none or chunked
   bool has_body = false;                        ///< a Content-Length above 0, or chunked

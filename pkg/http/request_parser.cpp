@@ -37,6 +37,21 @@ bool is_number(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+/// The path and query of a target that names scheme and host, as proxies send it (RFC 9112, 3.2.2).
+/// Any other target stays as it is.
+std::string origin_form(std::string_view target) {
+  const std::size_t scheme_end = target.find("://");
+  const beast::string_view scheme(target.data(), std::min(scheme_end, target.size()));
+  if (!beast::iequals(scheme, "http") && !beast::iequals(scheme, "https")) {
+    return std::string(target);
+  }
+  const std::string_view rest = target.substr(scheme_end + 3);
+  const std::size_t authority = std::min(rest.find_first_of("/?"), rest.size());
+  if (authority == 0) return std::string(target);
+  const std::string_view path = rest.substr(authority);
+  return std::string(path.starts_with('/') ? 0 : 1, '/').append(path);
+}
+
 /// A line that begins with white space continues the line before it for some readers, and does not
 /// for others.
 bool has_folded_line(std::string_view head) {
@@ -77,7 +92,7 @@ class RequestParser::Grammar final : public beast::http::basic_parser<true> {
   void on_request_impl(beast::http::verb /*verb*/, beast::string_view method,
                        beast::string_view target, int version, error_code& /*ec*/) override {
     head.method = view(method);
-    head.target = view(target);
+    head.target = origin_form(view(target));
     http_1_0 = version == 10;
   }
 

@@ -125,10 +125,11 @@ tl::expected<unsigned short, std::string> Server::Impl::start(const std::shared_
     self->context_->logger.info("listening", {{"address", self->context_->options.address},
                                               {"port", *port},
                                               {"tls", self->tls_ != nullptr}});
+    const log::Logger& logger = self->context_->logger;
     asio::co_spawn(self->strand_, accept_loop(self),
-                   log::EndOnException{self->context_->logger, "accepting connections"});
+                   log::EndOnException{logger, "the accept loop"});
     asio::co_spawn(self->strand_, sweep_loop(self),
-                   log::EndOnException{self->context_->logger, "sweeping connections"});
+                   log::EndOnException{logger, "the watch over deadlines and certificates"});
   }
   return port;
 }

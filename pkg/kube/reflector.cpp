@@ -68,6 +68,7 @@ class Reflector::Impl {
   void stop();
 
   std::function<void(const ReflectorStatus&)> on_settled;
+  std::function<void(bool)> on_current;
   ReflectorStatus status;
 
  private:
@@ -87,6 +88,7 @@ class Reflector::Impl {
   Action advance(Input input);
   void note(const Input& input);
   void note_recovery();
+  void set_current(bool current);
   void settle();
   [[nodiscard]] std::string refusal_text(const ApiError& error) const;
   double random() { return std::uniform_real_distribution<>()(chance_); }
@@ -211,6 +213,7 @@ asio::awaitable<Input> Reflector::Impl::watch(OpenWatch watch) {
   if (!opened) co_return Failed{std::move(opened.error())};
   const auto stream = std::move(*opened);
   note_recovery();
+  set_current(true);
   const auto begun = Steady::now();
   events_before_watch_ = status.events;
   error_event_.reset();
@@ -338,6 +341,7 @@ void Reflector::Impl::cut_rest_short() {
 }
 
 Action Reflector::Impl::advance(Input input) {
+  set_current(false);  // until the next watch is open
   note(input);
   Step next = step(std::move(state_), std::move(input));
   state_ = std::move(next.state);
@@ -367,6 +371,11 @@ void Reflector::Impl::note_recovery() {
   status.refusal.clear();
   if (std::exchange(failures_in_a_row_, 0) == 0) return;
   logger_.info("following a collection again", {{"resource", name_}, {"namespace", options_.ns}});
+}
+
+void Reflector::Impl::set_current(bool current) {
+  if (std::exchange(status.current, current) == current) return;
+  if (on_current) on_current(current);
 }
 
 void Reflector::Impl::settle() {
@@ -403,6 +412,10 @@ Reflector::~Reflector() {
 
 void Reflector::on_settled(std::function<void(const ReflectorStatus&)> callback) {
   impl_->on_settled = std::move(callback);
+}
+
+void Reflector::on_current(std::function<void(bool)> callback) {
+  impl_->on_current = std::move(callback);
 }
 
 asio::awaitable<void> Reflector::run() {

@@ -48,6 +48,8 @@ struct ReflectorStatus {
     kRefused,  ///< lists were answered with 403 or 404, more than once: retried at least every 30 s
   };
   Settled settled = Settled::kNotYet;
+  /// A watch is open, and nothing has failed since: the sink is as new as the API server's word.
+  bool current = false;
   std::string refusal;           ///< for people: which permission or kind is missing
   bool kind_is_unknown = false;  ///< kRefused: by 404; there can be no objects of it
   std::uint64_t lists = 0, watches = 0, events = 0, bad_objects = 0, failures = 0;
@@ -68,6 +70,8 @@ class Reflector {
 
   /// Called whenever `settled` changes, on the client's thread. Set before run().
   void on_settled(std::function<void(const ReflectorStatus&)> callback);
+  /// The same, whenever `current` changes.
+  void on_current(std::function<void(bool current)> callback);
 
   /// Ends after stop() (or when the client is closed). Once.
   boost::asio::awaitable<void> run();

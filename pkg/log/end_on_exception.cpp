@@ -1,24 +1,21 @@
 #include "log/end_on_exception.h"
 
-#include <cstdio>
 #include <cstdlib>
 
 namespace receiver::log {
 
-void EndOnException::operator()(const std::exception_ptr& thrown) const {
-  if (!thrown) return;
-  std::string error = "of unknown type";
+void EndOnException::operator()(const std::exception_ptr& failure) const {
+  if (!failure) return;
+  std::string error = "not a std::exception";
   try {
-    std::rethrow_exception(thrown);
-  } catch (const std::exception& failure) {
-    error = failure.what();
-  } catch (...) {  // NOLINT(bugprone-empty-catch): nothing is known of it
+    std::rethrow_exception(failure);
+  } catch (const std::exception& exception) {
+    error = exception.what();
+  } catch (...) {
   }
-  logger.error("a part of the operator failed, which must not happen: the process ends",
-               {{"part", part}, {"error", error}});
-  static_cast<void>(std::fflush(nullptr));
-  // No destructors: other threads are in the midst of what these would destroy.
-  std::_Exit(EXIT_FAILURE);
+  logger_.error("a part of the operator failed; the process ends",
+                {{"part", part_}, {"error", error}});
+  std::_Exit(1);  // the line is written: the sink flushes each
 }
 
 }  // namespace receiver::log

@@ -145,8 +145,10 @@ class World {
       [this](controllers::Target target, const std::string&) { return patch(std::move(target)); },
       {},
       log::Logger::none()};
+  webhook::LateTargets late_targets_{io_.get_executor(), routes_,    warehouses_,
+                                     promotions_,        refresher_, log::Logger::none()};
   webhook::Deliveries deliveries_{
-      routes_, warehouses_, promotions_, refresher_,
+      routes_, warehouses_, promotions_, late_targets_, refresher_,
       webhook::DeliveryOptions{
           .limits = limits(),
           .answered =

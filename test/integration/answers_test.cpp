@@ -84,6 +84,32 @@ TEST_CASE("the answers are those of the contract", "[answers]") {
   CHECK(resource_version(project.warehouse("app")) == version);
 }
 
+TEST_CASE("a receiver is served where the Ingress strips the base path", "[answers]") {
+  const Cluster cluster;
+  const Operator op(cluster, {{"EXTERNAL_WEBHOOK_SERVER_BASE_URL", "https://hooks.example/a/b"}});
+  const Project project(cluster);
+  const std::string hex_path = project.publish("bb", kSecret);
+  REQUIRE(hex_path.starts_with("/bitbucket/"));
+  project.add_warehouse("app", project.repository());
+  const Delivery push = sign(cloud_push(project.repository(), "main"), kSecret);
+  eventually_equals(
+      "it is served at its whole path",
+      [&] { return text_of(post(op.url("/a/b" + hex_path), push)); }, kRefreshed);
+  struct Row {
+    const char* base;
+    unsigned status;
+    std::optional<std::string_view> form;
+  };
+  for (const auto& [base, status, form] :
+       {Row{"/a/b", 200, "full"}, Row{"/b", 200, "stripped"}, Row{"", 200, "stripped"},
+        Row{"/a", 404, std::nullopt}, Row{"/x/a/b", 404, std::nullopt}}) {
+    INFO(base);
+    CHECK(post(op.url(base + hex_path), push).status == status);
+    const http::Response pong = post(op.url(base + hex_path), {"diagnostics:ping", ""});
+    CHECK(pong.headers.find("X-Receiver-Path") == form);
+  }
+}
+
 TEST_CASE("the old path is unknown once the Secret has changed", "[answers]") {
   const Cluster cluster;
   const Operator op(cluster);

@@ -44,6 +44,16 @@ Sent Sent::framed(Framing by) && {
   return std::move(*this);
 }
 
+Sent Sent::by_origin(std::string scheme_and_host) && {
+  origin = std::move(scheme_and_host);
+  return std::move(*this);
+}
+
+Sent Sent::asking(std::string text) && {
+  query = std::move(text);
+  return std::move(*this);
+}
+
 Sent unsigned_delivery(const std::string& event, const std::string& body) {
   Sent sent{.headers = {{"Content-Type", "application/json"}}, .body = body};
   if (!event.empty()) sent.headers.emplace_back("X-Event-Key", event);

@@ -28,6 +28,7 @@ enum class At {
   kClusterConfig,    ///< serves every namespace
   kNowhere,          ///< a path that no receiver has
   kHealth,           ///< /healthz
+  kRoot,             ///< /
 };
 inline constexpr const char* kPreviousSecret = "the-secret-of-the-contract-before";
 
@@ -43,10 +44,15 @@ struct Sent {
     kNone,       ///< neither a length nor a body
   } framing = Framing::kLength;
 
+  std::string origin{};  ///< before the path: the target is in absolute form
+  std::string query{};   ///< behind it
+
   [[nodiscard]] Sent with(std::string name, std::string value) &&;
   [[nodiscard]] Sent without(std::string_view name) &&;
   [[nodiscard]] Sent to(At place) &&;
   [[nodiscard]] Sent framed(Framing by) &&;
+  [[nodiscard]] Sent by_origin(std::string scheme_and_host) &&;
+  [[nodiscard]] Sent asking(std::string text) &&;
 };
 
 /// As Bitbucket sends it; empty: no X-Event-Key.

@@ -118,6 +118,20 @@ Sent data_center_with_changes(const std::string& changes) {
   return data_center(fmt::format("[{}]", kHttpClone), changes);
 }
 
+/// Of a fork's repository: its own links, and its parent's, which name the repository of most
+/// Warehouses.
+const std::string kLinksOfFork =
+    R"("links": {"clone": [{"name": "http", )"
+    R"("href": "https://git.orchard.example/scm/~grafter/seedlings.git"}]})";
+const std::string kOriginOfFork =
+    fmt::format(R"("origin": {{"slug": "fruit-basket", "links": {{"clone": [{}]}}}})", kHttpClone);
+
+Sent fork(const std::string& members) {
+  return signed_delivery(
+      "repo:refs_changed",
+      fmt::format(R"({{"repository": {{{}}}, "changes": [{}]}})", members, kMainRef));
+}
+
 constexpr Oddity kCloudLinksThatNameNothing[]{
     {"links null", "null"},
     {"links a string", R"("boom")"},
@@ -224,6 +238,8 @@ std::vector<Case> cloud_pushes() {
       push("Cloud: a branch with the name of a tag",
            cloud_with_changes(R"([{"new": {"type": "branch", "name": "v1.4.0"}}])"),
            names("any-branch broken")),
+      push("Cloud: a tag of four numbers is no version",
+           cloud_with_changes(R"([{"new": {"type": "tag", "name": "v1.2.3.4"}}])"), kVersion2),
       push("Cloud: epoch and ISO dates, nulls and unknown fields",
            signed_delivery("repo:push",
                            R"({"date": 1784192400000, "unknown": [{"x": null}], "actor": null, )" +
@@ -305,6 +321,26 @@ std::vector<Case> data_center_pushes() {
                   R"({{"refLimitExceeded": true, "repository": {{"links": {{"clone": [{}]}}}}, "changes": [{}]}})",
                   kHttpClone, kMainRef)),
           kDcAll - kDcMainBySsh),
+      push("Data Center: a tag of four numbers is no version",
+           data_center_with_changes(R"([{"ref": {"id": "refs/tags/1.2.3.4"}, "type": "ADD"}])"),
+           kDcVersion2),
+      push("Data Center: a fork whose parent comes before its own links",
+           fork(fmt::format("{}, {}", kOriginOfFork, kLinksOfFork)), names("dc-personal")),
+      push("Data Center: a fork whose parent comes after its own links",
+           fork(fmt::format("{}, {}", kLinksOfFork, kOriginOfFork)), names("dc-personal")),
+      push(
+          "Data Center: commits, toCommit and hierarchyId as newer ones send them",
+          signed_delivery(
+              "repo:refs_changed",
+              fmt::format(
+                  R"({{"repository": {{"hierarchyId": "3ee3b0d6e8ad1b1a9b65", "links": {{"clone": [{}]}}}}, )"
+                  R"("changes": [{}], "commits": [{{"id": "ecddabb6", "displayId": "ecddabb", )"
+                  R"("author": {{"name": "okeeper", "links": {{"self": [{{"href": "https://x"}}]}}}}, )"
+                  R"("message": "refs/heads/dev", "parents": [{{"id": "178864a7"}}]}}], )"
+                  R"("toCommit": {{"id": "ecddabb6", "parents": [{{"id": "178864a7", )"
+                  R"("message": "refs/heads/dev"}}]}}}})",
+                  kHttpClone, kMainRef)),
+          kDcMainByHttp),
       push("the header's event counts: a Data Center push said to be Cloud's",
            signed_delivery("repo:push",
                            data_center_with_clone(fmt::format("[{}]", kHttpClone)).body),

@@ -107,6 +107,13 @@ std::vector<Case> framings() {
         .with("X-Hub-Signature", signature_of(signed_text, kSecret));
   };
   return {
+      {"request: a query behind the path", push().asking("?from=bitbucket&x=%2F"),
+       kFeatureRefreshed, kFeatureNames},
+      {"request: a target in absolute form", push().by_origin("http://hooks.example.com"),
+       kFeatureRefreshed, kFeatureNames},
+      {"request: a target in absolute form, of another host and with a query",
+       push().by_origin("HTTPS://other.example.com:8443").asking("?from=bitbucket"),
+       kFeatureRefreshed, kFeatureNames},
       {"request: header names in lower case",
        Sent{.headers = {{"content-type", "application/json"},
                         {"x-event-key", "repo:push"},
@@ -256,15 +263,29 @@ std::vector<Case> refusals() {
       {"event: a mirror's header, a push in the body",
        recorded_delivery("mirror:repo_synchronized", "data_center/refs_changed_mirror.json"),
        "200 {\"msg\":\"event type \\\"mirror:repo_synchronized\\\" is ignored\"}\n"},
-      {"health: GET is 200", method("GET", At::kHealth, Framing::kNone),
-       "200 {\"status\":\"ok\"}\n"},
-      {"health: POST is 405",
-       method("POST", At::kHealth, Framing::kLength),
+      {"method: GET is 405, and tells the form of the path",
+       method("GET", At::kReceiver, Framing::kNone),
        kWrongMethod,
        {},
-       "Allow: GET",
-       true},
+       "X-Receiver-Path: full"},
+      {"ping: tells the form of the path",
+       unsigned_delivery("diagnostics:ping", ""),
+       kPinged,
+       {},
+       "X-Receiver-Path: full"},
   };
+  for (const auto& [name, at] : {std::pair("/healthz", At::kHealth), std::pair("/", At::kRoot)}) {
+    const std::string health = std::string("health at ") + name;
+    cases.push_back(
+        {health + ": GET is 200", method("GET", at, Framing::kNone), "200 {\"status\":\"ok\"}\n"});
+    cases.push_back({health + ": HEAD is 200", method("HEAD", at, Framing::kNone), "200 "});
+    cases.push_back({health + ": POST is 405",
+                     method("POST", at, Framing::kLength),
+                     kWrongMethod,
+                     {},
+                     "Allow: GET, HEAD",
+                     true});
+  }
   for (const char* event :
        {"pullrequest:created", "pullrequest:updated", "pullrequest:approved", "issue:created",
         "repo:commit_status_updated", "pr:opened", "pr:from_ref_updated", "pr:comment:added",

@@ -24,8 +24,8 @@ namespace {
 constexpr const char* kRotatedSecretName = "rotated";
 
 std::string bytes_of(const Sent& sent, const std::string& path) {
-  std::string text =
-      fmt::format("{} {} HTTP/1.1\r\nHost: hooks.example.com\r\n", sent.method, path);
+  std::string text = fmt::format("{} {}{}{} HTTP/1.1\r\nHost: hooks.example.com\r\n", sent.method,
+                                 sent.origin, path, sent.query);
   for (const auto& [name, value] : sent.headers) text += name + ": " + value + "\r\n";
   switch (sent.framing) {
     case Sent::Framing::kNone:
@@ -138,6 +138,8 @@ std::string World::path(At at) const {
       return receiver_path(project_.name(), "bb", "a-secret-of-nobody");
     case At::kHealth:
       return "/healthz";
+    case At::kRoot:
+      return "/";
   }
   return {};
 }
@@ -165,7 +167,7 @@ void check(World& world, const Case& expected) {
   INFO(expected.name);
   RawClient client(world.port());
   client.send(bytes_of(expected.sent, world.path(expected.sent.at)));
-  const Answer answer = client.read_answer();
+  const Answer answer = client.read_answer(expected.sent.method != "HEAD");
   CHECK(std::to_string(answer.status) + " " + answer.body == expected.answer);
   CHECK(answer.says("Content-Type: application/json"));
   if (!expected.header.empty()) CHECK(answer.says(expected.header));

@@ -88,6 +88,11 @@ TEST_CASE("after SIGTERM the operator is not ready but serves for a while", "[li
   eventually("it is not ready", [&] { return !given.op.is_ready(); });
   CHECK(text_of(post(given.url, given.push)) == kRefreshed);
   CHECK(refresh_of(given.project.warehouse("app")) > before);
+  for (const char* path : {"/healthz", "/"}) {
+    const auto health = try_get(given.op.origin() + path);
+    REQUIRE(health);
+    CHECK(health->status == 503);
+  }
   CHECK(given.op.exit_code(20s + kPromptly) == 0);
 }
 

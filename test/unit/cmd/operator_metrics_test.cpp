@@ -64,6 +64,18 @@ TEST_CASE("refreshes are shown by their result") {
           shows("bitbucket_receiver_refresh_patches_in_flight 1"));
 }
 
+TEST_CASE("late targets are shown, and what is remembered for them") {
+  webhook::LateTargetCounters counters;
+  OperatorMetrics metrics;
+  metrics.add_late_targets(counters);
+  counters.refreshes = 3;
+  counters.remembered_current = 2;
+  counters.dropped = 1;
+  CHECK_THAT(metrics.render(), shows("bitbucket_receiver_late_refreshes_total 3") &&
+                                   shows("bitbucket_receiver_recent_deliveries 2") &&
+                                   shows("bitbucket_receiver_recent_deliveries_dropped_total 1"));
+}
+
 TEST_CASE("catching up is shown by runs, and by what became of the objects") {
   controllers::CatchUpCounters counters;
   OperatorMetrics metrics;

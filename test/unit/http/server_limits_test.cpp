@@ -352,6 +352,26 @@ TEST_CASE("at the bound of connections the one that has been idle the longest gi
   CHECK(server.counters().refused_connections == 0);
 }
 
+TEST_CASE("a connection that gave way no longer counts towards the bound") {
+  ServerLimits limits;
+  limits.connections = 1;
+  TestServer server(echo, with(limits));
+  for (int i = 1; i <= 3; ++i) {
+    RawClient displaced(server.port());
+    displaced.send(get("/"));
+    CHECK(displaced.read_answer().status == 200);
+    RawClient client(server.port());
+    client.send(get("/"));
+    CHECK(client.read_answer().status == 200);
+    CHECK(displaced.ends());
+    client.end_sending();
+    CHECK(client.ends());
+    REQUIRE(eventually([&] { return server.counters().connections_current == 0; }));
+    CHECK(server.counters().gave_way == static_cast<std::uint64_t>(i));
+  }
+  CHECK(server.counters().refused_connections == 0);
+}
+
 TEST_CASE("a connection that never spoke gives way, too") {
   ServerLimits limits;
   limits.connections = 1;

@@ -36,6 +36,33 @@ TEST_CASE("an answer carries its length and JSON as its type, and the connection
   CHECK(server.counters().requests == 2);
 }
 
+TEST_CASE("a target that names scheme and host is read as its path and query") {
+  TestServer server(echo);
+  RawClient client(server.port());
+  const std::vector<std::pair<std::string, std::string>> rows{
+      {"http://hooks.example.com/a/b?c=d", "/a/b?c=d"},
+      {"https://hooks.example.com:8443/a", "/a"},
+      {"HTTP://[::1]:8080/a", "/a"},
+      {"http://user@hooks.example.com/a", "/a"},
+      {"http://hooks.example.com", "/"},
+      {"http://hooks.example.com?c=d", "/?c=d"},
+      // These name no host by http, or none at all.
+      {"http:///a", "http:///a"},
+      {"http:/a", "http:/a"},
+      {"ftp://hooks.example.com/a", "ftp://hooks.example.com/a"},
+      {"://a/b", "://a/b"},
+      {"/a?to=http://hooks.example.com/b", "/a?to=http://hooks.example.com/b"},
+      {"//a/b", "//a/b"},
+      {"?c=d", "?c=d"},
+      {"*", "*"},
+  };
+  for (const auto& [sent, read] : rows) {
+    INFO(sent);
+    client.send(get(sent));
+    CHECK(client.read_answer().body == read + ":");
+  }
+}
+
 TEST_CASE("the handler sees the head as it was sent") {
   std::promise<RequestHead> seen;
   TestServer server([&seen](const RequestHead& head, BodyReader&) -> awaitable<Response> {

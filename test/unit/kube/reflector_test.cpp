@@ -244,6 +244,39 @@ TEST_CASE("a watch that ends is resumed at once, after the last version seen") {
   CHECK(f.reflector.status().failures == 0);
 }
 
+TEST_CASE("a reflector is current while a watch is open, and at no other time") {
+  ReflectorFixture f;
+  std::vector<bool> told;
+  f.reflector.on_current([&](bool current) {
+    CHECK(f.reflector.status().current == current);
+    told.push_back(current);
+  });
+  const auto tells = [&](const std::vector<bool>& all) {
+    return f.run_until([&] { return told.size() >= all.size(); }) && told == all;
+  };
+  bool refuses = true;
+  f.special = [&](const Exchange& exchange) {
+    if (!exchange->is_watch() || !refuses) return false;
+    exchange->answer(500, status(500, "InternalError"));
+    return true;
+  };
+  f.start();
+  REQUIRE(f.run_until([&] { return f.watches.size() == 2; }));
+  CHECK_FALSE(f.reflector.status().current);
+  CHECK(told.empty());
+
+  refuses = false;
+  REQUIRE(tells({true}));
+  f.watches.back()->piece(bookmark(33));
+  refuses = true;
+  f.watches.back()->lose();
+  REQUIRE(tells({true, false}));
+  const auto failures = f.reflector.status().failures;
+  REQUIRE(f.run_until([&] { return f.reflector.status().failures > failures; }));
+  refuses = false;
+  CHECK(tells({true, false, true}));
+}
+
 TEST_CASE("a watch that ends as it begins is not opened in a loop") {
   ReflectorTimes times = ReflectorFixture::quick();
   times.watch_life = 10s;

@@ -1,59 +1,65 @@
 #include "log/end_on_exception.h"
 
-#include <array>
 #include <stdexcept>
+#include <string>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 
-namespace receiver::log {
+using namespace receiver;
+
 namespace {
 
-struct Ended {
-  int status;
-  std::string said;
+struct Child {
+  int exit_code = -1;
+  std::string output;  ///< on standard error
 };
 
-/// What becomes of a process in which a coroutine ends with `thrown`.
-Ended end_with(const std::exception_ptr& thrown) {
-  std::array<int, 2> ends{};
-  REQUIRE(::pipe(ends.data()) == 0);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    const auto logger =
-        Logger::to_callback(Level::kInfo, Format::kConsole, [&](std::string_view line) {
-          static_cast<void>(::write(ends[1], line.data(), line.size()) < 0);
-        });
-    EndOnException{logger, "the worker"}(thrown);
-    ::_exit(0);
+/// A child process that completes a coroutine, and then exits with 7.
+Child complete_with(const std::exception_ptr& failure) {
+  int output[2] = {};
+  REQUIRE(pipe(output) == 0);
+  const pid_t id = fork();
+  REQUIRE(id >= 0);
+  if (id == 0) {
+    dup2(output[1], STDERR_FILENO);
+    const auto logger = log::Logger::to_stderr(log::Level::kInfo, log::Format::kConsole);
+    log::EndOnException{logger.named("http"), "the accept loop"}(failure);
+    _exit(7);
   }
-  ::close(ends[1]);
-  Ended ended{};
-  std::array<char, 1024> piece{};
-  for (ssize_t got = 0; (got = ::read(ends[0], piece.data(), piece.size())) > 0;) {
-    ended.said.append(piece.data(), static_cast<std::size_t>(got));
+  close(output[1]);
+  Child child;
+  char bytes[512];
+  for (ssize_t got = 0; (got = read(output[0], bytes, sizeof bytes)) > 0;) {
+    child.output.append(bytes, static_cast<std::size_t>(got));
   }
-  ::close(ends[0]);
-  REQUIRE(::waitpid(child, &ended.status, 0) == child);
-  return ended;
+  close(output[0]);
+  int status = 0;
+  REQUIRE(waitpid(id, &status, 0) == id);
+  if (WIFEXITED(status)) child.exit_code = WEXITSTATUS(status);
+  return child;
 }
 
 }  // namespace
 
-TEST_CASE("an exception that nobody waits for is told and ends the process") {
-  const Ended ended = end_with(std::make_exception_ptr(std::runtime_error("no luck")));
-  CHECK(WIFEXITED(ended.status));
-  CHECK(WEXITSTATUS(ended.status) == 1);
-  CHECK_THAT(ended.said, Catch::Contains("ERROR") && Catch::Contains("part=\"the worker\"") &&
-                             Catch::Contains("no luck"));
-  CHECK(WEXITSTATUS(end_with(std::make_exception_ptr(7)).status) == 1);
+TEST_CASE("an exception that nobody catches is logged and ends the process") {
+  const Child child =
+      complete_with(std::make_exception_ptr(std::runtime_error("no descriptors are left")));
+  CHECK(child.exit_code == 1);
+  CHECK(child.output.find("ERROR http: a part of the operator failed; the process ends "
+                          "part=\"the accept loop\" error=\"no descriptors are left\"\n") !=
+        std::string::npos);
 }
 
-TEST_CASE("the end of a coroutine without an exception is nothing to tell") {
-  const Ended ended = end_with(nullptr);
-  CHECK(WEXITSTATUS(ended.status) == 0);
-  CHECK(ended.said.empty());
+TEST_CASE("an exception of any type ends the process") {
+  const Child child = complete_with(std::make_exception_ptr(42));
+  CHECK(child.exit_code == 1);
+  CHECK(child.output.find("not a std::exception") != std::string::npos);
 }
 
-}  // namespace receiver::log
+TEST_CASE("a coroutine that ends without an exception ends nothing else") {
+  const Child child = complete_with(nullptr);
+  CHECK(child.exit_code == 7);
+  CHECK(child.output.empty());
+}

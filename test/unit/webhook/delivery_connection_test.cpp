@@ -93,6 +93,7 @@ TEST_CASE_METHOD(Listening, "a connection ends with answers that leave a body un
       {"method without a body", "GET", kPath, "", "", "", 405, true},
       {"too large", "POST", kPath, "repo:push", good, std::string(kLimit + 1, ' '), 413, false},
       {"healthy", "GET", "/healthz", "", "", "", 200, true},
+      {"healthy, at the root", "GET", "/", "", "", "", 200, true},
   };
   for (const Row& row : rows) {
     INFO(row.what);

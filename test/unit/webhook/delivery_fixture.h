@@ -101,6 +101,7 @@ struct Fixture : Stores {
   Names patched;
   Names authentications;  ///< as the observer was told
   std::optional<controllers::Refresher> refresher;
+  std::optional<LateTargets> late_targets;
   std::optional<Deliveries> deliveries;
 
   // Of the request; set before send().
@@ -130,8 +131,12 @@ struct Fixture : Stores {
         io.get_executor(),
         [this](controllers::Target target, std::string) { return patch(std::move(target)); },
         options, log::Logger::none());
+    if (!late_targets) {
+      late_targets.emplace(io.get_executor(), routes, warehouses, promotions, *refresher,
+                           logger.named("late-targets"));
+    }
     deliveries.emplace(
-        routes, warehouses, promotions, *refresher,
+        routes, warehouses, promotions, *late_targets, *refresher,
         DeliveryOptions{.answer_deadline = 8s,
                         .limits = {.body_bytes = kLimit},
                         .authenticated =

@@ -14,7 +14,7 @@ namespace receiver::webhook {
 // The head: nothing of the body is read.
 
 TEST_CASE_METHOD(Fixture, "an unknown path is answered 404 before any of the body is read") {
-  for (const std::string path : {"/", "/webhooks/bitbucket/5e8", "/webhooks/bitbucket/5e8f/"}) {
+  for (const std::string path : {"/x", "/webhooks/bitbucket/5e8", "/webhooks/bitbucket/5e8f/"}) {
     for (const std::string method : {"POST", "GET"}) {
       head.target = path;
       head.method = method;
@@ -40,7 +40,7 @@ TEST_CASE_METHOD(Fixture, "an unknown path is answered 503 while it may yet beco
     CHECK(send(kCloudPush).status == 200);
   }
   SECTION("until the last Secret was read") {
-    routes.remove({"pears", "pears"});
+    routes.replace({"pears", "pears"}, {}, false);
     CHECK(send(kCloudPush).status == 404);
   }
 }
@@ -48,6 +48,29 @@ TEST_CASE_METHOD(Fixture, "an unknown path is answered 503 while it may yet beco
 TEST_CASE_METHOD(Fixture, "a query does not make a path another one") {
   head.target = kPath + "?a=b";
   CHECK(deliver("repo:push", kCloudPush).status == 200);
+}
+
+TEST_CASE_METHOD(Fixture, "a path whose base an Ingress strips is served, and says so to a check") {
+  add_warehouses({"w"});
+  struct Row {
+    std::string path;
+    std::string form;
+  };
+  for (const auto& [path, form] : {Row{kPath, "full"}, Row{kPath + "?from=test", "full"},
+                                   Row{"/bitbucket/5e8f", "stripped"}}) {
+    INFO(path);
+    head.target = path;
+    head.method = "POST";
+    head.headers = {};
+    const auto served = deliver("repo:push", kCloudPush);
+    check(served, 200, msg("refreshed 1 warehouse(s)"));
+    CHECK_FALSE(served.headers.find("X-Receiver-Path"));
+
+    head.headers = {{"X-Event-Key", "diagnostics:ping"}};
+    CHECK(send("").headers.find("X-Receiver-Path") == form);
+    head.method = "GET";
+    CHECK(send("").headers.find("X-Receiver-Path") == form);
+  }
 }
 
 TEST_CASE_METHOD(Fixture, "methods other than POST are answered 405") {
@@ -83,15 +106,33 @@ TEST_CASE_METHOD(Fixture, "a body of exactly the limit is read") {
   CHECK(deliver("repo:push", body).status == 200);
 }
 
-TEST_CASE_METHOD(Fixture, "health is answered on the same port, to GET alone") {
-  head.target = "/healthz";
-  head.method = "GET";
+TEST_CASE_METHOD(Fixture, "health is answered on the same port, at both paths that are probed") {
   routes.replace({"pears", "pears"}, {}, true);
-  check(send(""), 200, R"({"status":"ok"})");
-  head.method = "POST";
-  const auto response = send("{}");
-  CHECK(response.status == 405);
-  CHECK(response.headers.find("Allow") == "GET");
+  for (const std::string path : {"/healthz", "/", "/?probe"}) {
+    INFO(path);
+    head.target = path;
+    for (const std::string method : {"GET", "HEAD"}) {
+      head.method = method;
+      check(send(""), 200, R"({"status":"ok"})");
+    }
+    head.method = "POST";
+    const auto response = send("{}");
+    CHECK(response.status == 405);
+    CHECK(response.headers.find("Allow") == "GET, HEAD");
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "while it shuts down, health is 503 and deliveries are still served") {
+  add_warehouses({"w"});
+  deliveries->shutting_down();
+  check(deliver("repo:push", kCloudPush), 200, msg("refreshed 1 warehouse(s)"));
+  for (const std::string path : {"/healthz", "/"}) {
+    for (const std::string method : {"GET", "HEAD"}) {
+      head.target = path;
+      head.method = method;
+      check(send(""), 503, error("shutting down"));
+    }
+  }
 }
 
 // The body and who signed it.

@@ -55,7 +55,7 @@ TEST_CASE("a delivery whose store is not synced is answered 503, but only that")
     kube::Store<api::Warehouse> unsynced_warehouses{api::decode_warehouse, warehouse_index_keys};
     kube::Store<api::Promotion> unsynced_promotions{api::decode_promotion, promotion_index_keys};
     void with(const kube::Store<api::Warehouse>& w, const kube::Store<api::Promotion>& p) {
-      deliveries.emplace(routes, w, p, *refresher, DeliveryOptions{}, logger);
+      deliveries.emplace(routes, w, p, *late_targets, *refresher, DeliveryOptions{}, logger);
     }
   } f;
   const auto check_not_ready = [](const http::Response& response, const std::string& body) {
@@ -154,6 +154,15 @@ TEST_CASE_METHOD(Fixture, "what is not done at the deadline is failed to Cloud, 
 
   CHECK(deliveries->counters().answered_queued == 4);
   CHECK(log("INFO").find("outcome=queued") != std::string::npos);
+}
+
+TEST_CASE_METHOD(Fixture, "the answer deadline runs from the request's first byte") {
+  add_warehouses({"hangs"});
+  hanging = {"hangs"};
+  const auto begun = Steady::now();
+  head.first_byte = begun - 8s;
+  check(deliver("repo:push", kCloudPush), 503, error("failed to refresh 1 of 1 warehouses"));
+  CHECK(Steady::now() - begun < 4s);
 }
 
 TEST_CASE_METHOD(Fixture, "what is queued is still applied after the answer") {

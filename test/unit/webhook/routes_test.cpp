@@ -60,6 +60,53 @@ TEST_CASE("only the whole path is found") {
   }
 }
 
+TEST_CASE("a path is known with any number of the base path's leading segments missing") {
+  RouteTable table;
+  Route other = route("/a/b/c/bitbucket/2", "two");
+  table.replace(kApples, {route("/a/b/c/bitbucket/1", "one"), other}, false);
+  table.replace(kPears, {route("/c/bitbucket/1", "three")}, false);
+  const std::vector<std::pair<std::string_view, Names>> rows{
+      {"/a/b/c/bitbucket/1", {"one"}},
+      {"/b/c/bitbucket/1", {"one"}},
+      {"/c/bitbucket/1", {"one", "three"}},
+      {"/bitbucket/1", {"one", "three"}},
+      {"/a/b/c/bitbucket/2", {"two"}},
+      {"/bitbucket/2", {"two"}},
+      // What is left out in the middle or at the end, or put before, makes it another path.
+      {"/a/c/bitbucket/1", {}},
+      {"/x/a/b/c/bitbucket/1", {}},
+      {"/x/bitbucket/1", {}},
+      {"b/c/bitbucket/1", {}},
+      {"c/bitbucket/1", {}},
+      {"//bitbucket/1", {}},
+      {"/1", {}},
+      {"1", {}},
+      {"bitbucket/1", {}},
+      {"/bitbucket/", {}},
+      {"/bitbucket/3", {}},
+      {"/bitbucket/1/", {}},
+      {"/B/c/bitbucket/1", {}},
+  };
+  for (const auto& [path, receivers] : rows) {
+    INFO(path);
+    CHECK(receivers_at(table, path) == receivers);
+  }
+}
+
+TEST_CASE("a receiver is served until its path leaves the table") {
+  RouteTable table;
+  table.replace(kApples, {route("/bitbucket/1", "one"), route("/bitbucket/1", "two")}, false);
+  CHECK(table.serves("/bitbucket/1", "apples", "one"));
+  CHECK(table.serves("/bitbucket/1", "apples", "two"));
+  CHECK_FALSE(table.serves("/bitbucket/2", "apples", "one"));
+  CHECK_FALSE(table.serves("/bitbucket/1", "pears", "one"));
+  CHECK_FALSE(table.serves("/bitbucket/1", "apples", "three"));
+
+  table.replace(kApples, {route("/bitbucket/2", "one")}, false);
+  CHECK_FALSE(table.serves("/bitbucket/1", "apples", "one"));
+  CHECK(table.serves("/bitbucket/2", "apples", "one"));
+}
+
 TEST_CASE("an owner's routes take the place of those that it had") {
   RouteTable table;
   table.replace(kApples, {route("/1", "one"), route("/2", "two")}, false);
@@ -80,18 +127,26 @@ TEST_CASE("receivers that share a path are all found, and leave it one by one") 
 
   table.replace(kApples, {route("/1", "two")}, false);
   CHECK(receivers_at(table, "/1") == Names{"three", "two"});
-  table.remove(kApples);
+  table.replace(kApples, {}, false);
   CHECK(receivers_at(table, "/1") == Names{"three"});
-  table.remove(kPears);
+  table.replace(kPears, {}, false);
   CHECK(table.find("/1").empty());
   CHECK(table.size() == 0);
 }
 
-TEST_CASE("removing an owner that has no routes changes nothing") {
+TEST_CASE("an owner that never had routes goes without a trace") {
   RouteTable table;
   table.replace(kApples, {route("/1", "one")}, false);
-  table.remove(kPears);
+  table.replace(kPears, {}, false);
   CHECK(table.size() == 1);
+}
+
+TEST_CASE("an owner without routes whose Secret is unread keeps the table incomplete") {
+  RouteTable table;
+  table.owners_listed();
+  CHECK(table.complete());
+  table.replace(kApples, {}, true);
+  CHECK_FALSE(table.complete());
 }
 
 TEST_CASE("the table is complete once the owners are listed and none waits for a Secret") {
@@ -104,12 +159,7 @@ TEST_CASE("the table is complete once the owners are listed and none waits for a
 
   table.replace(kApples, {route("/1", "one"), route("/2", "two")}, false);
   CHECK_FALSE(table.complete());
-  SECTION("because the last Secret was read") {
-    table.replace(kPears, {}, false);
-  }
-  SECTION("because the last owner is gone") {
-    table.remove(kPears);
-  }
+  table.replace(kPears, {}, false);  // its Secret was read, or it is gone
   CHECK(table.complete());
 
   table.replace(kApples, {route("/1", "one")}, true);
@@ -124,7 +174,7 @@ TEST_CASE("the projects are those of the routes, the empty one for all namespace
   table.replace(kApples, {route("/1", "one"), route("/3", "three")}, false);
   table.replace({"", "cluster"}, {everywhere}, false);
   CHECK(table.projects() == std::set<std::string>{"", "apples"});
-  table.remove({"", "cluster"});
+  table.replace({"", "cluster"}, {}, false);
   CHECK(table.projects() == std::set<std::string>{"apples"});
 }
 
@@ -150,7 +200,7 @@ TEST_CASE("readers on other threads always see an owner's routes whole") {
     table.replace(kApples, {route("/shared", even ? "c" : "a"), route("/shared", even ? "d" : "b")},
                   even);
     table.replace(kPears, {route("/pears", "p")}, false);
-    table.remove(kPears);
+    table.replace(kPears, {}, false);
   }
   stop = true;
   for (std::thread& reader : readers) reader.join();
