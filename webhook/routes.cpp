@@ -6,22 +6,22 @@
 namespace receiver::webhook {
 
 void RouteTable::replace(const kube::ObjectKey& owner, std::vector<controllers::Route> routes,
-                         bool unread) {
+                         bool incomplete) {
   const std::unique_lock lock(mutex_);
   std::vector<controllers::Route>& owned = by_owner_[owner];
   unlink(owned);
   owned = std::move(routes);
   for (const controllers::Route& route : owned) by_path_.emplace(route.path, &route);
-  if (unread) {
-    unread_.insert(owner);
+  if (incomplete) {
+    incomplete_.insert(owner);
   } else {
-    unread_.erase(owner);
+    incomplete_.erase(owner);
   }
 }
 
 void RouteTable::remove(const kube::ObjectKey& owner) {
   const std::unique_lock lock(mutex_);
-  unread_.erase(owner);
+  incomplete_.erase(owner);
   const auto owned = by_owner_.find(owner);
   if (owned == by_owner_.end()) return;
   unlink(owned->second);
@@ -51,7 +51,7 @@ std::vector<controllers::Route> RouteTable::find(std::string_view path) const {
 
 bool RouteTable::complete() const {
   const std::shared_lock lock(mutex_);
-  return owners_listed_ && unread_.empty();
+  return owners_listed_ && incomplete_.empty();
 }
 
 std::set<std::string> RouteTable::projects() const {

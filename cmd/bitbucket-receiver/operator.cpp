@@ -147,6 +147,7 @@ class Operator::Impl {
   std::optional<http::Server> metrics_server_;
 
   bool shutting_down_ = false;
+  bool owners_listed_ = false;
   bool secrets_tried_ = false;
   int tasks_ = 0;
   asio::steady_timer task_ended_{kube_io_};
@@ -217,11 +218,12 @@ void Operator::Impl::build_controllers() {
           .workers = settings_.max_concurrent_project_config_reconciles,
           .reconciled =
               metrics_.reconcile_observer(std::string(controllers::ReceiverController::kName))},
-      [this](const kube::ObjectKey& owner, std::vector<controllers::Route> routes, bool unread) {
-        if (routes.empty() && !unread) {
+      [this](const kube::ObjectKey& owner, std::vector<controllers::Route> routes,
+             bool incomplete) {
+        if (routes.empty() && !incomplete) {
           routes_.remove(owner);
         } else {
-          routes_.replace(owner, std::move(routes), unread);
+          routes_.replace(owner, std::move(routes), incomplete);
         }
       },
       logger_);
@@ -234,13 +236,18 @@ void Operator::Impl::build_controllers() {
       logger_.named("refresher"), metrics_.refresh_observer());
   catch_up_.emplace(
       kube_io_.get_executor(), *refresher_,
-      controllers::CatchUp::Sources{
-          .complete =
-              [this] { return routes_.complete() && warehouses_.synced() && promotions_.synced(); },
-          .targets =
-              [this] {
-                return webhook::reachable_targets(routes_.projects(), warehouses_, promotions_);
-              }},
+      controllers::CatchUp::Sources{.complete =
+                                        [this] {
+                                          // Not routes_.complete(): one project's Secrets that
+                                          // cannot be read hold up nobody.
+                                          return owners_listed_ && receivers_->secrets_settled() &&
+                                                 warehouses_.synced() && promotions_.synced();
+                                        },
+                                    .targets =
+                                        [this] {
+                                          return webhook::reachable_targets(
+                                              routes_.projects(), warehouses_, promotions_);
+                                        }},
       controllers::CatchUpOptions{}, logger_.named("catch-up"));
   deliveries_.emplace(routes_, warehouses_, promotions_, *refresher_,
                       webhook::DeliveryOptions{.answer_deadline = settings_.answer_deadline,
@@ -266,11 +273,15 @@ void Operator::Impl::watch(std::string plural, const kube::Projection& projectio
     // may not be read nobody knows, and an API server that has just started refuses everything.
     using Settled = kube::ReflectorStatus::Settled;
     const kube::ReflectorStatus& projects = reflectors_[0].reflector->status();
+    const kube::ReflectorStatus& clusters = reflectors_[1].reflector->status();
     const bool owners_listed =
         (projects.settled == Settled::kSynced ||
          (projects.settled == Settled::kRefused && projects.kind_is_unknown)) &&
-        reflectors_[1].reflector->status().settled != Settled::kNotYet;
-    if (owners_listed) routes_.owners_listed();
+        clusters.settled != Settled::kNotYet;
+    if (owners_listed && !std::exchange(owners_listed_, true)) routes_.owners_listed();
+    if (projects.settled != Settled::kNotYet && clusters.settled != Settled::kNotYet) {
+      receivers_->owners_settled();
+    }
   });
   metrics_.add_reflector(plural,
                          [&reflector = *watched_kind.reflector] { return reflector.status(); });
@@ -481,7 +492,8 @@ std::vector<HealthCheck> Operator::Impl::readiness() {
   // Once: one that is named later and cannot be read concerns its own receiver only.
   secrets_tried_ = secrets_tried_ || (kinds_settled && receivers_->secrets_settled());
   checks.push_back(
-      {"secrets", secrets_tried_, secrets_tried_ ? "" : "some have not been read yet"});
+      {"secrets", secrets_tried_,
+       secrets_tried_ ? receivers_->secrets_trouble() : "some have not been read yet"});
   return checks;
 }
 
