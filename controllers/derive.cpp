@@ -113,6 +113,20 @@ void advise_on_value(const api::Receiver& receiver, std::string_view value,
   }
 }
 
+/// Of a Secret that works.
+std::string advice_unwatched(const api::Receiver& receiver, const SecretState& state) {
+  if (state.why.empty()) {
+    return fmt::format(
+        "Secret {} lacks the label kargo.akuity.io/cred-type: generic; it works, but changes of it "
+        "are noticed every five minutes only: label it",
+        receiver.secret_name);
+  }
+  return fmt::format(
+      "Secret {} was read by itself and works, but changes of it are noticed every five minutes "
+      "only, until its namespace can be watched: {}",
+      receiver.secret_name, state.why);
+}
+
 /// The failure of a Secret whose current value cannot be used; nothing if it can.
 std::optional<ReceiverFailure> check_secret(const api::Receiver& receiver,
                                             const SecretState& state) {
@@ -130,6 +144,11 @@ std::optional<ReceiverFailure> check_secret(const api::Receiver& receiver,
   switch (state.known) {
     case SecretState::Known::kNotRead:
       return std::nullopt;
+    case SecretState::Known::kUnreadable:
+      return invalid(fmt::format(
+          "Secret {} cannot be read: {}; it is tried again, see what \"kubectl get secrets\" says "
+          "in its namespace",
+          receiver.secret_name, state.why));
     case SecretState::Known::kRefused:
       return invalid(fmt::format("Secret {} cannot be read: {}", receiver.secret_name, state.why));
     case SecretState::Known::kMissing:
@@ -190,9 +209,10 @@ DerivedReceivers derive_receivers(const api::ReceiverOwner& owner, const SecretL
     const bool named = kube::is_subdomain(receiver.secret_name);
     const SecretState state = named ? secrets(receiver.secret_name) : SecretState{};
     if (named && state.known == SecretState::Known::kNotRead) {
-      derived.unread = true;
+      derived.unread = derived.incomplete = true;
       continue;
     }
+    if (state.known == SecretState::Known::kUnreadable) derived.incomplete = true;
     if (auto failure = check_secret(receiver, state)) {
       derived.failures.push_back(std::move(*failure));
     } else {
@@ -204,11 +224,7 @@ DerivedReceivers derive_receivers(const api::ReceiverOwner& owner, const SecretL
     }
     if (!state.watched) {
       derived.advice.push_back(
-          {receiver.name, "SecretInvalid", true,
-           fmt::format(
-               "Secret {} lacks the label kargo.akuity.io/cred-type: generic; it works, but "
-               "changes of it are noticed every five minutes only: label it",
-               receiver.secret_name)});
+          {receiver.name, "SecretInvalid", true, advice_unwatched(receiver, state)});
     }
     if (!state.secret.previous) continue;
     if (state.secret.previous->empty()) {

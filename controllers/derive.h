@@ -26,13 +26,15 @@ struct BaseUrl {
 /// What is known of a Secret that a receiver names.
 struct SecretState {
   enum class Known {
-    kNotRead,  ///< its source has not answered yet
-    kRefused,  ///< its source was refused
+    kNotRead,     ///< its source has not answered yet
+    kUnreadable,  ///< it or its source has failed three times, and is tried again
+    kRefused,     ///< it or its source was refused
     kMissing,
     kPresent,
   };
   Known known = Known::kNotRead;
-  /// kRefused: what is missing. kMissing: the namespace, where it is not plain which.
+  /// kUnreadable: what failed. kRefused: what is missing. kMissing: the namespace, where it is not
+  /// plain which. kPresent: why it is not watched, unless for want of the label.
   std::string why;
   api::Secret secret;
   bool watched = true;  ///< kPresent: a change of it is noticed at once
@@ -70,8 +72,9 @@ struct DerivedReceivers {
   std::vector<ReceiverFailure> failures;
   std::vector<ReceiverAdvice> advice;
   std::vector<Route> routes;
-  bool unread = false;  ///< a Secret source has not answered: neither status nor "no such path" can
-                        ///< be told yet
+  bool unread = false;      ///< a Secret has not been tried: the status cannot be told yet
+  bool incomplete = false;  ///< one could never be read, and not for a refusal: nor can "no such
+                            ///< path"
 };
 
 /// `BASEPATH/bitbucket/HEX`, HEX the SHA-256 of project, receiver and secret (SPEC 2.1).

@@ -77,7 +77,7 @@ class ReceiverController::Impl {
         logger_(logger.named("receivers")),
         secrets_(
             rest, options_.secret_access, [this](const std::string& ns) { secrets_changed(ns); },
-            logger.named("secrets")),
+            logger.named("secrets"), SecretBook::kRound, options_.secret_watch_times),
         controller_(
             rest.executor(), std::string(kName), options_.workers,
             [this](kube::ObjectKey key) { return reconcile(std::move(key)); },
@@ -226,7 +226,7 @@ void ReceiverController::Impl::update(const api::ReceiverOwner& owner) {
       static_cast<std::size_t>(std::ranges::count_if(owner.receivers, &api::Receiver::bitbucket));
   const std::size_t ready = derived.published.size();
   memory_[owner.meta.key].receivers = {.ready = ready, .not_ready = declared - ready};
-  routes_changed_(owner.meta.key, std::move(derived.routes), derived.unread);
+  routes_changed_(owner.meta.key, std::move(derived.routes), derived.incomplete);
   if (leading_) controller_.enqueue(owner.meta.key);
 }
 
@@ -386,12 +386,20 @@ void ReceiverController::set_leading(bool leading) {
   impl_->set_leading(leading);
 }
 
+void ReceiverController::owners_settled() {
+  impl_->secrets().owners_settled();
+}
+
 kube::ReflectorStatus ReceiverController::secrets_status() const {
   return impl_->secrets().status();
 }
 
 bool ReceiverController::secrets_settled() const {
   return impl_->secrets().settled();
+}
+
+std::string ReceiverController::secrets_trouble() const {
+  return impl_->secrets().trouble();
 }
 
 std::size_t ReceiverController::secret_watches() const {

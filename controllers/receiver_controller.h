@@ -33,6 +33,7 @@ struct ReceiverControllerOptions {
   /// Asked before each write, beside set_leading(): the Lease may have run out unnoticed while the
   /// thread was held up. Not given: always yes.
   std::function<bool()> leading{};
+  kube::ReflectorTimes secret_watch_times{};
   kube::ReconcileObserver reconciled{};
 };
 
@@ -54,10 +55,10 @@ class ReceiverController {
   /// Of its work queue and reconciles, in logs and metrics.
   static constexpr std::string_view kName = "receivers";
 
-  /// The routes of one owner, after each change; `unread` as in DerivedReceivers. No routes and not
-  /// unread: the owner is gone or declares none.
+  /// The routes of one owner, after each change; `incomplete` as in DerivedReceivers. No routes and
+  /// not incomplete: the owner is gone or declares none.
   using RoutesChanged =
-      std::function<void(const kube::ObjectKey& owner, std::vector<Route> routes, bool unread)>;
+      std::function<void(const kube::ObjectKey& owner, std::vector<Route> routes, bool incomplete)>;
 
   /// Observes both stores: before their reflectors start. Everything given outlives run().
   ReceiverController(kube::RestClient& rest, OwnerStore& project_configs,
@@ -76,8 +77,12 @@ class ReceiverController {
   /// Events that wait.
   void set_leading(bool leading);
 
-  /// Every Secret that is named has been looked for once.
+  /// All owners have been listed, or cannot be.
+  void owners_settled();
+  /// Every Secret that is named has been looked for once, or cannot be read.
   [[nodiscard]] bool secrets_settled() const;
+  /// For people: which Secrets cannot be followed; empty if all can.
+  [[nodiscard]] std::string secrets_trouble() const;
   [[nodiscard]] std::size_t secret_watches() const;
   [[nodiscard]] kube::ReflectorStatus secrets_status() const;
   /// Leading or not.

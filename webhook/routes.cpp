@@ -24,7 +24,7 @@ bool leads_to(std::string_view asked, std::string_view whole) {
 }  // namespace
 
 void RouteTable::replace(const kube::ObjectKey& owner, std::vector<controllers::Route> routes,
-                         bool unread) {
+                         bool incomplete) {
   const std::unique_lock lock(mutex_);
   const auto owned = by_owner_.try_emplace(owner).first;
   unlink(owned->second);
@@ -32,10 +32,10 @@ void RouteTable::replace(const kube::ObjectKey& owner, std::vector<controllers::
   for (const controllers::Route& route : owned->second) {
     by_hex_.emplace(last_segment(route.path), &route);
   }
-  if (unread) {
-    unread_.insert(owner);
+  if (incomplete) {
+    incomplete_.insert(owner);
   } else {
-    unread_.erase(owner);
+    incomplete_.erase(owner);
   }
   if (owned->second.empty()) by_owner_.erase(owned);
 }
@@ -75,7 +75,7 @@ bool RouteTable::serves(std::string_view path, std::string_view project,
 
 bool RouteTable::complete() const {
   const std::shared_lock lock(mutex_);
-  return owners_listed_ && unread_.empty();
+  return owners_listed_ && incomplete_.empty();
 }
 
 std::set<std::string> RouteTable::projects() const {

@@ -17,10 +17,11 @@ namespace receiver::webhook {
 /// owner as it changes. Thread-safe: the listener reads, the API thread writes.
 class RouteTable {
  public:
-  /// The routes of one ProjectConfig or of the ClusterConfig, in place of those it had. `unread`: a
-  /// Secret source of the owner has not answered yet, so that an unknown path may become known. An
-  /// owner without routes is kept only while it is unread.
-  void replace(const kube::ObjectKey& owner, std::vector<controllers::Route> routes, bool unread);
+  /// The routes of one ProjectConfig or of the ClusterConfig, in place of those it had.
+  /// `incomplete`: a Secret of the owner has not been read yet, so that an unknown path may become
+  /// known. An owner without routes is kept only while it is incomplete.
+  void replace(const kube::ObjectKey& owner, std::vector<controllers::Route> routes,
+               bool incomplete);
   /// Every owner that the API server holds has been seen. Until then no path is known to be
   /// unknown.
   void owners_listed();
@@ -46,7 +47,7 @@ class RouteTable {
   std::unordered_map<kube::ObjectKey, std::vector<controllers::Route>> by_owner_;
   /// Keys and values point into by_owner_, whose vectors stay as they are until they are unlinked.
   std::unordered_multimap<std::string_view, const controllers::Route*> by_hex_;
-  std::unordered_set<kube::ObjectKey> unread_;
+  std::unordered_set<kube::ObjectKey> incomplete_;
   bool owners_listed_ = false;
 };
 

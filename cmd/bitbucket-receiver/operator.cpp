@@ -158,6 +158,7 @@ class Operator::Impl {
   std::optional<http::Server> metrics_server_;
 
   bool shutting_down_ = false;
+  bool owners_listed_ = false;
   bool secrets_tried_ = false;
   int tasks_ = 0;
   asio::steady_timer task_ended_{kube_io_};
@@ -238,8 +239,9 @@ void Operator::Impl::build_controllers() {
           .leading = [this] { return leading(); },
           .reconciled =
               metrics_.reconcile_observer(std::string(controllers::ReceiverController::kName))},
-      [this](const kube::ObjectKey& owner, std::vector<controllers::Route> routes, bool unread) {
-        routes_.replace(owner, std::move(routes), unread);
+      [this](const kube::ObjectKey& owner, std::vector<controllers::Route> routes,
+             bool incomplete) {
+        routes_.replace(owner, std::move(routes), incomplete);
       },
       logger_);
   refresher_.emplace(
@@ -252,13 +254,18 @@ void Operator::Impl::build_controllers() {
   server_is_back_.emplace(rest_->recovery(), [this] { refresher_->server_is_back(); });
   catch_up_.emplace(
       kube_io_.get_executor(), *refresher_,
-      controllers::CatchUp::Sources{
-          .complete =
-              [this] { return routes_.complete() && warehouses_.synced() && promotions_.synced(); },
-          .targets =
-              [this] {
-                return webhook::reachable_targets(routes_.projects(), warehouses_, promotions_);
-              }},
+      controllers::CatchUp::Sources{.complete =
+                                        [this] {
+                                          // Not routes_.complete(): one project's Secrets that
+                                          // cannot be read hold up nobody.
+                                          return owners_listed_ && receivers_->secrets_settled() &&
+                                                 warehouses_.synced() && promotions_.synced();
+                                        },
+                                    .targets =
+                                        [this] {
+                                          return webhook::reachable_targets(
+                                              routes_.projects(), warehouses_, promotions_);
+                                        }},
       controllers::CatchUpOptions{}, logger_.named("catch-up"));
   late_targets_.emplace(kube_io_.get_executor(), routes_, warehouses_, promotions_, *refresher_,
                         logger_.named("late-targets"));
@@ -286,11 +293,15 @@ void Operator::Impl::watch(std::string plural, const kube::Projection& projectio
     // may not be read nobody knows, and an API server that has just started refuses everything.
     using Settled = kube::ReflectorStatus::Settled;
     const kube::ReflectorStatus& projects = reflectors_[0].reflector->status();
+    const kube::ReflectorStatus& clusters = reflectors_[1].reflector->status();
     const bool owners_listed =
         (projects.settled == Settled::kSynced ||
          (projects.settled == Settled::kRefused && projects.kind_is_unknown)) &&
-        reflectors_[1].reflector->status().settled != Settled::kNotYet;
-    if (owners_listed) routes_.owners_listed();
+        clusters.settled != Settled::kNotYet;
+    if (owners_listed && !std::exchange(owners_listed_, true)) routes_.owners_listed();
+    if (projects.settled != Settled::kNotYet && clusters.settled != Settled::kNotYet) {
+      receivers_->owners_settled();
+    }
   });
   watched_kind.reflector->on_current(std::move(on_current));
   metrics_.add_reflector(plural,
@@ -507,7 +518,8 @@ std::vector<HealthCheck> Operator::Impl::readiness() {
   // Once: one that is named later and cannot be read concerns its own receiver only.
   secrets_tried_ = secrets_tried_ || (kinds_settled && receivers_->secrets_settled());
   checks.push_back(
-      {"secrets", secrets_tried_, secrets_tried_ ? "" : "some have not been read yet"});
+      {"secrets", secrets_tried_,
+       secrets_tried_ ? receivers_->secrets_trouble() : "some have not been read yet"});
   return checks;
 }
 

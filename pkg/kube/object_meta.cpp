@@ -6,7 +6,8 @@
 namespace receiver::kube {
 namespace {
 
-/// Notes /metadata/namespace and /metadata/name as they pass by, for text that breaks off.
+/// Notes /metadata/namespace and /metadata/name as they pass by, for text that breaks off, and
+/// reads no further than it must.
 class KeyFinder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, KeyFinder> {
  public:
   explicit KeyFinder(ObjectKey& key) : key_(key) {}
@@ -37,7 +38,7 @@ class KeyFinder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, KeyFind
     if (depth_ != 2 || !in_metadata_) return true;
     if (member_ == "namespace") key_.ns.assign(text, size);
     if (member_ == "name") key_.name.assign(text, size);
-    return true;
+    return key_.ns.empty() || key_.name.empty();
   }
   // NOLINTEND(readability-identifier-naming)
 

@@ -46,6 +46,20 @@ ObjectKey key_in_event(std::string_view json) {
                                       : key_in_beginning(json.substr(at + kObject.size()));
 }
 
+/// All that is looked at of an object that may not be wanted.
+const Projection& meta_alone() {
+  static const Projection projection = with_meta({"/metadata/name"});
+  return projection;
+}
+const Projection& meta_of_event_alone() {
+  static const Projection projection = watch_event_projection({"/metadata/name"});
+  return projection;
+}
+
+bool tells_of_object(const WatchEvent& event) {
+  return event.type != WatchEvent::Type::kBookmark && event.type != WatchEvent::Type::kError;
+}
+
 }  // namespace
 
 /// The shell around the state machine: performs its actions and tells it what came of them.
@@ -67,7 +81,7 @@ class Reflector::Impl {
   static asio::awaitable<void> run(std::shared_ptr<Impl> self);
   void stop();
 
-  std::function<void(const ReflectorStatus&)> on_settled;
+  std::function<void(const ReflectorStatus&)> on_settled, on_tried;
   std::function<void(bool)> on_current;
   ReflectorStatus status;
 
@@ -80,6 +94,13 @@ class Reflector::Impl {
   void cut_rest_short();
 
   void take_item(const ListReader::Item& item);
+  /// Of what cannot be read nobody knows: it is, to be told of.
+  [[nodiscard]] bool may_be_wanted(
+      const tl::expected<rapidjson::Document, std::string>& object) const;
+  [[nodiscard]] bool is_wanted(const ObjectKey& key) const {
+    return !options_.wanted || options_.wanted(key);
+  }
+  tl::expected<WatchEvent, std::string> read_event(std::string_view json) const;
   bool take_event(const WatchReader::Event& event);
   void take_object_event(const WatchEvent& event);
   void move_to(std::string_view version);
@@ -87,9 +108,11 @@ class Reflector::Impl {
 
   Action advance(Input input);
   void note(const Input& input);
+  void note_failure(std::string failure);
   void note_recovery();
   void set_current(bool current);
   void settle();
+  void tell_tried();
   [[nodiscard]] std::string refusal_text(const ApiError& error) const;
   double random() { return std::uniform_real_distribution<>()(chance_); }
 
@@ -114,9 +137,8 @@ class Reflector::Impl {
   bool replacing_ = false;  ///< between the sink's begin_replace() and its end
   std::uint64_t events_before_watch_ = 0;
   std::optional<ApiError> error_event_;
-  std::string last_failure_;
   bool unreachable_ = false;  ///< the last failure was that the API server could not be reached
-  int failures_in_a_row_ = 0;
+  bool tried_ = false;  ///< with a result that on_tried has not been told
   http::LogThrottle bad_object_lines_;
 };
 
@@ -194,6 +216,7 @@ void Reflector::Impl::take_item(const ListReader::Item& item) {
     skip_bad(key, fmt::format("item {} of a list: {}", item.position, why));
   };
   if (item.too_large) return unreadable("it is too large");
+  if (options_.wanted && !may_be_wanted(parse_json(item.json, meta_alone()))) return;
   const auto object = parse_json(item.json, object_projection_);
   if (!object) return unreadable(object.error());
   const auto meta = read_meta(*object);
@@ -201,6 +224,13 @@ void Reflector::Impl::take_item(const ListReader::Item& item) {
   if (const auto added = sink_.add_listed(*meta, *object); !added) {
     skip_bad(meta->key, added.error());
   }
+}
+
+bool Reflector::Impl::may_be_wanted(
+    const tl::expected<rapidjson::Document, std::string>& object) const {
+  if (!object) return true;
+  const auto meta = read_meta(*object);
+  return !meta || is_wanted(meta->key);
 }
 
 // Watching ------------------------------------------------------------------------------------
@@ -214,6 +244,8 @@ asio::awaitable<Input> Reflector::Impl::watch(OpenWatch watch) {
   const auto stream = std::move(*opened);
   note_recovery();
   set_current(true);
+  tell_tried();
+  if (stopped_) co_return StopAsked{};
   const auto begun = Steady::now();
   events_before_watch_ = status.events;
   error_event_.reset();
@@ -247,13 +279,23 @@ asio::awaitable<Input> Reflector::Impl::watch(OpenWatch watch) {
   co_return StreamEnded{lived};
 }
 
+tl::expected<WatchEvent, std::string> Reflector::Impl::read_event(std::string_view json) const {
+  if (options_.wanted) {
+    auto read = read_watch_event(json, meta_of_event_alone());
+    if (!read || !tells_of_object(*read)) return read;
+    const auto meta = read_meta(read->object());
+    if (!meta || !is_wanted(meta->key)) return read;
+  }
+  return read_watch_event(json, event_projection_);
+}
+
 bool Reflector::Impl::take_event(const WatchReader::Event& event) {
   ++status.events;
   if (event.too_large) {
     skip_bad(key_in_event(event.json), "an event of a watch: it is too large");
     return true;
   }
-  const auto read = read_watch_event(event.json, event_projection_);
+  const auto read = read_event(event.json);
   if (!read) {
     skip_bad(key_in_event(event.json), "an event of a watch: " + read.error());
     return true;
@@ -283,6 +325,7 @@ void Reflector::Impl::take_object_event(const WatchEvent& event) {
   if (!meta) return skip_bad({}, "an event of a watch: " + meta.error());
   // First what is certain: should the sink throw, the event is not asked for again and again.
   move_to(meta->resource_version);
+  if (!is_wanted(meta->key)) return;
   if (event.type == WatchEvent::Type::kDeleted) {
     sink_.remove(meta->key);
   } else if (const auto changed = sink_.upsert(*meta, event.object()); !changed) {
@@ -310,11 +353,11 @@ void Reflector::Impl::skip_bad(const ObjectKey& key, std::string_view why) {
 asio::awaitable<Input> Reflector::Impl::rest_for(std::chrono::milliseconds at_least) {
   const auto now = Steady::now();
   const auto wait = std::max(backoff_.next(now, random()), at_least);
-  const auto level = ++failures_in_a_row_ == 1 ? log::Level::kWarn : log::Level::kDebug;
+  const auto level = status.failures_in_a_row == 1 ? log::Level::kWarn : log::Level::kDebug;
   logger_.write(level, "cannot follow a collection",
                 {{"resource", name_},
                  {"namespace", options_.ns},
-                 {"error", last_failure_},
+                 {"error", status.failure},
                  {"retry_in_ms", wait.count()}});
   rest_until_ = now + wait;
   if (unreachable_) recovery_.emplace(rest_.recovery(), [this] { cut_rest_short(); });
@@ -346,20 +389,19 @@ Action Reflector::Impl::advance(Input input) {
   Step next = step(std::move(state_), std::move(input));
   state_ = std::move(next.state);
   settle();
+  tell_tried();
   return std::move(next.action);
 }
 
 void Reflector::Impl::note(const Input& input) {
   if (const auto* ended = std::get_if<StreamEnded>(&input); ended != nullptr && !ended->lived) {
-    ++status.failures;
-    last_failure_ = "the watch ended as soon as it began";
+    note_failure("the watch ended as soon as it began");
   }
   if (std::holds_alternative<PageRead>(input)) note_recovery();
   const auto* failed = std::get_if<Failed>(&input);
   if (failed == nullptr) return;
   unreachable_ = failed->error.unreachable();
-  ++status.failures;
-  last_failure_ = failed->error.message;
+  note_failure(failed->error.message);
   const auto kind = failed->error.kind;
   if (kind == ApiError::Kind::kForbidden || kind == ApiError::Kind::kNotFound) {
     status.refusal = refusal_text(failed->error);
@@ -367,9 +409,18 @@ void Reflector::Impl::note(const Input& input) {
   }
 }
 
+void Reflector::Impl::note_failure(std::string failure) {
+  ++status.failures;
+  ++status.failures_in_a_row;
+  status.failure = std::move(failure);
+  tried_ = true;
+}
+
 void Reflector::Impl::note_recovery() {
   status.refusal.clear();
-  if (std::exchange(failures_in_a_row_, 0) == 0) return;
+  status.failure.clear();
+  if (std::exchange(status.failures_in_a_row, 0) == 0) return;
+  tried_ = true;
   logger_.info("following a collection again", {{"resource", name_}, {"namespace", options_.ns}});
 }
 
@@ -385,6 +436,10 @@ void Reflector::Impl::settle() {
   if (std::exchange(status.settled, now) == now) return;
   if (now == Settled::kRefused) logger_.warn(status.refusal, {{"resource", name_}});
   if (on_settled) on_settled(status);
+}
+
+void Reflector::Impl::tell_tried() {
+  if (std::exchange(tried_, false) && !stopped_ && on_tried) on_tried(status);
 }
 
 std::string Reflector::Impl::refusal_text(const ApiError& error) const {
@@ -416,6 +471,10 @@ void Reflector::on_settled(std::function<void(const ReflectorStatus&)> callback)
 
 void Reflector::on_current(std::function<void(bool)> callback) {
   impl_->on_current = std::move(callback);
+}
+
+void Reflector::on_tried(std::function<void(const ReflectorStatus&)> callback) {
+  impl_->on_tried = std::move(callback);
 }
 
 asio::awaitable<void> Reflector::run() {

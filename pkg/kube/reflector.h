@@ -38,6 +38,9 @@ struct ReflectorOptions {
   std::string field_selector;
   Projection projection;  ///< of the objects; metadata is always kept as far as ObjectMeta needs it
   ReflectorTimes times;
+  /// Which objects the sink is given, asked as each comes; empty: all. Of the others nothing but
+  /// the metadata is ever decoded: what else they hold is no business of this process.
+  std::function<bool(const ObjectKey& key)> wanted{};
 };
 
 /// What a reflector counts and is.
@@ -52,6 +55,8 @@ struct ReflectorStatus {
   bool current = false;
   std::string refusal;           ///< for people: which permission or kind is missing
   bool kind_is_unknown = false;  ///< kRefused: by 404; there can be no objects of it
+  int failures_in_a_row = 0;     ///< of lists and watches, since one went well
+  std::string failure;           ///< for people: the last of them
   std::uint64_t lists = 0, watches = 0, events = 0, bad_objects = 0, failures = 0;
   std::chrono::steady_clock::time_point last_heard;  ///< last byte of a list or watch
 };
@@ -72,6 +77,9 @@ class Reflector {
   void on_settled(std::function<void(const ReflectorStatus&)> callback);
   /// The same, whenever `current` changes.
   void on_current(std::function<void(bool current)> callback);
+  /// Called after each list or watch that failed, and after the first that goes well again; after
+  /// on_settled. On the client's thread; set before run().
+  void on_tried(std::function<void(const ReflectorStatus&)> callback);
 
   /// Ends after stop() (or when the client is closed). Once.
   boost::asio::awaitable<void> run();

@@ -30,6 +30,10 @@ class SecretServer {
         ns, name, labelled ? "generic" : "", crypto::base64_encode(value));
     labelled_[ns + "/" + name] = labelled;
   }
+  void put_json(const std::string& ns, const std::string& name, const std::string& json) {
+    objects_[ns][name] = json;
+    labelled_[ns + "/" + name] = true;
+  }
   void forbid(const std::string& ns, bool forbidden) { forbidden_[ns] = forbidden; }
 
   /// What is not about Secrets.
@@ -37,6 +41,8 @@ class SecretServer {
     return kube::test::refusal(404, "NotFound");
   };
 
+  /// Of every list in that namespace, and of every read of that `namespace/name`.
+  std::map<std::string, kube::test::ApiAnswer> instead_of_listing{}, instead_of_this_one{};
   /// Of the next reads of one, whatever they ask for.
   std::deque<kube::test::ApiAnswer> instead_of_reading{};
 
@@ -65,11 +71,19 @@ class SecretServer {
         instead_of_reading.pop_front();
         return foreign;
       }
-      const auto found = objects_[ns].find(rest.substr(name_at + 9));
+      const std::string name = rest.substr(name_at + 9);
+      if (const auto foreign = instead_of_this_one.find(ns + "/" + name);
+          foreign != instead_of_this_one.end()) {
+        return foreign->second;
+      }
+      const auto found = objects_[ns].find(name);
       if (found == objects_[ns].end()) return kube::test::refusal(404, "NotFound");
       return {200, found->second};
     }
     ++lists_;
+    if (const auto foreign = instead_of_listing.find(ns); foreign != instead_of_listing.end()) {
+      return foreign->second;
+    }
     kube::test::ApiAnswer answer{200, list(ns)};
     listed();
     return answer;

@@ -120,6 +120,8 @@ TEST_CASE("A Secret that cannot be used is a failure of its receiver") {
       {"missing Secret", unavailable(SecretState::Known::kMissing), "SecretNotFound", "not found"},
       {"refused source", unavailable(SecretState::Known::kRefused, "no permission"),
        "SecretInvalid", "no permission"},
+      {"failing source", unavailable(SecretState::Known::kUnreadable, "storage is broken"),
+       "SecretInvalid", "cannot be read: storage is broken; it is tried again"},
       {"missing key", no_key, "SecretInvalid", "no key \"secret\""},
       {"empty value", present(""), "SecretInvalid", "empty"},
   };
@@ -150,8 +152,37 @@ TEST_CASE("A Secret source that was never read leaves the object undecided") {
   const DerivedReceivers derived = derive(project_config({{"r", true, "s"}}),
                                           {{"s", unavailable(SecretState::Known::kNotRead)}});
   CHECK(derived.unread);
+  CHECK(derived.incomplete);
   CHECK(derived.failures.empty());
   CHECK(derived.published.empty());
+}
+
+TEST_CASE("A Secret that could never be read fails its receiver alone, whose path may come yet") {
+  for (const auto known : {SecretState::Known::kUnreadable, SecretState::Known::kRefused}) {
+    const DerivedReceivers derived =
+        derive(project_config({{"bad", true, "b"}, {"good", true, "g"}}),
+               {{"b", unavailable(known, "why")}, {"g", present(kValue)}});
+    CHECK_FALSE(derived.unread);
+    CHECK(derived.incomplete == (known == SecretState::Known::kUnreadable));
+    REQUIRE(derived.published.size() == 1);
+    CHECK(derived.published[0].name == "good");
+    REQUIRE(derived.failures.size() == 1);
+    CHECK(derived.failures[0].receiver == "bad");
+  }
+}
+
+TEST_CASE("A Secret that was read by itself works, with advice why its changes are noticed late") {
+  SecretState alone = present(kValue);
+  alone.watched = false;
+  alone.why = "the Secrets of namespace a cannot be listed: storage is broken";
+  const DerivedReceivers derived = derive(project_config({{"r", true, "s"}}), {{"s", alone}});
+  CHECK(derived.published.size() == 1);
+  REQUIRE(derived.advice.size() == 1);
+  CHECK(derived.advice[0].warning);
+  CHECK(derived.advice[0].message ==
+        "Secret s was read by itself and works, but changes of it are noticed every five minutes "
+        "only, until its namespace can be watched: the Secrets of namespace a cannot be listed: "
+        "storage is broken");
 }
 
 TEST_CASE("A short value or one that ends in a newline works, with advice") {

@@ -30,10 +30,13 @@ struct ReceiverFixture {
             {.base_url = {"https://hooks.example.com", ""},
              .system_namespace = "system",
              .resync = resync,
-             .leading = [this] { return lease_is_valid; }},
-            [this](const kube::ObjectKey& owner, std::vector<Route> now, bool unread) {
+             .leading = [this] { return lease_is_valid; },
+             .secret_watch_times = {.backoff = {.first = std::chrono::milliseconds(4),
+                                                .longest = std::chrono::milliseconds(50),
+                                                .health = std::chrono::hours(1)}}},
+            [this](const kube::ObjectKey& owner, std::vector<Route> now, bool incomplete) {
               routes[owner.str()] = std::move(now);
-              unread_owners[owner.str()] = unread;
+              incomplete_owners[owner.str()] = incomplete;
             },
             log::Logger::none()) {
     server.others = [this](const kube::test::ApiRequest& request) {
@@ -90,7 +93,7 @@ struct ReceiverFixture {
   OwnerStore cluster_configs{decoder(api::OwnerKind::kClusterConfig)};
   kube::EventRecorder events;
   std::map<std::string, std::vector<Route>> routes;
-  std::map<std::string, bool> unread_owners;
+  std::map<std::string, bool> incomplete_owners;
   bool lease_is_valid = true;
   ReceiverController controller;
 };
@@ -103,10 +106,10 @@ TEST_CASE("Every replica has the routes, and only the leader writes the status")
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
-  CHECK(f.unread_owners["demo/demo"]);
+  CHECK(f.incomplete_owners["demo/demo"]);
   test::run_until(f.io, [&] { return f.routes["demo/demo"].size() == 1; });
   CHECK(f.routes["demo/demo"][0].project == "demo");
-  CHECK_FALSE(f.unread_owners["demo/demo"]);
+  CHECK_FALSE(f.incomplete_owners["demo/demo"]);
   f.io.run_for(std::chrono::milliseconds(50));
   CHECK(f.patches.empty());
 
@@ -118,6 +121,37 @@ TEST_CASE("Every replica has the routes, and only the leader writes the status")
         "/apis/kargo.akuity.io/v1alpha1/namespaces/demo/projectconfigs/demo/status");
   CHECK(f.patches[0].body.find("https://hooks.example.com" + f.routes["demo/demo"][0].path) !=
         std::string::npos);
+}
+
+TEST_CASE("One namespace whose Secrets answer 500 holds nobody up, and tells it in its status") {
+  ReceiverFixture f;
+  f.server.put("demo", "s", kSecret);
+  f.server.put("broken", "s", kSecret);
+  f.server.instead_of_listing["broken"] = kube::test::refusal(500, "InternalError");
+  f.server.instead_of_this_one["broken/s"] = kube::test::refusal(500, "InternalError");
+  f.controller.set_leading(true);
+  f.upsert(f.project_configs, "broken", "broken", kBucket);
+  f.upsert(f.project_configs, "demo", "demo", kBucket);
+  CHECK_FALSE(f.controller.secrets_settled());
+  test::run_until(f.io, [&] { return f.controller.secrets_settled(); });
+  test::run_until(f.io, [&] { return f.controller.counters().status_writes >= 2; });
+  const auto has_said = [&](const std::string& where, const std::string& what) {
+    return std::ranges::any_of(f.patches, [&](const auto& patch) {
+      return patch.target.find(where) != std::string::npos &&
+             patch.body.find(what) != std::string::npos;
+    });
+  };
+  CHECK(f.routes["demo/demo"].size() == 1);
+  CHECK(has_said("projectconfigs/demo/status", R"("status":"True")"));
+  CHECK(has_said("projectconfigs/broken/status",
+                 "Secret s cannot be read: the Secrets of namespace broken cannot be listed: "
+                 "InternalError; it is tried again"));
+  CHECK(f.incomplete_owners["broken/broken"]);  // 503 rather than 404
+
+  f.server.instead_of_this_one.clear();
+  f.server.instead_of_listing.clear();
+  test::run_until(f.io, [&] { return f.routes["broken/broken"].size() == 1; });
+  CHECK_FALSE(f.incomplete_owners["broken/broken"]);
 }
 
 TEST_CASE("A conflict is tried again on the object as it then is") {

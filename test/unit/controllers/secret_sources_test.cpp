@@ -10,12 +10,11 @@ namespace {
 using Known = SecretState::Known;
 
 struct SourcesFixture {
-  explicit SourcesFixture(SecretAccess access,
-                          std::chrono::milliseconds round = SecretSources::kRound)
+  explicit SourcesFixture(SecretAccess access, std::chrono::milliseconds round = SecretBook::kRound)
       : rest(server.server().client(io)),
         sources(
             *rest, access, [this](const std::string& ns) { changed.push_back(ns); },
-            log::Logger::none(), round) {}
+            log::Logger::none(), round, quick()) {}
   ~SourcesFixture() {
     sources.stop();
     rest->close();
@@ -24,6 +23,14 @@ struct SourcesFixture {
   }
   SourcesFixture(const SourcesFixture&) = delete;
   SourcesFixture& operator=(const SourcesFixture&) = delete;
+
+  static kube::ReflectorTimes quick() {
+    kube::ReflectorTimes times;
+    times.backoff = {.first = std::chrono::milliseconds(4),
+                     .longest = std::chrono::milliseconds(50),
+                     .health = std::chrono::hours(1)};
+    return times;
+  }
 
   Known known(const std::string& ns, const std::string& name) {
     return sources.lookup(ns, name).known;
@@ -109,14 +116,55 @@ TEST_CASE("A name that is referenced while a list is under way is not taken for 
   CHECK(f.value("a", "late") == "value-2");
 }
 
+TEST_CASE("One namespace whose Secrets answer 500 holds nobody up, and they are read one by one") {
+  SourcesFixture f(SecretAccess::kNamespaced);
+  f.server.put("fine", "s", "value-a");
+  f.server.put("broken", "good", "value-b");
+  f.server.put("broken", "bad", "value-c");
+  const auto trouble = kube::test::refusal(500, "InternalError");
+  f.server.instead_of_listing["broken"] = trouble;
+  f.server.instead_of_this_one["broken/bad"] = trouble;
+  f.sources.reference("broken", {"good", "bad"});
+  f.sources.reference("fine", {"s"});
+  f.await("fine", "s", Known::kPresent);
+  f.await("broken", "good", Known::kPresent);
+  CHECK(f.value("broken", "good") == "value-b");
+  CHECK_FALSE(f.sources.lookup("broken", "good").watched);
+  CHECK(f.known("broken", "bad") == Known::kUnreadable);
+  CHECK(f.sources.lookup("broken", "bad").why ==
+        "the Secrets of namespace broken cannot be listed: InternalError");
+  CHECK(f.sources.settled());
+  CHECK(f.server.lists() >= 4);
+
+  // All is well once the API server is.
+  f.server.instead_of_listing.clear();
+  f.await("broken", "bad", Known::kPresent);
+  CHECK(f.sources.lookup("broken", "good").watched);
+}
+
+TEST_CASE("The Secrets of a namespace that may not be listed are read one by one") {
+  SourcesFixture f(SecretAccess::kNamespaced);
+  f.server.put("a", "s", "value");
+  f.server.instead_of_listing["a"] = kube::test::refusal(403, "Forbidden");
+  f.sources.reference("a", {"s", "absent"});
+  f.await("a", "s", Known::kPresent);
+  f.await("a", "absent", Known::kMissing);
+  CHECK(f.sources.lookup("a", "s").why.find("no permission to list and watch secrets in namespace "
+                                            "a") != std::string::npos);
+}
+
 TEST_CASE("With cluster access one watch of labelled Secrets serves all namespaces") {
   SourcesFixture f(SecretAccess::kCluster);
   f.server.put("a", "labelled", "value-a");
   f.server.put("b", "plain", "value-b", false);
   f.sources.reference("a", {"labelled"});
   f.sources.reference("b", {"plain"});
+  f.io.run_for(std::chrono::milliseconds(20));
+  CHECK(f.server.lists() == 0);  // more may come to be named
+  f.sources.owners_settled();
   f.await("a", "labelled", Known::kPresent);
   CHECK(f.sources.watches() == 1);
+  CHECK(f.server.lists() == 1);
 
   SECTION("an unlabelled Secret that is named works all the same") {
     f.await("b", "plain", Known::kPresent);
@@ -130,35 +178,26 @@ TEST_CASE("With cluster access one watch of labelled Secrets serves all namespac
     f.sources.refresh_uncovered("b");
     test::run_until(f.io, [&] { return f.value("b", "plain") == "changed"; });
   }
-}
-
-TEST_CASE("With cluster access many names that come at once are read by lists, not one by one") {
-  SourcesFixture f(SecretAccess::kCluster);
-  f.server.put("first", "s", "value");
-  f.sources.reference("first", {"s"});
-  f.await("first", "s", Known::kPresent);
-
-  constexpr int kMany = 200;
-  const auto ns_of = [](int number) { return fmt::format("p{}", number); };
-  for (int i = 0; i < kMany; ++i) f.server.put(ns_of(i), "s", fmt::format("value-{}", i));
-  f.server.put("plain", "s", "unlabelled", false);
-  f.sources.reference("plain", {"s"});
-  for (int i = 0; i < kMany; ++i) f.sources.reference(ns_of(i), {"s"});
-  f.sources.reference("nowhere", {"s"});
-  for (int i = 0; i < kMany; ++i) f.await(ns_of(i), "s", Known::kPresent);
-  f.await("plain", "s", Known::kPresent);
-  f.await("nowhere", "s", Known::kMissing);
-
-  CHECK(f.value("p0", "s") == "value-0");
-  CHECK(f.value("p199", "s") == "value-199");
-  CHECK(f.value("plain", "s") == "unlabelled");
-  CHECK(f.server.reads() < kMany / 4);
+  SECTION("names that come later are read one by one") {
+    for (int i = 0; i < 50; ++i) {
+      f.server.put(fmt::format("p{}", i), "s", fmt::format("value-{}", i));
+      f.sources.reference(fmt::format("p{}", i), {"s"});
+    }
+    f.sources.reference("nowhere", {"s"});
+    for (int i = 0; i < 50; ++i) f.await(fmt::format("p{}", i), "s", Known::kPresent);
+    f.await("nowhere", "s", Known::kMissing);
+    CHECK(f.value("p49", "s") == "value-49");
+    CHECK(f.server.lists() == 1);
+    CHECK(f.server.reads() == 52);
+    CHECK(f.sources.settled());
+  }
 }
 
 TEST_CASE("A Secret is missing when the API server itself says so, not when a proxy does") {
-  SourcesFixture f(SecretAccess::kCluster);
+  SourcesFixture f(SecretAccess::kCluster, std::chrono::milliseconds(200));
   f.server.put("b", "plain", "value-b", false);
   f.sources.reference("b", {"plain"});
+  f.sources.owners_settled();
   f.await("b", "plain", Known::kPresent);
   f.changed.clear();
   f.server.put("b", "plain", "changed", false);
@@ -169,16 +208,51 @@ TEST_CASE("A Secret is missing when the API server itself says so, not when a pr
   CHECK(f.changed.size() == 1);
 }
 
+TEST_CASE("A failed read of a Secret is repeated after a pause") {
+  SourcesFixture f(SecretAccess::kCluster, std::chrono::milliseconds(200));
+  f.server.put("a", "s", "value");
+  f.sources.reference("a", {"s"});
+  f.sources.owners_settled();
+  f.await("a", "s", Known::kPresent);
+  f.server.put("b", "late", "value-b");
+  f.server.instead_of_reading.assign(3, kube::test::refusal(403, "Forbidden"));
+  const auto begin = clock::Steady::now();
+  f.sources.reference("b", {"late"});
+  f.await("b", "late", Known::kRefused);
+  f.await("b", "late", Known::kPresent);
+  CHECK(clock::Steady::now() - begin >= std::chrono::milliseconds(600));
+  CHECK(f.server.reads() == 4);
+}
+
 TEST_CASE("A change of an unlabelled Secret is found by the next round") {
   SourcesFixture f(SecretAccess::kCluster, std::chrono::milliseconds(50));
   f.server.put("b", "plain", "value-b", false);
   f.sources.reference("b", {"plain", "later"});
+  f.sources.owners_settled();
   f.await("b", "plain", Known::kPresent);
   f.await("b", "later", Known::kMissing);
   f.server.put("b", "plain", "changed", false);
   f.server.put("b", "later", "made", false);
   test::run_until(f.io, [&] { return f.value("b", "plain") == "changed"; });
   f.await("b", "later", Known::kPresent);
+}
+
+TEST_CASE("Nothing but the metadata of a Secret that nobody names is ever decoded") {
+  SourcesFixture f(SecretAccess::kNamespaced);
+  f.server.put("a", "one", "value-1");
+  // Whoever decodes it, complains.
+  f.server.put_json("a", "stranger",
+                    R"({"metadata":{"namespace":"a","name":"stranger","resourceVersion":"1"},)"
+                    R"("data":{"secret":"\ud800"}})");
+  f.sources.reference("a", {"one"});
+  f.await("a", "one", Known::kPresent);
+  test::run_until(f.io, [&] { return f.sources.settled(); });
+  CHECK(f.sources.status().bad_objects == 0);
+  f.sources.reference("b", {"other"});
+  f.server.put_json("b", "other",
+                    R"({"metadata":{"namespace":"b","name":"other","resourceVersion":"1"},)"
+                    R"("data":{"secret":"\ud800"}})");
+  test::run_until(f.io, [&] { return f.sources.status().bad_objects == 1; });
 }
 
 }  // namespace receiver::controllers

@@ -65,7 +65,8 @@ struct ReflectorFixture {
   std::function<bool(const Exchange&)> special;  ///< true: has dealt with it
   std::vector<Exchange> watches, lists;
 
-  explicit ReflectorFixture(ReflectorTimes times = quick())
+  explicit ReflectorFixture(ReflectorTimes times = quick(),
+                            std::function<bool(const ObjectKey&)> wanted = {})
       : reflector(
             *rest,
             {.resource = {"fruit.example", "v1", "fruits"},
@@ -73,7 +74,8 @@ struct ReflectorFixture {
              .label_selector = {},
              .field_selector = {},
              .projection = {"/colour"},
-             .times = times},
+             .times = times,
+             .wanted = std::move(wanted)},
             store,
             log::Logger::to_callback(log::Level::kInfo, log::Format::kConsole,
                                      [this](std::string_view line) { lines.emplace_back(line); })) {
@@ -536,10 +538,68 @@ TEST_CASE("it ends when the client is closed") {
 
 TEST_CASE("it may be stopped from what it calls") {
   ReflectorFixture f;
-  f.store.observe([&](const ObjectKey&, const auto&, const auto&) { f.reflector.stop(); });
+  SECTION("the sink") {
+    f.store.observe([&](const ObjectKey&, const auto&, const auto&) { f.reflector.stop(); });
+  }
+  SECTION("for a try") {
+    f.special = [](const Exchange& exchange) {
+      exchange->answer(500, "{}");
+      return true;
+    };
+    f.reflector.on_tried([&](const ReflectorStatus&) { f.reflector.stop(); });
+  }
   f.start();
   CHECK(f.run_until([&] { return f.ended; }));
   CHECK(f.watches.empty());
+}
+
+TEST_CASE("each failure is told, and that all goes well again") {
+  ReflectorFixture f;
+  std::vector<int> in_a_row;
+  std::string failure;
+  f.reflector.on_tried([&](const ReflectorStatus& now) {
+    in_a_row.push_back(now.failures_in_a_row);
+    if (now.failures_in_a_row > 0) failure = now.failure;
+  });
+  f.special = [&](const Exchange& exchange) {
+    const bool fails = exchange->is_watch() ? f.watches.size() == 2 : f.lists.size() < 4;
+    if (fails) exchange->answer(500, status(500, "InternalError"));
+    return fails;
+  };
+  f.start_and_watch();
+  CHECK(in_a_row == std::vector{1, 2, 3, 0});
+  CHECK(failure == "because");
+  f.watches[0]->piece(bookmark(11));
+  f.watches[0]->end();
+  REQUIRE(f.run_until([&] { return f.watches.size() == 3 && in_a_row.size() == 6; }));
+  CHECK(in_a_row == std::vector{1, 2, 3, 0, 1, 0});
+}
+
+TEST_CASE("of an object that is not wanted nothing but the metadata is ever decoded") {
+  std::vector<std::string> asked;
+  ReflectorFixture f(ReflectorFixture::quick(), [&](const ObjectKey& key) {
+    asked.push_back(key.str());
+    return key.name != "secret";
+  });
+  // Whoever decodes that value, complains.
+  const std::string secret =
+      R"({"metadata":{"name":"secret","namespace":"ns","resourceVersion":"7"},"colour":"\ud800"})";
+  f.listed = list("10", {secret, fruit("apple", 1, "red")});
+  f.start_and_watch();
+  CHECK(f.store.size() == 1);
+  f.watches[0]->piece(event("MODIFIED", secret) + event("DELETED", secret) +
+                      event("ADDED", fruit("plum", 11, "blue")) + bookmark(20));
+  REQUIRE(f.becomes("plum", "blue"));
+  REQUIRE(f.run_until([&] { return f.reflector.status().events == 4; }));
+  CHECK(f.reflector.status().bad_objects == 0);
+  CHECK(f.colour("secret") == "-");
+  CHECK(std::count(asked.begin(), asked.end(), "ns/secret") >= 3);
+
+  // Its versions count all the same.
+  f.watches[0]->piece(event("MODIFIED", secret));
+  f.watches[0]->end();
+  REQUIRE(f.run_until([&] { return f.watches.size() == 2; }));
+  CHECK(ReflectorFixture::version_of(f.watches[1]) == "7");
 }
 
 }  // namespace receiver::kube

@@ -1,0 +1,468 @@
+#include "controllers/secret_book.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+namespace receiver::controllers {
+namespace {
+
+using namespace std::chrono_literals;
+using Known = SecretState::Known;
+using Kind = kube::ApiError::Kind;
+
+api::Secret secret_of(const std::string& value, bool labelled = true) {
+  api::Secret secret;
+  secret.value = crypto::SecretString(std::string(value));
+  secret.labelled = labelled;
+  return secret;
+}
+
+tl::unexpected<kube::ApiError> error(Kind kind, const std::string& message) {
+  return tl::unexpected(kube::make_error(kind, message));
+}
+tl::unexpected<kube::ApiError> gone() {
+  auto error = kube::make_error(Kind::kNotFound, "not found");
+  error.reason = "NotFound";
+  return tl::unexpected(error);
+}
+
+/// A book, the time, and in words what it said was to be done.
+struct Script {
+  explicit Script(SecretAccess access) : book(access) {}
+
+  /// Performs nothing, but notes; the texts of what is new.
+  std::vector<std::string> note(const SecretBook::Actions& actions) {
+    std::vector<std::string> texts;
+    for (const SecretBook::Action& action : actions) {
+      if (const auto* open = std::get_if<SecretBook::OpenWatch>(&action)) {
+        texts.push_back("open " + open->source);
+      } else if (const auto* close = std::get_if<SecretBook::CloseWatch>(&action)) {
+        texts.push_back("close " + close->source);
+      } else if (const auto* read = std::get_if<SecretBook::ReadOne>(&action)) {
+        texts.push_back("read " + read->key.str());
+        reads.push_back(*read);
+      } else if (const auto* changed = std::get_if<SecretBook::Changed>(&action)) {
+        texts.push_back("changed " + changed->ns);
+      } else if (const auto* fails = std::get_if<SecretBook::SourceFails>(&action)) {
+        texts.push_back("fails " + fails->source);
+      }
+    }
+    return texts;
+  }
+
+  std::vector<std::string> reference(const std::string& ns, const std::set<std::string>& names) {
+    return note(book.referenced(ns, names, now));
+  }
+  /// A list that brings the values of `secrets`, names being values.
+  std::vector<std::string> list(const std::string& source,
+                                const std::vector<kube::ObjectKey>& secrets) {
+    book.list_began(source);
+    std::vector<std::string> texts;
+    for (const kube::ObjectKey& key : secrets) {
+      for (auto& text : note(book.upserted(key, secret_of(key.name)))) texts.push_back(text);
+    }
+    for (auto& text : note(book.list_ended(source, now))) texts.push_back(text);
+    return texts;
+  }
+  std::vector<std::string> fail(const std::string& source, int times = 1) {
+    std::vector<std::string> texts;
+    for (int i = 0; i < times; ++i) {
+      book.list_began(source);
+      for (auto& text : note(book.failed(source, "storage is broken", now))) texts.push_back(text);
+    }
+    return texts;
+  }
+  /// Of the oldest read that is under way.
+  std::vector<std::string> answer(kube::ApiResult<api::Secret> result) {
+    REQUIRE_FALSE(reads.empty());
+    const auto ticket = reads.front().ticket;
+    reads.erase(reads.begin());
+    return note(book.answered(ticket, std::move(result), now));
+  }
+  std::vector<std::string> pass(SecretBook::Milliseconds time) {
+    now += time;
+    return note(book.due(now));
+  }
+  [[nodiscard]] Known known(const std::string& ns, const std::string& name) const {
+    return book.lookup(ns, name).known;
+  }
+  [[nodiscard]] std::string value(const std::string& ns, const std::string& name) const {
+    const SecretState state = book.lookup(ns, name);
+    return state.secret.value ? std::string(state.secret.value->view()) : "-";
+  }
+
+  SecretBook book;
+  SecretBook::Time now{1h};
+  std::vector<SecretBook::ReadOne> reads;  ///< under way
+};
+
+using Texts = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("A namespace is watched while receivers name Secrets in it") {
+  Script s(SecretAccess::kNamespaced);
+  CHECK(s.book.settled());
+  CHECK(s.reference("a", {"one"}) == Texts{"open a"});
+  CHECK(s.reference("a", {"one", "two"}).empty());
+  CHECK(s.reference("b", {"x"}) == Texts{"open b"});
+  CHECK(s.reference("a", {}) == Texts{"close a"});
+  CHECK(s.reference("never", {}).empty());
+  CHECK(s.list("a", {{"a", "one"}}).empty());  // it was on its way
+  CHECK(s.known("a", "one") == Known::kNotRead);
+}
+
+TEST_CASE("A list tells which of the named Secrets are there, and keeps no other") {
+  Script s(SecretAccess::kNamespaced);
+  (void)s.reference("a", {"one", "absent"});
+  s.book.list_began("a");
+  CHECK_FALSE(s.book.names({"a", "stranger"}));
+  CHECK(s.note(s.book.upserted({"a", "stranger"}, secret_of("x"))).empty());
+  CHECK(s.note(s.book.upserted({"a", "one"}, secret_of("v"))) == Texts{"changed a"});
+  CHECK(s.known("a", "absent") == Known::kNotRead);
+  CHECK_FALSE(s.book.settled());
+  CHECK(s.note(s.book.list_ended("a", s.now)) == Texts{"changed a"});
+  CHECK(s.value("a", "one") == "v");
+  CHECK(s.known("a", "absent") == Known::kMissing);
+  CHECK(s.known("a", "stranger") == Known::kNotRead);
+  CHECK(s.book.settled());
+  CHECK_FALSE(s.book.next_due());
+
+  CHECK(s.note(s.book.upserted({"a", "one"}, secret_of("v"))).empty());  // nothing new
+  CHECK(s.note(s.book.removed({"a", "one"}, s.now)) == Texts{"changed a"});
+  CHECK(s.known("a", "one") == Known::kMissing);
+  // A list that breaks off says nothing of what it has not named.
+  (void)s.note(s.book.upserted({"a", "one"}, secret_of("v")));
+  s.book.list_began("a");
+  CHECK(s.list("a", {{"a", "absent"}}) == Texts{"changed a", "changed a"});
+  CHECK(s.known("a", "one") == Known::kMissing);
+
+  (void)s.reference("a", {"absent"});
+  CHECK(s.value("a", "one") == "-");
+}
+
+TEST_CASE("A name that comes after the list began is read by itself") {
+  Script s(SecretAccess::kNamespaced);
+  (void)s.reference("a", {"one"});
+  s.book.list_began("a");
+  CHECK(s.reference("a", {"one", "late"}) == Texts{"read a/late"});
+  (void)s.note(s.book.list_ended("a", s.now));
+  CHECK(s.known("a", "one") == Known::kMissing);
+  CHECK(s.known("a", "late") == Known::kNotRead);  // not missing: the list may be older
+  SECTION("and then it is watched") {
+    CHECK(s.answer(secret_of("v")) == Texts{"changed a"});
+    CHECK(s.value("a", "late") == "v");
+    CHECK(s.book.lookup("a", "late").watched);
+    CHECK_FALSE(s.book.next_due());
+  }
+  SECTION("unless a watch tells of it first: that is newer") {
+    (void)s.note(s.book.upserted({"a", "late"}, secret_of("new")));
+    CHECK(s.answer(secret_of("old")).empty());
+    CHECK(s.value("a", "late") == "new");
+    CHECK_FALSE(s.book.next_due());
+  }
+  SECTION("also where the watch tells that it is gone") {
+    (void)s.note(s.book.removed({"a", "late"}, s.now));
+    CHECK(s.answer(secret_of("old")).empty());
+    CHECK(s.known("a", "late") == Known::kMissing);
+  }
+  SECTION("unless nobody names it any more") {
+    (void)s.reference("a", {"one"});
+    CHECK(s.reference("a", {"one", "late"}) == Texts{"read a/late"});
+    CHECK(s.answer(secret_of("of the first naming")).empty());
+    CHECK(s.answer(secret_of("v")) == Texts{"changed a"});
+    CHECK(s.value("a", "late") == "v");
+  }
+}
+
+TEST_CASE("Under cluster access one list waits for all owners and brings what they name") {
+  Script s(SecretAccess::kCluster);
+  CHECK(s.note(s.book.owners_settled()).empty());
+  Script late(SecretAccess::kCluster);
+  CHECK(late.reference("a", {"one"}).empty());
+  CHECK(late.reference("b", {"one"}).empty());
+  CHECK_FALSE(late.book.settled());
+  CHECK(late.note(late.book.owners_settled()) == Texts{"open "});
+  CHECK(late.note(late.book.owners_settled()).empty());
+  CHECK(late.list("", {{"a", "one"}, {"b", "one"}}) ==
+        Texts{"changed a", "changed b", "changed a", "changed b"});
+  CHECK(late.reads.empty());
+  CHECK(late.book.settled());
+
+  CHECK(s.reference("a", {"one"}) == Texts{"open "});
+}
+
+TEST_CASE("Under cluster access names that come later are read one by one, eight at once") {
+  Script s(SecretAccess::kCluster);
+  (void)s.reference("first", {"s"});
+  (void)s.note(s.book.owners_settled());
+  (void)s.list("", {{"first", "s"}});
+  for (int i = 0; i < 200; ++i) {
+    (void)s.reference(fmt::format("p{:03}", i), {"s"});
+    CHECK(s.reads.size() ==
+          std::min<std::size_t>(static_cast<std::size_t>(i) + 1, SecretBook::kReadsAtOnce));
+  }
+  for (int i = 0; i < 200; ++i) {
+    CHECK(s.answer(secret_of("v")).front() == fmt::format("changed p{:03}", i));
+    CHECK(s.reads.size() <= SecretBook::kReadsAtOnce);
+  }
+  CHECK(s.book.settled());
+  CHECK_FALSE(s.book.next_due());
+}
+
+TEST_CASE("Under cluster access what has no label is read again in rounds, and when asked for") {
+  Script s(SecretAccess::kCluster);
+  (void)s.reference("a", {"plain", "absent"});
+  (void)s.note(s.book.owners_settled());
+  CHECK(s.list("", {}) == Texts{"changed a", "read a/absent", "read a/plain"});
+  CHECK_FALSE(s.book.settled());
+  CHECK(s.answer(gone()) == Texts{"changed a"});
+  CHECK(s.answer(secret_of("v", false)) == Texts{"changed a"});
+  CHECK(s.book.settled());
+  CHECK_FALSE(s.book.lookup("a", "plain").watched);
+  CHECK(s.book.lookup("a", "plain").why.empty());
+  CHECK(s.book.lookup("a", "absent").watched);  // nothing to be advised of
+
+  CHECK(s.pass(SecretBook::kRound - 1ms).empty());
+  CHECK(s.pass(1ms) == Texts{"read a/absent", "read a/plain"});
+  CHECK(s.answer(gone()).empty());
+  CHECK(s.answer(secret_of("w", false)) == Texts{"changed a"});
+  CHECK(s.note(s.book.asked("a", s.now)) == Texts{"read a/absent", "read a/plain"});
+  CHECK(s.answer(secret_of("made")) == Texts{"changed a"});
+  CHECK(s.answer(secret_of("x", false)) == Texts{"changed a"});
+  // What has the label now is told by the watch.
+  CHECK(s.note(s.book.asked("a", s.now)) == Texts{"read a/plain"});
+  CHECK(s.note(s.book.upserted({"a", "plain"}, secret_of("y"))) == Texts{"changed a"});
+  CHECK(s.answer(secret_of("x", false)).empty());
+  CHECK(s.note(s.book.asked("a", s.now)).empty());
+  // Without it again, it is still there.
+  CHECK(s.note(s.book.removed({"a", "plain"}, s.now)) == Texts{"read a/plain"});
+  CHECK(s.value("a", "plain") == "y");
+}
+
+TEST_CASE("A source that has failed three times was tried, and its Secrets are read one by one") {
+  Script s(SecretAccess::kNamespaced);
+  (void)s.reference("a", {"fine", "broken"});
+  CHECK(s.fail("a", 2).empty());
+  CHECK_FALSE(s.book.settled());
+  CHECK(s.fail("a") == Texts{"fails a", "changed a", "read a/broken", "read a/fine"});
+  CHECK(s.book.settled());
+  CHECK(s.known("a", "fine") == Known::kUnreadable);
+  CHECK(s.book.lookup("a", "fine").why ==
+        "the Secrets of namespace a cannot be listed: storage is broken");
+  CHECK(s.fail("a", 10).empty());
+
+  CHECK(s.answer(error(Kind::kServer, "this one is")).empty());
+  CHECK(s.answer(secret_of("v")) == Texts{"changed a"});
+  CHECK(s.value("a", "fine") == "v");
+  CHECK_FALSE(s.book.lookup("a", "fine").watched);
+  CHECK(s.book.lookup("a", "fine").why ==
+        "the Secrets of namespace a cannot be listed: storage is broken");
+  CHECK(s.known("a", "broken") == Known::kUnreadable);
+  CHECK(s.reference("a", {"fine", "broken", "new"}) == Texts{"read a/new"});
+  CHECK(s.known("a", "new") == Known::kUnreadable);
+  CHECK(s.answer(gone()) == Texts{"changed a"});
+
+  SECTION("what was read is read again in rounds") {
+    CHECK(s.pass(SecretBook::kRound) == Texts{"read a/broken", "read a/fine"});
+    CHECK(s.answer(error(Kind::kServer, "still")) == Texts{"read a/new"});
+  }
+  SECTION("once the list works, the watch is the truth") {
+    CHECK(s.list("a", {{"a", "broken"}}) == Texts{"changed a", "changed a"});
+    CHECK(s.value("a", "broken") == "broken");
+    CHECK(s.known("a", "fine") == Known::kMissing);
+    CHECK_FALSE(s.book.next_due());
+  }
+}
+
+TEST_CASE("What cannot be followed is told by name") {
+  Script s(SecretAccess::kNamespaced);
+  for (const char* ns : {"a", "b", "c"}) (void)s.reference(ns, {"s"});
+  (void)s.list("a", {});
+  CHECK(s.book.trouble().empty());
+  (void)s.fail("b", 3);
+  CHECK(s.book.trouble() == "the Secrets of namespace b cannot be listed: storage is broken");
+  (void)s.note(s.book.refused("c", "no permission", s.now));
+  CHECK(s.book.trouble() ==
+        "the Secrets of namespace b cannot be listed: storage is broken (and 1 more)");
+  (void)s.list("b", {});
+  CHECK(s.book.trouble() == "no permission");
+}
+
+TEST_CASE("A source is not tried by fewer failures because a page of it went well in between") {
+  Script s(SecretAccess::kNamespaced);
+  (void)s.reference("a", {"one"});
+  (void)s.fail("a", 2);
+  s.book.recovered("a");
+  CHECK_FALSE(s.book.settled());
+  CHECK(s.fail("a") == Texts{"fails a", "changed a", "read a/one"});
+}
+
+TEST_CASE("A read that fails is repeated after pauses that double, up to the round") {
+  Script s(SecretAccess::kNamespaced);
+  (void)s.reference("a", {"one"});
+  (void)s.list("a", {});
+  CHECK(s.reference("a", {"one", "late"}) == Texts{"read a/late"});
+  auto pause = SecretBook::kFirstPause;
+  for (int failure = 1; failure <= 12; ++failure) {
+    CAPTURE(failure);
+    const bool told =
+        s.answer(error(Kind::kServer, fmt::format("failure {}", failure))) == Texts{"changed a"};
+    CHECK(told == (failure == SecretBook::kTries));
+    CHECK(s.known("a", "late") ==
+          (failure < SecretBook::kTries ? Known::kNotRead : Known::kUnreadable));
+    CHECK(s.book.settled() == (failure >= SecretBook::kTries));
+    CHECK(s.book.next_due() == s.now + pause);
+    CHECK(s.pass(pause - 1ms).empty());
+    CHECK(s.pass(1ms) == Texts{"read a/late"});
+    pause = std::min(2 * pause, SecretBook::kRound);
+  }
+  CHECK(s.book.lookup("a", "late").why == "failure 3");  // not a new status with every failure
+  CHECK(s.answer(secret_of("v")) == Texts{"changed a"});
+  CHECK_FALSE(s.book.next_due());
+}
+
+TEST_CASE("A read is not repeated before the time that the API server has asked for") {
+  Script s(SecretAccess::kNamespaced);
+  (void)s.reference("a", {"one"});
+  (void)s.list("a", {});
+  (void)s.reference("a", {"one", "late"});
+  auto throttled = kube::make_error(Kind::kThrottled, "slow down");
+  throttled.retry_after = 30s;
+  (void)s.answer(tl::unexpected(throttled));
+  CHECK(s.book.next_due() == s.now + 30s);
+  (void)s.pass(30s);
+  throttled.retry_after = 1h;
+  (void)s.answer(tl::unexpected(throttled));
+  CHECK(s.book.next_due() == s.now + SecretBook::kRound);
+}
+
+TEST_CASE("What was read once is kept, whatever fails later") {
+  Script s(SecretAccess::kCluster);
+  (void)s.reference("a", {"plain"});
+  (void)s.note(s.book.owners_settled());
+  (void)s.list("", {});
+  (void)s.answer(secret_of("v", false));
+  (void)s.pass(SecretBook::kRound);
+  for (const Kind kind : {Kind::kForbidden, Kind::kServer, Kind::kUnreachable, Kind::kMalformed}) {
+    CHECK(s.answer(error(kind, "no")).empty());
+    CHECK(s.value("a", "plain") == "v");
+    (void)s.pass(SecretBook::kRound);
+  }
+}
+
+TEST_CASE("A Secret that may not be read is refused, not unread, and asked for again") {
+  Script s(SecretAccess::kCluster);
+  (void)s.reference("a", {"labelled"});
+  (void)s.note(s.book.owners_settled());
+  (void)s.list("", {{"a", "labelled"}});
+  (void)s.reference("b", {"s"});
+  for (const auto pause : {2s, 4s}) {
+    CHECK(s.answer(error(Kind::kForbidden, "secrets \"s\" is forbidden")).empty());
+    CHECK(s.pass(pause) == Texts{"read b/s"});
+  }
+  CHECK(s.answer(error(Kind::kForbidden, "secrets \"s\" is forbidden")) == Texts{"changed b"});
+  CHECK(s.known("b", "s") == Known::kRefused);
+  CHECK(s.book.lookup("b", "s").why == "secrets \"s\" is forbidden");
+  CHECK(s.book.settled());
+  CHECK(s.pass(8s) == Texts{"read b/s"});
+  CHECK(s.answer(secret_of("v")) == Texts{"changed b"});
+}
+
+TEST_CASE("Where lists are refused, a namespace's Secrets are read one by one, all labelled not") {
+  SECTION("in a namespace") {
+    Script s(SecretAccess::kNamespaced);
+    (void)s.reference("a", {"fine", "forbidden"});
+    CHECK(s.note(s.book.refused("a", "no permission to list", s.now)) ==
+          Texts{"fails a", "changed a", "read a/fine", "read a/forbidden"});
+    CHECK(s.book.settled());
+    CHECK(s.known("a", "fine") == Known::kRefused);
+    CHECK(s.answer(secret_of("v")) == Texts{"changed a"});
+    CHECK(s.known("a", "fine") == Known::kPresent);
+    CHECK_FALSE(s.book.lookup("a", "fine").watched);
+    (void)s.answer(error(Kind::kForbidden, "no permission to get"));
+    CHECK(s.known("a", "forbidden") == Known::kRefused);
+    CHECK(s.book.lookup("a", "forbidden").why == "no permission to list");
+    CHECK(s.list("a", {{"a", "fine"}, {"a", "forbidden"}}).size() == 3);
+    CHECK(s.book.lookup("a", "fine").watched);
+    CHECK(s.value("a", "forbidden") == "forbidden");
+    CHECK_FALSE(s.book.next_due());
+  }
+  SECTION("in all") {
+    Script s(SecretAccess::kCluster);
+    (void)s.reference("a", {"s"});
+    (void)s.note(s.book.owners_settled());
+    CHECK(s.note(s.book.refused("", "no permission to list", s.now)) ==
+          Texts{"fails ", "changed a"});
+    CHECK(s.reference("b", {"s"}).empty());
+    CHECK(s.known("b", "s") == Known::kRefused);
+    CHECK(s.book.settled());
+    CHECK(s.list("", {{"a", "s"}}) == Texts{"changed a", "changed a", "changed b", "read b/s"});
+  }
+}
+
+TEST_CASE("While a watch that once worked is broken, its Secrets are read in rounds") {
+  Script s(SecretAccess::kNamespaced);
+  (void)s.reference("a", {"one"});
+  (void)s.list("a", {{"a", "one"}});
+  CHECK(s.fail("a", 3).empty());
+  CHECK(s.book.lookup("a", "one").watched);  // it is away, not wrong
+  CHECK(s.book.settled());
+  SECTION("an outage that is over before costs nothing") {
+    s.book.recovered("a");
+    CHECK_FALSE(s.book.next_due());
+    CHECK(s.fail("a", 2).empty());
+    CHECK_FALSE(s.book.next_due());
+  }
+  SECTION("one that lasts") {
+    CHECK(s.pass(SecretBook::kRound) == Texts{"read a/one"});
+    CHECK(s.answer(secret_of("rotated")) == Texts{"changed a"});
+    CHECK(s.pass(SecretBook::kRound) == Texts{"read a/one"});
+    CHECK(s.reference("a", {"one", "late"}) == Texts{"read a/late"});
+    s.book.recovered("a");
+    CHECK(s.answer(secret_of("rotated")).empty());
+    CHECK(s.answer(secret_of("v")) == Texts{"changed a"});
+    CHECK_FALSE(s.book.next_due());
+  }
+}
+
+TEST_CASE("A namespace whose Secrets do not answer takes two places of eight") {
+  Script s(SecretAccess::kNamespaced);
+  std::set<std::string> many;
+  for (int i = 0; i < 50; ++i) many.insert(fmt::format("s{:02}", i));
+  (void)s.reference("hangs", many);
+  (void)s.reference("fine", {"one"});
+  (void)s.list("fine", {{"fine", "one"}});
+  (void)s.fail("hangs", 3);
+  CHECK(s.reads.size() == SecretBook::kReadsOfANamespace);
+  CHECK_FALSE(s.book.next_due());  // until one of the two has answered
+  CHECK(s.reference("fine", {"one", "late"}) == Texts{"read fine/late"});
+  CHECK(s.answer(error(Kind::kUnreachable, "timed out")) == Texts{"read hangs/s02"});
+}
+
+TEST_CASE("What a list or watch cannot read of a named Secret fails that one alone") {
+  Script s(SecretAccess::kNamespaced);
+  (void)s.reference("a", {"bad", "fine"});
+  s.book.list_began("a");
+  (void)s.note(s.book.upserted({"a", "fine"}, secret_of("v")));
+  CHECK(s.note(s.book.unreadable({"a", "bad"}, "data.secret is not base64", s.now)).empty());
+  CHECK(s.note(s.book.unreadable({"a", "stranger"}, "data.secret is not base64", s.now)).empty());
+  (void)s.note(s.book.list_ended("a", s.now));
+  CHECK(s.known("a", "bad") == Known::kNotRead);
+  for (const auto pause : {2s, 4s}) {
+    CHECK(s.pass(pause) == Texts{"read a/bad"});
+    (void)s.answer(error(Kind::kMalformed, "data.secret is not base64"));
+  }
+  CHECK(s.known("a", "bad") == Known::kUnreadable);
+  CHECK(s.book.settled());
+  CHECK(s.value("a", "fine") == "v");
+  // An older copy is better than none.
+  (void)s.note(s.book.unreadable({"a", "fine"}, "data.secret is not base64", s.now));
+  CHECK(s.value("a", "fine") == "v");
+}
+
+}  // namespace receiver::controllers
