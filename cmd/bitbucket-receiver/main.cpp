@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <exception>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <utility>
 
@@ -18,9 +19,17 @@ void raise_descriptor_limit() {
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// Whatever is large passes by: lists, events, bodies. Blocks of that size go back to the system
+/// when they are freed; by default glibc learns to keep them once it has seen some.
+void give_large_blocks_back() {
+  (void)::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+  (void)::mallopt(M_TRIM_THRESHOLD, 128 * 1024);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  give_large_blocks_back();
   try {
     auto settings = receiver::parse_settings(argc, argv, receiver::process_environment);
     if (!settings) {

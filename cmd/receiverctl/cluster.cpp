@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -46,7 +47,9 @@ Cluster::~Cluster() {
 Result<std::unique_ptr<Cluster>> Cluster::connect(const Context& context) {
   auto config = kube::load_config({.kubeconfig = context.kubeconfig,
                                    .environment = context.environment,
-                                   .context = context.kube_context});
+                                   .context = context.kube_context,
+                                   .terminal = ::isatty(STDIN_FILENO) == 1,
+                                   .hidden_variables = {"BITBUCKET_TOKEN"}});
   if (!config) return unreachable(std::move(config.error()));
   const bool is_v6 = config->host.find(':') != std::string::npos;
   std::string server =

@@ -1,8 +1,8 @@
 #include "clock/clock.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
-#include <ctime>
 #include <iomanip>
 #include <locale>
 #include <sstream>
@@ -100,6 +100,18 @@ std::optional<std::chrono::minutes> take_offset(Scanner& scanner) {
 
 }  // namespace
 
+Wall::time_point from_unix_seconds(std::int64_t seconds) {
+  // One second less than the last, so that a fraction can be added to it.
+  constexpr std::int64_t kLast =
+      std::chrono::floor<std::chrono::seconds>(nanoseconds::max()).count() - 1;
+  return Wall::time_point(std::chrono::seconds(std::clamp(seconds, std::int64_t{0}, kLast)));
+}
+
+Wall::time_point from_utc(const std::tm& fields) {
+  std::tm normalised = fields;
+  return from_unix_seconds(timegm(&normalised));
+}
+
 std::string format_seconds(Wall::time_point time) {
   return format_date_time(std::chrono::floor<std::chrono::seconds>(time)) + "Z";
 }
@@ -139,10 +151,10 @@ std::optional<Wall::time_point> parse_rfc3339(std::string_view text) {
                                          std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(*day)));
   if (!date.ok() || *hour > 23 || *minute > 59 || *second > 59) return std::nullopt;
-  // 64 bits of nanoseconds reach from 1677 to 2262; whole years inside that need no overflow check.
-  if (*year < 1678 || *year > 2261) return std::nullopt;
-  return Wall::time_point(std::chrono::sys_days(date)) + std::chrono::hours(*hour) +
-         std::chrono::minutes(*minute) + std::chrono::seconds(*second) + fraction - *offset;
+  const std::chrono::seconds since_epoch =
+      std::chrono::sys_days(date).time_since_epoch() + std::chrono::hours(*hour) +
+      std::chrono::minutes(*minute) + std::chrono::seconds(*second) - *offset;
+  return from_unix_seconds(since_epoch.count()) + fraction;
 }
 
 std::optional<Wall::time_point> parse_http_date(std::string_view text) {
@@ -153,7 +165,7 @@ std::optional<Wall::time_point> parse_http_date(std::string_view text) {
   stream.imbue(std::locale::classic());
   stream >> std::get_time(&date, "%a, %d %b %Y %H:%M:%S GMT");
   if (stream.fail()) return std::nullopt;
-  return Wall::from_time_t(timegm(&date));
+  return from_utc(date);
 }
 
 std::optional<nanoseconds> parse_duration(std::string_view text) {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <ctime>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,14 +14,20 @@ using Steady = std::chrono::steady_clock;
 /// What is shown to people and written to Kubernetes.
 using Wall = std::chrono::system_clock;
 
+/// What is told from outside, such as the end of a certificate in 9999, may be out of the reach of
+/// 64 bits of nanoseconds: every conversion to a time goes through here, and gives the nearest time
+/// from 1970 to 2262. Between two of those any difference can be taken.
+[[nodiscard]] Wall::time_point from_unix_seconds(std::int64_t seconds);
+/// The same of a date and time of day in UTC.
+[[nodiscard]] Wall::time_point from_utc(const std::tm& fields);
+
 /// RFC 3339 in UTC: 2026-01-02T03:04:05Z.
 [[nodiscard]] std::string format_seconds(Wall::time_point time);
 /// RFC 3339 in UTC with six digits, the MicroTime of Kubernetes: 2026-01-02T03:04:05.678901Z.
 [[nodiscard]] std::string format_micros(Wall::time_point time);
 /// RFC 3339 in UTC with nine digits: 2026-01-02T03:04:05.678901234Z.
 [[nodiscard]] std::string format_nanos(Wall::time_point time);
-/// RFC 3339 with any number of fractional digits, Z or a numeric offset; nothing if malformed, or
-/// outside the years 1678 to 2261 that 64 bits of nanoseconds can hold.
+/// RFC 3339 with any number of fractional digits, Z or a numeric offset; nothing if malformed.
 [[nodiscard]] std::optional<Wall::time_point> parse_rfc3339(std::string_view text);
 
 /// The date of an HTTP header field: Tue, 15 Nov 1994 08:12:31 GMT; nothing if malformed.

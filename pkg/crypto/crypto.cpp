@@ -206,4 +206,19 @@ void wipe(std::string& value) {
   value.clear();
 }
 
+void wipe(void* bytes, std::size_t size) {
+  OPENSSL_cleanse(bytes, size);
+}
+
+void append_wiping(std::string& value, std::string_view more) {
+  if (more.size() > value.capacity() - value.size()) {
+    std::string grown;
+    grown.reserve(std::max(value.size() + more.size(), 2 * value.capacity()));
+    grown = value;
+    wipe(value);
+    value = std::move(grown);
+  }
+  value.append(more);
+}
+
 }  // namespace receiver::crypto

@@ -67,5 +67,8 @@ class SecretString {
 
 /// Overwrites the bytes in a way that the optimiser keeps, and empties the string.
 void wipe(std::string& value);
+void wipe(void* bytes, std::size_t size);
+/// Appends; where the string must grow, what it leaves behind is wiped.
+void append_wiping(std::string& value, std::string_view more);
 
 }  // namespace receiver::crypto

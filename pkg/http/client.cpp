@@ -8,6 +8,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <fmt/format.h>
 
+#include "crypto/crypto.h"
 #include "http/client_connection.h"
 #include "http/client_tls.h"
 #include "http/request_text.h"
@@ -48,6 +49,15 @@ class Client::Impl : public std::enable_shared_from_this<Impl> {
   asio::awaitable<Done> connect(Lease& lease, TimePoint deadline);
   asio::awaitable<Result<Endpoints>> resolve(TimePoint deadline);
 
+  [[nodiscard]] bool is_tls() const { return options_.scheme != "http"; }
+  /// Where connections go to.
+  [[nodiscard]] const std::string& next_host() const {
+    return options_.proxy ? options_.proxy->host : options_.host;
+  }
+  [[nodiscard]] unsigned short next_port() const {
+    return options_.proxy ? options_.proxy->port : options_.port;
+  }
+  [[nodiscard]] std::optional<ClientConnection::Tunnel> tunnel() const;
   [[nodiscard]] std::shared_ptr<ClientConnection> take_idle();
   void keep(std::shared_ptr<ClientConnection> connection);
   [[nodiscard]] tl::unexpected<ClientError> failure(Kind kind, std::string_view what) const;
@@ -56,11 +66,12 @@ class Client::Impl : public std::enable_shared_from_this<Impl> {
   ClientOptions options_;
   std::string peer_;  ///< host and port, as errors name them
   std::string host_field_;
-  std::optional<asio::ip::address> address_;  ///< the host, if it is a literal
+  std::optional<asio::ip::address> address_;  ///< of next_host(), if that is a literal
   asio::ip::tcp::resolver resolver_;
 
   std::shared_ptr<const ClientTlsContext> tls_;
-  std::string tls_problem_;  ///< why there is no context
+  std::shared_ptr<const ClientTlsContext> proxy_tls_;
+  std::string tls_problem_;  ///< why one of them is not there
 
   Slots slots_;
   Sleeper::Queue looking_up_;
@@ -145,7 +156,10 @@ Client::Impl::Impl(asio::any_io_executor executor, ClientOptions options)
       resolver_(executor_),
       slots_(executor_, options_.connections, options_.waiting) {
   boost::system::error_code ec;
-  const auto address = asio::ip::make_address(options_.host, ec);
+  if (options_.proxy) {
+    peer_ += fmt::format(" (through the proxy {}:{})", url_host(next_host()), next_port());
+  }
+  const auto address = asio::ip::make_address(next_host(), ec);
   if (!ec) address_ = address;
   set_tls(options_.tls);
   options_.tls = {};  // the context has it; no further copy of the key
@@ -169,6 +183,7 @@ std::shared_ptr<ClientConnection> Client::Impl::take_idle() {
 void Client::Impl::keep(std::shared_ptr<ClientConnection> connection) {
   if (closed_ || connection->tls() != tls_) return;
   std::erase_if(idle_, [](const auto& other) { return other->is_broken(); });
+  connection->come_to_rest();
   connection->expire_at(std::chrono::steady_clock::now() + options_.idle_time);
   idle_.push_back(std::move(connection));
 }
@@ -200,9 +215,9 @@ struct Client::Impl::Lookup {
 };
 
 asio::awaitable<Result<Client::Impl::Endpoints>> Client::Impl::resolve(TimePoint deadline) {
-  if (address_) co_return Endpoints{{*address_, options_.port}};
+  if (address_) co_return Endpoints{{*address_, next_port()}};
   const auto lookup = std::make_shared<Lookup>(shared_from_this());
-  resolver_.async_resolve(options_.host, std::to_string(options_.port),
+  resolver_.async_resolve(next_host(), std::to_string(next_port()),
                           asio::ip::resolver_base::numeric_service,
                           [lookup](const boost::system::error_code& ec, const auto& results) {
                             lookup->ec = ec;
@@ -221,14 +236,14 @@ asio::awaitable<Result<Client::Impl::Endpoints>> Client::Impl::resolve(TimePoint
 }
 
 asio::awaitable<Client::Impl::Done> Client::Impl::connect(Lease& lease, TimePoint deadline) {
-  const bool is_tls = options_.scheme != "http";
-  if (is_tls && !tls_) co_return failure(Kind::kTls, tls_problem_);
+  if (!tls_problem_.empty()) co_return failure(Kind::kTls, tls_problem_);
   const TimePoint until =
       std::min(deadline, std::chrono::steady_clock::now() + options_.connect_time);
   auto endpoints = co_await resolve(until);
   Done connected;
   if (endpoints) {
-    connected = co_await lease->connect(std::move(*endpoints), until);
+    auto connecting = lease->connect(std::move(*endpoints), until, tunnel());
+    connected = co_await std::move(connecting);
   } else {
     connected = tl::unexpected(std::move(endpoints.error()));
   }
@@ -244,7 +259,13 @@ asio::awaitable<Client::Impl::Done> Client::Impl::connect(Lease& lease, TimePoin
 asio::awaitable<Result<Client::Impl::Lease>> Client::Impl::exchange(Request request,
                                                                     TimePoint deadline,
                                                                     Connection kind) {
-  const auto text = request_text(request, host_field_);
+  // What a proxy is to forward names the server in full.
+  const bool is_forwarded = options_.proxy && !is_tls();
+  if (is_forwarded && !options_.proxy->authorization.empty()) {
+    request.headers.add("Proxy-Authorization", std::string(options_.proxy->authorization.view()));
+  }
+  auto text = request_text(request, host_field_);
+  if (text && is_forwarded) text->insert(request.method.size() + 1, "http://" + host_field_);
   if (!text) co_return failure(Kind::kConnect, text.error());
   const bool is_pooled = kind == Connection::kPooled;
   Slots::Slot slot;
@@ -299,7 +320,7 @@ asio::awaitable<Result<Response>> Client::Impl::send(std::shared_ptr<Impl> self,
       co_return too_large();
     }
     if (length && response.body.empty()) response.body.reserve(*length);
-    response.body.append(piece);
+    crypto::append_wiping(response.body, piece);
   }
   lease.finish();
   co_return response;
@@ -312,11 +333,34 @@ asio::awaitable<Result<std::unique_ptr<ResponseStream>>> Client::Impl::open(
   co_return std::make_unique<Stream>(std::move(*exchanged));
 }
 
+std::optional<ClientConnection::Tunnel> Client::Impl::tunnel() const {
+  if (!options_.proxy) return std::nullopt;
+  ClientConnection::Tunnel tunnel{proxy_tls_, {}};
+  if (!is_tls()) return tunnel;
+  const std::string server = fmt::format("{}:{}", url_host(options_.host), options_.port);
+  tunnel.request = fmt::format("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n", server);
+  if (!options_.proxy->authorization.empty()) {
+    tunnel.request +=
+        fmt::format("Proxy-Authorization: {}\r\n", options_.proxy->authorization.view());
+  }
+  tunnel.request += "\r\n";
+  return tunnel;
+}
+
 void Client::Impl::set_tls(const ClientTls& tls) {
-  if (options_.scheme == "http") return;
-  auto context = ClientTlsContext::create(tls, options_.host);
-  tls_ = context ? *context : nullptr;
-  tls_problem_ = context ? std::string() : context.error();
+  tls_problem_.clear();
+  const auto context_for = [this](const ClientTls& settings, const std::string& host) {
+    auto context = ClientTlsContext::create(settings, host);
+    if (!context) tls_problem_ = context.error();
+    return context ? *context : nullptr;
+  };
+  if (is_tls()) tls_ = context_for(tls, options_.host);
+  if (options_.proxy && options_.proxy->tls) {
+    ClientTls of_proxy;
+    of_proxy.ca_pem = tls.ca_pem;
+    of_proxy.insecure_skip_verify = tls.insecure_skip_verify;
+    proxy_tls_ = context_for(of_proxy, options_.proxy->host);
+  }
   idle_.clear();
 }
 

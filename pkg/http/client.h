@@ -13,6 +13,7 @@
 
 #include "crypto/crypto.h"
 #include "http/message.h"
+#include "http/proxy.h"
 
 namespace receiver::http {
 
@@ -29,6 +30,9 @@ struct ClientOptions {
   std::string host{};            ///< name, IPv4 or IPv6 literal without brackets
   unsigned short port = 443;
   ClientTls tls{};
+  /// With TLS to the proxy, its certificate is verified by the authorities of `tls`; it is shown no
+  /// client certificate.
+  std::optional<Proxy> proxy{};
   std::size_t connections = 64;  ///< of the pool; further requests wait in order
   std::size_t waiting = 10'000;  ///< requests waiting for the pool; further ones fail at once
   std::chrono::milliseconds connect_time{10'000};  ///< resolve, connect and handshake

@@ -15,6 +15,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "crypto/crypto.h"
+
 namespace receiver::http {
 
 namespace asio = boost::asio;
@@ -45,6 +47,7 @@ ClientConnection::ClientConnection(const asio::any_io_executor& executor, std::s
       kind_(kind) {}
 
 ClientConnection::~ClientConnection() {
+  crypto::wipe(buffer_.get(), used_);
   close();
 }
 
@@ -114,7 +117,8 @@ void ClientConnection::close() {
 // Connecting ----------------------------------------------------------------------------------
 
 asio::awaitable<ClientConnection::Done> ClientConnection::connect(std::vector<Endpoint> endpoints,
-                                                                  TimePoint deadline) {
+                                                                  TimePoint deadline,
+                                                                  std::optional<Tunnel> tunnel) {
   std::string problem = "no address";
   for (std::size_t i = 0; i < endpoints.size(); ++i) {
     const auto now = std::chrono::steady_clock::now();
@@ -129,10 +133,41 @@ asio::awaitable<ClientConnection::Done> ClientConnection::connect(std::vector<En
   }
   set_socket_options();
   expire_at(deadline);
+  if (tunnel) {
+    auto opening = open_tunnel(std::move(*tunnel));
+    auto opened = co_await std::move(opening);
+    if (!opened) co_return opened;
+  }
   if (!tls_) co_return Done{};
-  session_ = tls_->new_session(socket_.native_handle());
+  session_ = session_ ? tls_->new_session_within(std::move(session_))
+                      : tls_->new_session(socket_.native_handle());
   if (!session_) co_return failure(Kind::kTls, "cannot set up a TLS connection");
-  co_return co_await handshake();
+  co_return co_await handshake(tls_);
+}
+
+asio::awaitable<ClientConnection::Done> ClientConnection::open_tunnel(Tunnel tunnel) {
+  if (tunnel.tls) {
+    session_ = tunnel.tls->new_session(socket_.native_handle());
+    if (!session_) co_return failure(Kind::kTls, "cannot set up a TLS connection");
+    auto done = co_await handshake(tunnel.tls);
+    if (!done) co_return done;
+  }
+  if (tunnel.request.empty()) co_return Done{};
+  // Like one to HEAD, the answer to CONNECT is a head alone: what follows is the server's.
+  auto answered = co_await exchange(tunnel.request, true);
+  if (!answered) {
+    if (answered.error().kind != Kind::kClosed) answered.error().kind = Kind::kConnect;
+    co_return answered;
+  }
+  const unsigned status = answer_->status();
+  if (status < 200 || status >= 300 || begin_ != end_) {
+    co_return failure(Kind::kConnect,
+                      fmt::format("the proxy opens no connection: it answers {}{}", status,
+                                  status == 407 ? ": it wants another user or password" : ""));
+  }
+  come_to_rest();
+  head_done_ = was_answered_ = false;
+  co_return Done{};
 }
 
 asio::awaitable<std::string> ClientConnection::connect_to(Endpoint endpoint) {
@@ -157,7 +192,8 @@ void ClientConnection::set_socket_options() {
   set(IPPROTO_TCP, TCP_KEEPINTVL, kKeepAliveIntervalSeconds);
 }
 
-asio::awaitable<ClientConnection::Done> ClientConnection::handshake() {
+asio::awaitable<ClientConnection::Done> ClientConnection::handshake(
+    std::shared_ptr<const ClientTlsContext> context) {
   for (;;) {
     if (broken_by_ == Kind::kTimeout) {
       co_return failure(Kind::kConnect, "the TLS handshake was not done in time");
@@ -168,7 +204,7 @@ asio::awaitable<ClientConnection::Done> ClientConnection::handshake() {
     if (result == 1) co_return Done{};
     const State state = tls_state(result);
     if (state != State::kWantRead && state != State::kWantWrite) {
-      auto refused = failure(Kind::kTls, tls_->refusal(session_.get()));
+      auto refused = failure(Kind::kTls, context->refusal(session_.get()));
       abort(Kind::kTls);
       co_return refused;
     }
@@ -260,19 +296,28 @@ asio::awaitable<ClientConnection::Done> ClientConnection::write(std::string_view
 }
 
 bool ClientConnection::make_room() {
-  if (begin_ == end_) begin_ = end_ = 0;
   const std::size_t piece_bytes =
       kind_ == Client::Connection::kOwn ? kOwnPieceBytes : kPooledPieceBytes;
   const std::size_t wanted = head_done_ ? piece_bytes : ResponseParser::kHeadBytes;
-  if (!buffer_ || (begin_ == end_ && capacity_ != wanted)) {
-    buffer_ = std::make_unique_for_overwrite<char[]>(wanted);
-    capacity_ = wanted;
-  }
-  if (begin_ > 0) {
+  if (capacity_ < wanted || (begin_ == end_ && capacity_ != wanted)) {
+    take_buffer(wanted);
+  } else if (begin_ > 0) {
     std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
     end_ -= std::exchange(begin_, 0);
   }
   return end_ < capacity_;
+}
+
+void ClientConnection::take_buffer(std::size_t capacity) {
+  const std::size_t unread = end_ - begin_;
+  std::unique_ptr<char[]> fresh;
+  if (capacity > 0) fresh = std::make_unique_for_overwrite<char[]>(capacity);
+  if (fresh && unread > 0) std::memcpy(fresh.get(), buffer_.get() + begin_, unread);
+  crypto::wipe(buffer_.get(), used_);
+  buffer_ = std::move(fresh);
+  capacity_ = capacity;
+  begin_ = 0;
+  end_ = used_ = unread;
 }
 
 asio::awaitable<Result<std::size_t>> ClientConnection::fill() {
@@ -287,12 +332,14 @@ asio::awaitable<Result<std::size_t>> ClientConnection::fill() {
     switch (got.state) {
       case State::kDone:
         end_ += got.bytes;
+        used_ = std::max(used_, end_);
         was_answered_ = true;
         co_return got.bytes;
       case State::kWantRead:
       case State::kWantWrite:
-        // Thousands of watches may wait here.
-        if (kind_ == Client::Connection::kOwn && begin_ == end_) buffer_.reset();
+        // Thousands of watches may wait here; most keep the end of a chunk, which the parser takes
+        // together with the next one.
+        if (capacity_ > end_ - begin_) take_buffer(end_ - begin_);
         co_await wait(got.state);
         break;
       case State::kEnd:
@@ -374,6 +421,12 @@ bool ClientConnection::is_usable() {
     return result <= 0 && tls_state(result) == State::kWantRead;
   }
   return ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+void ClientConnection::come_to_rest() {
+  begin_ = end_;
+  take_buffer(0);
+  answer_.reset();
 }
 
 bool ClientConnection::can_be_kept() const {

@@ -22,8 +22,9 @@ namespace receiver::http {
 
 /// One connection of the client: a request at a time, then its answer event by event. Reads and
 /// writes go straight to the socket, or to OpenSSL over it, and only wait through Asio when they
-/// cannot proceed: while it waits for an answer, a connection holds no buffers (Asio's TLS stream
-/// keeps 70 KiB). Whoever awaits one of its coroutines keeps the connection alive.
+/// cannot proceed: while it waits for an answer or rests in the pool, a connection holds no buffers
+/// (Asio's TLS stream keeps 70 KiB), and what it has read is wiped: it may have been a Secret.
+/// Whoever awaits one of its coroutines keeps the connection alive.
 class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
  public:
   using Done = Result<void>;
@@ -40,8 +41,15 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   ClientConnection& operator=(const ClientConnection&) = delete;
   ~ClientConnection();
 
-  /// Tries the addresses in turn, each with a share of the time that is left; then TLS.
-  boost::asio::awaitable<Done> connect(std::vector<Endpoint> endpoints, TimePoint deadline);
+  /// The way through a proxy.
+  struct Tunnel {
+    std::shared_ptr<const ClientTlsContext> tls;  ///< with the proxy; null: plain
+    std::string request;  ///< that opens the tunnel; empty: the proxy forwards what it is sent
+  };
+  /// Tries the addresses (the proxy's if there is one) in turn, each with a share of the time that
+  /// is left; then the tunnel, then TLS.
+  boost::asio::awaitable<Done> connect(std::vector<Endpoint> endpoints, TimePoint deadline,
+                                       std::optional<Tunnel> tunnel);
 
   /// Sends a request, skips interim answers and returns when the answer's head is there.
   boost::asio::awaitable<Done> exchange(std::string_view text, bool is_head);
@@ -59,6 +67,8 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   [[nodiscard]] bool is_usable();
   /// After kEnd: whether another request may follow.
   [[nodiscard]] bool can_be_kept() const;
+  /// Before it goes into the pool: gives back what it needs only while a request is under way.
+  void come_to_rest();
   /// Whether a byte of the current request's answer has arrived.
   [[nodiscard]] bool was_answered() const { return was_answered_; }
   [[nodiscard]] bool is_broken() const { return broken_by_.has_value(); }
@@ -72,7 +82,8 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   };
 
   boost::asio::awaitable<std::string> connect_to(Endpoint endpoint);  ///< empty, or why not
-  boost::asio::awaitable<Done> handshake();
+  boost::asio::awaitable<Done> handshake(std::shared_ptr<const ClientTlsContext> context);
+  boost::asio::awaitable<Done> open_tunnel(Tunnel tunnel);
   boost::asio::awaitable<Done> write(std::string_view text);
   /// Reads once into the buffer; 0 at the end of the stream.
   boost::asio::awaitable<Result<std::size_t>> fill();
@@ -83,6 +94,8 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   [[nodiscard]] State tls_state(int result);
   /// A free byte behind what is unread, or no room within the bounds.
   [[nodiscard]] bool make_room();
+  /// Another buffer for what is unread, in place of the present one, which is wiped.
+  void take_buffer(std::size_t capacity);
   void set_socket_options();
   void arm_timer();
   void on_timer();
@@ -106,6 +119,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   std::size_t capacity_ = 0;
   std::size_t begin_ = 0;  ///< of what is unread
   std::size_t end_ = 0;
+  std::size_t used_ = 0;  ///< so far the buffer was ever filled
   std::optional<ResponseParser> answer_;
   const Client::Connection kind_;
   bool head_done_ = false;

@@ -108,7 +108,9 @@ tl::expected<std::shared_ptr<ClientTlsContext>, std::string> ClientTlsContext::c
   std::shared_ptr<ClientTlsContext> context(new ClientTlsContext(raw, std::move(name)));
 
   SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
-  SSL_CTX_set_options(raw, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+  // What was decrypted is wiped once it is read: it may have been a Secret.
+  SSL_CTX_set_options(raw,
+                      SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CLEANSE_PLAINTEXT);
   // A connection that waits holds no record buffers; a long body goes out record by record.
   SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -148,10 +150,23 @@ int ClientTlsContext::keep_session(SSL* connection, SSL_SESSION* session) {
 }
 
 TlsSession ClientTlsContext::new_session(int socket) const {
+  return new_session_over(new_socket_bio(socket));
+}
+
+TlsSession ClientTlsContext::new_session_within(TlsSession outer) const {
+  BIO* bio = BIO_new(BIO_f_ssl());
+  if (bio != nullptr) BIO_set_ssl(bio, outer.release(), BIO_CLOSE);
+  return new_session_over(bio);
+}
+
+TlsSession ClientTlsContext::new_session_over(BIO* transport) const {
+  if (transport == nullptr) return nullptr;
   TlsSession session(SSL_new(context_));
-  BIO* bio = session ? new_socket_bio(socket) : nullptr;
-  if (bio == nullptr) return nullptr;
-  SSL_set_bio(session.get(), bio, bio);
+  if (!session) {
+    BIO_free_all(transport);
+    return nullptr;
+  }
+  SSL_set_bio(session.get(), transport, transport);
   SSL_set_connect_state(session.get());
   // No name but a DNS name may be sent.
   if (!name_is_address_ && SSL_set_tlsext_host_name(session.get(), server_name_.c_str()) != 1) {

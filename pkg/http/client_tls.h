@@ -9,6 +9,7 @@
 
 #include "http/client.h"
 
+struct bio_st;
 struct ssl_session_st;
 
 namespace receiver::http {
@@ -33,6 +34,8 @@ class ClientTlsContext {
 
   /// The client's side of a new TLS connection; null if memory is short.
   [[nodiscard]] TlsSession new_session(int socket) const;
+  /// The same over a TLS connection that is established, to a proxy.
+  [[nodiscard]] TlsSession new_session_within(TlsSession outer) const;
   /// Why the handshake of `session`, or its first read, was refused; for people.
   [[nodiscard]] std::string refusal(const SSL* session) const;
 
@@ -41,6 +44,7 @@ class ClientTlsContext {
 
   static int keep_session(SSL* connection, ssl_session_st* session);
   [[nodiscard]] bool set_server_name(bool verify);
+  [[nodiscard]] TlsSession new_session_over(bio_st* transport) const;
 
   SSL_CTX* context_;
   std::string server_name_;

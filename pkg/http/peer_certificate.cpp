@@ -35,7 +35,7 @@ std::string one_line(const X509_NAME* name) {
 clock::Wall::time_point time_of(const ASN1_TIME* time) {
   std::tm fields{};
   if (ASN1_TIME_to_tm(time, &fields) != 1) return {};
-  return clock::Wall::from_time_t(timegm(&fields));
+  return clock::from_utc(fields);
 }
 
 bool trust(SSL_CTX* context, const std::string& ca_pem) {

@@ -29,7 +29,7 @@ clock::Wall::time_point not_after(const X509* certificate) {
   if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &time) != 1) {
     return {};
   }
-  return clock::Wall::from_time_t(timegm(&time));
+  return clock::from_utc(time);
 }
 
 tl::expected<std::string, std::string> read_file(const std::string& path) {

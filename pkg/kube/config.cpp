@@ -31,17 +31,19 @@ tl::expected<KubeconfigFile, std::string> read_kubeconfig(const std::string& pat
 }
 
 tl::expected<Config, std::string> load_files(const std::vector<std::string>& paths,
-                                             const std::string& context) {
+                                             const ConfigSources& sources) {
   std::vector<KubeconfigFile> files;
   for (const std::string& path : paths) {
     auto file = read_kubeconfig(path);
     if (!file) return Failure(file.error());
     files.push_back(std::move(*file));
   }
-  return resolve_kubeconfig(files, context);
+  auto config = resolve_kubeconfig(files, sources.context, sources.terminal);
+  if (config && config->exec) config->exec->hidden_variables = sources.hidden_variables;
+  return config;
 }
 
-tl::expected<Config, std::string> load_list(const std::string& list, const std::string& context) {
+tl::expected<Config, std::string> load_list(const std::string& list, const ConfigSources& sources) {
   std::vector<std::string> paths;
   std::string_view rest = list;
   while (!rest.empty()) {
@@ -53,7 +55,7 @@ tl::expected<Config, std::string> load_list(const std::string& list, const std::
   if (paths.empty()) {
     return Failure(fmt::format("KUBECONFIG={}: no such file: correct or unset it", list));
   }
-  return load_files(paths, context);
+  return load_files(paths, sources);
 }
 
 tl::expected<Config, std::string> in_cluster(std::string_view host, std::string_view port,
@@ -78,13 +80,12 @@ tl::expected<Config, std::string> in_cluster(std::string_view host, std::string_
 }  // namespace
 
 tl::expected<Config, std::string> load_config(const ConfigSources& sources) {
-  if (!sources.kubeconfig.empty()) return load_files({sources.kubeconfig}, sources.context);
+  if (!sources.kubeconfig.empty()) return load_files({sources.kubeconfig}, sources);
 
   const auto environment = [&](std::string_view name) {
     return sources.environment ? sources.environment(name).value_or("") : std::string();
   };
-  if (const auto list = environment("KUBECONFIG"); !list.empty())
-    return load_list(list, sources.context);
+  if (const auto list = environment("KUBECONFIG"); !list.empty()) return load_list(list, sources);
 
   const std::string host = environment("KUBERNETES_SERVICE_HOST");
   const std::string port = environment("KUBERNETES_SERVICE_PORT");
@@ -94,7 +95,7 @@ tl::expected<Config, std::string> load_config(const ConfigSources& sources) {
   }
   const std::string home = environment("HOME");
   if (const auto path = home + "/.kube/config"; !home.empty() && exists(path))
-    return load_files({path}, sources.context);
+    return load_files({path}, sources);
 
   return Failure(
       fmt::format("no API server is configured: set KUBECONFIG, or create ~/.kube/config, or run "
@@ -107,8 +108,8 @@ tl::expected<Config, std::string> load_config(const ConfigSources& sources) {
 
 tl::expected<Config, std::string> parse_kubeconfig(std::string_view text,
                                                    const std::string& directory,
-                                                   const std::string& context) {
-  return resolve_kubeconfig({{"kubeconfig", directory, std::string(text)}}, context);
+                                                   const std::string& context, bool terminal) {
+  return resolve_kubeconfig({{"kubeconfig", directory, std::string(text)}}, context, terminal);
 }
 
 }  // namespace receiver::kube

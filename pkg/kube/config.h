@@ -11,6 +11,7 @@
 #include <tl/expected.hpp>
 
 #include "crypto/crypto.h"
+#include "http/proxy.h"
 
 namespace receiver::kube {
 
@@ -29,6 +30,11 @@ struct ExecPlugin {
   std::vector<std::pair<std::string, std::string>> environment;
   std::string install_hint;
   bool provide_cluster_info = false;
+  bool takes_input = true;  ///< where there is a terminal
+  /// A person sits there: the plugin may ask them (its standard error, and its input unless it
+  /// takes none, are ours) and has all the time that they need.
+  bool at_terminal = false;
+  std::vector<std::string> hidden_variables;  ///< of our environment that it does not get
 };
 
 /// How to reach and authenticate to one API server.
@@ -45,8 +51,12 @@ struct Config {
   crypto::SecretString token;
   std::string token_file;  ///< wins over `token`; read again every minute and on 401
   std::optional<ExecPlugin> exec;
-  std::string ns;      ///< of the context; "default" if it names none
-  std::string source;  ///< for messages: the file, or "in-cluster"
+  /// Of every request: on whose behalf it is made (Impersonate-User, …).
+  std::vector<std::pair<std::string, std::string>> impersonation;
+  std::optional<http::Proxy> proxy;  ///< the cluster's proxy-url; of the environment none is used
+  std::string proxy_url;             ///< for plugins; may hold a password
+  std::string ns;                    ///< of the context; "default" if it names none
+  std::string source;                ///< for messages: the file, or "in-cluster"
 };
 
 struct ConfigSources {
@@ -57,6 +67,10 @@ struct ConfigSources {
   std::string service_account_dir = "/var/run/secrets/kubernetes.io/serviceaccount";
   /// Of a kubeconfig, in place of its current one; then the cluster that this runs in is not meant.
   std::string context{};
+  /// A person sits at a terminal, whom a credential plugin may ask.
+  bool terminal = false;
+  /// Environment variables that are no business of a credential plugin.
+  std::vector<std::string> hidden_variables{};
 };
 
 /// Command line, then KUBECONFIG (files merged as kubectl does: the first to set a name or the
@@ -68,6 +82,7 @@ struct ConfigSources {
 /// relative to `directory`. Pure but for data files not being read.
 [[nodiscard]] tl::expected<Config, std::string> parse_kubeconfig(std::string_view text,
                                                                  const std::string& directory,
-                                                                 const std::string& context = {});
+                                                                 const std::string& context = {},
+                                                                 bool terminal = false);
 
 }  // namespace receiver::kube

@@ -237,6 +237,7 @@ bool Credentials::plugin_ran_just_now() const {
 }
 
 asio::awaitable<void> Credentials::run_plugin(clock::Steady::time_point deadline) {
+  if (config_.exec->at_terminal) deadline = clock::Steady::time_point::max();
   if (!plugin_running_ && !*stop_) {
     plugin_running_ = true;
     asio::co_spawn(executor_, run_plugin_once(shared_from_this()),

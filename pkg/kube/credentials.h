@@ -87,7 +87,8 @@ class Credentials : public std::enable_shared_from_this<Credentials> {
       boost::asio::any_io_executor executor, Config config, log::Logger logger,
       ExecLimits limits = {});
 
-  /// Fresh credentials; waits for a running plugin until `deadline` at most.
+  /// Fresh credentials; waits for a running plugin until `deadline` at most, but at a terminal as
+  /// long as a person needs.
   boost::asio::awaitable<tl::expected<Current, std::string>> current(
       clock::Steady::time_point deadline);
 

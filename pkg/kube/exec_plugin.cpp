@@ -74,14 +74,18 @@ class Pipe {
   int write_ = -1;
 };
 
-/// A program in a process group of its own, with its output. If it still runs when this goes, the
-/// group is killed.
+bool takes_input(const ExecPlugin& plugin) {
+  return plugin.at_terminal && plugin.takes_input;
+}
+
+/// A program, at a terminal with us, else in a process group of its own, with its output. If it
+/// still runs when this goes, the group is killed.
 class Child {
  public:
   Child() = default;
   ~Child() {
     if (pid_ <= 0) return;
-    ::kill(-pid_, SIGKILL);
+    ::kill(own_group_ ? -pid_ : pid_, SIGKILL);
     int ignored = 0;
     while (::waitpid(pid_, &ignored, 0) < 0 && errno == EINTR) {
     }
@@ -98,9 +102,13 @@ class Child {
 
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (!takes_input(plugin)) {
+      posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    }
     posix_spawn_file_actions_adddup2(&actions, output_.write_end(), STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, errors_.write_end(), STDERR_FILENO);
+    if (!plugin.at_terminal) {
+      posix_spawn_file_actions_adddup2(&actions, errors_.write_end(), STDERR_FILENO);
+    }
     // Our sockets are none of its business, and not all of them are marked close-on-exec.
     posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
 
@@ -112,8 +120,11 @@ class Child {
     sigaddset(&signals, SIGPIPE);
     posix_spawnattr_setsigdefault(&attributes, &signals);
     posix_spawnattr_setpgroup(&attributes, 0);
+    // One that reads from the terminal must be of the group that is in its foreground.
+    own_group_ = !plugin.at_terminal;
+    const int group = own_group_ ? POSIX_SPAWN_SETPGROUP : 0;
     posix_spawnattr_setflags(
-        &attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+        &attributes, static_cast<short>(group | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
 
     pid_t pid = 0;
     const int failure =
@@ -159,7 +170,9 @@ class Child {
       const std::string_view name = text.substr(0, text.find('='));
       const bool overruled = std::any_of(own.begin(), own.end(),
                                          [&](const auto& entry) { return entry.first == name; });
-      if (!overruled) result.emplace_back(text);
+      const bool hidden =
+          std::ranges::find(plugin.hidden_variables, name) != plugin.hidden_variables.end();
+      if (!overruled && !hidden) result.emplace_back(text);
     }
     for (const auto& [name, value] : own) result.push_back(fmt::format("{}={}", name, value));
     return result;
@@ -168,6 +181,7 @@ class Child {
   Pipe output_;
   Pipe errors_;
   pid_t pid_ = 0;
+  bool own_group_ = true;
 };
 
 /// The last line with something on it: where programs say what went wrong.
@@ -207,11 +221,11 @@ std::string exec_info(const ExecPlugin& plugin, const Config& config,
       cluster += R"(,"certificate-authority-data":)" +
                  quote(crypto::base64_encode(certificate_authority_pem));
     }
+    if (!config.proxy_url.empty()) cluster += R"(,"proxy-url":)" + quote(config.proxy_url);
     cluster += "},";
   }
-  return fmt::format(
-      R"({{"apiVersion":{},"kind":"ExecCredential","spec":{{{}"interactive":false}}}})",
-      quote(plugin.api_version), cluster);
+  return fmt::format(R"({{"apiVersion":{},"kind":"ExecCredential","spec":{{{}"interactive":{}}}}})",
+                     quote(plugin.api_version), cluster, takes_input(plugin));
 }
 
 tl::expected<ExecCredential, std::string> parse_exec_credential(std::string_view output,
@@ -261,7 +275,8 @@ asio::awaitable<tl::expected<ExecCredential, std::string>> run_exec_plugin(
   if (start_error != 0) co_return failed("cannot be started: " + text_of(start_error));
 
   asio::steady_timer timer(executor);
-  const auto deadline = clock::Steady::now() + limits.time;
+  const auto deadline =
+      plugin.at_terminal ? clock::Steady::time_point::max() : clock::Steady::now() + limits.time;
   std::string output;
   std::string errors;
   for (;;) {

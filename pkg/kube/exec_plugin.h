@@ -27,7 +27,7 @@ struct ExecCredential {
 };
 
 struct ExecLimits {
-  std::chrono::milliseconds time{60'000};
+  std::chrono::milliseconds time{60'000};  ///< not at a terminal
   std::size_t output_bytes = 1024UL * 1024;
   std::chrono::milliseconds pause{
       10'000};  ///< between runs on behalf of 401 answers or after failures
@@ -44,8 +44,9 @@ struct ExecLimits {
 
 /// Runs the plugin without blocking the executor's thread. It ends early when `*stop` becomes true,
 /// which must happen on the executor. If the coroutine ends first, be it that its executor goes
-/// away, the plugin and its children are killed; no zombie stays. The error names the command, and
-/// quotes a line of what it wrote to standard error.
+/// away, the plugin and (but for one at a terminal) its children are killed; no zombie stays. The
+/// error names the command, and quotes a line of what it wrote to a standard error that is not
+/// ours.
 boost::asio::awaitable<tl::expected<ExecCredential, std::string>> run_exec_plugin(
     boost::asio::any_io_executor executor, ExecPlugin plugin, std::string info,
     std::shared_ptr<const bool> stop, ExecLimits limits);

@@ -1,6 +1,9 @@
 #include "kube/json.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -12,6 +15,7 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
+#include "crypto/crypto.h"
 #include "kube/json_scan.h"
 
 namespace receiver::kube {
@@ -94,8 +98,7 @@ Projection::Node& node_at(Projection::Node& root, std::string_view path) {
 /// and skips the rest. Recursion is as deep as the projection's paths, not as the text.
 class Walker {
  public:
-  Walker(std::string_view text, rapidjson::Document& out)
-      : text_(text), skipper_(text), out_(out) {}
+  Walker(std::string_view text, JsonDocument& out) : text_(text), skipper_(text), out_(out) {}
 
   bool document(const Projection::Node& root) {
     skip_space();
@@ -173,7 +176,7 @@ class Walker {
     const bool plain = std::all_of(literal.begin(), literal.end(),
                                    [](char c) { return c >= ' ' && c < '\x7f' && c != '\\'; });
     if (plain) return literal.substr(1, literal.size() - 2);
-    rapidjson::Document decoded;
+    JsonDocument decoded;
     if (!parse(literal, begin, decoded)) return std::nullopt;
     unescaped.assign(decoded.GetString(), decoded.GetStringLength());
     return unescaped;
@@ -192,13 +195,13 @@ class Walker {
     return true;
   }
 
-  bool parse(std::string_view value, std::size_t position, rapidjson::Document& into) {
-    auto generate = [&](rapidjson::Document& out) { return parse_into(value, position, out); };
+  bool parse(std::string_view value, std::size_t position, JsonDocument& into) {
+    auto generate = [&](JsonDocument& out) { return parse_into(value, position, out); };
     into.Populate(generate);
     return error_.empty();
   }
 
-  bool parse_into(std::string_view value, std::size_t position, rapidjson::Document& into) {
+  bool parse_into(std::string_view value, std::size_t position, JsonDocument& into) {
     rapidjson::MemoryStream stream(value.data(), value.size());
     if (reader_.Parse<rapidjson::kParseValidateEncodingFlag>(stream, into).IsError()) {
       std::string_view problem = rapidjson::GetParseError_En(reader_.GetParseErrorCode());
@@ -225,13 +228,55 @@ class Walker {
 
   std::string_view text_;
   Skipper skipper_;
-  rapidjson::Document& out_;
-  rapidjson::Reader reader_;
+  JsonDocument& out_;
+  rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, WipingAllocator> reader_;
   std::size_t at_ = 0;
   std::string error_;
 };
 
 }  // namespace
+
+void* WipingAllocator::Malloc(std::size_t size) {
+  if (size == 0) return nullptr;
+  // In front of the block stands its size.
+  auto* const block = static_cast<std::max_align_t*>(std::malloc(sizeof(std::max_align_t) + size));
+  if (block == nullptr) throw std::bad_alloc();
+  *reinterpret_cast<std::size_t*>(block) = size;
+  return block + 1;
+}
+
+void* WipingAllocator::Realloc(void* block, std::size_t old_size, std::size_t size) {
+  void* const moved = Malloc(size);
+  if (block != nullptr && moved != nullptr) std::memcpy(moved, block, std::min(old_size, size));
+  Free(block);
+  return moved;
+}
+
+void WipingAllocator::Free(void* block) {
+  if (block == nullptr) return;
+  auto* const start = static_cast<std::max_align_t*>(block) - 1;
+  crypto::wipe(block, *reinterpret_cast<std::size_t*>(start));
+  std::free(start);
+}
+
+namespace {
+
+void wipe_strings(rapidjson::Value& value) {
+  if (value.IsString()) {
+    // A copy of the document's own, as the parser makes them.
+    crypto::wipe(const_cast<char*>(value.GetString()), value.GetStringLength());
+  } else if (value.IsArray()) {
+    for (auto& element : value.GetArray()) wipe_strings(element);
+  } else if (value.IsObject()) {
+    for (auto& member : value.GetObject()) wipe_strings(member.value);
+  }
+}
+
+}  // namespace
+
+void wipe(JsonDocument& parsed) {
+  wipe_strings(parsed);
+}
 
 Projection::Projection(Node root) {
   root.spread_wildcards();
@@ -257,17 +302,17 @@ Projection Projection::under(std::string_view pointer) const {
   return Projection(std::move(root));
 }
 
-tl::expected<rapidjson::Document, std::string> parse_json(std::string_view json,
-                                                          const Projection& projection) {
-  rapidjson::Document document;
+tl::expected<JsonDocument, std::string> parse_json(std::string_view json,
+                                                   const Projection& projection) {
+  JsonDocument document;
   Walker walker(json, document);
-  auto generate = [&](rapidjson::Document&) { return walker.document(projection.root()); };
+  auto generate = [&](JsonDocument&) { return walker.document(projection.root()); };
   document.Populate(generate);
   if (!walker.error().empty()) return tl::unexpected(walker.error());
   return document;
 }
 
-tl::expected<rapidjson::Document, std::string> parse_json(std::string_view json) {
+tl::expected<JsonDocument, std::string> parse_json(std::string_view json) {
   static const Projection all = Projection::all();
   return parse_json(json, all);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -11,6 +12,24 @@
 #include <tl/expected.hpp>
 
 namespace receiver::kube {
+
+/// Memory that is wiped before it is given back.
+struct WipingAllocator {
+  // NOLINTBEGIN(readability-identifier-naming): RapidJSON calls them so.
+  static const bool kNeedFree = true;
+  void* Malloc(std::size_t size);
+  void* Realloc(void* block, std::size_t old_size, std::size_t size);
+  static void Free(void* block);
+  // NOLINTEND(readability-identifier-naming)
+};
+
+/// A document whose parsing leaves nothing behind: a Secret's value may pass through it.
+using JsonDocument = rapidjson::GenericDocument<rapidjson::UTF8<>, rapidjson::MemoryPoolAllocator<>,
+                                                WipingAllocator>;
+
+/// Overwrites the strings of a document that is as it was parsed, which then holds no more than its
+/// shape.
+void wipe(JsonDocument& parsed);
 
 /// Which members of a document are kept when it is parsed; everything else is skipped by the parser
 /// and never built. Paths are JSON pointers in which `*` is any array element or any member:
@@ -41,9 +60,9 @@ inline constexpr int kMaxJsonDepth = 100;
 /// Parses `json` (UTF-8), keeping what `projection` names. The error says what is wrong and at
 /// which byte. Of what is skipped only quotes and brackets are looked at: nothing that is not used,
 /// such as a number beyond all bounds or half a surrogate pair, makes a document unreadable.
-[[nodiscard]] tl::expected<rapidjson::Document, std::string> parse_json(
-    std::string_view json, const Projection& projection);
-[[nodiscard]] tl::expected<rapidjson::Document, std::string> parse_json(std::string_view json);
+[[nodiscard]] tl::expected<JsonDocument, std::string> parse_json(std::string_view json,
+                                                                 const Projection& projection);
+[[nodiscard]] tl::expected<JsonDocument, std::string> parse_json(std::string_view json);
 
 /// The value at a JSON pointer of members ("" is the value itself), or null. Of members with one
 /// name the first counts. Never throws, whatever the types on the way.

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include "kube/reflector_request.h"
 #include "kube/small_file.h"
 
 namespace receiver::kube {
@@ -37,6 +38,12 @@ YAML::Node member(const YAML::Node& node, const std::string& key) {
 
 std::string scalar_or_empty(const YAML::Node& node) {
   return node.IsScalar() ? node.Scalar() : std::string();
+}
+
+/// Base64 may be folded over lines.
+std::string unfolded(std::string text) {
+  std::erase_if(text, [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; });
+  return text;
 }
 
 /// Reads the members of one entry, and remembers the first that is not what it must be.
@@ -95,7 +102,7 @@ class Fields {
       result.file = path(key);
       return result;
     }
-    const auto decoded = crypto::base64_decode(encoded);
+    const auto decoded = crypto::base64_decode(unfolded(encoded));
     if (!decoded || decoded->find("-----BEGIN ") == std::string::npos) {
       fail(key + "-data must be a PEM document in base64");
     } else {
@@ -142,6 +149,9 @@ std::optional<std::string> set_server(std::string_view url, Config& config) {
     return "server must be a URL such as https://host:6443";
   }
   config.scheme = url.substr(0, scheme_end);
+  std::ranges::transform(config.scheme, config.scheme.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  });
   if (config.scheme != "https" && config.scheme != "http") {
     return "server must begin with https:// or http://";
   }
@@ -196,8 +206,13 @@ void read_cluster(Fields& cluster, Config& config) {
   } else if (const auto problem = set_server(server, config)) {
     cluster.fail(*problem);
   }
-  if (!cluster.text("proxy-url").empty()) {
-    cluster.fail("proxy-url is not supported: use a server that is reached directly");
+  config.proxy_url = cluster.text("proxy-url");
+  if (!config.proxy_url.empty()) {
+    if (auto proxy = http::parse_proxy(config.proxy_url)) {
+      config.proxy = std::move(*proxy);
+    } else {
+      cluster.fail("proxy-url: " + proxy.error());
+    }
   }
   config.tls_server_name = cluster.text("tls-server-name");
   config.insecure_skip_tls_verify = cluster.flag("insecure-skip-tls-verify");
@@ -208,7 +223,39 @@ void read_cluster(Fields& cluster, Config& config) {
   }
 }
 
-ExecPlugin read_exec(Fields& user, Fields& cluster) {
+/// Whom requests are made for, as header fields.
+void read_impersonation(Fields& user, Config& config) {
+  const auto add = [&](std::string field, std::string value, const std::string& key) {
+    if (std::ranges::any_of(value, [](unsigned char c) { return c < ' ' || c == 0x7f; })) {
+      user.fail(key + " has control characters in it");
+    }
+    config.impersonation.emplace_back(std::move(field), std::move(value));
+  };
+  const std::string name = user.text("as");
+  if (!name.empty()) add("Impersonate-User", name, "as");
+  for (const YAML::Node& group : user.list_of(user.node("as-groups"), "as-groups")) {
+    add("Impersonate-Group", user.text_of(group, "each of as-groups"), "as-groups");
+  }
+  if (const std::string uid = user.text("as-uid"); !uid.empty()) {
+    add("Impersonate-Uid", uid, "as-uid");
+  }
+  const YAML::Node extra = user.node("as-user-extra");
+  if (user.has("as-user-extra") && !extra.IsMap()) user.fail("as-user-extra must be a map");
+  if (extra.IsMap()) {
+    for (const auto& entry : extra) {
+      const std::string key = scalar_or_empty(entry.first);
+      for (const YAML::Node& value : user.list_of(entry.second, "each of as-user-extra")) {
+        add("Impersonate-Extra-" + reflecting::percent_encode(key),
+            user.text_of(value, "each of as-user-extra"), "as-user-extra");
+      }
+    }
+  }
+  if (name.empty() && !config.impersonation.empty()) {
+    user.fail("as-groups, as-uid and as-user-extra need as, the user that is impersonated");
+  }
+}
+
+ExecPlugin read_exec(Fields& user, Fields& cluster, bool terminal) {
   const YAML::Node exec = user.node("exec");
   const auto text = [&](const std::string& key) {
     return user.text_of(member(exec, key), "exec." + key);
@@ -224,7 +271,10 @@ ExecPlugin read_exec(Fields& user, Fields& cluster) {
   // A bare name is looked up in PATH.
   if (plugin.command.find('/') != std::string::npos) plugin.command = user.resolve(plugin.command);
   plugin.install_hint = text("installHint");
-  if (text("interactiveMode") == "Always") {
+  const std::string mode = text("interactiveMode");
+  plugin.takes_input = mode != "Never";
+  plugin.at_terminal = terminal;
+  if (mode == "Always" && !terminal) {
     user.fail("exec.interactiveMode is Always, but there is no terminal here: use another user");
   }
   for (const YAML::Node& argument : user.list_of(member(exec, "args"), "exec.args")) {
@@ -253,7 +303,7 @@ ExecPlugin read_exec(Fields& user, Fields& cluster) {
   return plugin;
 }
 
-void read_user(Fields& user, Fields& cluster, Config& config) {
+void read_user(Fields& user, Fields& cluster, Config& config, bool terminal) {
   for (const char* unsupported : {"username", "password"}) {
     if (user.has(unsupported)) {
       user.fail(std::string(unsupported) +
@@ -264,10 +314,6 @@ void read_user(Fields& user, Fields& cluster, Config& config) {
   if (user.has("auth-provider")) {
     user.fail("auth-provider is not supported, by Kubernetes 1.26 and later neither: use exec");
   }
-  for (const char* unsupported : {"as", "as-uid", "as-groups", "as-user-extra"}) {
-    if (user.has(unsupported))
-      user.fail(std::string(unsupported) + " (impersonation) is not supported");
-  }
   config.token = crypto::SecretString(std::string(trim(user.text("token"))));
   config.token_file = user.path("tokenFile");
   config.client_certificate = user.pem("client-certificate");
@@ -275,7 +321,7 @@ void read_user(Fields& user, Fields& cluster, Config& config) {
   if (config.client_certificate.empty() != config.client_key.empty()) {
     user.fail("client-certificate and client-key go together, but one is missing");
   }
-  if (user.has("exec")) config.exec = read_exec(user, cluster);
+  if (user.has("exec")) config.exec = read_exec(user, cluster, terminal);
 }
 
 /// The name of the context that counts, and how messages begin that are about it.
@@ -298,7 +344,7 @@ tl::expected<ChosenContext, std::string> choose_context(const std::vector<Kubeco
 
 tl::expected<Config, std::string> resolve(const std::vector<KubeconfigFile>& files,
                                           const std::vector<Document>& documents,
-                                          const std::string& asked_for) {
+                                          const std::string& asked_for, bool terminal) {
   const auto chosen = choose_context(files, documents, asked_for);
   if (!chosen) return Failure(chosen.error());
   const std::string& current = chosen->name;
@@ -331,10 +377,10 @@ tl::expected<Config, std::string> resolve(const std::vector<KubeconfigFile>& fil
   if (user_name.empty()) return config;
   const auto user_entry = find_entry(documents, "users", "user", user_name);
   if (!user_entry) return missing("user", user_name);
-  // Like kubectl: credentials never travel unencrypted.
-  if (config.scheme == "http") return config;
   Fields user(*user_entry, fmt::format("user \"{}\"", user_name));
-  read_user(user, cluster, config);
+  read_impersonation(user, config);
+  // Like kubectl: credentials never travel unencrypted.
+  if (config.scheme != "http") read_user(user, cluster, config, terminal);
   if (user.error()) return Failure(*user.error());
   if (cluster.error()) return Failure(*cluster.error());
   return config;
@@ -343,7 +389,7 @@ tl::expected<Config, std::string> resolve(const std::vector<KubeconfigFile>& fil
 }  // namespace
 
 tl::expected<Config, std::string> resolve_kubeconfig(const std::vector<KubeconfigFile>& files,
-                                                     const std::string& context) {
+                                                     const std::string& context, bool terminal) {
   std::string_view reading = files.front().name;
   try {
     std::vector<Document> documents;
@@ -359,7 +405,7 @@ tl::expected<Config, std::string> resolve_kubeconfig(const std::vector<Kubeconfi
         return Failure(fmt::format("{}: is not a kubeconfig", reading));
       documents.push_back({&file, root});
     }
-    return resolve(files, documents, context);
+    return resolve(files, documents, context, terminal);
   } catch (const YAML::Exception& failure) {
     return Failure(fmt::format("{}: line {}: is not readable as YAML: {}", reading,
                                failure.mark.line + 1, failure.msg));

@@ -17,8 +17,9 @@ struct KubeconfigFile {
 };
 
 /// A context of files that are read as one, the current one if `context` is empty: of entries with
-/// the same name, and of current-context, the first wins. Never empty input. Internal to the room.
+/// the same name, and of current-context, the first wins. `terminal`: a person is there to
+/// answer a plugin. Never empty input. Internal to the room.
 [[nodiscard]] tl::expected<Config, std::string> resolve_kubeconfig(
-    const std::vector<KubeconfigFile>& files, const std::string& context);
+    const std::vector<KubeconfigFile>& files, const std::string& context, bool terminal);
 
 }  // namespace receiver::kube

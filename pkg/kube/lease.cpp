@@ -10,15 +10,15 @@
 namespace receiver::kube {
 namespace {
 
-void set(rapidjson::Document& lease, const char* pointer, const std::string& text) {
+void set(JsonDocument& lease, const char* pointer, const std::string& text) {
   rapidjson::Pointer(pointer).Set(lease, text);
 }
 
-void set(rapidjson::Document& lease, const char* pointer, std::int64_t number) {
+void set(JsonDocument& lease, const char* pointer, std::int64_t number) {
   rapidjson::Pointer(pointer).Set(lease, number);
 }
 
-void write(rapidjson::Document& lease, const LeaseRecord& record) {
+void write(JsonDocument& lease, const LeaseRecord& record) {
   set(lease, "/spec/holderIdentity", record.holder);
   set(lease, "/spec/leaseDurationSeconds", record.duration.count());
   set(lease, "/spec/acquireTime", record.acquire_time);
@@ -50,7 +50,7 @@ std::string update_body(const Lease& seen, const LeaseRecord& record) {
 }
 
 std::string create_body(const ObjectKey& key, const LeaseRecord& record) {
-  rapidjson::Document lease(rapidjson::kObjectType);
+  JsonDocument lease(rapidjson::kObjectType);
   set(lease, "/apiVersion", "coordination.k8s.io/v1");
   set(lease, "/kind", "Lease");
   set(lease, "/metadata/namespace", key.ns);

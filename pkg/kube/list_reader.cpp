@@ -111,6 +111,7 @@ void ListReader::take_item(std::string_view& text) {
   if (!items_.take(text)) return;
   expect_ = Expect::kNextItemOrEnd;
   on_item_({.position = position_++, .json = items_.value(), .too_large = items_.too_large()});
+  items_.release();
 }
 
 void ListReader::read_metadata(std::string_view text) {

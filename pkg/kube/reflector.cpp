@@ -30,6 +30,9 @@ using clock::Steady;
 
 namespace {
 
+/// So much of an event any number of watches may hold at once.
+constexpr std::size_t kSmallEventBytes = 8 * 1024;
+
 /// Replicas that are woken together come back spread over this time.
 constexpr std::chrono::milliseconds kWakeJitter{500};
 
@@ -37,6 +40,18 @@ constexpr std::chrono::milliseconds kWakeJitter{500};
 std::string name_of(const Resource& resource) {
   return resource.group.empty() ? resource.plural : resource.plural + "." + resource.group;
 }
+
+/// Nobody knows what passes: of Secrets, too, only what the sink keeps may stay.
+class WipeAtEnd {
+ public:
+  explicit WipeAtEnd(JsonDocument& document) : document_(document) {}
+  ~WipeAtEnd() { wipe(document_); }
+  WipeAtEnd(const WipeAtEnd&) = delete;
+  WipeAtEnd& operator=(const WipeAtEnd&) = delete;
+
+ private:
+  JsonDocument& document_;
+};
 
 /// Of an event that cannot be parsed.
 ObjectKey key_in_event(std::string_view json) {
@@ -217,8 +232,9 @@ void Reflector::Impl::take_item(const ListReader::Item& item) {
   };
   if (item.too_large) return unreadable("it is too large");
   if (options_.wanted && !may_be_wanted(parse_json(item.json, meta_alone()))) return;
-  const auto object = parse_json(item.json, object_projection_);
+  auto object = parse_json(item.json, object_projection_);
   if (!object) return unreadable(object.error());
+  const WipeAtEnd wiped(*object);
   const auto meta = read_meta(*object);
   if (!meta) return unreadable(meta.error());
   if (const auto added = sink_.add_listed(*meta, *object); !added) {
@@ -252,7 +268,13 @@ asio::awaitable<Input> Reflector::Impl::watch(OpenWatch watch) {
   unreachable_ = false;
   WatchReader reader([this](const WatchReader::Event& event) { return take_event(event); });
   std::string ended = "the server ended it";
+  std::shared_ptr<void> large_event;
   while (true) {
+    // Whole kinds are few, and their large events, as Warehouses have them, wait for nobody.
+    if (!options_.ns.empty() && reader.held() > kSmallEventBytes && !large_event) {
+      large_event = co_await rest_.hold_large_event();
+      if (stopped_) co_return StopAsked{};
+    }
     const auto piece = co_await stream->next(options_.times.watch_silence);
     if (stopped_) co_return StopAsked{};
     if (!piece) {
@@ -268,6 +290,7 @@ asio::awaitable<Input> Reflector::Impl::watch(OpenWatch watch) {
     if (auto fed = reader.feed(*piece); !fed) {
       co_return Failed{malformed(std::move(fed.error()))};
     }
+    if (reader.held() == 0) large_event.reset();
     if (stopped_) co_return StopAsked{};
     if (error_event_) co_return Failed{std::move(*error_event_)};
   }
@@ -295,11 +318,12 @@ bool Reflector::Impl::take_event(const WatchReader::Event& event) {
     skip_bad(key_in_event(event.json), "an event of a watch: it is too large");
     return true;
   }
-  const auto read = read_event(event.json);
+  auto read = read_event(event.json);
   if (!read) {
     skip_bad(key_in_event(event.json), "an event of a watch: " + read.error());
     return true;
   }
+  const WipeAtEnd wiped(read->document);
   switch (read->type) {
     case WatchEvent::Type::kError: {
       const auto code = int_at(read->object(), "/code").value_or(500);

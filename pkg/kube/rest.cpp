@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <deque>
 #include <functional>
+#include <malloc.h>
 #include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
 #include "clock/clock.h"
@@ -24,6 +26,8 @@ using Deadline = clock::Steady::time_point;
 
 /// Requests that may wait in one lane: more than there are namespaces in a cluster.
 constexpr std::size_t kMaxWaiting = 10'000;
+constexpr std::size_t kLargeEvents = 8;
+constexpr std::chrono::milliseconds kTrimDelay{500};
 constexpr std::size_t kMaxErrorBodyBytes = 64UL * 1024;
 constexpr std::string_view kJson = "application/json";
 /// The metadata is all that a writer of annotations looks at; servers without this form answer with
@@ -71,6 +75,7 @@ http::ClientOptions client_options(const Credentials& credentials, const RestOpt
   result.host = config.host;
   result.port = config.port;
   result.tls = credentials.tls();
+  result.proxy = config.proxy;
   const auto lanes = widths_of_lanes(options);
   result.connections = std::accumulate(lanes.begin(), lanes.end(), std::size_t{0});
   return result;
@@ -88,9 +93,10 @@ http::Request make_request(std::string method, std::string target, std::string b
 
 }  // namespace
 
-class RestClient::Impl {
+class RestClient::Impl : public std::enable_shared_from_this<Impl> {
  public:
   using Stream = std::unique_ptr<http::ResponseStream>;
+  using Place = http::Slots::Slot;
 
   Impl(asio::any_io_executor executor, RestOptions options,
        std::shared_ptr<Credentials> credentials, RequestObserver observer)
@@ -98,7 +104,9 @@ class RestClient::Impl {
         options_(std::move(options)),
         credentials_(std::move(credentials)),
         observer_(std::move(observer)),
-        client_(executor_, client_options(*credentials_, options_)) {
+        client_(executor_, client_options(*credentials_, options_)),
+        large_events_(executor_, kLargeEvents, kMaxWaiting),
+        trim_timer_(executor_) {
     for (const std::size_t width : widths_of_lanes(options_)) lanes_.emplace_back(executor_, width);
     if (options_.queries_per_second > 0) {
       throttle_.emplace(options_.queries_per_second, options_.burst);
@@ -114,8 +122,8 @@ class RestClient::Impl {
     const auto place = co_await self->enter(lane);
     if (!place) co_return tl::unexpected(place.error());
     const Deadline deadline = clock::Steady::now() + timeout;
-    const auto attempt = [client = self.get(), deadline](http::Request ready) {
-      return client->send_once(std::move(ready), deadline);
+    const auto attempt = [client = self.get()](http::Request ready, Deadline until) {
+      return client->send_once(std::move(ready), until);
     };
     co_return co_await self->authenticated<std::string>(std::move(request), deadline, attempt);
   }
@@ -128,16 +136,24 @@ class RestClient::Impl {
     const auto connection =
         lane == Lane::kWatches ? http::Client::Connection::kOwn : http::Client::Connection::kPooled;
     http::Request request = make_request("GET", std::move(target));
-    const auto attempt = [client = self.get(), deadline, connection](http::Request ready) {
-      return client->open_once(std::move(ready), deadline, connection);
+    const auto attempt = [client = self.get(), connection](http::Request ready, Deadline until) {
+      return client->open_once(std::move(ready), until, connection);
     };
     auto opened = co_await self->authenticated<Stream>(std::move(request), deadline, attempt);
     if (!opened || lane == Lane::kWatches) co_return opened;
     co_return std::make_unique<LaneStream>(self, std::move(*place), std::move(*opened));
   }
 
+  static asio::awaitable<std::shared_ptr<void>> hold_large_event(std::shared_ptr<Impl> self) {
+    auto place = co_await self->large_events_.take(Deadline::max());
+    if (!place) co_return nullptr;  // closed: so is the watch
+    co_return std::make_shared<Held>(std::move(self), std::move(*place));
+  }
+
   void close() {
     if (std::exchange(closed_, true)) return;
+    large_events_.close();
+    trim_timer_.cancel();
     for (LaneState& lane : lanes_) {
       lane.places.close();
       lane.door.close();
@@ -151,7 +167,32 @@ class RestClient::Impl {
   [[nodiscard]] Recovery& recovery() { return recovery_; }
 
  private:
-  using Place = http::Slots::Slot;
+  /// The right to hold a large event.
+  class Held {
+   public:
+    Held(std::shared_ptr<Impl> client, Place place)
+        : client_(std::move(client)), place_(std::move(place)) {}
+    Held(const Held&) = delete;
+    Held& operator=(const Held&) = delete;
+    ~Held() { client_->give_memory_back_soon(); }
+
+   private:
+    std::shared_ptr<Impl> client_;  ///< the slots' owner
+    Place place_;
+  };
+
+  /// Much of one size has passed, and small things lie between what it left free: glibc gives that
+  /// back only when told to. At most twice a second, and once after the last.
+  void give_memory_back_soon() {
+    if (closed_ || std::exchange(trims_, true)) return;
+    trim_timer_.expires_after(kTrimDelay);
+    trim_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& cancelled) {
+      const auto self = weak.lock();
+      if (cancelled || !self) return;
+      self->trims_ = false;
+      ::malloc_trim(0);
+    });
+  }
 
   struct LaneState {
     LaneState(const asio::any_io_executor& executor, std::size_t width)
@@ -166,6 +207,9 @@ class RestClient::Impl {
    public:
     LaneStream(std::shared_ptr<Impl> client, Place place, Stream inner)
         : client_(std::move(client)), place_(std::move(place)), inner_(std::move(inner)) {}
+    ~LaneStream() override { client_->give_memory_back_soon(); }
+    LaneStream(const LaneStream&) = delete;
+    LaneStream& operator=(const LaneStream&) = delete;
     [[nodiscard]] unsigned status() const override { return inner_->status(); }
     [[nodiscard]] const http::Headers& headers() const override { return inner_->headers(); }
     asio::awaitable<http::Result<std::string_view>> next(std::chrono::milliseconds idle) override {
@@ -210,9 +254,14 @@ class RestClient::Impl {
     request.target.insert(0, credentials_->config().base_path);
     if (!request.headers.find("Accept")) request.headers.add("Accept", std::string(kJson));
     if (!options_.user_agent.empty()) request.headers.add("User-Agent", options_.user_agent);
+    const Config& config = credentials_->config();
+    for (const auto& [field, value] : config.impersonation) request.headers.add(field, value);
     for (bool renewed = false;; renewed = true) {
       if (closed_) co_return tl::unexpected(closed());
+      const auto asked = clock::Steady::now();
       auto credentials = co_await credentials_->current(deadline);
+      // A person who logs in takes nothing of the request's own time.
+      if (config.exec && config.exec->at_terminal) deadline += clock::Steady::now() - asked;
       if (closed_) co_return tl::unexpected(closed());
       if (!credentials) {
         co_return tl::unexpected(
@@ -226,7 +275,7 @@ class RestClient::Impl {
       if (!credentials->token.empty()) {
         ready.headers.add("Authorization", "Bearer " + std::string(credentials->token.view()));
       }
-      ApiResult<T> result = co_await attempt(std::move(ready));
+      ApiResult<T> result = co_await attempt(std::move(ready), deadline);
       if (result || result.error().kind != ApiError::Kind::kUnauthorized || renewed)
         co_return result;
       const bool again = co_await credentials_->renew(std::move(*credentials), deadline);
@@ -281,7 +330,10 @@ class RestClient::Impl {
   RequestObserver observer_;
   http::Client client_;
   std::uint64_t tls_version_ = 0;  ///< that client_ was given last
-  std::deque<LaneState> lanes_;    ///< in the order of Lane
+  http::Slots large_events_;
+  asio::steady_timer trim_timer_;
+  bool trims_ = false;
+  std::deque<LaneState> lanes_;  ///< in the order of Lane
   std::optional<Throttle> throttle_;
   Sleepers throttled_;
   Recovery recovery_;
@@ -343,6 +395,10 @@ asio::awaitable<ApiResult<std::string>> RestClient::merge_patch(std::string targ
 asio::awaitable<ApiResult<std::unique_ptr<http::ResponseStream>>> RestClient::open(
     std::string target, Lane lane, std::chrono::milliseconds timeout) {
   return Impl::open(impl_, std::move(target), lane, timeout);
+}
+
+asio::awaitable<std::shared_ptr<void>> RestClient::hold_large_event() {
+  return Impl::hold_large_event(impl_);
 }
 
 Recovery& RestClient::recovery() {

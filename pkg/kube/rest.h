@@ -82,6 +82,10 @@ class RestClient {
   boost::asio::awaitable<ApiResult<std::unique_ptr<http::ResponseStream>>> open(
       std::string target, Lane lane, std::chrono::milliseconds timeout = kTimeout);
 
+  /// The right to hold a large event of one of many watches while it arrives, as long as the result
+  /// lives: 8 at once. A thousand megabytes may be on their way at the same time.
+  boost::asio::awaitable<std::shared_ptr<void>> hold_large_event();
+
   /// Tells of every success (2xx) of any request here.
   [[nodiscard]] Recovery& recovery();
 

@@ -2,15 +2,10 @@
 
 #include <algorithm>
 
+#include "crypto/crypto.h"
 #include "kube/json_scan.h"
 
 namespace receiver::kube {
-namespace {
-
-/// A buffer that one large value has grown is given back rather than kept for the next.
-constexpr std::size_t kKeptBytes = 256 * 1024;
-
-}  // namespace
 
 bool ValueCutter::take(std::string_view& text) {
   if (text.empty()) return false;
@@ -21,16 +16,23 @@ bool ValueCutter::take(std::string_view& text) {
   if (held_.empty() && whole_) {
     value_ = part.substr(0, max_bytes_);
   } else {
-    held_.append(part.substr(0, max_bytes_ - std::min(held_.size(), max_bytes_)));
+    const std::size_t room = max_bytes_ - std::min(held_.size(), max_bytes_);
+    crypto::append_wiping(held_, part.substr(0, room));
     value_ = held_;
   }
   if (whole_) shape_ = Shape::kNone;
   return whole_;
 }
 
+void ValueCutter::release() {
+  value_ = {};
+  if (held_.empty()) return;
+  crypto::wipe(held_);
+  std::string().swap(held_);
+}
+
 void ValueCutter::begin(char first) {
-  if (held_.capacity() > kKeptBytes) std::string().swap(held_);
-  held_.clear();
+  release();
   size_ = 0;
   depth_ = 0;
   in_string_ = escaped_ = whole_ = false;

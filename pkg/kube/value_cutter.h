@@ -15,15 +15,22 @@ inline constexpr std::size_t kMaxObjectBytes = 16 * 1024 * 1024;
 class ValueCutter {
  public:
   explicit ValueCutter(std::size_t max_bytes = kMaxObjectBytes) : max_bytes_(max_bytes) {}
+  ~ValueCutter() { release(); }
+  ValueCutter(const ValueCutter&) = delete;
+  ValueCutter& operator=(const ValueCutter&) = delete;
 
   /// Takes what belongs to the value off the front of `text`, which must not begin with white space
   /// when a value begins. True once the value is whole; the next call begins another.
   bool take(std::string_view& text);
 
-  /// The whole value, until the next call of take() or until its piece of text is gone. If it is
-  /// too large, its beginning.
+  /// The whole value, until the next call of take() or release(), or until its piece of text is
+  /// gone. If it is too large, its beginning.
   [[nodiscard]] std::string_view value() const { return value_; }
   [[nodiscard]] bool too_large() const { return size_ > max_bytes_; }
+  /// The value was looked at: wipes what was held of it, and gives the memory back.
+  void release();
+  /// Bytes that are held of a value whose end has not come.
+  [[nodiscard]] std::size_t held() const { return held_.size(); }
   /// Bytes of the value so far, held or not.
   [[nodiscard]] std::size_t size() const { return size_; }
   /// In the midst of a value.

@@ -38,6 +38,7 @@ tl::expected<void, std::string> WatchReader::feed(std::string_view piece) {
     }
     if (events_.take(text)) {
       ended_ = !on_event_({.json = events_.value(), .too_large = events_.too_large()});
+      events_.release();
     }
   }
   return {};

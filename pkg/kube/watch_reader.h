@@ -27,6 +27,8 @@ class WatchReader {
 
   /// The next piece of the body. The error, which is final, says where it is no watch.
   tl::expected<void, std::string> feed(std::string_view piece);
+  /// Bytes that are held of an event whose end has not come. Between events there are none.
+  [[nodiscard]] std::size_t held() const { return events_.held(); }
 
  private:
   OnEvent on_event_;
@@ -39,7 +41,7 @@ class WatchReader {
 struct WatchEvent {
   enum class Type { kAdded, kModified, kDeleted, kBookmark, kError };
   Type type;
-  rapidjson::Document document;
+  JsonDocument document;
 
   /// The object of the event: of an error a Status, of a bookmark only its resource version.
   [[nodiscard]] const rapidjson::Value& object() const;

@@ -9,7 +9,7 @@
 namespace receiver::api {
 
 /// The object as a reflector would hand it to decode: only what the projection names.
-inline rapidjson::Document projected(const std::string& json, const kube::Projection& projection) {
+inline kube::JsonDocument projected(const std::string& json, const kube::Projection& projection) {
   auto document = kube::parse_json(json, projection);
   REQUIRE(document.has_value());
   return std::move(*document);

@@ -56,6 +56,18 @@ TEST_CASE("a certificate that has expired, or is of another name, is looked at a
   CHECK(other->problem == "IP address mismatch");
 }
 
+TEST_CASE("a certificate without an end (9999-12-31) is valid, and not expired in 1816") {
+  const auto end_of_9999 = std::chrono::seconds(253'402'300'799);
+  const auto left =
+      end_of_9999 - std::chrono::floor<std::chrono::seconds>(clock::Wall::now().time_since_epoch());
+  const TestAuthority authority("without an end", left);
+  const ScriptedServer server(hang_up, identity(authority, {.expires_in = left}));
+  const auto seen = look_at_certificate("127.0.0.1", server.port(), authority.pem(), 10s);
+  REQUIRE(seen);
+  CHECK(seen->problem.empty());
+  CHECK(clock::format_seconds(seen->not_after) == "2262-04-11T23:47:15Z");
+}
+
 TEST_CASE("a chain ends with whatever in it ends first") {
   const TestAuthority short_lived("short-lived", 12h);
   const ScriptedServer server(hang_up, identity(short_lived));

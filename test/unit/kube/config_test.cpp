@@ -62,6 +62,7 @@ TEST_CASE("a kubeconfig's server URL gives scheme, host, port and path") {
   const auto row = GENERATE(values<Row>({
       {"https://api.example:6443", "https", "api.example", 6443, ""},
       {"https://api.example", "https", "api.example", 443, ""},
+      {"HTTPS://api.example", "https", "api.example", 443, ""},
       {"https://api.example/", "https", "api.example", 443, ""},
       {"http://127.0.0.1", "http", "127.0.0.1", 80, ""},
       {"https://rancher.example/k8s/clusters/c-1/", "https", "rancher.example", 443,
@@ -173,7 +174,8 @@ TEST_CASE("a kubeconfig entry that is not supported or not right is refused by n
   const std::string exec =
       "    exec:\n      apiVersion: client.authentication.k8s.io/v1\n      command: login\n";
   const auto row = GENERATE_COPY(values<Row>({
-      {with_cluster("    proxy-url: http://p"), "cluster \"c\": proxy-url is not supported"},
+      {with_cluster("    proxy-url: socks5://p"),
+       "cluster \"c\": proxy-url: a proxy's URL must begin"},
       {with_cluster("    insecure-skip-tls-verify: maybe"), "must be true or false"},
       {with_cluster("    insecure-skip-tls-verify: true\n    certificate-authority: x"),
        "exclude each other"},
@@ -183,7 +185,10 @@ TEST_CASE("a kubeconfig entry that is not supported or not right is refused by n
       {with_cluster("    tls-server-name: [a]"), "tls-server-name must be text"},
       {with_user("    username: me\n    password: x"), "user \"u\": username is not supported"},
       {with_user("    auth-provider: {name: gcp}"), "auth-provider is not supported"},
-      {with_user("    as: system:admin\n    token: t"), "impersonation"},
+      {with_user("    as-groups: [a]"), "need as, the user"},
+      {with_user("    as: x\n    as-groups: a"), "as-groups must be a list"},
+      {with_user("    as: x\n    as-user-extra: [a]"), "as-user-extra must be a map"},
+      {with_user("    as: \"a\\nb\""), "as has control characters"},
       {with_user("    client-certificate: x"), "one is missing"},
       {with_user("    token: {a: b}"), "token must be text"},
       {with_user(exec + "      interactiveMode: Always"), "no terminal"},
@@ -198,6 +203,61 @@ TEST_CASE("a kubeconfig entry that is not supported or not right is refused by n
   CAPTURE(row.text);
   REQUIRE_FALSE(config);
   CHECK_THAT(config.error(), Contains(row.error));
+}
+
+TEST_CASE("base64 may be folded over lines, as editors and YAML leave it") {
+  const std::string pem = "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----\n";
+  std::string folded;
+  for (const char c : crypto::base64_encode(pem)) {
+    folded += c;
+    if (folded.size() % 9 == 8) folded += "\n      ";
+  }
+  const std::string style = GENERATE("|", ">", "");
+  const auto config = parse_kubeconfig(
+      with_cluster("    certificate-authority-data: " + style + "\n      " + folded), "/d");
+  REQUIRE(config);
+  CHECK(config->certificate_authority.data == pem);
+}
+
+TEST_CASE("a kubeconfig may ask for impersonation, which every request then says") {
+  using Fields = std::vector<std::pair<std::string, std::string>>;
+  const auto config = parse_kubeconfig(
+      with_user("    token: t\n    as: jane\n    as-uid: \"7\"\n    as-groups: [devs, ops]\n"
+                "    as-user-extra:\n      example.org/scopes: [view, edit]"),
+      "/d");
+  REQUIRE(config);
+  CHECK(config->impersonation == Fields{{"Impersonate-User", "jane"},
+                                        {"Impersonate-Group", "devs"},
+                                        {"Impersonate-Group", "ops"},
+                                        {"Impersonate-Uid", "7"},
+                                        {"Impersonate-Extra-example.org%2Fscopes", "view"},
+                                        {"Impersonate-Extra-example.org%2Fscopes", "edit"}});
+}
+
+TEST_CASE("a cluster's proxy-url names its proxy") {
+  const auto config =
+      parse_kubeconfig(with_cluster("    proxy-url: https://me:pass@proxy.example:3128"), "/d");
+  REQUIRE(config);
+  REQUIRE(config->proxy);
+  CHECK(config->proxy->tls);
+  CHECK(config->proxy->host == "proxy.example");
+  CHECK(config->proxy->port == 3128);
+}
+
+TEST_CASE("a plugin that needs a person is allowed where there is one") {
+  const auto exec = [](const char* mode, bool terminal) {
+    return parse_kubeconfig(
+        with_user(std::string("    exec:\n      apiVersion: client.authentication.k8s.io/v1\n"
+                              "      command: login\n      interactiveMode: ") +
+                  mode),
+        "/d", {}, terminal);
+  };
+  REQUIRE(exec("Always", true));
+  CHECK(exec("Always", true)->exec->at_terminal);
+  CHECK(exec("Always", true)->exec->takes_input);
+  CHECK_FALSE(exec("Never", true)->exec->takes_input);
+  CHECK(exec("IfAvailable", false)->exec);
+  CHECK_FALSE(exec("Always", false));
 }
 
 TEST_CASE("a name that a kubeconfig does not define is named with the entry that uses it") {

@@ -56,7 +56,7 @@ class Test {
   EventSeries series;
 };
 
-rapidjson::Document parsed(const std::optional<EventSeries::Write>& write) {
+JsonDocument parsed(const std::optional<EventSeries::Write>& write) {
   REQUIRE(write.has_value());
   auto document = parse_json(write->body);
   REQUIRE(document.has_value());

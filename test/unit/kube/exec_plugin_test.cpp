@@ -1,5 +1,7 @@
 #include "kube/exec_plugin.h"
 
+#include <array>
+#include <cstdlib>
 #include <fcntl.h>
 #include <fstream>
 #include <signal.h>
@@ -95,6 +97,51 @@ TEST_CASE("a plugin gets its arguments, its environment over ours, and KUBERNETE
   std::string line;
   std::getline(seen, line);
   CHECK(line == "get token|$HOME|/there|INFO|path");
+}
+
+TEST_CASE("a plugin at a terminal has its input and errors there, and a person's time") {
+  const TemporaryDirectory directory;
+  ExecPlugin plugin = plugin_of(
+      directory.write_script("login", "echo 'your name?' >&2; read name; sleep 0.2; echo '" +
+                                          credential(R"({"token":"'$name'"})") + "'"));
+  plugin.at_terminal = true;
+  const ExecLimits hurried{.time = 50ms};
+  // In place of a terminal: what it says and is told.
+  std::array<int, 2> input{};
+  std::array<int, 2> errors{};
+  REQUIRE((::pipe(input.data()) == 0 && ::pipe(errors.data()) == 0));
+  const int own_input = ::dup(STDIN_FILENO);
+  const int own_errors = ::dup(STDERR_FILENO);
+  ::dup2(input[0], STDIN_FILENO);
+  ::dup2(errors[1], STDERR_FILENO);
+  REQUIRE(::write(input[1], "jane\njane\n", 10) == 10);
+  const auto answered = run(plugin, hurried);
+  plugin.takes_input = false;
+  const auto unasked = run(plugin, hurried);
+  ::dup2(own_input, STDIN_FILENO);
+  ::dup2(own_errors, STDERR_FILENO);
+  std::array<char, 64> said{};
+  const ssize_t size = ::read(errors[0], said.data(), said.size());
+  for (const int one : {input[0], input[1], errors[0], errors[1], own_input, own_errors})
+    ::close(one);
+  REQUIRE(answered);
+  CHECK(answered->token.view() == "jane");
+  CHECK(std::string(said.data(), static_cast<std::size_t>(size)) == "your name?\nyour name?\n");
+  CHECK_FALSE(unasked);  // without a name there is no token
+}
+
+TEST_CASE("a plugin does not get what is no business of its own") {
+  const TemporaryDirectory directory;
+  ExecPlugin plugin = plugin_of(directory.write_script(
+      "login", "echo '" + credential(R"({"token":"t'$TEST_HIDDEN$TEST_SHOWN'"})") + "'"));
+  plugin.hidden_variables = {"TEST_HIDDEN"};
+  ::setenv("TEST_HIDDEN", "secret", 1);
+  ::setenv("TEST_SHOWN", "shown", 1);
+  const auto result = run(plugin);
+  ::unsetenv("TEST_HIDDEN");
+  ::unsetenv("TEST_SHOWN");
+  REQUIRE(result);
+  CHECK(result->token.view() == "tshown");
 }
 
 TEST_CASE("a plugin inherits none of our open files, and has no input") {

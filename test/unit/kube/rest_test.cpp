@@ -169,6 +169,17 @@ TEST_CASE("a request carries who asks, what it accepts, and the token") {
   CHECK(test.observed == std::vector<std::string>{"GET 200"});
 }
 
+TEST_CASE("a request says on whose behalf it is made") {
+  RestFixture test([](const Seen&) { return answer(200, "{}"); });
+  test.config.impersonation = {{"Impersonate-User", "jane"}, {"Impersonate-Group", "devs"}};
+  REQUIRE(test.await(test.client().get("/x")));
+  REQUIRE(test.await(test.client().open("/x", Lane::kWatches)));
+  for (const Seen& request : test.server.requests()) {
+    CHECK(request.header("Impersonate-User") == "jane");
+    CHECK(request.header("Impersonate-Group") == "devs");
+  }
+}
+
 TEST_CASE("each verb has its method, content type and body") {
   RestFixture test([](const Seen&) { return answer(201, "done"); });
   struct Row {

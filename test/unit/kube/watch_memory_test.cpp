@@ -1,0 +1,235 @@
+// What a thousand watches cost while they wait, and what an event leaves behind.
+
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <malloc.h>
+#include <memory>
+#include <string>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <vector>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <catch2/catch.hpp>
+
+#include "kube/reflector.h"
+#include "test/unit/kube/watch_server.h"
+
+namespace receiver::kube {
+namespace {
+
+using namespace std::chrono_literals;
+using test::WatchServer;
+
+/// Looks for a text that must not be in memory, not even as what is looked for: both are masked.
+constexpr char kMask = 0x15;
+std::string unmasked(std::string text) {
+  for (char& c : text) c = static_cast<char>(c ^ kMask);
+  return text;
+}
+constexpr const char* kMaskedMarker = "xT{|TS~\"@vPYOnnn";
+
+std::string secret_event(std::size_t bytes) {
+  const std::string marker = unmasked(kMaskedMarker);
+  std::string filler;
+  while (filler.size() + marker.size() < bytes) filler += marker;
+  return R"({"type":"MODIFIED","object":{"kind":"Secret","apiVersion":"v1","metadata":)"
+         R"({"name":"other","namespace":"ns","resourceVersion":"7"},"data":{"other":")" +
+         filler + R"(","secret":")" + filler.substr(0, std::min<std::size_t>(filler.size(), 4096)) +
+         "\"}}}\n";
+}
+
+/// Counts what passes and keeps nothing.
+struct CountingSink : ObjectSink {
+  std::size_t events = 0;
+  void begin_replace() override {}
+  tl::expected<void, std::string> add_listed(const ObjectMeta& /*meta*/,
+                                             const rapidjson::Value& /*object*/) override {
+    return {};
+  }
+  void end_replace() override {}
+  void abort_replace() override {}
+  tl::expected<void, std::string> upsert(const ObjectMeta& /*meta*/,
+                                         const rapidjson::Value& /*object*/) override {
+    ++events;
+    return {};
+  }
+  void remove(const ObjectKey& /*key*/) override {}
+};
+
+long resident_kb() {
+  std::ifstream statm("/proc/self/statm");
+  long pages = 0;
+  statm >> pages >> pages;
+  return pages * (::sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/// How often the marker is in the memory that this process writes to.
+std::size_t markers_in_memory() {
+  const std::string masked = kMaskedMarker;
+  std::size_t found = 0;
+  std::ifstream maps("/proc/self/maps");
+  std::FILE* memory = std::fopen("/proc/self/mem", "rb");
+  REQUIRE(memory != nullptr);
+  std::setvbuf(memory, nullptr, _IONBF, 0);
+  for (std::string line; std::getline(maps, line);) {
+    unsigned long begin = 0;
+    unsigned long end = 0;
+    if (std::sscanf(line.c_str(), "%lx-%lx rw", &begin, &end) != 2) continue;
+    if (line.find(" rw") == std::string::npos) continue;
+    std::vector<char> bytes(end - begin);
+    std::fseek(memory, static_cast<long>(begin), SEEK_SET);
+    const std::size_t got = std::fread(bytes.data(), 1, bytes.size(), memory);
+    for (std::size_t at = 0; at + masked.size() <= got; ++at) {
+      std::size_t same = 0;
+      while (same < masked.size() && bytes[at + same] == (masked[same] ^ kMask)) ++same;
+      if (same == masked.size()) ++found;
+    }
+    // Or the copy would be found in the next region.
+    for (char& c : bytes) *static_cast<volatile char*>(&c) = 0;
+  }
+  std::fclose(memory);
+  return found;
+}
+
+struct Watches {
+  boost::asio::io_context context;
+  std::unique_ptr<RestClient> rest;
+  CountingSink sink;
+  std::vector<std::unique_ptr<Reflector>> reflectors;
+
+  Watches(unsigned short port, const std::string& ca_pem, const RestOptions& rest_options = {}) {
+    Config config;
+    config.scheme = ca_pem.empty() ? "http" : "https";
+    config.host = "127.0.0.1";
+    config.port = port;
+    config.certificate_authority.data = ca_pem;
+    auto created =
+        RestClient::create(context.get_executor(), config, rest_options, log::Logger::none());
+    REQUIRE(created);
+    rest = std::move(*created);
+  }
+  ~Watches() {
+    for (const auto& one : reflectors) one->stop();
+    rest->close();
+    context.poll();
+  }
+
+  void open(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      ReflectorOptions options{.resource = {"", "v1", "secrets"},
+                               .ns = "ns-" + std::to_string(i),
+                               .label_selector = {},
+                               .field_selector = {},
+                               .projection = {"/data/secret"},
+                               .times = {}};
+      reflectors.push_back(
+          std::make_unique<Reflector>(*rest, std::move(options), sink, log::Logger::none()));
+      boost::asio::co_spawn(context, reflectors.back()->run(), boost::asio::detached);
+    }
+    REQUIRE(run_until([&] {
+      std::size_t watching = 0;
+      for (const auto& one : reflectors) watching += one->status().watches;
+      return watching == count;
+    }));
+    run_for(300ms);  // until the last answers' heads are there
+  }
+
+  bool run_until(const std::function<bool()>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + 60s;
+    while (!condition() && std::chrono::steady_clock::now() < deadline) context.run_one_for(20ms);
+    return condition();
+  }
+  void run_for(std::chrono::milliseconds time) {
+    const auto until = std::chrono::steady_clock::now() + time;
+    while (std::chrono::steady_clock::now() < until) context.run_one_for(5ms);
+  }
+};
+
+}  // namespace
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("a thousand idle watches are small, also after each has seen an event of a megabyte") {
+  constexpr std::size_t kWatches = 1'000;
+  const bool tls = GENERATE(false, true);
+  rlimit descriptors{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &descriptors) == 0);
+  descriptors.rlim_cur = descriptors.rlim_max;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &descriptors) == 0);
+  // As the operator's main has it.
+  REQUIRE(::mallopt(M_MMAP_THRESHOLD, 128 * 1024) == 1);
+  REQUIRE(::mallopt(M_TRIM_THRESHOLD, 128 * 1024) == 1);
+
+  const http::testing::TestAuthority authority;
+  const auto identity = authority.issue();
+  const WatchServer server([] { return secret_event(1024 * 1024); }, tls ? &identity : nullptr);
+  ::malloc_trim(0);
+  const long before = resident_kb();
+  Watches watches(server.port(), tls ? authority.pem() : "");
+  watches.open(kWatches);
+  const long idle = resident_kb();
+
+  server.send_events();
+  long most = idle;
+  REQUIRE(watches.run_until([&] {
+    most = std::max(most, resident_kb());
+    return watches.sink.events == kWatches;
+  }));
+  watches.run_for(1s);
+  const long after = resident_kb();
+  const long each = (idle - before) / static_cast<long>(kWatches);
+  WARN((tls ? "TLS" : "plain") << ": an idle watch costs " << each
+                               << " KiB; of 1,000 events of a "
+                                  "megabyte at once "
+                               << (most - idle) / 1024 << " MiB were held at most, and "
+                               << after - idle << " KiB remain");
+  CHECK(each <= (tls ? 40 : 16));
+  CHECK(most - idle <= 64L * 1024);
+  CHECK(after - idle <= 15L * 1024);
+}
+
+TEST_CASE("five hundred connections that rest in the pool are small") {
+  constexpr std::size_t kConnections = 500;
+  const bool tls = GENERATE(false, true);
+  const http::testing::TestAuthority authority;
+  const auto identity = authority.issue();
+  const WatchServer server([] { return std::string(); }, tls ? &identity : nullptr);
+  RestOptions options;
+  options.patches = kConnections;
+  Watches client(server.port(), tls ? authority.pem() : "", options);
+  ::malloc_trim(0);
+  const long before = resident_kb();
+  std::size_t answered = 0;
+  for (std::size_t i = 0; i < kConnections; ++i) {
+    boost::asio::co_spawn(client.context, client.rest->merge_patch("/x", ""),
+                          [&](const std::exception_ptr&, const ApiResult<std::string>& answer) {
+                            answered += answer ? 1 : 0;
+                          });
+  }
+  REQUIRE(client.run_until([&] { return answered == kConnections; }));
+  ::malloc_trim(0);
+  const long each = (resident_kb() - before) / static_cast<long>(kConnections);
+  WARN((tls ? "TLS" : "plain") << ": a connection at rest costs " << each << " KiB");
+  CHECK(each <= (tls ? 48 : 8));
+}
+#endif
+
+TEST_CASE("of a Secret that nobody keeps no byte is left in memory") {
+  const bool tls = GENERATE(false, true);
+  const std::size_t bytes = GENERATE(100, 3'000, 300'000);
+  const http::testing::TestAuthority authority;
+  const auto identity = authority.issue();
+  const WatchServer server([bytes] { return secret_event(bytes); }, tls ? &identity : nullptr);
+  Watches watches(server.port(), tls ? authority.pem() : "");
+  watches.open(2);
+  server.send_events();
+  REQUIRE(watches.run_until([&] { return watches.sink.events == 2; }));
+  watches.run_for(20ms);
+  CAPTURE(tls, bytes);
+  CHECK(markers_in_memory() == 0);
+}
+
+}  // namespace receiver::kube
