@@ -387,8 +387,7 @@ void SecretBook::unschedule(const kube::ObjectKey& key, Entry& entry) {
 bool SecretBook::may_read(const std::string& ns) const {
   const auto of_namespace =
       std::ranges::count_if(reading_, [&](const auto& read) { return read.second.ns == ns; });
-  return reading_.size() < kReadsAtOnce &&
-         static_cast<std::size_t>(of_namespace) < kReadsOfANamespace;
+  return static_cast<std::size_t>(of_namespace) < kReadsOfANamespace;
 }
 
 void SecretBook::start_reads(Actions& actions, Time now) {

@@ -183,6 +183,7 @@ class SecretBook {
 
   void schedule(const kube::ObjectKey& key, Entry& entry, Time due);
   void unschedule(const kube::ObjectKey& key, Entry& entry);
+  /// The namespace has a place left, of those that are its own at most.
   [[nodiscard]] bool may_read(const std::string& ns) const;
   /// Adds the reads that may begin.
   void start_reads(Actions& actions, Time now);

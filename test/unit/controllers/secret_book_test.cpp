@@ -463,6 +463,10 @@ TEST_CASE("What a list or watch cannot read of a named Secret fails that one alo
   // An older copy is better than none.
   (void)s.note(s.book.unreadable({"a", "fine"}, "data.secret is not base64", s.now));
   CHECK(s.value("a", "fine") == "v");
+  // And a newer one is read, though the watch goes on as if it had told it.
+  (void)s.fail("a", 3);
+  s.book.recovered("a");
+  CHECK(s.pass(2s) == Texts{"read a/fine"});
 }
 
 }  // namespace receiver::controllers
