@@ -21,9 +21,10 @@ OwnerStore::Decode decoder(api::OwnerKind kind) {
 }
 
 struct ReceiverFixture {
-  explicit ReceiverFixture(std::chrono::milliseconds resync = std::chrono::minutes(5))
+  explicit ReceiverFixture(std::chrono::milliseconds resync = std::chrono::minutes(5),
+                           double events_per_second = 1000)
       : rest(server.server().client(io)),
-        events(*rest, {.controller = "test", .instance = "test", .per_second = 1000},
+        events(*rest, {.controller = "test", .instance = "test", .per_second = events_per_second},
                log::Logger::none()),
         controller(
             *rest, project_configs, cluster_configs, events,
@@ -318,6 +319,21 @@ TEST_CASE("A former leader whose write is in flight tells nothing more, and no r
   f.io.run_for(std::chrono::milliseconds(100));
   CHECK(f.patches.size() == 1);
   CHECK(f.told.empty());
+}
+
+TEST_CASE(
+    "A former leader drops the Events that wait, and says all of it again when it leads again") {
+  ReceiverFixture f(std::chrono::minutes(5), 10);
+  f.server.put("demo", "s", "\xEF\xBB\xBF short ");
+  f.controller.set_leading(true);
+  f.upsert(f.project_configs, "demo", "demo", kBucket);
+  test::run_until(f.io, [&] { return f.told.size() == 1; });  // of five
+  f.controller.set_leading(false);
+  f.io.run_for(std::chrono::milliseconds(250));
+  CHECK(f.told.size() == 1);
+  f.controller.set_leading(true);
+  test::run_until(f.io, [&] { return f.told.back().find("is shorter than") != std::string::npos; });
+  CHECK(f.told_of("WeakSecret") >= 4);
 }
 
 TEST_CASE("An object that is being deleted is left alone") {

@@ -208,6 +208,24 @@ TEST_CASE("whoever may not write any more drops what waits, without counting it"
   CHECK(test.run_until([&] { return test.server.requests().size() == 2; }));
 }
 
+TEST_CASE("whoever may not write any more does not create anew what the API server has forgotten") {
+  EventRecorder* recorder = nullptr;
+  EventsFixture test([&](const ApiRequest& request) {
+    if (request.method != "PATCH") return ApiAnswer{201};
+    recorder->clear();
+    return refusal(404, "NotFound");
+  });
+  recorder = &test.recorder;
+  test.start();
+  test.emit("a");
+  REQUIRE(test.run_until([&] { return test.server.requests().size() == 1; }));
+  test.run_for(20ms);
+  test.emit("a");
+  REQUIRE(test.run_until([&] { return test.server.requests().size() == 2; }));
+  test.run_for(50ms);
+  CHECK(test.server.requests().size() == 2);
+}
+
 TEST_CASE("whoever may not write any more does not try again what failed") {
   EventsFixture test([](const ApiRequest&) { return refusal(503, "Down"); });
   test.start();
