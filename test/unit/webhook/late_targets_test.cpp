@@ -216,8 +216,11 @@ TEST_CASE_METHOD(Late, "a late target waits for room in the queue of refreshes")
   CHECK(late() == 0);
   SECTION("until there is some") {
     make_refresher({});
-    while (late() == 0) REQUIRE(io.run_one() == 1);
+    io.restart();
+    const auto patience = Steady::now() + 10s;
+    while (late() == 0 && Steady::now() < patience) io.run_one_for(20ms);
     settle();
+    CHECK(late() == 1);
     CHECK(take_patched() == Names{"apples/hangs", "apples/late"});
   }
   SECTION("or until it stops") {
@@ -262,14 +265,17 @@ TEST_CASE_METHOD(Late, "an object that comes at the moment of its push is missed
   const std::vector<controllers::Route> receivers = routes.find(kPath);
   std::barrier begin(2);
   std::barrier end(2);
-  int found_by_delivery = 0;
   bool found = false;
   const auto repository = [](int round) {
-    return fmt::format("https://bitbucket.org/o/{}", round);
+    return fmt::format("https://bitbucket.org/o/a-{}", round);
   };
   std::jthread listener([&] {
     for (int round = 0; round < kRounds; ++round) {
-      const bitbucket::Push push{{repository(round)}, {"refs/heads/main"}};
+      bitbucket::Push push{{repository(round)}, {"refs/heads/main"}};
+      // Others, which are looked up after it: the moments between look and memory are many.
+      for (std::size_t i = 1; i < bitbucket::kMaxUrls; ++i) {
+        push.repository_urls.push_back(fmt::format("https://bitbucket.org/o/z-{}-{}", round, i));
+      }
       begin.arrive_and_wait();
       late_targets->remember(receivers, bitbucket::Payload(push));
       found = !targets_of(push, "apples", warehouses).empty();
@@ -283,15 +289,16 @@ TEST_CASE_METHOD(Late, "an object that comes at the moment of its push is missed
     const std::string name = std::to_string(round);
     const kube::ObjectMeta meta{.key = {"apples", name}, .uid = {}, .resource_version = name};
     begin.arrive_and_wait();
+    const auto moment = Steady::now() + std::chrono::microseconds(round % 200);
+    while (Steady::now() < moment) {
+    }
     static_cast<void>(warehouses.upsert(meta, *object));
     end.arrive_and_wait();
     settle();
-    found_by_delivery += found ? 1 : 0;
     if (!found && take_patched().empty()) ++missed;
     patched.clear();
   }
   CHECK(missed == 0);
-  INFO(found_by_delivery);
 }
 
 }  // namespace receiver::webhook
