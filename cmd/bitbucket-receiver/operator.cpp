@@ -453,22 +453,19 @@ asio::awaitable<void> Operator::Impl::follow_log_level() {
 /// The order in which everything ends: what takes in work before what does it, the Lease after the
 /// writes that it guards, the client last.
 asio::awaitable<void> Operator::Impl::shut_down() {
-  const auto begin = clock::Steady::now();
-  const auto grace = settings_.graceful_shutdown_timeout;
-  const auto deadline = begin + grace;
-  const auto deaf = begin + std::min(kStillServed, grace / 4);
-  const auto drained = deadline - kForTheLease;
-  // A sender that is slow to the end must not use up the time of what is queued.
-  const auto cut = deaf + (drained - deaf) * 3 / 4;
+  const auto deadline = clock::Steady::now() + settings_.graceful_shutdown_timeout;
   shutting_down_ = true;
-  refresher_->answer_by(cut - kForAnswers);
   deliveries_->shutting_down();
   asio::steady_timer timer(kube_io_);
-  timer.expires_at(deaf);
+  timer.expires_after(std::min(kStillServed, settings_.graceful_shutdown_timeout / 4));
   co_await timer.async_wait(asio::use_awaitable);
 
+  const auto drained = std::max(clock::Steady::now(), deadline - kForTheLease);
+  // A sender that is slow to the end must not use up the time of what is queued.
+  const auto answered = clock::Steady::now() + (drained - clock::Steady::now()) * 3 / 4;
+  refresher_->answer_by(answered - kForAnswers);
   catch_up_->stop();
-  co_await webhook_server_->drain(cut);
+  co_await webhook_server_->drain(answered);
   late_targets_->stop();
   (void)co_await refresher_->drain(drained);  // what is left, it has named
 
