@@ -185,7 +185,7 @@ TEST_CASE("what is no UTF-8 is no JSON, and is shown as far as it can be") {
   CHECK_THAT(page_error(kCloud, "{\"values\": [{\"uuid\": \"\x80\"}]}"),
              Catch::Contains("is this Bitbucket's REST API?"));
   CHECK(described(kCloud, 400, "{\"error\": {\"message\": \"B\x80\"}}") ==
-        R"(Bitbucket answered 400 ({"error": {"message": "B?"}}))");
+        R"(Bitbucket answered 400 ({"error": {"message": "B�"}}))");
 }
 
 TEST_CASE("Data Center's 401 for a missing permission is told as what it is") {
