@@ -5,6 +5,7 @@
 
 #include "cmd/bitbucket-receiver/operator.h"
 #include "cmd/bitbucket-receiver/settings.h"
+#include "cmd/private_memory.h"
 #include "log/logger.h"
 
 namespace {
@@ -21,6 +22,7 @@ void raise_descriptor_limit() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  receiver::keep_memory_private();
   try {
     auto settings = receiver::parse_settings(argc, argv, receiver::process_environment);
     if (!settings) {
