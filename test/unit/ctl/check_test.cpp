@@ -233,6 +233,26 @@ TEST_CASE("a certificate is judged by its verdict and its end") {
   CHECK_THAT(refused.remedy, Contains("intermediate"));
 }
 
+TEST_CASE("check tells in which form the path of a delivery arrives, if the operator says so") {
+  CHECK(judge_path("full", "/kargo")->message == "arrives with its base path /kargo");
+  CHECK(judge_path("stripped", "/kargo")->message ==
+        "the ingress strips the base path /kargo; served as well");
+  CHECK(judge_path("stripped", "/kargo")->level == Level::kOk);
+  CHECK_FALSE(judge_path(std::nullopt, "/kargo"));
+  CHECK_FALSE(judge_path("something new", "/kargo"));
+}
+
+TEST_CASE("the path is looked at by a Bitbucket receiver below the base URL") {
+  api::ReceiverOwner owner;
+  owner.receivers = {{.name = "github", .bitbucket = false, .secret_name = "s"},
+                     {.name = "bb", .bitbucket = true, .secret_name = "s"}};
+  owner.status.webhook_receivers = {{"github", "/b/github/1", "https://h/b/github/1"},
+                                    {"bb", "/b/bitbucket/2", "https://h/b/bitbucket/2"}};
+  CHECK(receiver_below({owner}, "https://h/b") == "https://h/b/bitbucket/2");
+  CHECK(receiver_below({owner}, "https://h").empty());
+  CHECK(receiver_below({}, "https://h/b").empty());
+}
+
 TEST_CASE("the permissions that are checked are those of config/rbac") {
   std::vector<std::string> texts;
   for (const Permission& permission :
