@@ -79,10 +79,15 @@ Result<rest::Client> connect(Context& context, const RegisterOptions& options) {
                                : options.username;
   const auto authorization = rest::authorization(user, *token);
   if (!authorization) return wrong_usage(authorization.error());
+  auto ca_pem = read_optional(context, options.ca_file);
+  if (!ca_pem) return tl::unexpected(ca_pem.error());
+  auto proxy = rest::proxy_settings(context.environment);
+  if (!proxy) return wrong_usage(proxy.error());
   auto client = rest::Client::create({.authorization = *authorization,
-                                      .ca_file = options.ca_file,
+                                      .ca_pem = std::move(*ca_pem),
+                                      .proxy = std::move(*proxy),
                                       .user_agent = user_agent("receiverctl")});
-  if (!client) return unreachable(client.error());
+  if (!client) return unreachable(options.ca_file + " " + client.error());
   return std::move(*client);
 }
 
