@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <regex>
@@ -7,6 +9,7 @@
 
 #include "bitbucket_server.h"
 #include "cluster.h"
+#include "connect_proxy.h"
 #include "delivery.h"
 #include "eventually.h"
 #include "operator.h"
@@ -26,6 +29,46 @@ constexpr const char* kApiToken = "token-of-the-tests-of-registering";
 constexpr const char* kShownProject = "project-of-the-test";
 constexpr const char* kHooksBaseUrl = "https://hooks.example.com/kargo";
 
+struct KargoKind {
+  const char* kind;
+  const char* plural;
+  bool namespaced;
+};
+/// Kargo's kinds of which the operator knows nothing, and which are none of those in config/crd.
+constexpr KargoKind kStage{"Stage", "stages", true};
+constexpr KargoKind kPromotionTask{"PromotionTask", "promotiontasks", true};
+constexpr KargoKind kClusterPromotionTask{"ClusterPromotionTask", "clusterpromotiontasks", false};
+
+constexpr const char* kKinds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+
+std::string crd_path(const KargoKind& kind) {
+  return fmt::format("{}/{}.kargo.akuity.io", kKinds, kind.plural);
+}
+
+void serve(const Api& api, const KargoKind& kind) {
+  const std::string path = crd_path(kind);
+  if (!api.find(path)) {
+    (void)api.create(
+        kKinds, fmt::format(R"({{"apiVersion": "apiextensions.k8s.io/v1",
+      "kind": "CustomResourceDefinition", "metadata": {{"name": "{}"}},
+      "spec": {{"group": "kargo.akuity.io", "scope": "{}",
+        "names": {{"kind": "{}", "listKind": "{}List", "plural": "{}", "singular": "{}"}},
+        "versions": [{{"name": "v1alpha1", "served": true, "storage": true, "schema":
+          {{"openAPIV3Schema": {{"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}}}}]}}}})",
+                            path.substr(path.rfind('/') + 1),
+                            kind.namespaced ? "Namespaced" : "Cluster", kind.kind, kind.kind,
+                            kind.plural, std::string(kind.plural, std::strlen(kind.plural) - 1)));
+  }
+  // At first answered 429, which is thrown.
+  eventually("the kind is served", [&] {
+    try {
+      return api.find(fmt::format("/apis/kargo.akuity.io/v1alpha1/{}", kind.plural)).has_value();
+    } catch (const std::exception&) {
+      return false;
+    }
+  });
+}
+
 /// An operator, a project with one published receiver, and a Bitbucket.
 class RegisterStage {
  public:
@@ -35,16 +78,19 @@ class RegisterStage {
         project(cluster),
         path("/kargo" + project.publish("bb", kSecret)) {
     bitbucket.accept(std::string("Bearer ") + kApiToken);
+    serve(cluster.admin(), kStage);
   }
 
   /// What receiverctl prints, and its exit code, with the names and numbers of this run replaced.
   [[nodiscard]] Finished run_register(std::vector<std::string> arguments,
                                       Environment environment = {
                                           {"BITBUCKET_TOKEN", kApiToken}}) const {
-    std::vector<std::string> words{RECEIVERCTL_BINARY, "register", "--kubeconfig",
-                                   cluster.directory() + "/kubeconfig.admin"};
-    for (const char* common : {"--receiver", "bb", "--ca-file"}) words.emplace_back(common);
-    words.push_back(bitbucket.ca_file());
+    std::vector<std::string> words{RECEIVERCTL_BINARY, "register",
+                                   "--kubeconfig",     cluster.directory() + "/kubeconfig.admin",
+                                   "--receiver",       "bb"};
+    if (std::ranges::find(arguments, "--ca-file") == arguments.end()) {
+      words.insert(words.end(), {"--ca-file", bitbucket.ca_file()});
+    }
     for (std::string& argument : arguments) words.push_back(std::move(argument));
     Finished finished = run(std::move(words), environment);
     CHECK_THAT(finished.output, !Catch::Contains(kSecret) && !Catch::Contains(kNewSecret) &&
@@ -101,27 +147,24 @@ class RegisterStage {
   }
 };
 
-/// Kargo's Stages, of which the operator knows nothing, are none of the kinds in config/crd.
-void serve_stages(const Api& api) {
-  const std::string kinds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-  const std::string name = "stages.kargo.akuity.io";
-  if (!api.find(kinds + "/" + name)) {
-    (void)api.create(kinds, R"({"apiVersion": "apiextensions.k8s.io/v1",
-      "kind": "CustomResourceDefinition", "metadata": {"name": ")" +
-                                name + R"("},
-      "spec": {"group": "kargo.akuity.io", "scope": "Namespaced",
-        "names": {"kind": "Stage", "listKind": "StageList", "plural": "stages", "singular": "stage"},
-        "versions": [{"name": "v1alpha1", "served": true, "storage": true, "schema":
-          {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}})");
-  }
-  // At first answered 429, which is thrown.
-  eventually("Stages are served", [&] {
-    try {
-      return api.find("/apis/kargo.akuity.io/v1alpha1/stages").has_value();
-    } catch (const std::exception&) {
-      return false;
-    }
-  });
+void forget(const Api& api, const KargoKind& kind) {
+  const std::string path = crd_path(kind);
+  if (api.find(path)) api.remove(path);
+  eventually("the kind is gone", [&] { return !api.find(path); });
+}
+
+/// An object of it whose steps, at their place in the spec, are these.
+void create(const RegisterStage& stage, const KargoKind& kind, const std::string& name,
+            const std::string& steps) {
+  const bool of_stage = kind.kind == std::string_view(kStage.kind);
+  std::string spec = R"({"steps": )" + steps + "}";
+  if (of_stage) spec = R"({"promotionTemplate": {"spec": )" + spec + "}}";
+  (void)stage.cluster.admin().create(
+      kind.namespaced ? stage.project.collection(kind.plural)
+                      : fmt::format("/apis/kargo.akuity.io/v1alpha1/{}", kind.plural),
+      fmt::format(R"({{"apiVersion": "kargo.akuity.io/v1alpha1", "kind": "{}",
+        "metadata": {{"name": "{}"}}, "spec": {}}})",
+                  kind.kind, name, spec));
 }
 
 std::string told(const Finished& finished) {
@@ -248,7 +291,9 @@ TEST_CASE("register makes the webhooks of a Data Center that is named", "[regist
       "error": ""
     }
   ],
-  "skipped": []
+  "skipped": [],
+  "notAllowed": [],
+  "notes": []
 }
 )");
   CHECK(told(stage.run_all({"--dry-run", "-o", "json"})) == R"(0
@@ -264,7 +309,9 @@ TEST_CASE("register makes the webhooks of a Data Center that is named", "[regist
       "error": ""
     }
   ],
-  "skipped": []
+  "skipped": [],
+  "notAllowed": [],
+  "notes": []
 }
 )");
   const StoredWebhook webhook = stage.bitbucket.webhooks(web).at(0);
@@ -333,25 +380,180 @@ TEST_CASE("register asks for pull requests where a promotion waits for one", "[r
 TEST_CASE("register asks for pull requests where a Stage's promotions will wait for one",
           "[register]") {
   RegisterStage stage(Source::kDataCenter);
-  serve_stages(stage.cluster.admin());
   const std::string repository = stage.subscribe("app");
-  const auto add_stage = [&](const std::string& name, const std::string& step) {
-    (void)stage.cluster.admin().create(
-        stage.project.collection("stages"),
-        fmt::format(R"({{"apiVersion": "kargo.akuity.io/v1alpha1", "kind": "Stage",
-          "metadata": {{"name": "{}"}},
-          "spec": {{"promotionTemplate": {{"spec": {{"steps": [{{"uses": "git-clone"}},
-            {{"uses": "{}"}}]}}}}}}}})",
-                    name, step));
+  const std::vector<std::string> pushes{"repo:refs_changed"};
+  const std::vector<std::string> all{"repo:refs_changed", "pr:merged", "pr:declined", "pr:deleted"};
+  const auto events = [&] { return stage.bitbucket.webhooks(repository).at(0).events; };
+  create(stage, kStage, "direct", R"([{"uses": "git-clone"}, {"uses": "git-push"}])");
+  REQUIRE(stage.run_all().exit_code == 0);
+  CHECK(events() == pushes);
+  create(stage, kStage, "reviewed", R"([{"uses": "git-clone"}, {"uses": "git-wait-for-pr"}])");
+  REQUIRE(stage.run_all().exit_code == 0);
+  CHECK(events() == all);
+}
+
+TEST_CASE("register asks for pull requests where a task that a Stage uses waits for one",
+          "[register]") {
+  RegisterStage stage(Source::kDataCenter);
+  const Api& api = stage.cluster.admin();
+  forget(api, kClusterPromotionTask);
+  serve(api, kPromotionTask);
+  const std::string repository = stage.subscribe("app");
+  const std::string waits = R"([{"uses": "git-open-pr"}, {"uses": "git-wait-for-pr"}])";
+  const auto asks_for_pull_requests = [&] {
+    stage.bitbucket.add_repository(repository);
+    REQUIRE(stage.run_all().exit_code == 0);
+    return stage.bitbucket.webhooks(repository).at(0).events.size() > 1;
   };
-  add_stage("direct", "git-push");
-  REQUIRE(stage.run_all().exit_code == 0);
-  CHECK(stage.bitbucket.webhooks(repository).at(0).events ==
-        std::vector<std::string>{"repo:refs_changed"});
-  add_stage("reviewed", "git-wait-for-pr");
-  REQUIRE(stage.run_all().exit_code == 0);
-  CHECK(stage.bitbucket.webhooks(repository).at(0).events ==
-        std::vector<std::string>{"repo:refs_changed", "pr:merged", "pr:declined", "pr:deleted"});
+  // A task that no Stage uses does not count; one of the cluster's is another than a project's.
+  create(stage, kPromotionTask, "review", waits);
+  create(stage, kPromotionTask, "push", R"([{"uses": "git-push"}])");
+  create(stage, kStage, "one", R"([{"task": {"name": "push"}}])");
+  CHECK_FALSE(asks_for_pull_requests());
+  create(stage, kStage, "two", R"([{"task": {"name": "review", "kind": "ClusterPromotionTask"}}])");
+  CHECK_FALSE(asks_for_pull_requests());
+  CHECK_THAT(stage.run_all().output,
+             Catch::Contains("note: clusterpromotiontasks cannot be listed (not served): if a step "
+                             "of theirs waits for pull requests, give --pull-requests\n"));
+  serve(api, kClusterPromotionTask);
+  CHECK_THAT(stage.run_all().output, !Catch::Contains("note: "));
+
+  SECTION("of the project") {
+    create(stage, kStage, "three", R"([{"task": {"name": "review"}}])");
+  }
+  SECTION("of the cluster") {
+    const std::string name = stage.project.name() + "-review";
+    create(stage, kClusterPromotionTask, name, waits);
+    create(stage, kStage, "three",
+           fmt::format(R"([{{"task": {{"name": "{}", "kind": "ClusterPromotionTask"}}}}])", name));
+  }
+  CHECK(asks_for_pull_requests());
+}
+
+TEST_CASE("a ClusterConfig's receiver is registered everywhere only by who has seen where",
+          "[register]") {
+  RegisterStage stage(Source::kCloud);
+  const std::string app = stage.subscribe("app");
+  const std::string web = stage.subscribe("web");
+  const std::string name = unique_name();
+  put_secret(stage.cluster.admin(), kSystemNamespace, name, {{"secret", kSecret}});
+  const ClusterConfig config(stage.cluster, "bb", name);
+  eventually("its URL is published", [&] { return !published_url(config.get(), "bb").empty(); });
+  const auto run_all = [&](std::vector<std::string> more) {
+    more.insert(more.begin(),
+                {"--cluster-config", "--all-subscribed", "--cloud-url", stage.bitbucket.url()});
+    return stage.run_register(std::move(more));
+  };
+
+  const Finished asked = run_all({});
+  CHECK(asked.exit_code == 2);
+  CHECK_THAT(asked.output,
+             Catch::Contains("would register: project-of-the-test/app\n") &&
+                 Catch::Contains("would register: project-of-the-test/web\n") &&
+                 Catch::Contains("run it again with --yes; the key bitbucket.allow of Secret " +
+                                 std::string(kSystemNamespace) + "/" + name));
+  CHECK(stage.bitbucket.requests().empty());
+  CHECK(run_all({"--dry-run"}).exit_code == 0);
+  CHECK(stage.bitbucket.writes() == 0);
+
+  put_secret(stage.cluster.admin(), kSystemNamespace, name,
+             {{"secret", kSecret}, {"bitbucket.allow", "# ours\n" + app + "\n"}});
+  CHECK_THAT(run_all({}).output, Catch::Contains("would register: project-of-the-test/app\n") &&
+                                     !Catch::Contains("would register: project-of-the-test/web"));
+  const Finished done = run_all({"--yes"});
+  INFO(done.output);
+  CHECK(done.exit_code == 0);
+  CHECK_THAT(done.output,
+             Catch::Contains("not touched: project-of-the-test/web is outside of the Secret's "
+                             "bitbucket.allow\n"));
+  CHECK(stage.bitbucket.webhooks(app).size() == 1);
+  CHECK(stage.bitbucket.webhooks(web).empty());
+}
+
+TEST_CASE("bitbucket.allow of a project's Secret bounds register, whoever names the repository",
+          "[register]") {
+  RegisterStage stage(Source::kDataCenter);
+  const std::string web = stage.subscribe("web");
+  stage.bitbucket.add_repository("LOOT/web");
+  const std::vector<std::string> loot{"--project", stage.project.name(),
+                                      "--repo",    stage.bitbucket.url() + "/scm/loot/web.git",
+                                      "-o",        "json"};
+  stage.project.put_secret("bb-secret", {{"secret", kSecret}, {"bitbucket.allow", "SHOP\n"}});
+  const Finished refused = stage.run_register(loot);
+  CHECK(refused.exit_code == 1);
+  CHECK_THAT(refused.output, Catch::Contains("\"notAllowed\": [\n    \"LOOT/web\"\n  ]"));
+  CHECK(stage.bitbucket.requests().empty());
+  CHECK(stage.run_all().exit_code == 0);
+  CHECK(stage.bitbucket.webhooks(web).size() == 1);
+  CHECK(stage.bitbucket.webhooks("LOOT/web").empty());
+
+  stage.project.put_secret("bb-secret", {{"secret", kSecret}, {"bitbucket.allow", "SHOP, LOOT"}});
+  CHECK_THAT(told(stage.run_register(loot)),
+             Catch::StartsWith("3\n") && Catch::Contains("bitbucket.allow, line 1: expected"));
+}
+
+TEST_CASE("register sends the token to the Bitbucket that is named, and to no other",
+          "[register]") {
+  RegisterStage stage(Source::kDataCenter);
+  stage.subscribe("web");
+  const auto refused = [&](const std::string& option, const std::string& server,
+                           const std::string& repository) {
+    return told(stage.run_register(
+        {"--project", stage.project.name(), option, server, "--repo", repository}));
+  };
+  for (const std::string& outcome :
+       {refused("--bitbucket-url", stage.bitbucket.url(), "https://bitbucket.org/acme/shop"),
+        refused("--bitbucket-url", stage.bitbucket.url(), "https://dc2.example.com/scm/shop/web"),
+        refused("--cloud-url", stage.bitbucket.url(), stage.clone_url("web"))}) {
+    CHECK_THAT(outcome,
+               Catch::StartsWith("2\n") && Catch::Contains("and the token is sent to no other"));
+  }
+  CHECK(stage.bitbucket.requests().empty());
+}
+
+TEST_CASE("register says where a renamed repository is now", "[register]") {
+  RegisterStage stage(Source::kCloud);
+  BitbucketServer& bitbucket = stage.bitbucket;
+  bitbucket.answer_next(
+      {{.status = 301, .location = "/2.0/repositories/acme/new-name/hooks?pagelen=100"}});
+  CHECK_THAT(
+      told(stage.run_register({"--project", stage.project.name(), "--cloud-url", bitbucket.url(),
+                               "--repo", "https://bitbucket.org/acme/old"})),
+      Catch::StartsWith("1\n") &&
+          Catch::Contains("the repository has moved to acme/new-name, and redirects are "
+                          "not followed: correct the repoURL of the Warehouses"));
+  CHECK(bitbucket.requests().size() == 1);
+}
+
+TEST_CASE("register asks Bitbucket through HTTPS_PROXY, unless NO_PROXY exempts it", "[register]") {
+  const RegisterStage stage(Source::kCloud);
+  const std::string host = "bitbucket.test";  // that nobody but the proxy resolves
+  BitbucketServer hidden(Source::kCloud, {.common_name = host, .alternative_names = "DNS:" + host},
+                         host);
+  hidden.accept(std::string("Bearer ") + kApiToken);
+  hidden.add_repository("acme/shop");
+  const receiver::testing::ConnectProxy proxy(hidden.port());
+  const auto run_through = [&](const Environment& more) {
+    Environment environment{{"BITBUCKET_TOKEN", kApiToken},
+                            {"HTTPS_PROXY", "http://" + proxy.address()}};
+    for (const auto& [name, value] : more) environment[name] = value;
+    return stage.run_register(
+        {"--project", stage.project.name(), "--cloud-url", hidden.url(), "--repo",
+         "https://bitbucket.org/acme/shop", "--ca-file", hidden.ca_file()},
+        environment);
+  };
+  const Finished registered = run_through({});
+  INFO(registered.output);
+  CHECK(registered.exit_code == 0);
+  CHECK(hidden.webhooks("acme/shop").size() == 1);
+  // The list and the write; the API server is asked without it.
+  CHECK(proxy.connects() ==
+        std::vector<std::string>(2, host + ":" + std::to_string(hidden.port())));
+  CHECK(run_through({{"NO_PROXY", ".test"}}).exit_code == 1);
+  CHECK(proxy.connects().size() == 2);
+  CHECK_THAT(told(run_through({{"HTTPS_PROXY", "socks5://me:pass-word@proxy"}})),
+             Catch::StartsWith("2\n") && Catch::Contains("HTTPS_PROXY names no proxy") &&
+                 !Catch::Contains("pass-word"));
 }
 
 TEST_CASE("register sets the secret again on demand, and shows URLs on demand", "[register]") {
@@ -451,6 +653,20 @@ TEST_CASE("register refuses what cannot be right before it asks anybody", "[regi
                            Environment environment = {{"BITBUCKET_TOKEN", kApiToken}}) {
     return told(stage.run_register(std::move(arguments), std::move(environment)));
   };
+  CHECK_THAT(refused({"--project", "", "--all-subscribed"}),
+             Catch::StartsWith("2\n") && Catch::Contains("must not be empty"));
+  CHECK_THAT(refused({"--all-subscribed"}),
+             Catch::StartsWith("2\n") && Catch::Contains("--project or --cluster-config"));
+  CHECK_THAT(refused({"--project", name, "--repo", stage.clone_url("app"), "--ca-file",
+                      "/nowhere/ca.crt"}),
+             Catch::StartsWith("3\n") &&
+                 Catch::Contains("cannot read /nowhere/ca.crt: No such file or directory"));
+  CHECK_THAT(
+      refused({"--project", name, "--repo", stage.clone_url("app"), "--ca-file", "/dev/null"}),
+      Catch::StartsWith("3\n") && Catch::Contains("/dev/null is empty"));
+  CHECK_THAT(
+      refused({"--project", name, "--repo", stage.clone_url("app"), "--ca-file", "/proc/version"}),
+      Catch::StartsWith("3\n") && Catch::Contains("/proc/version holds no PEM certificate"));
   CHECK_THAT(refused({"--project", name}),
              Catch::StartsWith("2\n") && Catch::Contains("--repo or --all-subscribed"));
   CHECK_THAT(refused({"--project", name, "--repo", stage.clone_url("app"), "--all-subscribed"}),
