@@ -146,7 +146,7 @@ std::vector<std::string> leave_out(rest::Selection& selection, const rest::Allow
 Result<void> confirm(Context& context, const RegisterOptions& options,
                      const rest::Selection& selection, bool is_bounded, const std::string& secret) {
   if (!options.whose.cluster_config || !options.all_subscribed) return {};
-  if (options.yes || options.dry_run) return {};
+  if (options.yes || options.dry_run || selection.repositories.empty()) return {};
   for (const rest::Repository& repository : selection.repositories) {
     context.err << fmt::format("would register: {}\n", repository.name());
   }

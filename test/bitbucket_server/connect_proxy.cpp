@@ -105,6 +105,7 @@ class ConnectProxy::Impl {
 
   asio::io_context io_{1};
   tcp::acceptor acceptor_{io_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)};
+  const std::string address_ = "127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port());
   tcp::endpoint target_;
   std::string authorization_;
   mutable std::mutex mutex_;
@@ -117,7 +118,7 @@ ConnectProxy::ConnectProxy(unsigned short target, const std::string& authorizati
 ConnectProxy::~ConnectProxy() = default;
 
 std::string ConnectProxy::address() const {
-  return "127.0.0.1:" + std::to_string(impl_->acceptor_.local_endpoint().port());
+  return impl_->address_;
 }
 
 std::vector<std::string> ConnectProxy::connects() const {
