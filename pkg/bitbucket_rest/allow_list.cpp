@@ -4,20 +4,13 @@
 
 #include <fmt/format.h>
 
+#include "git/unicode.h"
 #include "log/printable.h"
 
 namespace receiver::bitbucket_rest {
 namespace {
 
 constexpr std::string_view kCloudHost = "bitbucket.org";
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
-}
 
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kBlanks = " \t\r";
@@ -39,7 +32,7 @@ bool looks_like_host(std::string_view segment) {
   return !segment.starts_with('~') && segment.find_first_of(".:") != std::string_view::npos;
 }
 
-bool is_name(std::string_view text) {
+bool is_part(std::string_view text) {
   return std::ranges::all_of(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
            std::string_view("-_.~:[]").find(c) != std::string_view::npos;
@@ -60,7 +53,7 @@ tl::expected<AllowList, std::string> AllowList::parse(std::string_view text) {
   for (std::size_t number = 1; !text.empty(); ++number) {
     const std::string_view line = trimmed(take(text, '\n'));
     if (line.empty() || line.starts_with('#')) continue;
-    const std::string in_lower_case = lower(line);
+    const std::string in_lower_case = git::unicode::to_lower(line);
     std::string_view rest = in_lower_case;
     const std::size_t scheme = rest.find("://");
     if (scheme != std::string_view::npos) rest.remove_prefix(scheme + 3);
@@ -72,8 +65,8 @@ tl::expected<AllowList, std::string> AllowList::parse(std::string_view text) {
     entry.slug = take(rest, '/');
     const bool says_something = !entry.host.empty() || !entry.owner.empty();
     const bool complete = rest.empty() && (entry.slug.empty() || !entry.owner.empty());
-    if (!says_something || !complete || !is_name(entry.host) || !is_name(entry.owner) ||
-        !is_name(entry.slug)) {
+    if (!says_something || !complete || !is_part(entry.host) || !is_part(entry.owner) ||
+        !is_part(entry.slug)) {
       return tl::unexpected(
           fmt::format("bitbucket.allow, line {}: expected a workspace, a project key, "
                       "OWNER/REPOSITORY or a host, not {}",
@@ -87,10 +80,10 @@ tl::expected<AllowList, std::string> AllowList::parse(std::string_view text) {
 bool AllowList::allows(const Repository& repository) const {
   const std::string authority = repository.product == bitbucket::Source::kCloud
                                     ? std::string(kCloudHost)
-                                    : lower(authority_of(repository.server));
+                                    : git::unicode::to_lower(authority_of(repository.server));
   const std::string host = authority.substr(0, authority.find(':'));
-  const std::string owner = lower(repository.owner);
-  const std::string slug = lower(repository.slug);
+  const std::string owner = git::unicode::to_lower(repository.owner);
+  const std::string slug = git::unicode::to_lower(repository.slug);
   return std::ranges::any_of(entries_, [&](const Entry& entry) {
     return (entry.host.empty() || entry.host == host || entry.host == authority) &&
            (entry.owner.empty() || entry.owner == owner) &&

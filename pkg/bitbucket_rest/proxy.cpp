@@ -7,20 +7,13 @@
 #include <boost/asio/ip/network_v4.hpp>
 #include <boost/asio/ip/network_v6.hpp>
 
+#include "git/unicode.h"
 #include "git/url.h"
 
 namespace receiver::bitbucket_rest {
 namespace {
 
 namespace ip = boost::asio::ip;
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
-}
 
 std::optional<ip::address> address_of(std::string_view text) {
   if (text.starts_with('[') && text.ends_with(']')) text = text.substr(1, text.size() - 2);
@@ -79,11 +72,11 @@ bool is_exempt(std::string_view entry, const std::string& host, unsigned short p
 }  // namespace
 
 bool goes_directly(std::string_view exceptions, std::string_view host, unsigned short port) {
-  std::string name = lower(host);
+  std::string name = git::unicode::to_lower(host);
   if (name.starts_with('[') && name.ends_with(']')) name = name.substr(1, name.size() - 2);
   const auto address = address_of(name);
   if (name == "localhost" || (address && address->is_loopback())) return true;
-  const std::string list = lower(exceptions);
+  const std::string list = git::unicode::to_lower(exceptions);
   std::string_view rest = list;
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find_first_of(", \t\n"), rest.size());

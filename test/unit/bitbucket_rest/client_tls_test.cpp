@@ -13,11 +13,11 @@ using http::testing::TestAuthority;
 using testing::BitbucketServer;
 using testing::ConnectProxy;
 
-constexpr const char* kToken = "token-of-the-tests";
+constexpr const char* kHiddenToken = "token-of-the-tests";
 constexpr const char* kDns = "bitbucket.test";  // that nobody but a proxy resolves
 
 Client client_with(const std::string& ca_pem, ProxySettings proxy = {}) {
-  return *Client::create({.authorization = *authorization("", crypto::SecretString(kToken)),
+  return *Client::create({.authorization = *authorization("", crypto::SecretString(kHiddenToken)),
                           .ca_pem = ca_pem,
                           .proxy = std::move(proxy),
                           .user_agent = "receiverctl/test"});
@@ -29,7 +29,7 @@ std::string refusal(const BitbucketServer& server, const std::string& ca_pem,
   const auto answer = client_with(ca_pem, std::move(proxy))
                           .send(list_request({Source::kCloud, server.url(), "team", "shop"}));
   if (answer) return {};
-  CHECK_THAT(answer.error(), !Catch::Contains(kToken));
+  CHECK_THAT(answer.error(), !Catch::Contains(kHiddenToken));
   return answer.error();
 }
 
