@@ -6,6 +6,7 @@
 
 #include "cmd/bitbucket-receiver/operator.h"
 #include "cmd/bitbucket-receiver/settings.h"
+#include "cmd/private_memory.h"
 #include "log/logger.h"
 
 namespace {
@@ -29,6 +30,7 @@ void give_large_blocks_back() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  receiver::keep_memory_private();
   give_large_blocks_back();
   try {
     auto settings = receiver::parse_settings(argc, argv, receiver::process_environment);

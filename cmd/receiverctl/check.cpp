@@ -25,20 +25,28 @@ Result<std::string> expected_base_url(const CheckOptions& options) {
   return base->origin + base->path;
 }
 
-/// The base URL to look at; empty if none is known.
-std::string check_all_of_cluster(Context& context, const CheckOptions& options,
-                                 const std::string& expected, Findings& findings) {
+/// What to look at from outside. Empty: not known.
+struct Published {
+  std::string base{};          ///< the base URL
+  std::string receiver_url{};  ///< of some receiver below it
+};
+
+Published check_all_of_cluster(Context& context, const CheckOptions& options,
+                               const std::string& expected, Findings& findings) {
   const auto cluster = Cluster::connect(context);
   if (!cluster) {
     fail(findings, "kubeconfig", cluster.error().message, "name one by --kubeconfig");
-    return expected;
+    return {expected};
   }
   ok(findings, "kubeconfig", "names " + (*cluster)->server());
-  if (!check_cluster(**cluster, options, context.system_namespace, findings)) return expected;
+  if (!check_cluster(**cluster, options, context.system_namespace, findings)) {
+    return {expected};
+  }
   const auto owners = check_receivers(**cluster, options, findings);
-  std::string base;
-  findings.push_back(judge_base_url(owners, expected, base));
-  return base;
+  Published published;
+  findings.push_back(judge_base_url(owners, expected, published.base));
+  published.receiver_url = receiver_below(owners, published.base);
+  return published;
 }
 
 Result<ExitCode> check(Context& context, const CheckOptions& options) {
@@ -47,15 +55,13 @@ Result<ExitCode> check(Context& context, const CheckOptions& options) {
   if (!options.service_account.empty() && options.service_account.find('/') == std::string::npos) {
     return wrong_usage("--service-account: expected NAMESPACE/NAME");
   }
-  std::string ca_pem;
-  if (!options.ca_file.empty()) {
-    auto read = read_input(context, options.ca_file);
-    if (!read) return tl::unexpected(read.error());
-    ca_pem = std::move(*read);
-  }
+  const auto ca_pem = read_optional(context, options.ca_file);
+  if (!ca_pem) return tl::unexpected(ca_pem.error());
   Findings findings;
-  const std::string base = check_all_of_cluster(context, options, *expected, findings);
-  if (!base.empty()) check_web(base, ca_pem, findings);
+  const Published published = check_all_of_cluster(context, options, *expected, findings);
+  if (!published.base.empty()) {
+    check_web(published.base, published.receiver_url, *ca_pem, findings);
+  }
   context.out << (context.format == Format::kJson ? findings_json(findings)
                                                   : findings_text(findings, context.colours));
   const bool failed = std::ranges::any_of(

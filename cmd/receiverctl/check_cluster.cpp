@@ -287,4 +287,17 @@ Finding judge_base_url(const std::vector<api::ReceiverOwner>& owners, const std:
           "configure Kargo and the operator with the same one"};
 }
 
+std::string receiver_below(const std::vector<api::ReceiverOwner>& owners, const std::string& base) {
+  for (const api::ReceiverOwner& owner : owners) {
+    for (const api::PublishedReceiver& published : owner.status.webhook_receivers) {
+      const bool of_bitbucket =
+          std::ranges::any_of(owner.receivers, [&](const api::Receiver& receiver) {
+            return receiver.bitbucket && receiver.name == published.name;
+          });
+      if (of_bitbucket && base_of(published.url) == base) return published.url;
+    }
+  }
+  return {};
+}
+
 }  // namespace receiver::ctl

@@ -50,4 +50,8 @@ inline constexpr std::chrono::seconds kHandover{10};
 [[nodiscard]] Finding judge_base_url(const std::vector<api::ReceiverOwner>& owners,
                                      const std::string& expected, std::string& base);
 
+/// The URL of some receiver that is published below the base URL; empty if there is none.
+[[nodiscard]] std::string receiver_below(const std::vector<api::ReceiverOwner>& owners,
+                                         const std::string& base);
+
 }  // namespace receiver::ctl

@@ -8,6 +8,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "bitbucket/event.h"
+#include "cmd/receiverctl/sample.h"
+
 namespace receiver::ctl {
 namespace {
 
@@ -104,9 +107,26 @@ void check_answer(const WebAddress& address, const std::string& ca_pem, Findings
        "route the base URL's path and /bitbucket/ to the operator's Service");
 }
 
+/// By a ping, which is unsigned and refreshes nothing. What else is wrong with the answer,
+/// check_answer() has told already.
+void check_path(const std::string& receiver_url, const std::string& base_path,
+                const std::string& ca_pem, Findings& findings) {
+  const auto address = parse_web_address(receiver_url);
+  if (!address) return;
+  http::Request ping{.method = "POST",
+                     .target = address->path,
+                     .headers = delivery_headers(bitbucket::kPingEvent, new_uuid()),
+                     .body = R"({"test": true})"};
+  const auto answer = ask(*address, std::move(ping), ca_pem, kPatience);
+  if (!answer) return;
+  const auto finding = judge_path(answer->response.headers.find(kReceiverPathHeader), base_path);
+  if (finding) findings.push_back(*finding);
+}
+
 }  // namespace
 
-void check_web(const std::string& base_url, const std::string& ca_pem, Findings& findings) {
+void check_web(const std::string& base_url, const std::string& receiver_url,
+               const std::string& ca_pem, Findings& findings) {
   const auto address = parse_web_address(base_url);
   if (!address) {
     return fail(findings, "base URL", address.error().message, "correct it");
@@ -114,6 +134,21 @@ void check_web(const std::string& base_url, const std::string& ca_pem, Findings&
   if (!check_name(*address, findings)) return;
   if (!check_certificate(*address, ca_pem, findings)) return;
   check_answer(*address, ca_pem, findings);
+  // Without a base path there is nothing that an Ingress could strip.
+  if (address->path.find_first_not_of('/') == std::string::npos || receiver_url.empty()) return;
+  check_path(receiver_url, address->path, ca_pem, findings);
+}
+
+std::optional<Finding> judge_path(std::optional<std::string_view> header,
+                                  const std::string& base_path) {
+  if (header == "full") {
+    return Finding{Level::kOk, "path", fmt::format("arrives with its base path {}", base_path)};
+  }
+  if (header == "stripped") {
+    return Finding{Level::kOk, "path",
+                   fmt::format("the ingress strips the base path {}; served as well", base_path)};
+  }
+  return std::nullopt;
 }
 
 Finding judge_addresses(const std::string& host, const std::vector<std::string>& addresses) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "clock/clock.h"
@@ -12,7 +14,15 @@
 namespace receiver::ctl {
 
 /// Its host resolves, its certificate is good, and the operator answers behind it.
-void check_web(const std::string& base_url, const std::string& ca_pem, Findings& findings);
+/// `receiver_url`: of some receiver below it, to see in which form its path arrives; may be empty.
+void check_web(const std::string& base_url, const std::string& receiver_url,
+               const std::string& ca_pem, Findings& findings);
+
+/// The header by which the operator tells in which form the path of a ping arrived.
+inline constexpr std::string_view kReceiverPathHeader = "X-Receiver-Path";
+/// Of that header. Nothing where there is none, as an older operator answers.
+[[nodiscard]] std::optional<Finding> judge_path(std::optional<std::string_view> header,
+                                                const std::string& base_path);
 
 /// `addresses`: what the host resolves to.
 [[nodiscard]] Finding judge_addresses(const std::string& host,

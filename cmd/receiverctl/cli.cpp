@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <map>
 #include <ostream>
 #include <sstream>
 #include <string_view>
@@ -14,6 +13,7 @@
 
 #include "cmd/receiverctl/check.h"
 #include "cmd/receiverctl/explain.h"
+#include "cmd/receiverctl/output.h"
 #include "cmd/receiverctl/receivers.h"
 #include "cmd/receiverctl/register.h"
 #include "cmd/receiverctl/send.h"
@@ -44,11 +44,14 @@ std::string program_name(const char* path) {
 }
 
 void add_common_options(CLI::App& app, Context& context) {
-  static const std::map<std::string, Format> formats{{"table", Format::kTable},
-                                                     {"json", Format::kJson}};
-  app.add_option("-o,--output", context.format, "table (for people) or json. Default: table.")
+  app.add_option_function<std::string>(
+         "-o,--output",
+         [&context](const std::string& format) {
+           context.format = format == "json" ? Format::kJson : Format::kTable;
+         },
+         "table (for people) or json. Default: table.")
       ->option_text("FORMAT")
-      ->transform(CLI::CheckedTransformer(formats))
+      ->check(CLI::IsMember({"table", "json"}))
       ->group("For every command");
   app.add_option("--kubeconfig", context.kubeconfig,
                  "If not given: KUBECONFIG, the cluster that this runs in, ~/.kube/config.")
@@ -84,29 +87,48 @@ Environment with_settings_file(Environment environment) {
   };
 }
 
+void refuse_empty_values(CLI::App& app) {
+  const CLI::Validator refuse(
+      [](const std::string& value) {
+        return std::string(value.empty() ? "must not be empty: is a variable not set?" : "");
+      },
+      "");
+  // As a transformation, which changes nothing, it comes before the option's own checks.
+  for (CLI::Option* option : app.get_options()) option->transform(refuse);
+  for (CLI::App* command : app.get_subcommands({})) refuse_empty_values(*command);
+}
+
 }  // namespace
+
+std::unique_ptr<CLI::App> make_app(const std::string& program, Context& context) {
+  auto app = std::make_unique<CLI::App>("Helps with Bitbucket's webhooks for Kargo.", program);
+  app->require_subcommand(1);
+  app->fallthrough();
+  app->set_version_flag("--version", fmt::format("receiverctl {} ({})", version(), commit()));
+  app->footer(kFooter);
+  add_common_options(*app, context);
+  add_receivers(*app, context);
+  add_check(*app, context);
+  add_register(*app, context);
+  add_url(*app, context);
+  add_send(*app, context);
+  add_explain(*app, context);
+  refuse_empty_values(*app);
+  return app;
+}
 
 int run(int argc, const char* const* argv, Context& context) {
   const std::string program = program_name(argv[0]);
   context.environment = with_settings_file(std::move(context.environment));
-  CLI::App app("Helps with Bitbucket's webhooks for Kargo.", program);
-  app.require_subcommand(1);
-  app.fallthrough();
-  app.set_version_flag("--version", fmt::format("receiverctl {} ({})", version(), commit()));
-  app.footer(kFooter);
-  add_common_options(app, context);
-  add_receivers(app, context);
-  add_check(app, context);
-  add_register(app, context);
-  add_url(app, context);
-  add_send(app, context);
-  add_explain(app, context);
+  const PrintableOutput printable_out(context.out, context.colours);
+  const PrintableOutput printable_err(context.err, false);
+  const auto app = make_app(program, context);
   try {
-    app.parse(argc, argv);
+    app->parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) {
       std::ostringstream text;
-      app.exit(error, text, text);
+      app->exit(error, text, text);
       context.out << boost::replace_all_copy(text.str(), "\n\n\n", "\n\n");
       return static_cast<int>(ExitCode::kOk);
     }
@@ -116,7 +138,7 @@ int run(int argc, const char* const* argv, Context& context) {
   }
   const auto code = context.command();
   if (code) return static_cast<int>(*code);
-  context.err << fmt::format("{}: {}\n", program, code.error().message);
+  context.err << fmt::format("{}: {}\n", program, log::printable(code.error().message));
   return static_cast<int>(code.error().code);
 }
 

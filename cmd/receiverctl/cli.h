@@ -1,10 +1,20 @@
 #pragma once
 
+#include <memory>
+#include <string>
+
+#include <CLI/App.hpp>
+
 #include "cmd/receiverctl/context.h"
 
 namespace receiver::ctl {
 
-/// Reads the command line and does what it says. Returns the process's exit code.
+/// The grammar of the command line: every command with its options. No option takes an empty value:
+/// it is that of a shell's variable that is not set, and left out it could mean more.
+[[nodiscard]] std::unique_ptr<CLI::App> make_app(const std::string& program, Context& context);
+
+/// Reads the command line and does what it says. Returns the process's exit code. All output is
+/// made printable on its way.
 [[nodiscard]] int run(int argc, const char* const* argv, Context& context);
 
 }  // namespace receiver::ctl

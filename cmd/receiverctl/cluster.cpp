@@ -148,30 +148,33 @@ Result<std::unique_ptr<Promotions>> Cluster::promotions(const std::string& proje
   return store;
 }
 
-Result<bool> Cluster::stages_wait_for_pull_requests(const std::string& project) {
-  static const kube::Projection projection{"/spec/promotionTemplate/spec/steps/*/uses"};
-  bool waits = false;
-  const auto look = [&waits](const kube::ObjectMeta& /*meta*/, const rapidjson::Value& stage) {
-    const auto* steps = kube::find(stage, "/spec/promotionTemplate/spec/steps");
-    if (steps == nullptr || !steps->IsArray()) return;
-    const auto is_wait = [](const rapidjson::Value& step) {
-      return kube::string_at(step, "/uses") == "git-wait-for-pr";
-    };
-    waits = waits || std::ranges::any_of(steps->GetArray(), is_wait);
-  };
-  const auto listed = read("stages", project, projection, look);
-  if (listed) return waits;
-  using Kind = kube::ApiError::Kind;
-  const Kind kind = listed.error().kind;
-  if (kind == Kind::kNotFound || kind == Kind::kForbidden) return false;
-  return tl::unexpected(failure("stages cannot be listed", listed.error()));
+kube::ObjectKey Cluster::secret_key(const api::ReceiverOwner& owner,
+                                    const std::string& name) const {
+  return {owner.kind == OwnerKind::kProjectConfig ? owner.project() : system_namespace_, name};
+}
+
+Result<std::optional<std::string>> Cluster::secret_setting(const kube::ObjectKey& secret,
+                                                           const std::string& key) {
+  const kube::Resource secrets{"", "v1", "secrets"};
+  auto answer = await(rest_->get(secrets.path(secret)));
+  if (!answer) {
+    return tl::unexpected(failure("Secret " + secret.str() + " cannot be read", answer.error()));
+  }
+  const auto object = kube::parse_json(*answer, kube::Projection{"/data/" + key});
+  crypto::wipe(*answer);
+  if (!object) return unreachable(fmt::format("Secret {}: {}", secret.str(), object.error()));
+  const rapidjson::Value* value = kube::find(*object, "/data/" + key);
+  if (value == nullptr || !value->IsString()) return std::nullopt;
+  auto decoded = crypto::base64_decode({value->GetString(), value->GetStringLength()});
+  if (!decoded) return unreachable(fmt::format("Secret {}: {} is not base64", secret.str(), key));
+  return std::move(*decoded);
 }
 
 Result<controllers::SecretState> Cluster::secret(const api::ReceiverOwner& owner,
                                                  const std::string& name) {
   using Known = controllers::SecretState::Known;
   const bool of_project = owner.kind == OwnerKind::kProjectConfig;
-  const kube::ObjectKey key{of_project ? owner.project() : system_namespace_, name};
+  const kube::ObjectKey key = secret_key(owner, name);
   if (key.ns.empty()) {
     return controllers::SecretState{Known::kRefused, "there is no system namespace", {}};
   }
@@ -270,7 +273,8 @@ Result<ReceiverAccess> receiver_access(Cluster& cluster, const std::string& proj
   }
   const api::Secret secret = (*secrets)(declared->secret_name).secret;
   const bool rotating = secret.previous && !secret.previous->empty();
-  return ReceiverAccess{published->url, *secret.value, rotating ? secret.previous : std::nullopt};
+  return ReceiverAccess{published->url, *secret.value, rotating ? secret.previous : std::nullopt,
+                        cluster.secret_key(*owner, declared->secret_name)};
 }
 
 }  // namespace receiver::ctl

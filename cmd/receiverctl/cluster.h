@@ -46,17 +46,27 @@ class Cluster {
   /// With their index, as targets are looked up in.
   [[nodiscard]] Result<std::unique_ptr<Warehouses>> warehouses(const std::string& project);
   [[nodiscard]] Result<std::unique_ptr<Promotions>> promotions(const std::string& project);
-  /// Whether a Stage of the project promotes by a step that waits for a pull request. Not, as far
-  /// as is known, where Stages are not served or may not be listed.
-  [[nodiscard]] Result<bool> stages_wait_for_pull_requests(const std::string& project);
   /// Those that the owner's Bitbucket receivers name, as an operator of that access takes them. A
   /// Secret that may not be read is one that is refused.
   [[nodiscard]] Result<controllers::SecretLookup> secrets(
       const api::ReceiverOwner& owner,
       controllers::SecretAccess access = controllers::SecretAccess::kNamespaced);
+  /// Where the Secret of that name is; without a namespace where there is no system namespace.
+  [[nodiscard]] kube::ObjectKey secret_key(const api::ReceiverOwner& owner,
+                                           const std::string& name) const;
   /// The refresh annotations of the project's Warehouses or Promotions; of those without, empty.
   [[nodiscard]] Result<std::map<kube::ObjectKey, std::string>> refresh_tokens(
       controllers::TargetKind kind, const std::string& project);
+
+  using OnObject = std::function<void(const kube::ObjectMeta&, const rapidjson::Value&)>;
+  /// Lists any of Kargo's kinds; an empty namespace stands for all, or for a kind that has none.
+  [[nodiscard]] kube::ApiResult<void> read(const std::string& plural, const std::string& ns,
+                                           const kube::Projection& projection, OnObject on_object);
+  /// A request's error in words; `what` says what was asked for.
+  [[nodiscard]] Failure failure(const std::string& what, const kube::ApiError& error) const;
+  /// A value of a Secret that is no secret itself; nothing if it lacks the key.
+  [[nodiscard]] Result<std::optional<std::string>> secret_setting(const kube::ObjectKey& secret,
+                                                                  const std::string& key);
 
   [[nodiscard]] kube::RestClient& rest() { return *rest_; }
   /// `https://host:port`, for messages.
@@ -77,14 +87,10 @@ class Cluster {
 
  private:
   Cluster(std::string server, std::string system_namespace);
-  using OnObject = std::function<void(const kube::ObjectMeta&, const rapidjson::Value&)>;
-  [[nodiscard]] kube::ApiResult<void> read(const std::string& plural, const std::string& ns,
-                                           const kube::Projection& projection, OnObject on_object);
   [[nodiscard]] Result<void> list(const std::string& plural, const std::string& ns,
                                   const kube::Projection& projection, kube::ObjectSink& sink);
   [[nodiscard]] Result<controllers::SecretState> secret(const api::ReceiverOwner& owner,
                                                         const std::string& name);
-  [[nodiscard]] Failure failure(const std::string& what, const kube::ApiError& error) const;
 
   std::string server_;
   std::string system_namespace_;
@@ -97,6 +103,7 @@ struct ReceiverAccess {
   std::string url;  ///< as the status publishes it
   crypto::SecretString secret;
   std::optional<crypto::SecretString> previous{};  ///< of `secret.previous`, unless empty
+  kube::ObjectKey secret_key{};                    ///< of the Secret; empty: no cluster was asked
 };
 
 /// Of a Bitbucket receiver that is published. The failure says why it is not, or that the status

@@ -21,7 +21,8 @@ namespace receiver::ctl {
 namespace {
 
 struct DescribeOptions {
-  std::string receiver;  ///< PROJECT/NAME, or NAME
+  std::string receiver;  ///< PROJECT/NAME; NAME of the ClusterConfig's
+  bool cluster_config = false;
   std::string branch;
   std::string tag;
   bool show_urls = false;
@@ -30,7 +31,7 @@ struct DescribeOptions {
 constexpr const char* kDescribeExamples = R"(Examples:
   receiverctl receivers describe kargo-demo/bb-wh-receiver
   receiverctl receivers describe kargo-demo/bb-wh-receiver --branch main
-  receiverctl receivers describe bitbucket     # of the ClusterConfig)";
+  receiverctl receivers describe bitbucket --cluster-config)";
 
 /// What a push to one repository would refresh.
 struct PushedRepository {
@@ -124,8 +125,10 @@ void print_table(Context& context, const DescribeOptions& options, const Receive
   if (repositories.empty()) context.out << "\nNo Warehouse subscribes to a Git repository.\n";
   const std::vector<std::string> refs = refs_of(options);
   for (const PushedRepository& repository : repositories) {
-    context.out << fmt::format("\nA push {}to {}:\n", refs.empty() ? "" : "of " + refs[0] + " ",
-                               repository.url)
+    const Cell title(
+        fmt::format("A push {}to {}:", refs.empty() ? "" : "of " + refs[0] + " ", repository.url));
+    context.out << '\n'
+                << toned(title, context.colours) << '\n'
                 << matches_table(repository.matches, context.colours);
   }
 }
@@ -155,8 +158,8 @@ Result<ExitCode> describe(Context& context, const DescribeOptions& options) {
   const bool of_project = slash != std::string::npos;
   const std::string project = of_project ? options.receiver.substr(0, slash) : "";
   const std::string name = of_project ? options.receiver.substr(slash + 1) : options.receiver;
-  if ((of_project && project.empty()) || name.empty()) {
-    return wrong_usage("expected PROJECT/NAME, or NAME for a receiver of the ClusterConfig");
+  if (of_project == options.cluster_config || (of_project && project.empty()) || name.empty()) {
+    return wrong_usage("expected PROJECT/NAME, or NAME with --cluster-config");
   }
   const auto connected = Cluster::connect(context);
   if (!connected) return tl::unexpected(connected.error());
@@ -193,11 +196,11 @@ void add_describe(CLI::App& receivers, Context& context) {
   const auto options = std::make_shared<DescribeOptions>();
   CLI::App* command = receivers.add_subcommand(
       "describe", "Tell of one receiver what a push to each repository would refresh.");
-  command
-      ->add_option("receiver", options->receiver,
-                   "The receiver; without a project: of the ClusterConfig.")
+  command->add_option("receiver", options->receiver, "The receiver.")
       ->option_text("PROJECT/NAME")
       ->required();
+  command->add_flag("--cluster-config", options->cluster_config,
+                    "It is the ClusterConfig's, and NAME its whole name.");
   CLI::Option* branch =
       command->add_option("--branch", options->branch, "Of a push of this branch.");
   branch->option_text("B");

@@ -11,6 +11,7 @@
 #include "cmd/receiverctl/files.h"
 #include "cmd/receiverctl/matching.h"
 #include "cmd/receiverctl/output.h"
+#include "cmd/receiverctl/whose.h"
 
 namespace receiver::ctl {
 namespace {
@@ -21,14 +22,14 @@ using bitbucket::Event;
 struct ExplainOptions {
   std::string file;
   std::string event;
-  std::string project;
+  Whose whose;
   bool offline = false;
 };
 
 constexpr const char* kExplainExamples = R"(Examples:
   receiverctl explain payload.json --project kargo-demo
   receiverctl explain payload.json --event repo:push --offline
-  pbpaste | receiverctl explain - -o json)";
+  pbpaste | receiverctl explain - --cluster-config -o json)";
 
 bool names_something(const bitbucket::Payload& payload) {
   if (const auto* push = std::get_if<bitbucket::Push>(&payload)) {
@@ -104,7 +105,7 @@ Result<ExitCode> explain(Context& context, const ExplainOptions& options) {
   if (!options.offline) {
     const auto cluster = Cluster::connect(context);
     if (!cluster) return tl::unexpected(cluster.error());
-    auto matched = matches(**cluster, *payload, options.project);
+    auto matched = matches(**cluster, *payload, options.whose.project);
     if (!matched) return tl::unexpected(matched.error());
     found = std::move(*matched);
   }
@@ -145,14 +146,12 @@ void add_explain(CLI::App& app, Context& context) {
       ->add_option("--event", options->event,
                    "The delivery's X-Event-Key. If not given: what the payload looks like.")
       ->option_text("KEY");
-  command
-      ->add_option("--project", options->project,
-                   "The receiver's. If not given: all, as for a receiver of the ClusterConfig.")
-      ->option_text("P");
+  add_whose(*command, options->whose);
   command->add_flag("--offline", options->offline, "Only read the payload; ask no cluster.");
   command->footer(std::string(kExplainExamples) +
                   "\n\nExit code 1: nothing would be refreshed. Others: see `receiverctl --help`.");
   command->callback([&context, options] {
+    if (!options->offline) require(options->whose);
     context.command = [&context, options] { return explain(context, *options); };
   });
 }

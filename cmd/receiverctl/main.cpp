@@ -5,7 +5,9 @@
 #include <iostream>
 #include <unistd.h>
 
+#include "cmd/private_memory.h"
 #include "cmd/receiverctl/cli.h"
+#include "log/printable.h"
 
 namespace {
 
@@ -25,6 +27,7 @@ bool wants_colours() {
 
 int main(int argc, char** argv) {
   using receiver::ctl::Context;
+  receiver::keep_memory_private();
   // A peer that hangs up is an error to tell of, not the end.
   (void)std::signal(SIGPIPE, SIG_IGN);
   try {
@@ -35,7 +38,7 @@ int main(int argc, char** argv) {
                     .colours = wants_colours()};
     return receiver::ctl::run(argc, argv, context);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "receiverctl: %s\n", error.what());
+    std::fprintf(stderr, "receiverctl: %s\n", receiver::log::printable(error.what()).c_str());
   }
   return static_cast<int>(receiver::ctl::ExitCode::kUnreachable);
 }

@@ -1,6 +1,8 @@
 #include "cmd/receiverctl/output.h"
 
 #include <algorithm>
+#include <array>
+#include <ostream>
 #include <string_view>
 
 namespace receiver::ctl {
@@ -8,20 +10,22 @@ namespace {
 
 constexpr std::size_t kGap = 3;
 
+constexpr std::string_view kNoColour = "\x1b[0m";
+/// In the order of Tone.
+constexpr std::array<std::string_view, 5> kColours{"", "\x1b[32m", "\x1b[33m", "\x1b[31m",
+                                                   "\x1b[2m"};
+
 std::string_view colour_of(Tone tone) {
-  switch (tone) {
-    case Tone::kPlain:
-      return "";
-    case Tone::kGood:
-      return "\x1b[32m";
-    case Tone::kWarning:
-      return "\x1b[33m";
-    case Tone::kBad:
-      return "\x1b[31m";
-    case Tone::kQuiet:
-      return "\x1b[2m";
+  return kColours.at(static_cast<std::size_t>(tone));
+}
+
+/// How many bytes at the beginning of the text set a colour, or end it.
+std::size_t colour_bytes(std::string_view text) {
+  if (text.starts_with(kNoColour)) return kNoColour.size();
+  for (const std::string_view colour : kColours) {
+    if (!colour.empty() && text.starts_with(colour)) return colour.size();
   }
-  return "";
+  return 0;
 }
 
 /// Code points, which is near enough to columns for names, URLs and sentences.
@@ -31,20 +35,51 @@ std::size_t width_of(std::string_view text) {
   }));
 }
 
-std::string printable(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(),
-      [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, ' ');
-  return text;
-}
-
 }  // namespace
 
 std::string toned(const Cell& cell, bool colours) {
   const std::string_view colour = colours ? colour_of(cell.tone) : "";
-  std::string text = printable(cell.text);
-  if (colour.empty()) return text;
-  return std::string(colour) + text + "\x1b[0m";
+  if (colour.empty()) return cell.text;
+  return std::string(colour) + cell.text + std::string(kNoColour);
+}
+
+PrintableOutput::PrintableOutput(std::ostream& stream, bool colours)
+    : stream_(stream), colours_(colours), target_(stream.rdbuf(this)) {}
+
+PrintableOutput::~PrintableOutput() {
+  write(line_);
+  stream_.rdbuf(target_);
+}
+
+PrintableOutput::int_type PrintableOutput::overflow(int_type character) {
+  const char written = traits_type::to_char_type(character);
+  return xsputn(&written, 1) == 1 ? character : traits_type::eof();
+}
+
+std::streamsize PrintableOutput::xsputn(const char* text, std::streamsize size) {
+  line_.append(text, static_cast<std::size_t>(size));
+  const std::size_t end = line_.rfind('\n');
+  if (end != std::string::npos) {
+    write(std::string_view(line_).substr(0, end + 1));
+    line_.erase(0, end + 1);
+  }
+  return size;
+}
+
+int PrintableOutput::sync() {
+  write(line_);
+  line_.clear();
+  return target_->pubsync();
+}
+
+void PrintableOutput::write(std::string_view text) {
+  std::string shown;
+  while (!text.empty()) {
+    const std::size_t ours = text.front() == '\n' ? 1 : colours_ ? colour_bytes(text) : 0;
+    shown += text.substr(0, ours);
+    text.remove_prefix(ours > 0 ? ours : log::append_printable(shown, text));
+  }
+  target_->sputn(shown.data(), static_cast<std::streamsize>(shown.size()));
 }
 
 Table::Table(std::vector<std::string> titles) : titles_(std::move(titles)) {}

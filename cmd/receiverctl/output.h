@@ -2,29 +2,57 @@
 
 #include <cstdint>
 #include <functional>
+#include <iosfwd>
+#include <streambuf>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
 
+#include "log/printable.h"
+
 /// How results are shown to people and to programs.
 namespace receiver::ctl {
 
+/// While it lives, everything that is written to `stream` goes through log::printable(), line by
+/// line: nothing that an object, a payload or a server says reaches the terminal as a command, in
+/// JSON neither. With `colours`, those of toned() pass.
+class PrintableOutput final : private std::streambuf {
+ public:
+  PrintableOutput(std::ostream& stream, bool colours);
+  ~PrintableOutput() override;
+  PrintableOutput(const PrintableOutput&) = delete;
+  PrintableOutput& operator=(const PrintableOutput&) = delete;
+
+ private:
+  int_type overflow(int_type character) override;
+  std::streamsize xsputn(const char* text, std::streamsize size) override;
+  int sync() override;
+  void write(std::string_view text);
+
+  std::ostream& stream_;
+  bool colours_;
+  std::streambuf* target_;
+  std::string line_;  ///< its beginning: a character may be written in parts
+};
+
 enum class Tone : std::uint8_t { kPlain, kGood, kWarning, kBad, kQuiet };
 
+/// A text in one line, made printable at once: its width and its colours count on that.
 struct Cell {
   // NOLINTNEXTLINE(google-explicit-constructor): a text is a cell
-  Cell(std::string shown, Tone how = Tone::kPlain) : text(std::move(shown)), tone(how) {}
+  Cell(const std::string& shown, Tone how = Tone::kPlain)
+      : text(log::printable(shown)), tone(how) {}
   // NOLINTNEXTLINE(google-explicit-constructor)
-  Cell(const char* shown, Tone how = Tone::kPlain) : text(shown), tone(how) {}
+  Cell(const char* shown, Tone how = Tone::kPlain) : text(log::printable(shown)), tone(how) {}
   std::string text;
   Tone tone;
 };
 
-/// `text` in the tone's colour, if colours are wanted. Control characters, which an object's
-/// message could hold, are replaced.
+/// `text` in the tone's colour, if colours are wanted.
 [[nodiscard]] std::string toned(const Cell& cell, bool colours);
 
 /// Columns as kubectl aligns them; the last one is as wide as it likes.

@@ -8,12 +8,16 @@
 
 #include <fmt/format.h>
 
+#include "bitbucket_rest/allow_list.h"
 #include "bitbucket_rest/client.h"
 #include "bitbucket_rest/registrar.h"
 #include "cmd/receiverctl/cluster.h"
 #include "cmd/receiverctl/files.h"
+#include "cmd/receiverctl/pull_request_steps.h"
 #include "cmd/receiverctl/registered.h"
+#include "cmd/receiverctl/whose.h"
 #include "cmd/version.h"
+#include "log/printable.h"
 
 namespace receiver::ctl {
 namespace {
@@ -26,7 +30,8 @@ constexpr std::chrono::seconds kRegisterPatience{300};
 struct RegisterOptions {
   std::vector<std::string> repositories;
   bool all_subscribed = false;
-  std::string project;
+  bool yes = false;
+  Whose whose;
   std::string receiver;
   bool pull_requests = false;
   std::optional<std::string> bitbucket_url;
@@ -42,13 +47,14 @@ struct RegisterOptions {
 };
 
 constexpr const char* kRegisterExamples = R"(Examples:
-  export BITBUCKET_TOKEN=…                            # a repository's access token
+  read -rs BITBUCKET_TOKEN && export BITBUCKET_TOKEN   # a repository's access token
   receiverctl register --project kargo-demo --receiver bb-wh-receiver \
     --repo https://bitbucket.org/example/shop --dry-run
   receiverctl register --project kargo-demo --receiver bb-wh-receiver --all-subscribed \
-    --username me@example.com --token-file token.txt  # an account's API token
+    --username me@example.com --token-file -           # an account's API token, typed or piped
   receiverctl register --project kargo-demo --receiver bb-wh-receiver --all-subscribed \
-    --bitbucket-url https://git.example.com/bitbucket # Data Center, with an HTTP access token
+    --bitbucket-url https://git.example.com/bitbucket  # Data Center, with an HTTP access token
+  receiverctl register --cluster-config --receiver bitbucket --all-subscribed --yes
 
 The token. Bitbucket Cloud: an access token of the repository, project or workspace, or, with
 --username, an API token of an account that is an administrator of the repository. Scopes: webhooks
@@ -58,11 +64,18 @@ permission "Repository admin".
 Bitbucket does not show a webhook's secret, or not everywhere. One at the right URL is taken to have
 the right one, since the URL is derived from it; if somebody has changed it by hand: --force.
 
+Where webhooks may go. Whoever may write a Warehouse names any repository in it, and the receiver's
+secret goes there. The key `bitbucket.allow` of its Secret bounds that, by a workspace, a project key
+or a host a line; repositories outside are named, and not touched. For a ClusterConfig's receiver
+--all-subscribed shows the list of repositories first, and wants --yes.
+
+A proxy: HTTPS_PROXY and NO_PROXY, as for kubectl, but for Bitbucket only.
+
 Exit code 1: a repository could not be registered. Others: see `receiverctl --help`.)";
 
 Result<crypto::SecretString> read_token(Context& context, const RegisterOptions& options) {
   if (!options.token_file.empty()) {
-    auto text = read_input(context, options.token_file);
+    auto text = read_private(context, options.token_file);
     if (!text) return tl::unexpected(text.error());
     return crypto::SecretString(std::move(*text));
   }
@@ -79,16 +92,21 @@ Result<rest::Client> connect(Context& context, const RegisterOptions& options) {
                                : options.username;
   const auto authorization = rest::authorization(user, *token);
   if (!authorization) return wrong_usage(authorization.error());
+  auto ca_pem = read_optional(context, options.ca_file);
+  if (!ca_pem) return tl::unexpected(ca_pem.error());
+  auto proxy = rest::proxy_settings(context.environment);
+  if (!proxy) return wrong_usage(proxy.error());
   auto client = rest::Client::create({.authorization = *authorization,
-                                      .ca_file = options.ca_file,
+                                      .ca_pem = std::move(*ca_pem),
+                                      .proxy = std::move(*proxy),
                                       .user_agent = user_agent("receiverctl")});
-  if (!client) return unreachable(client.error());
+  if (!client) return unreachable(options.ca_file + " " + client.error());
   return std::move(*client);
 }
 
 Result<rest::Selection> select(Cluster& cluster, const RegisterOptions& options) {
   if (options.all_subscribed) {
-    const auto warehouses = cluster.warehouses(options.project);
+    const auto warehouses = cluster.warehouses(options.whose.project);
     if (!warehouses) return tl::unexpected(warehouses.error());
     std::set<std::string> urls;
     for (const auto& warehouse : (*warehouses)->list()) {
@@ -113,31 +131,60 @@ Result<rest::Selection> select(Cluster& cluster, const RegisterOptions& options)
   return selection;
 }
 
+/// Takes those that `bitbucket.allow` leaves out of the selection, and gives their names.
+std::vector<std::string> leave_out(rest::Selection& selection, const rest::AllowList& allowed) {
+  std::vector<std::string> outside;
+  std::erase_if(selection.repositories, [&](const rest::Repository& repository) {
+    if (allowed.allows(repository)) return false;
+    outside.push_back(repository.name());
+    return true;
+  });
+  return outside;
+}
+
+/// A ClusterConfig's secret goes where the author of any Warehouse points: somebody looks first.
+Result<void> confirm(Context& context, const RegisterOptions& options,
+                     const rest::Selection& selection, bool is_bounded, const std::string& secret) {
+  if (!options.whose.cluster_config || !options.all_subscribed) return {};
+  if (options.yes || options.dry_run || selection.repositories.empty()) return {};
+  for (const rest::Repository& repository : selection.repositories) {
+    context.err << fmt::format("would register: {}\n", repository.name());
+  }
+  return wrong_usage(fmt::format(
+      "Warehouses of all namespaces name these {} repositories, and the ClusterConfig's URL and "
+      "secret would go there: if all of them are yours, run it again with --yes{}",
+      selection.repositories.size(),
+      is_bounded ? std::string()
+                 : fmt::format("; the key bitbucket.allow of Secret {} bounds where they may go",
+                               secret)));
+}
+
 /// What a repository's webhook has to be.
-Result<rest::WantedWebhook> want(Cluster& cluster, const RegisterOptions& options) {
-  const auto access = receiver_access(cluster, options.project, options.receiver);
-  if (!access) return tl::unexpected(access.error());
-  rest::WantedWebhook wanted{.title = rest::webhook_title(options.project, options.receiver),
-                             .url = access->url,
-                             .secret = access->secret,
+Result<rest::WantedWebhook> want(Cluster& cluster, const RegisterOptions& options,
+                                 const ReceiverAccess& access, std::vector<std::string>& notes) {
+  rest::WantedWebhook wanted{.title = rest::webhook_title(options.whose.project, options.receiver),
+                             .url = access.url,
+                             .secret = access.secret,
                              .pull_requests = options.pull_requests};
-  if (access->previous) {
+  if (access.previous) {
     const std::string digits =
-        crypto::sha256_hex({options.project, options.receiver, access->previous->view()});
-    wanted.former_url = access->url.substr(0, access->url.size() - digits.size()) + digits;
+        crypto::sha256_hex({options.whose.project, options.receiver, access.previous->view()});
+    wanted.former_url = access.url.substr(0, access.url.size() - digits.size()) + digits;
   }
   if (!wanted.pull_requests) {
-    const auto stages = cluster.stages_wait_for_pull_requests(options.project);
-    if (!stages) return tl::unexpected(stages.error());
-    wanted.pull_requests = *stages;
+    auto steps = look_for_pull_request_steps(cluster, options.whose.project);
+    if (!steps) return tl::unexpected(steps.error());
+    wanted.pull_requests = steps->found;
+    notes = std::move(steps->notes);
   }
   if (!wanted.pull_requests) {
-    const auto promotions = cluster.promotions(options.project);
+    const auto promotions = cluster.promotions(options.whose.project);
     if (!promotions) return tl::unexpected(promotions.error());
     wanted.pull_requests = std::ranges::any_of((*promotions)->list(), [](const auto& promotion) {
       return !promotion->pull_request_urls.empty();
     });
   }
+  if (wanted.pull_requests) notes.clear();
   return wanted;
 }
 
@@ -153,8 +200,14 @@ void print(Context& context, const Report& report, bool show_urls) {
     return;
   }
   for (const std::string& url : report.skipped) {
-    context.err << fmt::format("skipped: {} is not known to be on this Bitbucket\n", url);
+    context.err << fmt::format("skipped: {} is not known to be on this Bitbucket\n",
+                               log::printable(url));
   }
+  for (const std::string& name : report.outside) {
+    context.err << fmt::format("not touched: {} is outside of the Secret's bitbucket.allow\n",
+                               name);
+  }
+  for (const std::string& note : report.notes) context.err << "note: " << note << '\n';
   if (report.repositories.empty()) {
     context.err << "There is no Bitbucket repository to register.\n";
   } else {
@@ -174,7 +227,22 @@ Result<ExitCode> register_all(Context& context, const RegisterOptions& options) 
   if (!connected) return tl::unexpected(connected.error());
   auto selection = select(**connected, options);
   if (!selection) return tl::unexpected(selection.error());
-  const auto wanted = want(**connected, options);
+  const auto access = receiver_access(**connected, options.whose.project, options.receiver);
+  if (!access) return tl::unexpected(access.error());
+  Report report{.dry_run = options.dry_run};
+  const auto allow = (*connected)->secret_setting(access->secret_key, "bitbucket.allow");
+  if (!allow) return tl::unexpected(allow.error());
+  if (*allow) {
+    const auto allowed = rest::AllowList::parse(**allow);
+    if (!allowed) {
+      return unreachable(fmt::format("Secret {}: {}", access->secret_key.str(), allowed.error()));
+    }
+    report.outside = leave_out(*selection, *allowed);
+  }
+  const auto confirmed =
+      confirm(context, options, *selection, allow->has_value(), access->secret_key.str());
+  if (!confirmed) return tl::unexpected(confirmed.error());
+  const auto wanted = want(**connected, options, *access, report.notes);
   if (!wanted) return tl::unexpected(wanted.error());
 
   const rest::Send send =
@@ -185,8 +253,7 @@ Result<ExitCode> register_all(Context& context, const RegisterOptions& options) 
                       std::this_thread::sleep_for(pause);
                     },
                     kRegisterPatience);
-  Report report{
-      .repositories = {}, .skipped = std::move(selection->skipped), .dry_run = options.dry_run};
+  report.skipped = std::move(selection->skipped);
   bool ended = false;
   for (const rest::Repository& repository : selection->repositories) {
     if (ended) {
@@ -203,8 +270,11 @@ Result<ExitCode> register_all(Context& context, const RegisterOptions& options) 
              : Registered{.repository = repository, .error = plan.error().message});
   }
   print(context, report, options.show_urls);
-  const bool well = std::ranges::all_of(
-      report.repositories, [](const Registered& registered) { return registered.error.empty(); });
+  // A repository that was named, and is left out, is not what was asked for.
+  const bool well = (options.all_subscribed || report.outside.empty()) &&
+                    std::ranges::all_of(report.repositories, [](const Registered& registered) {
+                      return registered.error.empty();
+                    });
   return well ? ExitCode::kOk : ExitCode::kNotWell;
 }
 
@@ -225,15 +295,15 @@ void add_register(CLI::App& app, Context& context) {
       ->add_flag("--all-subscribed", options->all_subscribed,
                  "Every Bitbucket repository that the project's Warehouses subscribe to.")
       ->excludes(repo);
-  command
-      ->add_option("--project", options->project,
-                   "Of the receiver. If not given: it is the ClusterConfig's.")
-      ->option_text("P");
+  command->add_flag("--yes", options->yes,
+                    "For --all-subscribed with --cluster-config: the list of repositories has been "
+                    "looked at.");
+  add_whose(*command, options->whose);
   command->add_option("--receiver", options->receiver, "Its name.")->option_text("R")->required();
   command->add_flag("--pull-requests", options->pull_requests,
                     "Subscribe to the end of pull requests, too. If not given: if a Stage of the "
-                    "project has a step git-wait-for-pr, or a promotion waits for one now; an "
-                    "existing webhook's stay.");
+                    "project, or a task that it uses, has a step git-wait-for-pr, or a promotion "
+                    "waits for one now; an existing webhook's stay.");
   command
       ->add_option("--token-file", options->token_file,
                    "File that holds the token; - for standard input. If not given: "
@@ -245,17 +315,17 @@ void add_register(CLI::App& app, Context& context) {
           "The account's e-mail address, for an account's API token of Bitbucket Cloud. If "
           "not given: BITBUCKET_USERNAME.")
       ->option_text("U");
-  command
-      ->add_option(
-          "--bitbucket-url", options->bitbucket_url,
-          "Address of Data Center, with its context path. If not given: what --repo tells; "
-          "--all-subscribed sends the token to no Data Center but this one.")
-      ->option_text("URL");
+  CLI::Option* bitbucket_url = command->add_option(
+      "--bitbucket-url", options->bitbucket_url,
+      "Address of Data Center, with its context path. If not given: what --repo tells; "
+      "--all-subscribed sends the token to no Data Center but this one.");
+  bitbucket_url->option_text("URL");
   command
       ->add_option(
           "--cloud-url", options->cloud_url,
           fmt::format("Address of Bitbucket Cloud's API. If not given: {}.", rest::kCloudApi))
-      ->option_text("URL");
+      ->option_text("URL")
+      ->excludes(bitbucket_url);
   command
       ->add_option("--ca-file", options->ca_file,
                    "PEM file of authorities to trust beside the system's.")
@@ -271,6 +341,7 @@ void add_register(CLI::App& app, Context& context) {
     if (options->repositories.empty() && !options->all_subscribed) {
       throw CLI::RequiredError("--repo or --all-subscribed");
     }
+    require(options->whose);
     context.command = [&context, options] { return register_all(context, *options); };
   });
 }

@@ -83,6 +83,8 @@ std::string report_json(const Report& report, bool show_urls) {
     }
     json.EndArray();
     member(json, "skipped", report.skipped);
+    member(json, "notAllowed", report.outside);
+    member(json, "notes", report.notes);
     json.EndObject();
   });
 }

@@ -18,8 +18,10 @@ struct Registered {
 };
 
 struct Report {
-  std::vector<Registered> repositories;
-  std::vector<std::string> skipped;  ///< subscribed, but not of this Bitbucket
+  std::vector<Registered> repositories{};
+  std::vector<std::string> skipped{};  ///< subscribed, but not of this Bitbucket
+  std::vector<std::string> outside{};  ///< names that the Secret's bitbucket.allow leaves out
+  std::vector<std::string> notes{};    ///< of the whole, for people
   bool dry_run = false;
 };
 

@@ -17,6 +17,7 @@
 #include "cmd/receiverctl/output.h"
 #include "cmd/receiverctl/sample.h"
 #include "cmd/receiverctl/web.h"
+#include "cmd/receiverctl/whose.h"
 
 namespace receiver::ctl {
 namespace {
@@ -33,7 +34,7 @@ struct SendOptions {
   std::string event;
   SampleSubject subject;
   std::string payload_file;
-  std::string project;
+  Whose whose;
   std::string receiver;
   std::string url;
   std::string secret_file;
@@ -100,7 +101,7 @@ Result<Draft> draft(Context& context, const SendOptions& options) {
 }
 
 Result<ReceiverAccess> access_to(Context& context, Cluster* cluster, const SendOptions& options) {
-  if (cluster != nullptr) return receiver_access(*cluster, options.project, options.receiver);
+  if (cluster != nullptr) return receiver_access(*cluster, options.whose.project, options.receiver);
   auto secret = read_secret(context, options.secret_file);
   if (!secret) return tl::unexpected(secret.error());
   return ReceiverAccess{options.url, std::move(*secret)};
@@ -194,12 +195,8 @@ Result<ExitCode> send(Context& context, const SendOptions& options) {
   }
   const auto drafted = draft(context, options);
   if (!drafted) return tl::unexpected(drafted.error());
-  std::string ca_pem;
-  if (!options.ca_file.empty()) {
-    auto read = read_input(context, options.ca_file);
-    if (!read) return tl::unexpected(read.error());
-    ca_pem = std::move(*read);
-  }
+  const auto ca_pem = read_optional(context, options.ca_file);
+  if (!ca_pem) return tl::unexpected(ca_pem.error());
   std::unique_ptr<Cluster> cluster;
   if (!by_url) {
     auto connected = Cluster::connect(context);
@@ -210,12 +207,12 @@ Result<ExitCode> send(Context& context, const SendOptions& options) {
   if (!access) return tl::unexpected(access.error());
   std::optional<Targets> targets;
   if (cluster && drafted->payload) {
-    auto looked = Targets::look(*cluster, *drafted->payload, options.project);
+    auto looked = Targets::look(*cluster, *drafted->payload, options.whose.project);
     if (!looked) return tl::unexpected(looked.error());
     targets.emplace(std::move(*looked));
   }
   Sent sent{.event = drafted->event, .id = new_uuid()};
-  const auto delivered = deliver(options, *drafted, *access, ca_pem, sent);
+  const auto delivered = deliver(options, *drafted, *access, *ca_pem, sent);
   if (!delivered) return tl::unexpected(delivered.error());
   const bool ignored = !drafted->payload && drafted->event != bitbucket::kPingEvent;
   if (ignored) sent.objects.emplace();
@@ -350,11 +347,7 @@ void add_send(CLI::App& app, Context& context) {
                    "standard input.")
       ->option_text("FILE")
       ->group(what);
-  command
-      ->add_option("--project", options->project,
-                   "Of the receiver. If not given: it is the ClusterConfig's.")
-      ->option_text("P")
-      ->group(whom);
+  add_whose(*command, options->whose, whom);
   CLI::Option* receiver = command->add_option("--receiver", options->receiver,
                                               "Its name; URL and secret are the cluster's.");
   receiver->option_text("R")->group(whom);
@@ -383,6 +376,7 @@ void add_send(CLI::App& app, Context& context) {
                   "is for nothing (known with --receiver, and of events that the operator "
                   "ignores).\nOthers: see `receiverctl --help`.");
   command->callback([&context, options] {
+    if (!options->receiver.empty()) require(options->whose);
     context.command = [&context, options] { return send(context, *options); };
   });
 }

@@ -5,13 +5,14 @@
 
 #include "cmd/receiverctl/files.h"
 #include "cmd/receiverctl/output.h"
+#include "cmd/receiverctl/whose.h"
 #include "controllers/derive.h"
 
 namespace receiver::ctl {
 namespace {
 
 struct UrlOptions {
-  std::string project;
+  Whose whose;
   std::string receiver;
   std::string secret_file;
   std::string base_url;
@@ -30,14 +31,14 @@ Result<ExitCode> print_url(Context& context, const UrlOptions& options) {
   const auto secret = read_secret(context, options.secret_file);
   if (!secret) return tl::unexpected(secret.error());
   const std::string path =
-      controllers::receiver_path(*base, options.project, options.receiver, secret->view());
+      controllers::receiver_path(*base, options.whose.project, options.receiver, secret->view());
   if (context.format == Format::kTable) {
     context.out << base->origin << path << '\n';
     return ExitCode::kOk;
   }
   context.out << json_text([&](Json& json) {
     json.StartObject();
-    member(json, "project", options.project);
+    member(json, "project", options.whose.project);
     member(json, "receiver", options.receiver);
     member(json, "path", path);
     member(json, "url", base->origin + path);
@@ -52,10 +53,7 @@ void add_url(CLI::App& app, Context& context) {
   const auto options = std::make_shared<UrlOptions>();
   CLI::App* command =
       app.add_subcommand("url", "Compute a receiver's URL from its parts, without a cluster.");
-  command
-      ->add_option("--project", options->project,
-                   "Of the receiver. If not given: it is the ClusterConfig's.")
-      ->option_text("P");
+  add_whose(*command, options->whose);
   command->add_option("--receiver", options->receiver, "Its name.")->option_text("R")->required();
   command
       ->add_option("--secret-file", options->secret_file,
@@ -70,6 +68,7 @@ void add_url(CLI::App& app, Context& context) {
       ->required();
   command->footer(kUrlExamples);
   command->callback([&context, options] {
+    require(options->whose);
     context.command = [&context, options] { return print_url(context, *options); };
   });
 }

@@ -1,6 +1,7 @@
 #include "bitbucket_rest/client.h"
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
 #include <future>
 #include <memory>
@@ -8,8 +9,11 @@
 
 #include <cpprest/http_client.h>
 #include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
-#include "git/url.h"
+#include "crypto/pem.h"
 
 namespace receiver::bitbucket_rest {
 namespace {
@@ -17,16 +21,90 @@ namespace {
 namespace http = web::http;
 using Answered = tl::expected<ApiAnswer, std::string>;
 
-http::client::http_client_config config_of(const ClientOptions& options) {
+/// What OpenSSL found of a server's certificate: X509_V_OK, or X509_V_ERR_… . The handshake runs
+/// on a thread of cpprestsdk's.
+using Verdict = std::atomic<int>;
+
+/// cpprestsdk says of every refused certificate "Error in SSL handshake", and no more.
+int verify_and_remember(X509_STORE_CTX* store, void* verdict) {
+  const int accepted = X509_verify_cert(store);
+  if (accepted != 1) static_cast<Verdict*>(verdict)->store(X509_STORE_CTX_get_error(store));
+  return accepted;
+}
+
+/// How many certificates the text holds; those are trusted by the store, if there is one.
+std::size_t read_authorities(std::string_view pem, X509_STORE* store) {
+  std::size_t count = 0;
+  const crypto::BioPtr text = crypto::pem_text(pem);
+  while (const crypto::X509Ptr certificate = crypto::next_certificate(text.get())) {
+    if (store != nullptr) X509_STORE_add_cert(store, certificate.get());
+    ++count;
+  }
+  ERR_clear_error();  // of the text's end
+  return count;
+}
+
+void set_up_tls(SSL_CTX* context, const std::string& host, const std::string& ca_pem,
+                Verdict* verdict) {
+  read_authorities(ca_pem, SSL_CTX_get_cert_store(context));
+  // The common name counts only where there is no alternative name that is a DNS name.
+  X509_VERIFY_PARAM* wanted = SSL_CTX_get0_param(context);
+  X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  if (X509_VERIFY_PARAM_set1_host(wanted, host.data(), host.size()) != 1) {
+    throw std::runtime_error("TLS cannot be set up");
+  }
+  SSL_CTX_set_cert_verify_callback(context, verify_and_remember, verdict);
+}
+
+http::client::http_client_config config_of(const ClientOptions& options, const std::string& host,
+                                           const std::optional<Proxy>& proxy,
+                                           std::shared_ptr<Verdict> verdict) {
   http::client::http_client_config config;
   config.set_max_redirects(0);
   config.set_timeout(options.deadline);  // of each single read or write
-  // Beside the system's, which cpprestsdk loads.
-  config.set_ssl_context_callback([ca_file = options.ca_file](boost::asio::ssl::context& context) {
-    boost::system::error_code ignored;
-    if (!ca_file.empty()) context.load_verify_file(ca_file, ignored);  // create() has read it
+  // The system's authorities are there already. The callback lives as long as the connection, and
+  // keeps the verdict.
+  config.set_ssl_context_callback([ca_pem = options.ca_pem, host,
+                                   verdict = std::move(verdict)](boost::asio::ssl::context& tls) {
+    set_up_tls(tls.native_handle(), host, ca_pem, verdict.get());
   });
+  if (proxy) {
+    web::web_proxy through(web::uri("http://" + proxy->host));
+    if (!proxy->user.empty()) {
+      through.set_credentials({proxy->user, std::string(proxy->password.view())});
+    }
+    config.set_proxy(through);
+  }
   return config;
+}
+
+/// Why a certificate was refused, and what to do where something can be done here.
+std::string certificate_problem(int error, bool has_authorities) {
+  switch (error) {
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_CERT_UNTRUSTED:
+      return has_authorities
+                 ? "its certificate is of an authority that neither this machine nor the --ca-file "
+                   "trusts: is it the right file, and does the server send its intermediate "
+                   "certificates?"
+                 : "its certificate is of an authority that this machine does not trust: if the "
+                   "authority is yours, give its certificate by --ca-file";
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return "its certificate, or one of its authority, has expired: it must be renewed on the "
+             "server";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return "its certificate is not valid yet: is the clock of this machine right?";
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_UNSPECIFIED:  // by cpprestsdk, which also looks at the name
+      return "its certificate is for another name: is the address right, and does nobody stand "
+             "in between?";
+    default:
+      return fmt::format("its certificate is refused: {}", X509_verify_cert_error_string(error));
+  }
 }
 
 http::http_request message_of(const ApiRequest& request, const ClientOptions& options) {
@@ -83,38 +161,45 @@ tl::expected<crypto::SecretString, std::string> authorization(const std::string&
 }
 
 tl::expected<Client, std::string> Client::create(ClientOptions options) {
-  if (!options.ca_file.empty()) {
-    boost::asio::ssl::context context(boost::asio::ssl::context::tls_client);
-    boost::system::error_code error;
-    context.load_verify_file(options.ca_file, error);
-    if (error) {
-      return tl::unexpected(
-          fmt::format("{} holds no PEM certificates that can be read", options.ca_file));
-    }
+  if (!options.ca_pem.empty() && read_authorities(options.ca_pem, nullptr) == 0) {
+    return tl::unexpected(std::string("holds no PEM certificate that can be read"));
   }
   return Client(std::move(options));
 }
 
 Answered Client::send(const ApiRequest& request) const {
-  const auto url = git::Url::parse(request.url);
-  const auto failed = [host = url ? url->host : "Bitbucket"](std::string_view why) {
-    return tl::unexpected(fmt::format("{} cannot be asked: {}", host, why));
+  if (!web::uri::validate(request.url)) {
+    return tl::unexpected(std::string("Bitbucket cannot be asked: its address is no URL"));
+  }
+  const web::uri address(request.url);
+  const int port = address.is_port_default() ? 443 : address.port();
+  const auto proxy = options_.proxy.for_server(address.host(), static_cast<unsigned short>(port));
+  const auto failed = [who = fmt::format("{}:{}", address.host(), port),
+                       by = proxy ? " through the proxy " + proxy->host
+                                  : std::string()](std::string_view why) {
+    return tl::unexpected(fmt::format("{} cannot be asked{}: {}", who, by, why));
   };
   // Shared: if the deadline comes first, the chain ends later, by its own time limits.
   const auto outcome = std::make_shared<std::promise<Answered>>();
   std::future<Answered> answer = outcome->get_future();
+  const auto verdict = std::make_shared<Verdict>(X509_V_OK);
   try {
-    http::client::http_client client(web::uri(request.url).authority(), config_of(options_));
+    http::client::http_client client(address.authority(),
+                                     config_of(options_, address.host(), proxy, verdict));
     client.request(message_of(request, options_))
         .then([](const http::http_response& response) {
           return response.extract_utf8string(true).then(
               [response](std::string body) { return answer_of(response, std::move(body)); });
         })
-        .then([outcome, failed](const pplx::task<ApiAnswer>& done) {
+        .then([outcome, failed, verdict,
+               has_authorities = !options_.ca_pem.empty()](const pplx::task<ApiAnswer>& done) {
+          const int refused = *verdict;
           try {
             outcome->set_value(done.get());
           } catch (const std::exception& error) {
-            outcome->set_value(failed(error.what()));
+            outcome->set_value(refused == X509_V_OK
+                                   ? failed(error.what())
+                                   : failed(certificate_problem(refused, has_authorities)));
           } catch (...) {
             outcome->set_value(failed("for no reason that is known"));
           }

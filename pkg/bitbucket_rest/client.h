@@ -7,6 +7,7 @@
 #include <tl/expected.hpp>
 
 #include "bitbucket_rest/messages.h"
+#include "bitbucket_rest/proxy.h"
 #include "crypto/crypto.h"
 
 namespace receiver::bitbucket_rest {
@@ -18,17 +19,20 @@ namespace receiver::bitbucket_rest {
 
 struct ClientOptions {
   crypto::SecretString authorization{};  ///< the header's value
-  std::string ca_file{};  ///< PEM authorities that are trusted beside the system's; empty: none
+  std::string ca_pem{};  ///< authorities that are trusted beside the system's; empty: none
+  ProxySettings proxy{};
   std::string user_agent{};
   std::chrono::milliseconds deadline{30'000};  ///< of one request, from connecting to the last byte
 };
 
 /// An HTTPS client for short-lived work, on cpprestsdk. Every request has a connection of its own,
 /// since cpprestsdk repeats a POST without a word if a kept one has died. Redirects are not
-/// followed: they would carry the token to another host. Blocks; thread-safe.
+/// followed: they would carry the token to another host. The server's certificate is verified as
+/// OpenSSL does it, its name too: cpprestsdk alone would take the common name although there are
+/// alternative names. Blocks; thread-safe.
 class Client {
  public:
-  /// The error names the file of authorities that cannot be read.
+  /// The error is about authorities that are none.
   [[nodiscard]] static tl::expected<Client, std::string> create(ClientOptions options);
 
   /// The error is for people and repeats neither token nor body. Whatever was not answered may

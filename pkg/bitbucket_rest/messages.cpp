@@ -220,6 +220,33 @@ std::string told_time(const ApiAnswer& answer) {
   return "later";
 }
 
+/// `OWNER/SLUG` of the repository that a redirect within this server leads to; empty if it leads
+/// elsewhere, or to the repository that was asked for.
+std::string moved_to(const Repository& repository, const std::string& location) {
+  const std::string origin = origin_of(repository.server);
+  const bool is_path = location.starts_with('/') && !location.starts_with("//");
+  const auto url = git::Url::parse(is_path ? origin + location : location);
+  if (!url || origin_of(url->to_string()) != origin) return {};
+  const bool of_cloud = repository.product == Source::kCloud;
+  std::string_view path = url->path;
+  const auto skip_past = [&path](std::string_view word) {
+    const std::size_t at = path.find(word);
+    path.remove_prefix(at == std::string_view::npos ? path.size() : at + word.size());
+  };
+  const auto take_segment = [&path] {
+    const std::size_t end = std::min(path.find('/'), path.size());
+    const std::string segment(path.substr(0, end));
+    path.remove_prefix(std::min(end + 1, path.size()));
+    return segment;
+  };
+  skip_past(of_cloud ? "/repositories/" : "/projects/");
+  const std::string owner = take_segment();
+  if (!of_cloud) skip_past("repos/");
+  const std::string slug = take_segment();
+  const std::string name = owner + '/' + slug;
+  return owner.empty() || slug.empty() || name == repository.name() ? std::string() : name;
+}
+
 std::string remedy_for(const Repository& repository, ApiFailure kind, const ApiAnswer& answer) {
   const bool of_cloud = repository.product == Source::kCloud;
   switch (kind) {
@@ -254,6 +281,13 @@ std::string remedy_for(const Repository& repository, ApiFailure kind, const ApiA
       break;
   }
   if (answer.status / 100 == 3) {
+    const std::string moved = moved_to(repository, answer.location);
+    if (!moved.empty()) {
+      return fmt::format(
+          "the repository has moved to {}, and redirects are not followed: correct the repoURL of "
+          "the Warehouses that subscribe to it, or --repo",
+          masked_text(moved, ""));
+    }
     return fmt::format(
         "redirects are not followed, since they would show the token to somebody "
         "else: name the address that is right with {}{}",

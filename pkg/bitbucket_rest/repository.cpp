@@ -80,6 +80,23 @@ std::optional<RepositoryUrl> of_data_center_page(const git::Url& url,
   return named;
 }
 
+/// The host of the Data Center that is named, without its port; empty if none is.
+tl::expected<std::string, std::string> named_host(const Servers& servers) {
+  if (!servers.data_center) return std::string();
+  const auto server = parse_server(*servers.data_center);
+  if (!server) return tl::unexpected(server.error());
+  return std::string(without_port(git::Url::parse(*server)->host));
+}
+
+/// Whether the repository is on the Bitbucket that is named, whose the token is; `data_center` is
+/// named_host(). Ports are not compared: those of ssh and of plain http are others.
+bool is_on_named_server(const RepositoryUrl& named, const std::string& data_center,
+                        const Servers& servers) {
+  const bool of_cloud = named.product == Source::kCloud;
+  if (!data_center.empty()) return !of_cloud && without_port(named.host) == data_center;
+  return of_cloud || !servers.cloud;
+}
+
 tl::expected<std::string, std::string> server_of(const RepositoryUrl& named,
                                                  const Servers& servers) {
   if (named.product == Source::kCloud) {
@@ -131,6 +148,9 @@ tl::expected<std::string, std::string> parse_server(std::string_view text) {
   if (url->user) return refuse("must hold no user");
   if (is_ip_address(url->host)) return refuse("a host name is needed, not an IP address");
   std::string server = "https://" + url->host;
+  std::ranges::transform(server, server.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
   for (const std::string& segment : segments_of(url->path)) server += '/' + segment;
   return server;
 }
@@ -144,6 +164,14 @@ tl::expected<Repository, std::string> parse_repository(std::string_view url,
         "https://bitbucket.org/WORKSPACE/REPOSITORY or https://HOST/scm/PROJECT/REPOSITORY.git",
         git::redacted(url)));
   }
+  const auto data_center = named_host(servers);
+  if (!data_center) return tl::unexpected(data_center.error());
+  if (!is_on_named_server(*named, *data_center, servers)) {
+    return tl::unexpected(fmt::format(
+        "{} is not on the Bitbucket that {} names, and the token is sent to no other: leave that "
+        "option out, or name the repository by its address there",
+        git::redacted(url), servers.data_center ? "--bitbucket-url" : "--cloud-url"));
+  }
   auto server = server_of(*named, servers);
   if (!server) return tl::unexpected(std::move(server.error()));
   return Repository{named->product, *server, named->owner, named->slug};
@@ -151,12 +179,8 @@ tl::expected<Repository, std::string> parse_repository(std::string_view url,
 
 tl::expected<Selection, std::string> select_repositories(const std::vector<std::string>& urls,
                                                          const Servers& servers) {
-  std::string wanted_host;  // of the Data Center that is named
-  if (servers.data_center) {
-    const auto server = parse_server(*servers.data_center);
-    if (!server) return tl::unexpected(server.error());
-    wanted_host = without_port(git::Url::parse(*server)->host);
-  }
+  const auto data_center = named_host(servers);
+  if (!data_center) return tl::unexpected(data_center.error());
 
   Selection selection;
   std::set<std::string> unnamed;  // hosts of what seems to be a Data Center
@@ -164,9 +188,9 @@ tl::expected<Selection, std::string> select_repositories(const std::vector<std::
   for (const std::string& url : urls) {
     const auto named = read_repository_url(url);
     const bool of_cloud = named && named->product == Source::kCloud;
-    const bool is_wanted = servers.data_center
-                               ? named && !of_cloud && without_port(named->host) == wanted_host
-                               : of_cloud;
+    // A Data Center that only a Warehouse names is none to send a token to.
+    const bool is_wanted = named && is_on_named_server(*named, *data_center, servers) &&
+                           (of_cloud || servers.data_center);
     if (!is_wanted) {
       selection.skipped.push_back(git::redacted(url));
       if (named && !of_cloud && named->typical) unnamed.emplace(without_port(named->host));

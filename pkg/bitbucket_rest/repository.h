@@ -53,7 +53,7 @@ struct RepositoryUrl {
 [[nodiscard]] tl::expected<std::string, std::string> parse_server(std::string_view url);
 
 /// The repository that this URL names, as read_repository_url() does, on a server that a token may
-/// be sent to.
+/// be sent to: if `servers` names a Bitbucket, on that one, else an error.
 [[nodiscard]] tl::expected<Repository, std::string> parse_repository(std::string_view url,
                                                                      const Servers& servers);
 

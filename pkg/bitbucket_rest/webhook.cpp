@@ -5,10 +5,9 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <rapidjson/encodings.h>
-#include <rapidjson/memorystream.h>
 
 #include "git/url.h"
+#include "log/printable.h"
 
 namespace receiver::bitbucket_rest {
 namespace {
@@ -44,23 +43,6 @@ std::string_view receivers_folder(std::string_view path) {
   return folder.ends_with("/bitbucket/") && std::ranges::all_of(digits, is_hex_digit)
              ? folder
              : std::string_view();
-}
-
-struct Character {
-  std::string_view shown;
-  std::size_t bytes;  ///< of the text
-};
-
-/// Of a text that is not empty. Control characters, those beyond ASCII too, are shown as spaces;
-/// a byte that begins no character of UTF-8 as a question mark.
-Character first_character(std::string_view text) {
-  rapidjson::MemoryStream stream(text.data(), text.size());
-  unsigned code = 0;
-  if (!rapidjson::UTF8<>::Decode(stream, &code)) return {"?", 1};
-  constexpr unsigned kDelete = 0x7f;
-  constexpr unsigned kLastControl = 0x9f;
-  if (code < ' ' || (code >= kDelete && code <= kLastControl)) return {" ", stream.Tell()};
-  return {text.substr(0, stream.Tell()), stream.Tell()};
 }
 
 /// How surely a webhook is the receiver's own; 0: it is not.
@@ -220,9 +202,7 @@ std::string masked_text(std::string_view text, std::string_view secret) {
       text.remove_prefix(digits);
       continue;
     }
-    const Character first = first_character(text);
-    masked += first.shown;
-    text.remove_prefix(first.bytes);
+    text.remove_prefix(log::append_printable(masked, text));
   }
   return masked;
 }

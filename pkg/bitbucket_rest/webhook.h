@@ -73,7 +73,7 @@ struct Plan {
 [[nodiscard]] std::string masked_url(std::string_view url);
 
 /// Server text that may repeat what was sent: the secret and long runs of hex digits are replaced,
-/// control characters and what is no UTF-8 too, and it is cut to a bounded length.
+/// the rest is as log::printable() shows it, and it is cut to a bounded length.
 [[nodiscard]] std::string masked_text(std::string_view text, std::string_view secret);
 
 }  // namespace receiver::bitbucket_rest

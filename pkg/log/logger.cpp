@@ -13,6 +13,8 @@
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include "log/printable.h"
+
 namespace receiver::log {
 namespace {
 
@@ -33,44 +35,6 @@ std::string upper(std::string_view text) {
   return result;
 }
 
-struct CodePoint {
-  char32_t value = 0;
-  std::size_t bytes = 0;  ///< 0: the text does not begin with valid UTF-8
-};
-
-/// The first code point of a text that is not empty. Overlong forms and surrogates are invalid.
-CodePoint decode(std::string_view text) {
-  const auto byte = [&](std::size_t index) { return static_cast<unsigned char>(text[index]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return {first, 1};
-  std::size_t bytes = 0;
-  char32_t value = 0;
-  char32_t smallest = 0;
-  if ((first & 0xE0U) == 0xC0) {
-    bytes = 2, value = first & 0x1FU, smallest = 0x80;
-  } else if ((first & 0xF0U) == 0xE0) {
-    bytes = 3, value = first & 0x0FU, smallest = 0x800;
-  } else if ((first & 0xF8U) == 0xF0) {
-    bytes = 4, value = first & 0x07U, smallest = 0x10000;
-  } else {
-    return {};
-  }
-  if (text.size() < bytes) return {};
-  for (std::size_t index = 1; index < bytes; ++index) {
-    if ((byte(index) & 0xC0U) != 0x80) return {};
-    value = (value << 6U) | (byte(index) & 0x3FU);
-  }
-  const bool surrogate = value >= 0xD800 && value <= 0xDFFF;
-  if (value < smallest || value > 0x10FFFF || surrogate) return {};
-  return {value, bytes};
-}
-
-/// What could move a terminal's cursor, end a line or turn the direction of reading.
-bool is_control(char32_t c) {
-  return c < 0x20 || (c >= 0x7F && c <= 0x9F) || c == 0x2028 || c == 0x2029 ||
-         (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
-}
-
 enum class Escape {
   kControls,  ///< controls and invalid bytes
   kQuoted,    ///< quotes and backslashes as well: for between quotes
@@ -84,19 +48,13 @@ void append_escaped(Buffer& out, std::string_view text, Escape escape) {
       fmt::format_to(std::back_inserter(out), "...({} bytes more)", text.size() - at);
       return;
     }
-    const CodePoint code = decode(text.substr(at));
+    const CodePoint code = first_code_point(text.substr(at));
     const std::string_view bytes = text.substr(at, code.bytes);
     if (code.bytes == 0) {
       fmt::format_to(std::back_inserter(out), "{}x{:02x}", escape == Escape::kJson ? "\\\\" : "\\",
                      static_cast<unsigned char>(text[at]));
-    } else if (code.value == '\n') {
-      append(out, "\\n");
-    } else if (code.value == '\t') {
-      append(out, "\\t");
-    } else if (code.value == '\r') {
-      append(out, "\\r");
     } else if (is_control(code.value)) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<std::uint32_t>(code.value));
+      append(out, escaped_control(code.value));
     } else if (escape != Escape::kControls && (code.value == '"' || code.value == '\\')) {
       out.push_back('\\');
       append(out, bytes);
@@ -112,7 +70,7 @@ bool needs_quotes(std::string_view text) {
   if (text.empty()) return true;
   std::size_t at = 0;
   while (at < text.size()) {
-    const CodePoint code = decode(text.substr(at));
+    const CodePoint code = first_code_point(text.substr(at));
     if (code.bytes == 0 || is_control(code.value)) return true;
     if (code.value == ' ' || code.value == '"' || code.value == '=' || code.value == '\\')
       return true;

@@ -16,7 +16,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "../unit/http/test_certificates.h"
 #include "http/server.h"
 
 namespace receiver::testing {
@@ -61,12 +60,14 @@ std::optional<Target> parse(std::string_view text) {
 
 class BitbucketServer::Impl {
  public:
-  explicit Impl(Source product) : product_(product) {
-    std::string name = (fs::temp_directory_path() / "bitbucket_server_XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
+  Impl(Source product, const http::testing::CertificateSpec& certificate, const std::string& name)
+      : product_(product) {
+    std::string folder = (fs::temp_directory_path() / "bitbucket_server_XXXXXX").string();
+    folder_ = ::mkdtemp(folder.data());
     const http::testing::TestAuthority authority;
-    const auto identity = authority.issue();
-    write("ca.crt", authority.pem());
+    const auto identity = authority.issue(certificate);
+    ca_pem_ = authority.pem();
+    write("ca.crt", ca_pem_);
     write("tls.crt", identity.certificate_pem);
     write("tls.key", identity.key_pem);
     server_.emplace(
@@ -83,7 +84,8 @@ class BitbucketServer::Impl {
         log::Logger::none());
     const auto port = server_->start();
     if (!port) throw std::runtime_error(port.error());
-    authority_ = "localhost:" + std::to_string(*port);
+    port_ = *port;
+    authority_ = name + ":" + std::to_string(port_);
     thread_ = std::thread([this] { io_.run(); });
   }
 
@@ -167,6 +169,8 @@ class BitbucketServer::Impl {
 
   const Source product_;
   fs::path folder_;
+  std::string ca_pem_;
+  unsigned short port_ = 0;
   std::string authority_;
   mutable std::mutex mutex_;
   std::map<std::string, Grant> grants_;
@@ -294,11 +298,21 @@ class BitbucketServer::Impl {
   std::thread thread_;
 };
 
-BitbucketServer::BitbucketServer(Source product) : impl_(std::make_unique<Impl>(product)) {}
+BitbucketServer::BitbucketServer(Source product, const http::testing::CertificateSpec& certificate,
+                                 const std::string& name)
+    : impl_(std::make_unique<Impl>(product, certificate, name)) {}
 BitbucketServer::~BitbucketServer() = default;
 
 std::string BitbucketServer::url() const {
   return "https://" + impl_->authority_ + (impl_->of_cloud() ? "" : "/git");
+}
+
+unsigned short BitbucketServer::port() const {
+  return impl_->port_;
+}
+
+std::string BitbucketServer::ca_pem() const {
+  return impl_->ca_pem_;
 }
 
 std::string BitbucketServer::ca_file() const {

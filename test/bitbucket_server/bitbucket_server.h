@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "../unit/http/test_certificates.h"
 #include "bitbucket/event.h"
 #include "documents.h"
 
@@ -19,14 +20,19 @@ enum class Grant { kAdmin, kReadOnly };
 /// documents do not have: other paths, queries, fields, types, events, content types. Thread-safe.
 class BitbucketServer {
  public:
-  explicit BitbucketServer(bitbucket::Source product);
+  /// `name`: what it calls itself; only a proxy finds it under another one than localhost.
+  explicit BitbucketServer(bitbucket::Source product,
+                           const http::testing::CertificateSpec& certificate = {},
+                           const std::string& name = "localhost");
   ~BitbucketServer();
   BitbucketServer(const BitbucketServer&) = delete;
   BitbucketServer& operator=(const BitbucketServer&) = delete;
 
   /// `https://localhost:PORT`, for Data Center with `/git` behind it.
   [[nodiscard]] std::string url() const;
-  /// PEM of the authority that its certificate is of.
+  [[nodiscard]] unsigned short port() const;
+  /// The authority that its certificate is of, in PEM.
+  [[nodiscard]] std::string ca_pem() const;
   [[nodiscard]] std::string ca_file() const;
   [[nodiscard]] bitbucket::Source product() const;
 

@@ -133,12 +133,17 @@ TEST_CASE("receivers of the ClusterConfig reach every namespace", "[receiverctl]
 
   stage.await_seen({"--repo", stage.project.repository("shop"), "--branch", "dev"},
                    "refreshed 2 warehouse(s)");
-  const Finished sent = run({RECEIVERCTL_BINARY, "send", "--receiver", name, "--repo",
-                             stage.project.repository("shop"), "--branch", "dev", "-o", "json"},
-                            environment);
+  const Finished sent =
+      run({RECEIVERCTL_BINARY, "send", "--cluster-config", "--receiver", name, "--repo",
+           stage.project.repository("shop"), "--branch", "dev", "-o", "json"},
+          environment);
   INFO(sent.output);
   CHECK(sent.exit_code == 0);
   CHECK(Json(sent.output).size_at("/objects") == 2);
+  const Finished described =
+      run({RECEIVERCTL_BINARY, "receivers", "describe", name, "--cluster-config"}, environment);
+  CHECK(described.exit_code == 0);
+  CHECK_THAT(described.output, Catch::Contains("all (ClusterConfig)"));
 }
 
 TEST_CASE("a delivery that is sent refreshes what it is for, and says so", "[receiverctl]") {
@@ -219,7 +224,7 @@ TEST_CASE("a saved payload is explained, and signed and sent anew", "[receiverct
   shown.run({"explain", payload("data_center/refs_changed_5_13.json"), "--project", project,
              "--event", "repo:refs_changed"});
   shown.run({"explain", pushed, "--project", project, "--event", "repo:fork"});
-  shown.run({"explain", pushed, "--event", "repo:fork", "-o", "json"});
+  shown.run({"explain", pushed, "--event", "repo:fork", "--offline", "-o", "json"});
   shown.run({"explain", payload("data_center/refs_changed_5_13.json"), "--project", project});
   shown.run({"send", "--project", project, "--receiver", "bb", "--payload", pushed});
   shown.run({"send", "--project", project, "--receiver", "bb", "--payload", merged});

@@ -1,134 +1,14 @@
 #include <filesystem>
 #include <fstream>
-#include <regex>
+#include <string>
+#include <vector>
 
 #include <catch2/catch.hpp>
-#include <fmt/format.h>
 
-#include "bitbucket_server.h"
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
-#include "operator.h"
-#include "project.h"
+#include "register_stage.h"
 
 using namespace receiver::integration;
-using receiver::bitbucket::Source;
-using receiver::testing::BitbucketServer;
 using receiver::testing::Grant;
-using receiver::testing::StoredWebhook;
-
-namespace {
-
-constexpr const char* kNewSecret = "another-secret-of-the-tests-of-registering";
-constexpr const char* kApiToken = "token-of-the-tests-of-registering";
-/// As wide as a project's name of one run, so that columns stand where they stand.
-constexpr const char* kShownProject = "project-of-the-test";
-constexpr const char* kHooksBaseUrl = "https://hooks.example.com/kargo";
-
-/// An operator, a project with one published receiver, and a Bitbucket.
-class RegisterStage {
- public:
-  explicit RegisterStage(Source product)
-      : bitbucket(product),
-        op(cluster, {{"EXTERNAL_WEBHOOK_SERVER_BASE_URL", kHooksBaseUrl}}),
-        project(cluster),
-        path("/kargo" + project.publish("bb", kSecret)) {
-    bitbucket.accept(std::string("Bearer ") + kApiToken);
-  }
-
-  /// What receiverctl prints, and its exit code, with the names and numbers of this run replaced.
-  [[nodiscard]] Finished run_register(std::vector<std::string> arguments,
-                                      Environment environment = {
-                                          {"BITBUCKET_TOKEN", kApiToken}}) const {
-    std::vector<std::string> words{RECEIVERCTL_BINARY, "register", "--kubeconfig",
-                                   cluster.directory() + "/kubeconfig.admin"};
-    for (const char* common : {"--receiver", "bb", "--ca-file"}) words.emplace_back(common);
-    words.push_back(bitbucket.ca_file());
-    for (std::string& argument : arguments) words.push_back(std::move(argument));
-    Finished finished = run(std::move(words), environment);
-    CHECK_THAT(finished.output, !Catch::Contains(kSecret) && !Catch::Contains(kNewSecret) &&
-                                    !Catch::Contains(kApiToken));
-    replace(finished.output, bitbucket.url(), "https://BITBUCKET");
-    replace(finished.output, project.name(), kShownProject);
-    finished.output = std::regex_replace(finished.output, std::regex("/[0-9a-f]{8}…"), "/HEX…");
-    finished.output =
-        std::regex_replace(finished.output, std::regex("localhost:[0-9]+"), "BITBUCKET");
-    return finished;
-  }
-  [[nodiscard]] Finished run_all(std::vector<std::string> more = {}) const {
-    std::vector<std::string> arguments{"--project", project.name(), "--all-subscribed"};
-    const bool of_cloud = bitbucket.product() == Source::kCloud;
-    arguments.insert(arguments.end(),
-                     {of_cloud ? "--cloud-url" : "--bitbucket-url", bitbucket.url()});
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return run_register(std::move(arguments));
-  }
-
-  /// A repository that a Warehouse of the project subscribes to.
-  std::string subscribe(const std::string& slug, std::vector<StoredWebhook> webhooks = {}) {
-    const bool of_cloud = bitbucket.product() == Source::kCloud;
-    const std::string name = of_cloud ? project.name() + "/" + slug : "SHOP/" + slug;
-    bitbucket.add_repository(name, std::move(webhooks));
-    project.add_warehouse(slug, clone_url(slug));
-    return name;
-  }
-  [[nodiscard]] std::string clone_url(const std::string& slug) const {
-    return bitbucket.product() == Source::kCloud ? project.repository(slug)
-                                                 : bitbucket.url() + "/scm/shop/" + slug + ".git";
-  }
-  void rotate(const std::string& secret,
-              const std::map<std::string, std::string>& more = {}) const {
-    std::map<std::string, std::string> values{{"secret", secret}};
-    values.insert(more.begin(), more.end());
-    project.put_secret("bb-secret", values);
-    const std::string url = kHooksBaseUrl + receiver_path(project.name(), "bb", secret);
-    eventually_equals(
-        "the new URL is published", [&] { return published_url(project.config(), "bb"); }, url);
-  }
-
-  Cluster cluster;
-  BitbucketServer bitbucket;
-  Operator op;
-  Project project;
-  std::string path;
-
- private:
-  static void replace(std::string& text, const std::string& what, const std::string& with) {
-    for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size()) {
-      text.replace(at, what.size(), with);
-    }
-  }
-};
-
-/// Kargo's Stages, of which the operator knows nothing, are none of the kinds in config/crd.
-void serve_stages(const Api& api) {
-  const std::string kinds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-  const std::string name = "stages.kargo.akuity.io";
-  if (!api.find(kinds + "/" + name)) {
-    (void)api.create(kinds, R"({"apiVersion": "apiextensions.k8s.io/v1",
-      "kind": "CustomResourceDefinition", "metadata": {"name": ")" +
-                                name + R"("},
-      "spec": {"group": "kargo.akuity.io", "scope": "Namespaced",
-        "names": {"kind": "Stage", "listKind": "StageList", "plural": "stages", "singular": "stage"},
-        "versions": [{"name": "v1alpha1", "served": true, "storage": true, "schema":
-          {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}})");
-  }
-  // At first answered 429, which is thrown.
-  eventually("Stages are served", [&] {
-    try {
-      return api.find("/apis/kargo.akuity.io/v1alpha1/stages").has_value();
-    } catch (const std::exception&) {
-      return false;
-    }
-  });
-}
-
-std::string told(const Finished& finished) {
-  return std::to_string(finished.exit_code) + "\n" + finished.output;
-}
-
-}  // namespace
 
 TEST_CASE("register makes the webhooks of every subscribed Cloud repository, once", "[register]") {
   RegisterStage stage(Source::kCloud);
@@ -193,19 +73,6 @@ project-of-the-test/web   unchanged
       kRefreshed);
 }
 
-TEST_CASE("register sends its token to no Data Center that only a Warehouse names", "[register]") {
-  RegisterStage stage(Source::kDataCenter);
-  stage.subscribe("web");
-  const std::vector<std::string> all{"--project", stage.project.name(), "--all-subscribed"};
-  CHECK_THAT(told(stage.run_register(all)),
-             Catch::StartsWith("2\n") && Catch::Contains("a Data Center at localhost, and"));
-  CHECK(stage.bitbucket.requests().empty());
-  // Whoever names the repository names its server.
-  const std::vector<std::string> one{"--project", stage.project.name(), "--repo",
-                                     stage.clone_url("web")};
-  CHECK(stage.run_register(one).exit_code == 0);
-}
-
 TEST_CASE("register makes the webhooks of a Data Center that is named", "[register]") {
   RegisterStage stage(Source::kDataCenter);
   const std::string web = stage.subscribe("web");
@@ -248,7 +115,9 @@ TEST_CASE("register makes the webhooks of a Data Center that is named", "[regist
       "error": ""
     }
   ],
-  "skipped": []
+  "skipped": [],
+  "notAllowed": [],
+  "notes": []
 }
 )");
   CHECK(told(stage.run_all({"--dry-run", "-o", "json"})) == R"(0
@@ -264,7 +133,9 @@ TEST_CASE("register makes the webhooks of a Data Center that is named", "[regist
       "error": ""
     }
   ],
-  "skipped": []
+  "skipped": [],
+  "notAllowed": [],
+  "notes": []
 }
 )");
   const StoredWebhook webhook = stage.bitbucket.webhooks(web).at(0);
@@ -333,25 +204,54 @@ TEST_CASE("register asks for pull requests where a promotion waits for one", "[r
 TEST_CASE("register asks for pull requests where a Stage's promotions will wait for one",
           "[register]") {
   RegisterStage stage(Source::kDataCenter);
-  serve_stages(stage.cluster.admin());
   const std::string repository = stage.subscribe("app");
-  const auto add_stage = [&](const std::string& name, const std::string& step) {
-    (void)stage.cluster.admin().create(
-        stage.project.collection("stages"),
-        fmt::format(R"({{"apiVersion": "kargo.akuity.io/v1alpha1", "kind": "Stage",
-          "metadata": {{"name": "{}"}},
-          "spec": {{"promotionTemplate": {{"spec": {{"steps": [{{"uses": "git-clone"}},
-            {{"uses": "{}"}}]}}}}}}}})",
-                    name, step));
+  const std::vector<std::string> pushes{"repo:refs_changed"};
+  const std::vector<std::string> all{"repo:refs_changed", "pr:merged", "pr:declined", "pr:deleted"};
+  const auto events = [&] { return stage.bitbucket.webhooks(repository).at(0).events; };
+  create(stage, kStage, "direct", R"([{"uses": "git-clone"}, {"uses": "git-push"}])");
+  REQUIRE(stage.run_all().exit_code == 0);
+  CHECK(events() == pushes);
+  create(stage, kStage, "reviewed", R"([{"uses": "git-clone"}, {"uses": "git-wait-for-pr"}])");
+  REQUIRE(stage.run_all().exit_code == 0);
+  CHECK(events() == all);
+}
+
+TEST_CASE("register asks for pull requests where a task that a Stage uses waits for one",
+          "[register]") {
+  RegisterStage stage(Source::kDataCenter);
+  const Api& api = stage.cluster.admin();
+  forget(api, kClusterPromotionTask);
+  serve(api, kPromotionTask);
+  const std::string repository = stage.subscribe("app");
+  const std::string waits = R"([{"uses": "git-open-pr"}, {"uses": "git-wait-for-pr"}])";
+  const auto asks_for_pull_requests = [&] {
+    stage.bitbucket.add_repository(repository);
+    REQUIRE(stage.run_all().exit_code == 0);
+    return stage.bitbucket.webhooks(repository).at(0).events.size() > 1;
   };
-  add_stage("direct", "git-push");
-  REQUIRE(stage.run_all().exit_code == 0);
-  CHECK(stage.bitbucket.webhooks(repository).at(0).events ==
-        std::vector<std::string>{"repo:refs_changed"});
-  add_stage("reviewed", "git-wait-for-pr");
-  REQUIRE(stage.run_all().exit_code == 0);
-  CHECK(stage.bitbucket.webhooks(repository).at(0).events ==
-        std::vector<std::string>{"repo:refs_changed", "pr:merged", "pr:declined", "pr:deleted"});
+  // A task that no Stage uses does not count; one of the cluster's is another than a project's.
+  create(stage, kPromotionTask, "review", waits);
+  create(stage, kPromotionTask, "push", R"([{"uses": "git-push"}])");
+  create(stage, kStage, "one", R"([{"task": {"name": "push"}}])");
+  CHECK_FALSE(asks_for_pull_requests());
+  create(stage, kStage, "two", R"([{"task": {"name": "review", "kind": "ClusterPromotionTask"}}])");
+  CHECK_FALSE(asks_for_pull_requests());
+  CHECK_THAT(stage.run_all().output,
+             Catch::Contains("note: clusterpromotiontasks cannot be listed (not served): if a step "
+                             "of theirs waits for pull requests, give --pull-requests\n"));
+  serve(api, kClusterPromotionTask);
+  CHECK_THAT(stage.run_all().output, !Catch::Contains("note: "));
+
+  SECTION("of the project") {
+    create(stage, kStage, "three", R"([{"task": {"name": "review"}}])");
+  }
+  SECTION("of the cluster") {
+    const std::string name = stage.project.name() + "-review";
+    create(stage, kClusterPromotionTask, name, waits);
+    create(stage, kStage, "three",
+           fmt::format(R"([{{"task": {{"name": "{}", "kind": "ClusterPromotionTask"}}}}])", name));
+  }
+  CHECK(asks_for_pull_requests());
 }
 
 TEST_CASE("register sets the secret again on demand, and shows URLs on demand", "[register]") {
@@ -442,32 +342,4 @@ TEST_CASE("register takes its token from a file, and an account's with its user"
   std::filesystem::remove(file);
   CHECK(finished.exit_code == 0);
   CHECK(stage.bitbucket.webhooks(repository).size() == 1);
-}
-
-TEST_CASE("register refuses what cannot be right before it asks anybody", "[register]") {
-  const RegisterStage stage(Source::kCloud);
-  const std::string name = stage.project.name();
-  const auto refused = [&](std::vector<std::string> arguments,
-                           Environment environment = {{"BITBUCKET_TOKEN", kApiToken}}) {
-    return told(stage.run_register(std::move(arguments), std::move(environment)));
-  };
-  CHECK_THAT(refused({"--project", name}),
-             Catch::StartsWith("2\n") && Catch::Contains("--repo or --all-subscribed"));
-  CHECK_THAT(refused({"--project", name, "--repo", stage.clone_url("app"), "--all-subscribed"}),
-             Catch::StartsWith("2\n") && Catch::Contains("excludes"));
-  CHECK_THAT(refused({"--project", name, "--repo", "https://example.com/shop"}),
-             Catch::StartsWith("2\n") && Catch::Contains("is no URL of a Bitbucket repository"));
-  CHECK_THAT(refused({"--project", name, "--repo", "http://localhost:7990/scm/shop/app.git"}),
-             Catch::StartsWith("2\n") && Catch::Contains("over https only"));
-  CHECK_THAT(refused({"--project", name, "--repo", stage.clone_url("app"), "--repo",
-                      "https://example.com/scm/shop/app.git"}),
-             Catch::StartsWith("2\n") && Catch::Contains("a token belongs to one"));
-  CHECK_THAT(refused({"--project", name, "--repo", stage.clone_url("app")}, {}),
-             Catch::StartsWith("2\n") && Catch::Contains("BITBUCKET_TOKEN"));
-  CHECK_THAT(refused({"--project", name, "--repo", stage.clone_url("app")},
-                     {{"BITBUCKET_TOKEN", "two words"}}),
-             Catch::StartsWith("2\n") && Catch::Contains("the token holds spaces"));
-  CHECK_THAT(refused({"--project", "missing", "--repo", stage.clone_url("app")}),
-             Catch::StartsWith("3\n") && Catch::Contains("does not exist"));
-  CHECK(stage.bitbucket.requests().empty());
 }

@@ -26,7 +26,7 @@ class World {
     server.accept(std::string("Bearer ") + kToken);
     server.add_repository(name());
     options.authorization = *authorization("", crypto::SecretString(kToken));
-    options.ca_file = server.ca_file();
+    options.ca_pem = server.ca_pem();
     options.user_agent = "receiverctl/test";
     client.emplace(*Client::create(std::move(options)));
   }
@@ -157,7 +157,7 @@ TEMPLATE_TEST_CASE_SIG("each refusal is told apart", "", ((Source V), V), Source
   SECTION("a token that is not accepted") {
     world.client.emplace(
         *Client::create({.authorization = *authorization("", crypto::SecretString("another-token")),
-                         .ca_file = world.server.ca_file(),
+                         .ca_pem = world.server.ca_pem(),
                          .user_agent = "receiverctl/test"}));
     const auto refused = world.make(asked);
     REQUIRE_FALSE(refused);
@@ -242,7 +242,7 @@ TEST_CASE("a user with a token is sent as Basic") {
   world.server.accept("Basic bWVAZXhhbXBsZS5jb206dG9rZW4=");
   world.client.emplace(*Client::create(
       {.authorization = *authorization("me@example.com", crypto::SecretString("token\n")),
-       .ca_file = world.server.ca_file(),
+       .ca_pem = world.server.ca_pem(),
        .user_agent = "receiverctl/test"}));
   CHECK(world.make(world.registration()));
 }
@@ -256,24 +256,6 @@ TEST_CASE("a token that cannot be one is refused without being repeated") {
   }
   CHECK_FALSE(authorization("a:b", crypto::SecretString("token")));
   CHECK_FALSE(authorization("a b", crypto::SecretString("token")));
-}
-
-TEST_CASE("a server whose certificate is of an unknown authority is told no token") {
-  World world(Source::kCloud);
-  world.client.emplace(
-      *Client::create({.authorization = *authorization("", crypto::SecretString(kToken)),
-                       .user_agent = "receiverctl/test"}));
-  const auto refused = world.make(world.registration());
-  REQUIRE_FALSE(refused);
-  CHECK(refused.error().kind == ApiFailure::kUnreachable);
-  CHECK_THAT(refused.error().message, Catch::Contains("localhost:") && !Catch::Contains(kToken));
-  CHECK(world.server.requests().empty());
-}
-
-TEST_CASE("authorities that cannot be read are an error from the beginning") {
-  const auto refused = Client::create({.ca_file = "/nowhere/ca.crt"});
-  REQUIRE_FALSE(refused);
-  CHECK(refused.error() == "/nowhere/ca.crt holds no PEM certificates that can be read");
 }
 
 TEST_CASE("nobody listening, and a host that does not exist, are told as such") {

@@ -185,7 +185,7 @@ TEST_CASE("what is no UTF-8 is no JSON, and is shown as far as it can be") {
   CHECK_THAT(page_error(kCloud, "{\"values\": [{\"uuid\": \"\x80\"}]}"),
              Catch::Contains("is this Bitbucket's REST API?"));
   CHECK(described(kCloud, 400, "{\"error\": {\"message\": \"B\x80\"}}") ==
-        R"(Bitbucket answered 400 ({"error": {"message": "B?"}}))");
+        R"(Bitbucket answered 400 ({"error": {"message": "B�"}}))");
 }
 
 TEST_CASE("Data Center's 401 for a missing permission is told as what it is") {
@@ -211,6 +211,42 @@ TEST_CASE("a redirect is not followed but told, without its path") {
         "Bitbucket answered 302: redirects are not followed, since they would show the token to "
         "somebody else: name the address that is right with --bitbucket-url (this one leads to "
         "https://sso.example.com)");
+}
+
+TEST_CASE("a renamed repository is told by its new name, and no redirect is followed") {
+  struct Row {
+    Repository repository;
+    std::string location;
+    std::string moved_to;  ///< empty: nothing is said of that
+  };
+  const std::string cloud = kCloud.server + "/2.0/repositories/";
+  const std::string data_center = kDataCenter.server + "/rest/api/latest/projects/";
+  const std::vector<Row> rows{
+      {kCloud, cloud + "new-team/new-shop/hooks?pagelen=100", "new-team/new-shop"},
+      {kCloud, "/2.0/repositories/team/new-shop/hooks", "team/new-shop"},
+      {kCloud, cloud + kCloud.name() + "/hooks/", ""},
+      {kCloud, "/login", ""},
+      {kCloud, "//evil.example.com/2.0/repositories/a/b", ""},
+      {kCloud, "https://evil.example.com/2.0/repositories/a/b/hooks", ""},
+      {kCloud, "http://api.bitbucket.org/2.0/repositories/a/b/hooks", ""},
+      {kCloud, "", ""},
+      {kDataCenter, data_center + "NEW/repos/web/webhooks?start=0", "NEW/web"},
+      {kDataCenter, data_center + "NEW", ""},
+      {kDataCenter, "https://git.example.com.evil.org/projects/A/repos/b", ""},
+  };
+  for (const Row& row : rows) {
+    INFO(row.location);
+    const std::string message =
+        describe_failure(row.repository, {301, "", "", row.location}, "").message;
+    if (row.moved_to.empty()) {
+      CHECK_THAT(message, Catch::Contains("redirects are not followed, since") &&
+                              !Catch::Contains("has moved to"));
+    } else {
+      CHECK(message == "Bitbucket answered 301: the repository has moved to " + row.moved_to +
+                           ", and redirects are not followed: correct the repoURL of the "
+                           "Warehouses that subscribe to it, or --repo");
+    }
+  }
 }
 
 TEST_CASE("a rate limit is waited out as told, or doubling from five seconds") {

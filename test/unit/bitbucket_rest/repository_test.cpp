@@ -63,15 +63,43 @@ TEST_CASE("every other host is a Data Center, with its port and context path") {
 }
 
 TEST_CASE("a server that is named takes the place of the one that the URL tells") {
-  const Servers servers{.data_center = "https://bitbucket.example.com/ctx/", .cloud = {}};
-  const auto repository = parse_repository("ssh://git@ssh.example.com:7999/shop/web.git", servers);
-  REQUIRE(repository);
-  CHECK(repository->server == "https://bitbucket.example.com/ctx");
-  CHECK(parse_repository("https://bitbucket.org/team/shop", servers)->server ==
-        "https://api.bitbucket.org");
+  const Servers servers{.data_center = "https://Git.example.com/ctx/", .cloud = {}};
+  for (const char* url : {"ssh://git@git.example.com:7999/shop/web.git",
+                          "http://git.example.com:7990/scm/shop/web.git"}) {
+    const auto repository = parse_repository(url, servers);
+    REQUIRE(repository);
+    CHECK(repository->server == "https://git.example.com/ctx");
+  }
   CHECK(parse_repository("https://bitbucket.org/team/shop",
                          {.data_center = {}, .cloud = "https://gateway.example.com/bb"})
             ->server == "https://gateway.example.com/bb");
+}
+
+TEST_CASE("a repository that is not on the Bitbucket that is named gets that one's token not") {
+  struct Row {
+    const char* url;
+    Servers servers;
+    const char* option;
+  };
+  const Servers first{.data_center = "https://dc1.example.com", .cloud = {}};
+  const Servers cloud{.data_center = {}, .cloud = std::string(kCloudApi)};
+  const std::vector<Row> rows{
+      {"https://bitbucket.org/team/shop", first, "--bitbucket-url"},
+      {"git@bitbucket.org:team/shop.git", first, "--bitbucket-url"},
+      {"https://dc2.example.com/scm/shop/web.git", first, "--bitbucket-url"},
+      {"ssh://git@dc2.example.com:7999/shop/web.git", first, "--bitbucket-url"},
+      {"https://dc1.example.com/scm/shop/web.git", cloud, "--cloud-url"},
+  };
+  for (const Row& row : rows) {
+    INFO(row.url);
+    const auto refused = parse_repository(row.url, row.servers);
+    REQUIRE_FALSE(refused);
+    CHECK_THAT(refused.error(), Catch::Contains("is not on the Bitbucket that ") &&
+                                    Catch::Contains(row.option) &&
+                                    Catch::Contains("the token is sent to no other"));
+  }
+  CHECK(parse_repository("https://dc1.example.com/scm/shop/web.git", first));
+  CHECK(parse_repository("https://bitbucket.org/team/shop", cloud));
 }
 
 TEST_CASE("what names no repository is refused, without what could be a password") {

@@ -198,14 +198,16 @@ TEST_CASE(
   twin.title = kReceiverSecret;
   const Plan made = plan({own, twin});
   CHECK(text_of(made.differences) ==
-        "title: by [31m ?hand: … aaaaaaaa… -> Kargo demo/bb\nevents: repo: push -> repo:push\n");
+        "title: by\\u001b[31m �hand: … aaaaaaaa… -> Kargo demo/bb\n"
+        "events: repo:\\npush -> repo:push\n");
   REQUIRE(made.notes.size() == 1);
-  CHECK_THAT(made.notes[0], Catch::StartsWith("webhook  {2} (…) is this receiver's too"));
+  CHECK_THAT(made.notes[0], Catch::StartsWith("webhook \\u001b{2} (…) is this receiver's too"));
 
   twin.url = kFormerUrl;
   const Plan beside = plan({twin});
   REQUIRE(beside.notes.size() == 1);
-  CHECK_THAT(beside.notes[0], Catch::StartsWith("webhook  {2} (…) leads to another receiver"));
+  CHECK_THAT(beside.notes[0],
+             Catch::StartsWith("webhook \\u001b{2} (…) leads to another receiver"));
 }
 
 TEST_CASE("whether the receiver's certificate is verified stays as it is") {
@@ -222,7 +224,7 @@ TEST_CASE("URLs are shown without what cannot be guessed") {
   CHECK(masked_url("https://a:b@ci.example.com:8443/job/token?x=y") ==
         "https://ci.example.com:8443/…");
   CHECK(masked_url("https://ci.example.com/bitbucket/abc") == "https://ci.example.com/…");
-  CHECK(masked_url("https://ci%80.example.com/job") == "https://ci?.example.com/…");
+  CHECK(masked_url("https://ci%80.example.com/job") == "https://ci�.example.com/…");
   CHECK(masked_url("") == "…");
   CHECK(masked_url("nonsense") == "…");
 }
@@ -232,12 +234,12 @@ TEST_CASE("a server's text is shown without secrets, control characters and beyo
         "url https://hooks.example.com/kargo/bitbucket/aaaaaaaa… is bad");
   CHECK(masked_text("secret the-secret-of-the-receiver is short", kReceiverSecret) ==
         "secret … is short");
-  CHECK(masked_text("a\nb\x1b[31mc", "") == "a b [31mc");
+  CHECK(masked_text("a\nb\x1b[31mc", "") == R"(a\nb\u001b[31mc)");
   const std::string cut = masked_text(std::string(499, '-') + "ééé", "");
   CHECK(cut == std::string(499, '-') + "é…");
   CHECK(masked_text("a\x80\xc3 é\xc2\x9b"
                     "31m \xed\xa0\x80\xe2\x82",
-                    "") == "a?? é 31m ?????");
+                    "") == "a\ufffd\ufffd é\\u009b31m \ufffd\ufffd\ufffd\ufffd\ufffd");
   CHECK(masked_text(std::string(1'000'000, '\x80'), "").size() < 600);
 }
 

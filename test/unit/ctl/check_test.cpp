@@ -233,6 +233,51 @@ TEST_CASE("a certificate is judged by its verdict and its end") {
   CHECK_THAT(refused.remedy, Contains("intermediate"));
 }
 
+TEST_CASE("check tells in which form the path of a delivery arrives, if the operator says so") {
+  CHECK(judge_path("full", "/kargo")->message == "arrives with its base path /kargo");
+  CHECK(judge_path("stripped", "/kargo")->message ==
+        "the ingress strips the base path /kargo; served as well");
+  CHECK(judge_path("stripped", "/kargo")->level == Level::kOk);
+  CHECK_FALSE(judge_path(std::nullopt, "/kargo"));
+  CHECK_FALSE(judge_path("something new", "/kargo"));
+}
+
+TEST_CASE("check asks by an unsigned ping of a published URL, below a base path only") {
+  std::string pinged;
+  http::testing::ScriptedServer server([&](http::testing::Peer& peer) {
+    const std::string request = peer.request().value_or("");
+    if (request.starts_with("GET /healthz ")) {
+      (void)peer.answer("{\"status\":\"ok\"}\n");
+      return;
+    }
+    pinged = request;
+    (void)peer.send("HTTP/1.1 200 OK\r\nX-Receiver-Path: stripped\r\nContent-Length: 0\r\n\r\n");
+  });
+  const std::string origin = "http://127.0.0.1:" + std::to_string(server.port());
+  Findings findings;
+  check_web(origin, origin + "/bitbucket/hex", "", findings);
+  CHECK(pinged.empty());
+  findings.clear();
+  check_web(origin + "/kargo", "", "", findings);
+  CHECK(pinged.empty());
+  findings.clear();
+  check_web(origin + "/kargo", origin + "/kargo/bitbucket/hex", "", findings);
+  CHECK_THAT(pinged, Catch::StartsWith("POST /kargo/bitbucket/hex ") &&
+                         Contains("X-Event-Key: diagnostics:ping") && !Contains("Signature"));
+  CHECK(findings.back().message == "the ingress strips the base path /kargo; served as well");
+}
+
+TEST_CASE("the path is looked at by a Bitbucket receiver below the base URL") {
+  api::ReceiverOwner owner;
+  owner.receivers = {{.name = "github", .bitbucket = false, .secret_name = "s"},
+                     {.name = "bb", .bitbucket = true, .secret_name = "s"}};
+  owner.status.webhook_receivers = {{"github", "/b/github/1", "https://h/b/github/1"},
+                                    {"bb", "/b/bitbucket/2", "https://h/b/bitbucket/2"}};
+  CHECK(receiver_below({owner}, "https://h/b") == "https://h/b/bitbucket/2");
+  CHECK(receiver_below({owner}, "https://h").empty());
+  CHECK(receiver_below({}, "https://h/b").empty());
+}
+
 TEST_CASE("the permissions that are checked are those of config/rbac") {
   std::vector<std::string> texts;
   for (const Permission& permission :

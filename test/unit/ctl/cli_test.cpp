@@ -2,6 +2,7 @@
 
 #include <map>
 #include <sstream>
+#include <sys/stat.h>
 #include <vector>
 
 #include <catch2/catch.hpp>
@@ -98,6 +99,130 @@ TEST_CASE("the operator's settings are taken from where it has them, the environ
   }
 }
 
+namespace {
+
+/// Every option of every command that takes a value, as words of a command line before the value;
+/// an empty last word stands for a positional.
+void collect_options(const CLI::App& app, const std::vector<std::string>& words,
+                     std::vector<std::vector<std::string>>& found) {
+  for (const CLI::Option* option : app.get_options()) {
+    auto line = words;
+    if (option->get_positional()) {
+      found.push_back(std::move(line));
+      continue;
+    }
+    if (option->get_expected_max() == 0) continue;  // a flag
+    line.push_back("--" + option->get_lnames().front());
+    found.push_back(std::move(line));
+  }
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    auto line = words;
+    line.push_back(command->get_name());
+    collect_options(*command, line, found);
+  }
+}
+
+std::vector<std::vector<std::string>> all_options() {
+  std::istringstream in;
+  std::ostringstream out, err;
+  Context context{.environment = [](std::string_view) { return std::optional<std::string>(); },
+                  .in = in,
+                  .out = out,
+                  .err = err};
+  std::vector<std::vector<std::string>> found;
+  collect_options(*make_app("receiverctl", context), {}, found);
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("no option of any command takes an empty value, as of a variable that is not set") {
+  const auto options = all_options();
+  CHECK(options.size() >= 40);
+  for (const auto& words : options) {
+    std::vector<const char*> line;
+    for (const std::string& word : words) line.push_back(word.c_str());
+    line.push_back("");
+    const Ran ran = ctl(line, kSecret);
+    INFO(words.back() << ": " << ran.err);
+    CHECK(ran.code == 2);
+    CHECK(ran.out.empty());
+    CHECK_THAT(ran.err, Contains("must not be empty"));
+    if (!words.back().starts_with("--")) continue;
+    line.pop_back();
+    const std::string joined = words.back() + "=";
+    line.back() = joined.c_str();
+    CHECK(ctl(line, kSecret).code == 2);
+  }
+}
+
+TEST_CASE("the ClusterConfig is never meant because a project was left out") {
+  const std::vector<std::vector<const char*>> lines{
+      {"url", "--receiver", "r", "--secret-file", "-", "--base-url", "https://h"},
+      {"send", "--receiver", "r", "--repo", "https://h/a/b"},
+      {"explain", "-"},
+      {"register", "--receiver", "r", "--all-subscribed"},
+      {"register", "--receiver", "r", "--repo", "https://bitbucket.org/a/b"},
+  };
+  for (auto line : lines) {
+    const Ran ran = ctl(line, kSecret);
+    INFO(line.front() << ": " << ran.err);
+    CHECK(ran.code == 2);
+    CHECK_THAT(ran.err, Contains("--project or --cluster-config"));
+    line.insert(line.end(), {"--project", "p", "--cluster-config"});
+    CHECK_THAT(ctl(line, kSecret).err, Contains("excludes"));
+  }
+  for (const auto& line : std::vector<std::vector<const char*>>{
+           {"receivers", "describe", "name"},
+           {"receivers", "describe", "name", "--project", "p"},
+           {"receivers", "describe", "p/name", "--cluster-config"}}) {
+    const Ran ran = ctl(line);
+    INFO(ran.err);
+    CHECK(ran.code == 2);
+    CHECK_THAT(ran.err, Contains("NAME with --cluster-config"));
+  }
+  // The ClusterConfig's, by its flag.
+  const Ran url = ctl({"url", "--cluster-config", "--receiver", "bb", "--base-url", "https://h",
+                       "--secret-file", "-"},
+                      kSecret);
+  CHECK(url.code == 0);
+  CHECK(url.out ==
+        "https://h" + controllers::receiver_path({"https://h", ""}, "", "bb", kSecret) + "\n");
+}
+
+TEST_CASE("what a payload says moves no terminal's cursor, in any form of output") {
+  const std::string payload = R"({"repository": {"links": {"html": {"href":
+    "https://bitbucket.org/a/b"}}}, "push": {"changes": [{"new":
+    {"type": "branch", "name": "\u009b2J\u202egnp\u009d0;title\u061c\u001b[2J"}}]}})";
+  for (const char* format : {"table", "json"}) {
+    const Ran ran = ctl({"explain", "-", "--offline", "-o", format}, payload);
+    INFO(ran.out);
+    CHECK(ran.code == 0);
+    CHECK_THAT(ran.out, Contains(R"(\u009b2J\u202egnp\u009d0;title\u061c\u001b[2J)") ||
+                            Contains(R"(\u009b2J\u202egnp\u009d0;title\u061c\u001B[2J)"));
+    for (const char* control : {"\u009b", "\u202e", "\u009d", "\u061c", "\x1b"}) {
+      CHECK_THAT(ran.out, !Contains(control));
+    }
+  }
+  // Of the command line itself, too.
+  const Ran wrong = ctl({"explain", "-", "--offline", "--event", "x", "\u009b2J\xff"});
+  CHECK(wrong.code == 2);
+  CHECK_THAT(wrong.err, !Contains("\u009b") && !Contains("\xff") && Contains(R"(\u009b2J)"));
+}
+
+TEST_CASE("a secret's file that others can read is told of") {
+  const receiver::testing::TemporaryFile file(kSecret);
+  const std::vector<const char*> line{
+      "url",           "--project",        "p", "--receiver", "r", "--base-url", "https://h",
+      "--secret-file", file.path().c_str()};
+  CHECK(ctl(line).err.empty());
+  REQUIRE(::chmod(file.path().c_str(), 0640) == 0);
+  const Ran ran = ctl(line);
+  CHECK(ran.code == 0);
+  CHECK(ran.err == "warning: others than its owner can read " + file.path() + ": chmod 600 " +
+                       file.path() + "\n");
+}
+
 TEST_CASE("a wrong command line is told of in one line, with code 2") {
   const std::vector<std::vector<const char*>> wrong{
       {},
@@ -107,15 +232,17 @@ TEST_CASE("a wrong command line is told of in one line, with code 2") {
       {"receivers", "describe"},
       {"receivers", "describe", "/name"},
       {"send"},
-      {"send", "--receiver", "r"},
+      {"send", "--project", "p", "--receiver", "r"},
       {"send", "--url", "https://h/x"},
-      {"send", "--receiver", "r", "--url", "https://h/x"},
-      {"send", "--receiver", "r", "--repo", "https://h/a/b", "--branch", "b", "--tag", "t"},
-      {"send", "--receiver", "r", "--event", "repo:fork"},
-      {"send", "--receiver", "r", "--event", "pr:merged"},
+      {"send", "--project", "p", "--receiver", "r", "--url", "https://h/x"},
+      {"send", "--project", "p", "--receiver", "r", "--repo", "https://h/a/b", "--branch", "b",
+       "--tag", "t"},
+      {"send", "--project", "p", "--receiver", "r", "--event", "repo:fork"},
+      {"send", "--project", "p", "--receiver", "r", "--event", "pr:merged"},
       {"check", "--base-url", "nonsense"},
       {"check", "--service-account", "name"},
-      {"url", "--receiver", "r", "--secret-file", "-", "--base-url", "https://u:p@h"},
+      {"url", "--project", "p", "--receiver", "r", "--secret-file", "-", "--base-url",
+       "https://u:p@h"},
   };
   for (const auto& arguments : wrong) {
     const Ran ran = ctl(arguments, kSecret);
@@ -152,8 +279,10 @@ TEST_CASE("url computes what the operator publishes, byte for byte") {
 
 TEST_CASE("a file that cannot be read is told of, with code 3") {
   const std::vector<std::vector<const char*>> unreadable{
-      {"url", "--receiver", "r", "--base-url", "https://h", "--secret-file", "/nowhere"},
-      {"url", "--receiver", "r", "--base-url", "https://h", "--secret-file", "/tmp"},
+      {"url", "--cluster-config", "--receiver", "r", "--base-url", "https://h", "--secret-file",
+       "/nowhere"},
+      {"url", "--cluster-config", "--receiver", "r", "--base-url", "https://h", "--secret-file",
+       "/tmp"},
       {"explain", "/nowhere", "--offline"},
       {"receivers", "--kubeconfig", "/nowhere"},
       {"receivers", "describe", "a/b", "--kubeconfig", "/nowhere"},

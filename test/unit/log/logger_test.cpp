@@ -73,6 +73,8 @@ TEST_CASE("a console value that could be misread is quoted") {
       {"\x1b[31mred", R"("\u001b[31mred")"},
       {"\u009b31m", R"("\u009b31m")"},    // the one-character form of the same sequence
       {"a\u202egnp", R"("a\u202egnp")"},  // right-to-left override
+      {"a\u200fb", R"("a\u200fb")"},      // right-to-left mark
+      {"a\u061cb", R"("a\u061cb")"},      // Arabic letter mark
       {std::string("nul\0byte", 8), R"("nul\u0000byte")"},
       {"bad\xff", R"("bad\xff")"},
       {"cut\xe2\x82", R"("cut\xe2\x82")"},

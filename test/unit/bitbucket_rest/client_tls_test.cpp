@@ -1,0 +1,119 @@
+#include <catch2/catch.hpp>
+
+#include "bitbucket_rest/client.h"
+#include "bitbucket_server.h"
+#include "connect_proxy.h"
+
+namespace receiver::bitbucket_rest {
+namespace {
+
+using bitbucket::Source;
+using http::testing::CertificateSpec;
+using http::testing::TestAuthority;
+using testing::BitbucketServer;
+using testing::ConnectProxy;
+
+constexpr const char* kHiddenToken = "token-of-the-tests";
+constexpr const char* kDns = "bitbucket.test";  // that nobody but a proxy resolves
+
+Client client_with(const std::string& ca_pem, ProxySettings proxy = {}) {
+  return *Client::create({.authorization = *authorization("", crypto::SecretString(kHiddenToken)),
+                          .ca_pem = ca_pem,
+                          .proxy = std::move(proxy),
+                          .user_agent = "receiverctl/test"});
+}
+
+/// What the client says of the server; empty if it takes its answer.
+std::string refusal(const BitbucketServer& server, const std::string& ca_pem,
+                    ProxySettings proxy = {}) {
+  const auto answer = client_with(ca_pem, std::move(proxy))
+                          .send(list_request({Source::kCloud, server.url(), "team", "shop"}));
+  if (answer) return {};
+  CHECK_THAT(answer.error(), !Catch::Contains(kHiddenToken));
+  return answer.error();
+}
+
+}  // namespace
+
+TEST_CASE("a certificate is verified by its alternative names, as curl does") {
+  struct Row {
+    const char* why;
+    CertificateSpec certificate;
+    bool accepted;
+  };
+  const std::vector<Row> rows{
+      {"an alternative name", {.common_name = "other", .alternative_names = "DNS:localhost"}, true},
+      {"no alternative name", {.common_name = "localhost", .alternative_names = ""}, true},
+      {"alternative names of others beside a common name",
+       {.common_name = "localhost", .alternative_names = "DNS:elsewhere.example.com"},
+       false},
+      {"neither", {.common_name = "other", .alternative_names = "DNS:other"}, false},
+      {"an address alone", {.common_name = "other", .alternative_names = "IP:127.0.0.1"}, false},
+  };
+  for (const Row& row : rows) {
+    INFO(row.why);
+    const BitbucketServer server(Source::kCloud, row.certificate);
+    const std::string refused = refusal(server, server.ca_pem());
+    CHECK(refused.empty() == row.accepted);
+    CHECK(server.requests().size() == (row.accepted ? 1 : 0));
+    if (!row.accepted) CHECK_THAT(refused, Catch::Contains("its certificate is for another name"));
+  }
+}
+
+TEST_CASE("each fault of a certificate has its own text, and no token is sent") {
+  const BitbucketServer good(Source::kCloud);
+  CHECK_THAT(refusal(good, ""),
+             Catch::Contains("localhost:") &&
+                 Catch::Contains("of an authority that this machine does not trust") &&
+                 Catch::Contains("--ca-file"));
+  CHECK_THAT(refusal(good, TestAuthority("another").pem()),
+             Catch::Contains("neither this machine nor the --ca-file trusts"));
+  CHECK(good.requests().empty());
+
+  const BitbucketServer old(Source::kCloud, {.expires_in = -std::chrono::hours(1)});
+  CHECK_THAT(refusal(old, old.ca_pem()),
+             Catch::Contains("has expired") && !Catch::Contains("--ca-file"));
+  CHECK(old.requests().empty());
+}
+
+TEST_CASE("what holds no authority is an error from the beginning") {
+  const auto refused = Client::create({.ca_pem = "no certificate"});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error() == "holds no PEM certificate that can be read");
+}
+
+TEST_CASE("Bitbucket is asked through the proxy, which resolves its name, unless it is exempt") {
+  const BitbucketServer server(
+      Source::kCloud, {.common_name = kDns, .alternative_names = "DNS:" + std::string(kDns)}, kDns);
+  const std::string target = kDns + (":" + std::to_string(server.port()));
+  const ConnectProxy proxy(server.port());
+  const ProxySettings through{.proxy = Proxy{.host = proxy.address()}, .exceptions = {}};
+  CHECK(refusal(server, server.ca_pem(), through).empty());
+  CHECK(proxy.connects() == std::vector{target});
+  CHECK(server.requests().size() == 1);
+  // The server's certificate is verified behind the proxy as before it.
+  CHECK_THAT(refusal(server, "", through),
+             Catch::Contains(target + " cannot be asked through the proxy " + proxy.address()) &&
+                 Catch::Contains("does not trust"));
+  CHECK(proxy.connects().size() == 2);
+
+  ProxySettings exempt = through;
+  exempt.exceptions = ".test";
+  CHECK_THAT(refusal(server, server.ca_pem(), exempt), !Catch::Contains("proxy"));
+  CHECK(proxy.connects().size() == 2);
+  CHECK(server.requests().size() == 1);
+}
+
+TEST_CASE("a proxy that wants a password gets it, and Bitbucket does not") {
+  const BitbucketServer server(
+      Source::kCloud, {.common_name = kDns, .alternative_names = "DNS:" + std::string(kDns)}, kDns);
+  const ConnectProxy proxy(server.port(), "Basic bWU6cEBzcw==");
+  Proxy named{.host = proxy.address(), .user = "me", .password = crypto::SecretString("p@ss")};
+  CHECK(refusal(server, server.ca_pem(), {.proxy = named, .exceptions = {}}).empty());
+  named.password = crypto::SecretString("wrong");
+  CHECK_THAT(refusal(server, server.ca_pem(), {.proxy = named, .exceptions = {}}),
+             Catch::Contains("407") && !Catch::Contains("wrong"));
+  CHECK(server.requests().size() == 1);
+}
+
+}  // namespace receiver::bitbucket_rest
