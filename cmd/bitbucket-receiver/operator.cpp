@@ -240,9 +240,7 @@ void Operator::Impl::build_controllers() {
           .reconciled =
               metrics_.reconcile_observer(std::string(controllers::ReceiverController::kName))},
       [this](const kube::ObjectKey& owner, std::vector<controllers::Route> routes,
-             bool incomplete) {
-        routes_.replace(owner, std::move(routes), incomplete);
-      },
+             bool incomplete) { routes_.replace(owner, std::move(routes), incomplete); },
       logger_);
   refresher_.emplace(
       kube_io_.get_executor(),

@@ -153,7 +153,7 @@ class Reflector::Impl {
   std::uint64_t events_before_watch_ = 0;
   std::optional<ApiError> error_event_;
   bool unreachable_ = false;  ///< the last failure was that the API server could not be reached
-  bool tried_ = false;  ///< with a result that on_tried has not been told
+  bool tried_ = false;        ///< with a result that on_tried has not been told
   http::LogThrottle bad_object_lines_;
 };
 
