@@ -21,18 +21,18 @@ api::Secret secret_of(const std::string& value, bool labelled = true) {
   return secret;
 }
 
-tl::unexpected<kube::ApiError> error(Kind kind, const std::string& message) {
+tl::unexpected<kube::ApiError> failed_by(Kind kind, const std::string& message) {
   return tl::unexpected(kube::make_error(kind, message));
 }
-tl::unexpected<kube::ApiError> gone() {
+tl::unexpected<kube::ApiError> not_found() {
   auto error = kube::make_error(Kind::kNotFound, "not found");
   error.reason = "NotFound";
   return tl::unexpected(error);
 }
 
 /// A book, the time, and in words what it said was to be done.
-struct Script {
-  explicit Script(SecretAccess access) : book(access) {}
+struct BookScript {
+  explicit BookScript(SecretAccess access) : book(access) {}
 
   /// Performs nothing, but notes; the texts of what is new.
   std::vector<std::string> note(const SecretBook::Actions& actions) {
@@ -105,7 +105,7 @@ using Texts = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("A namespace is watched while receivers name Secrets in it") {
-  Script s(SecretAccess::kNamespaced);
+  BookScript s(SecretAccess::kNamespaced);
   CHECK(s.book.settled());
   CHECK(s.reference("a", {"one"}) == Texts{"open a"});
   CHECK(s.reference("a", {"one", "two"}).empty());
@@ -117,7 +117,7 @@ TEST_CASE("A namespace is watched while receivers name Secrets in it") {
 }
 
 TEST_CASE("A list tells which of the named Secrets are there, and keeps no other") {
-  Script s(SecretAccess::kNamespaced);
+  BookScript s(SecretAccess::kNamespaced);
   (void)s.reference("a", {"one", "absent"});
   s.book.list_began("a");
   CHECK_FALSE(s.book.names({"a", "stranger"}));
@@ -146,7 +146,7 @@ TEST_CASE("A list tells which of the named Secrets are there, and keeps no other
 }
 
 TEST_CASE("A name that comes after the list began is read by itself") {
-  Script s(SecretAccess::kNamespaced);
+  BookScript s(SecretAccess::kNamespaced);
   (void)s.reference("a", {"one"});
   s.book.list_began("a");
   CHECK(s.reference("a", {"one", "late"}) == Texts{"read a/late"});
@@ -180,9 +180,9 @@ TEST_CASE("A name that comes after the list began is read by itself") {
 }
 
 TEST_CASE("Under cluster access one list waits for all owners and brings what they name") {
-  Script s(SecretAccess::kCluster);
+  BookScript s(SecretAccess::kCluster);
   CHECK(s.note(s.book.owners_settled()).empty());
-  Script late(SecretAccess::kCluster);
+  BookScript late(SecretAccess::kCluster);
   CHECK(late.reference("a", {"one"}).empty());
   CHECK(late.reference("b", {"one"}).empty());
   CHECK_FALSE(late.book.settled());
@@ -197,7 +197,7 @@ TEST_CASE("Under cluster access one list waits for all owners and brings what th
 }
 
 TEST_CASE("Under cluster access names that come later are read one by one, eight at once") {
-  Script s(SecretAccess::kCluster);
+  BookScript s(SecretAccess::kCluster);
   (void)s.reference("first", {"s"});
   (void)s.note(s.book.owners_settled());
   (void)s.list("", {{"first", "s"}});
@@ -215,12 +215,12 @@ TEST_CASE("Under cluster access names that come later are read one by one, eight
 }
 
 TEST_CASE("Under cluster access what has no label is read again in rounds, and when asked for") {
-  Script s(SecretAccess::kCluster);
+  BookScript s(SecretAccess::kCluster);
   (void)s.reference("a", {"plain", "absent"});
   (void)s.note(s.book.owners_settled());
   CHECK(s.list("", {}) == Texts{"changed a", "read a/absent", "read a/plain"});
   CHECK_FALSE(s.book.settled());
-  CHECK(s.answer(gone()) == Texts{"changed a"});
+  CHECK(s.answer(not_found()) == Texts{"changed a"});
   CHECK(s.answer(secret_of("v", false)) == Texts{"changed a"});
   CHECK(s.book.settled());
   CHECK_FALSE(s.book.lookup("a", "plain").watched);
@@ -229,7 +229,7 @@ TEST_CASE("Under cluster access what has no label is read again in rounds, and w
 
   CHECK(s.pass(SecretBook::kRound - 1ms).empty());
   CHECK(s.pass(1ms) == Texts{"read a/absent", "read a/plain"});
-  CHECK(s.answer(gone()).empty());
+  CHECK(s.answer(not_found()).empty());
   CHECK(s.answer(secret_of("w", false)) == Texts{"changed a"});
   CHECK(s.note(s.book.asked("a", s.now)) == Texts{"read a/absent", "read a/plain"});
   CHECK(s.answer(secret_of("made")) == Texts{"changed a"});
@@ -245,7 +245,7 @@ TEST_CASE("Under cluster access what has no label is read again in rounds, and w
 }
 
 TEST_CASE("A source that has failed three times was tried, and its Secrets are read one by one") {
-  Script s(SecretAccess::kNamespaced);
+  BookScript s(SecretAccess::kNamespaced);
   (void)s.reference("a", {"fine", "broken"});
   CHECK(s.fail("a", 2).empty());
   CHECK_FALSE(s.book.settled());
@@ -256,7 +256,7 @@ TEST_CASE("A source that has failed three times was tried, and its Secrets are r
         "the Secrets of namespace a cannot be listed: storage is broken");
   CHECK(s.fail("a", 10).empty());
 
-  CHECK(s.answer(error(Kind::kServer, "this one is")).empty());
+  CHECK(s.answer(failed_by(Kind::kServer, "this one is")).empty());
   CHECK(s.answer(secret_of("v")) == Texts{"changed a"});
   CHECK(s.value("a", "fine") == "v");
   CHECK_FALSE(s.book.lookup("a", "fine").watched);
@@ -265,11 +265,11 @@ TEST_CASE("A source that has failed three times was tried, and its Secrets are r
   CHECK(s.known("a", "broken") == Known::kUnreadable);
   CHECK(s.reference("a", {"fine", "broken", "new"}) == Texts{"read a/new"});
   CHECK(s.known("a", "new") == Known::kUnreadable);
-  CHECK(s.answer(gone()) == Texts{"changed a"});
+  CHECK(s.answer(not_found()) == Texts{"changed a"});
 
   SECTION("what was read is read again in rounds") {
     CHECK(s.pass(SecretBook::kRound) == Texts{"read a/broken", "read a/fine"});
-    CHECK(s.answer(error(Kind::kServer, "still")) == Texts{"read a/new"});
+    CHECK(s.answer(failed_by(Kind::kServer, "still")) == Texts{"read a/new"});
   }
   SECTION("once the list works, the watch is the truth") {
     CHECK(s.list("a", {{"a", "broken"}}) == Texts{"changed a", "changed a"});
@@ -280,7 +280,7 @@ TEST_CASE("A source that has failed three times was tried, and its Secrets are r
 }
 
 TEST_CASE("What cannot be followed is told by name") {
-  Script s(SecretAccess::kNamespaced);
+  BookScript s(SecretAccess::kNamespaced);
   for (const char* ns : {"a", "b", "c"}) (void)s.reference(ns, {"s"});
   (void)s.list("a", {});
   CHECK(s.book.trouble().empty());
@@ -294,7 +294,7 @@ TEST_CASE("What cannot be followed is told by name") {
 }
 
 TEST_CASE("A source is not tried by fewer failures because a page of it went well in between") {
-  Script s(SecretAccess::kNamespaced);
+  BookScript s(SecretAccess::kNamespaced);
   (void)s.reference("a", {"one"});
   (void)s.fail("a", 2);
   s.book.recovered("a");
@@ -303,15 +303,15 @@ TEST_CASE("A source is not tried by fewer failures because a page of it went wel
 }
 
 TEST_CASE("A read that fails is repeated after pauses that double, up to the round") {
-  Script s(SecretAccess::kNamespaced);
+  BookScript s(SecretAccess::kNamespaced);
   (void)s.reference("a", {"one"});
   (void)s.list("a", {});
   CHECK(s.reference("a", {"one", "late"}) == Texts{"read a/late"});
   auto pause = SecretBook::kFirstPause;
   for (int failure = 1; failure <= 12; ++failure) {
     CAPTURE(failure);
-    const bool told =
-        s.answer(error(Kind::kServer, fmt::format("failure {}", failure))) == Texts{"changed a"};
+    const bool told = s.answer(failed_by(Kind::kServer, fmt::format("failure {}", failure))) ==
+                      Texts{"changed a"};
     CHECK(told == (failure == SecretBook::kTries));
     CHECK(s.known("a", "late") ==
           (failure < SecretBook::kTries ? Known::kNotRead : Known::kUnreadable));
@@ -327,7 +327,7 @@ TEST_CASE("A read that fails is repeated after pauses that double, up to the rou
 }
 
 TEST_CASE("A read is not repeated before the time that the API server has asked for") {
-  Script s(SecretAccess::kNamespaced);
+  BookScript s(SecretAccess::kNamespaced);
   (void)s.reference("a", {"one"});
   (void)s.list("a", {});
   (void)s.reference("a", {"one", "late"});
@@ -342,30 +342,30 @@ TEST_CASE("A read is not repeated before the time that the API server has asked 
 }
 
 TEST_CASE("What was read once is kept, whatever fails later") {
-  Script s(SecretAccess::kCluster);
+  BookScript s(SecretAccess::kCluster);
   (void)s.reference("a", {"plain"});
   (void)s.note(s.book.owners_settled());
   (void)s.list("", {});
   (void)s.answer(secret_of("v", false));
   (void)s.pass(SecretBook::kRound);
   for (const Kind kind : {Kind::kForbidden, Kind::kServer, Kind::kUnreachable, Kind::kMalformed}) {
-    CHECK(s.answer(error(kind, "no")).empty());
+    CHECK(s.answer(failed_by(kind, "no")).empty());
     CHECK(s.value("a", "plain") == "v");
     (void)s.pass(SecretBook::kRound);
   }
 }
 
 TEST_CASE("A Secret that may not be read is refused, not unread, and asked for again") {
-  Script s(SecretAccess::kCluster);
+  BookScript s(SecretAccess::kCluster);
   (void)s.reference("a", {"labelled"});
   (void)s.note(s.book.owners_settled());
   (void)s.list("", {{"a", "labelled"}});
   (void)s.reference("b", {"s"});
   for (const auto pause : {2s, 4s}) {
-    CHECK(s.answer(error(Kind::kForbidden, "secrets \"s\" is forbidden")).empty());
+    CHECK(s.answer(failed_by(Kind::kForbidden, "secrets \"s\" is forbidden")).empty());
     CHECK(s.pass(pause) == Texts{"read b/s"});
   }
-  CHECK(s.answer(error(Kind::kForbidden, "secrets \"s\" is forbidden")) == Texts{"changed b"});
+  CHECK(s.answer(failed_by(Kind::kForbidden, "secrets \"s\" is forbidden")) == Texts{"changed b"});
   CHECK(s.known("b", "s") == Known::kRefused);
   CHECK(s.book.lookup("b", "s").why == "secrets \"s\" is forbidden");
   CHECK(s.book.settled());
@@ -375,7 +375,7 @@ TEST_CASE("A Secret that may not be read is refused, not unread, and asked for a
 
 TEST_CASE("Where lists are refused, a namespace's Secrets are read one by one, all labelled not") {
   SECTION("in a namespace") {
-    Script s(SecretAccess::kNamespaced);
+    BookScript s(SecretAccess::kNamespaced);
     (void)s.reference("a", {"fine", "forbidden"});
     CHECK(s.note(s.book.refused("a", "no permission to list", s.now)) ==
           Texts{"fails a", "changed a", "read a/fine", "read a/forbidden"});
@@ -384,7 +384,7 @@ TEST_CASE("Where lists are refused, a namespace's Secrets are read one by one, a
     CHECK(s.answer(secret_of("v")) == Texts{"changed a"});
     CHECK(s.known("a", "fine") == Known::kPresent);
     CHECK_FALSE(s.book.lookup("a", "fine").watched);
-    (void)s.answer(error(Kind::kForbidden, "no permission to get"));
+    (void)s.answer(failed_by(Kind::kForbidden, "no permission to get"));
     CHECK(s.known("a", "forbidden") == Known::kRefused);
     CHECK(s.book.lookup("a", "forbidden").why == "no permission to list");
     CHECK(s.list("a", {{"a", "fine"}, {"a", "forbidden"}}).size() == 3);
@@ -393,7 +393,7 @@ TEST_CASE("Where lists are refused, a namespace's Secrets are read one by one, a
     CHECK_FALSE(s.book.next_due());
   }
   SECTION("in all") {
-    Script s(SecretAccess::kCluster);
+    BookScript s(SecretAccess::kCluster);
     (void)s.reference("a", {"s"});
     (void)s.note(s.book.owners_settled());
     CHECK(s.note(s.book.refused("", "no permission to list", s.now)) ==
@@ -406,7 +406,7 @@ TEST_CASE("Where lists are refused, a namespace's Secrets are read one by one, a
 }
 
 TEST_CASE("While a watch that once worked is broken, its Secrets are read in rounds") {
-  Script s(SecretAccess::kNamespaced);
+  BookScript s(SecretAccess::kNamespaced);
   (void)s.reference("a", {"one"});
   (void)s.list("a", {{"a", "one"}});
   CHECK(s.fail("a", 3).empty());
@@ -431,7 +431,7 @@ TEST_CASE("While a watch that once worked is broken, its Secrets are read in rou
 }
 
 TEST_CASE("A namespace whose Secrets do not answer takes two places of eight") {
-  Script s(SecretAccess::kNamespaced);
+  BookScript s(SecretAccess::kNamespaced);
   std::set<std::string> many;
   for (int i = 0; i < 50; ++i) many.insert(fmt::format("s{:02}", i));
   (void)s.reference("hangs", many);
@@ -441,11 +441,11 @@ TEST_CASE("A namespace whose Secrets do not answer takes two places of eight") {
   CHECK(s.reads.size() == SecretBook::kReadsOfANamespace);
   CHECK_FALSE(s.book.next_due());  // until one of the two has answered
   CHECK(s.reference("fine", {"one", "late"}) == Texts{"read fine/late"});
-  CHECK(s.answer(error(Kind::kUnreachable, "timed out")) == Texts{"read hangs/s02"});
+  CHECK(s.answer(failed_by(Kind::kUnreachable, "timed out")) == Texts{"read hangs/s02"});
 }
 
 TEST_CASE("What a list or watch cannot read of a named Secret fails that one alone") {
-  Script s(SecretAccess::kNamespaced);
+  BookScript s(SecretAccess::kNamespaced);
   (void)s.reference("a", {"bad", "fine"});
   s.book.list_began("a");
   (void)s.note(s.book.upserted({"a", "fine"}, secret_of("v")));
@@ -455,7 +455,7 @@ TEST_CASE("What a list or watch cannot read of a named Secret fails that one alo
   CHECK(s.known("a", "bad") == Known::kNotRead);
   for (const auto pause : {2s, 4s}) {
     CHECK(s.pass(pause) == Texts{"read a/bad"});
-    (void)s.answer(error(Kind::kMalformed, "data.secret is not base64"));
+    (void)s.answer(failed_by(Kind::kMalformed, "data.secret is not base64"));
   }
   CHECK(s.known("a", "bad") == Known::kUnreadable);
   CHECK(s.book.settled());
