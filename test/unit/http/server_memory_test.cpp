@@ -113,7 +113,8 @@ TEST_CASE("a thousand connections that wait for a request are small") {
     const auto identity = TestAuthority().issue();
     std::ofstream(folder + "/tls.crt") << identity.certificate_pem;
     std::ofstream(folder + "/tls.key") << identity.key_pem;
-    options.tls = ServerTls{.certificate_path = folder + "/tls.crt", .key_path = folder + "/tls.key"};
+    options.tls =
+        ServerTls{.certificate_path = folder + "/tls.crt", .key_path = folder + "/tls.key"};
   }
   TestServer server(echo, options);
   ::malloc_trim(0);
