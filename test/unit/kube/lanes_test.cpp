@@ -110,7 +110,8 @@ TEST_CASE("lists of namespaces that hang leave those of whole kinds alone") {
   CHECK(test.succeeds(list_of_kind(*test.rest)));
 }
 
-TEST_CASE("2,000 slow lists do not delay a PATCH, and none of them fails for having waited") {
+TEST_CASE(
+    "two thousand slow lists do not delay a PATCH, and none of them fails for having waited") {
   LanesFixture test;
   // A list takes a while, and all of them far longer than one may take.
   constexpr auto kList = 3ms;
