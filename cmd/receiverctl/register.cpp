@@ -47,13 +47,13 @@ struct RegisterOptions {
 };
 
 constexpr const char* kRegisterExamples = R"(Examples:
-  read -rs BITBUCKET_TOKEN && export BITBUCKET_TOKEN   # a repository's access token
+  read -rs token                                        # typed or pasted; it is not shown
   receiverctl register --project kargo-demo --receiver bb-wh-receiver \
-    --repo https://bitbucket.org/example/shop --dry-run
+    --repo https://bitbucket.org/example/shop --dry-run --token-file - <<< "$token"
   receiverctl register --project kargo-demo --receiver bb-wh-receiver --all-subscribed \
-    --username me@example.com --token-file -           # an account's API token, typed or piped
+    --username me@example.com --token-file token.txt    # an account's API token
   receiverctl register --project kargo-demo --receiver bb-wh-receiver --all-subscribed \
-    --bitbucket-url https://git.example.com/bitbucket  # Data Center, with an HTTP access token
+    --bitbucket-url https://git.example.com/bitbucket   # Data Center, with an HTTP access token
   receiverctl register --cluster-config --receiver bitbucket --all-subscribed --yes
 
 The token. Bitbucket Cloud: an access token of the repository, project or workspace, or, with
