@@ -1,8 +1,6 @@
 #include "controllers/secret_sources.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <exception>
 #include <map>
 #include <optional>
 #include <utility>
@@ -12,6 +10,7 @@
 
 #include "crypto/crypto.h"
 #include "kube/reflector.h"
+#include "log/end_on_exception.h"
 
 namespace receiver::controllers {
 
@@ -49,27 +48,10 @@ kube::ApiResult<api::Secret> decode(kube::ApiResult<std::string> answer) {
   const auto object = kube::parse_json(*answer, api::secret_projection());
   crypto::wipe(*answer);
   auto secret = object.and_then(
-      [](const rapidjson::Document& document) { return api::decode_secret({}, document); });
+      [](const rapidjson::Value& document) { return api::decode_secret({}, document); });
   if (secret) return std::move(*secret);
   return tl::unexpected(
       kube::make_error(kube::ApiError::Kind::kMalformed, std::move(secret.error())));
-}
-
-/// Of a coroutine that nobody waits for: without it, Secrets would silently be as they once were.
-auto end_process_on_exception(const log::Logger& logger, std::string what) {
-  return [logger, what = std::move(what)](const std::exception_ptr& thrown) {
-    if (!thrown) return;
-    try {
-      std::rethrow_exception(thrown);
-    } catch (const std::exception& error) {
-      logger.error("a part of the operator failed, which must not happen; the process ends",
-                   {{"part", what}, {"error", error.what()}});
-    } catch (...) {
-      logger.error("a part of the operator failed, which must not happen; the process ends",
-                   {{"part", what}});
-    }
-    std::abort();
-  };
 }
 
 }  // namespace
@@ -129,7 +111,7 @@ class SecretSources::Impl::Watch final : public kube::ObjectSink {
       owner_.act(owner_.book_.failed(source_, now.failure, Steady::now()));
     });
     asio::co_spawn(owner_.rest_.executor(), reflector_.run(),
-                   end_process_on_exception(owner_.logger_, "a watch of Secrets"));
+                   log::EndOnException{owner_.logger_, "a watch of Secrets"});
   }
 
   [[nodiscard]] const kube::ReflectorStatus& status() const { return reflector_.status(); }
@@ -186,7 +168,7 @@ void SecretSources::Impl::act(SecretBook::Actions actions) {
       [&](SecretBook::ReadOne& read) {
         std::string part = "a read of Secret " + read.key.str();
         asio::co_spawn(rest_.executor(), read_one(shared_from_this(), std::move(read)),
-                       end_process_on_exception(logger_, std::move(part)));
+                       log::EndOnException{logger_, std::move(part)});
       },
       [&](const SecretBook::Changed& change) { changed_(change.ns); },
       [&](const SecretBook::SourceFails& fails) {

@@ -110,8 +110,7 @@ class Reflector::Impl {
 
   void take_item(const ListReader::Item& item);
   /// Of what cannot be read nobody knows: it is, to be told of.
-  [[nodiscard]] bool may_be_wanted(
-      const tl::expected<rapidjson::Document, std::string>& object) const;
+  [[nodiscard]] bool may_be_wanted(const tl::expected<JsonDocument, std::string>& object) const;
   [[nodiscard]] bool is_wanted(const ObjectKey& key) const {
     return !options_.wanted || options_.wanted(key);
   }
@@ -242,8 +241,7 @@ void Reflector::Impl::take_item(const ListReader::Item& item) {
   }
 }
 
-bool Reflector::Impl::may_be_wanted(
-    const tl::expected<rapidjson::Document, std::string>& object) const {
+bool Reflector::Impl::may_be_wanted(const tl::expected<JsonDocument, std::string>& object) const {
   if (!object) return true;
   const auto meta = read_meta(*object);
   return !meta || is_wanted(meta->key);
