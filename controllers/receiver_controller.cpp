@@ -20,6 +20,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::string_view kClusterConfigName = "cluster";
+constexpr std::chrono::seconds kLookAtLeaseAgain{2};
 
 const api::PublishedReceiver* find_entry(const std::vector<api::PublishedReceiver>& entries,
                                          const std::string& name) {
@@ -259,7 +260,9 @@ void ReceiverController::Impl::set_leading(bool leading) {
 
 asio::awaitable<kube::ReconcileResult> ReceiverController::Impl::reconcile(kube::ObjectKey key) {
   const OwnerStore::Object current = owner(key);
-  if (!leading() || !current || current->meta.deleting) co_return kube::ReconcileResult{};
+  if (!current || current->meta.deleting || !leading_) co_return kube::ReconcileResult{};
+  // The Lease may have run out unnoticed; if it is renewed after all, nobody enqueues this again.
+  if (!leading()) co_return kube::ReconcileResult{.requeue_after = kLookAtLeaseAgain};
 
   DerivedReceivers derived = derive(*current);
   std::vector<Note> notes = notes_of(derived);
@@ -274,7 +277,7 @@ asio::awaitable<kube::ReconcileResult> ReceiverController::Impl::reconcile(kube:
     emit(*current, note.type, note.reason, note.text);
   }
   if (!next && !derived.unread) {
-    memory.conflict.agreed();
+    memory.conflict.agreed(clock::Steady::now());
     tell_changes(*current, std::move(derived.published));
   }
   kube::ReconcileResult result;
@@ -301,7 +304,7 @@ asio::awaitable<std::optional<kube::ApiError>> ReceiverController::Impl::write_s
   if (answer) {
     ++counters.status_writes;
     if (const auto memory = memory_.find(owner->meta.key); memory != memory_.end()) {
-      memory->second.conflict.written();
+      memory->second.conflict.written(clock::Steady::now());
     }
     logger_.info("status written", {{"kind", api::kind_name(owner->kind)},
                                     {"object", owner->meta.key.str()},

@@ -55,7 +55,10 @@ bool RecentDeliveries::SameContent::operator()(const Delivery* left, const Deliv
 }
 
 void RecentDeliveries::remember(const Recipient& recipient, const Named& named, Time now) {
-  if (named.identities.empty()) return;
+  const auto is_short = [this](const std::string& name) {
+    return name.size() <= limits_.name_bytes;
+  };
+  if (std::ranges::none_of(named.identities, is_short)) return;
   // Of both kinds, so that what is expired takes no room from what is not.
   for (Kind& each : kinds_) forget_expired(each, now);
   Kind& kind = of(named.kind);
@@ -63,11 +66,14 @@ void RecentDeliveries::remember(const Recipient& recipient, const Named& named, 
   Delivery delivery{
       .kind = named.kind, .recipient = &*of_recipient, .keys = {}, .refs = {}, .at = now};
   for (const std::string& identity : named.identities) {
-    delivery.keys.push_back(key_of(named.kind, recipient.project, identity));
+    if (is_short(identity)) {
+      delivery.keys.push_back(key_of(named.kind, recipient.project, identity));
+    }
   }
   std::sort(delivery.keys.begin(), delivery.keys.end());
   delivery.keys.erase(std::unique(delivery.keys.begin(), delivery.keys.end()), delivery.keys.end());
-  if (named.refs.size() <= limits_.refs) delivery.refs = named.refs;
+  const bool refs_are_few = named.refs.size() <= limits_.refs;
+  if (refs_are_few && std::ranges::all_of(named.refs, is_short)) delivery.refs = named.refs;
 
   ByRecipient& its_deliveries = of_recipient->second;
   if (const auto known = by_content_.find(&delivery); known != by_content_.end()) {

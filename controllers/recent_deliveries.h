@@ -33,11 +33,15 @@ struct Named {
 };
 
 struct RecentDeliveriesLimits {
+  /// Longer than a watch may be silent before it counts as broken (kube::ReflectorTimes).
   std::chrono::milliseconds remembered{120'000};
   std::size_t per_recipient = 1'000;
   std::size_t deliveries = 10'000;
   std::size_t bytes = 8 * 1024 * 1024;
   std::size_t refs = 100;  ///< a delivery with more counts as one whose refs are not known
+  /// A repository or pull request of a longer identity is not remembered, and refs of which one is
+  /// longer count as not known: no sender can fill the memory of all with a few deliveries.
+  std::size_t name_bytes = 1024;
   /// An object that deliveries with more refs than this name together is named by all of them: what
   /// an object costs stays bounded.
   std::size_t refs_asked = 1'000;

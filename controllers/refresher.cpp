@@ -306,6 +306,7 @@ void Refresher::Impl::answer_by(Time time) {
 }
 
 asio::awaitable<std::size_t> Refresher::Impl::drain(std::shared_ptr<Impl> self, Time deadline) {
+  co_await asio::post(self->executor_, asio::use_awaitable);  // after what was handed over before
   asio::steady_timer timer(self->executor_);
   self->draining_ = &timer;
   self->queue_.retry_now();

@@ -100,8 +100,8 @@ bool StatusConflict::may_write(const std::string& value) {
   return !given_up_;
 }
 
-void StatusConflict::agreed() {
-  if (given_up_) *this = {};
+void StatusConflict::agreed(Time now) {
+  if (given_up_ || (writes_ > 0 && now - last_write_ > kStands)) *this = {};
 }
 
 std::string status_difference(const api::OwnerStatus& theirs, const api::OwnerStatus& ours,

@@ -192,6 +192,9 @@ asio::awaitable<void> LateTargets::Impl::refresh_found(std::shared_ptr<Impl> sel
                        {{"objects", count}, {"first", names_of(batch)}});
   }
   self->refreshing_ = false;
+  for (const Target& target : self->found_) {
+    self->logger_.error("refresh not applied before shutdown", {{"object", target.key.str()}});
+  }
 }
 
 void LateTargets::Impl::note_counts() {

@@ -147,9 +147,10 @@ asio::awaitable<ClientConnection::Done> ClientConnection::connect(std::vector<En
 
 asio::awaitable<ClientConnection::Done> ClientConnection::open_tunnel(Tunnel tunnel) {
   if (tunnel.tls) {
-    session_ = tunnel.tls->new_session(socket_.native_handle());
+    proxy_tls_ = tunnel.tls;
+    session_ = proxy_tls_->new_session(socket_.native_handle());
     if (!session_) co_return failure(Kind::kTls, "cannot set up a TLS connection");
-    auto done = co_await handshake(tunnel.tls);
+    auto done = co_await handshake(proxy_tls_);
     if (!done) co_return done;
   }
   if (tunnel.request.empty()) co_return Done{};

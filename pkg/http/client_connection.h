@@ -110,6 +110,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   TimePoint timer_due_ = TimePoint::max();  ///< runs late rather than anew for every operation
   std::string peer_;
   std::shared_ptr<const ClientTlsContext> tls_;
+  std::shared_ptr<const ClientTlsContext> proxy_tls_;  ///< the outer session tells it of tickets
   TlsSession session_;
   std::string last_problem_;  ///< of read_some() and write_some(), after kBroken
   bool refused_ = false;      ///< the peer refused our part of the handshake when it saw it

@@ -41,7 +41,8 @@ bool is_number(std::string_view text) {
 /// Any other target stays as it is.
 std::string origin_form(std::string_view target) {
   const std::size_t scheme_end = target.find("://");
-  const beast::string_view scheme(target.data(), std::min(scheme_end, target.size()));
+  if (scheme_end == std::string_view::npos) return std::string(target);
+  const beast::string_view scheme(target.data(), scheme_end);
   if (!beast::iequals(scheme, "http") && !beast::iequals(scheme, "https")) {
     return std::string(target);
   }

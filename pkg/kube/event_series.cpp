@@ -102,7 +102,16 @@ void EventSeries::settle(Result result, Time steady) {
       wait(written);
       break;
     case Result::kFailed:
-      events_.erase(written);
+      if (event.count == writing_count_) {
+        events_.erase(written);
+        break;
+      }
+      // It has happened again meanwhile: that is told, as if it were for the first time.
+      event.count = 1;
+      event.written = 0;
+      event.name = new_name(written->first.regarding.key.name, event.last);
+      event.first = event.last;
+      wait(written);
       break;
   }
 }

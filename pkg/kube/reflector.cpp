@@ -273,7 +273,9 @@ asio::awaitable<Input> Reflector::Impl::watch(OpenWatch watch) {
       large_event = co_await rest_.hold_large_event();
       if (stopped_) co_return StopAsked{};
     }
-    const auto piece = co_await stream->next(options_.times.watch_silence);
+    // In the midst of a large event, which others wait for, silence is no rest.
+    const auto silence = large_event ? options_.times.list_silence : options_.times.watch_silence;
+    const auto piece = co_await stream->next(silence);
     if (stopped_) co_return StopAsked{};
     if (!piece) {
       if (piece.error().kind == http::ClientError::Kind::kClosed) {
@@ -406,7 +408,10 @@ void Reflector::Impl::cut_rest_short() {
 }
 
 Action Reflector::Impl::advance(Input input) {
-  set_current(false);  // until the next watch is open
+  // Until the next watch is open. One that ended well is opened again at once: if that fails, this
+  // is told then.
+  const auto* ended = std::get_if<StreamEnded>(&input);
+  if (ended == nullptr || !ended->lived) set_current(false);
   note(input);
   Step next = step(std::move(state_), std::move(input));
   state_ = std::move(next.state);

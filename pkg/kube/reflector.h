@@ -25,7 +25,7 @@ struct ReflectorTimes {
   /// A watch that has said nothing for so long is opened again. API servers send a bookmark about
   /// every minute where anything changes at all: two are missing then. Where nothing changes, or no
   /// bookmarks are sent, opening it again costs one request and loses nothing.
-  std::chrono::milliseconds watch_silence{120'000};
+  std::chrono::milliseconds watch_silence{110'000};
   /// A watch that ends sooner, and has brought nothing, has failed.
   std::chrono::milliseconds watch_life{1'000};
   Backoff::Options backoff;
@@ -51,7 +51,8 @@ struct ReflectorStatus {
     kRefused,  ///< lists were answered with 403 or 404, more than once: retried at least every 30 s
   };
   Settled settled = Settled::kNotYet;
-  /// A watch is open, and nothing has failed since: the sink is as new as the API server's word.
+  /// A watch is open, or is being opened after one that ended well, and nothing has failed since:
+  /// the sink is as new as the API server's word.
   bool current = false;
   std::string refusal;           ///< for people: which permission or kind is missing
   bool kind_is_unknown = false;  ///< kRefused: by 404; there can be no objects of it

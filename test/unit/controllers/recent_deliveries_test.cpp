@@ -211,6 +211,16 @@ TEST_CASE("at a bound the oldest delivery goes, and is counted") {
   }
 }
 
+TEST_CASE("names of a length that nobody has are no way to fill the memory") {
+  Script script;
+  const std::string endless(100'000, 'x');
+  script.remember(kApples, push({endless}, {"refs/heads/main"}));
+  CHECK(script.recent.size() == 0);
+  script.remember(kApples, push({endless, "repository"}, {"refs/heads/" + endless}));
+  CHECK(script.pushed("apples", "repository") == ByPath{{"/bitbucket/1", {}}});
+  CHECK(script.recent.bytes() < 10'000);
+}
+
 TEST_CASE("a delivery that names nothing is not remembered") {
   Script script;
   script.remember(kApples, push({}, {"main"}));

@@ -5,6 +5,7 @@
 namespace receiver::controllers {
 namespace {
 
+const StatusConflict::Time kNow{std::chrono::hours(1)};
 const BaseUrl kBase{"https://hooks.example.com", "/ours"};
 const std::string kHex(64, 'a'), kOtherHex(64, 'b');
 
@@ -30,23 +31,44 @@ TEST_CASE("A value that is undone three times in a row, however slowly, is writt
   StatusConflict conflict;
   for (int write = 0; write < 3; ++write) {
     CHECK(conflict.may_write("a"));
-    conflict.written();
-    conflict.agreed();  // until the other writer undoes it
+    conflict.written(kNow);
+    conflict.agreed(kNow);  // until the other writer undoes it
   }
   for (int round = 0; round < 288; ++round) CHECK_FALSE(conflict.may_write("a"));
 
   SECTION("until the value changes") {
     CHECK(conflict.may_write("b"));
-    conflict.written();
+    conflict.written(kNow);
     CHECK(conflict.may_write("b"));
   }
   SECTION("until the other writer agrees") {
-    conflict.agreed();
+    conflict.agreed(kNow);
     CHECK(conflict.may_write("a"));
-    conflict.written();
-    conflict.agreed();
+    conflict.written(kNow);
+    conflict.agreed(kNow);
     CHECK(conflict.may_write("a"));
   }
+}
+
+TEST_CASE("A value that has stood for longer than any round of the other writer is not undone") {
+  StatusConflict conflict;
+  StatusConflict::Time now = kNow;
+  for (int episode = 0; episode < 10; ++episode) {
+    CHECK(conflict.may_write("a"));
+    conflict.written(now);
+    conflict.agreed(now += std::chrono::minutes(21));
+  }
+}
+
+TEST_CASE("A value that stands until the other writer's longest round is undone all the same") {
+  StatusConflict conflict;
+  StatusConflict::Time now = kNow;
+  for (int write = 0; write < 3; ++write) {
+    CHECK(conflict.may_write("a"));
+    conflict.written(now);
+    conflict.agreed(now += std::chrono::seconds(1'000));
+  }
+  CHECK_FALSE(conflict.may_write("a"));
 }
 
 TEST_CASE("A write that failed is none") {

@@ -9,9 +9,9 @@ namespace {
 
 using Names = std::set<std::string, std::less<>>;
 
-rapidjson::Document stage_with(const std::string& steps) {
-  return *kube::parse_json(R"({"spec": {"promotionTemplate": {"spec": {"steps": )" + steps +
-                           "}}}}");
+kube::JsonDocument stage_with(const std::string& steps) {
+  return std::move(
+      *kube::parse_json(R"({"spec": {"promotionTemplate": {"spec": {"steps": )" + steps + "}}}}"));
 }
 
 }  // namespace

@@ -158,6 +158,7 @@ TEST_CASE("what is unusual but clear is served") {
       {"a tab and UTF-8 in a value", "GET /x HTTP/1.1\r\nHost: t\r\nX: a\tb\xc3\xa4\r\n\r\n",
        "/x:"},
       {"an absolute target", "GET http://t/x HTTP/1.1\r\nHost: t\r\n\r\n", "/x:"},
+      {"a scheme alone", "GET http HTTP/1.1\r\nHost: t\r\n\r\n", "http:"},
       {"a body on GET", "GET /x HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n\r\nhi", "/x:hi"},
       {"leading zeros in a length", "POST /x HTTP/1.1\r\nHost: t\r\nContent-Length: 002\r\n\r\nhi",
        "/x:hi"},

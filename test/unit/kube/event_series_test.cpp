@@ -319,6 +319,23 @@ TEST_CASE("what is cleared is not written, and the write in progress is its Even
   CHECK(test.write(121s)->method == Method::kCreate);
 }
 
+TEST_CASE("what happens again while its failing write was in progress is written as a new Event") {
+  Test test;
+  test.observe(secret_not_found("a"));
+  const auto first = test.series.next();
+  REQUIRE(first.has_value());
+  const bool cleared = GENERATE(false, true);
+  if (cleared) test.series.clear();
+  test.observe(secret_not_found("a"), 10s);
+  test.series.settle(Result::kFailed, kFirstEvent + 11s);
+  const auto second = test.write(12s);
+  REQUIRE(second.has_value());
+  CHECK(second->method == Method::kCreate);
+  CHECK(second->name != first->name);
+  CHECK(find(parsed(second), "/series") == nullptr);
+  CHECK_FALSE(test.write(120s).has_value());
+}
+
 TEST_CASE("memory is bounded: the quietest Event is forgotten first") {
   Test test;
   for (std::size_t i = 0; i < EventSeries::kMaxEvents + 10; ++i) {

@@ -279,6 +279,20 @@ TEST_CASE("a reflector is current while a watch is open, and at no other time") 
   CHECK(tells({true, false, true}));
 }
 
+TEST_CASE("a watch that ends well and is opened again at once was current all the time") {
+  ReflectorFixture f;
+  std::vector<bool> told;
+  f.reflector.on_current([&](bool current) { told.push_back(current); });
+  f.start();
+  REQUIRE(f.run_until([&] { return told == std::vector{true}; }));
+  for (std::size_t opened = 2; opened < 5; ++opened) {
+    f.watches.back()->piece(bookmark(33));
+    f.watches.back()->end();
+    REQUIRE(f.run_until([&] { return f.watches.size() == opened; }));
+  }
+  CHECK(told == std::vector{true});
+}
+
 TEST_CASE("a watch that ends as it begins is not opened in a loop") {
   ReflectorTimes times = ReflectorFixture::quick();
   times.watch_life = 10s;
