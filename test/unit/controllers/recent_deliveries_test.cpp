@@ -196,7 +196,7 @@ TEST_CASE("at a bound the oldest delivery goes, and is counted") {
     CHECK(script.recent.dropped() == 2);
   }
   SECTION("of all, by their bytes") {
-    Script script({.bytes = 10'000});
+    Script script({.bytes = 10'000, .name_bytes = 20'000});
     script.remember(kApples, push({"a"}, {std::string(4'000, 'x')}));
     script.remember(kApples, push({"b"}, {std::string(4'000, 'x')}));
     CHECK(script.recent.size() == 2);

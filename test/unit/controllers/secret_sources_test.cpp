@@ -149,7 +149,7 @@ TEST_CASE("The Secrets of a namespace that may not be listed are read one by one
   f.sources.reference("a", {"s", "absent"});
   f.await("a", "s", Known::kPresent);
   f.await("a", "absent", Known::kMissing);
-  CHECK(f.sources.lookup("a", "s").why.find("no permission to list and watch secrets in namespace "
+  CHECK(f.sources.lookup("a", "s").why.find("refuses to list and watch secrets in namespace "
                                             "a") != std::string::npos);
 }
 
