@@ -16,12 +16,13 @@ for program in "$@"; do
   lacks() { die "$name: $1"; }
   headers=$(readelf --wide --file-header --segments --dynamic "$program")
   has() { grep -qE -- "$1" <<<"$headers"; }
-  has 'Type: +DYN' && has 'FLAGS_1.*\bPIE\b' || lacks "is not a position-independent executable"
+  has 'Type: +DYN' || lacks "is not position-independent"
+  has 'FLAGS_1.*\bPIE\b' || lacks "is not a position-independent executable"
   has 'GNU_RELRO' || lacks "its relocations stay writable (-z relro)"
-  has 'FLAGS\).*BIND_NOW' && has 'FLAGS_1.*\bNOW\b' || lacks "binds lazily (-z now)"
+  has 'FLAGS_1.*\bNOW\b' || lacks "binds lazily (-z now)"
   has 'GNU_STACK.* RW ' || lacks "its stack is executable (-z noexecstack)"
-  has 'LOAD.* RWE ' && lacks "a segment is writable and executable"
-  has 'RPATH|RUNPATH' && lacks "searches libraries in a path of its own"
+  ! has 'LOAD.* RWE ' || lacks "a segment is writable and executable"
+  ! has 'RPATH|RUNPATH' || lacks "searches libraries in a path of its own"
 
   symbols=$(readelf --wide --dyn-syms "$program")
   grep -q '__stack_chk_fail' <<<"$symbols" || lacks "has no stack protector"
@@ -32,7 +33,7 @@ for program in "$@"; do
     code=$(objdump --disassemble --no-show-raw-insn "$program")
     targets=$(grep -c 'endbr64' <<<"$code" || true)
     ((targets > 500)) || lacks "marks only $targets targets of indirect calls (-fcf-protection)"
-    grep -qE 'orq +\$0x0,(0x[0-9a-f]+)?\(%rsp' <<<"$code" || lacks "does not probe large stack frames (-fstack-clash-protection)"
+    grep -qE 'orq +[$]0x0,(0x[0-9a-f]+)?\(%rsp' <<<"$code" || lacks "does not probe large stack frames (-fstack-clash-protection)"
   fi
   say "$name: hardened"
 done
