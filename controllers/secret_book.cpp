@@ -55,7 +55,7 @@ SecretBook::Actions SecretBook::referenced(const std::string& ns,
   for (const std::string& name : names) {
     const auto [entry, is_new] = entries.try_emplace(name);
     if (!is_new) continue;
-    entry->second.stamp = ++stamp_;
+    entry->second.own = ++stamp_;
     // A list that has begun may have passed it over; one that has not will not.
     if (source != nullptr && source->list_began > 0 && reads_singly(source)) {
       schedule({ns, name}, entry->second, now);
@@ -87,7 +87,9 @@ SecretBook::Actions SecretBook::asked(const std::string& ns, Time now) {
 
 void SecretBook::list_began(const std::string& source) {
   const auto found = sources_.find(source);
-  if (found != sources_.end()) found->second.list_began = ++stamp_;
+  if (found == sources_.end()) return;
+  found->second.list_began = ++stamp_;
+  found->second.listing = true;
 }
 
 SecretBook::Actions SecretBook::list_ended(const std::string& source, Time now) {
@@ -98,12 +100,20 @@ SecretBook::Actions SecretBook::list_ended(const std::string& source, Time now) 
       std::exchange(found->second.phase, Source::Phase::kFollowed) != Source::Phase::kFollowed;
   found->second.why.clear();
   found->second.failures = 0;
+  found->second.listing = false;
   for_each_of(source, [&](const std::string& ns, Entries& entries) {
     bool changed = first;
     for (auto& [name, entry] : entries) {
-      // Named later, it has a read of its own.
-      if (entry.stamp > found->second.list_began) continue;
-      changed = absent({ns, name}, entry, now) || changed;
+      if (entry.told > found->second.list_began) continue;
+      if (!newer_than_list(found->second, entry)) {
+        changed = absent({ns, name}, entry, now) || changed;
+        continue;
+      }
+      // Neither what the list does not say nor what a read has said since it began is known to be
+      // the newer, nor would the watch tell. A read that begins now is newer than both.
+      entry.ticket = 0;
+      entry.in_watch = false;
+      schedule({ns, name}, entry, now);
     }
     if (changed) actions.emplace_back(Changed{ns});
   });
@@ -114,6 +124,10 @@ SecretBook::Actions SecretBook::list_ended(const std::string& source, Time now) 
 SecretBook::Actions SecretBook::upserted(const kube::ObjectKey& key, api::Secret secret) {
   Entry* entry = find(key);
   if (entry == nullptr) return {};
+  const Source* source = source_of(key.ns);
+  const bool by_list = source != nullptr && source->listing;
+  // list_ended() has it read again.
+  if (by_list && was_read(entry->known) && newer_than_list(*source, *entry)) return {};
   spoken_of(key, *entry);
   entry->failures = 0;
   entry->in_watch = true;
@@ -142,6 +156,7 @@ SecretBook::Actions SecretBook::unreadable(const kube::ObjectKey& key, std::stri
 SecretBook::Actions SecretBook::failed(const std::string& source, std::string why, Time now) {
   const auto found = sources_.find(source);
   if (found == sources_.end()) return {};
+  found->second.listing = false;
   if (++found->second.failures != kTries) return {};
   switch (found->second.phase) {
     case Source::Phase::kUntried:
@@ -234,22 +249,27 @@ SecretState SecretBook::lookup(const std::string& ns, std::string_view name) con
     if (fallen_back) state.why = source->why;
   } else if (entry.known == Known::kMissing) {
     return state;
-  } else if (phase == Source::Phase::kRefused) {
+  } else if (source != nullptr && !reads_singly(source)) {
     state = {Known::kRefused, source->why, {}};
-  } else if (phase == Source::Phase::kFailing && entry.known == Known::kNotRead) {
-    state = {Known::kUnreadable, source->why, {}};
+  } else if ((phase == Source::Phase::kRefused && entry.known == Known::kRefused) ||
+             (phase == Source::Phase::kFailing && entry.known == Known::kUnreadable)) {
+    // Of the whole source one learns more. One that has yet to be read by itself is kNotRead all
+    // the same: it may be served at once.
+    state.why = source->why;
   }
   return state;
 }
 
-bool SecretBook::settled() const {
-  return std::ranges::all_of(entries_, [this](const auto& of_namespace) {
+bool SecretBook::settled(Time now) const {
+  const auto waits = [now](const auto& entry) {
+    const auto& from = entry.second.waits_from;
+    return entry.second.known == Known::kNotRead && (!from || now < *from + kPatience);
+  };
+  return std::ranges::all_of(entries_, [&](const auto& of_namespace) {
     const auto& [ns, entries] = of_namespace;
     const Source* source = source_of(ns);
     if (source == nullptr || source->phase == Source::Phase::kUntried) return false;
-    return source->phase != Source::Phase::kFollowed ||
-           std::ranges::none_of(
-               entries, [](const auto& entry) { return entry.second.known == Known::kNotRead; });
+    return !reads_singly(source) || std::ranges::none_of(entries, waits);
   });
 }
 
@@ -279,8 +299,7 @@ const SecretBook::Source* SecretBook::source_of(const std::string& ns) const {
 }
 
 bool SecretBook::covered(const Source* source, const Entry& entry) const {
-  if (source == nullptr || !source->speaks()) return false;
-  return access_ == SecretAccess::kNamespaced || entry.in_watch;
+  return source != nullptr && source->speaks() && entry.in_watch;
 }
 
 bool SecretBook::reads_singly(const Source* source) const {
@@ -308,7 +327,7 @@ void SecretBook::for_each_of(const std::string& source, Visit visit) {
 }
 
 void SecretBook::spoken_of(const kube::ObjectKey& key, Entry& entry) {
-  entry.stamp = ++stamp_;
+  entry.told = ++stamp_;
   entry.ticket = 0;
   unschedule(key, entry);
 }
@@ -316,8 +335,8 @@ void SecretBook::spoken_of(const kube::ObjectKey& key, Entry& entry) {
 bool SecretBook::absent(const kube::ObjectKey& key, Entry& entry, Time now) {
   spoken_of(key, entry);
   entry.failures = 0;
-  entry.in_watch = false;
-  if (access_ == SecretAccess::kNamespaced) return set(entry, Known::kMissing, "", {});
+  entry.in_watch = access_ == SecretAccess::kNamespaced;
+  if (entry.in_watch) return set(entry, Known::kMissing, "", {});
   schedule(key, entry, now);  // it may be there without the label
   return false;
 }
@@ -336,8 +355,9 @@ bool SecretBook::take(const kube::ObjectKey& key, Entry& entry, kube::ApiResult<
   if (!answer && !answer.error().says_object_is_gone()) {
     return take_failure(key, entry, answer.error(), now);
   }
+  entry.own = ++stamp_;
   entry.failures = 0;
-  entry.in_watch = answer && answer->labelled;
+  entry.in_watch = access_ == SecretAccess::kNamespaced || (answer && answer->labelled);
   const bool changed = answer ? set(entry, Known::kPresent, "", std::move(*answer))
                               : set(entry, Known::kMissing, "", {});
   if (!covered(source_of(key.ns), entry)) schedule(key, entry, now + round_);
@@ -375,6 +395,7 @@ SecretBook::Actions SecretBook::fall_back(const std::string& source, Source::Pha
 
 void SecretBook::schedule(const kube::ObjectKey& key, Entry& entry, Time due) {
   unschedule(key, entry);
+  if (!entry.waits_from) entry.waits_from = due;
   entry.due = due;
   queue_.emplace(due, key);
 }

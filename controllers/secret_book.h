@@ -45,8 +45,12 @@ class SecretBook {
   /// A list or a read that has failed so often has been tried: nobody waits for it any longer.
   static constexpr int kTries = 3;
   /// The pause after the first of the failures of a read; each later one is twice as long, up to
-  /// the round.
-  static constexpr Milliseconds kFirstPause{2'000};
+  /// the round. Short, since readiness and the status wait for the first three.
+  static constexpr Milliseconds kFirstPause{500};
+  /// A read that is not answered gives up its place to the next.
+  static constexpr Milliseconds kReadTimeout{10'000};
+  /// Nobody waits longer for the first reads of a Secret, however many others are before it.
+  static constexpr Milliseconds kPatience = kTries * kReadTimeout;
   /// How often what no watch covers is read again.
   static constexpr Milliseconds kRound{300'000};
 
@@ -112,8 +116,8 @@ class SecretBook {
 
   [[nodiscard]] bool names(const kube::ObjectKey& key) const;
   [[nodiscard]] SecretState lookup(const std::string& ns, std::string_view name) const;
-  /// Each named Secret is known, or its source or it has been tried.
-  [[nodiscard]] bool settled() const;
+  /// Each source has been tried, and each named Secret is known or was tried as well.
+  [[nodiscard]] bool settled(Time now) const;
   /// For people: the first of the sources that cannot be followed, and how many there are; empty if
   /// there is none.
   [[nodiscard]] std::string trouble() const;
@@ -129,11 +133,15 @@ class SecretBook {
     Known known = Known::kNotRead;
     std::string why;
     api::Secret secret;
-    bool in_watch = false;    ///< kCluster: the watch has it, unlike one without the label
-    std::uint64_t stamp;      ///< when it was named, or a watch last spoke of it
-    Ticket ticket = 0;        ///< of the read whose answer counts; 0: none
-    int failures = 0;         ///< of reads in a row
-    std::optional<Time> due;  ///< of the next read; the same is in queue_
+    /// Its source tells what changes of it, while it speaks: not of one without the label under
+    /// kCluster, nor of one that a list has passed over and that is to be read first.
+    bool in_watch = false;
+    std::uint64_t told = 0;          ///< when a list or watch last spoke of it; 0: never
+    std::uint64_t own = 0;           ///< when it was named, or a read of its own last found out
+    Ticket ticket = 0;               ///< of the read whose answer counts; 0: none
+    int failures = 0;                ///< of reads in a row
+    std::optional<Time> due;         ///< of the next read; the same is in queue_
+    std::optional<Time> waits_from;  ///< when its first read was due
   };
   using Entries = std::map<std::string, Entry, std::less<>>;
 
@@ -148,6 +156,7 @@ class SecretBook {
     std::string why;               ///< of kFailing, kRefused
     int failures = 0;              ///< since the last list that ended; once kFollowed, in a row
     std::uint64_t list_began = 0;  ///< the stamp of the last one's beginning; 0: there was none
+    bool listing = false;          ///< that one has neither ended nor failed
 
     /// What it tells is up to date.
     [[nodiscard]] bool speaks() const { return phase == Phase::kFollowed && failures < kTries; }
@@ -169,6 +178,10 @@ class SecretBook {
   template <typename Visit>
   void for_each_of(const std::string& source, Visit visit);
 
+  /// Its last word is its own, since the source's last list began: that list may be older.
+  static bool newer_than_list(const Source& source, const Entry& entry) {
+    return entry.own > source.list_began && entry.told <= source.list_began;
+  }
   /// A watch has spoken of it: what is asked meanwhile is older.
   void spoken_of(const kube::ObjectKey& key, Entry& entry);
   /// A watch has no such Secret (any more). True if that changes what is known.

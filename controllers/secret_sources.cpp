@@ -21,8 +21,6 @@ namespace {
 
 const kube::Resource kSecrets{"", "v1", "secrets"};
 constexpr std::string_view kLabelSelector = "kargo.akuity.io/cred-type=generic";
-/// A read that is not answered gives up its place to the next.
-constexpr std::chrono::milliseconds kReadTimeout{10'000};
 /// The Secrets of one namespace: three lists that are not answered must not take minutes, since
 /// readiness waits for them.
 constexpr std::chrono::milliseconds kListTimeout{20'000};
@@ -45,10 +43,11 @@ void add_counts(kube::ReflectorStatus& sum, const kube::ReflectorStatus& status)
 /// What was read, and nothing of it left behind.
 kube::ApiResult<api::Secret> decode(kube::ApiResult<std::string> answer) {
   if (!answer) return tl::unexpected(std::move(answer.error()));
-  const auto object = kube::parse_json(*answer, api::secret_projection());
+  auto object = kube::parse_json(*answer, api::secret_projection());
   crypto::wipe(*answer);
   auto secret = object.and_then(
       [](const rapidjson::Value& document) { return api::decode_secret({}, document); });
+  if (object) kube::wipe(*object);
   if (secret) return std::move(*secret);
   return tl::unexpected(
       kube::make_error(kube::ApiError::Kind::kMalformed, std::move(secret.error())));
@@ -208,7 +207,7 @@ void SecretSources::Impl::wait_for_due() {
 asio::awaitable<void> SecretSources::Impl::read_one(std::shared_ptr<Impl> self,
                                                     SecretBook::ReadOne read) {
   if (self->stopped_) co_return;
-  auto answer = co_await self->rest_.get(kSecrets.path(read.key), kReadTimeout);
+  auto answer = co_await self->rest_.get(kSecrets.path(read.key), SecretBook::kReadTimeout);
   const bool closed = !answer && answer.error().kind == kube::ApiError::Kind::kClosed;
   if (self->stopped_ || closed) co_return;
   self->act(self->book_.answered(read.ticket, decode(std::move(answer)), Steady::now()));
@@ -264,7 +263,7 @@ void SecretSources::refresh_uncovered(const std::string& ns) {
 }
 
 bool SecretSources::settled() const {
-  return impl_->book().settled();
+  return impl_->book().settled(Steady::now());
 }
 
 std::string SecretSources::trouble() const {

@@ -155,6 +155,29 @@ TEST_CASE("One namespace whose Secrets answer 500 holds nobody up, and tells it 
   CHECK_FALSE(f.incomplete_owners["broken/broken"]);
 }
 
+TEST_CASE("A Secret that may be read but not listed is never said to be unreadable") {
+  ReceiverFixture f;
+  f.server.put("demo", "s", kSecret);
+  f.server.instead_of_listing["demo"] = kube::test::refusal(403, "Forbidden");
+  f.controller.set_leading(true);
+  f.upsert(f.project_configs, "demo", "demo", kBucket);
+  test::run_until(f.io, [&] {
+    if (!f.routes["demo/demo"].empty()) return true;
+    CHECK(f.incomplete_owners["demo/demo"]);  // 503 rather than 404
+    CHECK_FALSE(f.controller.secrets_settled());
+    return false;
+  });
+  CHECK(f.controller.secrets_settled());
+  test::run_until(f.io, [&] { return f.told_of("ReceiverURLPublished") == 1; });
+  f.io.run_for(std::chrono::milliseconds(50));
+  for (const auto& patch : f.patches) {
+    CHECK(patch.body.find(R"("status":"True")") != std::string::npos);
+  }
+  for (const std::string& event : f.told) {
+    CHECK(event.find("cannot be read") == std::string::npos);
+  }
+}
+
 TEST_CASE("A conflict is tried again on the object as it then is") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
