@@ -1,7 +1,6 @@
 #include "controllers/refresh_queue.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 namespace receiver::controllers {
@@ -101,13 +100,13 @@ const Target* RefreshQueue::start(Time now) {
     line_up(*fresh_.top().second);
     fresh_.pop();
   }
-  if (turns_.empty()) return nullptr;
-  Project& project = next_project();
-  Object& object = project.line.front();
-  project.line.pop_front();
-  project.unlink();
-  if (!project.line.empty()) turns_.push_back(project);
-  ++project.in_flight;
+  Project* const project = next_project();
+  if (!project) return nullptr;
+  Object& object = project->line.front();
+  project->line.pop_front();
+  project->unlink();
+  if (!project->line.empty()) turns_.push_back(*project);
+  ++project->in_flight;
   ++in_flight_;
   object.wanted = false;
   object.patching = true;
@@ -116,13 +115,19 @@ const Target* RefreshQueue::start(Time now) {
   return object.target;
 }
 
-/// The first in turn. If it holds half of the slots, the second one goes first: while a slot is
-/// free, no two projects hold that many.
-RefreshQueue::Project& RefreshQueue::next_project() {
-  const auto first = turns_.begin();
-  const auto second = std::next(first);
-  const bool gives_way = first->in_flight >= half_of_slots() && second != turns_.end();
-  return gives_way ? *second : *first;
+/// The first in turn that is below the threshold and, while another project waits, holds less than
+/// half of the slots. There is one whenever any is below the threshold: if that one holds half, the
+/// free slots are more than a quarter, and every other project is below both. At most half as many
+/// projects as there are slots are passed over, as each has two PATCHes in flight or half of all.
+RefreshQueue::Project* RefreshQueue::next_project() {
+  if (turns_.empty()) return nullptr;
+  const std::size_t threshold = 2 * (options_.patches_in_flight - in_flight_);
+  const bool another_waits = &turns_.front() != &turns_.back();
+  const std::size_t bound = another_waits ? std::min(threshold, half_of_slots()) : threshold;
+  const auto next = std::find_if(turns_.begin(), turns_.end(), [bound](const Project& project) {
+    return project.in_flight < bound;
+  });
+  return next == turns_.end() ? nullptr : &*next;
 }
 
 void RefreshQueue::free_slot(const std::string& project) {

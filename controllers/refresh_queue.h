@@ -51,11 +51,19 @@ struct RefresherOptions {
 
 /// Which PATCH starts when, and which deliveries it serves: the decisions of the refresher, without
 /// I/O, clock or threads. Every operation is O(1) per target or waiter, O(log n) for one that waits
-/// for a time; amortised, since a success ends the waits of many.
+/// for a time; amortised, since a success ends the waits of many. `start` looks at half as many
+/// projects as there are slots, at most.
 ///
-/// Projects (namespaces) take turns. One that holds half of the PATCHes in flight (rounded up)
-/// waits while another one can use a slot, so a fan-out to thousands of objects delays nobody else,
-/// not even if each of its PATCHes takes long. A slot is never idle while an object waits for one.
+/// Projects (namespaces) take turns, so a fan-out to thousands of objects delays nobody else. Nor
+/// do PATCHes that hang until they time out, which is longer than a delivery waits: a project
+/// starts one only while it has fewer in flight than twice the free slots (the threshold). One
+/// alone fills two thirds of the slots, the next one two thirds of what is left, and they even out
+/// as PATCHes end: of 64, one has 43, two have 26 each. What comes later of another project finds a
+/// free slot, unless several projects fill their shares within one time-out. One that holds half of
+/// the slots (rounded up) starts none while another project waits.
+///
+/// So slots may be idle while objects wait, but never while one of a project below the threshold
+/// does; and what waits for a slot always waits for a PATCH in flight to end.
 ///
 /// An object has at most one PATCH in flight and one that waits. A delivery joins the one that
 /// waits, since only a PATCH that starts after its arrival shows the object that there is something
@@ -197,7 +205,7 @@ class RefreshQueue {
   void get_in_line(Object& object, Time now);
   void line_up(Object& object);
   void line_up_due(ByTime& waiting, std::optional<Time> due);
-  [[nodiscard]] Project& next_project();
+  [[nodiscard]] Project* next_project();
   void free_slot(const std::string& project);
   [[nodiscard]] std::size_t half_of_slots() const { return (options_.patches_in_flight + 1) / 2; }
   void settle(Object& object, Time now, Finished& finished);

@@ -179,21 +179,88 @@ TEST_CASE("Projects take turns, however many objects one of them has") {
         Names{"mono/1", "a/1", "b/1", "mono/2", "b/2", "mono/3", "c/1", "mono/4", "mono/5"});
 }
 
-TEST_CASE("A project alone may have every PATCH in flight, and more than half while none waits") {
-  Script script({.patches_in_flight = 4, .settling = 0ms});
-  script.add(1, {"mono/1", "mono/2", "mono/3", "mono/4", "mono/5", "mono/6", "mono/7"});
-  CHECK(script.start() == Names{"mono/1", "mono/2", "mono/3", "mono/4"});
-  script.add(2, {"a/1"});
-  script.finish("mono/1", kAccepted);
-  CHECK(script.start() == Names{"a/1"});
-  script.finish("mono/2", kAccepted);
-  CHECK(script.start() == Names{"mono/5"});  // nobody else waits: no slot is idle
-  script.finish("a/1", kAccepted);
-  CHECK(script.start() == Names{"mono/6"});
+/// "project/1" to "project/count".
+Names objects_of(const std::string& project, std::size_t count) {
+  Names names;
+  for (std::size_t i = 1; i <= count; ++i) names.push_back(project + "/" + std::to_string(i));
+  return names;
 }
 
-TEST_CASE(
-    "A project that holds half of the PATCHes in flight gives way, however slow its own are") {
+TEST_CASE("A project alone may have two thirds of the PATCHes in flight, at least one") {
+  for (const auto& [slots, filled] : std::vector<std::pair<std::size_t, std::size_t>>{
+           {1, 1}, {2, 2}, {3, 2}, {4, 3}, {5, 4}, {64, 43}, {1'000, 667}}) {
+    CAPTURE(slots);
+    Script script({.patches_in_flight = slots});
+    script.add(1, objects_of("mono", slots + 1));
+    CHECK(script.start().size() == filled);
+    script.finish("mono/1", kAccepted);
+    CHECK(script.start().size() == 1);
+  }
+}
+
+TEST_CASE("A project whose PATCHes all hang leaves slots for one that comes later") {
+  Script script({.patches_in_flight = 64});
+  script.add(1, objects_of("hangs", 100));
+  Names hanging = script.start();
+  script.add(2, {"a/1"});
+  REQUIRE(script.start() == Names{"a/1"});
+  script.finish("a/1", kAccepted);
+  REQUIRE(script.start().empty());  // and keeps them free
+
+  // Each time that its PATCHes have timed out, too.
+  for (RefreshQueue::DeliveryId round = 3; round < 10; ++round) {
+    script.now += 10s;
+    Names again;
+    for (const std::string& name : hanging) {
+      script.finish(name, failed(Kind::kUnreachable));
+      for (const std::string& started : script.start()) again.push_back(started);
+    }
+    CHECK(again.size() == 43);
+    hanging = again;
+    script.add(round, {"a/" + std::to_string(round)});
+    REQUIRE(script.start() == Names{"a/" + std::to_string(round)});
+    script.finish("a/" + std::to_string(round), kAccepted);
+  }
+}
+
+TEST_CASE("Projects whose PATCHes all hang at once leave slots for one that comes later") {
+  for (const auto& [projects, filled] :
+       std::vector<std::pair<std::size_t, std::size_t>>{{2, 52}, {3, 55}, {10, 61}, {31, 63}}) {
+    CAPTURE(projects);
+    Script script({.patches_in_flight = 64});
+    for (std::size_t i = 1; i <= projects; ++i) {
+      script.add(i, objects_of("hangs-" + std::to_string(i), 100));
+    }
+    CHECK(script.start().size() == filled);
+    script.add(100, {"a/1"});
+    REQUIRE(script.start() == Names{"a/1"});
+  }
+}
+
+TEST_CASE("Each project whose PATCHes hang leaves a third of what was free before it") {
+  Script script({.patches_in_flight = 64});
+  for (const std::size_t filled : {43U, 14U, 5U, 2U}) {
+    script.add(filled, objects_of("hangs-" + std::to_string(filled), 100));
+    REQUIRE(script.start().size() == filled);
+  }
+  // Then none is free. One that comes now has the first that becomes free.
+  script.add(100, {"a/1"});
+  CHECK(script.start().empty());
+  script.finish("hangs-43/1", failed(Kind::kUnreachable));
+  REQUIRE(script.start() == Names{"a/1"});
+}
+
+TEST_CASE("A project that holds half of the PATCHes in flight gives way to all that wait") {
+  Script script({.patches_in_flight = 4});
+  script.add(1, {"mono/1", "mono/2"});
+  script.start();
+  script.add(2, {"mono/3", "a/1", "a/2"});
+  CHECK(script.start() == Names{"a/1", "a/2"});
+  script.finish("mono/1", kAccepted);
+  CHECK(script.start() == Names{"mono/3"});
+}
+
+TEST_CASE("A project with slow PATCHes has no more of them than others leave to it") {
   Script script({.patches_in_flight = 4, .settling = 0ms});
   script.add(1, {"slow/1", "slow/2", "slow/3", "slow/4", "slow/5"});
   script.add(2, {"a/1", "a/2", "a/3", "a/4"});
@@ -205,13 +272,15 @@ TEST_CASE(
     CHECK(script.start() == Names{next});
   }
   script.finish("a/3", kAccepted);
+  CHECK(script.start().empty());  // a slot is kept for another project
+  script.finish("a/4", kAccepted);
   CHECK(script.start() == Names{"slow/3"});
-  // Its turn has come long ago.
   script.add(4, {"a/1", "b/1"});
-  script.finish("slow/1", kAccepted);
   CHECK(script.start() == Names{"a/1"});
+  script.finish("slow/1", kAccepted);
+  CHECK(script.start() == Names{"b/1"});
   script.finish("slow/2", kAccepted);
-  CHECK(script.start() == Names{"slow/4"});
+  CHECK(script.start() == Names{"slow/4"});  // its turn has come long ago
 }
 
 TEST_CASE("A project with nothing in line or in flight takes no memory") {
@@ -276,31 +345,31 @@ TEST_CASE("An object that was patched just now lets others go first, for a momen
 
 TEST_CASE("Objects that were patched just now get half of the PATCHes in flight") {
   Script script({.patches_in_flight = 4, .settling = 250ms});
-  script.add(1, {"a", "b", "c", "d"});
+  script.add(1, {"a/1", "b/1", "c/1", "d/1"});
   script.start();
-  for (const char* name : {"d", "c", "b", "a"}) {
+  for (const char* name : {"d/1", "c/1", "b/1", "a/1"}) {
     script.finish(name, kAccepted);
     script.now += 1ms;
   }
-  script.add(2, {"a", "b", "c", "d"});
-  CHECK(script.start() == Names{"d", "c"});  // whose last PATCH is the oldest
-  script.add(3, {"e"});
-  CHECK(script.start() == Names{"e"});
-  script.finish("d", kAccepted);
+  script.add(2, {"a/1", "b/1", "c/1", "d/1"});
+  CHECK(script.start() == Names{"d/1", "c/1"});  // whose last PATCH is the oldest
+  script.add(3, {"e/1"});
+  CHECK(script.start() == Names{"e/1"});
+  script.finish("d/1", kAccepted);
   CHECK(script.start().empty());
-  script.finish("c", kAccepted);
-  CHECK(script.start() == Names{"b"});
+  script.finish("c/1", kAccepted);
+  CHECK(script.start() == Names{"b/1"});
   CHECK(script.queue.next_retry() == RefreshQueue::Time{1h} + 3ms + 250ms);
   script.wait_for_retry();
-  CHECK(script.start() == Names{"a"});
+  CHECK(script.start() == Names{"a/1"});
 }
 
 TEST_CASE("Before the end of the process objects that were patched just now go as others do") {
   Script script({.patches_in_flight = 4, .settling = 250ms});
-  script.add(1, {"a", "b", "c", "d"});
+  script.add(1, {"a/1", "b/1", "c/1", "d/1"});
   script.start();
-  for (const char* name : {"a", "b", "c", "d"}) script.finish(name, kAccepted);
-  script.add(2, {"a", "b", "c", "d"});
+  for (const char* name : {"a/1", "b/1", "c/1", "d/1"}) script.finish(name, kAccepted);
+  script.add(2, {"a/1", "b/1", "c/1", "d/1"});
   CHECK(script.start().size() == 2);
   script.queue.retry_now();
   CHECK(script.start().size() == 2);
@@ -654,7 +723,8 @@ TEST_CASE("A closed client stops everything, and what was not applied can be nam
 /// Random arrivals, departures, answers and pauses, held against what SPEC 4 promises.
 class Model {
  public:
-  explicit Model(std::uint32_t seed) : random_(seed), queue_(options(), seed) {}
+  explicit Model(std::uint32_t seed)
+      : random_(seed), options_(options(1 + seed % 8)), queue_(options_, seed) {}
 
   void run() {
     for (int step = 0; step < 3'000; ++step) {
@@ -690,11 +760,9 @@ class Model {
     std::set<std::string> targets;
   };
 
-  static constexpr std::size_t kHalf = 3;  ///< of patches_in_flight, rounded up
-
-  static RefresherOptions options() {
+  static RefresherOptions options(std::size_t slots) {
     RefresherOptions options;
-    options.patches_in_flight = 5;
+    options.patches_in_flight = slots;
     options.objects_waiting = 25;
     options.longest_backoff = 1'000ms;
     options.forbidden_for = 2'000ms;
@@ -720,7 +788,7 @@ class Model {
     for (const auto& [name, since] : wanted_since_) known.insert(name);
     for (const auto& [name, began] : in_flight_) known.insert(name);
     const auto shared = queue_.add(++events_, targets, now_);
-    REQUIRE(shared.has_value() == (known.size() <= options().objects_waiting));
+    REQUIRE(shared.has_value() == (known.size() <= options_.objects_waiting));
     if (!shared) return;
     waiting_[events_] = {events_, names};
     for (const auto& name : names) wanted_since_[name] = events_;
@@ -752,6 +820,9 @@ class Model {
     return projects;
   }
 
+  [[nodiscard]] std::size_t free() const { return options_.patches_in_flight - in_flight_.size(); }
+  [[nodiscard]] std::size_t half() const { return (options_.patches_in_flight + 1) / 2; }
+
   [[nodiscard]] std::size_t held_by(const std::string& project) const {
     return static_cast<std::size_t>(std::ranges::count_if(
         in_flight_, [&](const auto& patch) { return project_of(patch.first) == project; }));
@@ -760,38 +831,40 @@ class Model {
   void start() {
     for (;;) {
       const std::set<std::string> waiting = waiting_projects();
+      const std::size_t threshold = 2 * free();
       const Target* target = queue_.start(now_);
       if (!target) break;
       const std::string name = target->key.str();
+      REQUIRE(held_by(target->key.ns) < threshold);  // others find a slot later
       const bool new_one = in_flight_.emplace(name, ++events_).second;
       REQUIRE(new_one);  // never two of one object
-      REQUIRE(in_flight_.size() <= options().patches_in_flight);
+      REQUIRE(in_flight_.size() <= options_.patches_in_flight);
       REQUIRE(wanted_since_.count(name) == 1);  // never one that nobody asked for
-      check_turn(target->key.ns, waiting);
+      check_turn(target->key.ns, waiting, threshold);
       check_backoff(name);
     }
     REQUIRE(queue_.in_flight() == in_flight_.size());
-    REQUIRE((in_flight_.size() == options().patches_in_flight || !queue_.next_retry() ||
-             *queue_.next_retry() > now_));
-    // No slot is idle while an object may be patched.
-    if (in_flight_.size() < options().patches_in_flight) REQUIRE(waiting_projects().empty());
-    if (in_flight_.size() < kHalf) REQUIRE(waiting_projects(true).empty());
+    REQUIRE((free() == 0 || !queue_.next_retry() || *queue_.next_retry() > now_));
+    // No slot is idle while a project below the threshold waits.
+    for (const auto& project : waiting_projects()) REQUIRE(held_by(project) >= 2 * free());
+    if (in_flight_.size() < half()) REQUIRE(waiting_projects(true).empty());
     // What waits has something to wait for.
     for (const auto& [name, since] : wanted_since_) {
       REQUIRE((in_flight_.contains(name) || queue_.next_retry() ||
-               in_flight_.size() == options().patches_in_flight));
+               held_by(project_of(name)) >= 2 * free()));
     }
   }
 
   /// A PATCH of this project has started while those were waiting.
-  void check_turn(const std::string& project, const std::set<std::string>& waiting) {
+  void check_turn(const std::string& project, const std::set<std::string>& waiting,
+                  std::size_t threshold) {
     const bool others_wait = waiting.size() > waiting.count(project);
-    if (others_wait) REQUIRE(held_by(project) <= kHalf);
+    if (others_wait) REQUIRE(held_by(project) <= half());
     passed_.erase(project);
     std::erase_if(passed_, [&](const auto& entry) { return !waiting.contains(entry.first); });
     for (const std::string& other : waiting) {
       if (other == project) continue;
-      if (held_by(other) >= kHalf) {
+      if (held_by(other) >= std::min(threshold, half())) {
         passed_.erase(other);
       } else {
         const bool first_time = passed_[other].insert(project).second;
@@ -823,7 +896,7 @@ class Model {
                                     : failed_with_status(Kind::kServer);
     const auto finished = queue_.finish(queued_warehouse(name), result, now_);
     const bool done = finished.verdict != Verdict::kRetry;
-    if (finished.verdict == Verdict::kApplied) settles_at_[name] = now_ + options().settling;
+    if (finished.verdict == Verdict::kApplied) settles_at_[name] = now_ + options_.settling;
     if (done) {
       was_early_.erase(name);
     } else {
@@ -848,6 +921,7 @@ class Model {
   }
 
   std::minstd_rand random_;
+  const RefresherOptions options_;
   RefreshQueue queue_;
   RefreshQueue::Time now_{1h};
   std::uint64_t events_ = 0;  ///< the order of arrivals and starts
@@ -856,7 +930,7 @@ class Model {
   std::map<std::string, std::uint64_t> wanted_since_;  ///< object → last arrival not yet served
   std::map<std::string, RefreshQueue::Time> settles_at_, backs_off_until_;
   std::set<std::string> was_early_;  ///< their last wait was cut short
-  /// Project that waits and holds less than half → those that have had a turn meanwhile.
+  /// Project that waits and may have one more in flight → those that have had a turn meanwhile.
   std::map<std::string, std::set<std::string>> passed_;
 };
 
