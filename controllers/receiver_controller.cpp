@@ -22,13 +22,6 @@ namespace {
 constexpr std::string_view kClusterConfigName = "cluster";
 constexpr std::chrono::seconds kLookAtLeaseAgain{2};
 
-const api::PublishedReceiver* find_entry(const std::vector<api::PublishedReceiver>& entries,
-                                         const std::string& name) {
-  const auto found = std::find_if(entries.begin(), entries.end(),
-                                  [&](const auto& entry) { return entry.name == name; });
-  return found == entries.end() ? nullptr : &*found;
-}
-
 /// What the status of an owner is made of, as far as it is ours: equal texts are the same value.
 std::string value_of(const api::ReceiverOwner& owner, const DerivedReceivers& derived,
                      const BaseUrl& base) {

@@ -14,11 +14,6 @@ namespace {
 using Entries = std::vector<api::PublishedReceiver>;
 using Conditions = std::vector<api::Condition>;
 
-const api::PublishedReceiver* find_entry(const Entries& entries, std::string_view name) {
-  const auto found = std::ranges::find(entries, name, &api::PublishedReceiver::name);
-  return found == entries.end() ? nullptr : &*found;
-}
-
 /// A URL of a receiver: ORIGIN BASEPATH /TYPE/HEX. Without user info.
 struct ReceiverUrl {
   std::string origin, base_path;
@@ -90,6 +85,12 @@ std::string condition_difference(const Conditions& theirs, const Conditions& our
 }
 
 }  // namespace
+
+const api::PublishedReceiver* find_entry(const std::vector<api::PublishedReceiver>& entries,
+                                         std::string_view name) {
+  const auto found = std::ranges::find(entries, name, &api::PublishedReceiver::name);
+  return found == entries.end() ? nullptr : &*found;
+}
 
 bool StatusConflict::may_write(const std::string& value) {
   if (value != value_) {

@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "api/receiver_owner.h"
 #include "clock/clock.h"
@@ -35,6 +37,10 @@ class StatusConflict {
   Time last_write_{};
   bool given_up_ = false;
 };
+
+/// The entry of that receiver, null if there is none.
+[[nodiscard]] const api::PublishedReceiver* find_entry(
+    const std::vector<api::PublishedReceiver>& entries, std::string_view name);
 
 /// What the other writer's status differs in, and what to do about it, as a clause for people.
 /// Never a path or a whole URL. Differing base URLs come first.

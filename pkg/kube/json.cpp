@@ -239,6 +239,7 @@ class Walker {
 void* WipingAllocator::Malloc(std::size_t size) {
   if (size == 0) return nullptr;
   // In front of the block stands its size.
+  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): this is what owns
   auto* const block = static_cast<std::max_align_t*>(std::malloc(sizeof(std::max_align_t) + size));
   if (block == nullptr) throw std::bad_alloc();
   *reinterpret_cast<std::size_t*>(block) = size;
@@ -256,7 +257,7 @@ void WipingAllocator::Free(void* block) {
   if (block == nullptr) return;
   auto* const start = static_cast<std::max_align_t*>(block) - 1;
   crypto::wipe(block, *reinterpret_cast<std::size_t*>(start));
-  std::free(start);
+  std::free(start);  // NOLINT(cppcoreguidelines-owning-memory): as above
 }
 
 namespace {
