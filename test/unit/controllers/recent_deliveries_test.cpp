@@ -44,8 +44,8 @@ ByPath by_path(const std::vector<RecentDeliveries::Found>& found) {
 }
 
 /// The memory, at a time that the test moves.
-struct Script {
-  explicit Script(RecentDeliveriesLimits limits = {}) : recent(limits) {
+struct Remembering {
+  explicit Remembering(RecentDeliveriesLimits limits = {}) : recent(limits) {
     recent.watch_is_current(kPush, now);
     recent.watch_is_current(kPull, now);
   }
@@ -66,7 +66,7 @@ struct Script {
 }  // namespace
 
 TEST_CASE("a delivery is found by what it names, in its project alone") {
-  Script script;
+  Remembering script;
   script.remember(kApples, push({"repo", "repo-by-ssh"}, {"main"}));
   script.remember(kEverywhere, push({"repo"}, {"dev"}));
   script.remember(kPears, pull("pull/1"));
@@ -83,7 +83,7 @@ TEST_CASE("a delivery is found by what it names, in its project alone") {
 }
 
 TEST_CASE("refs that are not known, or too many, stand for all") {
-  Script script({.refs = 2, .refs_asked = 4});
+  Remembering script({.refs = 2, .refs_asked = 4});
   script.remember(kApples, push({"few"}, {"a", "b"}));
   script.remember(kApples, push({"many"}, {"a", "b", "c"}));
   script.remember(kApples, push({"unknown"}, {}));
@@ -105,7 +105,7 @@ TEST_CASE("refs that are not known, or too many, stand for all") {
 }
 
 TEST_CASE("a delivery is remembered for two minutes") {
-  Script script;
+  Remembering script;
   script.remember(kApples, push({"repo"}, {"main"}));
   script.now += 120s;
   CHECK(script.pushed("apples", "repo").size() == 1);
@@ -117,7 +117,7 @@ TEST_CASE("a delivery is remembered for two minutes") {
 }
 
 TEST_CASE("a delivery that names the same again takes the place of the first") {
-  Script script;
+  Remembering script;
   script.remember(kApples, push({"repo", "other"}, {"main"}));
   script.now += 60s;
   script.remember(kApples, push({"other", "repo", "repo"}, {"main"}));
@@ -132,7 +132,7 @@ TEST_CASE("a delivery that names the same again takes the place of the first") {
 }
 
 TEST_CASE("while a kind's watch is broken, and two minutes longer, its deliveries are remembered") {
-  Script script;
+  Remembering script;
   script.remember(kApples, push({"forgotten"}, {"main"}));
   script.now += 1s;
   script.remember(kApples, push({"before"}, {"main"}));
@@ -171,7 +171,7 @@ TEST_CASE("before the first watch is open nothing is forgotten") {
 
 TEST_CASE("at a bound the oldest delivery goes, and is counted") {
   SECTION("of one recipient") {
-    Script script({.per_recipient = 2});
+    Remembering script({.per_recipient = 2});
     script.remember(kPears, push({"first"}, {}));
     for (const char* name : {"a", "b", "a", "c"}) script.remember(kApples, push({name}, {}));
     CHECK(script.pushed("apples", "b").empty());
@@ -181,7 +181,7 @@ TEST_CASE("at a bound the oldest delivery goes, and is counted") {
     CHECK(script.recent.dropped() == 1);
   }
   SECTION("of all, whatever its kind") {
-    Script script({.deliveries = 2});
+    Remembering script({.deliveries = 2});
     script.remember(kApples, pull("pull/1"));
     script.now += 1s;
     script.remember(kPears, push({"a"}, {}));
@@ -196,7 +196,7 @@ TEST_CASE("at a bound the oldest delivery goes, and is counted") {
     CHECK(script.recent.dropped() == 2);
   }
   SECTION("of all, by their bytes") {
-    Script script({.bytes = 10'000, .name_bytes = 20'000});
+    Remembering script({.bytes = 10'000, .name_bytes = 20'000});
     script.remember(kApples, push({"a"}, {std::string(4'000, 'x')}));
     script.remember(kApples, push({"b"}, {std::string(4'000, 'x')}));
     CHECK(script.recent.size() == 2);
@@ -212,7 +212,7 @@ TEST_CASE("at a bound the oldest delivery goes, and is counted") {
 }
 
 TEST_CASE("names of a length that nobody has are no way to fill the memory") {
-  Script script;
+  Remembering script;
   const std::string endless(100'000, 'x');
   script.remember(kApples, push({endless}, {"refs/heads/main"}));
   CHECK(script.recent.size() == 0);
@@ -222,14 +222,14 @@ TEST_CASE("names of a length that nobody has are no way to fill the memory") {
 }
 
 TEST_CASE("a delivery that names nothing is not remembered") {
-  Script script;
+  Remembering script;
   script.remember(kApples, push({}, {"main"}));
   CHECK(script.recent.size() == 0);
 }
 
 TEST_CASE("the bounds hold what is really taken") {
   const std::size_t before = mallinfo2().uordblks;
-  Script script;
+  Remembering script;
   for (int i = 0; i < 12'000; ++i) {
     Refs refs;
     for (int ref = 0; ref < i % 5; ++ref) refs.push_back(fmt::format("refs/heads/b-{}-{}", i, ref));
@@ -253,9 +253,9 @@ TEST_CASE("the bounds hold what is really taken") {
 namespace {
 
 /// The same by plain lists: every question looks at every delivery.
-class Model {
+class PlainList {
  public:
-  explicit Model(RecentDeliveriesLimits limits) : limits_(limits) {}
+  explicit PlainList(RecentDeliveriesLimits limits) : limits_(limits) {}
 
   void remember(const Recipient& to, Named named, Time now) {
     forget_expired(now);
@@ -334,7 +334,7 @@ TEST_CASE("whatever the order of deliveries, questions and outages, it answers a
       return texts[below(static_cast<unsigned>(texts.size()))];
     };
     RecentDeliveries recent(limits);
-    Model model(limits);
+    PlainList model(limits);
     Time now{1h};
     for (int step = 0; step < 2'000; ++step) {
       now += std::chrono::milliseconds(1 + below(below(50) == 0 ? 150'000 : 3'000));

@@ -5,7 +5,7 @@
 namespace receiver::controllers {
 namespace {
 
-const StatusConflict::Time kNow{std::chrono::hours(1)};
+const StatusConflict::Time kFirstWrite{std::chrono::hours(1)};
 const BaseUrl kBase{"https://hooks.example.com", "/ours"};
 const std::string kHex(64, 'a'), kOtherHex(64, 'b');
 
@@ -31,28 +31,28 @@ TEST_CASE("A value that is undone three times in a row, however slowly, is writt
   StatusConflict conflict;
   for (int write = 0; write < 3; ++write) {
     CHECK(conflict.may_write("a"));
-    conflict.written(kNow);
-    conflict.agreed(kNow);  // until the other writer undoes it
+    conflict.written(kFirstWrite);
+    conflict.agreed(kFirstWrite);  // until the other writer undoes it
   }
   for (int round = 0; round < 288; ++round) CHECK_FALSE(conflict.may_write("a"));
 
   SECTION("until the value changes") {
     CHECK(conflict.may_write("b"));
-    conflict.written(kNow);
+    conflict.written(kFirstWrite);
     CHECK(conflict.may_write("b"));
   }
   SECTION("until the other writer agrees") {
-    conflict.agreed(kNow);
+    conflict.agreed(kFirstWrite);
     CHECK(conflict.may_write("a"));
-    conflict.written(kNow);
-    conflict.agreed(kNow);
+    conflict.written(kFirstWrite);
+    conflict.agreed(kFirstWrite);
     CHECK(conflict.may_write("a"));
   }
 }
 
 TEST_CASE("A value that has stood for longer than any round of the other writer is not undone") {
   StatusConflict conflict;
-  StatusConflict::Time now = kNow;
+  StatusConflict::Time now = kFirstWrite;
   for (int episode = 0; episode < 10; ++episode) {
     CHECK(conflict.may_write("a"));
     conflict.written(now);
@@ -62,7 +62,7 @@ TEST_CASE("A value that has stood for longer than any round of the other writer 
 
 TEST_CASE("A value that stands until the other writer's longest round is undone all the same") {
   StatusConflict conflict;
-  StatusConflict::Time now = kNow;
+  StatusConflict::Time now = kFirstWrite;
   for (int write = 0; write < 3; ++write) {
     CHECK(conflict.may_write("a"));
     conflict.written(now);

@@ -22,8 +22,8 @@ struct Cut {
   std::string error;
 };
 
-Cut cut(std::string_view body, std::size_t piece, std::size_t stop_after = 1000,
-        std::size_t max_event = receiver::kube::kMaxObjectBytes) {
+Cut cut_up(std::string_view body, std::size_t piece, std::size_t stop_after = 1000,
+           std::size_t max_event = receiver::kube::kMaxObjectBytes) {
   Cut result;
   WatchReader reader(
       [&](const WatchReader::Event& event) {
@@ -51,7 +51,7 @@ TEST_CASE("a watch is cut into its events, in whatever pieces it arrives") {
     const std::string body = events[0] + between + events[1] + between + events[2] + between;
     for (std::size_t piece = 1; piece <= body.size(); ++piece) {
       INFO("pieces of " << piece);
-      const Cut result = cut(body, piece);
+      const Cut result = cut_up(body, piece);
       CHECK(result.error.empty());
       CHECK(result.events == events);
     }
@@ -71,20 +71,20 @@ TEST_CASE("an event that is not whole yet is kept until it is") {
 }
 
 TEST_CASE("what is no event ends the watch with an error that names the byte") {
-  CHECK_THAT(cut("{}\n<html>", 100).error, Catch::Contains("byte 3"));
-  CHECK_THAT(cut("{}\n<html>", 1).error, Catch::Contains("byte 3"));
-  CHECK_THAT(cut("[]", 1).error, Catch::Contains("byte 0"));
+  CHECK_THAT(cut_up("{}\n<html>", 100).error, Catch::Contains("byte 3"));
+  CHECK_THAT(cut_up("{}\n<html>", 1).error, Catch::Contains("byte 3"));
+  CHECK_THAT(cut_up("[]", 1).error, Catch::Contains("byte 0"));
 }
 
 TEST_CASE("after an event that ends it a watch is not read on") {
-  CHECK(cut("{}\n{}\n{}\n", 100, 2).events.size() == 2);
-  CHECK(cut("{}\n{}\n!!!", 1, 2).error.empty());
+  CHECK(cut_up("{}\n{}\n{}\n", 100, 2).events.size() == 2);
+  CHECK(cut_up("{}\n{}\n!!!", 1, 2).error.empty());
 }
 
 TEST_CASE("an event above the bound is named as such and the next is read") {
   const std::string body = "{\"a\":1}\n{\"large\":\"" + std::string(50, 'x') + "\"}\n{\"b\":2}\n";
   for (const std::size_t piece : {std::size_t{1}, std::size_t{9}, body.size()}) {
-    const Cut result = cut(body, piece, 1000, 20);
+    const Cut result = cut_up(body, piece, 1000, 20);
     CHECK(result.too_large == 1);
     REQUIRE(result.events.size() == 3);
     CHECK(result.events[1] == R"({"large":"xxxxxxxxxx)");
