@@ -26,7 +26,7 @@ namespace {
 
 constexpr std::chrono::seconds kBetweenOutages = 12s;
 constexpr std::chrono::seconds kOutages[] = {4s, 15s};  // shorter and longer than the backoff
-constexpr std::size_t kObjects = 60;
+constexpr std::size_t kPairs = 60;
 /// 2 s for the watches after the first success, 2 s more for the refresh; the API server's caches
 /// are cold, and the machine is busy.
 constexpr std::chrono::seconds kLimit = 6s;
@@ -79,10 +79,10 @@ TEST_CASE("Warehouses made and pushed to at any moments around outages of 4 s an
   for (const auto outage : kOutages) all += outage + kBetweenOutages;
   std::uniform_int_distribution<std::chrono::milliseconds::rep> moment(0, all.count());
   const Time start = Wall::now();
-  std::vector<Pair> pairs(kObjects);
+  std::vector<Pair> pairs(kPairs);
   std::vector<std::future<void>> acts;
   std::multimap<Time, Pair*> to_create;
-  for (std::size_t index = 0; index < kObjects; ++index) {
+  for (std::size_t index = 0; index < kPairs; ++index) {
     Pair& pair = pairs[index];
     pair.slug = fmt::format("late-{}", index);
     const Time push_at = start + std::chrono::milliseconds(moment(random));

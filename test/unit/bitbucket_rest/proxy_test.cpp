@@ -78,8 +78,8 @@ TEST_CASE("the proxy to Bitbucket is what HTTPS_PROXY says, in either case of le
   struct Row {
     std::map<std::string, std::string, std::less<>> variables;
     std::string host;  ///< empty: none
-    std::string user = "";
-    std::string password = "";
+    std::string user{};
+    std::string password{};
   };
   const std::vector<Row> rows{
       {{}, ""},
