@@ -53,7 +53,7 @@ TEST_CASE("API server answers slowly for 12 s", "[answers]") {
 }
 
 TEST_CASE("a load balancer answers 503 with Retry-After: 600 for 2 s, then all is well",
-          "[quick][answers]") {
+          "[answers]") {
   const Cluster cluster;
   Proxy proxy(cluster);
   const World world(cluster);

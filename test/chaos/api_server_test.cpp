@@ -47,7 +47,7 @@ void outage(Act begin, std::chrono::seconds lasts, Act end) {
 
 }  // namespace
 
-TEST_CASE("API server killed, started after 5 s", "[quick][api-server]") {
+TEST_CASE("API server killed, started after 5 s", "[api-server]") {
   outage(&Cluster::kill_api_server, 5s, &Cluster::start_api_server);
 }
 
@@ -63,6 +63,6 @@ TEST_CASE("API server frozen for 20 s", "[quick][api-server]") {
   outage(&Cluster::freeze_api_server, 20s, &Cluster::thaw_api_server);
 }
 
-TEST_CASE("etcd stopped for 20 s", "[quick][api-server]") {
+TEST_CASE("etcd stopped for 20 s", "[api-server]") {
   outage(&Cluster::kill_etcd, 20s, &Cluster::start_etcd);
 }

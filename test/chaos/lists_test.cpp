@@ -56,7 +56,7 @@ std::string lease_holder(const Cluster& cluster) {
 }  // namespace
 
 TEST_CASE("every Secret watch of 100 projects is gone (410), and their lists hang for 25 s",
-          "[quick][lists]") {
+          "[lists]") {
   const Cluster cluster;
   Proxy proxy(cluster);
   const World world(cluster);
@@ -120,7 +120,7 @@ TEST_CASE("the Secrets of one namespace are answered 500 from the operator's sta
 }
 
 TEST_CASE("a Secret of 900 kB that no receiver names changes in each of 150 namespaces",
-          "[quick][lists]") {
+          "[lists]") {
   constexpr std::size_t kNamespaces = 145;  // and the five of the world
   constexpr std::size_t kAllowedKib = 15UL * 1024;
   const Cluster cluster;

@@ -2,7 +2,7 @@
 # `make chaos`: every fault, in a network namespace of its own, against a control plane of its own; writes RESULTS.md
 # beside this script. QUICK=1 takes a choice of them and writes nothing. Arguments are chaos_run's (a Catch2 test name or
 # tag, such as "[watch]"), and write nothing either. Exit code: 0 if nothing was lost and every promise kept, in 20 minutes;
-# in 5 by QUICK=1; in 5 more than a soak is to last.
+# in 6 by QUICK=1; in 5 more than a soak is to last.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -14,7 +14,7 @@ build=${BUILD:-$root/build/release}
 results=$here/RESULTS.md
 arguments=("$@")
 minutes=20
-[[ -z ${QUICK:-} ]] || arguments+=('[quick]') minutes=5
+[[ -z ${QUICK:-} ]] || arguments+=('[quick]') minutes=6
 [[ -z ${SOAK_MINUTES:-} ]] || minutes=$((SOAK_MINUTES + 5))
 [[ -x $build/chaos_run ]] || die "$build/chaos_run does not exist; build it with 'make chaos'"
 ((EUID == 0)) || die "only root can make a network namespace and a memory limit"
