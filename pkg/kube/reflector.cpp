@@ -122,6 +122,7 @@ class Reflector::Impl {
 
   Action advance(Input input);
   void note(const Input& input);
+  void note_answer();
   void note_failure(std::string failure);
   void note_recovery();
   void set_current(bool current);
@@ -152,6 +153,7 @@ class Reflector::Impl {
   std::uint64_t events_before_watch_ = 0;
   std::optional<ApiError> error_event_;
   bool unreachable_ = false;  ///< the last failure was that the API server could not be reached
+  bool away_ = false;         ///< it could not, and nothing has been heard of it since
   bool tried_ = false;        ///< with a result that on_tried has not been told
   http::LogThrottle bad_object_lines_;
 };
@@ -264,6 +266,7 @@ asio::awaitable<Input> Reflector::Impl::watch(OpenWatch watch) {
   events_before_watch_ = status.events;
   error_event_.reset();
   unreachable_ = false;
+  note_answer();
   WatchReader reader([this](const WatchReader::Event& event) { return take_event(event); });
   std::string ended = "the server ended it";
   std::shared_ptr<void> large_event;
@@ -428,12 +431,23 @@ void Reflector::Impl::note(const Input& input) {
   const auto* failed = std::get_if<Failed>(&input);
   if (failed == nullptr) return;
   unreachable_ = failed->error.unreachable();
+  if (unreachable_) {
+    away_ = true;
+  } else {
+    note_answer();
+  }
   note_failure(failed->error.message);
   const auto kind = failed->error.kind;
   if (kind == ApiError::Kind::kForbidden || kind == ApiError::Kind::kNotFound) {
     status.refusal = refusal_text(failed->error);
     status.kind_is_unknown = kind == ApiError::Kind::kNotFound;
   }
+}
+
+/// A server that answers again after an outage may refuse everything for a moment more, or have
+/// forgotten the version, and deserves a quick second try.
+void Reflector::Impl::note_answer() {
+  if (std::exchange(away_, false)) backoff_.reset();
 }
 
 void Reflector::Impl::note_failure(std::string failure) {

@@ -8,6 +8,7 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <catch2/catch.hpp>
@@ -103,14 +104,15 @@ TEST_CASE("Warehouses made and pushed to at any moments around outages of 4 s an
       create_once_possible(project, *pair);
     }
   }));
-  std::vector<Time> back;
+  std::vector<std::pair<Time, Time>> outages;
   experiment.fault([&] {
     for (const auto outage : kOutages) {
       std::this_thread::sleep_for(kBetweenOutages);
+      const Time away = Wall::now();
       cluster.kill_api_server();
       std::this_thread::sleep_for(outage);
       cluster.start_api_server();
-      back.push_back(Wall::now());
+      outages.emplace_back(away, Wall::now());
     }
     std::this_thread::sleep_for(kBetweenOutages);
   });
@@ -124,8 +126,8 @@ TEST_CASE("Warehouses made and pushed to at any moments around outages of 4 s an
   for (const Pair& pair : pairs) {
     Time due = std::max(pair.pushed_at, pair.created_at);
     // What happens in an outage, or just before it, is seen after it.
-    for (std::size_t index = 0; index < back.size(); ++index) {
-      if (due < back[index] && due > back[index] - kOutages[index] - 2s) due = back[index];
+    for (const auto& [away, back] : outages) {
+      if (due > away - 2s && due < back) due = back;
     }
     const auto refreshed = first_refresh_since(
         changes, "warehouses/" + project.name() + "/" + pair.slug, pair.pushed_at);

@@ -31,7 +31,7 @@ struct NoSink : ObjectSink {
   void remove(const ObjectKey& /*key*/) override {}
 };
 
-/// A reflector whose first rest after a failure would last 20 s.
+/// A reflector whose first rest after a failure lasts 20 s, or what the test says.
 struct RecoveryFixture {
   boost::asio::io_context context;
   ScriptedServer server{context, [this](const Exchange& exchange) { script(exchange); }};
@@ -41,14 +41,14 @@ struct RecoveryFixture {
   std::function<void(const Exchange&)> watched;  ///< answers a watch; empty: it begins
   std::size_t watches = 0;
 
-  explicit RecoveryFixture(std::string ns)
+  explicit RecoveryFixture(std::string ns, std::chrono::milliseconds first = 20s)
       : reflector(*rest,
                   {.resource = {"fruit.example", "v1", "fruits"},
                    .ns = std::move(ns),
                    .label_selector = {},
                    .field_selector = {},
                    .projection = {"/colour"},
-                   .times = {.backoff = {.first = 20s, .longest = 30s, .health = 1h}}},
+                   .times = {.backoff = {.first = first, .longest = 30s, .health = 1h}}},
                   sink, log::Logger::none()) {
     boost::asio::co_spawn(context, reflector.run(), boost::asio::detached);
   }
@@ -110,6 +110,27 @@ TEST_CASE("what the API server itself refuses is not asked again sooner because 
   REQUIRE(test.rests_after(1));
   test.some_request_succeeds();
   CHECK_FALSE(test.run_until([&] { return test.watches > 1; }, 700ms));
+}
+
+TEST_CASE("a server that answers again after an outage is asked soon, though it refuses at first") {
+  RecoveryFixture test("", 20ms);
+  test.watched = [](const Exchange& exchange) { exchange->answer(503, "<html>"); };
+  REQUIRE(test.rests_after(6));  // the next rest would last 1.3 s
+  SECTION("its caches are cold") {
+    test.watched = [](const Exchange& exchange) {
+      exchange->answer(403, R"({"kind":"Status","message":"caches are cold"})");
+    };
+  }
+  SECTION("it has forgotten the version") {
+    test.watched = [](const Exchange& exchange) {
+      exchange->begin();
+      exchange->piece(R"({"type":"ERROR","object":{"kind":"Status","code":410}})");
+    };
+  }
+  REQUIRE(test.rests_after(7));
+  test.watched = {};
+  const auto refused = test.watches;
+  CHECK(test.run_until([&] { return test.watches > refused; }, 500ms));
 }
 
 TEST_CASE("a watch that fails on while all else succeeds is woken once per step") {
