@@ -3,12 +3,14 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "api/promotion.h"
 #include "api/receiver_owner.h"
 #include "api/secret.h"
 #include "api/warehouse.h"
 #include "fuzz.h"
+#include "git/ref_selector.h"
 #include "kube/json.h"
 #include "kube/object_meta.h"
 
@@ -58,11 +60,25 @@ void check_status_patch(const api::ReceiverOwner& owner) {
           "a status that is written is read back");
 }
 
+/// Patterns of tags are only read when a push is judged by them.
+void check_selectors(const api::Warehouse& warehouse) {
+  static const std::vector<std::string> refs{"refs/tags/v1.2.3", "refs/tags/]", "refs/heads/main"};
+  for (const git::Subscription& subscription : warehouse.subscriptions) {
+    static_cast<void>(git::affected(subscription, refs));
+    require(git::affected(subscription, {}), "a push of unknown refs affects every subscription");
+  }
+}
+
 }  // namespace
 
 void fuzz(std::string_view input) {
   const auto same = [](const auto& left, const auto& right) { return left == right; };
-  check_kind(input, api::warehouse_projection(), api::decode_warehouse, same);
+  const auto decode_warehouse = [](const kube::ObjectMeta& meta, const rapidjson::Value& object) {
+    auto warehouse = api::decode_warehouse(meta, object);
+    if (warehouse) check_selectors(*warehouse);
+    return warehouse;
+  };
+  check_kind(input, api::warehouse_projection(), decode_warehouse, same);
   check_kind(input, api::promotion_projection(), api::decode_promotion, same);
   check_kind(input, api::secret_projection(), api::decode_secret,
              [](const api::Secret& left, const api::Secret& right) {
