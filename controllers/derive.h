@@ -26,7 +26,7 @@ struct BaseUrl {
 /// What is known of a Secret that a receiver names.
 struct SecretState {
   enum class Known {
-    kNotRead,     ///< its source has not answered yet
+    kNotRead,     ///< neither its source nor a read of its own has answered yet
     kUnreadable,  ///< it or its source has failed three times, and is tried again
     kRefused,     ///< it or its source was refused
     kMissing,

@@ -37,7 +37,8 @@ class SecretSources {
   [[nodiscard]] SecretState lookup(const std::string& ns, std::string_view name) const;
   /// Reads those of `ns` that no watch covers again, before their round.
   void refresh_uncovered(const std::string& ns);
-  /// Every source has been tried: it has answered, was refused, or has failed three times.
+  /// Every source has been tried: it has answered, was refused, or has failed three times; and so
+  /// has each Secret that is read singly, for which nobody waits longer than SecretBook::kPatience.
   [[nodiscard]] bool settled() const;
   /// For people: what cannot be followed; empty if all can.
   [[nodiscard]] std::string trouble() const;

@@ -13,6 +13,7 @@
 #include <openssl/ssl.h>
 
 #include "server_fixture.h"
+#include "test/unit/resident_memory.h"
 #include "test_certificates.h"
 
 namespace receiver::http {
@@ -87,13 +88,6 @@ class Clients {
   int to_ = -1;
   int from_ = -1;
 };
-
-[[maybe_unused]] long resident_kb() {  // not asked of instrumented memory
-  std::ifstream statm("/proc/self/statm");
-  long pages = 0;
-  statm >> pages >> pages;
-  return pages * (::sysconf(_SC_PAGESIZE) / 1024);
-}
 
 }  // namespace
 

@@ -18,6 +18,7 @@
 
 #include "kube/reflector.h"
 #include "test/unit/kube/watch_server.h"
+#include "test/unit/resident_memory.h"
 
 namespace receiver::kube {
 namespace {
@@ -60,13 +61,6 @@ struct CountingSink : ObjectSink {
   }
   void remove(const ObjectKey& /*key*/) override {}
 };
-
-[[maybe_unused]] long resident_kb() {  // not asked of instrumented memory
-  std::ifstream statm("/proc/self/statm");
-  long pages = 0;
-  statm >> pages >> pages;
-  return pages * (::sysconf(_SC_PAGESIZE) / 1024);
-}
 
 /// How often the marker is in the memory that this process writes to.
 [[maybe_unused]] std::size_t markers_in_memory() {
