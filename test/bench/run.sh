@@ -9,7 +9,7 @@
 #                                the one in RESULTS.md, twice. Leaves out fairness, senders, rates, statuses, namespaced,
 #                                the cost of deliveries among 10,000 Warehouses, what is larger, and micro
 #
-# Exit code 1: a target was missed; above that: the run failed, or took longer than 30 minutes (QUICK=1: 5).
+# Exit code 1: a target was missed; above that: the run failed, or took longer than 40 minutes (QUICK=1: 5).
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -19,7 +19,7 @@ source "$root/test/cluster/lib.sh"
 
 build=${BUILD:-$root/build/release}
 results=$here/RESULTS.md
-floor_pid='' quick=() chosen=() minutes=30
+floor_pid='' quick=() chosen=() minutes=40
 [[ -z ${QUICK:-} ]] || quick=(--quick --committed "$results") minutes=5
 while (($# > 0)); do
   [[ $1 == --scenario && $# -gt 1 ]] || die "usage: $0 [--scenario NAME]..."

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `make chaos`: every fault, in a network namespace of its own, against a control plane of its own; writes RESULTS.md
 # beside this script. QUICK=1 takes a choice of them and writes nothing. Arguments are chaos_run's (a Catch2 test name or
-# tag, such as "[watch]"), and write nothing either. Exit code: 0 if nothing was lost and every promise kept, in 20 minutes;
+# tag, such as "[watch]"), and write nothing either. Exit code: 0 if nothing was lost and every promise kept, in 25 minutes;
 # in 6 by QUICK=1; in 5 more than a soak is to last.
 set -euo pipefail
 
@@ -13,7 +13,7 @@ source "$root/test/cluster/lib.sh"
 build=${BUILD:-$root/build/release}
 results=$here/RESULTS.md
 arguments=("$@")
-minutes=20
+minutes=25
 [[ -z ${QUICK:-} ]] || arguments+=('[quick]') minutes=6
 [[ -z ${SOAK_MINUTES:-} ]] || minutes=$((SOAK_MINUTES + 5))
 [[ -x $build/chaos_run ]] || die "$build/chaos_run does not exist; build it with 'make chaos'"
