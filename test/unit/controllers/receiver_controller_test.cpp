@@ -124,7 +124,7 @@ TEST_CASE("Every replica has the routes, and only the leader writes the status")
         std::string::npos);
 }
 
-TEST_CASE("One namespace whose Secrets answer 500 holds nobody up, and tells it in its status") {
+TEST_CASE("One namespace whose Secrets answer 500 holds nobody up, and is told of") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.server.put("broken", "s", kSecret);
@@ -148,6 +148,7 @@ TEST_CASE("One namespace whose Secrets answer 500 holds nobody up, and tells it 
                  "Secret s cannot be read: the Secrets of namespace broken cannot be listed: "
                  "InternalError; it is tried again"));
   CHECK(f.incomplete_owners["broken/broken"]);  // 503 rather than 404
+  test::run_until(f.io, [&] { return f.told_of("SecretInvalid") == 1; });
 
   f.server.instead_of_this_one.clear();
   f.server.instead_of_listing.clear();

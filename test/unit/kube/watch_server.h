@@ -23,13 +23,15 @@
 
 namespace receiver::kube::test {
 
-/// An API server of empty collections in a process of its own, so that what it needs is not counted
+/// An API server of like collections in a process of its own, so that what it needs is not counted
 /// as ours: any number of watches, to which it sends an event each, all at once, when asked to.
 class WatchServer {
  public:
-  /// `event` is made in that process alone. With `identity` it speaks TLS.
-  explicit WatchServer(std::function<std::string()> event,
-                       const http::testing::TestIdentity* identity = nullptr) {
+  /// `event`, and what stands in each list, are made in that process alone. With `identity` it
+  /// speaks TLS.
+  explicit WatchServer(
+      std::function<std::string()> event, const http::testing::TestIdentity* identity = nullptr,
+      std::function<std::string()> listed = [] { return std::string(); }) {
     listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -46,7 +48,7 @@ class WatchServer {
     child_ = ::fork();
     if (child_ == 0) {
       ::close(ends[1]);
-      Child(listener_, ends[0], identity).serve(event);
+      Child(listener_, ends[0], identity).serve(event(), listed());
       ::_exit(0);
     }
     ::close(listener_);
@@ -83,8 +85,8 @@ class WatchServer {
     }
 
     /// Until the parent has gone.
-    void serve(const std::function<std::string()>& event) {
-      const std::string text = event();
+    void serve(const std::string& event, const std::string& listed) {
+      const std::string list = R"({"metadata":{"resourceVersion":"1"},"items":[)" + listed + "]}";
       for (;;) {
         std::vector<pollfd> wanted{{listener_, POLLIN, 0}, {control_, POLLIN, 0}};
         for (const auto& [fd, one] : connections_) {
@@ -97,13 +99,13 @@ class WatchServer {
           char asked = 0;
           if (::read(control_, &asked, 1) != 1) return;
           for (auto& [fd, one] : connections_) {
-            if (one.watches) one.out += chunk(text);
+            if (one.watches) one.out += chunk(event);
           }
         }
         for (std::size_t i = 2; i < wanted.size(); ++i) {
           const auto found = connections_.find(wanted[i].fd);
           if (wanted[i].revents == 0 || found == connections_.end()) continue;
-          if (go_on(found->first, found->second)) continue;
+          if (go_on(found->first, found->second, list)) continue;
           SSL_free(found->second.session);
           ::close(found->first);
           connections_.erase(found);
@@ -144,7 +146,7 @@ class WatchServer {
       return why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE ? 0 : -1;
     }
 
-    bool go_on(int fd, Connection& one) {
+    bool go_on(int fd, Connection& one, const std::string& list) {
       const bool tls = one.session != nullptr;
       std::array<char, 16384> piece{};
       for (;;) {
@@ -163,7 +165,6 @@ class WatchServer {
            end = one.in.find("\r\n\r\n")) {
         one.watches = one.in.substr(0, end).find("watch=true") != std::string::npos;
         one.in.erase(0, end + 4);
-        const std::string list = R"({"metadata":{"resourceVersion":"1"},"items":[]})";
         one.out += one.watches
                        ? "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
                        : "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(list.size()) +
