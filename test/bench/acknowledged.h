@@ -8,7 +8,7 @@
 #include "clock/clock.h"
 #include "crypto/crypto.h"
 #include "test/bench/peers.h"
-#include "test/bench/world.h"
+#include "test/bench/workload.h"
 #include "test/chaos/invariant.h"
 
 namespace receiver::bench {

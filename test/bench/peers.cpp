@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 
 #include "clock/clock.h"
-#include "test/bench/world.h"
+#include "test/bench/workload.h"
 
 namespace receiver::bench {
 

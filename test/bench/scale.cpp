@@ -14,7 +14,7 @@
 #include "test/bench/acknowledged.h"
 #include "test/bench/at_once.h"
 #include "test/bench/peers.h"
-#include "test/bench/world.h"
+#include "test/bench/workload.h"
 
 namespace receiver::bench {
 

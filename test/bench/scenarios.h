@@ -9,7 +9,7 @@
 #include "kube/rest.h"
 #include "test/bench/figures.h"
 #include "test/bench/peers.h"
-#include "test/bench/world.h"
+#include "test/bench/workload.h"
 
 namespace receiver::bench {
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "../unit/http/test_certificates.h"
 #include "bitbucket/event.h"
 #include "documents.h"
+#include "test/support/test_certificates.h"
 
 namespace receiver::testing {
 

@@ -11,8 +11,8 @@
 #include "http/client.h"
 #include "operator.h"
 #include "project.h"
-#include "test/unit/http/mounted_pair.h"
-#include "test/unit/http/test_certificates.h"
+#include "test/support/mounted_pair.h"
+#include "test/support/test_certificates.h"
 
 using namespace receiver;
 using namespace receiver::integration;

@@ -3,10 +3,10 @@
 
 #include <fmt/format.h>
 
-#include "../unit/webhook/gzip.h"
 #include "contract.h"
 #include "crypto/crypto.h"
 #include "delivery.h"
+#include "test/support/gzip.h"
 
 namespace receiver::integration {
 namespace {

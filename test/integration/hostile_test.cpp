@@ -17,8 +17,8 @@
 #include "eventually.h"
 #include "operator.h"
 #include "project.h"
+#include "test/support/gzip.h"
 #include "test/unit/http/server_fixture.h"
-#include "test/unit/webhook/gzip.h"
 
 using namespace receiver;
 using namespace receiver::integration;

@@ -7,9 +7,9 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "../unit/kube/temporary_directory.h"
 #include "eventually.h"
 #include "process.h"
+#include "test/support/temporary_directory.h"
 
 using namespace receiver::integration;
 

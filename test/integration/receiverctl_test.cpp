@@ -5,8 +5,6 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "../unit/http/test_certificates.h"
-#include "../unit/kube/temporary_directory.h"
 #include "bitbucket_server.h"
 #include "cluster.h"
 #include "delivery.h"
@@ -15,7 +13,9 @@
 #include "operator.h"
 #include "process.h"
 #include "project.h"
+#include "test/support/temporary_directory.h"
 #include "test/support/temporary_file.h"
+#include "test/support/test_certificates.h"
 #include "transcript.h"
 
 using namespace receiver::integration;

@@ -4,8 +4,8 @@
 
 #include <catch2/catch.hpp>
 
-#include "../vectors.h"
 #include "crypto/crypto.h"
+#include "test/support/vectors.h"
 
 namespace receiver::controllers {
 namespace {

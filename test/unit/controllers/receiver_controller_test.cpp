@@ -7,7 +7,7 @@
 #include <boost/asio/detached.hpp>
 #include <catch2/catch.hpp>
 
-#include "api_server.h"
+#include "test/unit/controllers/secret_server.h"
 
 namespace receiver::controllers {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "api_server.h"
+#include "test/unit/controllers/secret_server.h"
 
 namespace receiver::controllers {
 namespace {

@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <openssl/pem.h>
 
-#include "test/unit/http/test_certificates.h"
+#include "test/support/test_certificates.h"
 
 namespace receiver::crypto {
 

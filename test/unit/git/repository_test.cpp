@@ -8,7 +8,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "../vectors.h"
+#include "test/support/vectors.h"
 
 namespace receiver::git {
 namespace {

@@ -12,7 +12,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "http/client.h"
-#include "scripted_server.h"
+#include "test/support/scripted_server.h"
 
 namespace receiver::http::testing {
 

@@ -13,8 +13,8 @@
 #include <openssl/ssl.h>
 
 #include "server_fixture.h"
-#include "test/unit/resident_memory.h"
-#include "test_certificates.h"
+#include "test/support/resident_memory.h"
+#include "test/support/test_certificates.h"
 
 namespace receiver::http {
 namespace {

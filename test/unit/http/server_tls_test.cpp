@@ -9,9 +9,9 @@
 
 #include "http/server.h"
 #include "http/tls_context.h"
-#include "mounted_pair.h"
 #include "server_fixture.h"
-#include "test_certificates.h"
+#include "test/support/mounted_pair.h"
+#include "test/support/test_certificates.h"
 
 namespace receiver::http {
 namespace {

@@ -6,7 +6,7 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "test/unit/kube/temporary_directory.h"
+#include "test/support/temporary_directory.h"
 
 namespace receiver::kube {
 namespace {

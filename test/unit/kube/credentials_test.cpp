@@ -9,8 +9,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <catch2/catch.hpp>
 
-#include "test/unit/http/test_certificates.h"
-#include "test/unit/kube/temporary_directory.h"
+#include "test/support/temporary_directory.h"
+#include "test/support/test_certificates.h"
 
 namespace receiver::kube {
 namespace {

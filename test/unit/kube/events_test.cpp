@@ -10,7 +10,7 @@
 #include <catch2/catch.hpp>
 
 #include "clock/clock.h"
-#include "test/unit/kube/fake_api_server.h"
+#include "test/support/fake_api_server.h"
 
 using namespace receiver;
 using namespace receiver::kube;

@@ -11,7 +11,7 @@
 
 #include "clock/clock.h"
 #include "kube/json.h"
-#include "test/unit/kube/fake_api_server.h"
+#include "test/support/fake_api_server.h"
 
 using namespace receiver;
 using namespace receiver::kube;

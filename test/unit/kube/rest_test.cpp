@@ -17,7 +17,7 @@
 #include <fmt/format.h>
 
 #include "clock/clock.h"
-#include "test/unit/kube/temporary_directory.h"
+#include "test/support/temporary_directory.h"
 
 namespace receiver::kube {
 namespace {

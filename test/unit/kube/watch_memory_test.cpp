@@ -17,8 +17,8 @@
 #include <catch2/catch.hpp>
 
 #include "kube/reflector.h"
+#include "test/support/resident_memory.h"
 #include "test/unit/kube/watch_server.h"
-#include "test/unit/resident_memory.h"
 
 // Sanitizers keep memory of their own, and what was freed.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)

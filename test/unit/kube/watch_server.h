@@ -19,7 +19,7 @@
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 
-#include "test/unit/http/test_certificates.h"
+#include "test/support/test_certificates.h"
 
 namespace receiver::kube::test {
 

@@ -4,7 +4,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "gzip.h"
+#include "test/support/gzip.h"
 
 namespace receiver::webhook {
 

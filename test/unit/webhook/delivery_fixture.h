@@ -17,7 +17,7 @@
 #include <catch2/catch.hpp>
 
 #include "crypto/crypto.h"
-#include "stores.h"
+#include "test/support/stores.h"
 #include "webhook/delivery.h"
 
 namespace receiver::webhook {

@@ -6,7 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include "delivery_fixture.h"
-#include "gzip.h"
+#include "test/support/gzip.h"
 #include "webhook/delivery.h"
 
 namespace receiver::webhook {

@@ -7,7 +7,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "stores.h"
+#include "test/support/stores.h"
 
 namespace receiver::webhook {
 namespace {

@@ -20,7 +20,7 @@
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 
-#include "test_certificates.h"
+#include "test/support/test_certificates.h"
 
 namespace receiver::http::testing {
 

@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "../webhook/stores.h"
+#include "test/support/stores.h"
 
 namespace receiver::ctl {
 namespace {

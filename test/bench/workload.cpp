@@ -1,4 +1,4 @@
-#include "test/bench/world.h"
+#include "test/bench/workload.h"
 
 #include <stdexcept>
 #include <utility>

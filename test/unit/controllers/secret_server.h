@@ -11,8 +11,8 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "../kube/fake_api_server.h"
 #include "crypto/crypto.h"
+#include "test/support/fake_api_server.h"
 
 namespace receiver::controllers::test {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "test_certificates.h"
+#include "test/support/test_certificates.h"
 
 namespace receiver::http::testing {
 

@@ -5,9 +5,9 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "../http/scripted_server.h"
 #include "cmd/receiverctl/cli.h"
 #include "kube/json.h"
+#include "test/support/scripted_server.h"
 
 namespace receiver::ctl {
 namespace {

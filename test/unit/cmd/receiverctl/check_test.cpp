@@ -9,8 +9,8 @@
 #include "cmd/receiverctl/cluster.h"
 #include "cmd/receiverctl/permissions.h"
 #include "kube/json.h"
+#include "test/support/scripted_server.h"
 #include "test/support/temporary_file.h"
-#include "test/unit/http/scripted_server.h"
 
 namespace receiver::ctl {
 namespace {
