@@ -1,4 +1,4 @@
-#include "bitbucket_server.h"
+#include "test/bitbucket_server/bitbucket_server.h"
 
 #include <algorithm>
 #include <atomic>

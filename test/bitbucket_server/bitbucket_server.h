@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "bitbucket/event.h"
-#include "documents.h"
+#include "test/bitbucket_server/documents.h"
 #include "test/support/test_certificates.h"
 
 namespace receiver::testing {

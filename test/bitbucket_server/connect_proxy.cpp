@@ -1,4 +1,4 @@
-#include "connect_proxy.h"
+#include "test/bitbucket_server/connect_proxy.h"
 
 #include <array>
 #include <mutex>

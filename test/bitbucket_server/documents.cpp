@@ -1,4 +1,4 @@
-#include "documents.h"
+#include "test/bitbucket_server/documents.h"
 
 #include <algorithm>
 #include <array>

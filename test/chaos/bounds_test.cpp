@@ -7,11 +7,11 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "delivery.h"
 #include "test/chaos/etcd.h"
 #include "test/chaos/experiment.h"
 #include "test/chaos/hostile.h"
 #include "test/chaos/memory_limit.h"
+#include "test/support/delivery.h"
 
 using namespace receiver::chaos;
 using namespace receiver::integration;

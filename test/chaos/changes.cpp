@@ -19,7 +19,7 @@
 
 #include "crypto/crypto.h"
 #include "http/client.h"
-#include "json.h"
+#include "test/support/json.h"
 
 namespace receiver::chaos {
 

@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "crypto/crypto.h"
-#include "delivery.h"
-#include "json.h"
+#include "test/support/delivery.h"
+#include "test/support/json.h"
 
 namespace receiver::chaos {
 namespace {

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <string>
 
-#include "cluster.h"
+#include "test/support/cluster.h"
 
 namespace receiver::chaos {
 

@@ -7,7 +7,7 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "delivery.h"
+#include "test/support/delivery.h"
 
 namespace receiver::chaos {
 

@@ -6,15 +6,15 @@
 #include <string>
 #include <vector>
 
-#include "cluster.h"
-#include "eventually.h"
-#include "operator.h"
-#include "project.h"
 #include "test/chaos/changes.h"
 #include "test/chaos/invariant.h"
 #include "test/chaos/report.h"
 #include "test/chaos/traffic.h"
 #include "test/chaos/world.h"
+#include "test/support/cluster.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
 
 namespace receiver::chaos {
 

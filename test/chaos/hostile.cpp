@@ -18,8 +18,8 @@
 #include <fmt/format.h>
 
 #include "clock/clock.h"
-#include "delivery.h"
 #include "http/client.h"
+#include "test/support/delivery.h"
 
 namespace receiver::chaos {
 

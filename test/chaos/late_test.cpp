@@ -14,8 +14,8 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "delivery.h"
 #include "test/chaos/experiment.h"
+#include "test/support/delivery.h"
 
 using namespace receiver::chaos;
 using receiver::clock::Wall;

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <string>
 
-#include "operator.h"
+#include "test/support/operator.h"
 
 namespace receiver::chaos {
 

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cluster.h"
+#include "test/support/cluster.h"
 
 namespace receiver::chaos {
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "delivery.h"
 #include "test/chaos/invariant.h"
+#include "test/support/delivery.h"
 
 namespace receiver::chaos {
 

@@ -3,9 +3,9 @@
 #include <memory>
 #include <vector>
 
-#include "cluster.h"
-#include "project.h"
 #include "test/chaos/traffic.h"
+#include "test/support/cluster.h"
+#include "test/support/project.h"
 
 namespace receiver::chaos {
 

@@ -4,14 +4,14 @@
 #include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>
 
-#include "blocking.h"
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
 #include "http/client.h"
-#include "operator.h"
-#include "project.h"
+#include "test/support/blocking.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
 #include "test/support/mounted_pair.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
 #include "test/support/test_certificates.h"
 
 using namespace receiver;

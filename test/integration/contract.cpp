@@ -1,9 +1,9 @@
-#include "contract.h"
+#include "test/integration/contract.h"
 
 #include <sstream>
 #include <utility>
 
-#include "delivery.h"
+#include "test/support/delivery.h"
 
 namespace receiver::integration {
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "delivery.h"
+#include "test/support/delivery.h"
 
 /// The contract of the webhook port as tables: what is sent, what is answered, what is refreshed.
 namespace receiver::integration {

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "contract.h"
+#include "test/integration/contract.h"
 
 namespace receiver::integration {
 namespace {

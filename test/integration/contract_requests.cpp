@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
-#include "contract.h"
 #include "crypto/crypto.h"
-#include "delivery.h"
+#include "test/integration/contract.h"
+#include "test/support/delivery.h"
 #include "test/support/gzip.h"
 
 namespace receiver::integration {

@@ -1,4 +1,4 @@
-#include "contract.h"
+#include "test/integration/contract.h"
 
 #include <algorithm>
 #include <cctype>
@@ -9,11 +9,11 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "cluster.h"
-#include "eventually.h"
-#include "operator.h"
-#include "project.h"
-#include "raw_client.h"
+#include "test/support/cluster.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
+#include "test/support/raw_client.h"
 
 using namespace receiver::integration;
 using receiver::http::testing::Answer;

@@ -4,11 +4,11 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "bitbucket_server.h"
-#include "cluster.h"
-#include "operator.h"
-#include "process.h"
-#include "project.h"
+#include "test/bitbucket_server/bitbucket_server.h"
+#include "test/support/cluster.h"
+#include "test/support/operator.h"
+#include "test/support/process.h"
+#include "test/support/project.h"
 #include "test/support/temporary_file.h"
 
 using namespace receiver::integration;

@@ -8,10 +8,10 @@
 
 #include <catch2/catch.hpp>
 
-#include "cluster.h"
-#include "eventually.h"
-#include "operator.h"
-#include "process.h"
+#include "test/support/cluster.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/process.h"
 
 using namespace receiver::integration;
 

@@ -1,9 +1,9 @@
-#include "missing_kind.h"
+#include "test/integration/missing_kind.h"
 
 #include <exception>
 #include <string>
 
-#include "eventually.h"
+#include "test/support/eventually.h"
 
 namespace receiver::integration {
 namespace {

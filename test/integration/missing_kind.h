@@ -1,6 +1,6 @@
 #pragma once
 
-#include "api.h"
+#include "test/support/api.h"
 
 namespace receiver::integration {
 

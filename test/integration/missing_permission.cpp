@@ -1,10 +1,10 @@
-#include "missing_permission.h"
+#include "test/integration/missing_permission.h"
 
 #include <exception>
 
 #include <catch2/catch.hpp>
 
-#include "project.h"
+#include "test/support/project.h"
 
 namespace receiver::integration {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "api.h"
+#include "test/support/api.h"
 
 namespace receiver::integration {
 

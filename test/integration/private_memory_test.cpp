@@ -7,8 +7,8 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "eventually.h"
-#include "process.h"
+#include "test/support/eventually.h"
+#include "test/support/process.h"
 #include "test/support/temporary_directory.h"
 
 using namespace receiver::integration;

@@ -5,18 +5,18 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "bitbucket_server.h"
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
-#include "missing_kind.h"
-#include "operator.h"
-#include "process.h"
-#include "project.h"
+#include "test/bitbucket_server/bitbucket_server.h"
+#include "test/integration/missing_kind.h"
+#include "test/integration/transcript.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/process.h"
+#include "test/support/project.h"
 #include "test/support/temporary_directory.h"
 #include "test/support/temporary_file.h"
 #include "test/support/test_certificates.h"
-#include "transcript.h"
 
 using namespace receiver::integration;
 using receiver::bitbucket::Source;

@@ -3,8 +3,8 @@
 
 #include <catch2/catch.hpp>
 
-#include "connect_proxy.h"
-#include "register_stage.h"
+#include "test/bitbucket_server/connect_proxy.h"
+#include "test/integration/register_stage.h"
 
 // Where `receiverctl register` sends neither token nor secret, and writes nothing.
 using namespace receiver::integration;

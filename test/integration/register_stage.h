@@ -9,12 +9,12 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "bitbucket_server.h"
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
-#include "operator.h"
-#include "project.h"
+#include "test/bitbucket_server/bitbucket_server.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
 
 /// What the tests of `receiverctl register` share.
 namespace receiver::integration {

@@ -5,7 +5,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "register_stage.h"
+#include "test/integration/register_stage.h"
 
 using namespace receiver::integration;
 using receiver::testing::Grant;

@@ -1,4 +1,4 @@
-#include "second_writer.h"
+#include "test/integration/second_writer.h"
 
 #include <algorithm>
 #include <iostream>
@@ -9,7 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "crypto/crypto.h"
-#include "eventually.h"
+#include "test/support/eventually.h"
 
 namespace receiver::integration {
 namespace {

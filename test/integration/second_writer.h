@@ -8,8 +8,8 @@
 #include <thread>
 #include <vector>
 
-#include "cluster.h"
-#include "project.h"
+#include "test/support/cluster.h"
+#include "test/support/project.h"
 
 namespace receiver::integration {
 

@@ -1,4 +1,4 @@
-#include "transcript.h"
+#include "test/integration/transcript.h"
 
 #include <cstdlib>
 #include <fstream>
@@ -7,7 +7,7 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "process.h"
+#include "test/support/process.h"
 
 namespace receiver::integration {
 namespace {

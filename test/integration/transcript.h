@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "cluster.h"
+#include "test/support/cluster.h"
 
 namespace receiver::integration {
 

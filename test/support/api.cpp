@@ -1,14 +1,14 @@
-#include "api.h"
+#include "test/support/api.h"
 
 #include <stdexcept>
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
 
-#include "blocking.h"
 #include "kube/config.h"
 #include "kube/rest.h"
 #include "log/logger.h"
+#include "test/support/blocking.h"
 
 namespace receiver::integration {
 

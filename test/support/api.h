@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "json.h"
 #include "kube/error.h"
+#include "test/support/json.h"
 
 namespace receiver::integration {
 

@@ -1,4 +1,4 @@
-#include "cluster.h"
+#include "test/support/cluster.h"
 
 #include <chrono>
 #include <csignal>

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "api.h"
-#include "process.h"
+#include "test/support/api.h"
+#include "test/support/process.h"
 
 namespace receiver::integration {
 

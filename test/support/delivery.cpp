@@ -1,4 +1,4 @@
-#include "delivery.h"
+#include "test/support/delivery.h"
 
 #include <charconv>
 #include <stdexcept>
@@ -8,11 +8,11 @@
 #include <boost/asio/io_context.hpp>
 #include <fmt/format.h>
 
-#include "blocking.h"
 #include "crypto/crypto.h"
 #include "http/client.h"
-#include "json.h"
-#include "process.h"
+#include "test/support/blocking.h"
+#include "test/support/json.h"
+#include "test/support/process.h"
 
 namespace receiver::integration {
 namespace {

@@ -1,4 +1,4 @@
-#include "json.h"
+#include "test/support/json.h"
 
 #include <stdexcept>
 

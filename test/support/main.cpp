@@ -6,8 +6,8 @@
 
 #include <catch2/catch.hpp>
 
-#include "cluster.h"
-#include "process.h"
+#include "test/support/cluster.h"
+#include "test/support/process.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "operator.h"
+#include "test/support/operator.h"
 
 #include <csignal>
 #include <filesystem>
@@ -11,8 +11,8 @@
 
 #include <catch2/catch.hpp>
 
-#include "delivery.h"
-#include "eventually.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
 
 namespace receiver::integration {
 namespace {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "cluster.h"
 #include "http/message.h"
-#include "process.h"
+#include "test/support/cluster.h"
+#include "test/support/process.h"
 
 namespace receiver::integration {
 

@@ -1,4 +1,4 @@
-#include "process.h"
+#include "test/support/process.h"
 
 #include <array>
 #include <cerrno>

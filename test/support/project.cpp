@@ -1,4 +1,4 @@
-#include "project.h"
+#include "test/support/project.h"
 
 #include <exception>
 #include <iostream>

@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
-#include "cluster.h"
-#include "eventually.h"
-#include "json.h"
+#include "test/support/cluster.h"
+#include "test/support/eventually.h"
+#include "test/support/json.h"
 
 namespace receiver::integration {
 

@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "objects.h"
+#include "test/unit/api/objects.h"
 
 namespace receiver::api {
 namespace {

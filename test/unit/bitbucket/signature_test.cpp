@@ -5,7 +5,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "testdata.h"
+#include "test/unit/bitbucket/testdata.h"
 
 namespace receiver::bitbucket {
 namespace {

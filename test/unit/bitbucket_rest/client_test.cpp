@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "bitbucket_rest/registrar.h"
-#include "bitbucket_server.h"
+#include "test/bitbucket_server/bitbucket_server.h"
 
 namespace receiver::bitbucket_rest {
 namespace {

@@ -1,8 +1,8 @@
 #include <catch2/catch.hpp>
 
 #include "bitbucket_rest/client.h"
-#include "bitbucket_server.h"
-#include "connect_proxy.h"
+#include "test/bitbucket_server/bitbucket_server.h"
+#include "test/bitbucket_server/connect_proxy.h"
 
 namespace receiver::bitbucket_rest {
 namespace {

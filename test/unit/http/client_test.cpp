@@ -8,7 +8,7 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "client_fixture.h"
+#include "test/unit/http/client_fixture.h"
 
 namespace receiver::http::testing {
 namespace {

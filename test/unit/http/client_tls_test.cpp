@@ -3,8 +3,8 @@
 
 #include <catch2/catch.hpp>
 
-#include "client_fixture.h"
 #include "http/client.h"
+#include "test/unit/http/client_fixture.h"
 
 namespace receiver::http::testing {
 namespace {

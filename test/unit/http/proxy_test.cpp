@@ -6,7 +6,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "client_fixture.h"
+#include "test/unit/http/client_fixture.h"
 
 namespace receiver::http::testing {
 namespace {

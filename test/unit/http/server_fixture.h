@@ -17,8 +17,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 
-#include "../../support/raw_client.h"
 #include "http/server.h"
+#include "test/support/raw_client.h"
 
 namespace receiver::http::testing {
 

@@ -8,7 +8,7 @@
 #include <catch2/catch.hpp>
 
 #include "http/server.h"
-#include "server_fixture.h"
+#include "test/unit/http/server_fixture.h"
 
 namespace receiver::http {
 namespace {

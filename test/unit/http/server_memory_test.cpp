@@ -12,9 +12,9 @@
 #include <catch2/catch.hpp>
 #include <openssl/ssl.h>
 
-#include "server_fixture.h"
 #include "test/support/resident_memory.h"
 #include "test/support/test_certificates.h"
+#include "test/unit/http/server_fixture.h"
 
 namespace receiver::http {
 namespace {

@@ -10,7 +10,7 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "server_fixture.h"
+#include "test/unit/http/server_fixture.h"
 
 namespace receiver::http {
 namespace {

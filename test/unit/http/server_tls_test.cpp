@@ -9,9 +9,9 @@
 
 #include "http/server.h"
 #include "http/tls_context.h"
-#include "server_fixture.h"
 #include "test/support/mounted_pair.h"
 #include "test/support/test_certificates.h"
+#include "test/unit/http/server_fixture.h"
 
 namespace receiver::http {
 namespace {

@@ -5,8 +5,8 @@
 
 #include <catch2/catch.hpp>
 
-#include "delivery_fixture.h"
 #include "test/support/gzip.h"
+#include "test/unit/webhook/delivery_fixture.h"
 #include "webhook/delivery.h"
 
 namespace receiver::webhook {

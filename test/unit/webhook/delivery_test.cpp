@@ -6,7 +6,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "delivery_fixture.h"
+#include "test/unit/webhook/delivery_fixture.h"
 
 namespace receiver::webhook {
 

@@ -9,7 +9,7 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "delivery_fixture.h"
+#include "test/unit/webhook/delivery_fixture.h"
 
 namespace receiver::webhook {
 namespace {
