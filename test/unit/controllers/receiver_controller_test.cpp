@@ -103,7 +103,7 @@ const std::string kBucket = R"({"name":"bucket","bitbucket":{"secretRef":{"name"
 
 }  // namespace
 
-TEST_CASE("Every replica has the routes, and only the leader writes the status") {
+TEST_CASE("every replica has the routes, and only the leader writes the status") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
@@ -124,7 +124,7 @@ TEST_CASE("Every replica has the routes, and only the leader writes the status")
         std::string::npos);
 }
 
-TEST_CASE("One namespace whose Secrets answer 500 holds nobody up, and tells it in its status") {
+TEST_CASE("one namespace whose Secrets answer 500 holds nobody up, and tells it in its status") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.server.put("broken", "s", kSecret);
@@ -155,7 +155,7 @@ TEST_CASE("One namespace whose Secrets answer 500 holds nobody up, and tells it 
   CHECK_FALSE(f.incomplete_owners["broken/broken"]);
 }
 
-TEST_CASE("A Secret that may be read but not listed is never said to be unreadable") {
+TEST_CASE("a Secret that may be read but not listed is never said to be unreadable") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.server.instead_of_listing["demo"] = kube::test::refusal(403, "Forbidden");
@@ -178,7 +178,7 @@ TEST_CASE("A Secret that may be read but not listed is never said to be unreadab
   }
 }
 
-TEST_CASE("A conflict is tried again on the object as it then is") {
+TEST_CASE("a conflict is tried again on the object as it then is") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.refusals = {kube::test::refusal(409, "Conflict")};
@@ -190,7 +190,7 @@ TEST_CASE("A conflict is tried again on the object as it then is") {
   CHECK(f.patches.back().body.find(R"("resourceVersion":"2")") != std::string::npos);
 }
 
-TEST_CASE("A status is not written again before the time that the API server has asked for") {
+TEST_CASE("a status is not written again before the time that the API server has asked for") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.refusals = {{429, R"({"kind":"Status","details":{"retryAfterSeconds":60}})"}};
@@ -207,7 +207,7 @@ TEST_CASE("A status is not written again before the time that the API server has
   CHECK(f.patches.size() == 1);
 }
 
-TEST_CASE("A status that keeps failing is tried again as often as it would be looked at anyway") {
+TEST_CASE("a status that keeps failing is tried again as often as it would be looked at anyway") {
   ReceiverFixture f(std::chrono::milliseconds(10));
   f.server.put("demo", "s", kSecret);
   f.refusals.assign(20, kube::test::refusal(500, "InternalError"));
@@ -217,7 +217,7 @@ TEST_CASE("A status that keeps failing is tried again as often as it would be lo
   CHECK(f.controller.counters().status_failures == 20);
 }
 
-TEST_CASE("Only the API server's own word that an object is gone ends the writing of its status") {
+TEST_CASE("only the API server's own word that an object is gone ends the writing of its status") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.controller.set_leading(true);
@@ -236,7 +236,7 @@ TEST_CASE("Only the API server's own word that an object is gone ends the writin
   }
 }
 
-TEST_CASE("A status that another writer keeps replacing is left alone until something changes") {
+TEST_CASE("a status that another writer keeps replacing is left alone until something changes") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.controller.set_leading(true);
@@ -267,7 +267,7 @@ TEST_CASE("A status that another writer keeps replacing is left alone until some
   test::run_until(f.io, [&] { return f.controller.counters().status_writes == 4; });
 }
 
-TEST_CASE("Nobody is told that a URL has changed when two writers fight, only when it has") {
+TEST_CASE("nobody is told that a URL has changed when two writers fight, only when it has") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.controller.set_leading(true);
@@ -305,7 +305,7 @@ TEST_CASE("Nobody is told that a URL has changed when two writers fight, only wh
   test::run_until(f.io, [&] { return f.told_of("ReceiverURLChanged") == 1; });
 }
 
-TEST_CASE("A new leader tells of a changed URL that the status still has with our base URL") {
+TEST_CASE("a new leader tells of a changed URL that the status still has with our base URL") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.upsert(f.project_configs, "demo", "demo", kBucket, "1",
@@ -316,7 +316,7 @@ TEST_CASE("A new leader tells of a changed URL that the status still has with ou
   CHECK(f.told_of("ReceiverURLPublished") == 0);
 }
 
-TEST_CASE("Whoever's Lease has run out unnoticed writes neither status nor Event") {
+TEST_CASE("whoever's Lease has run out unnoticed writes neither status nor Event") {
   ReceiverFixture f;
   f.server.put("demo", "s", "short");
   f.lease_is_valid = false;
@@ -328,7 +328,7 @@ TEST_CASE("Whoever's Lease has run out unnoticed writes neither status nor Event
   CHECK(f.told.empty());
 }
 
-TEST_CASE("A former leader whose write is in flight tells nothing more, and no retry follows") {
+TEST_CASE("a former leader whose write is in flight tells nothing more, and no retry follows") {
   ReceiverFixture f(std::chrono::milliseconds(10));
   f.server.put("demo", "s", kSecret);
   f.controller.set_leading(true);
@@ -345,7 +345,7 @@ TEST_CASE("A former leader whose write is in flight tells nothing more, and no r
 }
 
 TEST_CASE(
-    "A former leader drops the Events that wait, and says all of it again when it leads again") {
+    "a former leader drops the Events that wait, and says all of it again when it leads again") {
   ReceiverFixture f(std::chrono::minutes(5), 10);
   f.server.put("demo", "s", "\xEF\xBB\xBF short ");
   f.controller.set_leading(true);
@@ -359,7 +359,7 @@ TEST_CASE(
   CHECK(f.told_of("WeakSecret") >= 4);
 }
 
-TEST_CASE("An object that is being deleted is left alone") {
+TEST_CASE("an object that is being deleted is left alone") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.controller.set_leading(true);
@@ -375,7 +375,7 @@ TEST_CASE("An object that is being deleted is left alone") {
   CHECK(f.patches.empty());
 }
 
-TEST_CASE("Every replica counts the receivers of all owners by readiness") {
+TEST_CASE("every replica counts the receivers of all owners by readiness") {
   ReceiverFixture f;
   const auto are = [&f](std::size_t ready, std::size_t not_ready) {
     const ReceiverCounts counts = f.controller.receivers();
@@ -397,7 +397,7 @@ TEST_CASE("Every replica counts the receivers of all owners by readiness") {
   CHECK(are(1, 0));
 }
 
-TEST_CASE("A deleted owner loses its routes") {
+TEST_CASE("a deleted owner loses its routes") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
@@ -407,7 +407,7 @@ TEST_CASE("A deleted owner loses its routes") {
   CHECK(f.controller.secret_watches() == 0);
 }
 
-TEST_CASE("The ClusterConfig takes its Secrets from the system resources namespace") {
+TEST_CASE("the ClusterConfig takes its Secrets from the system resources namespace") {
   ReceiverFixture f;
   f.server.put("system", "s", kSecret);
   f.upsert(f.cluster_configs, "", "cluster", kBucket);
@@ -415,7 +415,7 @@ TEST_CASE("The ClusterConfig takes its Secrets from the system resources namespa
   CHECK(f.routes["cluster"][0].project.empty());
 }
 
-TEST_CASE("A ProjectConfig whose name is not its namespace's declares nothing") {
+TEST_CASE("a ProjectConfig whose name is not its namespace's declares nothing") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.upsert(f.project_configs, "demo", "another", kBucket);

@@ -383,7 +383,7 @@ class World {
   std::map<std::string, std::map<std::string, std::string>> remembered_;
 };
 
-TEST_CASE("Whatever happens: the book tells each change, and in the end knows the truth") {
+TEST_CASE("whatever happens: the book tells each change, and in the end knows the truth") {
   for (const SecretAccess access : {SecretAccess::kNamespaced, SecretAccess::kCluster}) {
     for (std::uint32_t seed = 1; seed <= 1'530; ++seed) {
       CAPTURE(seed, access == SecretAccess::kCluster);

@@ -52,7 +52,7 @@ struct SourcesFixture {
 
 }  // namespace
 
-TEST_CASE("A namespace with a reference is watched, and its named Secrets are known") {
+TEST_CASE("a namespace with a reference is watched, and its named Secrets are known") {
   SourcesFixture f(SecretAccess::kNamespaced);
   f.server.put("a", "one", "value-1");
   f.server.put("a", "other", "never kept");
@@ -87,7 +87,7 @@ TEST_CASE("A namespace with a reference is watched, and its named Secrets are kn
   }
 }
 
-TEST_CASE("A namespace that may not be read fails its own receivers only, and recovers") {
+TEST_CASE("a namespace that may not be read fails its own receivers only, and recovers") {
   SourcesFixture f(SecretAccess::kNamespaced);
   f.server.put("a", "s", "value-a");
   f.server.put("b", "s", "value-b");
@@ -102,7 +102,7 @@ TEST_CASE("A namespace that may not be read fails its own receivers only, and re
   CHECK(f.sources.status().settled == kube::ReflectorStatus::Settled::kRefused);
 }
 
-TEST_CASE("A name that is referenced while a list is under way is not taken for missing") {
+TEST_CASE("a name that is referenced while a list is under way is not taken for missing") {
   SourcesFixture f(SecretAccess::kNamespaced);
   f.server.put("a", "one", "value-1");
   f.server.listed = [&] {
@@ -116,7 +116,7 @@ TEST_CASE("A name that is referenced while a list is under way is not taken for 
   CHECK(f.value("a", "late") == "value-2");
 }
 
-TEST_CASE("One namespace whose Secrets answer 500 holds nobody up, and they are read one by one") {
+TEST_CASE("one namespace whose Secrets answer 500 holds nobody up, and they are read one by one") {
   SourcesFixture f(SecretAccess::kNamespaced);
   f.server.put("fine", "s", "value-a");
   f.server.put("broken", "good", "value-b");
@@ -142,7 +142,7 @@ TEST_CASE("One namespace whose Secrets answer 500 holds nobody up, and they are 
   CHECK(f.sources.lookup("broken", "good").watched);
 }
 
-TEST_CASE("The Secrets of a namespace that may not be listed are read one by one") {
+TEST_CASE("the Secrets of a namespace that may not be listed are read one by one") {
   SourcesFixture f(SecretAccess::kNamespaced);
   f.server.put("a", "s", "value");
   f.server.instead_of_listing["a"] = kube::test::refusal(403, "Forbidden");
@@ -153,7 +153,7 @@ TEST_CASE("The Secrets of a namespace that may not be listed are read one by one
         std::string::npos);
 }
 
-TEST_CASE("With cluster access one watch of labelled Secrets serves all namespaces") {
+TEST_CASE("with cluster access one watch of labelled Secrets serves all namespaces") {
   SourcesFixture f(SecretAccess::kCluster);
   f.server.put("a", "labelled", "value-a");
   f.server.put("b", "plain", "value-b", false);
@@ -193,7 +193,7 @@ TEST_CASE("With cluster access one watch of labelled Secrets serves all namespac
   }
 }
 
-TEST_CASE("A Secret is missing when the API server itself says so, not when a proxy does") {
+TEST_CASE("a Secret is missing when the API server itself says so, not when a proxy does") {
   SourcesFixture f(SecretAccess::kCluster, std::chrono::milliseconds(200));
   f.server.put("b", "plain", "value-b", false);
   f.sources.reference("b", {"plain"});
@@ -208,7 +208,7 @@ TEST_CASE("A Secret is missing when the API server itself says so, not when a pr
   CHECK(f.changed.size() == 1);
 }
 
-TEST_CASE("A failed read of a Secret is repeated after a pause") {
+TEST_CASE("a failed read of a Secret is repeated after a pause") {
   SourcesFixture f(SecretAccess::kCluster, std::chrono::milliseconds(200));
   f.server.put("a", "s", "value");
   f.sources.reference("a", {"s"});
@@ -224,7 +224,7 @@ TEST_CASE("A failed read of a Secret is repeated after a pause") {
   CHECK(f.server.reads() == 4);
 }
 
-TEST_CASE("A change of an unlabelled Secret is found by the next round") {
+TEST_CASE("a change of an unlabelled Secret is found by the next round") {
   SourcesFixture f(SecretAccess::kCluster, std::chrono::milliseconds(50));
   f.server.put("b", "plain", "value-b", false);
   f.sources.reference("b", {"plain", "later"});
@@ -237,7 +237,7 @@ TEST_CASE("A change of an unlabelled Secret is found by the next round") {
   f.await("b", "later", Known::kPresent);
 }
 
-TEST_CASE("Nothing but the metadata of a Secret that nobody names is ever decoded") {
+TEST_CASE("nothing but the metadata of a Secret that nobody names is ever decoded") {
   SourcesFixture f(SecretAccess::kNamespaced);
   f.server.put("a", "one", "value-1");
   // Whoever decodes it, complains.
