@@ -45,22 +45,22 @@ asio::awaitable<void> pause_for(std::chrono::nanoseconds time) {
 }
 
 OperatorProcess::OperatorProcess(asio::any_io_executor executor, const OperatorLaunch& launch,
-                                 integration::Environment settings)
+                                 test::Environment settings)
     : executor_(std::move(executor)) {
-  const unsigned short port = integration::free_port();
+  const unsigned short port = test::free_port();
   unsigned short metrics_port = port;
-  while (metrics_port == port) metrics_port = integration::free_port();
+  while (metrics_port == port) metrics_port = test::free_port();
   url_ = fmt::format("http://127.0.0.1:{}", port);
-  settings.merge(integration::Environment{{"EXTERNAL_WEBHOOK_SERVER_BASE_URL", kBaseUrl},
-                                          {"BIND_ADDRESS", "127.0.0.1"},
-                                          {"PORT", std::to_string(port)},
-                                          {"METRICS_PORT", std::to_string(metrics_port)},
-                                          {"POD_NAME", "bench"},
-                                          {"KUBECONFIG", launch.kubeconfig},
-                                          // What follows the signal is not waited for long.
-                                          {"GRACEFUL_SHUTDOWN_TIMEOUT", "5s"}});
-  process_ = std::make_unique<integration::Process>(std::vector<std::string>{launch.binary},
-                                                    settings, launch.log);
+  settings.merge(test::Environment{{"EXTERNAL_WEBHOOK_SERVER_BASE_URL", kBaseUrl},
+                                   {"BIND_ADDRESS", "127.0.0.1"},
+                                   {"PORT", std::to_string(port)},
+                                   {"METRICS_PORT", std::to_string(metrics_port)},
+                                   {"POD_NAME", "bench"},
+                                   {"KUBECONFIG", launch.kubeconfig},
+                                   // What follows the signal is not waited for long.
+                                   {"GRACEFUL_SHUTDOWN_TIMEOUT", "5s"}});
+  process_ = std::make_unique<test::Process>(std::vector<std::string>{launch.binary}, settings,
+                                             launch.log);
   http::ClientOptions options;
   options.scheme = "http";
   options.host = "127.0.0.1";
@@ -122,7 +122,7 @@ void OperatorProcess::thaw() const {
 }
 
 OperatorProcess::Memory OperatorProcess::memory() const {
-  const std::string status = integration::read_file(fmt::format("/proc/{}/status", process_->id()));
+  const std::string status = test::read_file(fmt::format("/proc/{}/status", process_->id()));
   constexpr double kMbOfKib = 1024 / 1e6;
   return {kib_of(status, "VmRSS") * kMbOfKib, kib_of(status, "VmHWM") * kMbOfKib};
 }
@@ -133,7 +133,7 @@ std::chrono::nanoseconds OperatorProcess::cpu_time() const {
   const std::filesystem::path tasks = fmt::format("/proc/{}/task", process_->id());
   for (const auto& task : std::filesystem::directory_iterator(tasks)) {
     long long nanoseconds = 0;
-    std::istringstream(integration::read_file(task.path() / "schedstat")) >> nanoseconds;
+    std::istringstream(test::read_file(task.path() / "schedstat")) >> nanoseconds;
     total += std::chrono::nanoseconds(nanoseconds);
   }
   return total;

@@ -24,7 +24,7 @@ struct OperatorLaunch {
 class OperatorProcess {
  public:
   OperatorProcess(boost::asio::any_io_executor executor, const OperatorLaunch& launch,
-                  integration::Environment settings = {});
+                  test::Environment settings = {});
   ~OperatorProcess();
   OperatorProcess(const OperatorProcess&) = delete;
   OperatorProcess& operator=(const OperatorProcess&) = delete;
@@ -54,7 +54,7 @@ class OperatorProcess {
 
   boost::asio::any_io_executor executor_;
   std::string url_;
-  std::unique_ptr<integration::Process> process_;
+  std::unique_ptr<test::Process> process_;
   std::unique_ptr<http::Client> metrics_port_;
 };
 

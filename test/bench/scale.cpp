@@ -57,7 +57,7 @@ struct Start {
 
 /// How the operator is to read Secrets.
 struct SecretAccess {
-  integration::Environment settings;
+  test::Environment settings;
   std::size_t watches;
 };
 
@@ -299,7 +299,7 @@ asio::awaitable<void> check_published(const Site& site, std::vector<Project> pro
 /// From the moment at which the operator can see the new ProjectConfigs: it is frozen while they
 /// are created, which takes the API server as long as the statuses.
 asio::awaitable<double> publishing_s(const Site& site, std::vector<Project> projects) {
-  integration::Environment settings = kClusterWide.settings;
+  test::Environment settings = kClusterWide.settings;
   settings["LEADER_ELECT"] = "false";  // frozen, it could not renew its Lease
   OperatorProcess started(site.executor, site.launch, settings);
   co_await started.at_rest();

@@ -18,7 +18,7 @@
 
 #include "http/server.h"
 
-namespace receiver::testing {
+namespace receiver::test {
 namespace {
 
 using bitbucket::Source;
@@ -60,11 +60,11 @@ std::optional<Target> parse(std::string_view text) {
 
 class BitbucketServer::Impl {
  public:
-  Impl(Source product, const http::testing::CertificateSpec& certificate, const std::string& name)
+  Impl(Source product, const CertificateSpec& certificate, const std::string& name)
       : product_(product) {
     std::string folder = (fs::temp_directory_path() / "bitbucket_server_XXXXXX").string();
     folder_ = ::mkdtemp(folder.data());
-    const http::testing::TestAuthority authority;
+    const TestAuthority authority;
     const auto identity = authority.issue(certificate);
     ca_pem_ = authority.pem();
     write("ca.crt", ca_pem_);
@@ -298,7 +298,7 @@ class BitbucketServer::Impl {
   std::thread thread_;
 };
 
-BitbucketServer::BitbucketServer(Source product, const http::testing::CertificateSpec& certificate,
+BitbucketServer::BitbucketServer(Source product, const CertificateSpec& certificate,
                                  const std::string& name)
     : impl_(std::make_unique<Impl>(product, certificate, name)) {}
 BitbucketServer::~BitbucketServer() = default;
@@ -369,4 +369,4 @@ std::size_t BitbucketServer::writes() const {
       impl_->requests_, [](const std::string& request) { return !request.starts_with("GET "); }));
 }
 
-}  // namespace receiver::testing
+}  // namespace receiver::test

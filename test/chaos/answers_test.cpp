@@ -6,9 +6,10 @@
 #include "test/chaos/experiment.h"
 #include "test/chaos/proxy.h"
 
-using namespace receiver::chaos;
-using receiver::integration::Cluster;
-using receiver::integration::Operator;
+namespace receiver::chaos {
+
+using test::Cluster;
+using test::Operator;
 
 namespace {
 
@@ -72,3 +73,5 @@ TEST_CASE("a load balancer answers 503 with Retry-After: 600 for 2 s, then all i
   experiment.finish(Experiment::Queued::kAllApplied,
                     fmt::format("{} requests met it", proxy.faults()));
 }
+
+}  // namespace receiver::chaos

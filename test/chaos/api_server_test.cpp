@@ -5,9 +5,10 @@
 
 #include "test/chaos/experiment.h"
 
-using namespace receiver::chaos;
-using receiver::integration::Cluster;
-using receiver::integration::Operator;
+namespace receiver::chaos {
+
+using test::Cluster;
+using test::Operator;
 
 namespace {
 
@@ -35,9 +36,9 @@ void outage(Act begin, std::chrono::seconds lasts, Act end) {
   Time back;
   experiment.fault([&] {
     std::invoke(begin, cluster);
-    away = receiver::clock::Wall::now();
+    away = clock::Wall::now();
     std::this_thread::sleep_for(lasts);
-    back = receiver::clock::Wall::now();
+    back = clock::Wall::now();
     std::invoke(end, cluster);
   });
   experiment.recover();
@@ -66,3 +67,5 @@ TEST_CASE("API server frozen for 20 s", "[quick][api-server]") {
 TEST_CASE("etcd stopped for 20 s", "[api-server]") {
   outage(&Cluster::kill_etcd, 20s, &Cluster::start_etcd);
 }
+
+}  // namespace receiver::chaos

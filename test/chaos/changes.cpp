@@ -24,7 +24,7 @@
 namespace receiver::chaos {
 
 namespace asio = boost::asio;
-using integration::Json;
+using test::Json;
 
 namespace {
 
@@ -129,7 +129,7 @@ class ChangeFeed::Impl {
     revision_ = std::stoll(message.at(event + "/kv/mod_revision"));
     if (message.at(event + "/type") == "DELETE") return;
     const Json object(decoded(message.at(event + "/kv/value")));
-    std::string token = integration::refresh_of(object);
+    std::string token = test::refresh_of(object);
     std::string name = decoded(message.at(event + "/kv/key")).substr(kObjects.size());
     if (token.empty() || std::exchange(last_[name], token) == token) return;
     changes_.push_back({std::move(name), std::move(token)});

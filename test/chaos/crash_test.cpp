@@ -7,12 +7,13 @@
 
 #include "test/chaos/experiment.h"
 
-using namespace receiver::chaos;
-using receiver::integration::Cluster;
-using receiver::integration::Environment;
-using receiver::integration::eventually;
-using receiver::integration::kPromptly;
-using receiver::integration::Operator;
+namespace receiver::chaos {
+
+using test::Cluster;
+using test::Environment;
+using test::eventually;
+using test::kPromptly;
+using test::Operator;
 
 namespace {
 
@@ -137,3 +138,5 @@ TEST_CASE("no operator for 10 s: the next one catches up", "[quick][crash]") {
   experiment.finish(Experiment::Queued::kEvenUnanswered,
                     fmt::format("{} objects refreshed by catch-up", refreshed));
 }
+
+}  // namespace receiver::chaos

@@ -10,7 +10,7 @@ namespace receiver::chaos {
 /// etcd behind the API server's back.
 class Etcd {
  public:
-  explicit Etcd(const integration::Cluster& cluster);
+  explicit Etcd(const test::Cluster& cluster);
 
   /// Forgets the past, as the API server has it do every few minutes.
   void compact() const;

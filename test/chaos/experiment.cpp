@@ -12,8 +12,8 @@
 namespace receiver::chaos {
 
 using clock::Wall;
-using integration::Operator;
 using std::chrono::milliseconds;
+using test::Operator;
 
 namespace {
 
@@ -29,7 +29,7 @@ milliseconds latency(const Sent& sent) {
 
 }  // namespace
 
-Experiment::Experiment(const integration::Cluster& cluster, const World& world,
+Experiment::Experiment(const test::Cluster& cluster, const World& world,
                        std::vector<const Operator*> replicas)
     : feed_(static_cast<unsigned short>(std::stoi(cluster.setting("ETCD_PORT")))),
       deliveries_(world.deliveries()),
@@ -48,7 +48,7 @@ void Experiment::fault(const std::function<void()>& what) {
 }
 
 void Experiment::recover(milliseconds limit) {
-  integration::eventually(
+  test::eventually(
       "a delivery to every repository is acknowledged after the fault",
       [&] { return acknowledged_since(fault_ended_.value()); }, limit);
   recovered_ = Wall::now();
@@ -122,15 +122,14 @@ milliseconds Experiment::worst_unaffected() const {
   return worst;
 }
 
-void check_sees_what_it_missed(const Operator& op, const integration::Project& project,
-                               const char* slug, milliseconds limit) {
+void check_sees_what_it_missed(const Operator& op, const test::Project& project, const char* slug,
+                               milliseconds limit) {
   project.add_warehouse(slug, project.repository(slug));
-  integration::eventually_equals(
+  test::eventually_equals(
       "the new Warehouse is refreshed",
       [&] {
-        return integration::post(
-                   op.url(World::path(project)),
-                   sign(integration::cloud_push(project.repository(slug), "main"), World::kSecret))
+        return test::post(op.url(World::path(project)),
+                          sign(test::cloud_push(project.repository(slug), "main"), World::kSecret))
             .body;
       },
       std::string("{\"msg\":\"refreshed 1 warehouse(s)\"}\n"), limit);

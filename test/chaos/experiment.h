@@ -35,12 +35,12 @@ constexpr std::chrono::seconds kLeaseTime{15 + 9};
 class Experiment {
  public:
   /// Traffic begins, to these replicas. Calm at first.
-  Experiment(const integration::Cluster& cluster, const World& world,
-             std::vector<const integration::Operator*> replicas);
+  Experiment(const test::Cluster& cluster, const World& world,
+             std::vector<const test::Operator*> replicas);
 
   [[nodiscard]] Traffic& traffic() { return traffic_; }
   [[nodiscard]] std::vector<Change> changes() const { return feed_.changes(); }
-  void send_to(const std::vector<const integration::Operator*>& replicas);
+  void send_to(const std::vector<const test::Operator*>& replicas);
 
   /// What it does is the fault, from its begin to its return.
   void fault(const std::function<void()>& what);
@@ -79,7 +79,7 @@ class Experiment {
 };
 
 /// A Warehouse that appears while nobody watches is refreshed by a push once the watch is back.
-void check_sees_what_it_missed(const integration::Operator& op, const integration::Project& project,
+void check_sees_what_it_missed(const test::Operator& op, const test::Project& project,
                                const char* slug, std::chrono::milliseconds limit);
 
 }  // namespace receiver::chaos

@@ -12,16 +12,17 @@
 #include "test/chaos/experiment.h"
 #include "test/chaos/proxy.h"
 
-using namespace receiver::chaos;
-using receiver::integration::Cluster;
-using receiver::integration::eventually;
-using receiver::integration::eventually_equals;
-using receiver::integration::Json;
-using receiver::integration::kProjectReady;
-using receiver::integration::Operator;
-using receiver::integration::Project;
-using receiver::integration::published_url;
-using receiver::integration::receiver_path;
+namespace receiver::chaos {
+
+using test::Cluster;
+using test::eventually;
+using test::eventually_equals;
+using test::Json;
+using test::kProjectReady;
+using test::Operator;
+using test::Project;
+using test::published_url;
+using test::receiver_path;
 
 namespace {
 
@@ -50,7 +51,7 @@ bool lists_secrets(std::string_view line) {
 }
 
 std::string lease_holder(const Cluster& cluster) {
-  return cluster.admin().get(receiver::integration::kLeasePath).at("/spec/holderIdentity");
+  return cluster.admin().get(test::kLeasePath).at("/spec/holderIdentity");
 }
 
 }  // namespace
@@ -104,8 +105,7 @@ TEST_CASE("the Secrets of one namespace are answered 500 from the operator's sta
   Experiment experiment(cluster, world, {&op});
   experiment.fault([&] {
     eventually("its status says so", [&] {
-      return receiver::integration::ready_message(ill.config(), "False").find("bb-secret") !=
-             std::string::npos;
+      return test::ready_message(ill.config(), "False").find("bb-secret") != std::string::npos;
     });
     // Reading it by name works where the list does not.
     proxy.set({{.fault = Fault::kServerErrors, .requests = [secrets](std::string_view line) {
@@ -146,3 +146,5 @@ TEST_CASE("a Secret of 900 kB that no receiver names changes in each of 150 name
   CHECK(after < before + kAllowedKib);
   for (const Sent& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
 }
+
+}  // namespace receiver::chaos

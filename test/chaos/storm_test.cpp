@@ -10,11 +10,12 @@
 #include "test/chaos/experiment.h"
 #include "test/chaos/hostile.h"
 
-using namespace receiver::chaos;
-using receiver::integration::Cluster;
-using receiver::integration::eventually;
-using receiver::integration::median;
-using receiver::integration::Operator;
+namespace receiver::chaos {
+
+using test::Cluster;
+using test::eventually;
+using test::median;
+using test::Operator;
 
 namespace {
 
@@ -25,7 +26,7 @@ constexpr std::size_t kFlatKib = 1'024;
 
 /// Of the deliveries of the last `window`, in milliseconds.
 double p99_over(Experiment& experiment, std::chrono::seconds window) {
-  const auto begin = receiver::clock::Wall::now();
+  const auto begin = clock::Wall::now();
   std::this_thread::sleep_for(window);
   std::vector<double> latencies;
   for (const Sent& sent : experiment.traffic().deliveries()) {
@@ -104,3 +105,5 @@ TEST_CASE("badly signed requests at full speed for 60 s", "[storm]") {
     CHECK(delivery.took() < 1s);
   }
 }
+
+}  // namespace receiver::chaos

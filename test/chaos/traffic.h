@@ -12,7 +12,7 @@ namespace receiver::chaos {
 /// A signed delivery that can be sent any number of times.
 struct Signed {
   std::string path;
-  integration::Delivery delivery;
+  test::Delivery delivery;
   std::vector<std::string> targets;
 };
 

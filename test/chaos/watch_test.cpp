@@ -8,10 +8,11 @@
 #include "test/chaos/experiment.h"
 #include "test/chaos/proxy.h"
 
-using namespace receiver::chaos;
-using receiver::integration::Cluster;
-using receiver::integration::Operator;
-using receiver::integration::run;
+namespace receiver::chaos {
+
+using test::Cluster;
+using test::Operator;
+using test::run;
 
 namespace {
 
@@ -92,3 +93,5 @@ TEST_CASE("established connections to the API server go dead without a word", "[
   // There was time for another connection.
   for (const Sent& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
 }
+
+}  // namespace receiver::chaos

@@ -2,7 +2,13 @@
 
 namespace receiver::chaos {
 
-using integration::Project;
+using test::cloud_merge;
+using test::cloud_push;
+using test::data_center_merge;
+using test::data_center_push;
+using test::Delivery;
+using test::Project;
+using test::sign;
 
 namespace {
 
@@ -31,7 +37,7 @@ std::string promotion(const Project& project, const char* name) {
 
 }  // namespace
 
-World::World(const integration::Cluster& cluster) {
+World::World(const test::Cluster& cluster) {
   for (std::size_t count = 0; count < kProjects; ++count) {
     const Project& project = *projects_.emplace_back(std::make_unique<Project>(cluster));
     project.put_secret("bb-secret", {{"secret", kSecret}});
@@ -45,7 +51,6 @@ World::World(const integration::Cluster& cluster) {
 }
 
 std::vector<Signed> World::deliveries() const {
-  using namespace integration;
   std::vector<Signed> deliveries;
   for (const auto& project : projects_) {
     const auto add = [&](const Delivery& delivery, std::vector<std::string> targets) {
@@ -62,7 +67,7 @@ std::vector<Signed> World::deliveries() const {
 }
 
 std::string World::path(const Project& project) {
-  return integration::receiver_path(project.name(), kReceiver, kSecret);
+  return test::receiver_path(project.name(), kReceiver, kSecret);
 }
 
 }  // namespace receiver::chaos

@@ -13,21 +13,21 @@ namespace receiver::chaos {
 /// Data Center, and a Promotion that waits for a pull request of each.
 class World {
  public:
-  explicit World(const integration::Cluster& cluster);
+  explicit World(const test::Cluster& cluster);
 
   /// A push to each repository, and the merge of each pull request.
   [[nodiscard]] std::vector<Signed> deliveries() const;
   static constexpr std::size_t kObjectsOfEach = 5;  ///< that the deliveries of a project refresh
-  [[nodiscard]] const std::vector<std::unique_ptr<integration::Project>>& projects() const {
+  [[nodiscard]] const std::vector<std::unique_ptr<test::Project>>& projects() const {
     return projects_;
   }
   /// Where the receiver of a project listens.
-  [[nodiscard]] static std::string path(const integration::Project& project);
+  [[nodiscard]] static std::string path(const test::Project& project);
 
   static constexpr const char* kSecret = "a-secret-of-the-tests-of-faults";
 
  private:
-  std::vector<std::unique_ptr<integration::Project>> projects_;
+  std::vector<std::unique_ptr<test::Project>> projects_;
 };
 
 }  // namespace receiver::chaos

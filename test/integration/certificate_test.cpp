@@ -14,10 +14,8 @@
 #include "test/support/project.h"
 #include "test/support/test_certificates.h"
 
-using namespace receiver;
-using namespace receiver::integration;
-using http::testing::MountedPair;
-using http::testing::TestAuthority;
+namespace receiver::test {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -89,3 +87,5 @@ TEST_CASE("a certificate is replaced as a mounted Secret is, and a bad one is no
   CHECK(answer_to_who_trusts(second) == kRefreshed);
   CHECK(op.metric(kReloads) == 1);
 }
+
+}  // namespace receiver::test

@@ -10,7 +10,7 @@
 #include "test/support/operator.h"
 #include "test/support/project.h"
 
-using namespace receiver::integration;
+namespace receiver::test {
 
 TEST_CASE(
     "without a namespace for its Secrets the ClusterConfig's receivers are off, and it says so",
@@ -91,3 +91,5 @@ TEST_CASE("a receiver of the ClusterConfig refreshes across namespaces", "[clust
   }
   check_median(took, kPromptly);
 }
+
+}  // namespace receiver::test

@@ -7,7 +7,7 @@
 #include "test/support/operator.h"
 #include "test/support/project.h"
 
-using namespace receiver::integration;
+namespace receiver::test {
 
 namespace {
 
@@ -251,3 +251,5 @@ TEST_CASE("the failure of a receiver of another type is left to its writer", "[c
   CHECK(project.config().at("/status/webhookReceivers/1/name") == "bb");
   CHECK(project.events("StatusConflict").empty());
 }
+
+}  // namespace receiver::test

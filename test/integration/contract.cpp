@@ -5,7 +5,7 @@
 
 #include "test/support/delivery.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 
 Names names(std::string_view text) {
   std::istringstream words{std::string(text)};
@@ -76,4 +76,4 @@ std::string refreshed_promotions(std::size_t count) {
   return "200 {\"msg\":\"refreshed " + std::to_string(count) + " promotion(s)\"}\n";
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

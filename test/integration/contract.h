@@ -9,7 +9,7 @@
 #include "test/support/delivery.h"
 
 /// The contract of the webhook port as tables: what is sent, what is answered, what is refreshed.
-namespace receiver::integration {
+namespace receiver::test {
 
 /// Warehouses and Promotions of the fixture; those of other projects as `other/NAME`.
 using Names = std::set<std::string>;
@@ -106,4 +106,4 @@ extern const std::vector<Waiting> kPromotions;
 [[nodiscard]] std::vector<Case> receivers();
 [[nodiscard]] std::vector<Case> refusals();
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

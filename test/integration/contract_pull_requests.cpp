@@ -2,7 +2,7 @@
 
 #include "test/integration/contract.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 namespace {
 
 constexpr const char* kWait = R"([{"uses": "git-wait-for-pr", "as": "wait"}])";
@@ -149,4 +149,4 @@ std::vector<Case> pull_requests() {
   return cases;
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

@@ -2,7 +2,7 @@
 
 #include "test/integration/contract.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 
 const std::vector<Subscription> kCloudWarehouses{
     {"any-branch", "https://bitbucket.org/kargo-orchard/fruit-basket", ""},
@@ -356,4 +356,4 @@ std::vector<Case> data_center_pushes() {
   return cases;
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

@@ -8,7 +8,7 @@
 #include "test/support/delivery.h"
 #include "test/support/gzip.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 namespace {
 
 using Framing = Sent::Framing;
@@ -304,4 +304,4 @@ std::vector<Case> refusals() {
   return cases;
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

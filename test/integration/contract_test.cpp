@@ -15,9 +15,7 @@
 #include "test/support/project.h"
 #include "test/support/raw_client.h"
 
-using namespace receiver::integration;
-using receiver::http::testing::Answer;
-using receiver::http::testing::RawClient;
+namespace receiver::test {
 
 namespace {
 
@@ -167,7 +165,7 @@ void check(World& world, const Case& expected) {
   INFO(expected.name);
   RawClient client(world.port());
   client.send(bytes_of(expected.sent, world.path(expected.sent.at)));
-  const Answer answer = client.read_answer(expected.sent.method != "HEAD");
+  const RawAnswer answer = client.read_answer(expected.sent.method != "HEAD");
   CHECK(std::to_string(answer.status) + " " + answer.body == expected.answer);
   CHECK(answer.says("Content-Type: application/json"));
   if (!expected.header.empty()) CHECK(answer.says(expected.header));
@@ -186,3 +184,5 @@ TEST_CASE("the contract of the webhook port, row by row", "[contract]") {
     for (const Case& expected : table) check(world, expected);
   }
 }
+
+}  // namespace receiver::test

@@ -9,7 +9,7 @@
 #include "test/support/operator.h"
 #include "test/support/project.h"
 
-using namespace receiver::integration;
+namespace receiver::test {
 
 namespace {
 
@@ -98,3 +98,5 @@ TEST_CASE("an operator idle for a minute asks for nothing but its Lease and uses
           "[.long][idle]") {
   check_idleness(60s);
 }
+
+}  // namespace receiver::test

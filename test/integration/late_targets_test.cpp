@@ -9,7 +9,7 @@
 #include "test/support/operator.h"
 #include "test/support/project.h"
 
-using namespace receiver::integration;
+namespace receiver::test {
 
 namespace {
 
@@ -115,3 +115,5 @@ TEST_CASE("what is made while the watch is broken is refreshed when it is back",
       "it is refreshed", [&] { return !refresh_of(project.warehouse("made-meanwhile")).empty(); },
       30s + 2 * kPatience);
 }
+
+}  // namespace receiver::test

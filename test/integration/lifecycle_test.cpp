@@ -14,8 +14,7 @@
 #include "test/support/project.h"
 #include "test/support/raw_client.h"
 
-using namespace receiver::integration;
-using receiver::http::testing::RawClient;
+namespace receiver::test {
 
 namespace {
 
@@ -256,3 +255,5 @@ TEST_CASE("wrong settings end the operator with one line that names them", "[lif
   CHECK(finished.exit_code == 2);
   CHECK(finished.output.find("EXTERNAL_WEBHOOK_SERVER_BASE_URL") != std::string::npos);
 }
+
+}  // namespace receiver::test

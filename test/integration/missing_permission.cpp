@@ -6,7 +6,7 @@
 
 #include "test/support/project.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 namespace {
 
 constexpr const char* kRole = "/apis/rbac.authorization.k8s.io/v1/clusterroles/bitbucket-receiver";
@@ -32,4 +32,4 @@ MissingPermission::~MissingPermission() {
   }
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

@@ -8,7 +8,7 @@
 #include "test/support/operator.h"
 #include "test/support/project.h"
 
-using namespace receiver::integration;
+namespace receiver::test {
 
 namespace {
 
@@ -82,3 +82,5 @@ TEST_CASE("recorded merges of both products refresh the Promotion that waits", "
     merge_until_refreshed(url, sign(delivery, kSecret));
   }
 }
+
+}  // namespace receiver::test

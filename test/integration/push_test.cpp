@@ -9,7 +9,7 @@
 #include "test/support/operator.h"
 #include "test/support/project.h"
 
-using namespace receiver::integration;
+namespace receiver::test {
 
 namespace {
 
@@ -212,3 +212,5 @@ TEST_CASE("a Warehouse that changes its subscription is found by the new one onl
   cluster.admin().remove(project.collection("warehouses") + "/app");
   push_until(url, sign(cloud_push(project.repository("new"), "main"), kSecret), 0);
 }
+
+}  // namespace receiver::test

@@ -12,8 +12,7 @@
 #include "test/support/operator.h"
 #include "test/support/project.h"
 
-using namespace receiver;
-using namespace receiver::integration;
+namespace receiver::test {
 
 TEST_CASE("what needs a missing kind or permission waits, and recovers, and the rest is served",
           "[readiness]") {
@@ -67,3 +66,5 @@ TEST_CASE("what needs a missing kind or permission waits, and recovers, and the 
     return op.metrics_port("/readyz?verbose").body.find("ok:") == std::string::npos;
   });
 }
+
+}  // namespace receiver::test

@@ -14,7 +14,7 @@
 #include "test/support/operator.h"
 #include "test/support/project.h"
 
-using namespace receiver::integration;
+namespace receiver::test {
 
 namespace {
 
@@ -132,3 +132,5 @@ TEST_CASE("of 100 changes of a Secret most are in the status within a second, an
   CHECK(took[49] < static_cast<double>(kPromptly.count()));
   CHECK(took[98] < 5 * static_cast<double>(kPromptly.count()));
 }
+
+}  // namespace receiver::test

@@ -11,7 +11,7 @@
 #include "crypto/crypto.h"
 #include "test/support/eventually.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -223,4 +223,4 @@ void SecondWriter::set(Status& status, Condition condition) {
   *found = std::move(condition);
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

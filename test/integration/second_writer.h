@@ -11,7 +11,7 @@
 #include "test/support/cluster.h"
 #include "test/support/project.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 
 /// Kargo's management controller, as far as it writes the status of one ProjectConfig or of the
 /// ClusterConfig. As the real one does, it
@@ -77,4 +77,4 @@ class SecondWriter {
   std::thread thread_;
 };
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

@@ -6,7 +6,7 @@
 #include "test/support/operator.h"
 #include "test/support/project.h"
 
-using namespace receiver::integration;
+namespace receiver::test {
 
 namespace {
 
@@ -120,3 +120,5 @@ TEST_CASE("access to all Secrets that is not granted is told, and its arrival ma
   // It is tried again at least every 30 seconds.
   await_url(op, project, kSecret, 30s + kPatience);
 }
+
+}  // namespace receiver::test

@@ -10,7 +10,7 @@
 #include "test/support/operator.h"
 #include "test/support/project.h"
 
-using namespace receiver::integration;
+namespace receiver::test {
 
 namespace {
 
@@ -510,3 +510,5 @@ TEST_CASE("two receivers of one name are listed with a URL each", "[status]") {
   CHECK(project.config().at("/status/webhookReceivers/0/url") ==
         url_of(op, project, "bb", "another-secret-of-the-tests"));
 }
+
+}  // namespace receiver::test

@@ -10,7 +10,7 @@
 #include "log/logger.h"
 #include "test/support/blocking.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 
 class Api::Impl {
  public:
@@ -85,4 +85,4 @@ void Api::remove(const std::string& path) const {
   or_throw(std::move(answer), "DELETE " + path);
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

@@ -14,7 +14,7 @@
 #include "test/support/json.h"
 #include "test/support/process.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 namespace {
 
 /// Above the operator's own deadline.
@@ -126,4 +126,4 @@ std::string text_of(const http::Response& answer) {
   return std::to_string(answer.status) + " " + answer.body;
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

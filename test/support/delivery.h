@@ -8,7 +8,7 @@
 
 #include "http/message.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 
 /// Of every receiver whose test does not care. A URL is made of its project's name, too.
 inline constexpr const char* kSecret = "a-secret-of-the-tests";
@@ -48,4 +48,4 @@ struct Delivery {
 [[nodiscard]] std::string text_of(const http::Response& answer);
 inline const std::string kRefreshed = "200 {\"msg\":\"refreshed 1 warehouse(s)\"}\n";
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

@@ -10,7 +10,7 @@
 
 #include <catch2/catch.hpp>
 
-namespace receiver::integration {
+namespace receiver::test {
 
 using namespace std::chrono_literals;
 
@@ -70,4 +70,4 @@ inline void check_median(const std::vector<std::chrono::milliseconds>& took,
   CHECK(median(took) < limit);
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

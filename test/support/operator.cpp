@@ -14,7 +14,7 @@
 #include "test/support/delivery.h"
 #include "test/support/eventually.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 namespace {
 
 /// What the operator is started with unless a test says otherwise: short times, so that many of
@@ -176,4 +176,4 @@ Operator::Footprint Operator::footprint() const {
   return footprint;
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

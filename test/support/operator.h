@@ -10,7 +10,7 @@
 #include "test/support/cluster.h"
 #include "test/support/process.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 
 inline constexpr const char* kPatchesInFlight = "bitbucket_receiver_refresh_patches_in_flight";
 
@@ -71,4 +71,4 @@ class Operator {
   bool ended_ = false;
 };
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

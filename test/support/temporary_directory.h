@@ -9,13 +9,13 @@
 
 #include <catch2/catch.hpp>
 
-namespace receiver::kube {
+namespace receiver::test {
 
 /// A folder for one test, removed with what is in it.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "unit-kube-XXXXXX").string();
+    std::string pattern = (std::filesystem::temp_directory_path() / "test-XXXXXX").string();
     REQUIRE(mkdtemp(pattern.data()) != nullptr);
     path_ = pattern;
   }
@@ -47,4 +47,4 @@ class TemporaryDirectory {
   std::filesystem::path path_;
 };
 
-}  // namespace receiver::kube
+}  // namespace receiver::test

@@ -10,9 +10,9 @@ namespace {
 
 using namespace std::chrono_literals;
 using bitbucket::Source;
-using testing::BitbucketServer;
-using testing::Grant;
-using testing::StoredWebhook;
+using test::BitbucketServer;
+using test::Grant;
+using test::StoredWebhook;
 
 constexpr const char* kToken = "token-of-the-tests";
 constexpr const char* kSecret = "the-secret-of-the-receiver";

@@ -8,10 +8,10 @@ namespace receiver::bitbucket_rest {
 namespace {
 
 using bitbucket::Source;
-using http::testing::CertificateSpec;
-using http::testing::TestAuthority;
-using testing::BitbucketServer;
-using testing::ConnectProxy;
+using test::BitbucketServer;
+using test::CertificateSpec;
+using test::ConnectProxy;
+using test::TestAuthority;
 
 constexpr const char* kHiddenToken = "token-of-the-tests";
 constexpr const char* kDns = "bitbucket.test";  // that nobody but a proxy resolves

@@ -2,13 +2,14 @@
 
 #include <catch2/catch.hpp>
 
-using namespace receiver::chaos;
-using receiver::clock::format_nanos;
+namespace receiver::chaos {
+
+using clock::format_nanos;
 
 namespace {
 
 Time at(int milliseconds) {
-  return receiver::clock::parse_rfc3339("2026-01-02T03:04:05Z").value() +
+  return clock::parse_rfc3339("2026-01-02T03:04:05Z").value() +
          std::chrono::milliseconds(milliseconds);
 }
 
@@ -101,3 +102,5 @@ TEST_CASE("what is lost is told by example") {
 TEST_CASE("a token that is no time ends the check") {
   CHECK_THROWS(check({answered(200)}, {{"shop/app", "now"}}));
 }
+
+}  // namespace receiver::chaos

@@ -8,6 +8,9 @@
 #include "test/support/vectors.h"
 
 namespace receiver::controllers {
+
+using test::load_vectors;
+
 namespace {
 
 constexpr const char* kValue = "a-secret-of-decent-length";

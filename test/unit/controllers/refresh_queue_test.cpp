@@ -86,6 +86,8 @@ Deliveries complete(const RefreshQueue::Finished& finished) {
 
 using Names = std::vector<std::string>;
 
+}  // namespace
+
 TEST_CASE("a delivery is complete when each of its objects was patched") {
   Script script;
   script.add(1, {"a", "b"});
@@ -179,12 +181,16 @@ TEST_CASE("projects take turns, however many objects one of them has") {
         Names{"mono/1", "a/1", "b/1", "mono/2", "b/2", "mono/3", "c/1", "mono/4", "mono/5"});
 }
 
+namespace {
+
 /// "project/1" to "project/count".
 Names objects_of(const std::string& project, std::size_t count) {
   Names names;
   for (std::size_t i = 1; i <= count; ++i) names.push_back(project + "/" + std::to_string(i));
   return names;
 }
+
+}  // namespace
 
 TEST_CASE("a project alone may have two thirds of the PATCHes in flight, at least one") {
   for (const auto& [slots, filled] : std::vector<std::pair<std::size_t, std::size_t>>{
@@ -546,6 +552,8 @@ TEST_CASE(
   }
 }
 
+namespace {
+
 /// Retries it until another verdict.
 RefreshQueue::Finished retry_403(Script& script, const std::string& name) {
   for (;;) {
@@ -555,6 +563,8 @@ RefreshQueue::Finished retry_403(Script& script, const std::string& name) {
     script.wait_for_retry();
   }
 }
+
+}  // namespace
 
 TEST_CASE("403 is retried for ten minutes, then refused, and refused at once soon after") {
   Script script;
@@ -719,6 +729,8 @@ TEST_CASE("a closed client stops everything, and what was not applied can be nam
   CHECK(script.start().empty());
   CHECK(script.queue.unfinished() == std::vector{queued_warehouse("a"), queued_warehouse("b")});
 }
+
+namespace {
 
 /// Random arrivals, departures, answers and pauses, held against what SPEC 4 promises.
 class Model {
@@ -934,6 +946,8 @@ class Model {
   std::map<std::string, std::set<std::string>> passed_;
 };
 
+}  // namespace
+
 TEST_CASE("whatever happens: no acknowledgement without a later PATCH, and nothing is lost") {
   for (std::uint32_t seed = 1; seed <= 30; ++seed) {
     CAPTURE(seed);
@@ -941,5 +955,4 @@ TEST_CASE("whatever happens: no acknowledgement without a later PATCH, and nothi
   }
 }
 
-}  // namespace
 }  // namespace receiver::controllers

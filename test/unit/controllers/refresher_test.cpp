@@ -128,6 +128,8 @@ struct RefresherFixture {
   }
 };
 
+}  // namespace
+
 TEST_CASE_METHOD(RefresherFixture, "all targets are patched, each with a token of its own") {
   make();
   const auto outcome = refresh({"a", "b", "c"});
@@ -462,5 +464,4 @@ TEST_CASE_METHOD(RefresherFixture,
   }
 }
 
-}  // namespace
 }  // namespace receiver::controllers

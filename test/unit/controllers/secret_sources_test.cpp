@@ -36,7 +36,7 @@ struct SourcesFixture {
     return sources.lookup(ns, name).known;
   }
   void await(const std::string& ns, const std::string& name, Known wanted) {
-    test::run_until(io, [&] { return known(ns, name) == wanted; });
+    run_until(io, [&] { return known(ns, name) == wanted; });
   }
   std::string value(const std::string& ns, const std::string& name) {
     const SecretState state = sources.lookup(ns, name);
@@ -44,7 +44,7 @@ struct SourcesFixture {
   }
 
   boost::asio::io_context io;
-  test::SecretServer server{io};
+  SecretServer server{io};
   std::unique_ptr<kube::RestClient> rest;
   std::vector<std::string> changed;
   SecretSources sources;
@@ -121,7 +121,7 @@ TEST_CASE("one namespace whose Secrets answer 500 holds nobody up, and they are 
   f.server.put("fine", "s", "value-a");
   f.server.put("broken", "good", "value-b");
   f.server.put("broken", "bad", "value-c");
-  const auto trouble = kube::test::refusal(500, "InternalError");
+  const auto trouble = test::refusal(500, "InternalError");
   f.server.instead_of_listing["broken"] = trouble;
   f.server.instead_of_this_one["broken/bad"] = trouble;
   f.sources.reference("broken", {"good", "bad"});
@@ -145,7 +145,7 @@ TEST_CASE("one namespace whose Secrets answer 500 holds nobody up, and they are 
 TEST_CASE("the Secrets of a namespace that may not be listed are read one by one") {
   SourcesFixture f(SecretAccess::kNamespaced);
   f.server.put("a", "s", "value");
-  f.server.instead_of_listing["a"] = kube::test::refusal(403, "Forbidden");
+  f.server.instead_of_listing["a"] = test::refusal(403, "Forbidden");
   f.sources.reference("a", {"s", "absent"});
   f.await("a", "s", Known::kPresent);
   f.await("a", "absent", Known::kMissing);
@@ -176,7 +176,7 @@ TEST_CASE("with cluster access one watch of labelled Secrets serves all namespac
     f.await("b", "plain", Known::kPresent);
     f.server.put("b", "plain", "changed", false);
     f.sources.refresh_uncovered("b");
-    test::run_until(f.io, [&] { return f.value("b", "plain") == "changed"; });
+    run_until(f.io, [&] { return f.value("b", "plain") == "changed"; });
   }
   SECTION("names that come later are read one by one") {
     for (int i = 0; i < 50; ++i) {
@@ -203,7 +203,7 @@ TEST_CASE("a Secret is missing when the API server itself says so, not when a pr
   f.server.put("b", "plain", "changed", false);
   f.server.instead_of_reading = {{404, "<html>no such page</html>"}};
   f.sources.refresh_uncovered("b");
-  test::run_until(f.io, [&] { return f.value("b", "plain") == "changed"; });
+  run_until(f.io, [&] { return f.value("b", "plain") == "changed"; });
   CHECK(f.server.instead_of_reading.empty());
   CHECK(f.changed.size() == 1);
 }
@@ -215,7 +215,7 @@ TEST_CASE("a failed read of a Secret is repeated after a pause") {
   f.sources.owners_settled();
   f.await("a", "s", Known::kPresent);
   f.server.put("b", "late", "value-b");
-  f.server.instead_of_reading.assign(3, kube::test::refusal(403, "Forbidden"));
+  f.server.instead_of_reading.assign(3, test::refusal(403, "Forbidden"));
   const auto begin = clock::Steady::now();
   f.sources.reference("b", {"late"});
   f.await("b", "late", Known::kRefused);
@@ -233,7 +233,7 @@ TEST_CASE("a change of an unlabelled Secret is found by the next round") {
   f.await("b", "later", Known::kMissing);
   f.server.put("b", "plain", "changed", false);
   f.server.put("b", "later", "made", false);
-  test::run_until(f.io, [&] { return f.value("b", "plain") == "changed"; });
+  run_until(f.io, [&] { return f.value("b", "plain") == "changed"; });
   f.await("b", "later", Known::kPresent);
 }
 
@@ -246,13 +246,13 @@ TEST_CASE("nothing but the metadata of a Secret that nobody names is ever decode
                     R"("data":{"secret":"\ud800"}})");
   f.sources.reference("a", {"one"});
   f.await("a", "one", Known::kPresent);
-  test::run_until(f.io, [&] { return f.sources.settled(); });
+  run_until(f.io, [&] { return f.sources.settled(); });
   CHECK(f.sources.status().bad_objects == 0);
   f.sources.reference("b", {"other"});
   f.server.put_json("b", "other",
                     R"({"metadata":{"namespace":"b","name":"other","resourceVersion":"1"},)"
                     R"("data":{"secret":"\ud800"}})");
-  test::run_until(f.io, [&] { return f.sources.status().bad_objects == 1; });
+  run_until(f.io, [&] { return f.sources.status().bad_objects == 1; });
 }
 
 }  // namespace receiver::controllers

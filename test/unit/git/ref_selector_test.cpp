@@ -8,6 +8,10 @@
 #include "test/support/vectors.h"
 
 namespace receiver::git {
+
+using test::load_vectors;
+using test::text_of;
+
 namespace {
 
 std::string string_member(const rapidjson::Value& object, const char* name) {

@@ -11,6 +11,10 @@
 #include "test/support/vectors.h"
 
 namespace receiver::git {
+
+using test::load_vectors;
+using test::text_of;
+
 namespace {
 
 struct Pair {

@@ -14,8 +14,14 @@
 #include "http/client.h"
 #include "test/support/scripted_server.h"
 
-namespace receiver::http::testing {
+namespace receiver::http {
 
+using test::CertificateSpec;
+using test::Peer;
+using test::ScriptedServer;
+using test::ServerIdentity;
+using test::TestAuthority;
+using test::TestIdentity;
 using namespace std::chrono_literals;
 
 inline Request make_request(std::string method, std::string target, Headers headers = {},
@@ -145,4 +151,4 @@ std::string outcome(const Result<T>& result) {
   return result ? "ok" : kind_name(result.error().kind);
 }
 
-}  // namespace receiver::http::testing
+}  // namespace receiver::http

@@ -10,7 +10,7 @@
 
 #include "test/unit/http/client_fixture.h"
 
-namespace receiver::http::testing {
+namespace receiver::http {
 namespace {
 
 using Connection = Client::Connection;
@@ -663,4 +663,4 @@ TEST_CASE("a thread that ends with requests under way leaves nothing behind") {
   }
 }
 
-}  // namespace receiver::http::testing
+}  // namespace receiver::http

@@ -6,7 +6,7 @@
 #include "http/client.h"
 #include "test/unit/http/client_fixture.h"
 
-namespace receiver::http::testing {
+namespace receiver::http {
 namespace {
 
 using Connection = Client::Connection;
@@ -374,4 +374,4 @@ TEST_CASE("a server that does not speak TLS is told apart from one that is not t
   CHECK(outcome(test.get()) == "tls");
 }
 
-}  // namespace receiver::http::testing
+}  // namespace receiver::http

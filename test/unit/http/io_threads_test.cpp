@@ -25,6 +25,8 @@ bool eventually(Condition holds) {
   return true;
 }
 
+}  // namespace
+
 TEST_CASE("one thread of several that hangs is seen, and so is its coming back") {
   boost::asio::io_context io;
   IoThreads threads(io, "test", 3);
@@ -70,5 +72,4 @@ TEST_CASE("joining ends the threads whatever is still to do") {
   CHECK(io.stopped());
 }
 
-}  // namespace
 }  // namespace receiver::http

@@ -8,7 +8,7 @@
 
 #include "test/unit/http/client_fixture.h"
 
-namespace receiver::http::testing {
+namespace receiver::http {
 namespace {
 
 using Catch::Contains;
@@ -192,4 +192,4 @@ TEST_CASE("what is no proxy's URL is refused, and not quoted") {
   }
 }
 
-}  // namespace receiver::http::testing
+}  // namespace receiver::http

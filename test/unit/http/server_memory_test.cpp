@@ -17,9 +17,11 @@
 #include "test/unit/http/server_fixture.h"
 
 namespace receiver::http {
-namespace {
 
-using namespace testing;
+using test::resident_kb;
+using test::TestAuthority;
+
+namespace {
 
 constexpr int kConnections = 1'000;
 

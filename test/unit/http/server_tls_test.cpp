@@ -14,9 +14,13 @@
 #include "test/unit/http/server_fixture.h"
 
 namespace receiver::http {
+
+using test::MountedPair;
+using test::TestAuthority;
+using test::TestIdentity;
+
 namespace {
 
-using namespace testing;
 namespace fs = std::filesystem;
 
 class TemporaryFolder {
@@ -158,6 +162,8 @@ struct TlsServer {
   }
 };
 
+}  // namespace
+
 TEST_CASE("requests are served over TLS 1.2 and 1.3") {
   TlsServer test;
   const int version = GENERATE(TLS1_2_VERSION, TLS1_3_VERSION);
@@ -212,7 +218,7 @@ TEST_CASE("a peer that speaks plain HTTP to a TLS port is told so") {
   TlsServer test;
   RawClient client(test.server->port());
   client.send(get("/"));
-  const Answer answer = client.read_answer();
+  const RawAnswer answer = client.read_answer();
   CHECK(answer.status == 400);
   CHECK(answer.body == "{\"error\":\"this port speaks HTTPS only\"}\n");
   client.end_sending();
@@ -361,5 +367,4 @@ TEST_CASE("TLS peers that vanish at any point leave nothing behind") {
   CHECK(test.server->counters().body_bytes_current == 0);
 }
 
-}  // namespace
 }  // namespace receiver::http

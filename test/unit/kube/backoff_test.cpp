@@ -4,8 +4,9 @@
 
 #include <catch2/catch.hpp>
 
+namespace receiver::kube {
+
 using namespace std::chrono_literals;
-using receiver::kube::Backoff;
 using Milliseconds = std::chrono::milliseconds;
 
 namespace {
@@ -86,3 +87,5 @@ TEST_CASE("a success elsewhere ends a wait once per step, and at first begins an
   CHECK(backoff.wake(now + 30s));
   CHECK(backoff.next(now + 30s, 0) == 800ms);
 }
+
+}  // namespace receiver::kube

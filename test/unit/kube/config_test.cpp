@@ -9,6 +9,9 @@
 #include "test/support/temporary_directory.h"
 
 namespace receiver::kube {
+
+using test::TemporaryDirectory;
+
 namespace {
 
 using Catch::Contains;

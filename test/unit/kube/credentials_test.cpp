@@ -13,13 +13,16 @@
 #include "test/support/test_certificates.h"
 
 namespace receiver::kube {
+
+using test::TemporaryDirectory;
+
 namespace {
 
 namespace asio = boost::asio;
 using Catch::Contains;
 using clock::Steady;
 using namespace std::chrono_literals;
-using http::testing::TestAuthority;
+using test::TestAuthority;
 
 /// What is logged, to be looked at between the steps of a test.
 struct Log {

@@ -20,6 +20,9 @@
 #include "test/support/temporary_directory.h"
 
 namespace receiver::kube {
+
+using test::TemporaryDirectory;
+
 namespace {
 
 namespace asio = boost::asio;

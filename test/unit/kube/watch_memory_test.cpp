@@ -24,10 +24,12 @@
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
 namespace receiver::kube {
+
+using test::resident_kb;
+
 namespace {
 
 using namespace std::chrono_literals;
-using test::WatchServer;
 
 /// Looks for a text that must not be in memory, not even as what is looked for: both are masked.
 constexpr char kMask = 0x15;
@@ -159,7 +161,7 @@ TEST_CASE("a thousand idle watches are small, also after each has seen an event 
   REQUIRE(::mallopt(M_MMAP_THRESHOLD, 128 * 1024) == 1);
   REQUIRE(::mallopt(M_TRIM_THRESHOLD, 128 * 1024) == 1);
 
-  const http::testing::TestAuthority authority;
+  const test::TestAuthority authority;
   const auto identity = authority.issue();
   const WatchServer server([] { return secret_event(1024 * 1024); }, tls ? &identity : nullptr);
   ::malloc_trim(0);
@@ -190,7 +192,7 @@ TEST_CASE("a thousand idle watches are small, also after each has seen an event 
 TEST_CASE("five hundred connections that rest in the pool are small") {
   constexpr std::size_t kConnections = 500;
   const bool tls = GENERATE(false, true);
-  const http::testing::TestAuthority authority;
+  const test::TestAuthority authority;
   const auto identity = authority.issue();
   const WatchServer server([] { return std::string(); }, tls ? &identity : nullptr);
   RestOptions options;
@@ -215,7 +217,7 @@ TEST_CASE("five hundred connections that rest in the pool are small") {
 TEST_CASE("of a Secret that nobody keeps no byte is left in memory") {
   const bool tls = GENERATE(false, true);
   const auto bytes = GENERATE(as<std::size_t>{}, 100, 3'000, 300'000);
-  const http::testing::TestAuthority authority;
+  const test::TestAuthority authority;
   const auto identity = authority.issue();
   const WatchServer server([bytes] { return secret_event(bytes); }, tls ? &identity : nullptr);
   Watches watches(server.port(), tls ? authority.pem() : "");

@@ -21,7 +21,7 @@
 
 #include "test/support/test_certificates.h"
 
-namespace receiver::kube::test {
+namespace receiver::kube {
 
 /// An API server of empty collections in a process of its own, so that what it needs is not counted
 /// as ours: any number of watches, to which it sends an event each, all at once, when asked to.
@@ -29,7 +29,7 @@ class WatchServer {
  public:
   /// `event` is made in that process alone. With `identity` it speaks TLS.
   explicit WatchServer(std::function<std::string()> event,
-                       const http::testing::TestIdentity* identity = nullptr) {
+                       const test::TestIdentity* identity = nullptr) {
     listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -69,7 +69,7 @@ class WatchServer {
  private:
   class Child {
    public:
-    Child(int listener, int control, const http::testing::TestIdentity* identity)
+    Child(int listener, int control, const test::TestIdentity* identity)
         : listener_(listener), control_(control) {
       ::fcntl(listener_, F_SETFL, O_NONBLOCK);
       if (identity == nullptr) return;
@@ -196,4 +196,4 @@ class WatchServer {
   unsigned short port_ = 0;
 };
 
-}  // namespace receiver::kube::test
+}  // namespace receiver::kube

@@ -8,6 +8,8 @@
 
 namespace receiver::webhook {
 
+using test::gzipped;
+
 TEST_CASE("gzip is recognised by name, in any letter case") {
   CHECK(is_gzip("gzip"));
   CHECK(is_gzip("GZip"));

@@ -22,6 +22,8 @@
 
 namespace receiver::webhook {
 
+using test::Stores;
+
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
 using clock::Steady;

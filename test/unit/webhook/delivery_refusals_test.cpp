@@ -11,6 +11,8 @@
 
 namespace receiver::webhook {
 
+using test::gzipped;
+
 // The head: nothing of the body is read.
 
 TEST_CASE_METHOD(Fixture, "an unknown path is answered 404 before any of the body is read") {

@@ -10,6 +10,9 @@
 #include "test/support/stores.h"
 
 namespace receiver::webhook {
+
+using test::Stores;
+
 namespace {
 
 using Names = std::vector<std::string>;

@@ -81,7 +81,7 @@ TEST_CASE("the operator's settings are taken from where it has them, the environ
   };
   for (const Row& row : rows) {
     INFO(row.file);
-    const receiver::testing::TemporaryFile file(row.file);
+    const test::TemporaryFile file(row.file);
     std::istringstream in;
     std::ostringstream out, err;
     Context context{.environment = [&](std::string_view name) -> std::optional<std::string> {
@@ -211,7 +211,7 @@ TEST_CASE("what a payload says moves no terminal's cursor, in any form of output
 }
 
 TEST_CASE("a secret's file that others can read is told of") {
-  const receiver::testing::TemporaryFile file(kSecret);
+  const test::TemporaryFile file(kSecret);
   const std::vector<const char*> line{
       "url",           "--project",        "p", "--receiver", "r", "--base-url", "https://h",
       "--secret-file", file.path().c_str()};

@@ -39,7 +39,7 @@ Sent sent(unsigned status, std::optional<std::vector<Refreshed>> objects) {
 
 TEST_CASE("somebody else's answer is shown without URL and secret, in bounds, as JSON too") {
   constexpr const char* kEchoedSecret = "a-secret-of-sufficient-length";
-  const http::testing::ScriptedServer server([&](http::testing::Peer& peer) {
+  const test::ScriptedServer server([&](test::Peer& peer) {
     const std::string path = peer.request().value_or("").substr(5, 75);  // behind "POST "
     const std::string page =
         fmt::format("No page {} for {} \x80 é\r\n{:->100000}", path, kEchoedSecret, "");
