@@ -26,7 +26,7 @@
 #include <fmt/format.h>
 
 #include "log/logger.h"
-#include "test/bench/operator_process.h"
+#include "test/bench/measured_operator.h"
 #include "test/bench/scale.h"
 #include "test/bench/scenarios.h"
 
@@ -39,7 +39,7 @@ struct Settings {
   std::string administrator;
   std::string account;
   unsigned short etcd_port = 0;
-  OperatorLaunch launch;
+  test::OperatorLaunch launch;
   std::string floor_url;
   std::string table;
   std::string growth;
@@ -162,7 +162,7 @@ asio::awaitable<void> measure_deliveries(const Settings& settings, kube::RestCli
   projects.push_back(world.fan_out);
   co_await create_projects(administrator, std::move(projects), secret_of_environment());
   // On a slow machine a push to the monorepo takes longer than Bitbucket waits.
-  OperatorProcess started(executor, settings.launch, {{"ANSWER_DEADLINE", "20s"}});
+  MeasuredOperator started(executor, settings.launch, {{"ANSWER_DEADLINE", "20s"}});
   co_await started.at_rest();
 
   ApiServer api(executor, load_config(settings.account), kApiConnections);

@@ -117,7 +117,7 @@ asio::awaitable<double> bare_read_s(const Site& site) {
   co_return seconds(took);
 }
 
-asio::awaitable<void> measure_deliveries(const Site& site, const OperatorProcess& started,
+asio::awaitable<void> measure_deliveries(const Site& site, const MeasuredOperator& started,
                                          std::vector<Project> projects, Start& start) {
   ApiServer api(site.executor, site.account, kConnections);
   Receiver receiver(site.executor, started.url(), kConnections);
@@ -180,7 +180,7 @@ asio::awaitable<Start> measure_start(const Site& site, SecretAccess access,
   Start start;
   const double bare_before_s = co_await bare_read_s(site);
   const auto begin = Steady::now();
-  OperatorProcess started(site.executor, site.launch, access.settings);
+  MeasuredOperator started(site.executor, site.launch, access.settings);
   co_await started.ready();
   start.ready_s = seconds(Steady::now() - begin);
   co_await started.at_rest();
@@ -188,7 +188,7 @@ asio::awaitable<Start> measure_start(const Site& site, SecretAccess access,
   if (watches != static_cast<double>(access.watches)) {
     throw std::runtime_error(fmt::format("{} watches of Secrets, not {}", watches, access.watches));
   }
-  const OperatorProcess::Memory memory = started.memory();
+  const MeasuredOperator::Memory memory = started.memory();
   start.resident_mb = memory.resident_mb;
   start.peak_mb = memory.peak_mb;
   start.bare_read_s = (bare_before_s + co_await bare_read_s(site)) / 2;
@@ -301,7 +301,7 @@ asio::awaitable<void> check_published(const Site& site, std::vector<Project> pro
 asio::awaitable<double> publishing_s(const Site& site, std::vector<Project> projects) {
   test::Environment settings = kClusterWide.settings;
   settings["LEADER_ELECT"] = "false";  // frozen, it could not renew its Lease
-  OperatorProcess started(site.executor, site.launch, settings);
+  MeasuredOperator started(site.executor, site.launch, settings);
   co_await started.at_rest();
   const std::string writes = R"(bitbucket_receiver_status_writes_total{result="ok"})";
   const std::string conflicts = R"(bitbucket_receiver_status_writes_total{result="conflict"})";

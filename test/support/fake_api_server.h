@@ -199,6 +199,8 @@ class FakeApiServer {
       auto token = boost::asio::redirect_error(boost::asio::use_awaitable, failed);
       auto accepted = co_await state->acceptor.async_accept(token);
       if (failed) co_return;
+      // A piece does not wait for the one before to be acknowledged.
+      accepted.set_option(tcp::no_delay(true));
       auto connection = std::make_shared<Connection>(std::move(accepted));
       state->connections.push_back(connection);
       boost::asio::co_spawn(state->acceptor.get_executor(), serve(state, std::move(connection)),
