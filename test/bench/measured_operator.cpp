@@ -29,7 +29,8 @@ constexpr const char* kBaseUrl = "https://hooks.example.com";
 constexpr auto kRestingTime = 20ms;
 
 test::Environment completed(test::Environment settings) {
-  settings.merge(test::Environment{{"EXTERNAL_WEBHOOK_SERVER_BASE_URL", kBaseUrl}, {"POD_NAME", "bench"}});
+  settings.merge(
+      test::Environment{{"EXTERNAL_WEBHOOK_SERVER_BASE_URL", kBaseUrl}, {"POD_NAME", "bench"}});
   return settings;
 }
 

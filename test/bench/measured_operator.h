@@ -17,7 +17,7 @@ namespace receiver::bench {
 class MeasuredOperator {
  public:
   MeasuredOperator(boost::asio::any_io_executor executor, const test::OperatorLaunch& launch,
-                  test::Environment settings = {});
+                   test::Environment settings = {});
   ~MeasuredOperator();
   MeasuredOperator(const MeasuredOperator&) = delete;
   MeasuredOperator& operator=(const MeasuredOperator&) = delete;

@@ -6,7 +6,7 @@
 
 #include "test/chaos/etcd.h"
 #include "test/chaos/experiment.h"
-#include "test/chaos/proxy.h"
+#include "test/chaos/faulty_way.h"
 
 namespace receiver::chaos {
 
@@ -48,13 +48,11 @@ class PacketsDropped {
 }  // namespace
 
 TEST_CASE("watches closed, 5 times", "[quick][watch]") {
-  const Cluster cluster;
-  Proxy proxy(cluster);
-  const World world(cluster);
-  const Operator op(cluster, {{"KUBECONFIG", proxy.kubeconfig()}});
-  Experiment experiment(cluster, world, {&op});
-  for (const auto& project : world.projects()) {
-    CHECK(proxy.cut_watches() > 0);
+  FaultyWay way;
+  const Operator op = way.start();
+  Experiment experiment(way.cluster, way.world, {&op});
+  for (const auto& project : way.world.projects()) {
+    CHECK(way.proxy.cut_watches() > 0);
     check_sees_what_it_missed(op, *project, "new", 10s);
   }
   experiment.finish();

@@ -37,16 +37,23 @@ std::string promotion(const Project& project, const char* name) {
 
 }  // namespace
 
-World::World(const test::Cluster& cluster) {
-  for (std::size_t count = 0; count < kProjects; ++count) {
-    const Project& project = *projects_.emplace_back(std::make_unique<Project>(cluster));
-    project.put_secret("bb-secret", {{"secret", kSecret}});
+Projects make_projects(const test::Cluster& cluster, std::size_t count) {
+  Projects projects;
+  while (projects.size() < count) {
+    const Project& project = *projects.emplace_back(std::make_unique<Project>(cluster));
+    project.put_secret("bb-secret", {{"secret", World::kSecret}});
     project.declare({{kReceiver, "bb-secret"}});
-    project.add_warehouse("cloud", project.repository(), R"("branch": "main")");
-    project.add_warehouse("data-center", clone_url(project), R"("branch": "main")");
-    project.add_warehouse("data-center-too", clone_url(project));
-    project.add_promotion("cloud", cloud_pull_request(project));
-    project.add_promotion("data-center", data_center_pull_request(project));
+  }
+  return projects;
+}
+
+World::World(const test::Cluster& cluster) : projects_(make_projects(cluster, kProjects)) {
+  for (const auto& project : projects_) {
+    project->add_warehouse("cloud", project->repository(), R"("branch": "main")");
+    project->add_warehouse("data-center", clone_url(*project), R"("branch": "main")");
+    project->add_warehouse("data-center-too", clone_url(*project));
+    project->add_promotion("cloud", cloud_pull_request(*project));
+    project->add_promotion("data-center", data_center_pull_request(*project));
   }
 }
 
