@@ -32,7 +32,7 @@ Acknowledged::Acknowledged(unsigned short etcd_port)
 
 void Acknowledged::note(const Project& project, clock::Wall::time_point sent,
                         clock::Wall::time_point answered) {
-  chaos::Sent delivery;
+  chaos::SentDelivery delivery;
   for (std::size_t index = 0; index < project.warehouses; ++index) {
     delivery.targets.push_back("warehouses/" + project.warehouse(index).str());
   }

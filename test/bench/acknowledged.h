@@ -27,7 +27,7 @@ class Acknowledged {
  private:
   unsigned short etcd_port_;
   std::int64_t revision_;  ///< of etcd, before the first of them
-  std::vector<chaos::Sent> deliveries_;
+  std::vector<chaos::SentDelivery> deliveries_;
 };
 
 /// Tells the project's receiver of a push to the project's repository.

@@ -156,10 +156,10 @@ bool is_chosen(const Scenario& scenario, const Settings& settings) {
 asio::awaitable<void> measure_deliveries(const Settings& settings, kube::RestClient& administrator,
                                          Session& session) {
   const asio::any_io_executor executor = administrator.executor();
-  const World world = make_world();
-  std::vector<Project> projects = world.projects;
-  projects.push_back(world.monorepo);
-  projects.push_back(world.fan_out);
+  const Workload workload = make_workload();
+  std::vector<Project> projects = workload.projects;
+  projects.push_back(workload.monorepo);
+  projects.push_back(workload.fan_out);
   co_await create_projects(administrator, std::move(projects), secret_of_environment());
   // On a slow machine a push to the monorepo takes longer than Bitbucket waits.
   MeasuredOperator started(executor, settings.launch, {{"ANSWER_DEADLINE", "20s"}});
@@ -168,7 +168,7 @@ asio::awaitable<void> measure_deliveries(const Settings& settings, kube::RestCli
   ApiServer api(executor, load_config(settings.account), kApiConnections);
   Receiver receiver(executor, started.url(), kReceiverConnections);
   Receiver floor(executor, settings.floor_url, kReceiverConnections);
-  const Bench bench{world,
+  const Bench bench{workload,
                     secret_of_environment(),
                     settings.quick ? kQuick : Extent(),
                     administrator,

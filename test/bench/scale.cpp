@@ -15,6 +15,7 @@
 #include "test/bench/at_once.h"
 #include "test/bench/peers.h"
 #include "test/bench/workload.h"
+#include "test/support/median.h"
 
 namespace receiver::bench {
 
@@ -69,7 +70,7 @@ struct Size {
   [[nodiscard]] double median_of(double Start::*member) const {
     std::vector<double> values;
     for (const Start& start : starts) values.push_back(start.*member);
-    return median(std::move(values));
+    return test::median(std::move(values));
   }
 };
 

@@ -24,7 +24,7 @@ struct Extent {
 };
 
 struct Bench {
-  World world;
+  Workload workload;
   crypto::SecretString secret;
   Extent extent;
   kube::RestClient& administrator;

@@ -14,9 +14,9 @@ namespace {
 
 /// As long as the API server is away Bitbucket Cloud is told to come again; Data Center, which
 /// would not, that the push is queued.
-void check_held_until_deadline(const std::vector<Sent>& deliveries) {
+void check_held_until_deadline(const std::vector<SentDelivery>& deliveries) {
   REQUIRE_FALSE(deliveries.empty());
-  for (const Sent& sent : deliveries) {
+  for (const SentDelivery& sent : deliveries) {
     INFO("answered " << sent.status << " " << sent.body);
     CHECK(sent.status == (sent.cloud ? 503 : 202));
     CHECK(sent.answered - sent.begun > kHeldFor);

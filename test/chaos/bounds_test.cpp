@@ -158,7 +158,7 @@ TEST_CASE("all bounds reached at once under the chart's memory limit", "[bounds]
   const std::size_t peak = memory.peak_bytes() / 1024 / 1024;
   experiment.finish(Experiment::Queued::kSomeTurnedAway,
                     fmt::format("peak {} of {} MiB", peak, limit / 1024 / 1024));
-  for (const Sent& sent : experiment.traffic().deliveries()) {
+  for (const SentDelivery& sent : experiment.traffic().deliveries()) {
     INFO(sent.status << " " << sent.body);
     CHECK(sent.status != 0);
     if (sent.status != 503) continue;

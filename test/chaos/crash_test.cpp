@@ -69,7 +69,7 @@ TEST_CASE("operator asked to end (SIGTERM) under load, another one ready, 3 time
   });
   experiment.recover();
   experiment.finish();
-  for (const Sent& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
+  for (const SentDelivery& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
 }
 
 TEST_CASE("operator asked to end (SIGTERM) while the API server hangs for 6 s", "[crash]") {
@@ -89,7 +89,7 @@ TEST_CASE("operator asked to end (SIGTERM) while the API server hangs for 6 s", 
   });
   experiment.recover();
   experiment.finish();
-  for (const Sent& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
+  for (const SentDelivery& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
 }
 
 TEST_CASE("operator asked to end (SIGTERM) within 8 s while the API server hangs for good",
@@ -110,7 +110,7 @@ TEST_CASE("operator asked to end (SIGTERM) within 8 s while the API server hangs
   experiment.send_to({&next});
   experiment.recover();
   experiment.finish(Experiment::Queued::kMayBeLost);
-  for (const Sent& sent : experiment.traffic().deliveries()) {
+  for (const SentDelivery& sent : experiment.traffic().deliveries()) {
     INFO(sent.status << " " << sent.body);
     CHECK(sent.status != 0);
   }

@@ -59,7 +59,7 @@ class Experiment {
   Findings finish(Queued queued = Queued::kAllApplied, const std::string& remark = {});
 
   /// Those that came after `begin` and whose answer was due well before `end`.
-  [[nodiscard]] std::vector<Sent> due_between(Time begin, Time end) const;
+  [[nodiscard]] std::vector<SentDelivery> due_between(Time begin, Time end) const;
 
   /// How long traffic goes on before a fault and after recovery.
   static constexpr std::chrono::milliseconds kCalm = 2s;

@@ -70,7 +70,7 @@ TEST_CASE("every Secret watch of 100 projects is gone (410), and their lists han
       op.url(receiver_path(changed.name(), "another", "another-secret-of-a-test")),
       Experiment::kRecovery);
   experiment.finish(Experiment::Queued::kAllApplied, way.remark());
-  for (const Sent& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
+  for (const SentDelivery& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
   CHECK(lease_holder(way.cluster) == holder);
   CHECK(op.log().find("no longer") == std::string::npos);
 }
@@ -99,7 +99,7 @@ TEST_CASE("the Secrets of one namespace are answered 500 from the operator's sta
   });
   experiment.recover();
   experiment.finish();
-  for (const Sent& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
+  for (const SentDelivery& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
 }
 
 TEST_CASE("a Secret of 900 kB that no receiver names changes in each of 150 namespaces",
@@ -127,7 +127,7 @@ TEST_CASE("a Secret of 900 kB that no receiver names changes in each of 150 name
   experiment.finish(Experiment::Queued::kAllApplied,
                     fmt::format("{} KiB resident before, {} KiB after", before, after));
   CHECK(after < before + kAllowedKib);
-  for (const Sent& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
+  for (const SentDelivery& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
 }
 
 }  // namespace receiver::chaos

@@ -35,10 +35,10 @@ std::vector<std::string> versions(const World& world) {
 }
 
 /// How many refreshes all deliveries together asked for.
-std::size_t asked_for(const std::vector<Sent>& deliveries) {
+std::size_t asked_for(const std::vector<SentDelivery>& deliveries) {
   return std::accumulate(
       deliveries.begin(), deliveries.end(), std::size_t{0},
-      [](std::size_t sum, const Sent& sent) { return sum + sent.targets.size(); });
+      [](std::size_t sum, const SentDelivery& sent) { return sum + sent.targets.size(); });
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ double p99_over(Experiment& experiment, std::chrono::seconds window) {
   const auto begin = clock::Wall::now();
   std::this_thread::sleep_for(window);
   std::vector<double> latencies;
-  for (const Sent& sent : experiment.traffic().deliveries()) {
+  for (const SentDelivery& sent : experiment.traffic().deliveries()) {
     if (sent.begun < begin) continue;
     CHECK(sent.status == 200);
     latencies.push_back(std::chrono::duration<double, std::milli>(sent.took()).count());
@@ -100,7 +100,7 @@ TEST_CASE("badly signed requests at full speed for 60 s", "[storm]") {
   CHECK(std::abs(requests - static_cast<double>(changes)) <= 20);
   CHECK(footprint_after.resident_kib <= footprint.resident_kib + kFlatKib);
   CHECK(footprint_after.threads == footprint.threads);
-  for (const Sent& delivery : experiment.traffic().deliveries()) {
+  for (const SentDelivery& delivery : experiment.traffic().deliveries()) {
     CHECK(delivery.status == 200);
     CHECK(delivery.took() < 1s);
   }

@@ -33,7 +33,7 @@ class Traffic {
   void stop();
 
   /// Those that have ended.
-  [[nodiscard]] std::vector<Sent> deliveries() const;
+  [[nodiscard]] std::vector<SentDelivery> deliveries() const;
 
   /// Above the operator's own deadline.
   static constexpr std::chrono::seconds kLongestAnswer{15};

@@ -89,7 +89,7 @@ TEST_CASE("established connections to the API server go dead without a word", "[
   check_sees_what_it_missed(op, *world.projects().front(), "new", 60s);
   experiment.finish();
   // There was time for another connection.
-  for (const Sent& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
+  for (const SentDelivery& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
 }
 
 }  // namespace receiver::chaos

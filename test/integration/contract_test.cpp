@@ -21,18 +21,18 @@ namespace {
 
 constexpr const char* kRotatedSecretName = "rotated";
 
-std::string bytes_of(const Sent& sent, const std::string& path) {
+std::string bytes_of(const SentRequest& sent, const std::string& path) {
   std::string text = fmt::format("{} {}{}{} HTTP/1.1\r\nHost: hooks.example.com\r\n", sent.method,
                                  sent.origin, path, sent.query);
   for (const auto& [name, value] : sent.headers) text += name + ": " + value + "\r\n";
   switch (sent.framing) {
-    case Sent::Framing::kNone:
+    case SentRequest::Framing::kNone:
       return text + "\r\n";
-    case Sent::Framing::kAnnounced:
+    case SentRequest::Framing::kAnnounced:
       return text + fmt::format("Content-Length: {}\r\n\r\n", sent.body.size());
-    case Sent::Framing::kLength:
+    case SentRequest::Framing::kLength:
       return text + fmt::format("Content-Length: {}\r\n\r\n", sent.body.size()) + sent.body;
-    case Sent::Framing::kChunked:
+    case SentRequest::Framing::kChunked:
       break;
   }
   text += "Transfer-Encoding: chunked\r\n\r\n";

@@ -100,16 +100,16 @@ class ClientFixture {
     return finish(start(std::move(call)));
   }
 
-  using Sent = Result<Response>;
+  using Answered = Result<Response>;
   using Opened = Result<std::unique_ptr<ResponseStream>>;
 
-  Sent send(Request request, std::chrono::milliseconds time = kLongest) {
+  Answered send(Request request, std::chrono::milliseconds time = kLongest) {
     return await(client_->send(std::move(request), in(time)));
   }
-  Sent get(std::string target = "/", std::chrono::milliseconds time = kLongest) {
+  Answered get(std::string target = "/", std::chrono::milliseconds time = kLongest) {
     return send(make_request("GET", std::move(target)), time);
   }
-  Pending<Sent> start_get(std::string target = "/", std::chrono::milliseconds time = kLongest) {
+  Pending<Answered> start_get(std::string target = "/", std::chrono::milliseconds time = kLongest) {
     return start(client_->send(make_request("GET", std::move(target)), in(time)));
   }
   Opened open(Client::Connection connection = Client::Connection::kPooled,
