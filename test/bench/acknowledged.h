@@ -31,10 +31,10 @@ class Acknowledged {
 };
 
 /// Tells the project's receiver of a push to the project's repository.
-[[nodiscard]] Delivery delivery_to(const Project& project, const crypto::SecretString& secret);
+[[nodiscard]] http::Request delivery_to(const Project& project, const crypto::SecretString& secret);
 
 /// Sends such a delivery, which refreshes the project's Warehouses, and notes it.
-boost::asio::awaitable<void> push(Receiver& receiver, const Project& project, Delivery delivery,
-                                  Acknowledged& acknowledged);
+boost::asio::awaitable<void> push(Receiver& receiver, const Project& project,
+                                  http::Request delivery, Acknowledged& acknowledged);
 
 }  // namespace receiver::bench

@@ -123,7 +123,7 @@ asio::awaitable<void> measure_deliveries(const Site& site, const MeasuredOperato
   ApiServer api(site.executor, site.account, kConnections);
   Receiver receiver(site.executor, started.url(), kConnections);
   Acknowledged acknowledged(site.etcd_port);
-  std::vector<Delivery> deliveries;
+  std::vector<http::Request> deliveries;
   projects.resize(std::min(projects.size(), kDelivering));
   for (const Project& project : projects) deliveries.push_back(delivery_to(project, site.secret));
   const auto deliver = [&](int number) {

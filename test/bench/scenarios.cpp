@@ -32,8 +32,8 @@ constexpr std::chrono::milliseconds kBetweenPushes{50};
 /// At the lowest rate, enough deliveries for a p99.
 constexpr int kRateWindows = 4;
 
-std::vector<Delivery> deliveries_to(const Bench& bench) {
-  std::vector<Delivery> deliveries;
+std::vector<http::Request> deliveries_to(const Bench& bench) {
+  std::vector<http::Request> deliveries;
   for (const Project& project : bench.workload.projects) {
     deliveries.push_back(delivery_to(project, bench.secret));
   }
@@ -95,7 +95,7 @@ struct OwnProjects {
 asio::awaitable<OwnProjects> push_to_own_projects(const Bench& bench, std::size_t senders,
                                                   std::size_t bare_connections,
                                                   Acknowledged& acknowledged) {
-  const std::vector<Delivery> deliveries = deliveries_to(bench);
+  const std::vector<http::Request> deliveries = deliveries_to(bench);
   const auto each = static_cast<double>(bench.workload.projects.front().warehouses);
   OwnProjects own;
   Work push_own = [&](std::size_t sender) {
@@ -115,7 +115,7 @@ asio::awaitable<OwnProjects> push_to_own_projects(const Bench& bench, std::size_
 /// How long pushes take, to each project in turn and at a pace of their own, while the load lasts.
 asio::awaitable<Samples> push_beside(const Bench& bench, Acknowledged& acknowledged,
                                      std::function<asio::awaitable<void>()> load) {
-  const std::vector<Delivery> deliveries = deliveries_to(bench);
+  const std::vector<http::Request> deliveries = deliveries_to(bench);
   const std::size_t projects = deliveries.size();
   const auto begin = clock::Steady::now();
   bool loaded = true;
@@ -178,7 +178,7 @@ asio::awaitable<void> until_nothing_is_counted(kube::RestClient& administrator) 
 
 asio::awaitable<Report> one_delivery_alone(const Bench& bench) {
   const Project& project = bench.workload.projects.front();
-  const Delivery delivery = delivery_to(project, bench.secret);
+  const http::Request delivery = delivery_to(project, bench.secret);
   Figure p50{"one delivery alone, 4 Warehouses: p50", "ms", Bound::kAtMost, 1.15};
   Work patch = [&](std::size_t index) { return bench.api.refresh(project.warehouse(index)); };
   for (int round = 0; round <= bench.extent.rounds; ++round) {
@@ -201,7 +201,7 @@ asio::awaitable<Report> one_delivery_alone(const Bench& bench) {
 
 asio::awaitable<Report> requests_per_delivery(const Bench& bench) {
   const Project& project = bench.workload.projects.front();
-  const Delivery delivery = delivery_to(project, bench.secret);
+  const http::Request delivery = delivery_to(project, bench.secret);
   Figure requests{"API requests of one delivery, of which 4 are its PATCHes", "", Bound::kAtMost,
                   1};
   requests.over_limit = true;
@@ -226,8 +226,8 @@ asio::awaitable<Report> requests_per_delivery(const Bench& bench) {
 asio::awaitable<Report> under_load(const Bench& bench) {
   const Workload& workload = bench.workload;
   const Project& stormed = workload.projects.front();
-  const Delivery to_stormed = delivery_to(stormed, bench.secret);
-  const Delivery fanned_out = delivery_to(workload.fan_out, bench.secret);
+  const http::Request to_stormed = delivery_to(stormed, bench.secret);
+  const http::Request fanned_out = delivery_to(workload.fan_out, bench.secret);
 
   Figure distinct{"32 senders, distinct projects, 4 Warehouses each: PATCHes", "a second",
                   Bound::kAtLeast, 0.9};
@@ -274,7 +274,7 @@ asio::awaitable<Report> under_load(const Bench& bench) {
 
 asio::awaitable<Report> beside_a_fan_out(const Bench& bench) {
   const Project& monorepo = bench.workload.monorepo;
-  const Delivery to_monorepo = delivery_to(monorepo, bench.secret);
+  const http::Request to_monorepo = delivery_to(monorepo, bench.secret);
   const std::vector<kube::ObjectKey> warehouses = warehouses_of({monorepo});
   Figure p99{fmt::format("push to 4 Warehouses during a fan-out to {}: p99", monorepo.warehouses),
              "ms", Bound::kAtMost, 3};
@@ -322,7 +322,7 @@ asio::awaitable<Report> against_senders(const Bench& bench) {
 }
 
 asio::awaitable<Report> at_fixed_rates(const Bench& bench) {
-  const std::vector<Delivery> deliveries = deliveries_to(bench);
+  const std::vector<http::Request> deliveries = deliveries_to(bench);
   const double bare =
       co_await bare_rate(bench, warehouses_of(bench.workload.projects), kBareConnections);
   const auto each = static_cast<double>(bench.workload.projects.front().warehouses);
@@ -352,8 +352,9 @@ asio::awaitable<Report> at_fixed_rates(const Bench& bench) {
 
 asio::awaitable<Report> bad_signatures(const Bench& bench) {
   const Project& project = bench.workload.projects.front();
-  Delivery forged = sign(project.path(bench.secret), cloud_push(project.repository(), "main"),
-                         crypto::SecretString("another secret"));
+  http::Request forged =
+      signed_push(project.path(bench.secret), long_cloud_push(project.repository(), "main"),
+                  crypto::SecretString("another secret"));
   Figure figure{"badly signed requests, 64 senders", "a second", Bound::kAtLeast, 0.8};
   const std::string refusal = "unauthorized";
   Work to_floor = [&](std::size_t) { return bench.floor.deliver(forged, 401, refusal); };

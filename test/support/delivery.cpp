@@ -99,11 +99,16 @@ http::Response send(const std::string& url, http::Request request) {
   return std::move(*answer);
 }
 
+http::Request request_of(Delivery delivery) {
+  http::Request request{
+      "POST", {}, {{"Content-Type", "application/json"}}, std::move(delivery.body)};
+  if (!delivery.event.empty()) request.headers.add("X-Event-Key", std::move(delivery.event));
+  if (delivery.signature) request.headers.add("X-Hub-Signature", std::move(*delivery.signature));
+  return request;
+}
+
 http::Response post(const std::string& url, const Delivery& delivery) {
-  http::Request request{"POST", {}, {{"Content-Type", "application/json"}}, delivery.body};
-  if (!delivery.event.empty()) request.headers.add("X-Event-Key", delivery.event);
-  if (delivery.signature) request.headers.add("X-Hub-Signature", *delivery.signature);
-  return send(url, std::move(request));
+  return send(url, request_of(delivery));
 }
 
 std::future<http::Response> post_meanwhile(std::string url, Delivery delivery) {

@@ -33,6 +33,8 @@ struct Delivery {
 [[nodiscard]] std::string signature_of(const std::string& body, const std::string& secret);
 [[nodiscard]] Delivery sign(Delivery delivery, const std::string& secret);
 
+/// Without a target.
+[[nodiscard]] http::Request request_of(Delivery delivery);
 /// POSTs it over a connection of its own. Throws without an answer.
 [[nodiscard]] http::Response post(const std::string& url, const Delivery& delivery);
 [[nodiscard]] http::Response send(const std::string& url, http::Request request);
