@@ -11,7 +11,7 @@
 #include <fmt/format.h>
 
 #include "kube/rest.h"
-#include "test/unit/kube/scripted_server.h"
+#include "test/support/fake_api_server.h"
 
 namespace receiver::kube {
 namespace {

@@ -5,7 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "kube/reflector.h"
-#include "test/unit/kube/scripted_server.h"
+#include "test/support/fake_api_server.h"
 
 namespace receiver::kube {
 namespace {
