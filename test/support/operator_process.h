@@ -18,7 +18,7 @@ struct OperatorLaunch {
 };
 
 /// The operator's binary as a child process, with two free ports of 127.0.0.1. What it is asked,
-/// and how it is ended, is up to whoever has it: test::Operator, or bench's MeasuredOperator.
+/// and how it is ended, is up to whoever has it: Operator, or bench's MeasuredOperator.
 class OperatorProcess {
  public:
   /// `settings` come before what is set here: the addresses, the base URL, the kubeconfig.

@@ -6,7 +6,7 @@
 
 #include <catch2/catch.hpp>
 
-namespace receiver::bitbucket {
+namespace receiver::test {
 
 /// A delivery's body: a file below test/testdata/bitbucket, or the test fails.
 inline std::string read_body(const std::string& name) {
@@ -20,4 +20,4 @@ inline std::string read_body(const std::string& name) {
   return text.str();
 }
 
-}  // namespace receiver::bitbucket
+}  // namespace receiver::test
