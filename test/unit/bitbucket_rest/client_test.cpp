@@ -4,6 +4,7 @@
 
 #include "bitbucket_rest/registrar.h"
 #include "test/bitbucket_server/bitbucket_server.h"
+#include "test/bitbucket_server/documents.h"
 
 namespace receiver::bitbucket_rest {
 namespace {

@@ -3,6 +3,7 @@
 #include "bitbucket_rest/client.h"
 #include "test/bitbucket_server/bitbucket_server.h"
 #include "test/bitbucket_server/connect_proxy.h"
+#include "test/support/test_certificates.h"
 
 namespace receiver::bitbucket_rest {
 namespace {

@@ -13,6 +13,7 @@
 
 #include "http/client.h"
 #include "test/support/scripted_server.h"
+#include "test/support/test_certificates.h"
 
 namespace receiver::http {
 
