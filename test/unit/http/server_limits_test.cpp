@@ -17,7 +17,7 @@ using boost::asio::awaitable;
 using Clock = std::chrono::steady_clock;
 
 /// A handler that answers when it is told to.
-class Gate {
+class HeldHandler {
  public:
   Handler handler() {
     return [this](const RequestHead& head, BodyReader& body) -> awaitable<Response> {
@@ -270,7 +270,7 @@ TEST_CASE("what follows the last answer is dropped, for a bounded time and a bou
 TEST_CASE("the bytes of all bodies held are bounded, and an answer gives its body's share back") {
   ServerLimits limits;
   limits.bodies_bytes = 10'000;
-  Gate gate;
+  HeldHandler gate;
   TestServer server(gate.handler(), with(limits));
   RawClient first(server.port());
   first.send(post("/first", std::string(8'000, 'x')));
@@ -297,7 +297,7 @@ TEST_CASE("the bytes of all bodies held are bounded, and an answer gives its bod
 TEST_CASE("at the bound of requests in flight another one is 503, and its connection goes on") {
   ServerLimits limits;
   limits.requests = 2;
-  Gate gate;
+  HeldHandler gate;
   TestServer server(gate.handler(), with(limits));
   RawClient first(server.port()), second(server.port());
   first.send(get("/first"));
@@ -328,7 +328,7 @@ TEST_CASE("at the bound of requests in flight another one is 503, and its connec
 TEST_CASE("at the bound of connections the one that has been idle the longest gives way") {
   ServerLimits limits;
   limits.connections = 3;
-  Gate gate;
+  HeldHandler gate;
   gate.open();
   TestServer server(gate.handler(), with(limits));
   std::vector<RawClient> clients;
@@ -388,7 +388,7 @@ TEST_CASE("a connection that never spoke gives way, too") {
 TEST_CASE("when none is idle at the bound, a new connection's request is answered 503") {
   ServerLimits limits;
   limits.connections = 2;
-  Gate gate;
+  HeldHandler gate;
   TestServer server(gate.handler(), with(limits));
   RawClient first(server.port()), second(server.port());
   first.send(get("/first"));
@@ -419,7 +419,7 @@ TEST_CASE("when none is idle at the bound, a new connection's request is answere
 TEST_CASE("far above the bound connections are closed without an answer") {
   ServerLimits limits;
   limits.connections = 1;
-  Gate gate;
+  HeldHandler gate;
   TestServer server(gate.handler(), with(limits));
   RawClient busy(server.port());
   busy.send(get("/"));
@@ -441,7 +441,7 @@ TEST_CASE("far above the bound connections are closed without an answer") {
 #if !defined(__SANITIZE_ADDRESS__)
 TEST_CASE(
     "without descriptors an idle connection gives way, else the listener waits, not spinning") {
-  Gate gate;
+  HeldHandler gate;
   TestServer server(gate.handler());
   RawClient idle(server.port());
   REQUIRE(eventually([&] { return server.counters().connections_current == 1; }));
@@ -477,7 +477,7 @@ TEST_CASE(
 #endif
 
 TEST_CASE("draining lets requests in flight finish and closes everything else") {
-  Gate gate;
+  HeldHandler gate;
   TestServer::Options options;
   options.threads = 2;
   TestServer server(gate.handler(), options);
@@ -507,7 +507,7 @@ TEST_CASE("draining lets requests in flight finish and closes everything else") 
 }
 
 TEST_CASE("draining ends at its deadline, when the rest is cut off") {
-  Gate gate;
+  HeldHandler gate;
   TestServer server(gate.handler());
   RawClient busy(server.port());
   busy.send(get("/busy"));
