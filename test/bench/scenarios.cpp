@@ -13,7 +13,7 @@
 #include "clock/clock.h"
 #include "test/bench/acknowledged.h"
 #include "test/bench/at_once.h"
-#include "test/bench/operator_process.h"
+#include "test/bench/measured_operator.h"
 #include "test/bench/payload.h"
 
 namespace receiver::bench {
