@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <sstream>
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
@@ -11,6 +10,7 @@
 #include "kube/json.h"
 #include "test/support/scripted_server.h"
 #include "test/support/temporary_file.h"
+#include "test/unit/cmd/receiverctl/terminal.h"
 
 namespace receiver::ctl {
 namespace {
@@ -119,14 +119,9 @@ TEST_CASE("the clock is compared with the date of the API server's answer") {
                     "contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n"
                     "users: [{{name: u, user: {{}}}}]\ncurrent-context: c\n",
                     server.port()));
-    std::istringstream in;
-    std::ostringstream out;
-    Context context{.environment = [](std::string_view) { return std::optional<std::string>(); },
-                    .in = in,
-                    .out = out,
-                    .err = out};
-    context.kubeconfig = kubeconfig.path();
-    const auto cluster = Cluster::connect(context);
+    Terminal terminal;
+    terminal.context.kubeconfig = kubeconfig.path();
+    const auto cluster = Cluster::connect(terminal.context);
     REQUIRE(cluster);
     Findings findings;
     CHECK(check_cluster(**cluster, {}, "", findings));
