@@ -32,7 +32,7 @@ Acknowledged::Acknowledged(unsigned short etcd_port)
 
 void Acknowledged::note(const Project& project, clock::Wall::time_point sent,
                         clock::Wall::time_point answered) {
-  chaos::Sent delivery;
+  chaos::SentDelivery delivery;
   for (std::size_t index = 0; index < project.warehouses; ++index) {
     delivery.targets.push_back("warehouses/" + project.warehouse(index).str());
   }
@@ -63,11 +63,11 @@ void Acknowledged::check() {
   revision_ = feed.revision();
 }
 
-Delivery delivery_to(const Project& project, const crypto::SecretString& secret) {
-  return sign(project.path(secret), cloud_push(project.repository(), "main"), secret);
+http::Request delivery_to(const Project& project, const crypto::SecretString& secret) {
+  return signed_push(project.path(secret), long_cloud_push(project.repository(), "main"), secret);
 }
 
-asio::awaitable<void> push(Receiver& receiver, const Project& project, Delivery delivery,
+asio::awaitable<void> push(Receiver& receiver, const Project& project, http::Request delivery,
                            Acknowledged& acknowledged) {
   std::string expected = fmt::format("\"refreshed {} warehouse(s)\"", project.warehouses);
   const auto sent = clock::Wall::now();

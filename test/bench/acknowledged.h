@@ -8,7 +8,7 @@
 #include "clock/clock.h"
 #include "crypto/crypto.h"
 #include "test/bench/peers.h"
-#include "test/bench/world.h"
+#include "test/bench/workload.h"
 #include "test/chaos/invariant.h"
 
 namespace receiver::bench {
@@ -27,14 +27,14 @@ class Acknowledged {
  private:
   unsigned short etcd_port_;
   std::int64_t revision_;  ///< of etcd, before the first of them
-  std::vector<chaos::Sent> deliveries_;
+  std::vector<chaos::SentDelivery> deliveries_;
 };
 
 /// Tells the project's receiver of a push to the project's repository.
-[[nodiscard]] Delivery delivery_to(const Project& project, const crypto::SecretString& secret);
+[[nodiscard]] http::Request delivery_to(const Project& project, const crypto::SecretString& secret);
 
 /// Sends such a delivery, which refreshes the project's Warehouses, and notes it.
-boost::asio::awaitable<void> push(Receiver& receiver, const Project& project, Delivery delivery,
-                                  Acknowledged& acknowledged);
+boost::asio::awaitable<void> push(Receiver& receiver, const Project& project,
+                                  http::Request delivery, Acknowledged& acknowledged);
 
 }  // namespace receiver::bench

@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "test/support/median.h"
+
 namespace receiver::bench {
 namespace {
 
@@ -22,7 +24,7 @@ std::vector<double> ratios(const Figure& figure) {
 
 /// What counts of the values of all rounds.
 double judged(const Figure& figure, std::vector<double> values) {
-  if (!figure.by_worst || values.empty()) return median(std::move(values));
+  if (!figure.by_worst || values.empty()) return test::median(std::move(values));
   return figure.bound == Figure::Bound::kAtMost ? std::ranges::max(values)
                                                 : std::ranges::min(values);
 }
@@ -56,13 +58,6 @@ double Samples::ms(double share) const {
   const std::size_t index = std::clamp<std::size_t>(rank, 1, sorted.size()) - 1;
   std::ranges::nth_element(sorted, sorted.begin() + static_cast<std::ptrdiff_t>(index));
   return std::chrono::duration<double, std::milli>(sorted[index]).count();
-}
-
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::ranges::sort(values);
-  const std::size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
 double Figure::ratio() const {

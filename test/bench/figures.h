@@ -25,9 +25,6 @@ class Samples {
   std::vector<std::chrono::nanoseconds> durations_;
 };
 
-/// Of an even number the mean of the two in the middle; zero of none.
-[[nodiscard]] double median(std::vector<double> values);
-
 /// One line of the results: what was measured, in several rounds, over its floor.
 struct Figure {
   enum class Bound { kAtMost, kAtLeast };

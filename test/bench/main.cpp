@@ -26,7 +26,7 @@
 #include <fmt/format.h>
 
 #include "log/logger.h"
-#include "test/bench/operator_process.h"
+#include "test/bench/measured_operator.h"
 #include "test/bench/scale.h"
 #include "test/bench/scenarios.h"
 
@@ -39,7 +39,7 @@ struct Settings {
   std::string administrator;
   std::string account;
   unsigned short etcd_port = 0;
-  OperatorLaunch launch;
+  test::OperatorLaunch launch;
   std::string floor_url;
   std::string table;
   std::string growth;
@@ -156,19 +156,19 @@ bool is_chosen(const Scenario& scenario, const Settings& settings) {
 asio::awaitable<void> measure_deliveries(const Settings& settings, kube::RestClient& administrator,
                                          Session& session) {
   const asio::any_io_executor executor = administrator.executor();
-  const World world = make_world();
-  std::vector<Project> projects = world.projects;
-  projects.push_back(world.monorepo);
-  projects.push_back(world.fan_out);
+  const Workload workload = make_workload();
+  std::vector<Project> projects = workload.projects;
+  projects.push_back(workload.monorepo);
+  projects.push_back(workload.fan_out);
   co_await create_projects(administrator, std::move(projects), secret_of_environment());
   // On a slow machine a push to the monorepo takes longer than Bitbucket waits.
-  OperatorProcess started(executor, settings.launch, {{"ANSWER_DEADLINE", "20s"}});
+  MeasuredOperator started(executor, settings.launch, {{"ANSWER_DEADLINE", "20s"}});
   co_await started.at_rest();
 
   ApiServer api(executor, load_config(settings.account), kApiConnections);
   Receiver receiver(executor, started.url(), kReceiverConnections);
   Receiver floor(executor, settings.floor_url, kReceiverConnections);
-  const Bench bench{world,
+  const Bench bench{workload,
                     secret_of_environment(),
                     settings.quick ? kQuick : Extent(),
                     administrator,

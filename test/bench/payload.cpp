@@ -53,7 +53,7 @@ std::string reference(std::string_view repository, std::string_view branch, int 
 
 }  // namespace
 
-std::string cloud_push(std::string_view repository, std::string_view branch) {
+std::string long_cloud_push(std::string_view repository, std::string_view branch) {
   std::string commits;
   for (int number = 2; number > 0; --number) {
     commits += commit(repository, number) + (number > 1 ? "," : "");

@@ -9,7 +9,8 @@
 #include <fmt/format.h>
 
 #include "clock/clock.h"
-#include "test/bench/world.h"
+#include "test/bench/workload.h"
+#include "test/support/delivery.h"
 
 namespace receiver::bench {
 
@@ -140,24 +141,19 @@ asio::awaitable<ApiServer::Page> ApiServer::read_page(std::string target) {
   co_return page;
 }
 
-Delivery sign(std::string path, std::string body, const crypto::SecretString& secret) {
-  crypto::Hmac hmac(crypto::HashAlgorithm::kSha256, secret.view());
-  hmac.update(body);
-  Delivery delivery;
-  delivery.method = "POST";
-  delivery.target = std::move(path);
-  delivery.headers = {{"X-Event-Key", "repo:push"},
-                      {"X-Hub-Signature", "sha256=" + crypto::hex_encode(hmac.digest())},
-                      {"Content-Type", "application/json"},
-                      {"User-Agent", "Bitbucket-Webhooks/2.0"}};
-  delivery.body = std::move(body);
-  return delivery;
+http::Request signed_push(std::string path, std::string body, const crypto::SecretString& secret) {
+  test::Delivery push{"repo:push", std::move(body)};
+  http::Request request = test::request_of(test::sign(std::move(push), std::string(secret.view())));
+  request.target = std::move(path);
+  request.headers.add("User-Agent", "Bitbucket-Webhooks/2.0");
+  return request;
 }
 
 Receiver::Receiver(asio::any_io_executor executor, std::string_view url, std::size_t connections)
     : client_(std::move(executor), options_of(url, connections)) {}
 
-asio::awaitable<void> Receiver::deliver(Delivery delivery, unsigned status, std::string expected) {
+asio::awaitable<void> Receiver::deliver(http::Request delivery, unsigned status,
+                                        std::string expected) {
   std::string what = "delivery";
   const http::Response response =
       co_await send(client_, std::move(delivery), status, std::move(what));

@@ -48,9 +48,9 @@ class ApiServer {
   http::Client client_;
 };
 
-/// A delivery as Bitbucket sends it.
-using Delivery = http::Request;
-[[nodiscard]] Delivery sign(std::string path, std::string body, const crypto::SecretString& secret);
+/// A push as Bitbucket Cloud sends it.
+[[nodiscard]] http::Request signed_push(std::string path, std::string body,
+                                        const crypto::SecretString& secret);
 
 /// A server of deliveries, as Bitbucket sees it.
 class Receiver {
@@ -59,7 +59,8 @@ class Receiver {
   Receiver(boost::asio::any_io_executor executor, std::string_view url, std::size_t connections);
 
   /// Anything but `status` with `expected` in its body is an error.
-  boost::asio::awaitable<void> deliver(Delivery delivery, unsigned status, std::string expected);
+  boost::asio::awaitable<void> deliver(http::Request delivery, unsigned status,
+                                       std::string expected);
 
  private:
   http::Client client_;

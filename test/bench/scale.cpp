@@ -14,7 +14,8 @@
 #include "test/bench/acknowledged.h"
 #include "test/bench/at_once.h"
 #include "test/bench/peers.h"
-#include "test/bench/world.h"
+#include "test/bench/workload.h"
+#include "test/support/median.h"
 
 namespace receiver::bench {
 
@@ -57,7 +58,7 @@ struct Start {
 
 /// How the operator is to read Secrets.
 struct SecretAccess {
-  integration::Environment settings;
+  test::Environment settings;
   std::size_t watches;
 };
 
@@ -69,7 +70,7 @@ struct Size {
   [[nodiscard]] double median_of(double Start::*member) const {
     std::vector<double> values;
     for (const Start& start : starts) values.push_back(start.*member);
-    return median(std::move(values));
+    return test::median(std::move(values));
   }
 };
 
@@ -117,12 +118,12 @@ asio::awaitable<double> bare_read_s(const Site& site) {
   co_return seconds(took);
 }
 
-asio::awaitable<void> measure_deliveries(const Site& site, const OperatorProcess& started,
+asio::awaitable<void> measure_deliveries(const Site& site, const MeasuredOperator& started,
                                          std::vector<Project> projects, Start& start) {
   ApiServer api(site.executor, site.account, kConnections);
   Receiver receiver(site.executor, started.url(), kConnections);
   Acknowledged acknowledged(site.etcd_port);
-  std::vector<Delivery> deliveries;
+  std::vector<http::Request> deliveries;
   projects.resize(std::min(projects.size(), kDelivering));
   for (const Project& project : projects) deliveries.push_back(delivery_to(project, site.secret));
   const auto deliver = [&](int number) {
@@ -180,7 +181,7 @@ asio::awaitable<Start> measure_start(const Site& site, SecretAccess access,
   Start start;
   const double bare_before_s = co_await bare_read_s(site);
   const auto begin = Steady::now();
-  OperatorProcess started(site.executor, site.launch, access.settings);
+  MeasuredOperator started(site.executor, site.launch, access.settings);
   co_await started.ready();
   start.ready_s = seconds(Steady::now() - begin);
   co_await started.at_rest();
@@ -188,7 +189,7 @@ asio::awaitable<Start> measure_start(const Site& site, SecretAccess access,
   if (watches != static_cast<double>(access.watches)) {
     throw std::runtime_error(fmt::format("{} watches of Secrets, not {}", watches, access.watches));
   }
-  const OperatorProcess::Memory memory = started.memory();
+  const MeasuredOperator::Memory memory = started.memory();
   start.resident_mb = memory.resident_mb;
   start.peak_mb = memory.peak_mb;
   start.bare_read_s = (bare_before_s + co_await bare_read_s(site)) / 2;
@@ -299,9 +300,9 @@ asio::awaitable<void> check_published(const Site& site, std::vector<Project> pro
 /// From the moment at which the operator can see the new ProjectConfigs: it is frozen while they
 /// are created, which takes the API server as long as the statuses.
 asio::awaitable<double> publishing_s(const Site& site, std::vector<Project> projects) {
-  integration::Environment settings = kClusterWide.settings;
+  test::Environment settings = kClusterWide.settings;
   settings["LEADER_ELECT"] = "false";  // frozen, it could not renew its Lease
-  OperatorProcess started(site.executor, site.launch, settings);
+  MeasuredOperator started(site.executor, site.launch, settings);
   co_await started.at_rest();
   const std::string writes = R"(bitbucket_receiver_status_writes_total{result="ok"})";
   const std::string conflicts = R"(bitbucket_receiver_status_writes_total{result="conflict"})";

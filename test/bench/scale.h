@@ -10,7 +10,7 @@
 #include "kube/config.h"
 #include "kube/rest.h"
 #include "test/bench/figures.h"
-#include "test/bench/operator_process.h"
+#include "test/bench/measured_operator.h"
 
 namespace receiver::bench {
 
@@ -19,7 +19,7 @@ struct Site {
   boost::asio::any_io_executor executor;
   kube::RestClient& administrator;
   const kube::Config& account;  ///< the operator's
-  OperatorLaunch launch;
+  test::OperatorLaunch launch;
   unsigned short etcd_port;
   crypto::SecretString secret;
   bool quick;  ///< leaves out what takes long

@@ -13,7 +13,7 @@
 #include "clock/clock.h"
 #include "test/bench/acknowledged.h"
 #include "test/bench/at_once.h"
-#include "test/bench/operator_process.h"
+#include "test/bench/measured_operator.h"
 #include "test/bench/payload.h"
 
 namespace receiver::bench {
@@ -32,9 +32,9 @@ constexpr std::chrono::milliseconds kBetweenPushes{50};
 /// At the lowest rate, enough deliveries for a p99.
 constexpr int kRateWindows = 4;
 
-std::vector<Delivery> deliveries_to(const Bench& bench) {
-  std::vector<Delivery> deliveries;
-  for (const Project& project : bench.world.projects) {
+std::vector<http::Request> deliveries_to(const Bench& bench) {
+  std::vector<http::Request> deliveries;
+  for (const Project& project : bench.workload.projects) {
     deliveries.push_back(delivery_to(project, bench.secret));
   }
   return deliveries;
@@ -95,19 +95,19 @@ struct OwnProjects {
 asio::awaitable<OwnProjects> push_to_own_projects(const Bench& bench, std::size_t senders,
                                                   std::size_t bare_connections,
                                                   Acknowledged& acknowledged) {
-  const std::vector<Delivery> deliveries = deliveries_to(bench);
-  const auto each = static_cast<double>(bench.world.projects.front().warehouses);
+  const std::vector<http::Request> deliveries = deliveries_to(bench);
+  const auto each = static_cast<double>(bench.workload.projects.front().warehouses);
   OwnProjects own;
   Work push_own = [&](std::size_t sender) {
-    return push(bench.receiver, bench.world.projects[sender], deliveries[sender], acknowledged);
+    return push(bench.receiver, bench.workload.projects[sender], deliveries[sender], acknowledged);
   };
   std::function<asio::awaitable<void>()> load = [&]() -> asio::awaitable<void> {
     const Load one = co_await closed_loop(senders, bench.extent.window, push_own);
     own.patches += one.per_second * each / bench.extent.turns;
     own.times.add(one.times);
   };
-  own.bare = co_await bare_rate_around(bench, warehouses_of(bench.world.projects), bare_connections,
-                                       std::move(load));
+  own.bare = co_await bare_rate_around(bench, warehouses_of(bench.workload.projects),
+                                       bare_connections, std::move(load));
   acknowledged.check();
   co_return own;
 }
@@ -115,7 +115,7 @@ asio::awaitable<OwnProjects> push_to_own_projects(const Bench& bench, std::size_
 /// How long pushes take, to each project in turn and at a pace of their own, while the load lasts.
 asio::awaitable<Samples> push_beside(const Bench& bench, Acknowledged& acknowledged,
                                      std::function<asio::awaitable<void>()> load) {
-  const std::vector<Delivery> deliveries = deliveries_to(bench);
+  const std::vector<http::Request> deliveries = deliveries_to(bench);
   const std::size_t projects = deliveries.size();
   const auto begin = clock::Steady::now();
   bool loaded = true;
@@ -131,7 +131,7 @@ asio::awaitable<Samples> push_beside(const Bench& bench, Acknowledged& acknowled
       co_await pause_for(due - clock::Steady::now());
       if (!loaded) co_return;
       auto answer =
-          push(bench.receiver, bench.world.projects[worker], deliveries[worker], acknowledged);
+          push(bench.receiver, bench.workload.projects[worker], deliveries[worker], acknowledged);
       co_await std::move(answer);
       times.add(clock::Steady::now() - due);
     }
@@ -177,8 +177,8 @@ asio::awaitable<void> until_nothing_is_counted(kube::RestClient& administrator) 
 }  // namespace
 
 asio::awaitable<Report> one_delivery_alone(const Bench& bench) {
-  const Project& project = bench.world.projects.front();
-  const Delivery delivery = delivery_to(project, bench.secret);
+  const Project& project = bench.workload.projects.front();
+  const http::Request delivery = delivery_to(project, bench.secret);
   Figure p50{"one delivery alone, 4 Warehouses: p50", "ms", Bound::kAtMost, 1.15};
   Work patch = [&](std::size_t index) { return bench.api.refresh(project.warehouse(index)); };
   for (int round = 0; round <= bench.extent.rounds; ++round) {
@@ -200,8 +200,8 @@ asio::awaitable<Report> one_delivery_alone(const Bench& bench) {
 }
 
 asio::awaitable<Report> requests_per_delivery(const Bench& bench) {
-  const Project& project = bench.world.projects.front();
-  const Delivery delivery = delivery_to(project, bench.secret);
+  const Project& project = bench.workload.projects.front();
+  const http::Request delivery = delivery_to(project, bench.secret);
   Figure requests{"API requests of one delivery, of which 4 are its PATCHes", "", Bound::kAtMost,
                   1};
   requests.over_limit = true;
@@ -224,10 +224,10 @@ asio::awaitable<Report> requests_per_delivery(const Bench& bench) {
 }
 
 asio::awaitable<Report> under_load(const Bench& bench) {
-  const World& world = bench.world;
-  const Project& stormed = world.projects.front();
-  const Delivery to_stormed = delivery_to(stormed, bench.secret);
-  const Delivery fanned_out = delivery_to(world.fan_out, bench.secret);
+  const Workload& workload = bench.workload;
+  const Project& stormed = workload.projects.front();
+  const http::Request to_stormed = delivery_to(stormed, bench.secret);
+  const http::Request fanned_out = delivery_to(workload.fan_out, bench.secret);
 
   Figure distinct{"32 senders, distinct projects, 4 Warehouses each: PATCHes", "a second",
                   Bound::kAtLeast, 0.9};
@@ -238,26 +238,26 @@ asio::awaitable<Report> under_load(const Bench& bench) {
   slowest.over_limit = true;
   Figure fan_out{"fan-out: one push to 200 Warehouses: time", "ms", Bound::kAtMost, 1.15};
 
-  const std::vector<kube::ObjectKey> fanned = warehouses_of({world.fan_out});
+  const std::vector<kube::ObjectKey> fanned = warehouses_of({workload.fan_out});
 
   for (int round = 0; round <= bench.extent.rounds; ++round) {
     Acknowledged acknowledged(bench.etcd_port);
     Work push_same = [&](std::size_t) {
       return push(bench.receiver, stormed, to_stormed, acknowledged);
     };
-    const OwnProjects own =
-        co_await push_to_own_projects(bench, world.projects.size(), kBareConnections, acknowledged);
+    const OwnProjects own = co_await push_to_own_projects(bench, workload.projects.size(),
+                                                          kBareConnections, acknowledged);
     add_round(distinct, round, {own.patches, own.bare});
 
     Samples fans;
     std::function<asio::awaitable<void>()> fan = [&]() -> asio::awaitable<void> {
       for (int i = 0; i < bench.extent.fan_outs; ++i) {
-        auto answer = push(bench.receiver, world.fan_out, fanned_out, acknowledged);
+        auto answer = push(bench.receiver, workload.fan_out, fanned_out, acknowledged);
         const auto took = co_await timed(std::move(answer));
         fans.add(took);
       }
     };
-    const auto targets = static_cast<double>(world.fan_out.warehouses);
+    const auto targets = static_cast<double>(workload.fan_out.warehouses);
     const double fan_floor =
         co_await bare_rate_around(bench, fanned, kBareConnections, std::move(fan));
     add_round(fan_out, round, {fans.ms(0.5), targets / fan_floor * 1000});
@@ -273,8 +273,8 @@ asio::awaitable<Report> under_load(const Bench& bench) {
 }
 
 asio::awaitable<Report> beside_a_fan_out(const Bench& bench) {
-  const Project& monorepo = bench.world.monorepo;
-  const Delivery to_monorepo = delivery_to(monorepo, bench.secret);
+  const Project& monorepo = bench.workload.monorepo;
+  const http::Request to_monorepo = delivery_to(monorepo, bench.secret);
   const std::vector<kube::ObjectKey> warehouses = warehouses_of({monorepo});
   Figure p99{fmt::format("push to 4 Warehouses during a fan-out to {}: p99", monorepo.warehouses),
              "ms", Bound::kAtMost, 3};
@@ -306,10 +306,10 @@ asio::awaitable<Report> against_senders(const Bench& bench) {
       "## Against the number of senders\n\n"
       "| senders | PATCHes a second | bare PATCHes a second | p50 ms | p99 ms |\n"
       "|---|---|---|---|---|\n";
-  for (std::size_t senders = 1; senders <= bench.world.projects.size(); senders *= 2) {
+  for (std::size_t senders = 1; senders <= bench.workload.projects.size(); senders *= 2) {
     Acknowledged acknowledged(bench.etcd_port);
     const std::size_t connections =
-        std::min(senders * bench.world.projects.front().warehouses, kBareConnections);
+        std::min(senders * bench.workload.projects.front().warehouses, kBareConnections);
     const OwnProjects own =
         co_await push_to_own_projects(bench, senders, connections, acknowledged);
     fmt::print("  {} senders: {:.0f} PATCHes a second, bare {:.0f}\n", senders, own.patches,
@@ -322,10 +322,10 @@ asio::awaitable<Report> against_senders(const Bench& bench) {
 }
 
 asio::awaitable<Report> at_fixed_rates(const Bench& bench) {
-  const std::vector<Delivery> deliveries = deliveries_to(bench);
+  const std::vector<http::Request> deliveries = deliveries_to(bench);
   const double bare =
-      co_await bare_rate(bench, warehouses_of(bench.world.projects), kBareConnections);
-  const auto each = static_cast<double>(bench.world.projects.front().warehouses);
+      co_await bare_rate(bench, warehouses_of(bench.workload.projects), kBareConnections);
+  const auto each = static_cast<double>(bench.workload.projects.front().warehouses);
   Report report;
   report.growth =
       "## At fixed rates\n\n"
@@ -335,7 +335,7 @@ asio::awaitable<Report> at_fixed_rates(const Bench& bench) {
     Acknowledged acknowledged(bench.etcd_port);
     Work push_next = [&](std::size_t number) {
       const std::size_t to = number % deliveries.size();
-      return push(bench.receiver, bench.world.projects[to], deliveries[to], acknowledged);
+      return push(bench.receiver, bench.workload.projects[to], deliveries[to], acknowledged);
     };
     const double rate = bare / each * percent / 100;
     const Samples times =
@@ -351,9 +351,10 @@ asio::awaitable<Report> at_fixed_rates(const Bench& bench) {
 }
 
 asio::awaitable<Report> bad_signatures(const Bench& bench) {
-  const Project& project = bench.world.projects.front();
-  Delivery forged = sign(project.path(bench.secret), cloud_push(project.repository(), "main"),
-                         crypto::SecretString("another secret"));
+  const Project& project = bench.workload.projects.front();
+  http::Request forged =
+      signed_push(project.path(bench.secret), long_cloud_push(project.repository(), "main"),
+                  crypto::SecretString("another secret"));
   Figure figure{"badly signed requests, 64 senders", "a second", Bound::kAtLeast, 0.8};
   const std::string refusal = "unauthorized";
   Work to_floor = [&](std::size_t) { return bench.floor.deliver(forged, 401, refusal); };

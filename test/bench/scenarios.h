@@ -9,7 +9,7 @@
 #include "kube/rest.h"
 #include "test/bench/figures.h"
 #include "test/bench/peers.h"
-#include "test/bench/world.h"
+#include "test/bench/workload.h"
 
 namespace receiver::bench {
 
@@ -24,7 +24,7 @@ struct Extent {
 };
 
 struct Bench {
-  World world;
+  Workload workload;
   crypto::SecretString secret;
   Extent extent;
   kube::RestClient& administrator;

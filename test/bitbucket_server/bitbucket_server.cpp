@@ -1,11 +1,9 @@
-#include "bitbucket_server.h"
+#include "test/bitbucket_server/bitbucket_server.h"
 
 #include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <deque>
-#include <filesystem>
-#include <fstream>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
@@ -17,12 +15,12 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "http/server.h"
+#include "test/support/temporary_directory.h"
 
-namespace receiver::testing {
+namespace receiver::test {
 namespace {
 
 using bitbucket::Source;
-namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxPageLength = 100;
 
@@ -60,24 +58,22 @@ std::optional<Target> parse(std::string_view text) {
 
 class BitbucketServer::Impl {
  public:
-  Impl(Source product, const http::testing::CertificateSpec& certificate, const std::string& name)
+  Impl(Source product, const CertificateSpec& certificate, const std::string& name)
       : product_(product) {
-    std::string folder = (fs::temp_directory_path() / "bitbucket_server_XXXXXX").string();
-    folder_ = ::mkdtemp(folder.data());
-    const http::testing::TestAuthority authority;
+    const TestAuthority authority;
     const auto identity = authority.issue(certificate);
     ca_pem_ = authority.pem();
-    write("ca.crt", ca_pem_);
-    write("tls.crt", identity.certificate_pem);
-    write("tls.key", identity.key_pem);
+    folder_.write("ca.crt", ca_pem_);
     server_.emplace(
         io_,
-        http::ServerOptions{.name = "bitbucket",
-                            .address = "127.0.0.1",
-                            .port = 0,
-                            .limits = {},
-                            .tls = http::ServerTls{.certificate_path = folder_ / "tls.crt",
-                                                   .key_path = folder_ / "tls.key"}},
+        http::ServerOptions{
+            .name = "bitbucket",
+            .address = "127.0.0.1",
+            .port = 0,
+            .limits = {},
+            .tls = http::ServerTls{.certificate_path =
+                                       folder_.write("tls.crt", identity.certificate_pem),
+                                   .key_path = folder_.write("tls.key", identity.key_pem)}},
         [this](const http::RequestHead& head, http::BodyReader& body) {
           return handle(head, body);
         },
@@ -93,7 +89,6 @@ class BitbucketServer::Impl {
     server_.reset();
     io_.stop();
     thread_.join();
-    fs::remove_all(folder_);
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -168,7 +163,7 @@ class BitbucketServer::Impl {
   }
 
   const Source product_;
-  fs::path folder_;
+  TemporaryDirectory folder_;
   std::string ca_pem_;
   unsigned short port_ = 0;
   std::string authority_;
@@ -187,10 +182,6 @@ class BitbucketServer::Impl {
   std::string new_id() {
     const std::string number = std::to_string(++last_id_);
     return of_cloud() ? "{00000000-0000-4000-8000-00000000000" + number + "}" : number;
-  }
-
-  void write(const std::string& name, const std::string& text) const {
-    std::ofstream(folder_ / name, std::ios::binary) << text;
   }
 
   [[nodiscard]] Answer failed(unsigned status, std::string_view message,
@@ -298,7 +289,7 @@ class BitbucketServer::Impl {
   std::thread thread_;
 };
 
-BitbucketServer::BitbucketServer(Source product, const http::testing::CertificateSpec& certificate,
+BitbucketServer::BitbucketServer(Source product, const CertificateSpec& certificate,
                                  const std::string& name)
     : impl_(std::make_unique<Impl>(product, certificate, name)) {}
 BitbucketServer::~BitbucketServer() = default;
@@ -316,7 +307,7 @@ std::string BitbucketServer::ca_pem() const {
 }
 
 std::string BitbucketServer::ca_file() const {
-  return impl_->folder_ / "ca.crt";
+  return impl_->folder_.path("ca.crt");
 }
 
 Source BitbucketServer::product() const {
@@ -369,4 +360,4 @@ std::size_t BitbucketServer::writes() const {
       impl_->requests_, [](const std::string& request) { return !request.starts_with("GET "); }));
 }
 
-}  // namespace receiver::testing
+}  // namespace receiver::test

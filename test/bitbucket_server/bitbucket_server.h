@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "../unit/http/test_certificates.h"
 #include "bitbucket/event.h"
-#include "documents.h"
+#include "test/bitbucket_server/documents.h"
+#include "test/support/test_certificates.h"
 
-namespace receiver::testing {
+namespace receiver::test {
 
 /// What a token may do.
 enum class Grant { kAdmin, kReadOnly };
@@ -21,8 +21,7 @@ enum class Grant { kAdmin, kReadOnly };
 class BitbucketServer {
  public:
   /// `name`: what it calls itself; only a proxy finds it under another one than localhost.
-  explicit BitbucketServer(bitbucket::Source product,
-                           const http::testing::CertificateSpec& certificate = {},
+  explicit BitbucketServer(bitbucket::Source product, const CertificateSpec& certificate = {},
                            const std::string& name = "localhost");
   ~BitbucketServer();
   BitbucketServer(const BitbucketServer&) = delete;
@@ -62,4 +61,4 @@ class BitbucketServer {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace receiver::testing
+}  // namespace receiver::test

@@ -1,4 +1,4 @@
-#include "connect_proxy.h"
+#include "test/bitbucket_server/connect_proxy.h"
 
 #include <array>
 #include <mutex>
@@ -14,7 +14,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
-namespace receiver::testing {
+namespace receiver::test {
 namespace {
 
 namespace asio = boost::asio;
@@ -126,4 +126,4 @@ std::vector<std::string> ConnectProxy::connects() const {
   return impl_->connects_;
 }
 
-}  // namespace receiver::testing
+}  // namespace receiver::test

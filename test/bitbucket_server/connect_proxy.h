@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace receiver::testing {
+namespace receiver::test {
 
 /// An HTTP proxy on a free port of 127.0.0.1 that answers CONNECT, and nothing else. Wherever
 /// clients want to go, they get to one port of this machine. Thread-safe.
@@ -26,4 +26,4 @@ class ConnectProxy {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace receiver::testing
+}  // namespace receiver::test

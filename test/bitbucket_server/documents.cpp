@@ -1,4 +1,4 @@
-#include "documents.h"
+#include "test/bitbucket_server/documents.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
-namespace receiver::testing {
+namespace receiver::test {
 namespace {
 
 using bitbucket::Source;
@@ -207,4 +207,4 @@ tl::expected<StoredWebhook, Answer> read_document(Source product, std::string_vi
   return webhook;
 }
 
-}  // namespace receiver::testing
+}  // namespace receiver::test

@@ -11,7 +11,7 @@
 #include "bitbucket/event.h"
 
 /// The JSON of both products' webhooks, and what their validation says.
-namespace receiver::testing {
+namespace receiver::test {
 
 struct StoredWebhook {
   std::string id{};  ///< given by the server
@@ -47,4 +47,4 @@ struct Answer {
 [[nodiscard]] tl::expected<StoredWebhook, Answer> read_document(bitbucket::Source product,
                                                                 std::string_view body);
 
-}  // namespace receiver::testing
+}  // namespace receiver::test

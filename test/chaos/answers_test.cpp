@@ -1,33 +1,29 @@
 #include <thread>
 
 #include <catch2/catch.hpp>
-#include <fmt/format.h>
 
 #include "test/chaos/experiment.h"
-#include "test/chaos/proxy.h"
+#include "test/chaos/faulty_way.h"
 
-using namespace receiver::chaos;
-using receiver::integration::Cluster;
-using receiver::integration::Operator;
+namespace receiver::chaos {
+
+using test::Operator;
 
 namespace {
 
 /// The fault lasts longer than the answer deadline.
 void answer_for_a_while(Proxy::Fault fault, std::size_t every = 1) {
-  const Cluster cluster;
-  Proxy proxy(cluster);
-  const World world(cluster);
-  const Operator op(cluster, {{"KUBECONFIG", proxy.kubeconfig()}});
-  Experiment experiment(cluster, world, {&op});
+  FaultyWay way;
+  const Operator op = way.start();
+  Experiment experiment(way.cluster, way.world, {&op});
   experiment.fault([&] {
-    proxy.set(fault, every);
+    way.proxy.set(fault, every);
     std::this_thread::sleep_for(12s);
-    proxy.set(Proxy::Fault::kNone);
+    way.proxy.set(Proxy::Fault::kNone);
   });
-  CHECK(proxy.faults() > 20);
+  CHECK(way.proxy.faults() > 20);
   experiment.recover();
-  experiment.finish(Experiment::Queued::kAllApplied,
-                    fmt::format("{} requests met it", proxy.faults()));
+  experiment.finish(Experiment::Queued::kAllApplied, way.remark());
 }
 
 }  // namespace
@@ -54,21 +50,20 @@ TEST_CASE("API server answers slowly for 12 s", "[answers]") {
 
 TEST_CASE("a load balancer answers 503 with Retry-After: 600 for 2 s, then all is well",
           "[answers]") {
-  const Cluster cluster;
-  Proxy proxy(cluster);
-  const World world(cluster);
-  const Operator op(cluster, {{"KUBECONFIG", proxy.kubeconfig()}});
-  Experiment experiment(cluster, world, {&op});
+  FaultyWay way;
+  const Operator op = way.start();
+  Experiment experiment(way.cluster, way.world, {&op});
   experiment.fault([&] {
-    proxy.set(Proxy::Fault::kComeBackInTenMinutes);
-    CHECK(proxy.cut_watches() > 0);  // so that they meet it as well
+    way.proxy.set(Proxy::Fault::kComeBackInTenMinutes);
+    CHECK(way.proxy.cut_watches() > 0);  // so that they meet it as well
     std::this_thread::sleep_for(2s);
-    proxy.set(Proxy::Fault::kNone);
+    way.proxy.set(Proxy::Fault::kNone);
   });
-  CHECK(proxy.faults() > 10);
+  CHECK(way.proxy.faults() > 10);
   // Nothing waits for longer than 30 s, and what meets a success elsewhere not even so long.
   experiment.recover(32s);
-  check_sees_what_it_missed(op, *world.projects().front(), "new", 5s);
-  experiment.finish(Experiment::Queued::kAllApplied,
-                    fmt::format("{} requests met it", proxy.faults()));
+  check_sees_what_it_missed(op, *way.world.projects().front(), "new", 5s);
+  experiment.finish(Experiment::Queued::kAllApplied, way.remark());
 }
+
+}  // namespace receiver::chaos

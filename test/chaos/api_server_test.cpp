@@ -5,17 +5,18 @@
 
 #include "test/chaos/experiment.h"
 
-using namespace receiver::chaos;
-using receiver::integration::Cluster;
-using receiver::integration::Operator;
+namespace receiver::chaos {
+
+using test::Cluster;
+using test::Operator;
 
 namespace {
 
 /// As long as the API server is away Bitbucket Cloud is told to come again; Data Center, which
 /// would not, that the push is queued.
-void check_held_until_deadline(const std::vector<Sent>& deliveries) {
+void check_held_until_deadline(const std::vector<SentDelivery>& deliveries) {
   REQUIRE_FALSE(deliveries.empty());
-  for (const Sent& sent : deliveries) {
+  for (const SentDelivery& sent : deliveries) {
     INFO("answered " << sent.status << " " << sent.body);
     CHECK(sent.status == (sent.cloud ? 503 : 202));
     CHECK(sent.answered - sent.begun > kHeldFor);
@@ -35,9 +36,9 @@ void outage(Act begin, std::chrono::seconds lasts, Act end) {
   Time back;
   experiment.fault([&] {
     std::invoke(begin, cluster);
-    away = receiver::clock::Wall::now();
+    away = clock::Wall::now();
     std::this_thread::sleep_for(lasts);
-    back = receiver::clock::Wall::now();
+    back = clock::Wall::now();
     std::invoke(end, cluster);
   });
   experiment.recover();
@@ -66,3 +67,5 @@ TEST_CASE("API server frozen for 20 s", "[quick][api-server]") {
 TEST_CASE("etcd stopped for 20 s", "[api-server]") {
   outage(&Cluster::kill_etcd, 20s, &Cluster::start_etcd);
 }
+
+}  // namespace receiver::chaos

@@ -7,14 +7,24 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "delivery.h"
 #include "test/chaos/etcd.h"
 #include "test/chaos/experiment.h"
 #include "test/chaos/hostile.h"
 #include "test/chaos/memory_limit.h"
+#include "test/support/delivery.h"
 
-using namespace receiver::chaos;
-using namespace receiver::integration;
+namespace receiver::chaos {
+
+using test::Cluster;
+using test::data_center_push;
+using test::Delivery;
+using test::eventually;
+using test::eventually_equals;
+using test::Operator;
+using test::post;
+using test::Project;
+using test::sign;
+using test::text_of;
 
 namespace {
 
@@ -122,7 +132,7 @@ TEST_CASE("all bounds reached at once under the chart's memory limit", "[bounds]
       "the operator knows all Warehouses", [&] { return post(url, many.push_too_many()).body; },
       fmt::format("{{\"msg\":\"refreshed {} warehouse(s)\"}}\n", kTooMany), kRead);
 
-  std::vector<std::future<receiver::http::Response>> fanned_out;
+  std::vector<std::future<http::Response>> fanned_out;
   experiment.fault([&] {
     const Frozen frozen(cluster);
     for (std::size_t index = 0; index < kRepositories; ++index) {
@@ -151,7 +161,7 @@ TEST_CASE("all bounds reached at once under the chart's memory limit", "[bounds]
   const std::size_t peak = memory.peak_bytes() / 1024 / 1024;
   experiment.finish(Experiment::Queued::kSomeTurnedAway,
                     fmt::format("peak {} of {} MiB", peak, limit / 1024 / 1024));
-  for (const Sent& sent : experiment.traffic().deliveries()) {
+  for (const SentDelivery& sent : experiment.traffic().deliveries()) {
     INFO(sent.status << " " << sent.body);
     CHECK(sent.status != 0);
     if (sent.status != 503) continue;
@@ -164,3 +174,5 @@ TEST_CASE("all bounds reached at once under the chart's memory limit", "[bounds]
           0);
   }
 }
+
+}  // namespace receiver::chaos

@@ -19,17 +19,17 @@
 
 #include "crypto/crypto.h"
 #include "http/client.h"
-#include "json.h"
+#include "test/support/json.h"
 
 namespace receiver::chaos {
 
 namespace asio = boost::asio;
-using integration::Json;
+using test::Json;
 
 namespace {
 
 /// Warehouses, Promotions, and others that nobody refreshes.
-constexpr std::string_view kObjects = "/registry/kargo.akuity.io/";
+constexpr std::string_view kKargoObjects = "/registry/kargo.akuity.io/";
 constexpr std::string_view kBehindObjects = "/registry/kargo.akuity.io0";
 constexpr std::chrono::hours kSilence{24};
 constexpr std::chrono::milliseconds kPause{50};
@@ -92,7 +92,7 @@ class ChangeFeed::Impl {
     http::Request request{"POST", "/v3/watch", {{"Content-Type", "application/json"}}, {}};
     request.body = fmt::format(
         R"({{"create_request": {{"key": "{}", "range_end": "{}", "start_revision": "{}"}}}})",
-        crypto::base64_encode(kObjects), crypto::base64_encode(kBehindObjects),
+        crypto::base64_encode(kKargoObjects), crypto::base64_encode(kBehindObjects),
         revision_ == 0 ? 0 : revision_ + 1);
     auto stream = co_await client_.open(std::move(request), clock::Steady::now() + kPatience,
                                         http::Client::Connection::kOwn);
@@ -129,8 +129,8 @@ class ChangeFeed::Impl {
     revision_ = std::stoll(message.at(event + "/kv/mod_revision"));
     if (message.at(event + "/type") == "DELETE") return;
     const Json object(decoded(message.at(event + "/kv/value")));
-    std::string token = integration::refresh_of(object);
-    std::string name = decoded(message.at(event + "/kv/key")).substr(kObjects.size());
+    std::string token = test::refresh_of(object);
+    std::string name = decoded(message.at(event + "/kv/key")).substr(kKargoObjects.size());
     if (token.empty() || std::exchange(last_[name], token) == token) return;
     changes_.push_back({std::move(name), std::move(token)});
   }

@@ -7,12 +7,13 @@
 
 #include "test/chaos/experiment.h"
 
-using namespace receiver::chaos;
-using receiver::integration::Cluster;
-using receiver::integration::Environment;
-using receiver::integration::eventually;
-using receiver::integration::kPromptly;
-using receiver::integration::Operator;
+namespace receiver::chaos {
+
+using test::Cluster;
+using test::Environment;
+using test::eventually;
+using test::kPromptly;
+using test::Operator;
 
 namespace {
 
@@ -68,7 +69,7 @@ TEST_CASE("operator asked to end (SIGTERM) under load, another one ready, 3 time
   });
   experiment.recover();
   experiment.finish();
-  for (const Sent& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
+  for (const SentDelivery& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
 }
 
 TEST_CASE("operator asked to end (SIGTERM) while the API server hangs for 6 s", "[crash]") {
@@ -88,7 +89,7 @@ TEST_CASE("operator asked to end (SIGTERM) while the API server hangs for 6 s", 
   });
   experiment.recover();
   experiment.finish();
-  for (const Sent& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
+  for (const SentDelivery& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
 }
 
 TEST_CASE("operator asked to end (SIGTERM) within 8 s while the API server hangs for good",
@@ -109,7 +110,7 @@ TEST_CASE("operator asked to end (SIGTERM) within 8 s while the API server hangs
   experiment.send_to({&next});
   experiment.recover();
   experiment.finish(Experiment::Queued::kMayBeLost);
-  for (const Sent& sent : experiment.traffic().deliveries()) {
+  for (const SentDelivery& sent : experiment.traffic().deliveries()) {
     INFO(sent.status << " " << sent.body);
     CHECK(sent.status != 0);
   }
@@ -137,3 +138,5 @@ TEST_CASE("no operator for 10 s: the next one catches up", "[quick][crash]") {
   experiment.finish(Experiment::Queued::kEvenUnanswered,
                     fmt::format("{} objects refreshed by catch-up", refreshed));
 }
+
+}  // namespace receiver::chaos

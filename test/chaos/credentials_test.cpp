@@ -8,12 +8,13 @@
 
 #include "test/chaos/experiment.h"
 
-using namespace receiver::chaos;
-using receiver::integration::Cluster;
-using receiver::integration::Environment;
-using receiver::integration::eventually;
-using receiver::integration::Operator;
-using receiver::integration::read_file;
+namespace receiver::chaos {
+
+using test::Cluster;
+using test::Environment;
+using test::eventually;
+using test::Operator;
+using test::read_file;
 
 namespace {
 
@@ -136,3 +137,5 @@ TEST_CASE("certificate authority changed, its file replaced 5 s after", "[creden
   experiment.recover();
   experiment.finish();
 }
+
+}  // namespace receiver::chaos

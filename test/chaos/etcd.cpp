@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "crypto/crypto.h"
-#include "delivery.h"
-#include "json.h"
+#include "test/support/delivery.h"
+#include "test/support/json.h"
 
 namespace receiver::chaos {
 namespace {
@@ -32,18 +32,18 @@ std::string warehouse_json(const std::string& ns, const std::string& name,
 
 }  // namespace
 
-Etcd::Etcd(const integration::Cluster& cluster)
+Etcd::Etcd(const test::Cluster& cluster)
     : origin_("http://127.0.0.1:" + cluster.setting("ETCD_PORT")) {}
 
 std::string Etcd::post(const std::string& path, std::string body) const {
-  http::Response answer = integration::send(origin_ + path, {"POST", {}, {}, std::move(body)});
+  http::Response answer = test::send(origin_ + path, {"POST", {}, {}, std::move(body)});
   if (answer.status != 200) throw std::runtime_error("etcd " + path + ": " + answer.body);
   return std::move(answer.body);
 }
 
 void Etcd::compact() const {
   // Whatever was seen last is of the past.
-  const integration::Json now(
+  const test::Json now(
       post("/v3/kv/put", fmt::format(R"({{"key": "{}"}})", crypto::base64_encode("/chaos"))));
   post("/v3/kv/compaction", fmt::format(R"({{"revision": "{}"}})", now.at("/header/revision")));
 }

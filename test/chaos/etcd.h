@@ -3,14 +3,14 @@
 #include <cstddef>
 #include <string>
 
-#include "cluster.h"
+#include "test/support/cluster.h"
 
 namespace receiver::chaos {
 
 /// etcd behind the API server's back.
 class Etcd {
  public:
-  explicit Etcd(const integration::Cluster& cluster);
+  explicit Etcd(const test::Cluster& cluster);
 
   /// Forgets the past, as the API server has it do every few minutes.
   void compact() const;

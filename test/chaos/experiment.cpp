@@ -7,13 +7,13 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "delivery.h"
+#include "test/support/delivery.h"
 
 namespace receiver::chaos {
 
 using clock::Wall;
-using integration::Operator;
 using std::chrono::milliseconds;
+using test::Operator;
 
 namespace {
 
@@ -23,13 +23,13 @@ std::vector<unsigned short> ports_of(const std::vector<const Operator*>& replica
   return ports;
 }
 
-milliseconds latency(const Sent& sent) {
+milliseconds latency(const SentDelivery& sent) {
   return std::chrono::duration_cast<milliseconds>(sent.took());
 }
 
 }  // namespace
 
-Experiment::Experiment(const integration::Cluster& cluster, const World& world,
+Experiment::Experiment(const test::Cluster& cluster, const World& world,
                        std::vector<const Operator*> replicas)
     : feed_(static_cast<unsigned short>(std::stoi(cluster.setting("ETCD_PORT")))),
       deliveries_(world.deliveries()),
@@ -48,7 +48,7 @@ void Experiment::fault(const std::function<void()>& what) {
 }
 
 void Experiment::recover(milliseconds limit) {
-  integration::eventually(
+  test::eventually(
       "a delivery to every repository is acknowledged after the fault",
       [&] { return acknowledged_since(fault_ended_.value()); }, limit);
   recovered_ = Wall::now();
@@ -57,7 +57,7 @@ void Experiment::recover(milliseconds limit) {
 
 bool Experiment::acknowledged_since(Time time) const {
   std::set<std::vector<std::string>> acknowledged;
-  for (const Sent& sent : traffic_.deliveries()) {
+  for (const SentDelivery& sent : traffic_.deliveries()) {
     if (sent.begun > time && sent.status == 200) acknowledged.insert(sent.targets);
   }
   return acknowledged.size() == deliveries_.size();
@@ -65,7 +65,7 @@ bool Experiment::acknowledged_since(Time time) const {
 
 Findings Experiment::finish(Queued queued, const std::string& remark) {
   traffic_.stop();
-  const std::vector<Sent> deliveries = traffic_.deliveries();
+  const std::vector<SentDelivery> deliveries = traffic_.deliveries();
   Findings findings;
   // What is queued may still be applied, and the watch may still be on its way.
   const auto end = clock::Steady::now() + kRecovery;
@@ -93,9 +93,9 @@ Findings Experiment::finish(Queued queued, const std::string& remark) {
   CHECK(findings.acknowledged.broken == 0);
   if (queued == Queued::kAllApplied) {
     CHECK(findings.nothing.promised == 0);
-    CHECK(std::ranges::all_of(deliveries,
-                              [](const Sent& sent) { return latency(sent) < kAnsweredWithin; }));
-    CHECK(std::ranges::all_of(deliveries, [](const Sent& sent) {
+    CHECK(std::ranges::all_of(
+        deliveries, [](const SentDelivery& sent) { return latency(sent) < kAnsweredWithin; }));
+    CHECK(std::ranges::all_of(deliveries, [](const SentDelivery& sent) {
       return sent.status == 200 || latency(sent) > kHeldFor;
     }));
   }
@@ -104,9 +104,9 @@ Findings Experiment::finish(Queued queued, const std::string& remark) {
   return findings;
 }
 
-std::vector<Sent> Experiment::due_between(Time begin, Time end) const {
-  std::vector<Sent> due = traffic_.deliveries();
-  std::erase_if(due, [&](const Sent& sent) {
+std::vector<SentDelivery> Experiment::due_between(Time begin, Time end) const {
+  std::vector<SentDelivery> due = traffic_.deliveries();
+  std::erase_if(due, [&](const SentDelivery& sent) {
     return sent.begun < begin || sent.begun + kAnsweredWithin > end;
   });
   return due;
@@ -114,7 +114,7 @@ std::vector<Sent> Experiment::due_between(Time begin, Time end) const {
 
 milliseconds Experiment::worst_unaffected() const {
   milliseconds worst{0};
-  for (const Sent& sent : traffic_.deliveries()) {
+  for (const SentDelivery& sent : traffic_.deliveries()) {
     const bool before = !fault_began_ || sent.answered < *fault_began_;
     const bool after = recovered_ && sent.begun > *recovered_;
     if (before || after) worst = std::max(worst, latency(sent));
@@ -122,15 +122,14 @@ milliseconds Experiment::worst_unaffected() const {
   return worst;
 }
 
-void check_sees_what_it_missed(const Operator& op, const integration::Project& project,
-                               const char* slug, milliseconds limit) {
+void check_sees_what_it_missed(const Operator& op, const test::Project& project, const char* slug,
+                               milliseconds limit) {
   project.add_warehouse(slug, project.repository(slug));
-  integration::eventually_equals(
+  test::eventually_equals(
       "the new Warehouse is refreshed",
       [&] {
-        return integration::post(
-                   op.url(World::path(project)),
-                   sign(integration::cloud_push(project.repository(slug), "main"), World::kSecret))
+        return test::post(op.url(World::path(project)),
+                          sign(test::cloud_push(project.repository(slug), "main"), World::kSecret))
             .body;
       },
       std::string("{\"msg\":\"refreshed 1 warehouse(s)\"}\n"), limit);

@@ -6,15 +6,15 @@
 #include <string>
 #include <vector>
 
-#include "cluster.h"
-#include "eventually.h"
-#include "operator.h"
-#include "project.h"
 #include "test/chaos/changes.h"
 #include "test/chaos/invariant.h"
 #include "test/chaos/report.h"
 #include "test/chaos/traffic.h"
 #include "test/chaos/world.h"
+#include "test/support/cluster.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
 
 namespace receiver::chaos {
 
@@ -35,12 +35,12 @@ constexpr std::chrono::seconds kLeaseTime{15 + 9};
 class Experiment {
  public:
   /// Traffic begins, to these replicas. Calm at first.
-  Experiment(const integration::Cluster& cluster, const World& world,
-             std::vector<const integration::Operator*> replicas);
+  Experiment(const test::Cluster& cluster, const World& world,
+             std::vector<const test::Operator*> replicas);
 
   [[nodiscard]] Traffic& traffic() { return traffic_; }
   [[nodiscard]] std::vector<Change> changes() const { return feed_.changes(); }
-  void send_to(const std::vector<const integration::Operator*>& replicas);
+  void send_to(const std::vector<const test::Operator*>& replicas);
 
   /// What it does is the fault, from its begin to its return.
   void fault(const std::function<void()>& what);
@@ -59,7 +59,7 @@ class Experiment {
   Findings finish(Queued queued = Queued::kAllApplied, const std::string& remark = {});
 
   /// Those that came after `begin` and whose answer was due well before `end`.
-  [[nodiscard]] std::vector<Sent> due_between(Time begin, Time end) const;
+  [[nodiscard]] std::vector<SentDelivery> due_between(Time begin, Time end) const;
 
   /// How long traffic goes on before a fault and after recovery.
   static constexpr std::chrono::milliseconds kCalm = 2s;
@@ -79,7 +79,7 @@ class Experiment {
 };
 
 /// A Warehouse that appears while nobody watches is refreshed by a push once the watch is back.
-void check_sees_what_it_missed(const integration::Operator& op, const integration::Project& project,
+void check_sees_what_it_missed(const test::Operator& op, const test::Project& project,
                                const char* slug, std::chrono::milliseconds limit);
 
 }  // namespace receiver::chaos

@@ -18,8 +18,8 @@
 #include <fmt/format.h>
 
 #include "clock/clock.h"
-#include "delivery.h"
 #include "http/client.h"
+#include "test/support/delivery.h"
 
 namespace receiver::chaos {
 
@@ -127,7 +127,7 @@ class BadSignatures::Impl {
  public:
   Impl(unsigned short port, const std::string& path, const std::string& repository)
       : client_(io_.get_executor(), options_of(port)) {
-    const auto push = integration::sign(integration::cloud_push(repository, "main"), "not it");
+    const auto push = test::sign(test::cloud_push(repository, "main"), "not it");
     request_ = {"POST",
                 path,
                 {{"X-Event-Key", push.event}, {"X-Hub-Signature", push.signature.value()}},

@@ -24,7 +24,7 @@ Begins begins_of(const std::vector<Change>& changes) {
 }
 
 /// The first target that no PATCH began for between the two times; null if there is none such.
-const std::string* unserved_target(const Begins& begins, const Sent& sent, Time before) {
+const std::string* unserved_target(const Begins& begins, const SentDelivery& sent, Time before) {
   for (const std::string& target : sent.targets) {
     const auto found = begins.find(target);
     if (found == begins.end()) return &target;
@@ -36,7 +36,7 @@ const std::string* unserved_target(const Begins& begins, const Sent& sent, Time 
 
 }  // namespace
 
-Promise promise_of(const Sent& sent) {
+Promise promise_of(const SentDelivery& sent) {
   if (sent.status == 200) return Promise::kApplied;
   // Cloud resends what is answered 503, Data Center nothing.
   const bool put_off =
@@ -45,10 +45,10 @@ Promise promise_of(const Sent& sent) {
   return put_off ? Promise::kQueued : Promise::kNothing;
 }
 
-Findings check(const std::vector<Sent>& deliveries, const std::vector<Change>& changes) {
+Findings check(const std::vector<SentDelivery>& deliveries, const std::vector<Change>& changes) {
   const Begins begins = begins_of(changes);
   Findings findings;
-  for (const Sent& sent : deliveries) {
+  for (const SentDelivery& sent : deliveries) {
     const Promise promise = promise_of(sent);
     const bool acknowledged = promise == Promise::kApplied;
     const std::string* const unserved =

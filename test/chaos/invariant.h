@@ -14,7 +14,7 @@ namespace receiver::chaos {
 using Time = clock::Wall::time_point;
 
 /// A delivery as its sender knows it. All clocks are one: sender and operator share a machine.
-struct Sent {
+struct SentDelivery {
   bool cloud = true;                   ///< otherwise of Bitbucket Data Center
   std::vector<std::string> targets{};  ///< the objects that it must refresh, as KIND/NAMESPACE/NAME
   Time begun{};                        ///< before its connection was opened
@@ -33,7 +33,7 @@ enum class Promise {
   kQueued,   ///< 503 to Cloud, which resends, or 202 to Data Center: every target will be
   kNothing,  ///< turned away, no answer, or one that is not for this sender
 };
-[[nodiscard]] Promise promise_of(const Sent& sent);
+[[nodiscard]] Promise promise_of(const SentDelivery& sent);
 
 /// A value that the refresh annotation of an object has had: the time at which its PATCH began.
 struct Change {
@@ -58,7 +58,7 @@ struct Findings {
 /// An acknowledged delivery needs, of each target, a change whose PATCH began after the delivery
 /// arrived and before it was answered; every other one a change whose PATCH began after it arrived.
 /// Throws if a token is no time.
-[[nodiscard]] Findings check(const std::vector<Sent>& deliveries,
+[[nodiscard]] Findings check(const std::vector<SentDelivery>& deliveries,
                              const std::vector<Change>& changes);
 
 }  // namespace receiver::chaos

@@ -14,14 +14,15 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "delivery.h"
 #include "test/chaos/experiment.h"
+#include "test/support/delivery.h"
 
-using namespace receiver::chaos;
-using receiver::clock::Wall;
-using receiver::integration::Cluster;
-using receiver::integration::Operator;
-using receiver::integration::Project;
+namespace receiver::chaos {
+
+using clock::Wall;
+using test::Cluster;
+using test::Operator;
+using test::Project;
 
 namespace {
 
@@ -37,7 +38,7 @@ struct Pair {
   std::string slug;
   Time pushed_at{};
   Time created_at{};
-  receiver::http::Response answer{};
+  http::Response answer{};
 };
 
 void create_once_possible(const Project& project, Pair& pair) {
@@ -57,7 +58,7 @@ std::optional<Time> first_refresh_since(const std::vector<Change>& changes,
   std::optional<Time> first;
   for (const Change& change : changes) {
     if (change.object != object) continue;
-    const Time began = receiver::clock::parse_rfc3339(change.token).value();
+    const Time began = clock::parse_rfc3339(change.token).value();
     if (began > since && (!first || began < *first)) first = began;
   }
   return first;
@@ -91,10 +92,9 @@ TEST_CASE("Warehouses made and pushed to at any moments around outages of 4 s an
     acts.push_back(std::async(std::launch::async, [&pair, &project, &op, push_at] {
       std::this_thread::sleep_until(push_at);
       pair.pushed_at = Wall::now();
-      pair.answer = receiver::integration::post(
-          op.url(World::path(project)),
-          sign(receiver::integration::cloud_push(project.repository(pair.slug), "main"),
-               World::kSecret));
+      pair.answer =
+          test::post(op.url(World::path(project)),
+                     sign(test::cloud_push(project.repository(pair.slug), "main"), World::kSecret));
     }));
   }
   // One after another, as the administrator's client takes requests.
@@ -131,11 +131,11 @@ TEST_CASE("Warehouses made and pushed to at any moments around outages of 4 s an
     }
     const auto refreshed = first_refresh_since(
         changes, "warehouses/" + project.name() + "/" + pair.slug, pair.pushed_at);
-    INFO(pair.slug << ": pushed " << receiver::clock::format_nanos(pair.pushed_at) << ", made "
-                   << receiver::clock::format_nanos(pair.created_at) << ", answered "
-                   << receiver::integration::text_of(pair.answer));
+    INFO(pair.slug << ": pushed " << clock::format_nanos(pair.pushed_at) << ", made "
+                   << clock::format_nanos(pair.created_at) << ", answered "
+                   << test::text_of(pair.answer));
     REQUIRE(refreshed);
-    INFO("refreshed " << receiver::clock::format_nanos(*refreshed));
+    INFO("refreshed " << clock::format_nanos(*refreshed));
     CHECK(*refreshed < due + kLimit);
     before_their_object += pair.pushed_at < pair.created_at ? 1 : 0;
     latest =
@@ -146,3 +146,5 @@ TEST_CASE("Warehouses made and pushed to at any moments around outages of 4 s an
                     fmt::format("{} pushes before their Warehouse; the last refresh {} ms late",
                                 before_their_object, latest.count()));
 }
+
+}  // namespace receiver::chaos

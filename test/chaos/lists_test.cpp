@@ -10,34 +10,23 @@
 #include <fmt/format.h>
 
 #include "test/chaos/experiment.h"
-#include "test/chaos/proxy.h"
+#include "test/chaos/faulty_way.h"
 
-using namespace receiver::chaos;
-using receiver::integration::Cluster;
-using receiver::integration::eventually;
-using receiver::integration::eventually_equals;
-using receiver::integration::Json;
-using receiver::integration::kProjectReady;
-using receiver::integration::Operator;
-using receiver::integration::Project;
-using receiver::integration::published_url;
-using receiver::integration::receiver_path;
+namespace receiver::chaos {
+
+using test::Cluster;
+using test::eventually;
+using test::eventually_equals;
+using test::Json;
+using test::kProjectReady;
+using test::Operator;
+using test::Project;
+using test::published_url;
+using test::receiver_path;
 
 namespace {
 
-using Projects = std::vector<std::unique_ptr<Project>>;
 using Fault = Proxy::Fault;
-
-/// With a receiver each, so that the Secrets of each are watched.
-Projects make_projects(const Cluster& cluster, std::size_t count) {
-  Projects projects;
-  for (std::size_t index = 0; index < count; ++index) {
-    const Project& project = *projects.emplace_back(std::make_unique<Project>(cluster));
-    project.put_secret("bb-secret", {{"secret", World::kSecret}});
-    project.declare({{"bb", "bb-secret"}});
-  }
-  return projects;
-}
 
 bool watches_secrets(std::string_view line) {
   return line.find("/secrets?") != std::string_view::npos &&
@@ -50,73 +39,67 @@ bool lists_secrets(std::string_view line) {
 }
 
 std::string lease_holder(const Cluster& cluster) {
-  return cluster.admin().get(receiver::integration::kLeasePath).at("/spec/holderIdentity");
+  return cluster.admin().get(test::kLeasePath).at("/spec/holderIdentity");
 }
 
 }  // namespace
 
 TEST_CASE("every Secret watch of 100 projects is gone (410), and their lists hang for 25 s",
           "[lists]") {
-  const Cluster cluster;
-  Proxy proxy(cluster);
-  const World world(cluster);
-  const Projects others = make_projects(cluster, 95);
-  const Operator op(cluster, {{"KUBECONFIG", proxy.kubeconfig()}});
-  eventually("it leads", [&] { return !lease_holder(cluster).empty(); });
-  const std::string holder = lease_holder(cluster);
-  const Project& changed = *world.projects().front();
-  Experiment experiment(cluster, world, {&op});
+  FaultyWay way;
+  const Projects others = make_projects(way.cluster, 95);
+  const Operator op = way.start();
+  eventually("it leads", [&] { return !lease_holder(way.cluster).empty(); });
+  const std::string holder = lease_holder(way.cluster);
+  const Project& changed = *way.world.projects().front();
+  Experiment experiment(way.cluster, way.world, {&op});
   experiment.fault([&] {
-    proxy.set({{.fault = Fault::kGone, .requests = watches_secrets},
-               {.fault = Fault::kHangs, .requests = lists_secrets}});
-    CHECK(proxy.cut_watches() > 100);
+    way.proxy.set({{.fault = Fault::kGone, .requests = watches_secrets},
+                   {.fault = Fault::kHangs, .requests = lists_secrets}});
+    CHECK(way.proxy.cut_watches() > 100);
     changed.put_secret("another", {{"secret", "another-secret-of-a-test"}});
     changed.declare({{"bb", "bb-secret"}, {"another", "another"}});
     std::this_thread::sleep_for(25s);
-    proxy.set(Fault::kNone);
+    way.proxy.set(Fault::kNone);
   });
-  CHECK(proxy.faults() > 100);
+  CHECK(way.proxy.faults() > 100);
   experiment.recover();
   eventually_equals(
       "what changed meanwhile is published",
       [&] { return published_url(changed.config(), "another"); },
       op.url(receiver_path(changed.name(), "another", "another-secret-of-a-test")),
       Experiment::kRecovery);
-  experiment.finish(Experiment::Queued::kAllApplied,
-                    fmt::format("{} requests met it", proxy.faults()));
-  for (const Sent& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
-  CHECK(lease_holder(cluster) == holder);
+  experiment.finish(Experiment::Queued::kAllApplied, way.remark());
+  for (const SentDelivery& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
+  CHECK(lease_holder(way.cluster) == holder);
   CHECK(op.log().find("no longer") == std::string::npos);
 }
 
 TEST_CASE("the Secrets of one namespace are answered 500 from the operator's start on",
           "[quick][lists]") {
-  const Cluster cluster;
-  Proxy proxy(cluster);
-  const World world(cluster);
-  const Projects others = make_projects(cluster, 1);
+  FaultyWay way;
+  const Projects others = make_projects(way.cluster, 1);
   const Project& ill = *others.front();
   const std::string secrets = "/namespaces/" + ill.name() + "/secrets";
-  proxy.set({{.fault = Fault::kServerErrors, .requests = [secrets](std::string_view line) {
-                return line.find(secrets) != std::string_view::npos;
-              }}});
-  const Operator op(cluster, {{"KUBECONFIG", proxy.kubeconfig()}});
-  Experiment experiment(cluster, world, {&op});
+  way.proxy.set({{.fault = Fault::kServerErrors, .requests = [secrets](std::string_view line) {
+                    return line.find(secrets) != std::string_view::npos;
+                  }}});
+  const Operator op = way.start();
+  Experiment experiment(way.cluster, way.world, {&op});
   experiment.fault([&] {
     eventually("its status says so", [&] {
-      return receiver::integration::ready_message(ill.config(), "False").find("bb-secret") !=
-             std::string::npos;
+      return test::ready_message(ill.config(), "False").find("bb-secret") != std::string::npos;
     });
     // Reading it by name works where the list does not.
-    proxy.set({{.fault = Fault::kServerErrors, .requests = [secrets](std::string_view line) {
-                  return line.find(secrets + "?") != std::string_view::npos;
-                }}});
+    way.proxy.set({{.fault = Fault::kServerErrors, .requests = [secrets](std::string_view line) {
+                      return line.find(secrets + "?") != std::string_view::npos;
+                    }}});
     ill.await_ready(Experiment::kRecovery);
-    proxy.set(Fault::kNone);
+    way.proxy.set(Fault::kNone);
   });
   experiment.recover();
   experiment.finish();
-  for (const Sent& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
+  for (const SentDelivery& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
 }
 
 TEST_CASE("a Secret of 900 kB that no receiver names changes in each of 150 namespaces",
@@ -144,5 +127,7 @@ TEST_CASE("a Secret of 900 kB that no receiver names changes in each of 150 name
   experiment.finish(Experiment::Queued::kAllApplied,
                     fmt::format("{} KiB resident before, {} KiB after", before, after));
   CHECK(after < before + kAllowedKib);
-  for (const Sent& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
+  for (const SentDelivery& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
 }
+
+}  // namespace receiver::chaos

@@ -44,13 +44,13 @@ MemoryLimit::~MemoryLimit() {
   }
 }
 
-integration::Operator::Launcher MemoryLimit::launcher() const {
+test::Operator::Launcher MemoryLimit::launcher() const {
   return {"/bin/sh", "-c", R"(echo $$ >"$0/cgroup.procs" && exec "$@")", directory_};
 }
 
 std::size_t MemoryLimit::peak_bytes() const {
-  return std::stoul(integration::read_file(
-      directory_ + (unified_ ? "/memory.peak" : "/memory.max_usage_in_bytes")));
+  return std::stoul(
+      test::read_file(directory_ + (unified_ ? "/memory.peak" : "/memory.max_usage_in_bytes")));
 }
 
 }  // namespace receiver::chaos

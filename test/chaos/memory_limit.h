@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <string>
 
-#include "operator.h"
+#include "test/support/operator.h"
 
 namespace receiver::chaos {
 
@@ -19,7 +19,7 @@ class MemoryLimit {
   MemoryLimit& operator=(const MemoryLimit&) = delete;
 
   /// Starts the operator inside.
-  [[nodiscard]] integration::Operator::Launcher launcher() const;
+  [[nodiscard]] test::Operator::Launcher launcher() const;
   /// The most that was used so far, page cache included.
   [[nodiscard]] std::size_t peak_bytes() const;
 

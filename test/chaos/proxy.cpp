@@ -112,7 +112,7 @@ struct Session {
 
 class Proxy::Impl {
  public:
-  explicit Impl(const integration::Cluster& cluster)
+  explicit Impl(const test::Cluster& cluster)
       : api_server_(asio::ip::address_v4::loopback(),
                     static_cast<unsigned short>(std::stoi(cluster.setting("APISERVER_PORT")))),
         acceptor_(io_, {asio::ip::address_v4::loopback(), 0}) {
@@ -154,8 +154,8 @@ class Proxy::Impl {
   [[nodiscard]] std::size_t faults() const { return faults_; }
 
  private:
-  void write_kubeconfig(const integration::Cluster& cluster) {
-    std::string text = integration::read_file(cluster.operator_kubeconfig());
+  void write_kubeconfig(const test::Cluster& cluster) {
+    std::string text = test::read_file(cluster.operator_kubeconfig());
     const std::string server = fmt::format("127.0.0.1:{}", api_server_.port());
     text.replace(text.find(server), server.size(),
                  fmt::format("127.0.0.1:{}", acceptor_.local_endpoint().port()));
@@ -261,7 +261,7 @@ class Proxy::Impl {
   std::thread thread_;
 };
 
-Proxy::Proxy(const integration::Cluster& cluster) : impl_(std::make_unique<Impl>(cluster)) {}
+Proxy::Proxy(const test::Cluster& cluster) : impl_(std::make_unique<Impl>(cluster)) {}
 Proxy::~Proxy() = default;
 
 std::string Proxy::kubeconfig() const {

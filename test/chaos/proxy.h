@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cluster.h"
+#include "test/support/cluster.h"
 
 namespace receiver::chaos {
 
@@ -16,7 +16,7 @@ namespace receiver::chaos {
 /// conditions that cannot be brought about here. It shows the API server's own certificate.
 class Proxy {
  public:
-  explicit Proxy(const integration::Cluster& cluster);
+  explicit Proxy(const test::Cluster& cluster);
   ~Proxy();
   Proxy(const Proxy&) = delete;
   Proxy& operator=(const Proxy&) = delete;

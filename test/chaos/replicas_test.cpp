@@ -8,12 +8,13 @@
 
 #include "test/chaos/experiment.h"
 
-using namespace receiver::chaos;
-using receiver::integration::Cluster;
-using receiver::integration::Environment;
-using receiver::integration::eventually;
-using receiver::integration::Operator;
-using receiver::integration::Project;
+namespace receiver::chaos {
+
+using test::Cluster;
+using test::Environment;
+using test::eventually;
+using test::Operator;
+using test::Project;
 
 namespace {
 
@@ -28,16 +29,16 @@ double status_writes(const Operator& op) {
 std::vector<std::string> versions(const World& world) {
   std::vector<std::string> versions;
   for (const auto& project : world.projects()) {
-    versions.push_back(receiver::integration::resource_version(project->config()));
+    versions.push_back(test::resource_version(project->config()));
   }
   return versions;
 }
 
 /// How many refreshes all deliveries together asked for.
-std::size_t asked_for(const std::vector<Sent>& deliveries) {
+std::size_t asked_for(const std::vector<SentDelivery>& deliveries) {
   return std::accumulate(
       deliveries.begin(), deliveries.end(), std::size_t{0},
-      [](std::size_t sum, const Sent& sent) { return sum + sent.targets.size(); });
+      [](std::size_t sum, const SentDelivery& sent) { return sum + sent.targets.size(); });
 }
 
 }  // namespace
@@ -71,8 +72,7 @@ TEST_CASE("two replicas, the leader killed", "[quick][replicas]") {
     project.declare({{"bb", "bb-secret"}});
     without_leader = eventually(
         "the other replica writes the status",
-        [&] { return !receiver::integration::published_url(project.config(), "bb").empty(); },
-        kLeaseTime + 2s);
+        [&] { return !test::published_url(project.config(), "bb").empty(); }, kLeaseTime + 2s);
   });
   CHECK(leads(*other));
   experiment.recover();
@@ -82,3 +82,5 @@ TEST_CASE("two replicas, the leader killed", "[quick][replicas]") {
   CHECK(versions(world) == settled);
   CHECK(experiment.changes().size() <= asked_for(experiment.traffic().deliveries()));
 }
+
+}  // namespace receiver::chaos

@@ -24,7 +24,7 @@ std::string& lines() {
 std::size_t count(const Row& row, unsigned lowest, unsigned highest) {
   return static_cast<std::size_t>(std::count_if(
       row.deliveries.begin(), row.deliveries.end(),
-      [&](const Sent& sent) { return sent.status >= lowest && sent.status <= highest; }));
+      [&](const SentDelivery& sent) { return sent.status >= lowest && sent.status <= highest; }));
 }
 
 std::string applied(const Kept& kept) {

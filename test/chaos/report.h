@@ -13,7 +13,7 @@ namespace receiver::chaos {
 /// One line of the results.
 struct Row {
   std::string fault;
-  std::vector<Sent> deliveries;
+  std::vector<SentDelivery> deliveries;
   Findings findings;
   std::optional<std::chrono::milliseconds>
       recovery{};  ///< from the fault's end; nothing: no outage

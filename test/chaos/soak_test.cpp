@@ -13,11 +13,12 @@
 #include "test/chaos/experiment.h"
 #include "test/chaos/hostile.h"
 
-using namespace receiver::chaos;
-using receiver::integration::Cluster;
-using receiver::integration::eventually;
-using receiver::integration::median;
-using receiver::integration::Operator;
+namespace receiver::chaos {
+
+using test::Cluster;
+using test::eventually;
+using test::median;
+using test::Operator;
 
 namespace {
 
@@ -84,3 +85,5 @@ TEST_CASE("soak: mixed traffic, the API server restarted every minute", "[.][soa
       "there are no more descriptors than before the traffic",
       [&] { return op.footprint().descriptors <= at_rest.descriptors; }, kPooled);
 }
+
+}  // namespace receiver::chaos

@@ -10,11 +10,12 @@
 #include "test/chaos/experiment.h"
 #include "test/chaos/hostile.h"
 
-using namespace receiver::chaos;
-using receiver::integration::Cluster;
-using receiver::integration::eventually;
-using receiver::integration::median;
-using receiver::integration::Operator;
+namespace receiver::chaos {
+
+using test::Cluster;
+using test::eventually;
+using test::median;
+using test::Operator;
 
 namespace {
 
@@ -25,10 +26,10 @@ constexpr std::size_t kFlatKib = 1'024;
 
 /// Of the deliveries of the last `window`, in milliseconds.
 double p99_over(Experiment& experiment, std::chrono::seconds window) {
-  const auto begin = receiver::clock::Wall::now();
+  const auto begin = clock::Wall::now();
   std::this_thread::sleep_for(window);
   std::vector<double> latencies;
-  for (const Sent& sent : experiment.traffic().deliveries()) {
+  for (const SentDelivery& sent : experiment.traffic().deliveries()) {
     if (sent.begun < begin) continue;
     CHECK(sent.status == 200);
     latencies.push_back(std::chrono::duration<double, std::milli>(sent.took()).count());
@@ -99,8 +100,10 @@ TEST_CASE("badly signed requests at full speed for 60 s", "[storm]") {
   CHECK(std::abs(requests - static_cast<double>(changes)) <= 20);
   CHECK(footprint_after.resident_kib <= footprint.resident_kib + kFlatKib);
   CHECK(footprint_after.threads == footprint.threads);
-  for (const Sent& delivery : experiment.traffic().deliveries()) {
+  for (const SentDelivery& delivery : experiment.traffic().deliveries()) {
     CHECK(delivery.status == 200);
     CHECK(delivery.took() < 1s);
   }
 }
+
+}  // namespace receiver::chaos

@@ -41,7 +41,7 @@ std::string request_text(const Signed& next) {
 }
 
 /// Reads one answer into status and body. Throws if the connection ends before it does.
-asio::awaitable<void> read_answer(tcp::socket& socket, Sent& sent) {
+asio::awaitable<void> read_answer(tcp::socket& socket, SentDelivery& sent) {
   http::ResponseParser parser(false);
   std::array<char, 4096> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): read into
   std::string unread;
@@ -95,7 +95,7 @@ class Traffic::Impl {
     if (thread_.joinable()) thread_.join();
   }
 
-  std::vector<Sent> deliveries() const {
+  std::vector<SentDelivery> deliveries() const {
     const std::lock_guard lock(mutex_);
     return ended_;
   }
@@ -120,7 +120,7 @@ class Traffic::Impl {
   }
 
   asio::awaitable<void> deliver(const Signed& next, unsigned short port) {
-    Sent sent;
+    SentDelivery sent;
     const auto kind = bitbucket::event_kind(next.delivery.event);
     sent.cloud = kind->source == bitbucket::Source::kCloud;
     sent.targets = next.targets;
@@ -160,7 +160,7 @@ class Traffic::Impl {
   std::uniform_int_distribution<milliseconds::rep> pause_{0, kLongestPause.count()};
 
   mutable std::mutex mutex_;
-  std::vector<Sent> ended_;
+  std::vector<SentDelivery> ended_;
 };
 
 Traffic::Traffic(std::vector<Signed> to_send, std::vector<unsigned short> ports)
@@ -178,7 +178,7 @@ void Traffic::stop() {
   impl_->stop();
 }
 
-std::vector<Sent> Traffic::deliveries() const {
+std::vector<SentDelivery> Traffic::deliveries() const {
   return impl_->deliveries();
 }
 

@@ -4,15 +4,15 @@
 #include <string>
 #include <vector>
 
-#include "delivery.h"
 #include "test/chaos/invariant.h"
+#include "test/support/delivery.h"
 
 namespace receiver::chaos {
 
 /// A signed delivery that can be sent any number of times.
 struct Signed {
   std::string path;
-  integration::Delivery delivery;
+  test::Delivery delivery;
   std::vector<std::string> targets;
 };
 
@@ -33,7 +33,7 @@ class Traffic {
   void stop();
 
   /// Those that have ended.
-  [[nodiscard]] std::vector<Sent> deliveries() const;
+  [[nodiscard]] std::vector<SentDelivery> deliveries() const;
 
   /// Above the operator's own deadline.
   static constexpr std::chrono::seconds kLongestAnswer{15};

@@ -6,12 +6,13 @@
 
 #include "test/chaos/etcd.h"
 #include "test/chaos/experiment.h"
-#include "test/chaos/proxy.h"
+#include "test/chaos/faulty_way.h"
 
-using namespace receiver::chaos;
-using receiver::integration::Cluster;
-using receiver::integration::Operator;
-using receiver::integration::run;
+namespace receiver::chaos {
+
+using test::Cluster;
+using test::Operator;
+using test::run;
 
 namespace {
 
@@ -47,13 +48,11 @@ class PacketsDropped {
 }  // namespace
 
 TEST_CASE("watches closed, 5 times", "[quick][watch]") {
-  const Cluster cluster;
-  Proxy proxy(cluster);
-  const World world(cluster);
-  const Operator op(cluster, {{"KUBECONFIG", proxy.kubeconfig()}});
-  Experiment experiment(cluster, world, {&op});
-  for (const auto& project : world.projects()) {
-    CHECK(proxy.cut_watches() > 0);
+  FaultyWay way;
+  const Operator op = way.start();
+  Experiment experiment(way.cluster, way.world, {&op});
+  for (const auto& project : way.world.projects()) {
+    CHECK(way.proxy.cut_watches() > 0);
     check_sees_what_it_missed(op, *project, "new", 10s);
   }
   experiment.finish();
@@ -90,5 +89,7 @@ TEST_CASE("established connections to the API server go dead without a word", "[
   check_sees_what_it_missed(op, *world.projects().front(), "new", 60s);
   experiment.finish();
   // There was time for another connection.
-  for (const Sent& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
+  for (const SentDelivery& sent : experiment.traffic().deliveries()) CHECK(sent.status == 200);
 }
+
+}  // namespace receiver::chaos

@@ -2,7 +2,13 @@
 
 namespace receiver::chaos {
 
-using integration::Project;
+using test::cloud_merge;
+using test::cloud_push;
+using test::data_center_merge;
+using test::data_center_push;
+using test::Delivery;
+using test::Project;
+using test::sign;
 
 namespace {
 
@@ -31,21 +37,27 @@ std::string promotion(const Project& project, const char* name) {
 
 }  // namespace
 
-World::World(const integration::Cluster& cluster) {
-  for (std::size_t count = 0; count < kProjects; ++count) {
-    const Project& project = *projects_.emplace_back(std::make_unique<Project>(cluster));
-    project.put_secret("bb-secret", {{"secret", kSecret}});
+Projects make_projects(const test::Cluster& cluster, std::size_t count) {
+  Projects projects;
+  while (projects.size() < count) {
+    const Project& project = *projects.emplace_back(std::make_unique<Project>(cluster));
+    project.put_secret("bb-secret", {{"secret", World::kSecret}});
     project.declare({{kReceiver, "bb-secret"}});
-    project.add_warehouse("cloud", project.repository(), R"("branch": "main")");
-    project.add_warehouse("data-center", clone_url(project), R"("branch": "main")");
-    project.add_warehouse("data-center-too", clone_url(project));
-    project.add_promotion("cloud", cloud_pull_request(project));
-    project.add_promotion("data-center", data_center_pull_request(project));
+  }
+  return projects;
+}
+
+World::World(const test::Cluster& cluster) : projects_(make_projects(cluster, kProjects)) {
+  for (const auto& project : projects_) {
+    project->add_warehouse("cloud", project->repository(), R"("branch": "main")");
+    project->add_warehouse("data-center", clone_url(*project), R"("branch": "main")");
+    project->add_warehouse("data-center-too", clone_url(*project));
+    project->add_promotion("cloud", cloud_pull_request(*project));
+    project->add_promotion("data-center", data_center_pull_request(*project));
   }
 }
 
 std::vector<Signed> World::deliveries() const {
-  using namespace integration;
   std::vector<Signed> deliveries;
   for (const auto& project : projects_) {
     const auto add = [&](const Delivery& delivery, std::vector<std::string> targets) {
@@ -62,7 +74,7 @@ std::vector<Signed> World::deliveries() const {
 }
 
 std::string World::path(const Project& project) {
-  return integration::receiver_path(project.name(), kReceiver, kSecret);
+  return test::receiver_path(project.name(), kReceiver, kSecret);
 }
 
 }  // namespace receiver::chaos

@@ -12,10 +12,11 @@ import subprocess
 import sys
 import time
 
+from helpers import (BASE_URL, CA, HOST, KARGO, NODE, NODE_PORT, PROJECT, ROOT, Refreshes, Traffic, check,
+                     cloud_merge, cloud_push, data_center_merge, data_center_push, eventually, halt, kubectl,
+                     kubectl_json, make_certificate, post, post_from_pod, presented_certificate, receiver_url,
+                     refreshes, thread_of)
 from prometheus import Prometheus
-from world import (BASE_URL, CA, HOST, KARGO, NODE, NODE_PORT, PROJECT, ROOT, Refreshes, Traffic, check, cloud_merge,
-                   cloud_push, data_center_merge, data_center_push, eventually, halt, kubectl, kubectl_json,
-                   make_certificate, post, post_from_pod, presented_certificate, receiver_url, refreshes, thread_of)
 
 RELEASE = "bitbucket-receiver"
 KARGO_ACCOUNT = "kargo-external-webhooks-server"

@@ -7,7 +7,7 @@ import subprocess
 import urllib.parse
 import urllib.request
 
-from world import FOLDER, KARGO, ROOT, check, eventually
+from helpers import FOLDER, KARGO, ROOT, check, eventually
 
 ALERTS = ROOT / "config/alerts/rules.yaml"
 ADDRESS = "127.0.0.1:9190"

@@ -25,10 +25,10 @@
 #include "api/warehouse.h"
 #include "controllers/refresher.h"
 #include "crypto/crypto.h"
-#include "fuzz.h"
 #include "http/server.h"
 #include "kube/json.h"
 #include "kube/store.h"
+#include "test/fuzz/fuzz.h"
 #include "webhook/routes.h"
 #include "webhook/targets.h"
 

@@ -1,4 +1,4 @@
-#include "fuzz.h"
+#include "test/fuzz/fuzz.h"
 
 #include <algorithm>
 #include <cstdint>

@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "fuzz.h"
 #include "git/repository.h"
+#include "test/fuzz/fuzz.h"
 
 namespace receiver::fuzz {
 namespace {

@@ -1,6 +1,6 @@
 // Compressed bodies.
 
-#include "fuzz.h"
+#include "test/fuzz/fuzz.h"
 #include "webhook/content_encoding.h"
 
 namespace receiver::fuzz {

@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "fuzz.h"
 #include "http/request_parser.h"
+#include "test/fuzz/fuzz.h"
 
 namespace receiver::fuzz {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "fuzz.h"
 #include "kube/config.h"
+#include "test/fuzz/fuzz.h"
 
 namespace receiver::fuzz {
 namespace {

@@ -3,10 +3,10 @@
 #include <optional>
 #include <string>
 
-#include "fuzz.h"
 #include "kube/json.h"
 #include "kube/list_reader.h"
 #include "kube/object_meta.h"
+#include "test/fuzz/fuzz.h"
 
 namespace receiver::fuzz {
 namespace {

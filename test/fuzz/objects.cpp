@@ -9,10 +9,10 @@
 #include "api/receiver_owner.h"
 #include "api/secret.h"
 #include "api/warehouse.h"
-#include "fuzz.h"
 #include "git/ref_selector.h"
 #include "kube/json.h"
 #include "kube/object_meta.h"
+#include "test/fuzz/fuzz.h"
 
 namespace receiver::fuzz {
 namespace {

@@ -5,7 +5,7 @@
 #include <variant>
 
 #include "bitbucket/event.h"
-#include "fuzz.h"
+#include "test/fuzz/fuzz.h"
 
 namespace receiver::fuzz {
 namespace {

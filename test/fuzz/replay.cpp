@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "fuzz.h"
+#include "test/fuzz/fuzz.h"
 
 namespace {
 

@@ -10,8 +10,8 @@
 
 #include <fmt/format.h>
 
-#include "fuzz.h"
 #include "git/ref_selector.h"
+#include "test/fuzz/fuzz.h"
 
 namespace receiver::fuzz {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <string>
 
-#include "fuzz.h"
+#include "test/fuzz/fuzz.h"
 
 namespace receiver::fuzz {
 

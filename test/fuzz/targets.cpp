@@ -22,9 +22,9 @@
 #include <vector>
 
 #include "bitbucket/event.h"
-#include "fuzz.h"
 #include "git/repository.h"
 #include "kube/json.h"
+#include "test/fuzz/fuzz.h"
 #include "webhook/answers.h"
 
 namespace receiver::fuzz {

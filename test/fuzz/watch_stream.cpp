@@ -4,10 +4,10 @@
 #include <string>
 
 #include "api/warehouse.h"
-#include "fuzz.h"
 #include "kube/json.h"
 #include "kube/object_meta.h"
 #include "kube/watch_reader.h"
+#include "test/fuzz/fuzz.h"
 
 namespace receiver::fuzz {
 namespace {

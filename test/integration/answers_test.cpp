@@ -1,13 +1,12 @@
 #include <catch2/catch.hpp>
 
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
-#include "operator.h"
-#include "project.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
 
-using namespace receiver;
-using namespace receiver::integration;
+namespace receiver::test {
 
 TEST_CASE("a delivery that is not signed rightly refreshes nothing", "[answers]") {
   const Cluster cluster;
@@ -197,3 +196,5 @@ TEST_CASE("neither secrets nor the paths of receivers are logged", "[answers]") 
     CHECK(log.find(hidden) == std::string::npos);
   }
 }
+
+}  // namespace receiver::test

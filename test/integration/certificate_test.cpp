@@ -4,20 +4,18 @@
 #include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>
 
-#include "blocking.h"
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
 #include "http/client.h"
-#include "operator.h"
-#include "project.h"
-#include "test/unit/http/mounted_pair.h"
-#include "test/unit/http/test_certificates.h"
+#include "test/support/blocking.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
+#include "test/support/mounted_pair.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
+#include "test/support/test_certificates.h"
 
-using namespace receiver;
-using namespace receiver::integration;
-using http::testing::MountedPair;
-using http::testing::TestAuthority;
+namespace receiver::test {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -89,3 +87,5 @@ TEST_CASE("a certificate is replaced as a mounted Secret is, and a bad one is no
   CHECK(answer_to_who_trusts(second) == kRefreshed);
   CHECK(op.metric(kReloads) == 1);
 }
+
+}  // namespace receiver::test

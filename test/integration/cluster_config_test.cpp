@@ -4,13 +4,13 @@
 
 #include <catch2/catch.hpp>
 
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
-#include "operator.h"
-#include "project.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
 
-using namespace receiver::integration;
+namespace receiver::test {
 
 TEST_CASE(
     "without a namespace for its Secrets the ClusterConfig's receivers are off, and it says so",
@@ -91,3 +91,5 @@ TEST_CASE("a receiver of the ClusterConfig refreshes across namespaces", "[clust
   }
   check_median(took, kPromptly);
 }
+
+}  // namespace receiver::test

@@ -1,13 +1,13 @@
 #include <catch2/catch.hpp>
 
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
-#include "operator.h"
-#include "project.h"
-#include "second_writer.h"
+#include "test/integration/second_writer.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
 
-using namespace receiver::integration;
+namespace receiver::test {
 
 namespace {
 
@@ -251,3 +251,5 @@ TEST_CASE("the failure of a receiver of another type is left to its writer", "[c
   CHECK(project.config().at("/status/webhookReceivers/1/name") == "bb");
   CHECK(project.events("StatusConflict").empty());
 }
+
+}  // namespace receiver::test

@@ -1,11 +1,11 @@
-#include "contract.h"
+#include "test/integration/contract.h"
 
 #include <sstream>
 #include <utility>
 
-#include "delivery.h"
+#include "test/support/delivery.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 
 Names names(std::string_view text) {
   std::istringstream words{std::string(text)};
@@ -24,47 +24,48 @@ Names operator-(Names left, const Names& right) {
   return left;
 }
 
-Sent Sent::with(std::string name, std::string value) && {
+SentRequest SentRequest::with(std::string name, std::string value) && {
   headers.emplace_back(std::move(name), std::move(value));
   return std::move(*this);
 }
 
-Sent Sent::without(std::string_view name) && {
+SentRequest SentRequest::without(std::string_view name) && {
   std::erase_if(headers, [&](const auto& header) { return header.first == name; });
   return std::move(*this);
 }
 
-Sent Sent::to(At place) && {
+SentRequest SentRequest::to(At place) && {
   at = place;
   return std::move(*this);
 }
 
-Sent Sent::framed(Framing by) && {
+SentRequest SentRequest::framed(Framing by) && {
   framing = by;
   return std::move(*this);
 }
 
-Sent Sent::by_origin(std::string scheme_and_host) && {
+SentRequest SentRequest::by_origin(std::string scheme_and_host) && {
   origin = std::move(scheme_and_host);
   return std::move(*this);
 }
 
-Sent Sent::asking(std::string text) && {
+SentRequest SentRequest::asking(std::string text) && {
   query = std::move(text);
   return std::move(*this);
 }
 
-Sent unsigned_delivery(const std::string& event, const std::string& body) {
-  Sent sent{.headers = {{"Content-Type", "application/json"}}, .body = body};
+SentRequest unsigned_delivery(const std::string& event, const std::string& body) {
+  SentRequest sent{.headers = {{"Content-Type", "application/json"}}, .body = body};
   if (!event.empty()) sent.headers.emplace_back("X-Event-Key", event);
   return sent;
 }
 
-Sent signed_delivery(const std::string& event, const std::string& body, const std::string& secret) {
+SentRequest signed_delivery(const std::string& event, const std::string& body,
+                            const std::string& secret) {
   return unsigned_delivery(event, body).with("X-Hub-Signature", signature_of(body, secret));
 }
 
-Sent recorded_delivery(const std::string& event, const std::string& file) {
+SentRequest recorded_delivery(const std::string& event, const std::string& file) {
   return signed_delivery(event, recorded(event, file).body);
 }
 
@@ -76,4 +77,4 @@ std::string refreshed_promotions(std::size_t count) {
   return "200 {\"msg\":\"refreshed " + std::to_string(count) + " promotion(s)\"}\n";
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

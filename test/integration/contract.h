@@ -6,10 +6,10 @@
 #include <utility>
 #include <vector>
 
-#include "delivery.h"
+#include "test/support/delivery.h"
 
 /// The contract of the webhook port as tables: what is sent, what is answered, what is refreshed.
-namespace receiver::integration {
+namespace receiver::test {
 
 /// Warehouses and Promotions of the fixture; those of other projects as `other/NAME`.
 using Names = std::set<std::string>;
@@ -32,7 +32,7 @@ enum class At {
 };
 inline constexpr const char* kPreviousSecret = "the-secret-of-the-contract-before";
 
-struct Sent {
+struct SentRequest {
   std::string method = "POST";
   At at = At::kReceiver;
   std::vector<std::pair<std::string, std::string>> headers{};
@@ -47,20 +47,20 @@ struct Sent {
   std::string origin{};  ///< before the path: the target is in absolute form
   std::string query{};   ///< behind it
 
-  [[nodiscard]] Sent with(std::string name, std::string value) &&;
-  [[nodiscard]] Sent without(std::string_view name) &&;
-  [[nodiscard]] Sent to(At place) &&;
-  [[nodiscard]] Sent framed(Framing by) &&;
-  [[nodiscard]] Sent by_origin(std::string scheme_and_host) &&;
-  [[nodiscard]] Sent asking(std::string text) &&;
+  [[nodiscard]] SentRequest with(std::string name, std::string value) &&;
+  [[nodiscard]] SentRequest without(std::string_view name) &&;
+  [[nodiscard]] SentRequest to(At place) &&;
+  [[nodiscard]] SentRequest framed(Framing by) &&;
+  [[nodiscard]] SentRequest by_origin(std::string scheme_and_host) &&;
+  [[nodiscard]] SentRequest asking(std::string text) &&;
 };
 
 /// As Bitbucket sends it; empty: no X-Event-Key.
-[[nodiscard]] Sent unsigned_delivery(const std::string& event, const std::string& body);
-[[nodiscard]] Sent signed_delivery(const std::string& event, const std::string& body,
-                                   const std::string& secret = kSecret);
+[[nodiscard]] SentRequest unsigned_delivery(const std::string& event, const std::string& body);
+[[nodiscard]] SentRequest signed_delivery(const std::string& event, const std::string& body,
+                                          const std::string& secret = kSecret);
 /// One of test/testdata/bitbucket, signed.
-[[nodiscard]] Sent recorded_delivery(const std::string& event, const std::string& file);
+[[nodiscard]] SentRequest recorded_delivery(const std::string& event, const std::string& file);
 
 /// A body that is the usual one but for one part: `part` in place of it.
 struct Oddity {
@@ -70,7 +70,7 @@ struct Oddity {
 
 struct Case {
   std::string name;
-  Sent sent;
+  SentRequest sent;
   std::string answer;    ///< status and body
   Names refreshed{};     ///< these and no others
   std::string header{};  ///< a line that the answer must have
@@ -106,4 +106,4 @@ extern const std::vector<Waiting> kPromotions;
 [[nodiscard]] std::vector<Case> receivers();
 [[nodiscard]] std::vector<Case> refusals();
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

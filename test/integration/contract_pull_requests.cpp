@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
-#include "contract.h"
+#include "test/integration/contract.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 namespace {
 
 constexpr const char* kWait = R"([{"uses": "git-wait-for-pr", "as": "wait"}])";
@@ -55,20 +55,20 @@ namespace {
 
 const Names kCloud27Waiting = names("cloud-27 cloud-27-overview cloud-27-waited-for-earlier");
 
-Case ended(std::string name, Sent sent, const Names& refreshed) {
+Case ended(std::string name, SentRequest sent, const Names& refreshed) {
   return {std::move(name), std::move(sent), refreshed_promotions(refreshed.size()), refreshed};
 }
 
-Sent cloud(const std::string& links) {
+SentRequest cloud(const std::string& links) {
   return signed_delivery("pullrequest:fulfilled",
                          fmt::format(R"({{"pullrequest": {{"links": {}}}}})", links));
 }
 
-Sent cloud_url(const std::string& url) {
+SentRequest cloud_url(const std::string& url) {
   return cloud(fmt::format(R"({{"html": {{"href": "{}"}}}})", url));
 }
 
-Sent data_center(const std::string& links) {
+SentRequest data_center(const std::string& links) {
   return signed_delivery("pr:merged", fmt::format(R"({{"pullRequest": {{"links": {}}}}})", links));
 }
 
@@ -149,4 +149,4 @@ std::vector<Case> pull_requests() {
   return cases;
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
-#include "contract.h"
+#include "test/integration/contract.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 
 const std::vector<Subscription> kCloudWarehouses{
     {"any-branch", "https://bitbucket.org/kargo-orchard/fruit-basket", ""},
@@ -84,37 +84,37 @@ const Names kDcVersion2 = names("dc-broken dc-newest-tag");
 const Names kDcHarvest = names("dc-broken dc-newest-tag dc-harvests");
 const Names kDcAll = kDcMain + kDcFeature + kDcPears + kDcVersion1 + kDcHarvest;
 
-Case push(std::string name, Sent sent, const Names& refreshed) {
+Case push(std::string name, SentRequest sent, const Names& refreshed) {
   return {std::move(name), std::move(sent), refreshed_warehouses(refreshed.size()), refreshed};
 }
 
-Sent cloud(const std::string& repository, const std::string& push) {
+SentRequest cloud(const std::string& repository, const std::string& push) {
   return signed_delivery("repo:push",
                          fmt::format(R"({{"repository": {}, "push": {}}})", repository, push));
 }
 
-Sent cloud_with_links(const std::string& links) {
+SentRequest cloud_with_links(const std::string& links) {
   return cloud(fmt::format(R"({{"links": {}}})", links),
                fmt::format(R"({{"changes": [{}]}})", kMainChange));
 }
 
-Sent cloud_with_changes(const std::string& changes) {
+SentRequest cloud_with_changes(const std::string& changes) {
   return cloud(fmt::format(R"({{"links": {}}})", kCloudHtml),
                fmt::format(R"({{"changes": {}}})", changes));
 }
 
-Sent data_center(const std::string& clone, const std::string& changes) {
+SentRequest data_center(const std::string& clone, const std::string& changes) {
   return signed_delivery(
       "repo:refs_changed",
       fmt::format(R"({{"repository": {{"links": {{"clone": {}}}}}, "changes": {}}})", clone,
                   changes));
 }
 
-Sent data_center_with_clone(const std::string& clone) {
+SentRequest data_center_with_clone(const std::string& clone) {
   return data_center(clone, fmt::format("[{}]", kMainRef));
 }
 
-Sent data_center_with_changes(const std::string& changes) {
+SentRequest data_center_with_changes(const std::string& changes) {
   return data_center(fmt::format("[{}]", kHttpClone), changes);
 }
 
@@ -126,7 +126,7 @@ const std::string kLinksOfFork =
 const std::string kOriginOfFork =
     fmt::format(R"("origin": {{"slug": "fruit-basket", "links": {{"clone": [{}]}}}})", kHttpClone);
 
-Sent fork(const std::string& members) {
+SentRequest fork(const std::string& members) {
   return signed_delivery(
       "repo:refs_changed",
       fmt::format(R"({{"repository": {{{}}}, "changes": [{}]}})", members, kMainRef));
@@ -356,4 +356,4 @@ std::vector<Case> data_center_pushes() {
   return cases;
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

@@ -3,15 +3,15 @@
 
 #include <fmt/format.h>
 
-#include "../unit/webhook/gzip.h"
-#include "contract.h"
 #include "crypto/crypto.h"
-#include "delivery.h"
+#include "test/integration/contract.h"
+#include "test/support/delivery.h"
+#include "test/support/gzip.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 namespace {
 
-using Framing = Sent::Framing;
+using Framing = SentRequest::Framing;
 
 constexpr std::size_t kBodyLimit = 2 * 1024 * 1024;
 
@@ -28,11 +28,11 @@ const std::string kWrongMethod = "405 {\"error\":\"method not allowed\"}\n";
 const std::string kTooLarge = "413 {\"error\":\"content exceeds limit of 2097152 bytes\"}\n";
 const std::string kInvalid = "400 {\"error\":\"invalid request body\"}\n";
 
-Sent push() {
+SentRequest push() {
   return signed_delivery("repo:push", kBody);
 }
 
-Sent push_signed(const std::string& signature) {
+SentRequest push_signed(const std::string& signature) {
   return unsigned_delivery("repo:push", kBody).with("X-Hub-Signature", signature);
 }
 
@@ -115,10 +115,10 @@ std::vector<Case> framings() {
        push().by_origin("HTTPS://other.example.com:8443").asking("?from=bitbucket"),
        kFeatureRefreshed, kFeatureNames},
       {"request: header names in lower case",
-       Sent{.headers = {{"content-type", "application/json"},
-                        {"x-event-key", "repo:push"},
-                        {"x-hub-signature", signature}},
-            .body = kBody},
+       SentRequest{.headers = {{"content-type", "application/json"},
+                               {"x-event-key", "repo:push"},
+                               {"x-hub-signature", signature}},
+                   .body = kBody},
        kFeatureRefreshed, kFeatureNames},
       {"request: charset in Content-Type",
        push().without("Content-Type").with("Content-Type", "application/json; charset=utf-8"),
@@ -186,10 +186,10 @@ std::vector<Case> refusals() {
   const std::string above_limit(kBodyLimit + 1, ' ');
   const std::string at_limit = kBody + std::string(kBodyLimit - kBody.size(), ' ');
   const auto method = [](const char* name, At at, Framing framing) {
-    return Sent{.method = name,
-                .at = at,
-                .body = framing == Framing::kNone ? "" : "{}",
-                .framing = framing};
+    return SentRequest{.method = name,
+                       .at = at,
+                       .body = framing == Framing::kNone ? "" : "{}",
+                       .framing = framing};
   };
   std::vector<Case> cases{
       {"unknown path: 404", push().to(At::kNowhere), kUnknown, {}, "", true},
@@ -304,4 +304,4 @@ std::vector<Case> refusals() {
   return cases;
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

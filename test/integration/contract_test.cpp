@@ -1,4 +1,4 @@
-#include "contract.h"
+#include "test/integration/contract.h"
 
 #include <algorithm>
 #include <cctype>
@@ -9,32 +9,30 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "cluster.h"
-#include "eventually.h"
-#include "operator.h"
-#include "project.h"
-#include "raw_client.h"
+#include "test/support/cluster.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
+#include "test/support/raw_client.h"
 
-using namespace receiver::integration;
-using receiver::http::testing::Answer;
-using receiver::http::testing::RawClient;
+namespace receiver::test {
 
 namespace {
 
 constexpr const char* kRotatedSecretName = "rotated";
 
-std::string bytes_of(const Sent& sent, const std::string& path) {
+std::string bytes_of(const SentRequest& sent, const std::string& path) {
   std::string text = fmt::format("{} {}{}{} HTTP/1.1\r\nHost: hooks.example.com\r\n", sent.method,
                                  sent.origin, path, sent.query);
   for (const auto& [name, value] : sent.headers) text += name + ": " + value + "\r\n";
   switch (sent.framing) {
-    case Sent::Framing::kNone:
+    case SentRequest::Framing::kNone:
       return text + "\r\n";
-    case Sent::Framing::kAnnounced:
+    case SentRequest::Framing::kAnnounced:
       return text + fmt::format("Content-Length: {}\r\n\r\n", sent.body.size());
-    case Sent::Framing::kLength:
+    case SentRequest::Framing::kLength:
       return text + fmt::format("Content-Length: {}\r\n\r\n", sent.body.size()) + sent.body;
-    case Sent::Framing::kChunked:
+    case SentRequest::Framing::kChunked:
       break;
   }
   text += "Transfer-Encoding: chunked\r\n\r\n";
@@ -167,7 +165,7 @@ void check(World& world, const Case& expected) {
   INFO(expected.name);
   RawClient client(world.port());
   client.send(bytes_of(expected.sent, world.path(expected.sent.at)));
-  const Answer answer = client.read_answer(expected.sent.method != "HEAD");
+  const RawAnswer answer = client.read_answer(expected.sent.method != "HEAD");
   CHECK(std::to_string(answer.status) + " " + answer.body == expected.answer);
   CHECK(answer.says("Content-Type: application/json"));
   if (!expected.header.empty()) CHECK(answer.says(expected.header));
@@ -186,3 +184,5 @@ TEST_CASE("the contract of the webhook port, row by row", "[contract]") {
     for (const Case& expected : table) check(world, expected);
   }
 }
+
+}  // namespace receiver::test

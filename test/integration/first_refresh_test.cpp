@@ -4,16 +4,14 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "bitbucket_server.h"
-#include "cluster.h"
-#include "operator.h"
-#include "process.h"
-#include "project.h"
+#include "test/bitbucket_server/bitbucket_server.h"
+#include "test/support/cluster.h"
+#include "test/support/operator.h"
+#include "test/support/process.h"
+#include "test/support/project.h"
 #include "test/support/temporary_file.h"
 
-using namespace receiver::integration;
-using receiver::testing::BitbucketServer;
-using receiver::testing::TemporaryFile;
+namespace receiver::test {
 
 namespace {
 
@@ -40,7 +38,7 @@ std::string commands_below(const std::string& heading) {
 
 TEST_CASE("a new user's way to the first refresh is what the README says", "[receiverctl]") {
   const Cluster cluster;
-  BitbucketServer bitbucket(receiver::bitbucket::Source::kCloud);
+  BitbucketServer bitbucket(bitbucket::Source::kCloud);
   bitbucket.accept(std::string("Bearer ") + kToken);
   const Operator op(cluster);
   const Project project(cluster);
@@ -82,3 +80,5 @@ receiverctl() {{
   CHECK(took < std::chrono::seconds(30));
   fmt::print("the five steps to the first refresh took {} ms\n", took.count());
 }
+
+}  // namespace receiver::test

@@ -12,17 +12,15 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
-#include "operator.h"
-#include "project.h"
-#include "test/unit/http/server_fixture.h"
-#include "test/unit/webhook/gzip.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
+#include "test/support/gzip.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
+#include "test/support/raw_client.h"
 
-using namespace receiver;
-using namespace receiver::integration;
-using http::testing::RawClient;
+namespace receiver::test {
 
 namespace {
 
@@ -243,7 +241,7 @@ TEST_CASE("garbage and requests that two readers could understand differently ar
   check_memory(target, 30, [&] {
     for (const Shape& shape : shapes) {
       RawClient client(target.port());
-      client.send(shape.bytes + http::testing::get("/smuggled"));
+      client.send(shape.bytes + "GET /smuggled HTTP/1.1\r\nHost: t\r\n\r\n");
       client.end_sending();
       const auto answer = client.read_answer();
       CAPTURE(shape.bytes.substr(0, 200));
@@ -352,3 +350,5 @@ TEST_CASE("a flood of badly signed deliveries costs no API request and delays no
   INFO("grown by " << grown / kMebibyte << " MiB");
   if (!kSanitized) CHECK(grown < 8 * kMebibyte);
 }
+
+}  // namespace receiver::test

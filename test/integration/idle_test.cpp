@@ -3,13 +3,13 @@
 
 #include <catch2/catch.hpp>
 
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
-#include "operator.h"
-#include "project.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
 
-using namespace receiver::integration;
+namespace receiver::test {
 
 namespace {
 
@@ -98,3 +98,5 @@ TEST_CASE("an operator idle for a minute asks for nothing but its Lease and uses
           "[.long][idle]") {
   check_idleness(60s);
 }
+
+}  // namespace receiver::test

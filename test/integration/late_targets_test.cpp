@@ -3,13 +3,13 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
-#include "operator.h"
-#include "project.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
 
-using namespace receiver::integration;
+namespace receiver::test {
 
 namespace {
 
@@ -115,3 +115,5 @@ TEST_CASE("what is made while the watch is broken is refreshed when it is back",
       "it is refreshed", [&] { return !refresh_of(project.warehouse("made-meanwhile")).empty(); },
       30s + 2 * kPatience);
 }
+
+}  // namespace receiver::test

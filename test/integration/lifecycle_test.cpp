@@ -7,15 +7,14 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
-#include "operator.h"
-#include "project.h"
-#include "raw_client.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
+#include "test/support/raw_client.h"
 
-using namespace receiver::integration;
-using receiver::http::testing::RawClient;
+namespace receiver::test {
 
 namespace {
 
@@ -256,3 +255,5 @@ TEST_CASE("wrong settings end the operator with one line that names them", "[lif
   CHECK(finished.exit_code == 2);
   CHECK(finished.output.find("EXTERNAL_WEBHOOK_SERVER_BASE_URL") != std::string::npos);
 }
+
+}  // namespace receiver::test

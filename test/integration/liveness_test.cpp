@@ -8,12 +8,12 @@
 
 #include <catch2/catch.hpp>
 
-#include "cluster.h"
-#include "eventually.h"
-#include "operator.h"
-#include "process.h"
+#include "test/support/cluster.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/process.h"
 
-using namespace receiver::integration;
+namespace receiver::test {
 
 namespace {
 
@@ -68,3 +68,5 @@ TEST_CASE("a thread that hangs fails liveness until it goes on", "[liveness]") {
   }
   eventually("it is live again", lives);
 }
+
+}  // namespace receiver::test

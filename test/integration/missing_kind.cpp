@@ -1,11 +1,11 @@
-#include "missing_kind.h"
+#include "test/integration/missing_kind.h"
 
 #include <exception>
 #include <string>
 
-#include "eventually.h"
+#include "test/support/eventually.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 namespace {
 
 constexpr const char* kCrds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
@@ -42,4 +42,4 @@ MissingPromotions::~MissingPromotions() {
   eventually("the kind is there", [&] { return is_served(api_) && is_announced(api_); });
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "api.h"
+#include "test/support/api.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 
 /// While it lives, the cluster does not know Promotions; then, it does again, without any.
 class MissingPromotions {
@@ -17,4 +17,4 @@ class MissingPromotions {
   const std::string crd_;
 };
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

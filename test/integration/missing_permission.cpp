@@ -1,12 +1,12 @@
-#include "missing_permission.h"
+#include "test/integration/missing_permission.h"
 
 #include <exception>
 
 #include <catch2/catch.hpp>
 
-#include "project.h"
+#include "test/support/project.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 namespace {
 
 constexpr const char* kRole = "/apis/rbac.authorization.k8s.io/v1/clusterroles/bitbucket-receiver";
@@ -32,4 +32,4 @@ MissingPermission::~MissingPermission() {
   }
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

@@ -2,9 +2,9 @@
 
 #include <string>
 
-#include "api.h"
+#include "test/support/api.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 
 /// While it lives, the operator's ClusterRole has other rules, by which it may not list this
 /// resource of Kargo's.
@@ -20,4 +20,4 @@ class MissingPermission {
   const std::string rules_;  ///< of before
 };
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

@@ -5,14 +5,13 @@
 
 #include <catch2/catch.hpp>
 
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
-#include "operator.h"
-#include "project.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
 
-using namespace receiver;
-using namespace receiver::integration;
+namespace receiver::test {
 
 namespace {
 
@@ -157,3 +156,5 @@ TEST_CASE("an operator that starts while the API server is away gets ready when 
       kRecovery);
   CHECK(post(url, push).status == 200);
 }
+
+}  // namespace receiver::test

@@ -4,14 +4,14 @@
 
 #include <catch2/catch.hpp>
 
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
-#include "missing_permission.h"
-#include "operator.h"
-#include "project.h"
+#include "test/integration/missing_permission.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
 
-using namespace receiver::integration;
+namespace receiver::test {
 
 TEST_CASE("a missing permission fails that project alone and its arrival makes it well",
           "[permissions]") {
@@ -83,7 +83,7 @@ TEST_CASE(
   CHECK(late.metrics_port("/readyz?verbose")
             .body.find("[+]projectconfigs ok: no permission to list and watch projectconfigs") !=
         std::string::npos);
-  const receiver::http::Response answer = post(late.url(path), push);
+  const http::Response answer = post(late.url(path), push);
   CHECK(answer.status == 503);
   CHECK(answer.headers.find("Retry-After") == "1");
 
@@ -101,3 +101,5 @@ TEST_CASE("a project that was applied in one go with its permission is ready soo
   project.allow_secrets();
   project.await_ready(20s);  // what is believed to be refused is tried again after 30
 }
+
+}  // namespace receiver::test

@@ -7,16 +7,16 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "../unit/kube/temporary_directory.h"
-#include "eventually.h"
-#include "process.h"
+#include "test/support/eventually.h"
+#include "test/support/process.h"
+#include "test/support/temporary_directory.h"
 
-using namespace receiver::integration;
+namespace receiver::test {
 
 // What of a process is its own, the kernel gives to root as soon as the process is not dumpable:
 // no core dump is written of it, and no process of its user reads its memory.
 TEST_CASE("neither program leaves its secrets in a core dump", "[receiverctl]") {
-  const receiver::kube::TemporaryDirectory folder;
+  const TemporaryDirectory folder;
   std::filesystem::permissions(folder.path(""), std::filesystem::perms::all);
   // Opening it for reading waits for a writer, who never comes.
   const std::string fifo = folder.path("fifo");
@@ -45,3 +45,5 @@ TEST_CASE("neither program leaves its secrets in a core dump", "[receiverctl]") 
   CHECK(owner_of_memory({RECEIVERCTL_BINARY, "explain", fifo, "--offline"}, {}) == 0);
   CHECK(owner_of_memory({OPERATOR_BINARY}, {{"CONFIG_FILE", fifo}}) == 0);
 }
+
+}  // namespace receiver::test

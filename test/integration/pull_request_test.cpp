@@ -2,13 +2,13 @@
 
 #include <catch2/catch.hpp>
 
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
-#include "operator.h"
-#include "project.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
 
-using namespace receiver::integration;
+namespace receiver::test {
 
 namespace {
 
@@ -82,3 +82,5 @@ TEST_CASE("recorded merges of both products refresh the Promotion that waits", "
     merge_until_refreshed(url, sign(delivery, kSecret));
   }
 }
+
+}  // namespace receiver::test

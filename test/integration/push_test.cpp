@@ -3,13 +3,13 @@
 
 #include <catch2/catch.hpp>
 
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
-#include "operator.h"
-#include "project.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
 
-using namespace receiver::integration;
+namespace receiver::test {
 
 namespace {
 
@@ -212,3 +212,5 @@ TEST_CASE("a Warehouse that changes its subscription is found by the new one onl
   cluster.admin().remove(project.collection("warehouses") + "/app");
   push_until(url, sign(cloud_push(project.repository("new"), "main"), kSecret), 0);
 }
+
+}  // namespace receiver::test

@@ -4,16 +4,15 @@
 
 #include <catch2/catch.hpp>
 
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
-#include "missing_kind.h"
-#include "missing_permission.h"
-#include "operator.h"
-#include "project.h"
+#include "test/integration/missing_kind.h"
+#include "test/integration/missing_permission.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
 
-using namespace receiver;
-using namespace receiver::integration;
+namespace receiver::test {
 
 TEST_CASE("what needs a missing kind or permission waits, and recovers, and the rest is served",
           "[readiness]") {
@@ -67,3 +66,5 @@ TEST_CASE("what needs a missing kind or permission waits, and recovers, and the 
     return op.metrics_port("/readyz?verbose").body.find("ok:") == std::string::npos;
   });
 }
+
+}  // namespace receiver::test

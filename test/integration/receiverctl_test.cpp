@@ -5,23 +5,22 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "../unit/http/test_certificates.h"
-#include "../unit/kube/temporary_directory.h"
-#include "bitbucket_server.h"
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
-#include "missing_kind.h"
-#include "operator.h"
-#include "process.h"
-#include "project.h"
+#include "test/bitbucket_server/bitbucket_server.h"
+#include "test/integration/missing_kind.h"
+#include "test/integration/transcript.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/process.h"
+#include "test/support/project.h"
+#include "test/support/temporary_directory.h"
 #include "test/support/temporary_file.h"
-#include "transcript.h"
+#include "test/support/test_certificates.h"
 
-using namespace receiver::integration;
-using receiver::bitbucket::Source;
-using receiver::testing::BitbucketServer;
-using receiver::testing::TemporaryFile;
+namespace receiver::test {
+
+using bitbucket::Source;
 
 namespace {
 
@@ -255,7 +254,7 @@ TEST_CASE("only a terminal is shown colours, unless it wants none", "[receiverct
 
 TEST_CASE("kubectl runs it as its plugin", "[receiverctl]") {
   const Stage stage;
-  const receiver::kube::TemporaryDirectory folder;
+  const TemporaryDirectory folder;
   const std::string link = folder.path("kubectl-bitbucket_receiver");
   std::filesystem::create_symlink(RECEIVERCTL_BINARY, link);
   const Environment environment{
@@ -307,7 +306,7 @@ TEST_CASE("check names what is missing, and what to do about it", "[receiverctl]
   }
   shown.run({"check", "--kubeconfig", "/nowhere", "--base-url", "http://127.0.0.1:1"});
   shown.run({"check", "--kubeconfig", "/nowhere", "--base-url", "https://nowhere.invalid"});
-  const auto no_such_page = receiver::testing::failure(Source::kCloud, 404, "no such page");
+  const auto no_such_page = failure(Source::kCloud, 404, "no such page");
   stranger.answer_next({no_such_page, no_such_page});
   const std::string port = stranger.url().substr(stranger.url().rfind(':'));
   shown.run({"check", "--kubeconfig", "/nowhere", "--base-url", "https://127.0.0.1" + port,
@@ -317,7 +316,7 @@ TEST_CASE("check names what is missing, and what to do about it", "[receiverctl]
 
 TEST_CASE("deliveries are sent, and certificates judged, over TLS", "[receiverctl]") {
   const Cluster cluster;
-  const receiver::http::testing::TestAuthority authority;
+  const TestAuthority authority;
   const auto identity = authority.issue();
   const TemporaryFile certificate(identity.certificate_pem);
   const TemporaryFile key(identity.key_pem);
@@ -369,3 +368,5 @@ TEST_CASE("who may not look is told what is forbidden", "[receiverctl]") {
   shown.run({"receivers", "--kubeconfig", kubeconfig.path(), "--context", "nonsense"});
   shown.check("forbidden.txt");
 }
+
+}  // namespace receiver::test

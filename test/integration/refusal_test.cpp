@@ -1,15 +1,14 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
-#include "operator.h"
-#include "project.h"
-#include "raw_client.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
+#include "test/support/raw_client.h"
 
-using namespace receiver;
-using namespace receiver::integration;
+namespace receiver::test {
 
 namespace {
 
@@ -88,7 +87,7 @@ TEST_CASE("at the bound of the bodies held the answer is 503, and soon all is we
   push.body += std::string(4000, ' ');
   push = sign(push, kSecret);
 
-  const http::testing::RawClient slow(op.port());
+  const RawClient slow(op.port());
   slow.send("POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: 8000\r\nX-Hub-Signature: " +
             signature_of("", kSecret) + "\r\n\r\n" + std::string(7000, ' '));
   eventually("the slow body is held", [&] {
@@ -106,3 +105,5 @@ TEST_CASE("at the bound of the bodies held the answer is 503, and soon all is we
   eventually_equals(
       "the next push is served", [&] { return text_of(post(op.url(path), push)); }, kRefreshed);
 }
+
+}  // namespace receiver::test

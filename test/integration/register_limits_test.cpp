@@ -3,11 +3,12 @@
 
 #include <catch2/catch.hpp>
 
-#include "connect_proxy.h"
-#include "register_stage.h"
+#include "test/bitbucket_server/connect_proxy.h"
+#include "test/integration/register_stage.h"
+
+namespace receiver::test {
 
 // Where `receiverctl register` sends neither token nor secret, and writes nothing.
-using namespace receiver::integration;
 
 TEST_CASE("register sends its token to no Data Center that only a Warehouse names", "[register]") {
   RegisterStage stage(Source::kDataCenter);
@@ -124,7 +125,7 @@ TEST_CASE("register asks Bitbucket through HTTPS_PROXY, unless NO_PROXY exempts 
                          host);
   hidden.accept(std::string("Bearer ") + kApiToken);
   hidden.add_repository("acme/shop");
-  const receiver::testing::ConnectProxy proxy(hidden.port());
+  const ConnectProxy proxy(hidden.port());
   const auto run_through = [&](const Environment& more) {
     Environment environment{{"BITBUCKET_TOKEN", kApiToken},
                             {"HTTPS_PROXY", "http://" + proxy.address()}};
@@ -189,3 +190,5 @@ TEST_CASE("register refuses what cannot be right before it asks anybody", "[regi
              Catch::StartsWith("3\n") && Catch::Contains("does not exist"));
   CHECK(stage.bitbucket.requests().empty());
 }
+
+}  // namespace receiver::test

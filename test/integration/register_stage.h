@@ -9,19 +9,17 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "bitbucket_server.h"
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
-#include "operator.h"
-#include "project.h"
+#include "test/bitbucket_server/bitbucket_server.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
 
 /// What the tests of `receiverctl register` share.
-namespace receiver::integration {
+namespace receiver::test {
 
 using receiver::bitbucket::Source;
-using receiver::testing::BitbucketServer;
-using receiver::testing::StoredWebhook;
 
 inline constexpr const char* kNewSecret = "another-secret-of-the-tests-of-registering";
 inline constexpr const char* kApiToken = "token-of-the-tests-of-registering";
@@ -172,4 +170,4 @@ inline std::string told(const Finished& finished) {
   return std::to_string(finished.exit_code) + "\n" + finished.output;
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

@@ -5,10 +5,9 @@
 
 #include <catch2/catch.hpp>
 
-#include "register_stage.h"
+#include "test/integration/register_stage.h"
 
-using namespace receiver::integration;
-using receiver::testing::Grant;
+namespace receiver::test {
 
 TEST_CASE("register makes the webhooks of every subscribed Cloud repository, once", "[register]") {
   RegisterStage stage(Source::kCloud);
@@ -343,3 +342,5 @@ TEST_CASE("register takes its token from a file, and an account's with its user"
   CHECK(finished.exit_code == 0);
   CHECK(stage.bitbucket.webhooks(repository).size() == 1);
 }
+
+}  // namespace receiver::test

@@ -8,13 +8,13 @@
 
 #include <catch2/catch.hpp>
 
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
-#include "operator.h"
-#include "project.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
 
-using namespace receiver::integration;
+namespace receiver::test {
 
 namespace {
 
@@ -132,3 +132,5 @@ TEST_CASE("of 100 changes of a Secret most are in the status within a second, an
   CHECK(took[49] < static_cast<double>(kPromptly.count()));
   CHECK(took[98] < 5 * static_cast<double>(kPromptly.count()));
 }
+
+}  // namespace receiver::test

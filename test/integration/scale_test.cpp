@@ -4,13 +4,13 @@
 
 #include <catch2/catch.hpp>
 
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
-#include "operator.h"
-#include "project.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
 
-using namespace receiver::integration;
+namespace receiver::test {
 
 namespace {
 
@@ -58,3 +58,5 @@ TEST_CASE("300 projects with a watch of Secrets each fit into 60 MB", "[scale]")
              sign(cloud_push(last.repository(), "main"), kSecret))
             .status == 200);
 }
+
+}  // namespace receiver::test

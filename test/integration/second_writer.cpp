@@ -1,4 +1,4 @@
-#include "second_writer.h"
+#include "test/integration/second_writer.h"
 
 #include <algorithm>
 #include <iostream>
@@ -9,9 +9,9 @@
 #include <fmt/ranges.h>
 
 #include "crypto/crypto.h"
-#include "eventually.h"
+#include "test/support/eventually.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -223,4 +223,4 @@ void SecondWriter::set(Status& status, Condition condition) {
   *found = std::move(condition);
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

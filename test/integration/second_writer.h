@@ -8,10 +8,10 @@
 #include <thread>
 #include <vector>
 
-#include "cluster.h"
-#include "project.h"
+#include "test/support/cluster.h"
+#include "test/support/project.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 
 /// Kargo's management controller, as far as it writes the status of one ProjectConfig or of the
 /// ClusterConfig. As the real one does, it
@@ -77,4 +77,4 @@ class SecondWriter {
   std::thread thread_;
 };
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

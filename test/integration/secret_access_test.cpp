@@ -1,12 +1,12 @@
 #include <catch2/catch.hpp>
 
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
-#include "operator.h"
-#include "project.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
 
-using namespace receiver::integration;
+namespace receiver::test {
 
 namespace {
 
@@ -120,3 +120,5 @@ TEST_CASE("access to all Secrets that is not granted is told, and its arrival ma
   // It is tried again at least every 30 seconds.
   await_url(op, project, kSecret, 30s + kPatience);
 }
+
+}  // namespace receiver::test

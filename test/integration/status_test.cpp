@@ -4,13 +4,13 @@
 
 #include <catch2/catch.hpp>
 
-#include "cluster.h"
-#include "delivery.h"
-#include "eventually.h"
-#include "operator.h"
-#include "project.h"
+#include "test/support/cluster.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
+#include "test/support/project.h"
 
-using namespace receiver::integration;
+namespace receiver::test {
 
 namespace {
 
@@ -510,3 +510,5 @@ TEST_CASE("two receivers of one name are listed with a URL each", "[status]") {
   CHECK(project.config().at("/status/webhookReceivers/0/url") ==
         url_of(op, project, "bb", "another-secret-of-the-tests"));
 }
+
+}  // namespace receiver::test

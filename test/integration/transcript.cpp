@@ -1,4 +1,4 @@
-#include "transcript.h"
+#include "test/integration/transcript.h"
 
 #include <cstdlib>
 #include <fstream>
@@ -7,9 +7,9 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "process.h"
+#include "test/support/process.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 namespace {
 
 void replace_all(std::string& text, const std::string& what, const std::string& with) {
@@ -29,7 +29,7 @@ void Transcript::run(std::vector<std::string> arguments) {
   for (const std::string& argument : arguments) text_.append(" ").append(neutral(argument));
   arguments.insert(arguments.begin(), RECEIVERCTL_BINARY);
   const Finished finished =
-      integration::run(std::move(arguments), {{"KUBECONFIG", kubeconfig_}, {"TZ", "UTC"}});
+      test::run(std::move(arguments), {{"KUBECONFIG", kubeconfig_}, {"TZ", "UTC"}});
   for (const std::string& secret : secrets_) {
     CHECK(finished.output.find(secret) == std::string::npos);
   }
@@ -61,4 +61,4 @@ void Transcript::check(const std::string& name) const {
   CHECK(text_ == read_file(file));
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

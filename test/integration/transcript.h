@@ -4,9 +4,9 @@
 #include <utility>
 #include <vector>
 
-#include "cluster.h"
+#include "test/support/cluster.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 
 /// What a person would see who types receiverctl commands one after another, with what differs from
 /// run to run replaced by texts that do not. Each command is asked as the administrator.
@@ -34,4 +34,4 @@ class Transcript {
   std::string text_;
 };
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

@@ -1,16 +1,16 @@
-#include "api.h"
+#include "test/support/api.h"
 
 #include <stdexcept>
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
 
-#include "blocking.h"
 #include "kube/config.h"
 #include "kube/rest.h"
 #include "log/logger.h"
+#include "test/support/blocking.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 
 class Api::Impl {
  public:
@@ -85,4 +85,4 @@ void Api::remove(const std::string& path) const {
   or_throw(std::move(answer), "DELETE " + path);
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
-#include "json.h"
 #include "kube/error.h"
+#include "test/support/json.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 
 /// The API server, asked as the user of a kubeconfig, one request after another. What fails in a
 /// way that the name does not announce throws.
@@ -35,4 +35,4 @@ class Api {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

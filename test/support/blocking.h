@@ -8,7 +8,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
-namespace receiver::integration {
+namespace receiver::test {
 
 /// Runs the context on the calling thread until the work is done.
 template <typename T>
@@ -23,4 +23,4 @@ T await(boost::asio::io_context& context, boost::asio::awaitable<T> work) {
   return std::move(*result);
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

@@ -1,4 +1,4 @@
-#include "cluster.h"
+#include "test/support/cluster.h"
 
 #include <chrono>
 #include <csignal>
@@ -13,7 +13,7 @@
 
 #include <fmt/format.h>
 
-namespace receiver::integration {
+namespace receiver::test {
 namespace {
 
 constexpr const char* kVariable = "INTEGRATION_CLUSTER";
@@ -151,4 +151,4 @@ void Cluster::thaw_api_server() const {
   ::kill(process("apiserver"), SIGCONT);
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

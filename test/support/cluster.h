@@ -3,10 +3,10 @@
 #include <string>
 #include <vector>
 
-#include "api.h"
-#include "process.h"
+#include "test/support/api.h"
+#include "test/support/process.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 
 /// The control plane of this run: the one that INTEGRATION_CLUSTER names (a folder made by
 /// cluster.sh), or that ctest started for its tests, or one of this process's own, which ends with
@@ -67,4 +67,4 @@ class Cluster {
 inline constexpr const char* kLeasePath =
     "/apis/coordination.k8s.io/v1/namespaces/kargo/leases/bitbucket-receiver";
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

@@ -1,4 +1,4 @@
-#include "delivery.h"
+#include "test/support/delivery.h"
 
 #include <charconv>
 #include <stdexcept>
@@ -8,13 +8,13 @@
 #include <boost/asio/io_context.hpp>
 #include <fmt/format.h>
 
-#include "blocking.h"
 #include "crypto/crypto.h"
 #include "http/client.h"
-#include "json.h"
-#include "process.h"
+#include "test/support/blocking.h"
+#include "test/support/json.h"
+#include "test/support/process.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 namespace {
 
 /// Above the operator's own deadline.
@@ -99,11 +99,16 @@ http::Response send(const std::string& url, http::Request request) {
   return std::move(*answer);
 }
 
+http::Request request_of(Delivery delivery) {
+  http::Request request{
+      "POST", {}, {{"Content-Type", "application/json"}}, std::move(delivery.body)};
+  if (!delivery.event.empty()) request.headers.add("X-Event-Key", std::move(delivery.event));
+  if (delivery.signature) request.headers.add("X-Hub-Signature", std::move(*delivery.signature));
+  return request;
+}
+
 http::Response post(const std::string& url, const Delivery& delivery) {
-  http::Request request{"POST", {}, {{"Content-Type", "application/json"}}, delivery.body};
-  if (!delivery.event.empty()) request.headers.add("X-Event-Key", delivery.event);
-  if (delivery.signature) request.headers.add("X-Hub-Signature", *delivery.signature);
-  return send(url, std::move(request));
+  return send(url, request_of(delivery));
 }
 
 std::future<http::Response> post_meanwhile(std::string url, Delivery delivery) {
@@ -126,4 +131,4 @@ std::string text_of(const http::Response& answer) {
   return std::to_string(answer.status) + " " + answer.body;
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

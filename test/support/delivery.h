@@ -8,7 +8,7 @@
 
 #include "http/message.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 
 /// Of every receiver whose test does not care. A URL is made of its project's name, too.
 inline constexpr const char* kSecret = "a-secret-of-the-tests";
@@ -33,6 +33,8 @@ struct Delivery {
 [[nodiscard]] std::string signature_of(const std::string& body, const std::string& secret);
 [[nodiscard]] Delivery sign(Delivery delivery, const std::string& secret);
 
+/// Without a target.
+[[nodiscard]] http::Request request_of(Delivery delivery);
 /// POSTs it over a connection of its own. Throws without an answer.
 [[nodiscard]] http::Response post(const std::string& url, const Delivery& delivery);
 [[nodiscard]] http::Response send(const std::string& url, http::Request request);
@@ -48,4 +50,4 @@ struct Delivery {
 [[nodiscard]] std::string text_of(const http::Response& answer);
 inline const std::string kRefreshed = "200 {\"msg\":\"refreshed 1 warehouse(s)\"}\n";
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <string>
@@ -10,7 +9,9 @@
 
 #include <catch2/catch.hpp>
 
-namespace receiver::integration {
+#include "test/support/median.h"
+
+namespace receiver::test {
 
 using namespace std::chrono_literals;
 
@@ -54,14 +55,6 @@ inline std::chrono::milliseconds eventually(std::string_view what,
   return eventually_equals(what, holds, true, limit);
 }
 
-/// What half of the values are below; there must be some.
-template <typename Value>
-[[nodiscard]] Value median(std::vector<Value> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 /// Fails unless most of the times are within the limit: any single one may have been spent waiting
 /// for a CPU.
 inline void check_median(const std::vector<std::chrono::milliseconds>& took,
@@ -70,4 +63,4 @@ inline void check_median(const std::vector<std::chrono::milliseconds>& took,
   CHECK(median(took) < limit);
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

@@ -1,4 +1,4 @@
-#include "json.h"
+#include "test/support/json.h"
 
 #include <stdexcept>
 
@@ -6,7 +6,7 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
-namespace receiver::integration {
+namespace receiver::test {
 namespace {
 
 std::string text_of(const rapidjson::Value& value) {
@@ -61,4 +61,4 @@ std::string json_string(std::string_view text) {
   return {buffer.GetString(), buffer.GetSize()};
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

@@ -6,7 +6,7 @@
 
 #include <rapidjson/document.h>
 
-namespace receiver::integration {
+namespace receiver::test {
 
 /// A JSON document to look things up in.
 class Json {
@@ -32,4 +32,4 @@ class Json {
 /// The text as a JSON string, quotes included.
 [[nodiscard]] std::string json_string(std::string_view text);
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

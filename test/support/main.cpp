@@ -6,12 +6,12 @@
 
 #include <catch2/catch.hpp>
 
-#include "cluster.h"
-#include "process.h"
+#include "test/support/cluster.h"
+#include "test/support/process.h"
 
 namespace {
 
-using receiver::integration::ControlPlane;
+using receiver::test::ControlPlane;
 
 /// Shows the end of what the operators of a failed test have logged.
 class OperatorLogs : public Catch::TestEventListenerBase {
@@ -25,7 +25,7 @@ class OperatorLogs : public Catch::TestEventListenerBase {
     constexpr std::size_t kEnd = 12'000;
     for (const std::filesystem::path& path : logs()) {
       if (earlier_.count(path) != 0) continue;
-      const std::string text = receiver::integration::read_file(path);
+      const std::string text = receiver::test::read_file(path);
       std::cerr << "--- the end of " << path.string() << "\n"
                 << text.substr(text.size() > kEnd ? text.size() - kEnd : 0) << "---\n";
     }

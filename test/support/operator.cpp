@@ -1,8 +1,6 @@
-#include "operator.h"
+#include "test/support/operator.h"
 
 #include <csignal>
-#include <filesystem>
-#include <iterator>
 #include <limits>
 #include <sstream>
 #include <stdexcept>
@@ -11,19 +9,16 @@
 
 #include <catch2/catch.hpp>
 
-#include "delivery.h"
-#include "eventually.h"
+#include "test/support/delivery.h"
+#include "test/support/eventually.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 namespace {
 
-/// What the operator is started with unless a test says otherwise: short times, so that many of
-/// them can be started and ended; and no catch-up, which would refresh what tests watch.
+/// What the operator is started with unless a test says otherwise: no catch-up, which would refresh
+/// what tests watch.
 Environment default_settings() {
-  Environment settings{{"BIND_ADDRESS", "127.0.0.1"},
-                       {"GRACEFUL_SHUTDOWN_TIMEOUT", "5s"},
-                       {"CATCH_UP", "false"},
-                       {"LOG_LEVEL", "DEBUG"}};
+  Environment settings{{"CATCH_UP", "false"}, {"LOG_LEVEL", "DEBUG"}};
   const Environment current = current_environment();
   for (const char* name :
        {"PATH", "HOME", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
@@ -50,28 +45,18 @@ Operator::Operator(const Cluster& cluster, Environment settings, Await await, La
 /// False if one of its ports was taken meanwhile.
 bool Operator::start(const Cluster& cluster, const Environment& settings,
                      const Launcher& launcher) {
-  port_ = free_port();
-  do metrics_port_ = free_port();
-  while (metrics_port_ == port_);
   const std::string name = next_name();
-  origin_ = origin_of(port_);
   log_file_ = cluster.directory() + "/" + name + ".log";
-
   Environment environment = settings;
-  environment.insert({{"EXTERNAL_WEBHOOK_SERVER_BASE_URL", origin_},
-                      {"PORT", std::to_string(port_)},
-                      {"METRICS_PORT", std::to_string(metrics_port_)},
-                      {"KUBECONFIG", cluster.operator_kubeconfig()},
-                      {"POD_NAME", name}});
-  std::vector<std::string> command = launcher;
-  command.emplace_back(OPERATOR_BINARY);
-  process_ = std::make_unique<Process>(std::move(command), environment, log_file_);
+  environment.insert({"POD_NAME", name});
+  const OperatorLaunch launch{OPERATOR_BINARY, cluster.operator_kubeconfig(), log_file_, launcher};
+  process_ = std::make_unique<OperatorProcess>(launch, std::move(environment));
 
   // It listens on the metrics port from the start, or ends.
   std::optional<int> exit_code;
   eventually("the operator listens on its metrics port, or ends", [&] {
-    exit_code = process_->wait(0ms);
-    return exit_code || try_get(origin_of(metrics_port_) + "/livez");
+    exit_code = process_->process().wait(0ms);
+    return exit_code || try_get(origin_of(process_->metrics_port()) + "/livez");
   });
   if (!exit_code) return true;
   if (log().find("in use") != std::string::npos) return false;
@@ -80,30 +65,30 @@ bool Operator::start(const Cluster& cluster, const Environment& settings,
 
 Operator::~Operator() {
   if (!ended_) {
-    process_->signal(SIGTERM);
-    const auto code = process_->wait(2 * kPatience);
+    process_->process().signal(SIGTERM);
+    const auto code = process_->process().wait(2 * kPatience);
     if (code != 0)
       FAIL_CHECK("the operator ended with " << code.value_or(-1) << " (-1: not at all)");
   }
 }
 
 std::string Operator::url(const std::string& path) const {
-  return origin_ + path;
+  return origin() + path;
 }
 
 http::Response Operator::metrics_port(const std::string& path) const {
-  auto answer = try_get(origin_of(metrics_port_) + path);
+  auto answer = try_get(origin_of(process_->metrics_port()) + path);
   if (!answer) throw std::runtime_error("no answer from the metrics port to " + path);
   return std::move(*answer);
 }
 
 bool Operator::is_live() const {
-  const auto answer = try_get(origin_of(metrics_port_) + "/livez", 5s);
+  const auto answer = try_get(origin_of(process_->metrics_port()) + "/livez", 5s);
   return answer && answer->status == 200;
 }
 
 bool Operator::is_ready() const {
-  const auto answer = try_get(origin_of(metrics_port_) + "/readyz");
+  const auto answer = try_get(origin_of(process_->metrics_port()) + "/readyz");
   return answer && answer->status == 200;
 }
 
@@ -113,11 +98,11 @@ void Operator::await_ready() const {
 }
 
 void Operator::terminate() const {
-  process_->signal(SIGTERM);
+  process_->process().signal(SIGTERM);
 }
 
 int Operator::exit_code(std::chrono::milliseconds limit) {
-  const auto code = process_->wait(limit);
+  const auto code = process_->process().wait(limit);
   INFO("the operator still runs after " << limit.count() << " ms");
   REQUIRE(code);
   ended_ = true;
@@ -125,7 +110,7 @@ int Operator::exit_code(std::chrono::milliseconds limit) {
 }
 
 void Operator::kill() {
-  process_->signal(SIGKILL);
+  process_->process().signal(SIGKILL);
   REQUIRE(exit_code(kPatience) == 128 + SIGKILL);
 }
 
@@ -141,17 +126,6 @@ double Operator::metric(const std::string& series) const {
   return std::numeric_limits<double>::quiet_NaN();
 }
 
-std::chrono::milliseconds Operator::cpu_time() const {
-  const std::string stat = read_file("/proc/" + std::to_string(process_->id()) + "/stat");
-  std::istringstream fields(stat.substr(stat.rfind(')') + 2));
-  std::string skipped;
-  for (int field = 3; field < 14; ++field) fields >> skipped;
-  long long user = 0;
-  long long system = 0;
-  fields >> user >> system;
-  return std::chrono::milliseconds((user + system) * 1000 / ::sysconf(_SC_CLK_TCK));
-}
-
 double Operator::sum_of_metrics(const std::string& begin) const {
   std::istringstream lines(metrics_port("/metrics").body);
   double sum = 0;
@@ -161,19 +135,4 @@ double Operator::sum_of_metrics(const std::string& begin) const {
   return sum;
 }
 
-Operator::Footprint Operator::footprint() const {
-  const std::string directory = "/proc/" + std::to_string(process_->id());
-  std::istringstream lines(read_file(directory + "/status"));
-  Footprint footprint{};
-  for (std::string line; std::getline(lines, line);) {
-    const auto number = [&line] { return std::stoul(line.substr(line.find(':') + 1)); };
-    if (line.starts_with("VmRSS:")) footprint.resident_kib = number();
-    if (line.starts_with("VmHWM:")) footprint.peak_kib = number();
-    if (line.starts_with("Threads:")) footprint.threads = number();
-  }
-  const std::filesystem::directory_iterator descriptors(directory + "/fd");
-  footprint.descriptors = static_cast<std::size_t>(std::distance(begin(descriptors), {}));
-  return footprint;
-}
-
-}  // namespace receiver::integration
+}  // namespace receiver::test

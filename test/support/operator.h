@@ -1,16 +1,15 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "cluster.h"
 #include "http/message.h"
-#include "process.h"
+#include "test/support/cluster.h"
+#include "test/support/operator_process.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 
 inline constexpr const char* kPatchesInFlight = "bitbucket_receiver_refresh_patches_in_flight";
 
@@ -22,6 +21,7 @@ class Operator {
   enum class Await { kReady, kNothing };
   /// Words before the binary's name, of a program that becomes it.
   using Launcher = std::vector<std::string>;
+  using Footprint = OperatorProcess::Footprint;
   explicit Operator(const Cluster& cluster, Environment settings = {}, Await await = Await::kReady,
                     Launcher launcher = {});
   ~Operator();
@@ -31,9 +31,9 @@ class Operator {
   /// Where it listens, with the path that a published URL has.
   [[nodiscard]] std::string url(const std::string& path) const;
   /// `http://127.0.0.1:PORT`, the base URL unless the settings say another.
-  [[nodiscard]] const std::string& origin() const { return origin_; }
-  [[nodiscard]] unsigned short port() const { return port_; }
-  [[nodiscard]] pid_t id() const { return process_->id(); }
+  [[nodiscard]] std::string origin() const { return process_->origin(); }
+  [[nodiscard]] unsigned short port() const { return process_->port(); }
+  [[nodiscard]] pid_t id() const { return process_->process().id(); }
   /// `/readyz` and the like, of the metrics port.
   [[nodiscard]] http::Response metrics_port(const std::string& path) const;
   [[nodiscard]] bool is_live() const;  ///< within the time that the chart's probe gives it
@@ -51,24 +51,15 @@ class Operator {
   /// The sum of all series of /metrics whose text begins so, such as `requests_total{code="401"`.
   [[nodiscard]] double sum_of_metrics(const std::string& begin) const;
   /// User and system time so far.
-  [[nodiscard]] std::chrono::milliseconds cpu_time() const;
-  struct Footprint {
-    std::size_t resident_kib;
-    std::size_t peak_kib;
-    std::size_t descriptors;
-    std::size_t threads;
-  };
-  [[nodiscard]] Footprint footprint() const;
+  [[nodiscard]] std::chrono::nanoseconds cpu_time() const { return process_->cpu_time(); }
+  [[nodiscard]] Footprint footprint() const { return process_->footprint(); }
 
  private:
   bool start(const Cluster& cluster, const Environment& settings, const Launcher& launcher);
 
-  std::string origin_;
-  unsigned short port_ = 0;
-  unsigned short metrics_port_ = 0;
   std::string log_file_;
-  std::unique_ptr<Process> process_;
+  std::unique_ptr<OperatorProcess> process_;
   bool ended_ = false;
 };
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

@@ -1,4 +1,4 @@
-#include "process.h"
+#include "test/support/process.h"
 
 #include <array>
 #include <cerrno>
@@ -20,7 +20,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-namespace receiver::integration {
+namespace receiver::test {
 namespace {
 
 std::vector<char*> pointers(std::vector<std::string>& strings) {
@@ -137,4 +137,4 @@ unsigned short free_port() {
   throw std::runtime_error("no free TCP port found between 20000 and 32000");
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 #include <vector>
 
-namespace receiver::integration {
+namespace receiver::test {
 
 using Environment = std::map<std::string, std::string>;
 
@@ -46,4 +46,4 @@ struct Finished {
 /// connections. Another process may still be quicker: whoever needs it tries again with another.
 [[nodiscard]] unsigned short free_port();
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

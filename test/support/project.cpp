@@ -1,4 +1,4 @@
-#include "project.h"
+#include "test/support/project.h"
 
 #include <exception>
 #include <iostream>
@@ -10,7 +10,7 @@
 
 #include "crypto/crypto.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 namespace {
 
 constexpr std::string_view kGroup = "/apis/kargo.akuity.io/v1alpha1/namespaces/";
@@ -118,7 +118,7 @@ void Project::allow_secrets() const {
 
 void Project::put_secret(const std::string& name, const std::map<std::string, std::string>& values,
                          bool labelled) const {
-  integration::put_secret(api_, name_, name, values, labelled);
+  test::put_secret(api_, name_, name, values, labelled);
 }
 
 void Project::delete_secret(const std::string& name) const {
@@ -232,4 +232,4 @@ Json ClusterConfig::get() const {
   return api_.get(kClusterConfig);
 }
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

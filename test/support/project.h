@@ -6,11 +6,11 @@
 #include <utility>
 #include <vector>
 
-#include "cluster.h"
-#include "eventually.h"
-#include "json.h"
+#include "test/support/cluster.h"
+#include "test/support/eventually.h"
+#include "test/support/json.h"
 
-namespace receiver::integration {
+namespace receiver::test {
 
 /// A name that no other test has used: `it-` and random digits.
 [[nodiscard]] std::string unique_name();
@@ -107,4 +107,4 @@ class ClusterConfig {
 
 inline constexpr const char* kSystemNamespace = "kargo-system-resources";
 
-}  // namespace receiver::integration
+}  // namespace receiver::test

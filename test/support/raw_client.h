@@ -15,13 +15,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-namespace receiver::http::testing {
-
-/// Far above anything a test waits for in earnest.
-constexpr std::chrono::seconds kPatience{30};
+namespace receiver::test {
 
 /// An answer as the peer reads it.
-struct Answer {
+struct RawAnswer {
   unsigned status = 0;  ///< 0: the connection ended before an answer was complete
   std::string head{};
   std::string body{};
@@ -34,6 +31,9 @@ struct Answer {
 /// Sends exactly the bytes it is told.
 class RawClient {
  public:
+  /// Far above anything a test waits for in earnest.
+  static constexpr std::chrono::seconds kPatience{30};
+
   explicit RawClient(unsigned short port) : RawClient() { connect(port); }
   RawClient() : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
     const int on = 1;
@@ -75,12 +75,12 @@ class RawClient {
   }
 
   /// The next answer; the body of an answer to HEAD does not come.
-  Answer read_answer(bool with_body = true) {
+  RawAnswer read_answer(bool with_body = true) {
     const auto end_of_head = read_until("\r\n\r\n");
     if (!end_of_head) {
       return {};
     }
-    Answer answer{.head = unread_.substr(0, *end_of_head)};
+    RawAnswer answer{.head = unread_.substr(0, *end_of_head)};
     unread_.erase(0, *end_of_head);
     const auto status = static_cast<unsigned>(std::stoul(answer.head.substr(9, 3)));
     const auto length_at = answer.head.find("Content-Length: ");
@@ -156,4 +156,4 @@ class RawClient {
   bool ended_ = false, reset_ = false;
 };
 
-}  // namespace receiver::http::testing
+}  // namespace receiver::test

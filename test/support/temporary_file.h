@@ -9,7 +9,7 @@
 #include <system_error>
 #include <unistd.h>
 
-namespace receiver::testing {
+namespace receiver::test {
 
 /// A file for one test.
 class TemporaryFile {
@@ -33,4 +33,4 @@ class TemporaryFile {
   std::string path_;
 };
 
-}  // namespace receiver::testing
+}  // namespace receiver::test

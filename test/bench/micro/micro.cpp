@@ -188,7 +188,7 @@ void match_push(benchmark::State& state) {
     }
   }
   warehouses.end_replace();
-  const std::string body = bench::cloud_push("acme/shop-1000", "main");
+  const std::string body = bench::long_cloud_push("acme/shop-1000", "main");
   const auto kind = bitbucket::event_kind("repo:push");
   const auto payload = bitbucket::parse_payload(*kind, body);
   const auto& push = std::get<bitbucket::Push>(*payload);

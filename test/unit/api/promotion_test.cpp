@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "objects.h"
+#include "test/unit/api/objects.h"
 
 namespace receiver::api {
 namespace {
@@ -31,7 +31,7 @@ std::string promotion(const std::string& phase, int current) {
 }  // namespace
 
 TEST_CASE(
-    "A running Promotion waits for the pull requests of its wait steps up to the current one") {
+    "a running Promotion waits for the pull requests of its wait steps up to the current one") {
   CHECK(urls_of(promotion("Running", 0)).empty());
   CHECK(urls_of(promotion("Running", 1)) == Urls{"https://h/pr/1"});
   CHECK(urls_of(promotion("Running", 2)) == Urls{"https://h/pr/1", "https://h/pr/2"});
@@ -39,14 +39,14 @@ TEST_CASE(
   CHECK(urls_of(promotion("Running", -1)).empty());
 }
 
-TEST_CASE("A Promotion that is not running waits for nothing") {
+TEST_CASE("a Promotion that is not running waits for nothing") {
   for (const char* phase : {"", "Pending", "Succeeded", "Failed", "Errored", "Aborted"}) {
     INFO(phase);
     CHECK(urls_of(promotion(phase, 2)).empty());
   }
 }
 
-TEST_CASE("A Promotion of any shape decodes") {
+TEST_CASE("a Promotion of any shape decodes") {
   for (
       const char* json : {
           R"({})",

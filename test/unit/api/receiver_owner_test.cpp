@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "objects.h"
+#include "test/unit/api/objects.h"
 
 namespace receiver::api {
 namespace {
@@ -26,7 +26,7 @@ const std::string kFull = R"({
 
 }  // namespace
 
-TEST_CASE("Receivers keep their order, and those of other types are known by name only") {
+TEST_CASE("receivers keep their order, and those of other types are known by name only") {
   const ReceiverOwner owner = owner_of(kFull);
   CHECK(owner.project() == "demo");
   CHECK(owner.refresh == "now");
@@ -38,7 +38,7 @@ TEST_CASE("Receivers keep their order, and those of other types are known by nam
   CHECK(owner.has_bitbucket_receiver());
 }
 
-TEST_CASE("A status that is read and patched back is the same status") {
+TEST_CASE("a status that is read and patched back is the same status") {
   const OwnerStatus status = owner_of(kFull).status;
   CHECK(status.observed_generation == 2);
   CHECK(status.last_handled_refresh == "before");
@@ -52,7 +52,7 @@ TEST_CASE("A status that is read and patched back is the same status") {
   CHECK(kube::string_at(*document, "/metadata/resourceVersion") == "77");
 }
 
-TEST_CASE("An entry that is not just name, path and URL is written back whole") {
+TEST_CASE("an entry that is not just name, path and URL is written back whole") {
   for (const char* entry :
        {R"({"name":"hub","path":"/p","url":"https://h/p","more":{"a":[1]}})",
         R"({"name":"hub","since":"2026"})", R"({"name":"hub"})",
@@ -69,7 +69,7 @@ TEST_CASE("An entry that is not just name, path and URL is written back whole") 
   }
 }
 
-TEST_CASE("A condition of another that observed no generation is written back so") {
+TEST_CASE("a condition of another that observed no generation is written back so") {
   const OwnerStatus status = owner_of(R"({"status": {"conditions": [{"type": "Healthy",
       "status": "True", "reason": "R", "message": "", "lastTransitionTime": "t"}]}})")
                                  .status;
@@ -82,7 +82,7 @@ TEST_CASE("A condition of another that observed no generation is written back so
         R"({"type":"Healthy","status":"True","reason":"R","message":"","lastTransitionTime":"t"})");
 }
 
-TEST_CASE("An empty list of receivers is removed by the patch, not left as it was") {
+TEST_CASE("an empty list of receivers is removed by the patch, not left as it was") {
   const auto document = kube::parse_json(status_patch({}, "1"));
   REQUIRE(document.has_value());
   const rapidjson::Value* receivers = kube::find(*document, "/status/webhookReceivers");
@@ -90,7 +90,7 @@ TEST_CASE("An empty list of receivers is removed by the patch, not left as it wa
   CHECK(receivers->IsNull());
 }
 
-TEST_CASE("An owner of any shape decodes") {
+TEST_CASE("an owner of any shape decodes") {
   for (
       const char* json : {
           R"({})",

@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "objects.h"
+#include "test/unit/api/objects.h"
 
 namespace receiver::api {
 namespace {
@@ -14,7 +14,7 @@ tl::expected<Secret, std::string> secret_of(const std::string& json) {
 
 }  // namespace
 
-TEST_CASE("A Secret's two keys are decoded, and its other keys are never kept") {
+TEST_CASE("a Secret's two keys are decoded, and its other keys are never kept") {
   const auto secret = secret_of(
       R"({"metadata": {"labels": {"kargo.akuity.io/cred-type": "generic"}},
           "data": {"secret": "cGxhaW4=", "secret.previous": "", "password": "eA=="}})");
@@ -26,7 +26,7 @@ TEST_CASE("A Secret's two keys are decoded, and its other keys are never kept") 
   CHECK(secret->labelled);
 }
 
-TEST_CASE("An absent key is not an empty one") {
+TEST_CASE("an absent key is not an empty one") {
   const auto secret =
       secret_of(R"({"metadata": {"labels": {"kargo.akuity.io/cred-type": "git"}}})");
   REQUIRE(secret.has_value());
@@ -35,7 +35,7 @@ TEST_CASE("An absent key is not an empty one") {
   CHECK_FALSE(secret->labelled);
 }
 
-TEST_CASE("A value that is not base64 is an error that does not repeat it") {
+TEST_CASE("a value that is not base64 is an error that does not repeat it") {
   const auto secret = secret_of(R"({"data": {"secret": "%%hidden%%"}})");
   REQUIRE_FALSE(secret.has_value());
   CHECK(secret.error().find("data.secret") != std::string::npos);

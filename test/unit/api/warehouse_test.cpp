@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "objects.h"
+#include "test/unit/api/objects.h"
 
 namespace receiver::api {
 namespace {
@@ -16,7 +16,7 @@ Warehouse warehouse_of(const std::string& json) {
 
 }  // namespace
 
-TEST_CASE("Of a Warehouse its Git subscriptions are kept, and nothing else") {
+TEST_CASE("of a Warehouse its Git subscriptions are kept, and nothing else") {
   const Warehouse warehouse = warehouse_of(R"({
     "metadata": {"name": "web"},
     "spec": {"interval": "5m", "subscriptions": [
@@ -39,7 +39,7 @@ TEST_CASE("Of a Warehouse its Git subscriptions are kept, and nothing else") {
   CHECK(subscription.ignore_tags_regexes == std::vector<std::string>{"-rc"});
 }
 
-TEST_CASE("A Warehouse of any shape decodes") {
+TEST_CASE("a Warehouse of any shape decodes") {
   for (
       const char* json : {
           R"({})",

@@ -5,9 +5,11 @@
 #include <catch2/catch.hpp>
 
 #include "bitbucket/event.h"
-#include "testdata.h"
+#include "test/support/testdata.h"
 
 namespace receiver::bitbucket {
+
+using test::read_body;
 namespace {
 
 using Texts = std::vector<std::string>;

@@ -5,9 +5,11 @@
 
 #include <catch2/catch.hpp>
 
-#include "testdata.h"
+#include "test/support/testdata.h"
 
 namespace receiver::bitbucket {
+
+using test::read_body;
 namespace {
 
 constexpr std::string_view kSecret = "orchard-ladder-2026";

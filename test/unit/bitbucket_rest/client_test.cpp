@@ -3,16 +3,17 @@
 #include <catch2/catch.hpp>
 
 #include "bitbucket_rest/registrar.h"
-#include "bitbucket_server.h"
+#include "test/bitbucket_server/bitbucket_server.h"
+#include "test/bitbucket_server/documents.h"
 
 namespace receiver::bitbucket_rest {
 namespace {
 
 using namespace std::chrono_literals;
 using bitbucket::Source;
-using testing::BitbucketServer;
-using testing::Grant;
-using testing::StoredWebhook;
+using test::BitbucketServer;
+using test::Grant;
+using test::StoredWebhook;
 
 constexpr const char* kToken = "token-of-the-tests";
 constexpr const char* kSecret = "the-secret-of-the-receiver";

@@ -1,17 +1,18 @@
 #include <catch2/catch.hpp>
 
 #include "bitbucket_rest/client.h"
-#include "bitbucket_server.h"
-#include "connect_proxy.h"
+#include "test/bitbucket_server/bitbucket_server.h"
+#include "test/bitbucket_server/connect_proxy.h"
+#include "test/support/test_certificates.h"
 
 namespace receiver::bitbucket_rest {
 namespace {
 
 using bitbucket::Source;
-using http::testing::CertificateSpec;
-using http::testing::TestAuthority;
-using testing::BitbucketServer;
-using testing::ConnectProxy;
+using test::BitbucketServer;
+using test::CertificateSpec;
+using test::ConnectProxy;
+using test::TestAuthority;
 
 constexpr const char* kHiddenToken = "token-of-the-tests";
 constexpr const char* kDns = "bitbucket.test";  // that nobody but a proxy resolves

@@ -4,7 +4,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "bitbucket_server.h"
+#include "test/bitbucket_server/bitbucket_server.h"
 
 namespace receiver::bitbucket_rest {
 namespace {

@@ -2,18 +2,20 @@
 
 #include <catch2/catch.hpp>
 
-using namespace receiver::chaos;
-using receiver::clock::format_nanos;
+namespace receiver::chaos {
+
+using clock::format_nanos;
 
 namespace {
 
 Time at(int milliseconds) {
-  return receiver::clock::parse_rfc3339("2026-01-02T03:04:05Z").value() +
+  return clock::parse_rfc3339("2026-01-02T03:04:05Z").value() +
          std::chrono::milliseconds(milliseconds);
 }
 
 /// Arrives after 10 ms and is answered at 20 ms.
-Sent answered(unsigned status, std::vector<std::string> targets = {"shop/app"}, bool cloud = true) {
+SentDelivery answered(unsigned status, std::vector<std::string> targets = {"shop/app"},
+                      bool cloud = true) {
   return {cloud,
           std::move(targets),
           at(0),
@@ -27,7 +29,7 @@ Change change(int milliseconds, std::string object = "shop/app") {
   return {std::move(object), format_nanos(at(milliseconds))};
 }
 
-std::size_t lost(const std::vector<Sent>& deliveries, const std::vector<Change>& changes) {
+std::size_t lost(const std::vector<SentDelivery>& deliveries, const std::vector<Change>& changes) {
   return check(deliveries, changes).acknowledged.broken;
 }
 
@@ -52,7 +54,7 @@ TEST_CASE("a refresh that began after the answer was not what was acknowledged")
 }
 
 TEST_CASE("every target of an acknowledged delivery needs its own refresh") {
-  const std::vector<Sent> deliveries{answered(200, {"shop/app", "shop/api"})};
+  const std::vector<SentDelivery> deliveries{answered(200, {"shop/app", "shop/api"})};
   CHECK(lost(deliveries, {change(15)}) == 1);
   CHECK(lost(deliveries, {change(15), change(16, "shop/api")}) == 0);
 }
@@ -67,7 +69,7 @@ TEST_CASE("an acknowledged delivery with nothing to refresh is kept") {
 
 TEST_CASE("what was queued is kept by any later refresh") {
   for (const bool cloud : {true, false}) {
-    const Sent queued = answered(cloud ? 503 : 202, {"shop/app"}, cloud);
+    const SentDelivery queued = answered(cloud ? 503 : 202, {"shop/app"}, cloud);
     CHECK(check({queued}, {change(5)}).queued.broken == 1);
     CHECK(check({queued}, {change(30)}).queued.broken == 0);
     CHECK(check({queued}, {change(30)}).queued.promised == 1);
@@ -76,10 +78,11 @@ TEST_CASE("what was queued is kept by any later refresh") {
 }
 
 TEST_CASE("what was turned away or not answered promises nothing") {
-  Sent overloaded = answered(503);
+  SentDelivery overloaded = answered(503);
   overloaded.body = "{\"error\":\"overloaded\"}\n";
-  const Sent not_resent = answered(503, {"shop/app"}, false);
-  for (const Sent& sent : {overloaded, not_resent, answered(202), answered(0), answered(401)}) {
+  const SentDelivery not_resent = answered(503, {"shop/app"}, false);
+  for (const SentDelivery& sent :
+       {overloaded, not_resent, answered(202), answered(0), answered(401)}) {
     const Findings findings = check({sent}, {});
     CHECK(findings.acknowledged.promised + findings.queued.promised == 0);
     CHECK(findings.nothing.broken == 1);
@@ -89,7 +92,7 @@ TEST_CASE("what was turned away or not answered promises nothing") {
 }
 
 TEST_CASE("what is lost is told by example") {
-  const std::vector<Sent> many(Findings::kExamples + 3, answered(200));
+  const std::vector<SentDelivery> many(Findings::kExamples + 3, answered(200));
   const Findings findings = check(many, {});
   CHECK(findings.acknowledged.broken == many.size());
   CHECK(findings.examples.size() == Findings::kExamples);
@@ -101,3 +104,5 @@ TEST_CASE("what is lost is told by example") {
 TEST_CASE("a token that is no time ends the check") {
   CHECK_THROWS(check({answered(200)}, {{"shop/app", "now"}}));
 }
+
+}  // namespace receiver::chaos

@@ -7,34 +7,35 @@
 
 #include <catch2/catch.hpp>
 
-using namespace receiver;
+namespace receiver::clock {
+
 using namespace std::chrono_literals;
 
 namespace {
 
 // 2026-01-02T03:04:05Z
-const clock::Wall::time_point kInstant{std::chrono::seconds(1767323045)};
+const Wall::time_point kInstant{std::chrono::seconds(1767323045)};
 
 }  // namespace
 
 TEST_CASE("an instant is written in UTC with as many digits as its reader wants") {
   const auto time = kInstant + 678'901'234ns;
-  CHECK(clock::format_seconds(time) == "2026-01-02T03:04:05Z");
-  CHECK(clock::format_micros(time) == "2026-01-02T03:04:05.678901Z");
-  CHECK(clock::format_nanos(time) == "2026-01-02T03:04:05.678901234Z");
-  CHECK(clock::format_micros(kInstant + 7us) == "2026-01-02T03:04:05.000007Z");
+  CHECK(format_seconds(time) == "2026-01-02T03:04:05Z");
+  CHECK(format_micros(time) == "2026-01-02T03:04:05.678901Z");
+  CHECK(format_nanos(time) == "2026-01-02T03:04:05.678901234Z");
+  CHECK(format_micros(kInstant + 7us) == "2026-01-02T03:04:05.000007Z");
 }
 
 TEST_CASE("an instant before 1970 is written as the second it lies in") {
-  const clock::Wall::time_point time{-1ns};
-  CHECK(clock::format_seconds(time) == "1969-12-31T23:59:59Z");
-  CHECK(clock::format_nanos(time) == "1969-12-31T23:59:59.999999999Z");
+  const Wall::time_point time{-1ns};
+  CHECK(format_seconds(time) == "1969-12-31T23:59:59Z");
+  CHECK(format_nanos(time) == "1969-12-31T23:59:59.999999999Z");
 }
 
 TEST_CASE("RFC 3339 is read with any fraction and any offset") {
   struct Row {
     std::string text;
-    clock::Wall::time_point time;
+    Wall::time_point time;
   };
   const std::vector<Row> rows{
       {"2026-01-02T03:04:05Z", kInstant},
@@ -45,22 +46,22 @@ TEST_CASE("RFC 3339 is read with any fraction and any offset") {
       {"2026-01-02T03:04:05.6789012349999999999999Z", kInstant + 678'901'234ns},
       {"2026-01-02T05:34:05+02:30", kInstant},
       {"2026-01-01T22:04:05-05:00", kInstant},
-      {"2024-02-29T00:00:00Z", clock::Wall::time_point(std::chrono::seconds(1709164800))},
+      {"2024-02-29T00:00:00Z", Wall::time_point(std::chrono::seconds(1709164800))},
   };
   for (const auto& row : rows) {
     CAPTURE(row.text);
-    REQUIRE(clock::parse_rfc3339(row.text).has_value());
-    CHECK(*clock::parse_rfc3339(row.text) == row.time);
+    REQUIRE(parse_rfc3339(row.text).has_value());
+    CHECK(*parse_rfc3339(row.text) == row.time);
   }
 }
 
 TEST_CASE("a time out of reach becomes the nearest that is within, wherever it comes from") {
-  const clock::Wall::time_point first{};
-  const clock::Wall::time_point last{9'223'372'035s};
-  CHECK(clock::format_seconds(last) == "2262-04-11T23:47:15Z");
+  const Wall::time_point first{};
+  const Wall::time_point last{9'223'372'035s};
+  CHECK(format_seconds(last) == "2262-04-11T23:47:15Z");
   struct Row {
     const char* text;
-    clock::Wall::time_point time;
+    Wall::time_point time;
   };
   const std::vector<Row> rows{
       {"9999-12-31T23:59:59Z", last},
@@ -78,22 +79,22 @@ TEST_CASE("a time out of reach becomes the nearest that is within, wherever it c
   };
   for (const auto& row : rows) {
     CAPTURE(row.text);
-    CHECK(clock::parse_rfc3339(row.text) == row.time);
+    CHECK(parse_rfc3339(row.text) == row.time);
   }
-  CHECK(clock::parse_http_date("Fri, 31 Dec 9999 23:59:59 GMT") == last);
-  CHECK(clock::parse_http_date("Sat, 01 Jan 1000 00:00:00 GMT") == first);
-  CHECK(clock::from_unix_seconds(std::numeric_limits<std::int64_t>::max()) == last);
-  CHECK(clock::from_unix_seconds(std::numeric_limits<std::int64_t>::min()) == first);
+  CHECK(parse_http_date("Fri, 31 Dec 9999 23:59:59 GMT") == last);
+  CHECK(parse_http_date("Sat, 01 Jan 1000 00:00:00 GMT") == first);
+  CHECK(from_unix_seconds(std::numeric_limits<std::int64_t>::max()) == last);
+  CHECK(from_unix_seconds(std::numeric_limits<std::int64_t>::min()) == first);
   std::tm fields{};
   fields.tm_year = 9999 - 1900;
-  CHECK(clock::from_utc(fields) == last);
+  CHECK(from_utc(fields) == last);
   CHECK(last - first > 0s);
   CHECK(first - last < 0s);
 }
 
 TEST_CASE("what is written is read back exactly") {
   const auto time = kInstant + 678'901'234ns;
-  CHECK(clock::parse_rfc3339(clock::format_nanos(time)) == time);
+  CHECK(parse_rfc3339(format_nanos(time)) == time);
 }
 
 TEST_CASE("what is not RFC 3339 is refused") {
@@ -104,7 +105,7 @@ TEST_CASE("what is not RFC 3339 is refused") {
         "2026-01-02T03:04:60Z", "2026-01-02T03:04:05+2:00", "2026-01-02T03:04:05+24:00",
         "2026-01-02T03:04:05+0200", "-026-01-02T03:04:05Z"}) {
     CAPTURE(text);
-    CHECK_FALSE(clock::parse_rfc3339(text).has_value());
+    CHECK_FALSE(parse_rfc3339(text).has_value());
   }
 }
 
@@ -122,7 +123,7 @@ TEST_CASE("durations are read as Go writes them") {
   };
   for (const auto& row : rows) {
     CAPTURE(row.text);
-    CHECK(clock::parse_duration(row.text) == row.duration);
+    CHECK(parse_duration(row.text) == row.duration);
   }
 }
 
@@ -130,15 +131,17 @@ TEST_CASE("what is not a duration is refused") {
   for (const std::string text : {"", "8", "0", "s", ".s", "8 s", "-8s", "+8s", "8x", "1m30", "8S",
                                  "2562048h", "99999999999999999999s", "2562047h1h"}) {
     CAPTURE(text);
-    CHECK_FALSE(clock::parse_duration(text).has_value());
+    CHECK_FALSE(parse_duration(text).has_value());
   }
 }
 
 TEST_CASE("the date of an HTTP header field is read, and nothing else") {
-  CHECK(clock::parse_http_date("Fri, 02 Jan 2026 03:04:05 GMT") == kInstant);
+  CHECK(parse_http_date("Fri, 02 Jan 2026 03:04:05 GMT") == kInstant);
   for (const char* text : {"", "now", "Fri, 02 Jan 2026 03:04:05", "Fri, 02 Jan 2026 GMT",
                            "Fri, 02 Jan 2026 03:04:05 GMT+1", "2026-01-02T03:04:05Z"}) {
     INFO(text);
-    CHECK_FALSE(clock::parse_http_date(text));
+    CHECK_FALSE(parse_http_date(text));
   }
 }
+
+}  // namespace receiver::clock

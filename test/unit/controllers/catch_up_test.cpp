@@ -66,7 +66,7 @@ CatchUpOptions quick() {
 
 }  // namespace
 
-TEST_CASE("Deliveries may be lost when the Lease expired, or lay free for a minute") {
+TEST_CASE("deliveries may be lost when the Lease expired, or lay free for a minute") {
   const clock::Wall::time_point now{std::chrono::hours(500'000)};
   struct Case {
     const char* what;
@@ -87,7 +87,7 @@ TEST_CASE("Deliveries may be lost when the Lease expired, or lay free for a minu
   }
 }
 
-TEST_CASE("Every object that a receiver reaches is refreshed once") {
+TEST_CASE("every object that a receiver reaches is refreshed once") {
   CatchUpFixture f(quick());
   f.targets = {warehouse("a"), warehouse("b"), warehouse("a")};
   f.run();
@@ -95,7 +95,7 @@ TEST_CASE("Every object that a receiver reaches is refreshed once") {
   CHECK(f.catch_up.counters().refreshed == 2);
 }
 
-TEST_CASE("An object refreshed meanwhile is skipped") {
+TEST_CASE("an object refreshed meanwhile is skipped") {
   CatchUpFixture f(quick());
   f.targets = {warehouse("a"), warehouse("b")};
   boost::asio::co_spawn(f.io, f.catch_up.run(), [&](const std::exception_ptr&) { f.ended = true; });
@@ -106,7 +106,7 @@ TEST_CASE("An object refreshed meanwhile is skipped") {
   CHECK(f.patched == std::vector<std::string>{"a"});
 }
 
-TEST_CASE("What the refresher has no room for is tried again, and not counted meanwhile") {
+TEST_CASE("what the refresher has no room for is tried again, and not counted meanwhile") {
   CatchUpFixture f(quick(), {.objects_waiting = 1});
   boost::asio::co_spawn(f.io, f.refresher.refresh({warehouse("hangs")}, clock::Steady::now()),
                         [](const std::exception_ptr&, const RefreshOutcome&) {});
@@ -123,7 +123,7 @@ TEST_CASE("What the refresher has no room for is tried again, and not counted me
   CHECK(f.catch_up.counters().refreshed == 1);
 }
 
-TEST_CASE("What never becomes known does not keep the rest from being refreshed") {
+TEST_CASE("what never becomes known does not keep the rest from being refreshed") {
   CatchUpOptions options = quick();
   options.patience = milliseconds(30);
   CatchUpFixture f(options);
@@ -136,7 +136,7 @@ TEST_CASE("What never becomes known does not keep the rest from being refreshed"
   CHECK(f.patched == std::vector<std::string>{"a"});
 }
 
-TEST_CASE("At its bound what is left is counted, and left to polling") {
+TEST_CASE("at its bound what is left is counted, and left to polling") {
   CatchUpOptions options = quick();
   options.longest = milliseconds(0);
   CatchUpFixture f(options);
@@ -149,7 +149,7 @@ TEST_CASE("At its bound what is left is counted, and left to polling") {
   CHECK_FALSE(f.catch_up.owed());
 }
 
-TEST_CASE("What a stopped replica has not caught up with is owed") {
+TEST_CASE("what a stopped replica has not caught up with is owed") {
   CatchUpOptions options = quick();
   options.interval = milliseconds(5'000);
   CatchUpFixture f(options);

@@ -21,7 +21,7 @@ using Reasons = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("What holds is said at once and then once a day") {
+TEST_CASE("what holds is said at once and then once a day") {
   DailyNotes notes;
   clock::Steady::time_point now{};
   CHECK(reasons(notes.due({kPrevious}, now)) == Reasons{"PreviousSecretActive"});
@@ -33,7 +33,7 @@ TEST_CASE("What holds is said at once and then once a day") {
   CHECK(notes.due({kPrevious}, now + minutes(10)).empty());
 }
 
-TEST_CASE("Each note has its own day, and what has changed is another note") {
+TEST_CASE("each note has its own day, and what has changed is another note") {
   DailyNotes notes;
   clock::Steady::time_point now{};
   CHECK(notes.due({kPrevious}, now).size() == 1);
@@ -42,7 +42,7 @@ TEST_CASE("Each note has its own day, and what has changed is another note") {
   CHECK(notes.due({{kWeak.type, kWeak.reason, "shorter still"}}, now + hours(25)).size() == 1);
 }
 
-TEST_CASE("What comes back is said again") {
+TEST_CASE("what comes back is said again") {
   DailyNotes notes;
   const clock::Steady::time_point now{};
   CHECK(notes.due({kWeak}, now).size() == 1);

@@ -4,10 +4,13 @@
 
 #include <catch2/catch.hpp>
 
-#include "../vectors.h"
 #include "crypto/crypto.h"
+#include "test/support/vectors.h"
 
 namespace receiver::controllers {
+
+using test::load_vectors;
+
 namespace {
 
 constexpr const char* kValue = "a-secret-of-decent-length";
@@ -67,7 +70,7 @@ TEST_CASE("vectors/receiver_url.json: paths and URLs are those that Kargo comput
   }
 }
 
-TEST_CASE("A base URL needs http(s) and a host, and has no query, fragment or user info") {
+TEST_CASE("a base URL needs http(s) and a host, and has no query, fragment or user info") {
   const std::vector<std::pair<std::string, std::string>> refused = {
       {"", "http://"},
       {"hooks.example.com", "http://"},
@@ -90,7 +93,7 @@ TEST_CASE("A base URL needs http(s) and a host, and has no query, fragment or us
   CHECK(parse_base_url("https://a.example.com/")->path.empty());
 }
 
-TEST_CASE("Every good receiver is published in the order of the spec, whatever the others do") {
+TEST_CASE("every good receiver is published in the order of the spec, whatever the others do") {
   const auto owner = project_config(
       {{"b", true, "good"}, {"x", false, ""}, {"m", true, "missing"}, {"a", true, "good"}});
   const DerivedReceivers derived = derive(owner, {{"good", present(kValue)}});
@@ -108,7 +111,7 @@ TEST_CASE("Every good receiver is published in the order of the spec, whatever t
   CHECK_FALSE(derived.unread);
 }
 
-TEST_CASE("A Secret that cannot be used is a failure of its receiver") {
+TEST_CASE("a Secret that cannot be used is a failure of its receiver") {
   SecretState no_key;
   no_key.known = SecretState::Known::kPresent;
   struct Case {
@@ -148,7 +151,7 @@ TEST_CASE("A Secret that cannot be used is a failure of its receiver") {
   CHECK(unnamed.failures[0].reason == "SecretInvalid");
 }
 
-TEST_CASE("A Secret source that was never read leaves the object undecided") {
+TEST_CASE("a Secret source that was never read leaves the object undecided") {
   const DerivedReceivers derived = derive(project_config({{"r", true, "s"}}),
                                           {{"s", unavailable(SecretState::Known::kNotRead)}});
   CHECK(derived.unread);
@@ -157,7 +160,7 @@ TEST_CASE("A Secret source that was never read leaves the object undecided") {
   CHECK(derived.published.empty());
 }
 
-TEST_CASE("A Secret that could never be read fails its receiver alone, whose path may come yet") {
+TEST_CASE("a Secret that could never be read fails its receiver alone, whose path may come yet") {
   for (const auto known : {SecretState::Known::kUnreadable, SecretState::Known::kRefused}) {
     const DerivedReceivers derived =
         derive(project_config({{"bad", true, "b"}, {"good", true, "g"}}),
@@ -171,7 +174,7 @@ TEST_CASE("A Secret that could never be read fails its receiver alone, whose pat
   }
 }
 
-TEST_CASE("A Secret that was read by itself works, with advice why its changes are noticed late") {
+TEST_CASE("a Secret that was read by itself works, with advice why its changes are noticed late") {
   SecretState alone = present(kValue);
   alone.watched = false;
   alone.why = "the Secrets of namespace a cannot be listed: storage is broken";
@@ -185,7 +188,7 @@ TEST_CASE("A Secret that was read by itself works, with advice why its changes a
         "storage is broken");
 }
 
-TEST_CASE("A short value or one that ends in a newline works, with advice") {
+TEST_CASE("a short value or one that ends in a newline works, with advice") {
   CHECK(derive(project_config({{"r", true, "s"}}), {{"s", present(kValue)}}).advice.empty());
   for (const std::string& value : {std::string("tiny-key"), std::string(kValue) + "\n"}) {
     const DerivedReceivers derived =
@@ -197,7 +200,7 @@ TEST_CASE("A short value or one that ends in a newline works, with advice") {
   }
 }
 
-TEST_CASE("A value that Bitbucket's form would not hold as it is works, with advice to change it") {
+TEST_CASE("a value that Bitbucket's form would not hold as it is works, with advice to change it") {
   struct Case {
     std::string what, value, words;
   };
@@ -244,7 +247,7 @@ TEST_CASE("A value that Bitbucket's form would not hold as it is works, with adv
   }
 }
 
-TEST_CASE("All that is weak about a value is said") {
+TEST_CASE("all that is weak about a value is said") {
   const DerivedReceivers derived =
       derive(project_config({{"r", true, "s"}}), {{"s", present("\xEF\xBB\xBF short\n")}});
   CHECK(derived.published.size() == 1);
@@ -252,7 +255,7 @@ TEST_CASE("All that is weak about a value is said") {
   CHECK(derive(project_config({{"r", true, "s"}}), {{"s", present("   ")}}).advice.size() == 3);
 }
 
-TEST_CASE("Two receivers of one name have a URL each, and one may fail alone") {
+TEST_CASE("two receivers of one name have a URL each, and one may fail alone") {
   const auto owner = project_config({{"r", true, "one"}, {"r", true, "two"}});
   const DerivedReceivers derived =
       derive(owner, {{"one", present(kValue)}, {"two", present("another-secret-of-length")}});
@@ -265,7 +268,7 @@ TEST_CASE("Two receivers of one name have a URL each, and one may fail alone") {
   CHECK(half.failures.size() == 1);
 }
 
-TEST_CASE("A Secret whose changes are noticed late works, with advice to label it") {
+TEST_CASE("a Secret whose changes are noticed late works, with advice to label it") {
   SecretState unlabelled = present(kValue);
   unlabelled.watched = false;
   const DerivedReceivers derived = derive(project_config({{"r", true, "s"}}), {{"s", unlabelled}});
@@ -275,7 +278,7 @@ TEST_CASE("A Secret whose changes are noticed late works, with advice to label i
   CHECK(derived.advice[0].message.find("kargo.akuity.io/cred-type: generic") != std::string::npos);
 }
 
-TEST_CASE("A missing Secret is told with its namespace where that is not plain") {
+TEST_CASE("a missing Secret is told with its namespace where that is not plain") {
   const auto message = [](const std::string& ns) {
     return derive(project_config({{"r", true, "s"}}),
                   {{"s", unavailable(SecretState::Known::kMissing, ns)}})

@@ -28,7 +28,7 @@ bool is_utf8(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("A failure begins as Kargo's does for that kind, and names every receiver and why") {
+TEST_CASE("a failure begins as Kargo's does for that kind, and names every receiver and why") {
   CHECK(
       compose_failure(kProject, {}, {{"x", "", "Secret t not found"}, {"y", "", "empty"}}) ==
       R"(Failed to sync WebhookReceivers: receiver "x": Secret t not found; receiver "y": empty)");
@@ -39,7 +39,7 @@ TEST_CASE("A failure begins as Kargo's does for that kind, and names every recei
   CHECK(compose_failure(kProject, "gh: no Secret", {}) == "gh: no Secret");
 }
 
-TEST_CASE("What is composed is parsed to what it was composed of") {
+TEST_CASE("what is composed is parsed to what it was composed of") {
   const std::vector<std::vector<std::string>> lists = {
       {"x"},
       {"x", "y", "x"},
@@ -62,7 +62,7 @@ TEST_CASE("What is composed is parsed to what it was composed of") {
   }
 }
 
-TEST_CASE("A message of no form of ours is another writer's, whole") {
+TEST_CASE("a message of no form of ours is another writer's, whole") {
   for (const std::string message :
        {R"(Failed to sync WebhookReceivers: error syncing WebhookReceiver "x": error)",
         "Failed to sync WebhookReceivers: timed out", "Syncing WebhookReceivers",
@@ -74,7 +74,7 @@ TEST_CASE("A message of no form of ours is another writer's, whole") {
   CHECK(parse_failure("").others.empty());
 }
 
-TEST_CASE("A message is never longer than the CRD allows, and says how many more there are") {
+TEST_CASE("a message is never longer than the CRD allows, and says how many more there are") {
   for (const std::size_t length : {1U, 100U, 253U, 700U, 40'000U}) {
     for (const std::size_t count : {1U, 31U, 32U, 100U, 10'000U}) {
       std::vector<std::string> receivers;
@@ -98,7 +98,7 @@ TEST_CASE("A message is never longer than the CRD allows, and says how many more
   }
 }
 
-TEST_CASE("Another writer's message is kept whole, and ours is left out where there is no room") {
+TEST_CASE("another writer's message is kept whole, and ours is left out where there is no room") {
   for (const std::size_t size : {kMaxMessageBytes, kMaxMessageBytes - 20, kMaxMessageBytes - 60,
                                  kMaxMessageBytes - 100, kMaxMessageBytes - 2'000}) {
     const std::string others(size, 'o');

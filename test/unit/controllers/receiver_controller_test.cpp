@@ -7,7 +7,7 @@
 #include <boost/asio/detached.hpp>
 #include <catch2/catch.hpp>
 
-#include "api_server.h"
+#include "test/unit/controllers/secret_server.h"
 
 namespace receiver::controllers {
 namespace {
@@ -40,14 +40,14 @@ struct ReceiverFixture {
               incomplete_owners[owner.str()] = incomplete;
             },
             log::Logger::none()) {
-    server.others = [this](const kube::test::ApiRequest& request) {
+    server.others = [this](const test::ApiRequest& request) {
       if (request.target.find("/events") != std::string::npos) {
         told.push_back(request.body);
-        return kube::test::ApiAnswer{201};
+        return test::ApiAnswer{201};
       }
       patches.push_back(request);
-      if (refusals.empty()) return kube::test::ApiAnswer{};
-      kube::test::ApiAnswer refusal = std::move(refusals.front());
+      if (refusals.empty()) return test::ApiAnswer{};
+      test::ApiAnswer refusal = std::move(refusals.front());
       refusals.pop_front();
       return refusal;
     };
@@ -85,10 +85,10 @@ struct ReceiverFixture {
   }
 
   boost::asio::io_context io;
-  test::SecretServer server{io};
-  std::vector<kube::test::ApiRequest> patches;
-  std::vector<std::string> told;               ///< Events
-  std::deque<kube::test::ApiAnswer> refusals;  ///< of the next PATCHes
+  SecretServer server{io};
+  std::vector<test::ApiRequest> patches;
+  std::vector<std::string> told;         ///< Events
+  std::deque<test::ApiAnswer> refusals;  ///< of the next PATCHes
   std::unique_ptr<kube::RestClient> rest;
   OwnerStore project_configs{decoder(api::OwnerKind::kProjectConfig)};
   OwnerStore cluster_configs{decoder(api::OwnerKind::kClusterConfig)};
@@ -103,19 +103,19 @@ const std::string kBucket = R"({"name":"bucket","bitbucket":{"secretRef":{"name"
 
 }  // namespace
 
-TEST_CASE("Every replica has the routes, and only the leader writes the status") {
+TEST_CASE("every replica has the routes, and only the leader writes the status") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
   CHECK(f.incomplete_owners["demo/demo"]);
-  test::run_until(f.io, [&] { return f.routes["demo/demo"].size() == 1; });
+  run_until(f.io, [&] { return f.routes["demo/demo"].size() == 1; });
   CHECK(f.routes["demo/demo"][0].project == "demo");
   CHECK_FALSE(f.incomplete_owners["demo/demo"]);
   f.io.run_for(std::chrono::milliseconds(50));
   CHECK(f.patches.empty());
 
   f.controller.set_leading(true);
-  test::run_until(f.io, [&] { return f.controller.counters().status_writes == 1; });
+  run_until(f.io, [&] { return f.controller.counters().status_writes == 1; });
   REQUIRE(f.patches.size() == 1);
   CHECK(f.patches[0].method == "PATCH");
   CHECK(f.patches[0].target ==
@@ -124,18 +124,18 @@ TEST_CASE("Every replica has the routes, and only the leader writes the status")
         std::string::npos);
 }
 
-TEST_CASE("One namespace whose Secrets answer 500 holds nobody up, and is told of") {
+TEST_CASE("one namespace whose Secrets answer 500 holds nobody up, and is told of") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.server.put("broken", "s", kSecret);
-  f.server.instead_of_listing["broken"] = kube::test::refusal(500, "InternalError");
-  f.server.instead_of_this_one["broken/s"] = kube::test::refusal(500, "InternalError");
+  f.server.instead_of_listing["broken"] = test::refusal(500, "InternalError");
+  f.server.instead_of_this_one["broken/s"] = test::refusal(500, "InternalError");
   f.controller.set_leading(true);
   f.upsert(f.project_configs, "broken", "broken", kBucket);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
   CHECK_FALSE(f.controller.secrets_settled());
-  test::run_until(f.io, [&] { return f.controller.secrets_settled(); });
-  test::run_until(f.io, [&] { return f.controller.counters().status_writes >= 2; });
+  run_until(f.io, [&] { return f.controller.secrets_settled(); });
+  run_until(f.io, [&] { return f.controller.counters().status_writes >= 2; });
   const auto has_said = [&](const std::string& where, const std::string& what) {
     return std::ranges::any_of(f.patches, [&](const auto& patch) {
       return patch.target.find(where) != std::string::npos &&
@@ -152,24 +152,24 @@ TEST_CASE("One namespace whose Secrets answer 500 holds nobody up, and is told o
 
   f.server.instead_of_this_one.clear();
   f.server.instead_of_listing.clear();
-  test::run_until(f.io, [&] { return f.routes["broken/broken"].size() == 1; });
+  run_until(f.io, [&] { return f.routes["broken/broken"].size() == 1; });
   CHECK_FALSE(f.incomplete_owners["broken/broken"]);
 }
 
-TEST_CASE("A Secret that may be read but not listed is never said to be unreadable") {
+TEST_CASE("a Secret that may be read but not listed is never said to be unreadable") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
-  f.server.instead_of_listing["demo"] = kube::test::refusal(403, "Forbidden");
+  f.server.instead_of_listing["demo"] = test::refusal(403, "Forbidden");
   f.controller.set_leading(true);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
-  test::run_until(f.io, [&] {
+  run_until(f.io, [&] {
     if (!f.routes["demo/demo"].empty()) return true;
     CHECK(f.incomplete_owners["demo/demo"]);  // 503 rather than 404
     CHECK_FALSE(f.controller.secrets_settled());
     return false;
   });
   CHECK(f.controller.secrets_settled());
-  test::run_until(f.io, [&] { return f.told_of("ReceiverURLPublished") == 1; });
+  run_until(f.io, [&] { return f.told_of("ReceiverURLPublished") == 1; });
   f.io.run_for(std::chrono::milliseconds(50));
   for (const auto& patch : f.patches) {
     CHECK(patch.body.find(R"("status":"True")") != std::string::npos);
@@ -179,19 +179,19 @@ TEST_CASE("A Secret that may be read but not listed is never said to be unreadab
   }
 }
 
-TEST_CASE("A conflict is tried again on the object as it then is") {
+TEST_CASE("a conflict is tried again on the object as it then is") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
-  f.refusals = {kube::test::refusal(409, "Conflict")};
+  f.refusals = {test::refusal(409, "Conflict")};
   f.controller.set_leading(true);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
-  test::run_until(f.io, [&] { return f.controller.counters().status_conflicts == 1; });
+  run_until(f.io, [&] { return f.controller.counters().status_conflicts == 1; });
   f.upsert(f.project_configs, "demo", "demo", kBucket, "2");
-  test::run_until(f.io, [&] { return f.controller.counters().status_writes >= 1; });
+  run_until(f.io, [&] { return f.controller.counters().status_writes >= 1; });
   CHECK(f.patches.back().body.find(R"("resourceVersion":"2")") != std::string::npos);
 }
 
-TEST_CASE("A status is not written again before the time that the API server has asked for") {
+TEST_CASE("a status is not written again before the time that the API server has asked for") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.refusals = {{429, R"({"kind":"Status","details":{"retryAfterSeconds":60}})"}};
@@ -199,7 +199,7 @@ TEST_CASE("A status is not written again before the time that the API server has
   f.upsert(f.project_configs, "demo", "demo", kBucket);
   const auto begin = clock::Steady::now();
   const kube::WorkQueue& queue = f.controller.queue();
-  test::run_until(f.io, [&] {
+  run_until(f.io, [&] {
     return f.controller.counters().status_failures == 1 && queue.in_progress() == 0;
   });
   CHECK(*queue.next_due() >= begin + std::chrono::seconds(60));
@@ -208,36 +208,36 @@ TEST_CASE("A status is not written again before the time that the API server has
   CHECK(f.patches.size() == 1);
 }
 
-TEST_CASE("A status that keeps failing is tried again as often as it would be looked at anyway") {
+TEST_CASE("a status that keeps failing is tried again as often as it would be looked at anyway") {
   ReceiverFixture f(std::chrono::milliseconds(10));
   f.server.put("demo", "s", kSecret);
-  f.refusals.assign(20, kube::test::refusal(500, "InternalError"));
+  f.refusals.assign(20, test::refusal(500, "InternalError"));
   f.controller.set_leading(true);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
-  test::run_until(f.io, [&] { return f.controller.counters().status_writes >= 1; });
+  run_until(f.io, [&] { return f.controller.counters().status_writes >= 1; });
   CHECK(f.controller.counters().status_failures == 20);
 }
 
-TEST_CASE("Only the API server's own word that an object is gone ends the writing of its status") {
+TEST_CASE("only the API server's own word that an object is gone ends the writing of its status") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.controller.set_leading(true);
   SECTION("its own") {
-    f.refusals = {kube::test::refusal(404, "NotFound")};
+    f.refusals = {test::refusal(404, "NotFound")};
     f.upsert(f.project_configs, "demo", "demo", kBucket);
-    test::run_until(f.io, [&] { return f.patches.size() == 1; });
+    run_until(f.io, [&] { return f.patches.size() == 1; });
     f.io.run_for(std::chrono::milliseconds(50));
     CHECK(f.patches.size() == 1);
   }
   SECTION("that of a proxy") {
     f.refusals = {{404, "<html>no such page</html>"}};
     f.upsert(f.project_configs, "demo", "demo", kBucket);
-    test::run_until(f.io, [&] { return f.controller.counters().status_writes == 1; });
+    run_until(f.io, [&] { return f.controller.counters().status_writes == 1; });
     CHECK(f.controller.counters().status_failures == 1);
   }
 }
 
-TEST_CASE("A status that another writer keeps replacing is left alone until something changes") {
+TEST_CASE("a status that another writer keeps replacing is left alone until something changes") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.controller.set_leading(true);
@@ -251,7 +251,7 @@ TEST_CASE("A status that another writer keeps replacing is left alone until some
   };
   for (std::uint64_t write = 1; write <= 3; ++write) {
     replaced(1);
-    test::run_until(f.io, [&] { return f.controller.counters().status_writes == write; });
+    run_until(f.io, [&] { return f.controller.counters().status_writes == write; });
   }
   replaced(1);
   f.io.run_for(std::chrono::milliseconds(100));
@@ -265,10 +265,10 @@ TEST_CASE("A status that another writer keeps replacing is left alone until some
     f.upsert(f.project_configs, "demo", "demo",
              R"({"name":"bucket","bitbucket":{"secretRef":{"name":"s2"}}})", "99");
   }
-  test::run_until(f.io, [&] { return f.controller.counters().status_writes == 4; });
+  run_until(f.io, [&] { return f.controller.counters().status_writes == 4; });
 }
 
-TEST_CASE("Nobody is told that a URL has changed when two writers fight, only when it has") {
+TEST_CASE("nobody is told that a URL has changed when two writers fight, only when it has") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.controller.set_leading(true);
@@ -278,12 +278,12 @@ TEST_CASE("Nobody is told that a URL has changed when two writers fight, only wh
   };
   for (std::uint64_t write = 1; write <= 4; ++write) {
     stands(std::to_string(write), "https://kargo.example.com/webhooks/bitbucket/0123");
-    test::run_until(f.io, [&] {
+    run_until(f.io, [&] {
       return f.controller.counters().status_writes == std::min<std::uint64_t>(write, 3) &&
              f.controller.queue().in_progress() == 0;
     });
   }
-  test::run_until(f.io, [&] { return f.told_of("StatusConflict") == 1; });
+  run_until(f.io, [&] { return f.told_of("StatusConflict") == 1; });
   f.io.run_for(std::chrono::milliseconds(50));
   CHECK(f.told_of("ReceiverURLChanged") == 0);
   CHECK(f.told_of("ReceiverURLPublished") == 1);
@@ -303,42 +303,42 @@ TEST_CASE("Nobody is told that a URL has changed when two writers fight, only wh
   f.server.put("demo", "s2", "another-secret-of-length");
   f.upsert(f.project_configs, "demo", "demo",
            R"({"name":"bucket","bitbucket":{"secretRef":{"name":"s2"}}})", "99");
-  test::run_until(f.io, [&] { return f.told_of("ReceiverURLChanged") == 1; });
+  run_until(f.io, [&] { return f.told_of("ReceiverURLChanged") == 1; });
 }
 
-TEST_CASE("A new leader tells of a changed URL that the status still has with our base URL") {
+TEST_CASE("a new leader tells of a changed URL that the status still has with our base URL") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.upsert(f.project_configs, "demo", "demo", kBucket, "1",
            R"({"webhookReceivers":[{"name":"bucket","path":"/bitbucket/0123",)"
            R"("url":"https://hooks.example.com/bitbucket/0123"}]})");
   f.controller.set_leading(true);
-  test::run_until(f.io, [&] { return f.told_of("ReceiverURLChanged") == 1; });
+  run_until(f.io, [&] { return f.told_of("ReceiverURLChanged") == 1; });
   CHECK(f.told_of("ReceiverURLPublished") == 0);
 }
 
-TEST_CASE("Whoever's Lease has run out unnoticed writes neither status nor Event") {
+TEST_CASE("whoever's Lease has run out unnoticed writes neither status nor Event") {
   ReceiverFixture f;
   f.server.put("demo", "s", "short");
   f.lease_is_valid = false;
   f.controller.set_leading(true);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
-  test::run_until(f.io, [&] { return f.routes["demo/demo"].size() == 1; });
+  run_until(f.io, [&] { return f.routes["demo/demo"].size() == 1; });
   f.io.run_for(std::chrono::milliseconds(50));
   CHECK(f.patches.empty());
   CHECK(f.told.empty());
 }
 
-TEST_CASE("A former leader whose write is in flight tells nothing more, and no retry follows") {
+TEST_CASE("a former leader whose write is in flight tells nothing more, and no retry follows") {
   ReceiverFixture f(std::chrono::milliseconds(10));
   f.server.put("demo", "s", kSecret);
   f.controller.set_leading(true);
   SECTION("it succeeds") {}
   SECTION("it fails") {
-    f.refusals = {kube::test::refusal(500, "InternalError")};
+    f.refusals = {test::refusal(500, "InternalError")};
   }
   f.upsert(f.project_configs, "demo", "demo", kBucket);
-  test::run_until(f.io, [&] { return f.patches.size() == 1; });
+  run_until(f.io, [&] { return f.patches.size() == 1; });
   f.controller.set_leading(false);
   f.io.run_for(std::chrono::milliseconds(100));
   CHECK(f.patches.size() == 1);
@@ -346,21 +346,21 @@ TEST_CASE("A former leader whose write is in flight tells nothing more, and no r
 }
 
 TEST_CASE(
-    "A former leader drops the Events that wait, and says all of it again when it leads again") {
+    "a former leader drops the Events that wait, and says all of it again when it leads again") {
   ReceiverFixture f(std::chrono::minutes(5), 10);
   f.server.put("demo", "s", "\xEF\xBB\xBF short ");
   f.controller.set_leading(true);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
-  test::run_until(f.io, [&] { return f.told.size() == 1; });  // of five
+  run_until(f.io, [&] { return f.told.size() == 1; });  // of five
   f.controller.set_leading(false);
   f.io.run_for(std::chrono::milliseconds(250));
   CHECK(f.told.size() == 1);
   f.controller.set_leading(true);
-  test::run_until(f.io, [&] { return f.told.back().find("is shorter than") != std::string::npos; });
+  run_until(f.io, [&] { return f.told.back().find("is shorter than") != std::string::npos; });
   CHECK(f.told_of("WeakSecret") >= 4);
 }
 
-TEST_CASE("An object that is being deleted is left alone") {
+TEST_CASE("an object that is being deleted is left alone") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.controller.set_leading(true);
@@ -371,12 +371,12 @@ TEST_CASE("An object that is being deleted is left alone") {
   meta.resource_version = std::string("1");
   meta.deleting = true;
   REQUIRE(f.project_configs.upsert(meta, *object).has_value());
-  test::run_until(f.io, [&] { return f.routes["demo/demo"].size() == 1; });
+  run_until(f.io, [&] { return f.routes["demo/demo"].size() == 1; });
   f.io.run_for(std::chrono::milliseconds(50));
   CHECK(f.patches.empty());
 }
 
-TEST_CASE("Every replica counts the receivers of all owners by readiness") {
+TEST_CASE("every replica counts the receivers of all owners by readiness") {
   ReceiverFixture f;
   const auto are = [&f](std::size_t ready, std::size_t not_ready) {
     const ReceiverCounts counts = f.controller.receivers();
@@ -387,10 +387,10 @@ TEST_CASE("Every replica counts the receivers of all owners by readiness") {
            kBucket + R"(,{"name":"other","bitbucket":{"secretRef":{"name":"missing"}}},)" +
                R"({"name":"no-bitbucket","github":{"secretRef":{"name":"s"}}})");
   CHECK(are(0, 2));  // not read yet
-  test::run_until(f.io, [&] { return are(1, 1); });
+  run_until(f.io, [&] { return are(1, 1); });
   f.server.put("system", "s", kSecret);
   f.upsert(f.cluster_configs, "", "cluster", kBucket);
-  test::run_until(f.io, [&] { return are(2, 1); });
+  run_until(f.io, [&] { return are(2, 1); });
 
   f.upsert(f.project_configs, "demo", "demo", kBucket, "2");
   CHECK(are(2, 0));
@@ -398,25 +398,25 @@ TEST_CASE("Every replica counts the receivers of all owners by readiness") {
   CHECK(are(1, 0));
 }
 
-TEST_CASE("A deleted owner loses its routes") {
+TEST_CASE("a deleted owner loses its routes") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
-  test::run_until(f.io, [&] { return f.routes["demo/demo"].size() == 1; });
+  run_until(f.io, [&] { return f.routes["demo/demo"].size() == 1; });
   f.project_configs.remove({"demo", "demo"});
   CHECK(f.routes["demo/demo"].empty());
   CHECK(f.controller.secret_watches() == 0);
 }
 
-TEST_CASE("The ClusterConfig takes its Secrets from the system resources namespace") {
+TEST_CASE("the ClusterConfig takes its Secrets from the system resources namespace") {
   ReceiverFixture f;
   f.server.put("system", "s", kSecret);
   f.upsert(f.cluster_configs, "", "cluster", kBucket);
-  test::run_until(f.io, [&] { return f.routes["cluster"].size() == 1; });
+  run_until(f.io, [&] { return f.routes["cluster"].size() == 1; });
   CHECK(f.routes["cluster"][0].project.empty());
 }
 
-TEST_CASE("A ProjectConfig whose name is not its namespace's declares nothing") {
+TEST_CASE("a ProjectConfig whose name is not its namespace's declares nothing") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.upsert(f.project_configs, "demo", "another", kBucket);

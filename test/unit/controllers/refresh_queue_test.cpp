@@ -86,7 +86,9 @@ Deliveries complete(const RefreshQueue::Finished& finished) {
 
 using Names = std::vector<std::string>;
 
-TEST_CASE("A delivery is complete when each of its objects was patched") {
+}  // namespace
+
+TEST_CASE("a delivery is complete when each of its objects was patched") {
   Script script;
   script.add(1, {"a", "b"});
   CHECK(script.start() == Names{"a", "b"});
@@ -97,7 +99,7 @@ TEST_CASE("A delivery is complete when each of its objects was patched") {
   CHECK(script.queue.size() == 0);
 }
 
-TEST_CASE("A PATCH that was in flight when a delivery arrived does not serve it") {
+TEST_CASE("a PATCH that was in flight when a delivery arrived does not serve it") {
   Script script;
   script.add(1, {"a"});
   CHECK(script.start() == Names{"a"});
@@ -108,7 +110,7 @@ TEST_CASE("A PATCH that was in flight when a delivery arrived does not serve it"
   CHECK(complete(script.finish("a", kAccepted)) == Deliveries{2});
 }
 
-TEST_CASE("Any number of deliveries share the PATCH that waits") {
+TEST_CASE("any number of deliveries share the PATCH that waits") {
   Script script;
   script.add(1, {"a"});
   script.start();
@@ -122,7 +124,7 @@ TEST_CASE("Any number of deliveries share the PATCH that waits") {
   CHECK(complete(script.finish("b", kAccepted)) == Deliveries{3, 4});
 }
 
-TEST_CASE("The wait of a refresh begins with the first delivery that it is for") {
+TEST_CASE("the wait of a refresh begins with the first delivery that it is for") {
   Script script;
   CHECK(script.queue.oldest_age(script.now) == 0s);
   script.add(1, {"a"});
@@ -151,7 +153,7 @@ TEST_CASE("Warehouses and Promotions of one name are different objects") {
   CHECK(script.start().size() == 2);
 }
 
-TEST_CASE("No more PATCHes are in flight than allowed, and objects take turns") {
+TEST_CASE("no more PATCHes are in flight than allowed, and objects take turns") {
   Script script({.patches_in_flight = 2, .settling = 0ms});
   script.add(1, {"a", "b", "c", "d"});
   CHECK(script.start() == Names{"a", "b"});
@@ -164,7 +166,7 @@ TEST_CASE("No more PATCHes are in flight than allowed, and objects take turns") 
   CHECK(script.start() == Names{"a"});
 }
 
-TEST_CASE("Projects take turns, however many objects one of them has") {
+TEST_CASE("projects take turns, however many objects one of them has") {
   Script script({.patches_in_flight = 1});
   script.add(1, {"mono/1", "mono/2", "mono/3", "mono/4", "mono/5"});
   script.add(2, {"a/1"});
@@ -179,6 +181,8 @@ TEST_CASE("Projects take turns, however many objects one of them has") {
         Names{"mono/1", "a/1", "b/1", "mono/2", "b/2", "mono/3", "c/1", "mono/4", "mono/5"});
 }
 
+namespace {
+
 /// "project/1" to "project/count".
 Names objects_of(const std::string& project, std::size_t count) {
   Names names;
@@ -186,7 +190,9 @@ Names objects_of(const std::string& project, std::size_t count) {
   return names;
 }
 
-TEST_CASE("A project alone may have two thirds of the PATCHes in flight, at least one") {
+}  // namespace
+
+TEST_CASE("a project alone may have two thirds of the PATCHes in flight, at least one") {
   for (const auto& [slots, filled] : std::vector<std::pair<std::size_t, std::size_t>>{
            {1, 1}, {2, 2}, {3, 2}, {4, 3}, {5, 4}, {64, 43}, {1'000, 667}}) {
     CAPTURE(slots);
@@ -198,7 +204,7 @@ TEST_CASE("A project alone may have two thirds of the PATCHes in flight, at leas
   }
 }
 
-TEST_CASE("A project whose PATCHes all hang leaves slots for one that comes later") {
+TEST_CASE("a project whose PATCHes all hang leaves slots for one that comes later") {
   Script script({.patches_in_flight = 64});
   script.add(1, objects_of("hangs", 100));
   Names hanging = script.start();
@@ -223,7 +229,7 @@ TEST_CASE("A project whose PATCHes all hang leaves slots for one that comes late
   }
 }
 
-TEST_CASE("Projects whose PATCHes all hang at once leave slots for one that comes later") {
+TEST_CASE("projects whose PATCHes all hang at once leave slots for one that comes later") {
   for (const auto& [projects, filled] :
        std::vector<std::pair<std::size_t, std::size_t>>{{2, 52}, {3, 55}, {10, 61}, {31, 63}}) {
     CAPTURE(projects);
@@ -237,7 +243,7 @@ TEST_CASE("Projects whose PATCHes all hang at once leave slots for one that come
   }
 }
 
-TEST_CASE("Each project whose PATCHes hang leaves a third of what was free before it") {
+TEST_CASE("each project whose PATCHes hang leaves a third of what was free before it") {
   Script script({.patches_in_flight = 64});
   for (const std::size_t filled : {43U, 14U, 5U, 2U}) {
     script.add(filled, objects_of("hangs-" + std::to_string(filled), 100));
@@ -250,7 +256,7 @@ TEST_CASE("Each project whose PATCHes hang leaves a third of what was free befor
   REQUIRE(script.start() == Names{"a/1"});
 }
 
-TEST_CASE("A project that holds half of the PATCHes in flight gives way to all that wait") {
+TEST_CASE("a project that holds half of the PATCHes in flight gives way to all that wait") {
   Script script({.patches_in_flight = 4});
   script.add(1, {"mono/1", "mono/2"});
   script.start();
@@ -260,7 +266,7 @@ TEST_CASE("A project that holds half of the PATCHes in flight gives way to all t
   CHECK(script.start() == Names{"mono/3"});
 }
 
-TEST_CASE("A project with slow PATCHes has no more of them than others leave to it") {
+TEST_CASE("a project with slow PATCHes has no more of them than others leave to it") {
   Script script({.patches_in_flight = 4, .settling = 0ms});
   script.add(1, {"slow/1", "slow/2", "slow/3", "slow/4", "slow/5"});
   script.add(2, {"a/1", "a/2", "a/3", "a/4"});
@@ -283,7 +289,7 @@ TEST_CASE("A project with slow PATCHes has no more of them than others leave to 
   CHECK(script.start() == Names{"slow/4"});  // its turn has come long ago
 }
 
-TEST_CASE("A project with nothing in line or in flight takes no memory") {
+TEST_CASE("a project with nothing in line or in flight takes no memory") {
   Script script({.patches_in_flight = 2, .settling = 0ms});
   script.add(1, {"a/1", "b/1", "b/2"});
   CHECK(script.queue.projects() == 2);
@@ -300,7 +306,7 @@ TEST_CASE("A project with nothing in line or in flight takes no memory") {
   CHECK(script.queue.projects() == 0);
 }
 
-TEST_CASE("An object that was patched just now lets those of other projects go first, too") {
+TEST_CASE("an object that was patched just now lets those of other projects go first, too") {
   Script script({.patches_in_flight = 1, .settling = 250ms});
   script.add(1, {"a/1"});
   script.start();
@@ -317,7 +323,7 @@ TEST_CASE("An object that was patched just now lets those of other projects go f
   CHECK(script.start() == Names{"a/1"});
 }
 
-TEST_CASE("An object that was patched just now lets others go first, for a moment") {
+TEST_CASE("an object that was patched just now lets others go first, for a moment") {
   Script script({.patches_in_flight = 1, .settling = 250ms});
   const auto patch = [&script](const std::string& name) {
     CHECK(script.start() == Names{name});
@@ -343,7 +349,7 @@ TEST_CASE("An object that was patched just now lets others go first, for a momen
   patch("c");
 }
 
-TEST_CASE("Objects that were patched just now get half of the PATCHes in flight") {
+TEST_CASE("objects that were patched just now get half of the PATCHes in flight") {
   Script script({.patches_in_flight = 4, .settling = 250ms});
   script.add(1, {"a/1", "b/1", "c/1", "d/1"});
   script.start();
@@ -364,7 +370,7 @@ TEST_CASE("Objects that were patched just now get half of the PATCHes in flight"
   CHECK(script.start() == Names{"a/1"});
 }
 
-TEST_CASE("Before the end of the process objects that were patched just now go as others do") {
+TEST_CASE("before the end of the process objects that were patched just now go as others do") {
   Script script({.patches_in_flight = 4, .settling = 250ms});
   script.add(1, {"a/1", "b/1", "c/1", "d/1"});
   script.start();
@@ -375,7 +381,7 @@ TEST_CASE("Before the end of the process objects that were patched just now go a
   CHECK(script.start().size() == 2);
 }
 
-TEST_CASE("One retry serves the deliveries of the failed PATCH and those that came meanwhile") {
+TEST_CASE("one retry serves the deliveries of the failed PATCH and those that came meanwhile") {
   Script script;
   script.add(1, {"a"});
   script.start();
@@ -390,7 +396,7 @@ TEST_CASE("One retry serves the deliveries of the failed PATCH and those that ca
   CHECK(script.queue.size() == 0);
 }
 
-TEST_CASE("What becomes of a PATCH") {
+TEST_CASE("what becomes of a PATCH") {
   struct Case {
     kube::ApiResult<void> result;
     Verdict verdict;
@@ -425,7 +431,7 @@ TEST_CASE("What becomes of a PATCH") {
   }
 }
 
-TEST_CASE("A refused PATCH does not decide for deliveries that came meanwhile") {
+TEST_CASE("a refused PATCH does not decide for deliveries that came meanwhile") {
   Script script;
   script.add(1, {"a"});
   script.start();
@@ -435,7 +441,7 @@ TEST_CASE("A refused PATCH does not decide for deliveries that came meanwhile") 
   CHECK(complete(script.finish("a", kAccepted)) == Deliveries{2});
 }
 
-TEST_CASE("Backoff doubles from the first to the cap, with jitter, and begins anew after success") {
+TEST_CASE("backoff doubles from the first to the cap, with jitter, and begins anew after success") {
   Script script;
   script.add(1, {"a"});
   for (const milliseconds longest : {200ms, 400ms, 800ms, 1'600ms, 3'200ms, 6'400ms, 12'800ms,
@@ -457,7 +463,7 @@ TEST_CASE("Backoff doubles from the first to the cap, with jitter, and begins an
   CHECK(script.finish("a", failed(Kind::kServer)).retry_in <= 200ms);
 }
 
-TEST_CASE("Objects that fail together do not come back together") {
+TEST_CASE("objects that fail together do not come back together") {
   Script script;
   std::set<milliseconds> waits;
   for (int i = 0; i < 50; ++i) {
@@ -479,7 +485,7 @@ TEST_CASE("Retry-After is kept as told") {  // its bounds are kept where it is r
   }
 }
 
-TEST_CASE("A first answer after an outage begins a new, short backoff") {
+TEST_CASE("a first answer after an outage begins a new, short backoff") {
   Script script;
   script.add(1, {"a"});
   for (int i = 0; i < 12; ++i) {
@@ -491,7 +497,7 @@ TEST_CASE("A first answer after an outage begins a new, short backoff") {
   CHECK(script.finish("a", failed(Kind::kForbidden)).retry_in <= 200ms);
 }
 
-TEST_CASE("A success shows that the API server is back: who could not reach it tries at once") {
+TEST_CASE("a success shows that the API server is back: who could not reach it tries at once") {
   struct Case {
     const char* what;
     kube::ApiResult<void> result;
@@ -525,7 +531,7 @@ TEST_CASE("A success shows that the API server is back: who could not reach it t
 }
 
 TEST_CASE(
-    "A success elsewhere cuts a wait short once per step of the backoff, not again and again") {
+    "a success elsewhere cuts a wait short once per step of the backoff, not again and again") {
   Script script;
   script.add(1, {"a"});
   script.start();
@@ -546,6 +552,8 @@ TEST_CASE(
   }
 }
 
+namespace {
+
 /// Retries it until another verdict.
 RefreshQueue::Finished retry_403(Script& script, const std::string& name) {
   for (;;) {
@@ -555,6 +563,8 @@ RefreshQueue::Finished retry_403(Script& script, const std::string& name) {
     script.wait_for_retry();
   }
 }
+
+}  // namespace
 
 TEST_CASE("403 is retried for ten minutes, then refused, and refused at once soon after") {
   Script script;
@@ -598,7 +608,7 @@ TEST_CASE("403 is retried for ten minutes, then refused, and refused at once soo
   }
 }
 
-TEST_CASE("Other failures in between do not restart the ten minutes of a 403") {
+TEST_CASE("other failures in between do not restart the ten minutes of a 403") {
   Script script;
   script.add(1, {"a"});
   const auto begin = script.now;
@@ -613,7 +623,7 @@ TEST_CASE("Other failures in between do not restart the ten minutes of a 403") {
   CHECK(script.now - begin <= 11min);
 }
 
-TEST_CASE("A 403 before an outage does not shorten the patience with the API server after it") {
+TEST_CASE("a 403 before an outage does not shorten the patience with the API server after it") {
   Script script;
   script.add(1, {"a"});
   script.start();
@@ -630,7 +640,7 @@ TEST_CASE("A 403 before an outage does not shorten the patience with the API ser
   CHECK(script.now - back >= 10min);
 }
 
-TEST_CASE("More objects than the bound: nothing of the delivery is taken") {
+TEST_CASE("more objects than the bound: nothing of the delivery is taken") {
   Script script({.objects_waiting = 3});
   script.add(1, {"a", "b"});
   CHECK_FALSE(script.queue.add(
@@ -645,7 +655,7 @@ TEST_CASE("More objects than the bound: nothing of the delivery is taken") {
   script.add(7, {"d"});
 }
 
-TEST_CASE("The memory of refused objects gives way to queued ones, the oldest first") {
+TEST_CASE("the memory of refused objects gives way to queued ones, the oldest first") {
   Script script({.objects_waiting = 2, .forbidden_for = 0ms});
   for (const char* name : {"a", "b"}) {
     script.add(1, {name});
@@ -664,7 +674,7 @@ TEST_CASE("The memory of refused objects gives way to queued ones, the oldest fi
   CHECK_FALSE(known("a"));
 }
 
-TEST_CASE("Who leaves is not told, and the targets stay queued") {
+TEST_CASE("who leaves is not told, and the targets stay queued") {
   Script script;
   script.add(1, {"a", "b"});
   script.add(2, {"a"});
@@ -679,7 +689,7 @@ TEST_CASE("Who leaves is not told, and the targets stay queued") {
   CHECK(script.queue.size() == 0);
 }
 
-TEST_CASE("An object that keeps failing is worth a line every longest backoff") {
+TEST_CASE("an object that keeps failing is worth a line every longest backoff") {
   Script script;
   script.add(1, {"a"});
   int lines = 0;
@@ -693,7 +703,7 @@ TEST_CASE("An object that keeps failing is worth a line every longest backoff") 
   CHECK(lines <= 21);
 }
 
-TEST_CASE("Before the end of the process every backoff is cut short") {
+TEST_CASE("before the end of the process every backoff is cut short") {
   Script script;
   script.add(1, {"a", "b"});
   script.start();
@@ -710,7 +720,7 @@ TEST_CASE("Before the end of the process every backoff is cut short") {
   CHECK(script.finish("b", failed(Kind::kUnreachable)).retry_in <= 200ms);
 }
 
-TEST_CASE("A closed client stops everything, and what was not applied can be named") {
+TEST_CASE("a closed client stops everything, and what was not applied can be named") {
   Script script({.patches_in_flight = 1});
   script.add(1, {"b", "a"});
   script.start();
@@ -719,6 +729,8 @@ TEST_CASE("A closed client stops everything, and what was not applied can be nam
   CHECK(script.start().empty());
   CHECK(script.queue.unfinished() == std::vector{queued_warehouse("a"), queued_warehouse("b")});
 }
+
+namespace {
 
 /// Random arrivals, departures, answers and pauses, held against what SPEC 4 promises.
 class Model {
@@ -934,12 +946,13 @@ class Model {
   std::map<std::string, std::set<std::string>> passed_;
 };
 
-TEST_CASE("Whatever happens: no acknowledgement without a later PATCH, and nothing is lost") {
+}  // namespace
+
+TEST_CASE("whatever happens: no acknowledgement without a later PATCH, and nothing is lost") {
   for (std::uint32_t seed = 1; seed <= 30; ++seed) {
     CAPTURE(seed);
     Model(seed).run();
   }
 }
 
-}  // namespace
 }  // namespace receiver::controllers

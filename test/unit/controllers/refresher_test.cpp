@@ -128,7 +128,9 @@ struct RefresherFixture {
   }
 };
 
-TEST_CASE_METHOD(RefresherFixture, "All targets are patched, each with a token of its own") {
+}  // namespace
+
+TEST_CASE_METHOD(RefresherFixture, "all targets are patched, each with a token of its own") {
   make();
   const auto outcome = refresh({"a", "b", "c"});
   CHECK(outcome.applied == 3);
@@ -143,7 +145,7 @@ TEST_CASE_METHOD(RefresherFixture, "All targets are patched, each with a token o
   CHECK(refresher->counters().patches_current == 0);
 }
 
-TEST_CASE("Tokens increase even when the wall clock stands still or goes back") {
+TEST_CASE("tokens increase even when the wall clock stands still or goes back") {
   TokenSource tokens;
   const auto noon = *clock::parse_rfc3339("2026-01-02T12:00:00Z");
   CHECK(tokens.next(noon) == "2026-01-02T12:00:00.000000000Z");
@@ -153,14 +155,14 @@ TEST_CASE("Tokens increase even when the wall clock stands still or goes back") 
 }
 
 TEST_CASE_METHOD(RefresherFixture,
-                 "Nothing to refresh is done at once, and a target named twice counts once") {
+                 "nothing to refresh is done at once, and a target named twice counts once") {
   make();
   CHECK(refresh({}).applied == 0);
   CHECK(refresh({"a", "b", "a"}).applied == 2);
   CHECK(api.started.size() == 2);
 }
 
-TEST_CASE_METHOD(RefresherFixture, "What is gone counts as applied, what is refused does not") {
+TEST_CASE_METHOD(RefresherFixture, "what is gone counts as applied, what is refused does not") {
   make();
   api.script["gone"] = {
       tl::unexpected(kube::ApiError{Kind::kNotFound, 404, "NotFound", "not found", std::nullopt})};
@@ -176,7 +178,7 @@ TEST_CASE_METHOD(RefresherFixture, "What is gone counts as applied, what is refu
   CHECK(refresher->counters().warehouses.refused == 1);
 }
 
-TEST_CASE_METHOD(RefresherFixture, "A 403 that lasts names the missing permission") {
+TEST_CASE_METHOD(RefresherFixture, "a 403 that lasts names the missing permission") {
   make({.first_backoff = 1ms, .longest_backoff = 2ms, .forbidden_for = 200ms});
   for (int i = 0; i < 1000; ++i) {
     api.script["a"].push_back(
@@ -189,7 +191,7 @@ TEST_CASE_METHOD(RefresherFixture, "A 403 that lasts names the missing permissio
                  Catch::Contains("namespace=project") && Catch::Contains("cannot patch"));
 }
 
-TEST_CASE_METHOD(RefresherFixture, "A 403 of an admission webhook is not told as a permission") {
+TEST_CASE_METHOD(RefresherFixture, "a 403 of an admission webhook is not told as a permission") {
   make({.first_backoff = 1ms, .longest_backoff = 2ms, .forbidden_for = 20ms});
   for (int i = 0; i < 1000; ++i) {
     api.script["a"].push_back(
@@ -202,7 +204,7 @@ TEST_CASE_METHOD(RefresherFixture, "A 403 of an admission webhook is not told as
 }
 
 TEST_CASE_METHOD(RefresherFixture,
-                 "A failure is retried in time, and the log has one line about it") {
+                 "a failure is retried in time, and the log has one line about it") {
   make();
   api.script["a"] = {failed(Kind::kUnreachable, 0, "connection refused"),
                      failed(Kind::kServer, 500, "etcd is away"),
@@ -214,7 +216,7 @@ TEST_CASE_METHOD(RefresherFixture,
   CHECK(lines.size() <= 3);
 }
 
-TEST_CASE_METHOD(RefresherFixture, "A retry that is due before all others is not late") {
+TEST_CASE_METHOD(RefresherFixture, "a retry that is due before all others is not late") {
   make({.first_backoff = 1ms, .longest_backoff = 10min});
   api.script["patient"] = {
       tl::unexpected(kube::ApiError{Kind::kThrottled, 429, "", "slow down", 10min})};
@@ -224,7 +226,7 @@ TEST_CASE_METHOD(RefresherFixture, "A retry that is due before all others is not
 }
 
 TEST_CASE_METHOD(RefresherFixture,
-                 "An answer of the API server to another request ends waits for the server") {
+                 "an answer of the API server to another request ends waits for the server") {
   make({.first_backoff = 10min, .longest_backoff = 10min});
   api.script["a"] = {failed(Kind::kUnreachable, 0, "connection refused")};
   CHECK(refresh({"a"}, 20ms).queued == 1);
@@ -232,7 +234,7 @@ TEST_CASE_METHOD(RefresherFixture,
   CHECK(refresh({"a"}).applied == 1);
 }
 
-TEST_CASE_METHOD(RefresherFixture, "At the deadline the caller goes and the targets stay") {
+TEST_CASE_METHOD(RefresherFixture, "at the deadline the caller goes and the targets stay") {
   make();
   api.held = true;
   const auto began = Steady::now();
@@ -246,7 +248,7 @@ TEST_CASE_METHOD(RefresherFixture, "At the deadline the caller goes and the targ
   CHECK(refresher->counters().warehouses.applied == 2);
 }
 
-TEST_CASE_METHOD(RefresherFixture, "A deadline that has passed already still queues") {
+TEST_CASE_METHOD(RefresherFixture, "a deadline that has passed already still queues") {
   make();
   api.held = true;
   const auto outcome = refresh({"a"}, -1s);
@@ -256,7 +258,7 @@ TEST_CASE_METHOD(RefresherFixture, "A deadline that has passed already still que
   CHECK(api.started.size() == 1);
 }
 
-TEST_CASE_METHOD(RefresherFixture, "Above the bound nothing is taken") {
+TEST_CASE_METHOD(RefresherFixture, "above the bound nothing is taken") {
   make({.objects_waiting = 2});
   const auto outcome = refresh({"a", "b", "c"});
   CHECK(outcome.overloaded);
@@ -267,7 +269,7 @@ TEST_CASE_METHOD(RefresherFixture, "Above the bound nothing is taken") {
 }
 
 TEST_CASE_METHOD(RefresherFixture,
-                 "Draining tries at once what backs off, and names what is lost") {
+                 "draining tries at once what backs off, and names what is lost") {
   make({.first_backoff = 10min, .longest_backoff = 10min});
   api.script["a"] = {failed(Kind::kServer, 500, "away")};
   api.script["lost"] = {failed(Kind::kServer, 500, "away"), failed(Kind::kServer, 500, "away")};
@@ -280,7 +282,7 @@ TEST_CASE_METHOD(RefresherFixture,
 }
 
 TEST_CASE_METHOD(RefresherFixture,
-                 "After a drain whoever still waits is told, and nothing more is sent") {
+                 "after a drain whoever still waits is told, and nothing more is sent") {
   make();
   api.held = true;
   std::optional<RefreshOutcome> outcome;
@@ -299,7 +301,7 @@ TEST_CASE_METHOD(RefresherFixture,
   CHECK(api.started.size() == 1);
 }
 
-TEST_CASE_METHOD(RefresherFixture, "A drain ends with the last PATCH, not at its deadline") {
+TEST_CASE_METHOD(RefresherFixture, "a drain ends with the last PATCH, not at its deadline") {
   make();
   api.held = true;
   CHECK(refresh({"a", "b"}, 20ms).queued == 2);
@@ -310,7 +312,7 @@ TEST_CASE_METHOD(RefresherFixture, "A drain ends with the last PATCH, not at its
 }
 
 TEST_CASE_METHOD(RefresherFixture,
-                 "Before connections are closed all calls return, and the targets stay queued") {
+                 "before connections are closed all calls return, and the targets stay queued") {
   make();
   api.held = true;
   std::optional<RefreshOutcome> outcome;
@@ -334,7 +336,7 @@ TEST_CASE_METHOD(RefresherFixture,
   CHECK(refresher->counters().warehouses.applied == 4);  // b was in flight when it was wanted again
 }
 
-TEST_CASE_METHOD(RefresherFixture, "With nothing queued draining ends at once") {
+TEST_CASE_METHOD(RefresherFixture, "with nothing queued draining ends at once") {
   make();
   const auto began = Steady::now();
   CHECK(run(refresher->drain(began + 10s)) == 0);
@@ -342,7 +344,7 @@ TEST_CASE_METHOD(RefresherFixture, "With nothing queued draining ends at once") 
 }
 
 TEST_CASE_METHOD(RefresherFixture,
-                 "A closed client ends the drain, and later deliveries are turned away") {
+                 "a closed client ends the drain, and later deliveries are turned away") {
   make();
   api.script["a"] = {failed(Kind::kClosed, 0, "closed")};
   CHECK(refresh({"a"}, 10ms).queued == 1);
@@ -350,7 +352,7 @@ TEST_CASE_METHOD(RefresherFixture,
   CHECK(refresh({"b"}).overloaded);
 }
 
-TEST_CASE_METHOD(RefresherFixture, "A refresher that goes wakes those who wait") {
+TEST_CASE_METHOD(RefresherFixture, "a refresher that goes wakes those who wait") {
   make();
   api.takes = 30ms;
   std::optional<RefreshOutcome> outcome;
@@ -363,7 +365,7 @@ TEST_CASE_METHOD(RefresherFixture, "A refresher that goes wakes those who wait")
   CHECK(outcome->queued == 1);
 }
 
-TEST_CASE("A call that waits keeps nothing of the refresher, whose context goes first") {
+TEST_CASE("a call that waits keeps nothing of the refresher, whose context goes first") {
   asio::io_context callers;
   std::weak_ptr<int> kept;
   std::optional<RefreshOutcome> outcome;
@@ -387,7 +389,7 @@ TEST_CASE("A call that waits keeps nothing of the refresher, whose context goes 
   CHECK_FALSE(outcome);
 }
 
-TEST_CASE_METHOD(RefresherFixture, "Targets that nobody has taken are never called queued") {
+TEST_CASE_METHOD(RefresherFixture, "targets that nobody has taken are never called queued") {
   make();
   std::optional<RefreshOutcome> outcome;
   asio::co_spawn(callers, refresher->refresh(warehouses({"a"}), Steady::now()),
@@ -399,7 +401,7 @@ TEST_CASE_METHOD(RefresherFixture, "Targets that nobody has taken are never call
 }
 
 TEST_CASE_METHOD(RefresherFixture,
-                 "Callers on many threads: each is served by PATCHes after its call") {
+                 "callers on many threads: each is served by PATCHes after its call") {
   constexpr std::size_t kThreads = 3;
   constexpr int kCallersPerThread = 20;
   constexpr int kRounds = 15;
@@ -462,5 +464,4 @@ TEST_CASE_METHOD(RefresherFixture,
   }
 }
 
-}  // namespace
 }  // namespace receiver::controllers

@@ -383,7 +383,9 @@ class World {
   std::map<std::string, std::map<std::string, std::string>> remembered_;
 };
 
-TEST_CASE("Whatever happens: the book tells each change, and in the end knows the truth") {
+}  // namespace
+
+TEST_CASE("whatever happens: the book tells each change, and in the end knows the truth") {
   for (const SecretAccess access : {SecretAccess::kNamespaced, SecretAccess::kCluster}) {
     for (std::uint32_t seed = 1; seed <= 1'530; ++seed) {
       CAPTURE(seed, access == SecretAccess::kCluster);
@@ -394,5 +396,4 @@ TEST_CASE("Whatever happens: the book tells each change, and in the end knows th
   }
 }
 
-}  // namespace
 }  // namespace receiver::controllers

@@ -104,7 +104,7 @@ using Texts = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("A namespace is watched while receivers name Secrets in it") {
+TEST_CASE("a namespace is watched while receivers name Secrets in it") {
   BookScript s(SecretAccess::kNamespaced);
   CHECK(s.book.settled(s.now));
   CHECK(s.reference("a", {"one"}) == Texts{"open a"});
@@ -116,7 +116,7 @@ TEST_CASE("A namespace is watched while receivers name Secrets in it") {
   CHECK(s.known("a", "one") == Known::kNotRead);
 }
 
-TEST_CASE("A list tells which of the named Secrets are there, and keeps no other") {
+TEST_CASE("a list tells which of the named Secrets are there, and keeps no other") {
   BookScript s(SecretAccess::kNamespaced);
   (void)s.reference("a", {"one", "absent"});
   s.book.list_began("a");
@@ -145,7 +145,7 @@ TEST_CASE("A list tells which of the named Secrets are there, and keeps no other
   CHECK(s.value("a", "one") == "-");
 }
 
-TEST_CASE("A name that comes after the list began is read by itself") {
+TEST_CASE("a name that comes after the list began is read by itself") {
   BookScript s(SecretAccess::kNamespaced);
   (void)s.reference("a", {"one"});
   s.book.list_began("a");
@@ -182,7 +182,7 @@ TEST_CASE("A name that comes after the list began is read by itself") {
   }
 }
 
-TEST_CASE("What a read found out while a list was under way is read again, and stands until then") {
+TEST_CASE("what a read found out while a list was under way is read again, and stands until then") {
   BookScript s(SecretAccess::kNamespaced);
   SECTION("of a name that came after the list began, and was deleted before the list was made") {
     (void)s.reference("a", {"one"});
@@ -212,7 +212,7 @@ TEST_CASE("What a read found out while a list was under way is read again, and s
   CHECK(s.value("a", "late") == "new");
 }
 
-TEST_CASE("A read that is owed since a list ended is not spared by a watch that goes well") {
+TEST_CASE("a read that is owed since a list ended is not spared by a watch that goes well") {
   BookScript s(SecretAccess::kNamespaced);
   (void)s.reference("a", {"late", "x", "y"});
   CHECK(s.fail("a", 3) == Texts{"fails a", "changed a", "read a/late", "read a/x"});
@@ -229,7 +229,7 @@ TEST_CASE("A read that is owed since a list ended is not spared by a watch that 
   CHECK_FALSE(s.book.next_due());
 }
 
-TEST_CASE("A name that comes while a list that is permitted at last is under way is read as well") {
+TEST_CASE("a name that comes while a list that is permitted at last is under way is read as well") {
   BookScript s(SecretAccess::kCluster);
   (void)s.reference("a", {"s"});
   (void)s.note(s.book.owners_settled());
@@ -242,7 +242,7 @@ TEST_CASE("A name that comes while a list that is permitted at last is under way
   CHECK_FALSE(s.book.next_due());
 }
 
-TEST_CASE("Under cluster access one list waits for all owners and brings what they name") {
+TEST_CASE("under cluster access one list waits for all owners and brings what they name") {
   BookScript s(SecretAccess::kCluster);
   CHECK(s.note(s.book.owners_settled()).empty());
   BookScript late(SecretAccess::kCluster);
@@ -259,7 +259,7 @@ TEST_CASE("Under cluster access one list waits for all owners and brings what th
   CHECK(s.reference("a", {"one"}) == Texts{"open "});
 }
 
-TEST_CASE("Under cluster access names that come later are read one by one, eight at once") {
+TEST_CASE("under cluster access names that come later are read one by one, eight at once") {
   BookScript s(SecretAccess::kCluster);
   (void)s.reference("first", {"s"});
   (void)s.note(s.book.owners_settled());
@@ -277,7 +277,7 @@ TEST_CASE("Under cluster access names that come later are read one by one, eight
   CHECK_FALSE(s.book.next_due());
 }
 
-TEST_CASE("Under cluster access what has no label is read again in rounds, and when asked for") {
+TEST_CASE("under cluster access what has no label is read again in rounds, and when asked for") {
   BookScript s(SecretAccess::kCluster);
   (void)s.reference("a", {"plain", "absent"});
   (void)s.note(s.book.owners_settled());
@@ -307,7 +307,7 @@ TEST_CASE("Under cluster access what has no label is read again in rounds, and w
   CHECK(s.value("a", "plain") == "y");
 }
 
-TEST_CASE("A source that has failed three times was tried, and its Secrets are read one by one") {
+TEST_CASE("a source that has failed three times was tried, and its Secrets are read one by one") {
   BookScript s(SecretAccess::kNamespaced);
   (void)s.reference("a", {"fine", "broken"});
   CHECK(s.fail("a", 2).empty());
@@ -352,7 +352,7 @@ TEST_CASE("A source that has failed three times was tried, and its Secrets are r
   }
 }
 
-TEST_CASE("What cannot be followed is told by name") {
+TEST_CASE("what cannot be followed is told by name") {
   BookScript s(SecretAccess::kNamespaced);
   for (const char* ns : {"a", "b", "c"}) (void)s.reference(ns, {"s"});
   (void)s.list("a", {});
@@ -366,7 +366,7 @@ TEST_CASE("What cannot be followed is told by name") {
   CHECK(s.book.trouble() == "no permission");
 }
 
-TEST_CASE("A source is not tried by fewer failures because a page of it went well in between") {
+TEST_CASE("a source is not tried by fewer failures because a page of it went well in between") {
   BookScript s(SecretAccess::kNamespaced);
   (void)s.reference("a", {"one"});
   (void)s.fail("a", 2);
@@ -375,7 +375,7 @@ TEST_CASE("A source is not tried by fewer failures because a page of it went wel
   CHECK(s.fail("a") == Texts{"fails a", "changed a", "read a/one"});
 }
 
-TEST_CASE("A read that fails is repeated after pauses that double, up to the round") {
+TEST_CASE("a read that fails is repeated after pauses that double, up to the round") {
   BookScript s(SecretAccess::kNamespaced);
   (void)s.reference("a", {"one"});
   (void)s.list("a", {});
@@ -399,7 +399,7 @@ TEST_CASE("A read that fails is repeated after pauses that double, up to the rou
   CHECK_FALSE(s.book.next_due());
 }
 
-TEST_CASE("A read is not repeated before the time that the API server has asked for") {
+TEST_CASE("a read is not repeated before the time that the API server has asked for") {
   BookScript s(SecretAccess::kNamespaced);
   (void)s.reference("a", {"one"});
   (void)s.list("a", {});
@@ -414,7 +414,7 @@ TEST_CASE("A read is not repeated before the time that the API server has asked 
   CHECK(s.book.next_due() == s.now + SecretBook::kRound);
 }
 
-TEST_CASE("What was read once is kept, whatever fails later") {
+TEST_CASE("what was read once is kept, whatever fails later") {
   BookScript s(SecretAccess::kCluster);
   (void)s.reference("a", {"plain"});
   (void)s.note(s.book.owners_settled());
@@ -428,7 +428,7 @@ TEST_CASE("What was read once is kept, whatever fails later") {
   }
 }
 
-TEST_CASE("A Secret that may not be read is refused, not unread, and asked for again") {
+TEST_CASE("a Secret that may not be read is refused, not unread, and asked for again") {
   BookScript s(SecretAccess::kCluster);
   (void)s.reference("a", {"labelled"});
   (void)s.note(s.book.owners_settled());
@@ -446,7 +446,7 @@ TEST_CASE("A Secret that may not be read is refused, not unread, and asked for a
   CHECK(s.answer(secret_of("v")) == Texts{"changed b"});
 }
 
-TEST_CASE("Where lists are refused, a namespace's Secrets are read one by one, all labelled not") {
+TEST_CASE("where lists are refused, a namespace's Secrets are read one by one, all labelled not") {
   SECTION("in a namespace") {
     BookScript s(SecretAccess::kNamespaced);
     (void)s.reference("a", {"fine", "forbidden"});
@@ -486,7 +486,7 @@ TEST_CASE("Where lists are refused, a namespace's Secrets are read one by one, a
   }
 }
 
-TEST_CASE("While a watch that once worked is broken, its Secrets are read in rounds") {
+TEST_CASE("while a watch that once worked is broken, its Secrets are read in rounds") {
   BookScript s(SecretAccess::kNamespaced);
   (void)s.reference("a", {"one"});
   (void)s.list("a", {{"a", "one"}});
@@ -511,7 +511,7 @@ TEST_CASE("While a watch that once worked is broken, its Secrets are read in rou
   }
 }
 
-TEST_CASE("A namespace whose Secrets do not answer takes two places of eight") {
+TEST_CASE("a namespace whose Secrets do not answer takes two places of eight") {
   BookScript s(SecretAccess::kNamespaced);
   std::set<std::string> many;
   for (int i = 0; i < 50; ++i) many.insert(fmt::format("s{:02}", i));
@@ -531,7 +531,7 @@ TEST_CASE("A namespace whose Secrets do not answer takes two places of eight") {
   CHECK(s.known("hangs", "s49") == Known::kNotRead);
 }
 
-TEST_CASE("A Secret's own reason is told where it fails in another manner than its source") {
+TEST_CASE("a Secret's own reason is told where it fails in another manner than its source") {
   BookScript s(SecretAccess::kNamespaced);
   const auto three_times = [&](Kind kind) {
     for (int i = 0; i < SecretBook::kTries; ++i) {
@@ -552,7 +552,7 @@ TEST_CASE("A Secret's own reason is told where it fails in another manner than i
   }
 }
 
-TEST_CASE("What a list or watch cannot read of a named Secret fails that one alone") {
+TEST_CASE("what a list or watch cannot read of a named Secret fails that one alone") {
   BookScript s(SecretAccess::kNamespaced);
   (void)s.reference("a", {"bad", "fine"});
   s.book.list_began("a");

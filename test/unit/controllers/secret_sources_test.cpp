@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "api_server.h"
+#include "test/unit/controllers/secret_server.h"
 
 namespace receiver::controllers {
 namespace {
@@ -36,7 +36,7 @@ struct SourcesFixture {
     return sources.lookup(ns, name).known;
   }
   void await(const std::string& ns, const std::string& name, Known wanted) {
-    test::run_until(io, [&] { return known(ns, name) == wanted; });
+    run_until(io, [&] { return known(ns, name) == wanted; });
   }
   std::string value(const std::string& ns, const std::string& name) {
     const SecretState state = sources.lookup(ns, name);
@@ -44,7 +44,7 @@ struct SourcesFixture {
   }
 
   boost::asio::io_context io;
-  test::SecretServer server{io};
+  SecretServer server{io};
   std::unique_ptr<kube::RestClient> rest;
   std::vector<std::string> changed;
   SecretSources sources;
@@ -52,7 +52,7 @@ struct SourcesFixture {
 
 }  // namespace
 
-TEST_CASE("A namespace with a reference is watched, and its named Secrets are known") {
+TEST_CASE("a namespace with a reference is watched, and its named Secrets are known") {
   SourcesFixture f(SecretAccess::kNamespaced);
   f.server.put("a", "one", "value-1");
   f.server.put("a", "other", "never kept");
@@ -87,7 +87,7 @@ TEST_CASE("A namespace with a reference is watched, and its named Secrets are kn
   }
 }
 
-TEST_CASE("A namespace that may not be read fails its own receivers only, and recovers") {
+TEST_CASE("a namespace that may not be read fails its own receivers only, and recovers") {
   SourcesFixture f(SecretAccess::kNamespaced);
   f.server.put("a", "s", "value-a");
   f.server.put("b", "s", "value-b");
@@ -102,7 +102,7 @@ TEST_CASE("A namespace that may not be read fails its own receivers only, and re
   CHECK(f.sources.status().settled == kube::ReflectorStatus::Settled::kRefused);
 }
 
-TEST_CASE("A name that is referenced while a list is under way is not taken for missing") {
+TEST_CASE("a name that is referenced while a list is under way is not taken for missing") {
   SourcesFixture f(SecretAccess::kNamespaced);
   f.server.put("a", "one", "value-1");
   f.server.listed = [&] {
@@ -116,12 +116,12 @@ TEST_CASE("A name that is referenced while a list is under way is not taken for 
   CHECK(f.value("a", "late") == "value-2");
 }
 
-TEST_CASE("One namespace whose Secrets answer 500 holds nobody up, and they are read one by one") {
+TEST_CASE("one namespace whose Secrets answer 500 holds nobody up, and they are read one by one") {
   SourcesFixture f(SecretAccess::kNamespaced);
   f.server.put("fine", "s", "value-a");
   f.server.put("broken", "good", "value-b");
   f.server.put("broken", "bad", "value-c");
-  const auto trouble = kube::test::refusal(500, "InternalError");
+  const auto trouble = test::refusal(500, "InternalError");
   f.server.instead_of_listing["broken"] = trouble;
   f.server.instead_of_this_one["broken/bad"] = trouble;
   f.sources.reference("broken", {"good", "bad"});
@@ -142,10 +142,10 @@ TEST_CASE("One namespace whose Secrets answer 500 holds nobody up, and they are 
   CHECK(f.sources.lookup("broken", "good").watched);
 }
 
-TEST_CASE("The Secrets of a namespace that may not be listed are read one by one") {
+TEST_CASE("the Secrets of a namespace that may not be listed are read one by one") {
   SourcesFixture f(SecretAccess::kNamespaced);
   f.server.put("a", "s", "value");
-  f.server.instead_of_listing["a"] = kube::test::refusal(403, "Forbidden");
+  f.server.instead_of_listing["a"] = test::refusal(403, "Forbidden");
   f.sources.reference("a", {"s", "absent"});
   f.await("a", "s", Known::kPresent);
   f.await("a", "absent", Known::kMissing);
@@ -153,7 +153,7 @@ TEST_CASE("The Secrets of a namespace that may not be listed are read one by one
         std::string::npos);
 }
 
-TEST_CASE("With cluster access one watch of labelled Secrets serves all namespaces") {
+TEST_CASE("with cluster access one watch of labelled Secrets serves all namespaces") {
   SourcesFixture f(SecretAccess::kCluster);
   f.server.put("a", "labelled", "value-a");
   f.server.put("b", "plain", "value-b", false);
@@ -176,7 +176,7 @@ TEST_CASE("With cluster access one watch of labelled Secrets serves all namespac
     f.await("b", "plain", Known::kPresent);
     f.server.put("b", "plain", "changed", false);
     f.sources.refresh_uncovered("b");
-    test::run_until(f.io, [&] { return f.value("b", "plain") == "changed"; });
+    run_until(f.io, [&] { return f.value("b", "plain") == "changed"; });
   }
   SECTION("names that come later are read one by one") {
     for (int i = 0; i < 50; ++i) {
@@ -193,7 +193,7 @@ TEST_CASE("With cluster access one watch of labelled Secrets serves all namespac
   }
 }
 
-TEST_CASE("A Secret is missing when the API server itself says so, not when a proxy does") {
+TEST_CASE("a Secret is missing when the API server itself says so, not when a proxy does") {
   SourcesFixture f(SecretAccess::kCluster, std::chrono::milliseconds(200));
   f.server.put("b", "plain", "value-b", false);
   f.sources.reference("b", {"plain"});
@@ -203,19 +203,19 @@ TEST_CASE("A Secret is missing when the API server itself says so, not when a pr
   f.server.put("b", "plain", "changed", false);
   f.server.instead_of_reading = {{404, "<html>no such page</html>"}};
   f.sources.refresh_uncovered("b");
-  test::run_until(f.io, [&] { return f.value("b", "plain") == "changed"; });
+  run_until(f.io, [&] { return f.value("b", "plain") == "changed"; });
   CHECK(f.server.instead_of_reading.empty());
   CHECK(f.changed.size() == 1);
 }
 
-TEST_CASE("A failed read of a Secret is repeated after a pause") {
+TEST_CASE("a failed read of a Secret is repeated after a pause") {
   SourcesFixture f(SecretAccess::kCluster, std::chrono::milliseconds(200));
   f.server.put("a", "s", "value");
   f.sources.reference("a", {"s"});
   f.sources.owners_settled();
   f.await("a", "s", Known::kPresent);
   f.server.put("b", "late", "value-b");
-  f.server.instead_of_reading.assign(3, kube::test::refusal(403, "Forbidden"));
+  f.server.instead_of_reading.assign(3, test::refusal(403, "Forbidden"));
   const auto begin = clock::Steady::now();
   f.sources.reference("b", {"late"});
   f.await("b", "late", Known::kRefused);
@@ -224,7 +224,7 @@ TEST_CASE("A failed read of a Secret is repeated after a pause") {
   CHECK(f.server.reads() == 4);
 }
 
-TEST_CASE("A change of an unlabelled Secret is found by the next round") {
+TEST_CASE("a change of an unlabelled Secret is found by the next round") {
   SourcesFixture f(SecretAccess::kCluster, std::chrono::milliseconds(50));
   f.server.put("b", "plain", "value-b", false);
   f.sources.reference("b", {"plain", "later"});
@@ -233,11 +233,11 @@ TEST_CASE("A change of an unlabelled Secret is found by the next round") {
   f.await("b", "later", Known::kMissing);
   f.server.put("b", "plain", "changed", false);
   f.server.put("b", "later", "made", false);
-  test::run_until(f.io, [&] { return f.value("b", "plain") == "changed"; });
+  run_until(f.io, [&] { return f.value("b", "plain") == "changed"; });
   f.await("b", "later", Known::kPresent);
 }
 
-TEST_CASE("Nothing but the metadata of a Secret that nobody names is ever decoded") {
+TEST_CASE("nothing but the metadata of a Secret that nobody names is ever decoded") {
   SourcesFixture f(SecretAccess::kNamespaced);
   f.server.put("a", "one", "value-1");
   // Whoever decodes it, complains.
@@ -246,13 +246,13 @@ TEST_CASE("Nothing but the metadata of a Secret that nobody names is ever decode
                     R"("data":{"secret":"\ud800"}})");
   f.sources.reference("a", {"one"});
   f.await("a", "one", Known::kPresent);
-  test::run_until(f.io, [&] { return f.sources.settled(); });
+  run_until(f.io, [&] { return f.sources.settled(); });
   CHECK(f.sources.status().bad_objects == 0);
   f.sources.reference("b", {"other"});
   f.server.put_json("b", "other",
                     R"({"metadata":{"namespace":"b","name":"other","resourceVersion":"1"},)"
                     R"("data":{"secret":"\ud800"}})");
-  test::run_until(f.io, [&] { return f.sources.status().bad_objects == 1; });
+  run_until(f.io, [&] { return f.sources.status().bad_objects == 1; });
 }
 
 }  // namespace receiver::controllers

@@ -27,7 +27,7 @@ api::OwnerStatus ours() {
 
 }  // namespace
 
-TEST_CASE("A value that is undone three times in a row, however slowly, is written no more") {
+TEST_CASE("a value that is undone three times in a row, however slowly, is written no more") {
   StatusConflict conflict;
   for (int write = 0; write < 3; ++write) {
     CHECK(conflict.may_write("a"));
@@ -50,7 +50,7 @@ TEST_CASE("A value that is undone three times in a row, however slowly, is writt
   }
 }
 
-TEST_CASE("A value that has stood for longer than any round of the other writer is not undone") {
+TEST_CASE("a value that has stood for longer than any round of the other writer is not undone") {
   StatusConflict conflict;
   StatusConflict::Time now = kFirstWrite;
   for (int episode = 0; episode < 10; ++episode) {
@@ -60,7 +60,7 @@ TEST_CASE("A value that has stood for longer than any round of the other writer 
   }
 }
 
-TEST_CASE("A value that stands until the other writer's longest round is undone all the same") {
+TEST_CASE("a value that stands until the other writer's longest round is undone all the same") {
   StatusConflict conflict;
   StatusConflict::Time now = kFirstWrite;
   for (int write = 0; write < 3; ++write) {
@@ -71,12 +71,12 @@ TEST_CASE("A value that stands until the other writer's longest round is undone 
   CHECK_FALSE(conflict.may_write("a"));
 }
 
-TEST_CASE("A write that failed is none") {
+TEST_CASE("a write that failed is none") {
   StatusConflict conflict;
   for (int attempt = 0; attempt < 10; ++attempt) CHECK(conflict.may_write("a"));
 }
 
-TEST_CASE("What another writer's status differs in is said without any path") {
+TEST_CASE("what another writer's status differs in is said without any path") {
   struct Case {
     std::string what;
     api::OwnerStatus theirs;

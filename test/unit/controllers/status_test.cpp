@@ -31,7 +31,7 @@ const api::Condition* condition(const api::OwnerStatus& status, std::string_view
 
 }  // namespace
 
-TEST_CASE("A healthy object is Ready, and its status then needs no further write") {
+TEST_CASE("a healthy object is Ready, and its status then needs no further write") {
   api::ReceiverOwner owner = owner_of({{"r", true, "s"}});
   owner.refresh = "token-1";
   const auto next = next_status(owner, publishing("r", "/bitbucket/1"), kNow);
@@ -48,7 +48,7 @@ TEST_CASE("A healthy object is Ready, and its status then needs no further write
                   .has_value());
 }
 
-TEST_CASE("Failures are all named, and the good receivers are published all the same") {
+TEST_CASE("failures are all named, and the good receivers are published all the same") {
   const api::ReceiverOwner owner = owner_of({{"r", true, "s"}, {"x", true, "t"}, {"y", true, "u"}});
   DerivedReceivers derived = publishing("r", "/bitbucket/1");
   derived.failures = {{"x", "SecretNotFound", "Secret t not found"},
@@ -77,7 +77,7 @@ TEST_CASE("lastTransitionTime moves only when the status value changes") {
   CHECK(failed->conditions[0].last_transition_time == "2023-11-14T22:13:21Z");
 }
 
-TEST_CASE("Entries and conditions of others keep their place and content") {
+TEST_CASE("entries and conditions of others keep their place and content") {
   api::ReceiverOwner owner = owner_of({{"gh", false, ""}, {"r", true, "s"}, {"gl", false, ""}});
   owner.status.webhook_receivers = {{"gl", "/gitlab/2", "https://h/gitlab/2"},
                                     {"gone", "/bitbucket/0", "https://h/bitbucket/0"},
@@ -95,7 +95,7 @@ TEST_CASE("Entries and conditions of others keep their place and content") {
   CHECK(condition(*next, "Ready")->status == "True");
 }
 
-TEST_CASE("A failure of a receiver of another type is kept, ours is appended once") {
+TEST_CASE("a failure of a receiver of another type is kept, ours is appended once") {
   api::ReceiverOwner owner = owner_of({{"gh", false, ""}, {"r", true, "s"}});
   owner.status.conditions = {
       {"Ready", "False", "SyncWebhookReceiversFailed", "receiver gh: no Secret", kNowText, 7},
@@ -116,7 +116,7 @@ TEST_CASE("A failure of a receiver of another type is kept, ours is appended onc
   CHECK(condition(*next, "Reconciling") != nullptr);
 }
 
-TEST_CASE("A failure counts as another's only if it names a receiver of another type") {
+TEST_CASE("a failure counts as another's only if it names a receiver of another type") {
   struct Case {
     std::string what, message;
     bool kept;
@@ -212,7 +212,7 @@ TEST_CASE("Kargo's failure that names exactly the receivers that fail here is no
   }
 }
 
-TEST_CASE("Beside Kargo's failure that stands only what it does not say is written") {
+TEST_CASE("beside Kargo's failure that stands only what it does not say is written") {
   api::ReceiverOwner owner = owner_of({{"r", true, "s"}, {"x", true, "t"}});
   owner.status = failed_by_kargo({{"x", "t"}});
   owner.status.webhook_receivers = {{"r", "/bitbucket/1", "https://h/bitbucket/1"}};
@@ -254,7 +254,7 @@ TEST_CASE("Beside Kargo's failure that stands only what it does not say is writt
   }
 }
 
-TEST_CASE("A failure of the ClusterConfig begins as Kargo's does, and so does its success") {
+TEST_CASE("a failure of the ClusterConfig begins as Kargo's does, and so does its success") {
   api::ReceiverOwner owner = owner_of({{"x", true, "t"}});
   owner.kind = api::OwnerKind::kClusterConfig;
   DerivedReceivers failing;
@@ -272,7 +272,7 @@ TEST_CASE("A failure of the ClusterConfig begins as Kargo's does, and so does it
             .message.starts_with("Failed to sync webhook receivers: "));
 }
 
-TEST_CASE("A hundred failing receivers of long names do not withhold the URL of a good one") {
+TEST_CASE("a hundred failing receivers of long names do not withhold the URL of a good one") {
   std::vector<api::Receiver> receivers{{"r", true, "s"}};
   DerivedReceivers derived = publishing("r", "/bitbucket/1");
   for (int i = 0; i < 100; ++i) {
@@ -290,7 +290,7 @@ TEST_CASE("A hundred failing receivers of long names do not withhold the URL of 
   CHECK_FALSE(next_status(owner, derived, kNow).has_value());
 }
 
-TEST_CASE("Receivers of one name are each listed, never one of them twice") {
+TEST_CASE("receivers of one name are each listed, never one of them twice") {
   using Paths = std::vector<std::string>;
   const auto paths = [](const api::ReceiverOwner& owner, const DerivedReceivers& derived) {
     Paths listed;
@@ -315,7 +315,7 @@ TEST_CASE("Receivers of one name are each listed, never one of them twice") {
         Paths{"/base/bitbucket/github/1", "/bitbucket/1", "/github/2"});
 }
 
-TEST_CASE("What we wrote is taken back when an object has only receivers of other types left") {
+TEST_CASE("what we wrote is taken back when an object has only receivers of other types left") {
   api::ReceiverOwner owner = owner_of({{"gl", false, ""}, {"gh", false, ""}});
   owner.refresh = "token-1";
   owner.status.observed_generation = 6;
@@ -362,7 +362,7 @@ TEST_CASE("What we wrote is taken back when an object has only receivers of othe
   }
 }
 
-TEST_CASE("What is not ours to write is not written") {
+TEST_CASE("what is not ours to write is not written") {
   api::ReceiverOwner deleting = owner_of({{"r", true, "s"}});
   deleting.meta.deleting = true;
   CHECK_FALSE(next_status(deleting, publishing("r", "/bitbucket/1"), kNow).has_value());
@@ -374,7 +374,7 @@ TEST_CASE("What is not ours to write is not written") {
   CHECK_FALSE(next_status(owner_of({{"gh", false, ""}}), {}, kNow).has_value());
 }
 
-TEST_CASE("Without receivers the list is cleared") {
+TEST_CASE("without receivers the list is cleared") {
   api::ReceiverOwner owner = owner_of({});
   owner.status.webhook_receivers = {{"r", "/bitbucket/1", "https://h/bitbucket/1"}};
   const auto next = next_status(owner, {}, kNow);

@@ -3,11 +3,11 @@
 #include <catch2/catch.hpp>
 #include <openssl/pem.h>
 
-#include "test/unit/http/test_certificates.h"
+#include "test/support/test_certificates.h"
 
 namespace receiver::crypto {
 
-using http::testing::TestAuthority;
+using test::TestAuthority;
 
 TEST_CASE("certificates are read one after another to the end of the text") {
   const TestAuthority authority;
@@ -21,7 +21,7 @@ TEST_CASE("certificates are read one after another to the end of the text") {
 }
 
 TEST_CASE("a key is read, an encrypted one is not, and nobody is asked for its password") {
-  const http::testing::TestIdentity identity = TestAuthority().issue();
+  const test::TestIdentity identity = TestAuthority().issue();
   const KeyPtr key = read_key(pem_text(identity.key_pem).get());
   REQUIRE(key);
   CHECK_FALSE(read_key(pem_text(identity.certificate_pem).get()));

@@ -5,9 +5,13 @@
 
 #include <catch2/catch.hpp>
 
-#include "../vectors.h"
+#include "test/support/vectors.h"
 
 namespace receiver::git {
+
+using test::load_vectors;
+using test::text_of;
+
 namespace {
 
 std::string string_member(const rapidjson::Value& object, const char* name) {

@@ -8,9 +8,13 @@
 
 #include <catch2/catch.hpp>
 
-#include "../vectors.h"
+#include "test/support/vectors.h"
 
 namespace receiver::git {
+
+using test::load_vectors;
+using test::text_of;
+
 namespace {
 
 struct Pair {

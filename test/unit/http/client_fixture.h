@@ -12,10 +12,17 @@
 #include <boost/asio/io_context.hpp>
 
 #include "http/client.h"
-#include "scripted_server.h"
+#include "test/support/scripted_server.h"
+#include "test/support/test_certificates.h"
 
-namespace receiver::http::testing {
+namespace receiver::http {
 
+using test::CertificateSpec;
+using test::Peer;
+using test::ScriptedServer;
+using test::ServerIdentity;
+using test::TestAuthority;
+using test::TestIdentity;
 using namespace std::chrono_literals;
 
 inline Request make_request(std::string method, std::string target, Headers headers = {},
@@ -94,16 +101,16 @@ class ClientFixture {
     return finish(start(std::move(call)));
   }
 
-  using Sent = Result<Response>;
+  using Answered = Result<Response>;
   using Opened = Result<std::unique_ptr<ResponseStream>>;
 
-  Sent send(Request request, std::chrono::milliseconds time = kLongest) {
+  Answered send(Request request, std::chrono::milliseconds time = kLongest) {
     return await(client_->send(std::move(request), in(time)));
   }
-  Sent get(std::string target = "/", std::chrono::milliseconds time = kLongest) {
+  Answered get(std::string target = "/", std::chrono::milliseconds time = kLongest) {
     return send(make_request("GET", std::move(target)), time);
   }
-  Pending<Sent> start_get(std::string target = "/", std::chrono::milliseconds time = kLongest) {
+  Pending<Answered> start_get(std::string target = "/", std::chrono::milliseconds time = kLongest) {
     return start(client_->send(make_request("GET", std::move(target)), in(time)));
   }
   Opened open(Client::Connection connection = Client::Connection::kPooled,
@@ -145,4 +152,4 @@ std::string outcome(const Result<T>& result) {
   return result ? "ok" : kind_name(result.error().kind);
 }
 
-}  // namespace receiver::http::testing
+}  // namespace receiver::http

@@ -8,9 +8,9 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "client_fixture.h"
+#include "test/unit/http/client_fixture.h"
 
-namespace receiver::http::testing {
+namespace receiver::http {
 namespace {
 
 using Connection = Client::Connection;
@@ -30,7 +30,7 @@ class Gate {
 
 }  // namespace
 
-TEST_CASE("A request arrives as it was asked for, and its answer is read whole") {
+TEST_CASE("a request arrives as it was asked for, and its answer is read whole") {
   const std::string address = GENERATE("127.0.0.1", "::1");
   std::promise<std::string> seen;
   ScriptedServer server(
@@ -53,7 +53,7 @@ TEST_CASE("A request arrives as it was asked for, and its answer is read whole")
             "\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nbody");
 }
 
-TEST_CASE("Names are resolved, and every address of theirs is tried") {
+TEST_CASE("names are resolved, and every address of theirs is tried") {
   ScriptedServer server([](Peer& peer) { peer.answer_all(); });
   auto options = ClientFixture::plain(server);
   options.host = "localhost";  // perhaps ::1 first, where nobody listens
@@ -61,14 +61,14 @@ TEST_CASE("Names are resolved, and every address of theirs is tried") {
   CHECK(outcome(test.get()) == "ok");
 }
 
-TEST_CASE("Requests in turn share one connection") {
+TEST_CASE("requests in turn share one connection") {
   ScriptedServer server([](Peer& peer) { peer.answer_all(); });
   ClientFixture test(server);
   for (int i = 0; i < 5; ++i) CHECK(outcome(test.get()) == "ok");
   CHECK(server.accepted() == 1);
 }
 
-TEST_CASE("An answer that closes, or whose end is the connection's, is not followed by a request") {
+TEST_CASE("an answer that closes, or whose end is the connection's, is not followed by a request") {
   const std::string answer =
       GENERATE("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
                "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 200 OK\r\n\r\nok");
@@ -84,7 +84,7 @@ TEST_CASE("An answer that closes, or whose end is the connection's, is not follo
   CHECK(server.accepted() == 2);
 }
 
-TEST_CASE("A connection that the server has closed or spoken on meanwhile is not used") {
+TEST_CASE("a connection that the server has closed or spoken on meanwhile is not used") {
   const std::string meanwhile = GENERATE("closes", "resets", "speaks");
   std::promise<void> done;
   std::promise<bool> no_request_came;
@@ -105,7 +105,7 @@ TEST_CASE("A connection that the server has closed or spoken on meanwhile is not
   CHECK(no_request_came.get_future().get());
 }
 
-TEST_CASE("A request that dies on a reused connection before any answer is sent once more") {
+TEST_CASE("a request that dies on a reused connection before any answer is sent once more") {
   const bool by_reset = GENERATE(false, true);
   std::atomic<int> requests{0};
   ScriptedServer server([&](Peer& peer) {
@@ -123,7 +123,7 @@ TEST_CASE("A request that dies on a reused connection before any answer is sent 
   CHECK(server.accepted() == 2);
 }
 
-TEST_CASE("A request that dies on a fresh connection is not sent again") {
+TEST_CASE("a request that dies on a fresh connection is not sent again") {
   std::atomic<int> requests{0};
   ScriptedServer server([&](Peer& peer) {
     if (peer.number() == 1) {
@@ -140,7 +140,7 @@ TEST_CASE("A request that dies on a fresh connection is not sent again") {
   CHECK(requests == 3);
 }
 
-TEST_CASE("A request is not sent again once a byte of its answer came") {
+TEST_CASE("a request is not sent again once a byte of its answer came") {
   std::atomic<int> requests{0};
   ScriptedServer server([&](Peer& peer) {
     peer.request();
@@ -155,7 +155,7 @@ TEST_CASE("A request is not sent again once a byte of its answer came") {
   CHECK(server.accepted() == 1);
 }
 
-TEST_CASE("An answer that breaks off or makes no sense is an error") {
+TEST_CASE("an answer that breaks off or makes no sense is an error") {
   const std::string answer = GENERATE_COPY(values<std::string>({
       std::string(kHead) + "Content-Length: 10\r\n\r\nabc",
       std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n5\r\nabc",
@@ -176,7 +176,7 @@ TEST_CASE("An answer that breaks off or makes no sense is an error") {
   CHECK(result.error().message.find("127.0.0.1:" + std::to_string(server.port())) == 0);
 }
 
-TEST_CASE("Interim answers are skipped, but not without end") {
+TEST_CASE("interim answers are skipped, but not without end") {
   const int interims = GENERATE(1, 3, 50);
   ScriptedServer server([&](Peer& peer) {
     while (peer.request()) {
@@ -190,7 +190,7 @@ TEST_CASE("Interim answers are skipped, but not without end") {
   if (result) CHECK_FALSE(result->headers.find("Link"));
 }
 
-TEST_CASE("An answer to HEAD is complete without a body") {
+TEST_CASE("an answer to HEAD is complete without a body") {
   ScriptedServer server([](Peer& peer) {
     while (peer.request()) peer.send("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n");
   });
@@ -200,7 +200,7 @@ TEST_CASE("An answer to HEAD is complete without a body") {
   CHECK(server.accepted() == 1);
 }
 
-TEST_CASE("Long bodies travel whole in both directions") {
+TEST_CASE("long bodies travel whole in both directions") {
   const std::string body(5 * 1024 * 1024 + 7, 'x');
   ScriptedServer server([&](Peer& peer) {
     while (const auto request = peer.request()) {
@@ -213,7 +213,7 @@ TEST_CASE("Long bodies travel whole in both directions") {
   CHECK(answer->body == body);
 }
 
-TEST_CASE("A server that refuses a long request unread is understood") {
+TEST_CASE("a server that refuses a long request unread is understood") {
   ScriptedServer server([](Peer& peer) {
     peer.send("HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
     peer.end();
@@ -225,7 +225,7 @@ TEST_CASE("A server that refuses a long request unread is understood") {
   CHECK(answer->status == 413);
 }
 
-TEST_CASE("An answer above the cap is refused, whether it says so or not") {
+TEST_CASE("an answer above the cap is refused, whether it says so or not") {
   const std::string body(101, 'x');
   const std::string answer = GENERATE_COPY(values<std::string>({
       "Content-Length: 101\r\n\r\n" + body,
@@ -250,7 +250,7 @@ TEST_CASE("An answer above the cap is refused, whether it says so or not") {
   CHECK(outcome(test.get("/small")) == "ok");
 }
 
-TEST_CASE("The deadline covers the answer's head and its body") {
+TEST_CASE("the deadline covers the answer's head and its body") {
   const std::string sent = GENERATE("", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab");
   ScriptedServer server([&](Peer& peer) {
     peer.request();
@@ -265,7 +265,7 @@ TEST_CASE("The deadline covers the answer's head and its body") {
   CHECK(took < 5s);
 }
 
-TEST_CASE("The deadline covers sending to a server that does not read") {
+TEST_CASE("the deadline covers sending to a server that does not read") {
   Gate done;
   ScriptedServer server([&](Peer&) { done.wait(); });
   ClientFixture test(server);
@@ -274,14 +274,14 @@ TEST_CASE("The deadline covers sending to a server that does not read") {
   done.open();
 }
 
-TEST_CASE("A deadline that has passed sends nothing") {
+TEST_CASE("a deadline that has passed sends nothing") {
   ScriptedServer server([](Peer& peer) { peer.answer_all(); });
   ClientFixture test(server);
   CHECK(outcome(test.get("/", -1ms)) == "timeout");
   CHECK(server.accepted() == 0);
 }
 
-TEST_CASE("Without a listener the error says where nobody listens") {
+TEST_CASE("without a listener the error says where nobody listens") {
   unsigned short port = 0;
   {
     const ScriptedServer gone([](Peer&) {});
@@ -294,7 +294,7 @@ TEST_CASE("Without a listener the error says where nobody listens") {
         "127.0.0.1:" + std::to_string(port) + ": cannot connect: Connection refused");
 }
 
-TEST_CASE("A request that would be injected into is an error of the caller, and is not sent") {
+TEST_CASE("a request that would be injected into is an error of the caller, and is not sent") {
   ScriptedServer server([](Peer& peer) { peer.answer_all(); });
   ClientFixture test(server);
   CHECK(outcome(test.send(make_request("GET", "/ HTTP/1.1\r\nX: y"))) == "connect");
@@ -302,7 +302,7 @@ TEST_CASE("A request that would be injected into is an error of the caller, and 
   CHECK(server.accepted() == 0);
 }
 
-TEST_CASE("The pool is bounded, and requests wait for it in order") {
+TEST_CASE("the pool is bounded, and requests wait for it in order") {
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<std::string> order;
@@ -353,7 +353,7 @@ TEST_CASE("The pool is bounded, and requests wait for it in order") {
   }
 }
 
-TEST_CASE("Who waits for the pool beyond the deadline gives up, and the next one is served") {
+TEST_CASE("who waits for the pool beyond the deadline gives up, and the next one is served") {
   Gate go;
   ScriptedServer server([&](Peer& peer) {
     while (peer.request()) {
@@ -378,7 +378,7 @@ TEST_CASE("Who waits for the pool beyond the deadline gives up, and the next one
   CHECK(outcome(test.get()) == "ok");  // no slot was lost
 }
 
-TEST_CASE("Failures give their slot of the pool back") {
+TEST_CASE("failures give their slot of the pool back") {
   ScriptedServer server([](Peer& peer) {
     if (peer.number() <= 3) return;
     peer.answer_all();
@@ -390,7 +390,7 @@ TEST_CASE("Failures give their slot of the pool back") {
   CHECK(outcome(test.get()) == "ok");
 }
 
-TEST_CASE("A pooled connection that idles for too long is closed") {
+TEST_CASE("a pooled connection that idles for too long is closed") {
   std::promise<void> closed;
   ScriptedServer server([&](Peer& peer) {
     peer.answer_all();
@@ -404,7 +404,7 @@ TEST_CASE("A pooled connection that idles for too long is closed") {
   test.run_until([&] { return future.wait_for(0s) == std::future_status::ready; });
 }
 
-TEST_CASE("A stream hands its body on as it arrives, byte by byte if need be") {
+TEST_CASE("a stream hands its body on as it arrives, byte by byte if need be") {
   const Connection connection = GENERATE(Connection::kPooled, Connection::kOwn);
   const std::string text = "{\"type\":\"ADDED\"}\n";
   std::atomic<std::size_t> taken{0};
@@ -431,7 +431,7 @@ TEST_CASE("A stream hands its body on as it arrives, byte by byte if need be") {
   CHECK(test.next(**stream) == "");
 }
 
-TEST_CASE("Bodies of every framing stream whole, in pieces of bounded size") {
+TEST_CASE("bodies of every framing stream whole, in pieces of bounded size") {
   const Connection connection = GENERATE(Connection::kPooled, Connection::kOwn);
   const std::string framing = GENERATE("length", "chunked", "close");
   std::string body;
@@ -468,7 +468,7 @@ TEST_CASE("Bodies of every framing stream whole, in pieces of bounded size") {
   CHECK(received == body);
 }
 
-TEST_CASE("A stream that nobody reads holds its sender back") {
+TEST_CASE("a stream that nobody reads holds its sender back") {
   std::atomic<std::size_t> sent{0};
   ScriptedServer server([&](Peer& peer) {
     peer.request();
@@ -487,7 +487,7 @@ TEST_CASE("A stream that nobody reads holds its sender back") {
   CHECK(sent < 64'000'000);
 }
 
-TEST_CASE("A stream read to its end gives its connection back, one left early closes it") {
+TEST_CASE("a stream read to its end gives its connection back, one left early closes it") {
   std::promise<void> closed;
   ScriptedServer server([&](Peer& peer) {
     peer.answer_all(std::string(100, 'x'));
@@ -512,7 +512,7 @@ TEST_CASE("A stream read to its end gives its connection back, one left early cl
   }
 }
 
-TEST_CASE("A stream without news ends after its idle time, and stays ended") {
+TEST_CASE("a stream without news ends after its idle time, and stays ended") {
   ScriptedServer server([&](Peer& peer) {
     peer.request();
     peer.send(std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
@@ -526,7 +526,7 @@ TEST_CASE("A stream without news ends after its idle time, and stays ended") {
   CHECK(outcome(test.next(**stream, 30ms)) == "timeout");
 }
 
-TEST_CASE("The deadline of opening a stream does not bound the stream") {
+TEST_CASE("the deadline of opening a stream does not bound the stream") {
   Gate later;
   ScriptedServer server([&](Peer& peer) {
     peer.request();
@@ -545,7 +545,7 @@ TEST_CASE("The deadline of opening a stream does not bound the stream") {
   CHECK(outcome(test.finish(piece)) == "ok");
 }
 
-TEST_CASE("A stream that breaks off is an error, not an end") {
+TEST_CASE("a stream that breaks off is an error, not an end") {
   ScriptedServer server([](Peer& peer) {
     peer.request();
     peer.send(std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
@@ -557,7 +557,7 @@ TEST_CASE("A stream that breaks off is an error, not an end") {
   CHECK(outcome(test.next(**stream)) == "broken");
 }
 
-TEST_CASE("Own connections are outside the pool and its bound") {
+TEST_CASE("own connections are outside the pool and its bound") {
   ScriptedServer server([](Peer& peer) {
     while (const auto request = peer.request()) {
       if (request->find("GET /watch") != 0) {
@@ -580,7 +580,7 @@ TEST_CASE("Own connections are outside the pool and its bound") {
   CHECK(server.accepted() == 6);
 }
 
-TEST_CASE("Closing the client ends everything at once") {
+TEST_CASE("closing the client ends everything at once") {
   ScriptedServer server([](Peer& peer) {
     while (const auto request = peer.request()) {
       if (request->find("GET /watch") == 0) {
@@ -618,7 +618,7 @@ TEST_CASE("Closing the client ends everything at once") {
   }
 }
 
-TEST_CASE("Closing the client ends requests that have not begun or are still connecting") {
+TEST_CASE("closing the client ends requests that have not begun or are still connecting") {
   ScriptedServer server([](Peer& peer) {
     while (!peer.wait_for_close()) continue;  // whatever it still sends
   });
@@ -635,7 +635,7 @@ TEST_CASE("Closing the client ends requests that have not begun or are still con
   CHECK((ended == "closed" || (options.host == "name.invalid" && ended == "connect")));
 }
 
-TEST_CASE("A thread that ends with requests under way leaves nothing behind") {
+TEST_CASE("a thread that ends with requests under way leaves nothing behind") {
   ScriptedServer server([](Peer& peer) {
     peer.request();
     peer.send(std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n");
@@ -663,4 +663,4 @@ TEST_CASE("A thread that ends with requests under way leaves nothing behind") {
   }
 }
 
-}  // namespace receiver::http::testing
+}  // namespace receiver::http

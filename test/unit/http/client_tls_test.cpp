@@ -3,10 +3,10 @@
 
 #include <catch2/catch.hpp>
 
-#include "client_fixture.h"
 #include "http/client.h"
+#include "test/unit/http/client_fixture.h"
 
-namespace receiver::http::testing {
+namespace receiver::http {
 namespace {
 
 using Connection = Client::Connection;
@@ -27,7 +27,7 @@ std::string common_name_of_client(const Peer& peer) {
 
 }  // namespace
 
-TEST_CASE("Over TLS requests share one connection, and long bodies travel whole") {
+TEST_CASE("over TLS requests share one connection, and long bodies travel whole") {
   const int version = GENERATE(TLS1_2_VERSION, TLS1_3_VERSION);
   const TestAuthority authority;
   ScriptedServer server(
@@ -48,7 +48,7 @@ TEST_CASE("Over TLS requests share one connection, and long bodies travel whole"
   CHECK(server.accepted() == 1);
 }
 
-TEST_CASE("The certificate must be valid for the server's name or address") {
+TEST_CASE("the certificate must be valid for the server's name or address") {
   struct Case {
     std::string address, names, server_name, expected;
   };
@@ -84,7 +84,7 @@ TEST_CASE("The certificate must be valid for the server's name or address") {
   if (!result) CHECK(result.error().message.find("mismatch") != std::string::npos);
 }
 
-TEST_CASE("The server's name is sent where it is a name, and never an address") {
+TEST_CASE("the server's name is sent where it is a name, and never an address") {
   const std::string name = GENERATE("", "api.example");
   const TestAuthority authority;
   std::promise<std::string> seen;
@@ -105,7 +105,7 @@ TEST_CASE("The server's name is sent where it is a name, and never an address") 
 }
 
 TEST_CASE(
-    "Certificates of unknown authorities, and expired ones, are refused unless told not to look") {
+    "certificates of unknown authorities, and expired ones, are refused unless told not to look") {
   const TestAuthority authority;
   const TestAuthority other("other authority");
   const bool expired = GENERATE(false, true);
@@ -124,7 +124,7 @@ TEST_CASE(
   CHECK(outcome(test.get()) == "ok");
 }
 
-TEST_CASE("Without authorities of its own, the client trusts the system's only") {
+TEST_CASE("without authorities of its own, the client trusts the system's only") {
   const TestAuthority authority;
   ScriptedServer server(answer_all,
                         ServerIdentity{.identity = authority.issue(), .client_ca_pem = {}});
@@ -132,7 +132,7 @@ TEST_CASE("Without authorities of its own, the client trusts the system's only")
   CHECK(outcome(test.get()) == "tls");
 }
 
-TEST_CASE("Any authority of a bundle will do") {
+TEST_CASE("any authority of a bundle will do") {
   const TestAuthority first("first");
   const TestAuthority second("second");
   ScriptedServer server(answer_all,
@@ -150,7 +150,7 @@ TEST_CASE("TLS below 1.2 is refused") {
   CHECK(outcome(test.get()) == "tls");
 }
 
-TEST_CASE("The client's certificate is shown, and its absence explained") {
+TEST_CASE("the client's certificate is shown, and its absence explained") {
   const int version = GENERATE(TLS1_2_VERSION, TLS1_3_VERSION);
   const TestAuthority authority;
   std::promise<std::string> seen;
@@ -179,7 +179,7 @@ TEST_CASE("The client's certificate is shown, and its absence explained") {
   }
 }
 
-TEST_CASE("Unusable certificates and keys are named, and never shown") {
+TEST_CASE("unusable certificates and keys are named, and never shown") {
   const TestAuthority authority;
   const std::string ca = authority.pem();
   const auto good = authority.issue();
@@ -208,7 +208,7 @@ TEST_CASE("Unusable certificates and keys are named, and never shown") {
   CHECK(result.error().message.find("secret") == std::string::npos);
 }
 
-TEST_CASE("New TLS settings hold from the next request on") {
+TEST_CASE("new TLS settings hold from the next request on") {
   const TestAuthority authority;
   const TestAuthority other("other authority");
   ScriptedServer server(answer_all,
@@ -232,7 +232,7 @@ TEST_CASE("New TLS settings hold from the next request on") {
   CHECK(outcome(test.get()) == "tls");
 }
 
-TEST_CASE("A connection that was leased under former TLS settings is not pooled again") {
+TEST_CASE("a connection that was leased under former TLS settings is not pooled again") {
   const TestAuthority authority;
   ScriptedServer server(answer_all,
                         ServerIdentity{.identity = authority.issue(), .client_ca_pem = {}});
@@ -248,7 +248,7 @@ TEST_CASE("A connection that was leased under former TLS settings is not pooled 
   CHECK(server.accepted() == 2);
 }
 
-TEST_CASE("Further connections resume the TLS session of the first") {
+TEST_CASE("further connections resume the TLS session of the first") {
   const int version = GENERATE(TLS1_2_VERSION, TLS1_3_VERSION);
   const TestAuthority authority;
   std::mutex mutex;
@@ -275,7 +275,7 @@ TEST_CASE("Further connections resume the TLS session of the first") {
   CHECK_FALSE(resumed.back());
 }
 
-TEST_CASE("Over TLS a dead pooled connection is noticed, too") {
+TEST_CASE("over TLS a dead pooled connection is noticed, too") {
   const std::string meanwhile = GENERATE("ends", "cuts off", "takes a request and closes");
   const TestAuthority authority;
   std::promise<void> done;
@@ -297,7 +297,7 @@ TEST_CASE("Over TLS a dead pooled connection is noticed, too") {
   CHECK(server.accepted() == 2);
 }
 
-TEST_CASE("Over TLS the end of a body without a length must be told, not just happen") {
+TEST_CASE("over TLS the end of a body without a length must be told, not just happen") {
   const bool told = GENERATE(false, true);
   const TestAuthority authority;
   ScriptedServer server(
@@ -316,7 +316,7 @@ TEST_CASE("Over TLS the end of a body without a length must be told, not just ha
   CHECK(outcome(test.get()) == (told ? "ok" : "broken"));
 }
 
-TEST_CASE("Over TLS streams hand on what arrives") {
+TEST_CASE("over TLS streams hand on what arrives") {
   const Connection connection = GENERATE(Connection::kPooled, Connection::kOwn);
   const TestAuthority authority;
   std::atomic<int> taken{0};
@@ -341,7 +341,7 @@ TEST_CASE("Over TLS streams hand on what arrives") {
   CHECK(outcome(test.next(**stream, 20ms)) == "timeout");
 }
 
-TEST_CASE("A TLS handshake that stalls ends with the time to connect, or with the deadline") {
+TEST_CASE("a TLS handshake that stalls ends with the time to connect, or with the deadline") {
   ScriptedServer server([](Peer& peer) { peer.request(); });  // speaks no TLS, nor anything else
   auto options = ClientFixture::tls(server, "");
   options.tls.insecure_skip_verify = true;
@@ -363,7 +363,7 @@ TEST_CASE("A TLS handshake that stalls ends with the time to connect, or with th
   }
 }
 
-TEST_CASE("A server that does not speak TLS is told apart from one that is not there") {
+TEST_CASE("a server that does not speak TLS is told apart from one that is not there") {
   ScriptedServer server([](Peer& peer) {
     peer.send("HTTP/1.1 400 Bad Request\r\n\r\n");
     peer.wait_for_close();
@@ -374,4 +374,4 @@ TEST_CASE("A server that does not speak TLS is told apart from one that is not t
   CHECK(outcome(test.get()) == "tls");
 }
 
-}  // namespace receiver::http::testing
+}  // namespace receiver::http

@@ -25,7 +25,9 @@ bool eventually(Condition holds) {
   return true;
 }
 
-TEST_CASE("One thread of several that hangs is seen, and so is its coming back") {
+}  // namespace
+
+TEST_CASE("one thread of several that hangs is seen, and so is its coming back") {
   boost::asio::io_context io;
   IoThreads threads(io, "test", 3);
   std::promise<void> let_go;
@@ -42,7 +44,7 @@ TEST_CASE("One thread of several that hangs is seen, and so is its coming back")
   CHECK(eventually([&] { return threads.longest_absence() < kLong; }));
 }
 
-TEST_CASE("Threads that idle come back, and so do those that always have something to do") {
+TEST_CASE("threads that idle come back, and so do those that always have something to do") {
   const bool busy = GENERATE(false, true);
   CAPTURE(busy);
   boost::asio::io_context io;
@@ -61,7 +63,7 @@ TEST_CASE("Threads that idle come back, and so do those that always have somethi
   threads.join();
 }
 
-TEST_CASE("Joining ends the threads whatever is still to do") {
+TEST_CASE("joining ends the threads whatever is still to do") {
   boost::asio::io_context io;
   IoThreads threads(io, "test", 2);
   const std::function<void()> forever = [&] { boost::asio::post(io, forever); };
@@ -70,5 +72,4 @@ TEST_CASE("Joining ends the threads whatever is still to do") {
   CHECK(io.stopped());
 }
 
-}  // namespace
 }  // namespace receiver::http

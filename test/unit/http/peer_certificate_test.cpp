@@ -2,9 +2,9 @@
 
 #include <catch2/catch.hpp>
 
-#include "client_fixture.h"
+#include "test/unit/http/client_fixture.h"
 
-namespace receiver::http::testing {
+namespace receiver::http {
 namespace {
 
 void hang_up(Peer& /*peer*/) {}
@@ -98,4 +98,4 @@ TEST_CASE("a server without TLS, or none at all, has no certificate to look at")
   CHECK_FALSE(look_at_certificate("127.0.0.1", port, "", 2s));
 }
 
-}  // namespace receiver::http::testing
+}  // namespace receiver::http

@@ -6,9 +6,9 @@
 
 #include <catch2/catch.hpp>
 
-#include "client_fixture.h"
+#include "test/unit/http/client_fixture.h"
 
-namespace receiver::http::testing {
+namespace receiver::http {
 namespace {
 
 using Catch::Contains;
@@ -90,7 +90,7 @@ ClientOptions through(ClientOptions options, const std::string& url) {
 
 }  // namespace
 
-TEST_CASE("A server with TLS is reached by a tunnel, through a proxy of either kind") {
+TEST_CASE("a server with TLS is reached by a tunnel, through a proxy of either kind") {
   const TestAuthority authority;
   const ServerIdentity identity{authority.issue(), {}};
   const bool tls_to_proxy = GENERATE(false, true);
@@ -111,7 +111,7 @@ TEST_CASE("A server with TLS is reached by a tunnel, through a proxy of either k
                                    "\r\nProxy-Authorization: Basic bWU6cEBzcw==\r\n\r\n");
 }
 
-TEST_CASE("The server's certificate is verified through the tunnel, and the proxy's before it") {
+TEST_CASE("the server's certificate is verified through the tunnel, and the proxy's before it") {
   const TestAuthority authority;
   const TestAuthority stranger("stranger");
   const bool proxy_is_strange = GENERATE(false, true);
@@ -126,7 +126,7 @@ TEST_CASE("The server's certificate is verified through the tunnel, and the prox
   CHECK(proxy.requests().empty() == proxy_is_strange);  // no password to a stranger
 }
 
-TEST_CASE("A proxy that refuses is told as such, without the password") {
+TEST_CASE("a proxy that refuses is told as such, without the password") {
   const TestAuthority authority;
   const ScriptedServer server([](Peer&) {}, ServerIdentity{authority.issue(), {}});
   const TestProxy proxy(server.port(), std::nullopt,
@@ -139,7 +139,7 @@ TEST_CASE("A proxy that refuses is told as such, without the password") {
                                          !Contains("s3cret") && !Contains("bWU6czNjcmV0"));
 }
 
-TEST_CASE("A plain server is asked for in full, for the proxy to forward") {
+TEST_CASE("a plain server is asked for in full, for the proxy to forward") {
   std::string seen;
   const ScriptedServer proxy([&](Peer& peer) {
     if (const auto request = peer.request()) seen = *request;
@@ -156,7 +156,7 @@ TEST_CASE("A plain server is asked for in full, for the proxy to forward") {
                        Contains("Proxy-Authorization: Basic bWU6eA==\r\n"));
 }
 
-TEST_CASE("A proxy's URL is read in its parts") {
+TEST_CASE("a proxy's URL is read in its parts") {
   struct Row {
     const char* url;
     bool tls;
@@ -180,7 +180,7 @@ TEST_CASE("A proxy's URL is read in its parts") {
   CHECK(proxy->authorization.view() == row.authorization);
 }
 
-TEST_CASE("What is no proxy's URL is refused, and not quoted") {
+TEST_CASE("what is no proxy's URL is refused, and not quoted") {
   for (const char* url :
        {"", "proxy:3128", "socks5://proxy", "http://", "http://s3cret@", "http://p:0",
         "http://p:65536", "http://p:x", "http://p/s3cret", "http://p?s3cret", "http://[::1",
@@ -192,4 +192,4 @@ TEST_CASE("What is no proxy's URL is refused, and not quoted") {
   }
 }
 
-}  // namespace receiver::http::testing
+}  // namespace receiver::http

@@ -15,7 +15,7 @@ Request make_request(std::string method, std::string target, Headers headers = {
 
 using namespace std::string_literals;
 
-TEST_CASE("The Host field has brackets around IPv6 and the port unless it is the scheme's own") {
+TEST_CASE("the Host field has brackets around IPv6 and the port unless it is the scheme's own") {
   struct Case {
     std::string scheme, host;
     unsigned short port;
@@ -34,7 +34,7 @@ TEST_CASE("The Host field has brackets around IPv6 and the port unless it is the
   CHECK(host_field(test.scheme, test.host, test.port) == test.field);
 }
 
-TEST_CASE("A request is one piece of text, its body's length stated where a body is expected") {
+TEST_CASE("a request is one piece of text, its body's length stated where a body is expected") {
   CHECK(*request_text(make_request("GET", "/a?b=c", {{"Accept", "x/y"}}), "h") ==
         "GET /a?b=c HTTP/1.1\r\nHost: h\r\nAccept: x/y\r\n\r\n");
   CHECK(*request_text(make_request("PATCH", "/a", {}, "{}"), "h:1") ==
@@ -45,7 +45,7 @@ TEST_CASE("A request is one piece of text, its body's length stated where a body
         "DELETE /a HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
 }
 
-TEST_CASE("What would change the shape of a request is refused, and its value not repeated") {
+TEST_CASE("what would change the shape of a request is refused, and its value not repeated") {
   const Request request = GENERATE(values<Request>({
       make_request("GET", ""),
       make_request("GET", "a"),
@@ -73,7 +73,7 @@ TEST_CASE("What would change the shape of a request is refused, and its value no
   CHECK(text.error().find("secret") == std::string::npos);
 }
 
-TEST_CASE("Tabs and bytes above ASCII are legal in header values") {
+TEST_CASE("tabs and bytes above ASCII are legal in header values") {
   CHECK(request_text(make_request("GET", "/", {{"X", "a\tb \xc3\xa4"}}), "h"));
 }
 

@@ -52,7 +52,7 @@ std::string repeat(const std::string& text, int times) {
 
 }  // namespace
 
-TEST_CASE("Answers come apart the same however their bytes arrive") {
+TEST_CASE("answers come apart the same however their bytes arrive") {
   struct Case {
     std::string text, body;
     unsigned status;
@@ -83,7 +83,7 @@ TEST_CASE("Answers come apart the same however their bytes arrive") {
   CHECK(parsed.keep_alive == test.keep_alive);
 }
 
-TEST_CASE("A body without a length ends with the connection, one with a length does not") {
+TEST_CASE("a body without a length ends with the connection, one with a length does not") {
   const std::string head = "HTTP/1.1 200 OK\r\n";
   CHECK(parse(head + "\r\nabc", 2, false, true).outcome == "end");
   CHECK(parse(head + "\r\nabc", 2, false, true).body == "abc");
@@ -95,17 +95,17 @@ TEST_CASE("A body without a length ends with the connection, one with a length d
   CHECK(parse("", 1, false, true).outcome == "more");
 }
 
-TEST_CASE("An answer to HEAD has no body, whatever length it states") {
+TEST_CASE("an answer to HEAD has no body, whatever length it states") {
   const Parsed parsed = parse("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", 4, true);
   CHECK(parsed.outcome == "end");
   CHECK(parsed.keep_alive);
 }
 
-TEST_CASE("Bytes behind an answer are not taken") {
+TEST_CASE("bytes behind an answer are not taken") {
   CHECK(parse("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxHTTP/1.1", 1000).unused == "HTTP/1.1");
 }
 
-TEST_CASE("Malformed answers are told from incomplete ones") {
+TEST_CASE("malformed answers are told from incomplete ones") {
   const std::string head = "HTTP/1.1 200 OK\r\n";
   const std::string text = GENERATE_COPY(values<std::string>({
       "SSH-2.0-server\r\n\r\n",
@@ -128,7 +128,7 @@ TEST_CASE("Malformed answers are told from incomplete ones") {
   CHECK(parse(text, piece).outcome == "malformed");
 }
 
-TEST_CASE("Trailers are bounded with the head, and are no header fields") {
+TEST_CASE("trailers are bounded with the head, and are no header fields") {
   const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n";
   CHECK(parse(head + repeat("X: 0123456789\r\n", 2000) + "\r\n", 1000).outcome == "malformed");
 
@@ -140,7 +140,7 @@ TEST_CASE("Trailers are bounded with the head, and are no header fields") {
   CHECK_FALSE(parser.headers().find("Retry-After"));
 }
 
-TEST_CASE("Damaged answers end in a verdict, never in a crash") {
+TEST_CASE("damaged answers end in a verdict, never in a crash") {
   const std::string good =
       "HTTP/1.1 200 OK\r\nX: y\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: u\r\n\r\n";
   const std::string alphabet = "\r\n 0;:fF\xff\t,";

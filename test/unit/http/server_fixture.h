@@ -17,12 +17,16 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 
-#include "../../support/raw_client.h"
 #include "http/server.h"
+#include "test/support/raw_client.h"
 
-namespace receiver::http::testing {
+namespace receiver::http {
 
+using test::RawAnswer;
+using test::RawClient;
 using namespace std::chrono_literals;
+
+constexpr std::chrono::seconds kPatience = RawClient::kPatience;
 
 /// Waits until `holds`; false if it does not come true.
 inline bool eventually(const std::function<bool()>& holds) {
@@ -129,4 +133,4 @@ inline std::string post(std::string_view target, std::string_view body) {
          std::string(body);
 }
 
-}  // namespace receiver::http::testing
+}  // namespace receiver::http

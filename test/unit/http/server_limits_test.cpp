@@ -8,17 +8,16 @@
 #include <catch2/catch.hpp>
 
 #include "http/server.h"
-#include "server_fixture.h"
+#include "test/unit/http/server_fixture.h"
 
 namespace receiver::http {
 namespace {
 
-using namespace testing;
 using boost::asio::awaitable;
 using Clock = std::chrono::steady_clock;
 
 /// A handler that answers when it is told to.
-class Gate {
+class HeldHandler {
  public:
   Handler handler() {
     return [this](const RequestHead& head, BodyReader& body) -> awaitable<Response> {
@@ -46,6 +45,8 @@ TestServer::Options with(ServerLimits limits) {
   return options;
 }
 
+}  // namespace
+
 TEST_CASE("a head above the bound is 431, which its sender can read") {
   TestServer server(echo);
   const auto [what, fields] = GENERATE(table<const char*, std::string>({
@@ -63,7 +64,7 @@ TEST_CASE("a head above the bound is 431, which its sender can read") {
   CAPTURE(what);
   RawClient client(server.port());
   CHECK(client.send("GET / HTTP/1.1\r\nHost: t\r\n" + fields + "\r\n"));
-  const Answer answer = client.read_answer();
+  const RawAnswer answer = client.read_answer();
   CHECK(answer.status == 431);
   CHECK(answer.body == "{\"error\":\"request header fields too large\"}\n");
   CHECK(answer.says("Connection: close"));
@@ -119,7 +120,7 @@ TEST_CASE("a body above the bound is 413, with the bound in it") {
       client.send("64\r\n" + std::string(100, 'x') + "\r\n");
     }
   }
-  const Answer answer = client.read_answer();
+  const RawAnswer answer = client.read_answer();
   CHECK(answer.status == 413);
   CHECK(answer.body == "{\"error\":\"content exceeds limit of 1000 bytes\"}\n");
   CHECK(answer.says("Connection: close"));
@@ -177,7 +178,7 @@ TEST_CASE(
     RawClient client(server.port());
     const auto begin = Clock::now();
     client.send("GET / HTTP/1.1\r\nHost: t\r\n");
-    const Answer answer = client.read_answer();
+    const RawAnswer answer = client.read_answer();
     CHECK(answer.status == 408);
     CHECK(answer.body == "{\"error\":\"request header not received in time\"}\n");
     CHECK(answer.says("Connection: close"));
@@ -224,7 +225,7 @@ TEST_CASE("a body that does not arrive in time is 408") {
       GENERATE("Content-Length: 10\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n5\r\nhal");
   RawClient client(server.port());
   client.send(std::string("POST / HTTP/1.1\r\nHost: t\r\n") + head);
-  const Answer answer = client.read_answer();
+  const RawAnswer answer = client.read_answer();
   CHECK(answer.status == 408);
   CHECK(client.ends());
   CHECK(server.counters().refused_body_time == 1);
@@ -269,7 +270,7 @@ TEST_CASE("what follows the last answer is dropped, for a bounded time and a bou
 TEST_CASE("the bytes of all bodies held are bounded, and an answer gives its body's share back") {
   ServerLimits limits;
   limits.bodies_bytes = 10'000;
-  Gate gate;
+  HeldHandler gate;
   TestServer server(gate.handler(), with(limits));
   RawClient first(server.port());
   first.send(post("/first", std::string(8'000, 'x')));
@@ -280,7 +281,7 @@ TEST_CASE("the bytes of all bodies held are bounded, and an answer gives its bod
   second.send(post("/second", std::string(3'000, 'x')));
   REQUIRE(eventually([&] { return gate.waiting() == 2; }));
   gate.open();
-  const Answer refused = second.read_answer();
+  const RawAnswer refused = second.read_answer();
   CHECK(refused.status == 503);
   CHECK(refused.says("Retry-After: 1"));
   CHECK(refused.body == "{\"error\":\"overloaded\"}\n");
@@ -296,7 +297,7 @@ TEST_CASE("the bytes of all bodies held are bounded, and an answer gives its bod
 TEST_CASE("at the bound of requests in flight another one is 503, and its connection goes on") {
   ServerLimits limits;
   limits.requests = 2;
-  Gate gate;
+  HeldHandler gate;
   TestServer server(gate.handler(), with(limits));
   RawClient first(server.port()), second(server.port());
   first.send(get("/first"));
@@ -305,13 +306,13 @@ TEST_CASE("at the bound of requests in flight another one is 503, and its connec
 
   RawClient third(server.port());
   third.send(get("/third"));
-  const Answer refused = third.read_answer();
+  const RawAnswer refused = third.read_answer();
   CHECK(refused.status == 503);
   CHECK(refused.says("Retry-After: 1"));
   CHECK(refused.body == "{\"error\":\"overloaded\"}\n");
   RawClient with_body(server.port());
   with_body.send(post("/fourth", std::string(100'000, 'x')));
-  const Answer unread = with_body.read_answer();
+  const RawAnswer unread = with_body.read_answer();
   CHECK(unread.status == 503);
   CHECK(unread.says("Connection: close"));
   CHECK(server.counters().refused_requests == 2);
@@ -327,7 +328,7 @@ TEST_CASE("at the bound of requests in flight another one is 503, and its connec
 TEST_CASE("at the bound of connections the one that has been idle the longest gives way") {
   ServerLimits limits;
   limits.connections = 3;
-  Gate gate;
+  HeldHandler gate;
   gate.open();
   TestServer server(gate.handler(), with(limits));
   std::vector<RawClient> clients;
@@ -387,7 +388,7 @@ TEST_CASE("a connection that never spoke gives way, too") {
 TEST_CASE("when none is idle at the bound, a new connection's request is answered 503") {
   ServerLimits limits;
   limits.connections = 2;
-  Gate gate;
+  HeldHandler gate;
   TestServer server(gate.handler(), with(limits));
   RawClient first(server.port()), second(server.port());
   first.send(get("/first"));
@@ -397,7 +398,7 @@ TEST_CASE("when none is idle at the bound, a new connection's request is answere
   for (int i = 0; i < 3; ++i) {
     RawClient refused(server.port());
     refused.send(post("/refused", std::string(200'000, 'x')));
-    const Answer answer = refused.read_answer();
+    const RawAnswer answer = refused.read_answer();
     CHECK(answer.status == 503);
     CHECK(answer.says("Retry-After: 1"));
     CHECK(answer.says("Connection: close"));
@@ -418,7 +419,7 @@ TEST_CASE("when none is idle at the bound, a new connection's request is answere
 TEST_CASE("far above the bound connections are closed without an answer") {
   ServerLimits limits;
   limits.connections = 1;
-  Gate gate;
+  HeldHandler gate;
   TestServer server(gate.handler(), with(limits));
   RawClient busy(server.port());
   busy.send(get("/"));
@@ -440,7 +441,7 @@ TEST_CASE("far above the bound connections are closed without an answer") {
 #if !defined(__SANITIZE_ADDRESS__)
 TEST_CASE(
     "without descriptors an idle connection gives way, else the listener waits, not spinning") {
-  Gate gate;
+  HeldHandler gate;
   TestServer server(gate.handler());
   RawClient idle(server.port());
   REQUIRE(eventually([&] { return server.counters().connections_current == 1; }));
@@ -476,7 +477,7 @@ TEST_CASE(
 #endif
 
 TEST_CASE("draining lets requests in flight finish and closes everything else") {
-  Gate gate;
+  HeldHandler gate;
   TestServer::Options options;
   options.threads = 2;
   TestServer server(gate.handler(), options);
@@ -497,7 +498,7 @@ TEST_CASE("draining lets requests in flight finish and closes everything else") 
   }));
   CHECK(drained.wait_for(0s) == std::future_status::timeout);
   gate.open();
-  const Answer answer = busy.read_answer();
+  const RawAnswer answer = busy.read_answer();
   CHECK(answer.body == "/busy:");
   CHECK(answer.says("Connection: close"));
   busy.close();
@@ -506,7 +507,7 @@ TEST_CASE("draining lets requests in flight finish and closes everything else") 
 }
 
 TEST_CASE("draining ends at its deadline, when the rest is cut off") {
-  Gate gate;
+  HeldHandler gate;
   TestServer server(gate.handler());
   RawClient busy(server.port());
   busy.send(get("/busy"));
@@ -541,7 +542,7 @@ TEST_CASE(
             if (!client.send(post("/x", "body"))) {
               break;
             }
-            const Answer answer = client.read_answer();
+            const RawAnswer answer = client.read_answer();
             if (answer.status == 0) {
               break;  // gave way, or the drain took it before its request was seen
             }
@@ -566,5 +567,4 @@ TEST_CASE(
   CHECK(server.counters().body_bytes_current == 0);
 }
 
-}  // namespace
 }  // namespace receiver::http

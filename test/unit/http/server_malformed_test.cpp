@@ -5,12 +5,11 @@
 #include <catch2/catch.hpp>
 
 #include "http/server.h"
-#include "server_fixture.h"
+#include "test/unit/http/server_fixture.h"
 
 namespace receiver::http {
 namespace {
 
-using namespace testing;
 using boost::asio::awaitable;
 
 struct Shape {
@@ -112,6 +111,8 @@ std::vector<Shape> shapes() {
   };
 }
 
+}  // namespace
+
 TEST_CASE("whatever two readers could understand differently is refused, and ends the connection") {
   std::mutex mutex;
   std::vector<std::string> served;
@@ -132,7 +133,7 @@ TEST_CASE("whatever two readers could understand differently is refused, and end
       } else {
         client.send(all);
       }
-      const Answer answer = client.read_answer();
+      const RawAnswer answer = client.read_answer();
       CHECK(answer.status == shape.status);
       CHECK(answer.says("Connection: close"));
       CHECK(answer.says("Content-Type: application/json"));
@@ -196,5 +197,4 @@ TEST_CASE("a peer that goes away in the middle of a request leaves nothing behin
   CHECK(server.counters().requests_current == 0);
 }
 
-}  // namespace
 }  // namespace receiver::http

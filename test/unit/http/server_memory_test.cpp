@@ -1,8 +1,6 @@
 // What a thousand connections cost that wait for a request.
 
 #include <array>
-#include <filesystem>
-#include <fstream>
 #include <malloc.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -12,14 +10,18 @@
 #include <catch2/catch.hpp>
 #include <openssl/ssl.h>
 
-#include "server_fixture.h"
-#include "test/unit/resident_memory.h"
-#include "test_certificates.h"
+#include "test/support/resident_memory.h"
+#include "test/support/temporary_directory.h"
+#include "test/support/test_certificates.h"
+#include "test/unit/http/server_fixture.h"
 
 namespace receiver::http {
-namespace {
 
-using namespace testing;
+using test::resident_kb;
+using test::TemporaryDirectory;
+using test::TestAuthority;
+
+namespace {
 
 constexpr int kConnections = 1'000;
 
@@ -101,14 +103,11 @@ TEST_CASE("a thousand connections that wait for a request are small") {
   const Clients clients(tls);
 
   TestServer::Options options;
-  std::string folder = (std::filesystem::temp_directory_path() / "server_memory_XXXXXX").string();
-  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  const TemporaryDirectory folder;
   if (tls) {
     const auto identity = TestAuthority().issue();
-    std::ofstream(folder + "/tls.crt") << identity.certificate_pem;
-    std::ofstream(folder + "/tls.key") << identity.key_pem;
-    options.tls =
-        ServerTls{.certificate_path = folder + "/tls.crt", .key_path = folder + "/tls.key"};
+    options.tls = ServerTls{.certificate_path = folder.write("tls.crt", identity.certificate_pem),
+                            .key_path = folder.write("tls.key", identity.key_pem)};
   }
   TestServer server(echo, options);
   ::malloc_trim(0);
@@ -119,7 +118,6 @@ TEST_CASE("a thousand connections that wait for a request are small") {
   const long each = (resident_kb() - before) / kConnections;
   WARN((tls ? "TLS" : "plain") << ": a connection that waits costs " << each << " KiB");
   CHECK(each <= (tls ? 32 : 8));
-  std::filesystem::remove_all(folder);
 }
 #endif
 

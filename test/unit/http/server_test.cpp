@@ -10,20 +10,21 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "server_fixture.h"
+#include "test/unit/http/server_fixture.h"
 
 namespace receiver::http {
 namespace {
 
-using namespace testing;
 using boost::asio::awaitable;
+
+}  // namespace
 
 TEST_CASE("an answer carries its length and JSON as its type, and the connection goes on") {
   TestServer server(echo);
   RawClient client(server.port());
   for (const std::string target : {"/one", "/two?query=1"}) {
     client.send(get(target));
-    const Answer answer = client.read_answer();
+    const RawAnswer answer = client.read_answer();
     CHECK(answer.status == 200);
     CHECK(answer.head.starts_with("HTTP/1.1 200 OK\r\n"));
     CHECK(answer.says("Content-Type: application/json"));
@@ -101,7 +102,7 @@ TEST_CASE("a handler's own type is kept, and its values cannot end a header line
   });
   RawClient client(server.port());
   client.send(get("/"));
-  const Answer answer = client.read_answer();
+  const RawAnswer answer = client.read_answer();
   CHECK(answer.says("content-type: text/plain"));
   CHECK(answer.says("X-Note: a  Set-Cookie: b"));
   CHECK(answer.says("Content-Length: 6"));
@@ -114,7 +115,7 @@ TEST_CASE("HEAD is answered with the length of the body but without it") {
   TestServer server(echo);
   RawClient client(server.port());
   client.send("HEAD /abc HTTP/1.1\r\nHost: test\r\n\r\n");
-  const Answer answer = client.read_answer(false);
+  const RawAnswer answer = client.read_answer(false);
   CHECK(answer.status == 200);
   CHECK(answer.says("Content-Length: 5"));
   client.send(get("/next"));
@@ -132,7 +133,7 @@ TEST_CASE("a peer that cannot or will not go on is served, then the connection e
     CAPTURE(request);
     RawClient client(server.port());
     client.send(request);
-    const Answer answer = client.read_answer();
+    const RawAnswer answer = client.read_answer();
     CHECK(answer.status == 200);
     CHECK(answer.body == "/last:");
     CHECK(answer.says("Connection: close"));
@@ -264,7 +265,7 @@ TEST_CASE("100 Continue is sent when the handler begins to read, and not before"
     TestServer server(unknown);
     RawClient client(server.port());
     client.send(head);
-    const Answer answer = client.read_answer();
+    const RawAnswer answer = client.read_answer();
     CHECK(answer.status == 404);
     CHECK(answer.says("Connection: close"));
     CHECK(client.ends());
@@ -289,7 +290,7 @@ TEST_CASE("a body left unread ends the connection, and a peer still sending read
   RawClient client(server.port());
   const std::string body(4'000'000, 'x');
   CHECK(client.send(post("/unknown", body)));
-  const Answer answer = client.read_answer();
+  const RawAnswer answer = client.read_answer();
   CHECK(answer.status == 404);
   CHECK(answer.body == "{}\n");
   CHECK(answer.says("Connection: close"));
@@ -306,7 +307,7 @@ TEST_CASE("a handler that read exactly the announced bytes has read the body") {
   });
   RawClient client(server.port());
   client.send(post("/", "all"));
-  const Answer answer = client.read_answer();
+  const RawAnswer answer = client.read_answer();
   CHECK(answer.body == "all");
   CHECK_FALSE(answer.says("Connection: close"));
 }
@@ -334,7 +335,7 @@ TEST_CASE("a handler that throws is a 500 and one log line, however often it hap
     RawClient client(server.port());
     for (int i = 0; i < 20; ++i) {
       client.send(get(i == 10 ? "/odd" : "/"));
-      const Answer answer = client.read_answer();
+      const RawAnswer answer = client.read_answer();
       CHECK(answer.status == 500);
       CHECK(answer.body == "{\"error\":\"internal error\"}\n");
       CHECK_FALSE(answer.says("Connection: close"));
@@ -412,5 +413,4 @@ TEST_CASE("many connections on several threads get each its own answers") {
   CHECK(server.counters().body_bytes_current == 0);
 }
 
-}  // namespace
 }  // namespace receiver::http

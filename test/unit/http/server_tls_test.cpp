@@ -1,4 +1,3 @@
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
@@ -9,30 +8,21 @@
 
 #include "http/server.h"
 #include "http/tls_context.h"
-#include "mounted_pair.h"
-#include "server_fixture.h"
-#include "test_certificates.h"
+#include "test/support/mounted_pair.h"
+#include "test/support/temporary_directory.h"
+#include "test/support/test_certificates.h"
+#include "test/unit/http/server_fixture.h"
 
 namespace receiver::http {
+
+using test::MountedPair;
+using test::TemporaryDirectory;
+using test::TestAuthority;
+using test::TestIdentity;
+
 namespace {
 
-using namespace testing;
 namespace fs = std::filesystem;
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (fs::temp_directory_path() / "server_tls_XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~TemporaryFolder() { fs::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] fs::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
 
 /// As a whole: the server looks at any time.
 void write_file(const fs::path& path, const std::string& text) {
@@ -122,14 +112,14 @@ class TlsClient {
 
 struct TlsServer {
   TestAuthority authority;
-  TemporaryFolder folder;
+  TemporaryDirectory folder;
   std::mutex mutex;
   std::vector<std::string> lines;
   std::optional<TestServer> server;
 
   explicit TlsServer(ServerLimits limits = {}, Handler handler = echo) {
-    write_pair(folder / "", authority.issue({.common_name = "old"}));
-    start(files_in(folder / ""), limits, std::move(handler));
+    write_pair(folder.path(), authority.issue({.common_name = "old"}));
+    start(files_in(folder.path()), limits, std::move(handler));
   }
   /// The files are the test's own.
   explicit TlsServer(std::nullopt_t /*none*/) {}
@@ -157,6 +147,8 @@ struct TlsServer {
     return client.connected() ? client.common_name() : "(no connection)";
   }
 };
+
+}  // namespace
 
 TEST_CASE("requests are served over TLS 1.2 and 1.3") {
   TlsServer test;
@@ -212,7 +204,7 @@ TEST_CASE("a peer that speaks plain HTTP to a TLS port is told so") {
   TlsServer test;
   RawClient client(test.server->port());
   client.send(get("/"));
-  const Answer answer = client.read_answer();
+  const RawAnswer answer = client.read_answer();
   CHECK(answer.status == 400);
   CHECK(answer.body == "{\"error\":\"this port speaks HTTPS only\"}\n");
   client.end_sending();
@@ -246,7 +238,7 @@ TEST_CASE("a certificate replaced in place is served to new connections, old one
   TlsClient before(test.server->port(), test.authority);
   CHECK(before.common_name() == "old");
   const auto old_expiry = test.server->server().certificate_expiry();
-  write_pair(test.folder / "",
+  write_pair(test.folder.path(),
              test.authority.issue({.common_name = "new", .expires_in = std::chrono::hours(1000)}));
   CHECK(eventually([&] { return test.served_name() == "new"; }));
   CHECK(test.server->counters().tls_reloads == 1);
@@ -259,8 +251,8 @@ TEST_CASE("a certificate replaced in place is served to new connections, old one
 
 TEST_CASE("a certificate replaced as Kubernetes does it, by a link to another folder, is served") {
   TlsServer test(std::nullopt);
-  MountedPair mounted(test.folder / "", test.authority.issue({.common_name = "old"}));
-  test.start(files_in(test.folder / ""));
+  MountedPair mounted(test.folder.path(), test.authority.issue({.common_name = "old"}));
+  test.start(files_in(test.folder.path()));
   CHECK(test.served_name() == "old");
 
   mounted.replace(test.authority.issue({.common_name = "new"}));
@@ -271,8 +263,8 @@ TEST_CASE("a certificate replaced as Kubernetes does it, by a link to another fo
 TEST_CASE("a bad new pair is counted and named once, and the old one stays in use") {
   TlsServer test;
   const TestIdentity other = test.authority.issue({.common_name = "other"});
-  const std::string certificate = (test.folder / "tls.crt").string();
-  const std::string key = (test.folder / "tls.key").string();
+  const std::string certificate = test.folder.path("tls.crt");
+  const std::string key = test.folder.path("tls.key");
   std::string complaint;
   SECTION("a key that does not fit") {
     write_file(key, other.key_pem);
@@ -308,7 +300,7 @@ TEST_CASE("a bad new pair is counted and named once, and the old one stays in us
   CHECK(test.served_name() == "old");
 
   // The next good pair is taken, and until then the bad one was not complained about again.
-  write_pair(test.folder / "", other);
+  write_pair(test.folder.path(), other);
   CHECK(eventually([&] { return test.served_name() == "other"; }));
   CHECK(test.server->counters().tls_reload_failures <= 2);  // writing two files is not atomic
 }
@@ -317,27 +309,27 @@ TEST_CASE("an intermediate certificate in the file is sent along") {
   TlsServer test(std::nullopt);
   TestIdentity identity = test.authority.issue();
   identity.certificate_pem += TestAuthority("bystander").pem();
-  write_pair(test.folder / "", identity);
-  test.start(files_in(test.folder / ""));
+  write_pair(test.folder.path(), identity);
+  test.start(files_in(test.folder.path()));
   CHECK(test.served_name() == "localhost");
 }
 
 TEST_CASE("an expired certificate is served with a warning: some senders do not verify") {
   TlsServer test(std::nullopt);
-  write_pair(test.folder / "", test.authority.issue({.expires_in = std::chrono::hours(-1)}));
-  test.start(files_in(test.folder / ""));
+  write_pair(test.folder.path(), test.authority.issue({.expires_in = std::chrono::hours(-1)}));
+  test.start(files_in(test.folder.path()));
   CHECK(test.logged("the certificate has expired"));
   CHECK(*test.server->server().certificate_expiry() < clock::Wall::now());
 }
 
 TEST_CASE("a server whose certificate cannot be read does not start, and says which file it was") {
-  TemporaryFolder folder;
+  TemporaryDirectory folder;
   boost::asio::io_context io;
   ServerOptions options{.name = "t", .address = "127.0.0.1", .port = 0};
-  options.tls = files_in(folder / "");
+  options.tls = files_in(folder.path());
   Server server(io, options, echo, log::Logger::none());
   CHECK(server.start().error() ==
-        "TLS: cannot read " + (folder / "tls.crt").string() + ": No such file or directory");
+        "TLS: cannot read " + folder.path("tls.crt") + ": No such file or directory");
   CHECK_FALSE(server.certificate_expiry());
 }
 
@@ -361,5 +353,4 @@ TEST_CASE("TLS peers that vanish at any point leave nothing behind") {
   CHECK(test.server->counters().body_bytes_current == 0);
 }
 
-}  // namespace
 }  // namespace receiver::http

@@ -4,18 +4,19 @@
 
 #include <catch2/catch.hpp>
 
+namespace receiver::kube {
+
 using namespace std::chrono_literals;
-using receiver::kube::Backoff;
 using Milliseconds = std::chrono::milliseconds;
 
 namespace {
 
-const auto kStart = std::chrono::steady_clock::time_point(1000h);
+const auto kBegin = std::chrono::steady_clock::time_point(1000h);
 
 /// The waits of failures that follow each other at once.
 std::vector<Milliseconds> waits(Backoff& backoff, double random, int count) {
   std::vector<Milliseconds> result;
-  auto now = kStart;
+  auto now = kBegin;
   for (int i = 0; i < count; ++i) {
     result.push_back(backoff.next(now, random));
     now += result.back();
@@ -38,14 +39,14 @@ TEST_CASE("a backoff is jittered by up to a half, and never above 30 s") {
   CHECK(longest.back() > 29'990ms);
   CHECK(longest.back() <= 30s);
   Backoff between;
-  CHECK(between.next(kStart, 0.5) == 1s);
+  CHECK(between.next(kBegin, 0.5) == 1s);
 }
 
 TEST_CASE("a backoff begins anew after two minutes of health, the wait not counted") {
   Backoff backoff;
-  REQUIRE(backoff.next(kStart, 0) == 800ms);
-  REQUIRE(backoff.next(kStart + 800ms, 0) == 1600ms);
-  const auto well_since = kStart + 800ms + 1600ms;
+  REQUIRE(backoff.next(kBegin, 0) == 800ms);
+  REQUIRE(backoff.next(kBegin + 800ms, 0) == 1600ms);
+  const auto well_since = kBegin + 800ms + 1600ms;
   SECTION("not before") {
     CHECK(backoff.next(well_since + 2min - 1ms, 0) == 3200ms);
   }
@@ -61,12 +62,12 @@ TEST_CASE("a backoff begins anew after two minutes of health, the wait not count
 TEST_CASE("a backoff's numbers can be chosen") {
   Backoff backoff({.first = 10ms, .longest = 30ms, .health = 1s});
   CHECK(waits(backoff, 0, 3) == std::vector<Milliseconds>{10ms, 20ms, 20ms});
-  CHECK(backoff.next(kStart + 10s, 0) == 10ms);
+  CHECK(backoff.next(kBegin + 10s, 0) == 10ms);
 }
 
 TEST_CASE("a success elsewhere ends a wait once per step, and at first begins anew") {
   Backoff backoff;
-  auto now = kStart;
+  auto now = kBegin;
   // After a long outage: it is over, and what fails after it is a first failure.
   for (int i = 0; i < 8; ++i) now += backoff.next(now, 0);
   CHECK(backoff.wake(now));
@@ -86,3 +87,5 @@ TEST_CASE("a success elsewhere ends a wait once per step, and at first begins an
   CHECK(backoff.wake(now + 30s));
   CHECK(backoff.next(now + 30s, 0) == 800ms);
 }
+
+}  // namespace receiver::kube

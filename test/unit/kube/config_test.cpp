@@ -6,9 +6,12 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "test/unit/kube/temporary_directory.h"
+#include "test/support/temporary_directory.h"
 
 namespace receiver::kube {
+
+using test::TemporaryDirectory;
+
 namespace {
 
 using Catch::Contains;

@@ -14,8 +14,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch.hpp>
 
-using namespace receiver;
-using namespace receiver::kube;
+namespace receiver::kube {
+
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
 
@@ -260,3 +260,5 @@ TEST_CASE("an idle controller does nothing but wait") {
   test.context.restart();
   test.context.run_for(1s);
 }
+
+}  // namespace receiver::kube

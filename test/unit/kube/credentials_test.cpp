@@ -9,17 +9,20 @@
 #include <boost/asio/steady_timer.hpp>
 #include <catch2/catch.hpp>
 
-#include "test/unit/http/test_certificates.h"
-#include "test/unit/kube/temporary_directory.h"
+#include "test/support/temporary_directory.h"
+#include "test/support/test_certificates.h"
 
 namespace receiver::kube {
+
+using test::TemporaryDirectory;
+
 namespace {
 
 namespace asio = boost::asio;
 using Catch::Contains;
 using clock::Steady;
 using namespace std::chrono_literals;
-using http::testing::TestAuthority;
+using test::TestAuthority;
 
 /// What is logged, to be looked at between the steps of a test.
 struct Log {

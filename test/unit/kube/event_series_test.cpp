@@ -8,8 +8,8 @@
 
 #include "kube/json.h"
 
-using namespace receiver;
-using namespace receiver::kube;
+namespace receiver::kube {
+
 using namespace std::chrono_literals;
 using Result = EventSeries::Result;
 using Method = EventSeries::Write::Method;
@@ -348,3 +348,5 @@ TEST_CASE("memory is bounded: the quietest Event is forgotten first") {
   test.observe(secret_not_found("0"), end);
   CHECK(test.series.next()->method == Method::kCreate);  // was forgotten
 }
+
+}  // namespace receiver::kube

@@ -10,15 +10,15 @@
 #include <catch2/catch.hpp>
 
 #include "clock/clock.h"
-#include "test/unit/kube/fake_api_server.h"
+#include "test/support/fake_api_server.h"
 
-using namespace receiver;
-using namespace receiver::kube;
+namespace receiver::kube {
+
 using namespace std::chrono_literals;
-using receiver::kube::test::ApiAnswer;
-using receiver::kube::test::ApiRequest;
-using receiver::kube::test::FakeApiServer;
-using receiver::kube::test::refusal;
+using test::ApiAnswer;
+using test::ApiRequest;
+using test::FakeApiServer;
+using test::refusal;
 namespace asio = boost::asio;
 
 namespace {
@@ -128,7 +128,7 @@ TEST_CASE("writes keep their distance") {
 }
 
 TEST_CASE("a missing permission drops Events with one line in the log") {
-  EventsFixture test([](const ApiRequest&) { return receiver::kube::test::missing_permission(); });
+  EventsFixture test([](const ApiRequest&) { return test::missing_permission(); });
   test.start();
   for (int i = 0; i < 3; ++i) test.emit(std::to_string(i));
   REQUIRE(test.run_until([&] { return test.recorder.dropped() == 3; }));
@@ -254,3 +254,5 @@ TEST_CASE("the recorder ends when it is stopped, also while it waits to try agai
   CHECK(clock::Steady::now() - stopped < 900ms);  // the next try comes after a second
   CHECK(test.server.requests().size() == 1);
 }
+
+}  // namespace receiver::kube

@@ -5,15 +5,7 @@
 
 #include <catch2/catch.hpp>
 
-using receiver::kube::bool_at;
-using receiver::kube::find;
-using receiver::kube::int_at;
-using receiver::kube::kMaxJsonDepth;
-using receiver::kube::parse_json;
-using receiver::kube::Projection;
-using receiver::kube::quote;
-using receiver::kube::string_at;
-using receiver::kube::to_text;
+namespace receiver::kube {
 
 namespace {
 
@@ -258,3 +250,5 @@ TEST_CASE("text is written as JSON") {
   CHECK(quote("a\"b\\c\n\0d"sv) == R"("a\"b\\c\n\u0000d")");
   CHECK(to_text(*parse_json(R"( { "a" : [ 1 , 2.5 , "x" ] } )")) == R"({"a":[1,2.5,"x"]})");
 }
+
+}  // namespace receiver::kube

@@ -11,20 +11,20 @@
 #include <fmt/format.h>
 
 #include "kube/rest.h"
-#include "test/unit/kube/scripted_server.h"
+#include "test/support/fake_api_server.h"
 
 namespace receiver::kube {
 namespace {
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
-using test::ScriptedServer;
-using Exchange = ScriptedServer::ExchangePtr;
+using test::FakeApiServer;
+using Exchange = FakeApiServer::ExchangePtr;
 
 /// A client whose requests are counted as they end.
 struct LanesFixture {
   asio::io_context context;
-  ScriptedServer server{context, [this](const Exchange& exchange) { script(exchange); }};
+  FakeApiServer server{context, [this](const Exchange& exchange) { script(exchange); }};
   std::function<void(const Exchange&)> script;
   std::unique_ptr<RestClient> rest;
   std::size_t lists_done = 0;

@@ -11,15 +11,15 @@
 
 #include "clock/clock.h"
 #include "kube/json.h"
-#include "test/unit/kube/fake_api_server.h"
+#include "test/support/fake_api_server.h"
 
-using namespace receiver;
-using namespace receiver::kube;
+namespace receiver::kube {
+
 using namespace std::chrono_literals;
-using receiver::kube::test::ApiAnswer;
-using receiver::kube::test::ApiRequest;
-using receiver::kube::test::FakeApiServer;
-using receiver::kube::test::refusal;
+using test::ApiAnswer;
+using test::ApiRequest;
+using test::FakeApiServer;
+using test::refusal;
 namespace asio = boost::asio;
 
 namespace {
@@ -296,7 +296,7 @@ TEST_CASE("a missing permission is named in the log once, and recovers by itself
   ElectionFixture test;
   bool allowed = false;
   FakeApiServer::Handler guarded = [&](const ApiRequest& request) {
-    return allowed ? test.lease.handle(request) : receiver::kube::test::missing_permission();
+    return allowed ? test.lease.handle(request) : test::missing_permission();
   };
   Contender a(test.context, "a", guarded, test.history);
   REQUIRE(test.run_until([&] { return a.server.requests().size() >= 4; }));
@@ -349,3 +349,5 @@ TEST_CASE("closing the client ends the election") {
   CHECK(test.run_until([&] { return ended; }));
   CHECK_FALSE(elector.leading());
 }
+
+}  // namespace receiver::kube

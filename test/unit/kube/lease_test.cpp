@@ -7,8 +7,8 @@
 
 #include "kube/json.h"
 
-using namespace receiver;
-using namespace receiver::kube;
+namespace receiver::kube {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -206,3 +206,5 @@ TEST_CASE("a new Lease names its kind and its place") {
   CHECK(string_at(*body, "/metadata/name") == "bitbucket-receiver");
   CHECK(string_at(*body, "/spec/holderIdentity") == "a\"b");
 }
+
+}  // namespace receiver::kube

@@ -5,8 +5,7 @@
 
 #include <catch2/catch.hpp>
 
-using receiver::kube::kMaxObjectBytes;
-using receiver::kube::ListReader;
+namespace receiver::kube {
 
 namespace {
 
@@ -155,3 +154,5 @@ TEST_CASE("an item of 8 MiB is read in linear time, also in small pieces") {
     CHECK(result.items[1] == large);
   }
 }
+
+}  // namespace receiver::kube

@@ -11,13 +11,13 @@
 #include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>
 
-#include "test/unit/kube/scripted_server.h"
+#include "test/support/fake_api_server.h"
 
 namespace receiver::kube {
 namespace {
 
 using namespace std::chrono_literals;
-using test::ScriptedServer;
+using test::FakeApiServer;
 
 std::string page(const std::string& items, const std::string& token = {}) {
   return R"({"metadata":{"resourceVersion":"7","continue":")" + token + R"("},"items":[)" + items +
@@ -32,11 +32,11 @@ std::string fruit(const std::string& name, const std::string& colour) {
 /// One list against a server that the test scripts.
 struct ListFixture {
   boost::asio::io_context context;
-  ScriptedServer server;
+  FakeApiServer server;
   std::unique_ptr<RestClient> rest = server.client(context);
   std::map<std::string, std::string> colours;
 
-  explicit ListFixture(ScriptedServer::Script script) : server(context, std::move(script)) {}
+  explicit ListFixture(FakeApiServer::Script script) : server(context, std::move(script)) {}
 
   ApiResult<void> list() {
     std::function<void(const ObjectMeta&, const rapidjson::Value&)> note =
@@ -67,7 +67,7 @@ struct ListFixture {
 }  // namespace
 
 TEST_CASE("a collection is listed page by page, and not watched") {
-  ListFixture test([](const ScriptedServer::ExchangePtr& exchange) {
+  ListFixture test([](const FakeApiServer::ExchangePtr& exchange) {
     const bool second = exchange->target().find("continue=t%26") != std::string::npos;
     exchange->answer(200, second ? page(fruit("pear", "green"))
                                  : page(fruit("apple", "red") + "," + R"({"metadata":7})", "t&"));
@@ -82,7 +82,7 @@ TEST_CASE("a collection is listed page by page, and not watched") {
 
 TEST_CASE("a list that fails on its way says why") {
   bool broken = false;
-  ListFixture test([&](const ScriptedServer::ExchangePtr& exchange) {
+  ListFixture test([&](const FakeApiServer::ExchangePtr& exchange) {
     if (exchange->target().find("continue") == std::string::npos) {
       return exchange->answer(200, page(fruit("apple", "red"), "t"));
     }

@@ -4,11 +4,7 @@
 
 #include <catch2/catch.hpp>
 
-using receiver::kube::key_in_beginning;
-using receiver::kube::ObjectKey;
-using receiver::kube::parse_json;
-using receiver::kube::read_meta;
-using receiver::kube::with_meta;
+namespace receiver::kube {
 
 TEST_CASE("metadata is read as far as it is used") {
   const auto object = parse_json(
@@ -23,7 +19,7 @@ TEST_CASE("metadata is read as far as it is used") {
   CHECK(meta->resource_version == "5");
   CHECK(meta->generation == 3);
   CHECK(meta->deleting);
-  CHECK_FALSE(receiver::kube::find(*object, "/metadata/labels"));
+  CHECK_FALSE(find(*object, "/metadata/labels"));
 }
 
 TEST_CASE("of metadata only name and version are required") {
@@ -55,3 +51,5 @@ TEST_CASE("the key is found in an object of which only the beginning is there") 
   }
   CHECK(key_in_beginning("nonsense").name.empty());
 }
+
+}  // namespace receiver::kube

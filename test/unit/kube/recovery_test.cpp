@@ -5,14 +5,14 @@
 #include <catch2/catch.hpp>
 
 #include "kube/reflector.h"
-#include "test/unit/kube/scripted_server.h"
+#include "test/support/fake_api_server.h"
 
 namespace receiver::kube {
 namespace {
 
 using namespace std::chrono_literals;
-using test::ScriptedServer;
-using Exchange = ScriptedServer::ExchangePtr;
+using test::FakeApiServer;
+using Exchange = FakeApiServer::ExchangePtr;
 
 /// Takes whatever a reflector brings.
 struct NoSink : ObjectSink {
@@ -34,7 +34,7 @@ struct NoSink : ObjectSink {
 /// A reflector whose first rest after a failure lasts 20 s, or what the test says.
 struct RecoveryFixture {
   boost::asio::io_context context;
-  ScriptedServer server{context, [this](const Exchange& exchange) { script(exchange); }};
+  FakeApiServer server{context, [this](const Exchange& exchange) { script(exchange); }};
   std::unique_ptr<RestClient> rest = server.client(context);
   NoSink sink;
   Reflector reflector;

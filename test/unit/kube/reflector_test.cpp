@@ -11,15 +11,15 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "test/unit/kube/scripted_server.h"
+#include "test/support/fake_api_server.h"
 
 namespace receiver::kube {
 namespace {
 
 using namespace std::chrono_literals;
 using Settled = ReflectorStatus::Settled;
-using test::ScriptedServer;
-using Exchange = ScriptedServer::ExchangePtr;
+using test::FakeApiServer;
+using Exchange = FakeApiServer::ExchangePtr;
 
 std::string fruit(const std::string& name, int version, const std::string& colour) {
   return fmt::format(
@@ -46,7 +46,7 @@ std::string status(int code, const std::string& reason) {
 /// A reflector of fruit against a server that the test scripts, with times shortened.
 struct ReflectorFixture {
   boost::asio::io_context context;
-  ScriptedServer server{context, [this](const Exchange& exchange) { script(exchange); }};
+  FakeApiServer server{context, [this](const Exchange& exchange) { script(exchange); }};
   std::unique_ptr<RestClient> rest = server.client(context);
   Store<std::string> store{
       [](const ObjectMeta&,

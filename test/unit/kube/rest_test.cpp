@@ -17,9 +17,12 @@
 #include <fmt/format.h>
 
 #include "clock/clock.h"
-#include "test/unit/kube/temporary_directory.h"
+#include "test/support/temporary_directory.h"
 
 namespace receiver::kube {
+
+using test::TemporaryDirectory;
+
 namespace {
 
 namespace asio = boost::asio;

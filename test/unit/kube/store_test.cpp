@@ -10,9 +10,7 @@
 
 #include "kube/json.h"
 
-using receiver::kube::ObjectKey;
-using receiver::kube::ObjectMeta;
-using receiver::kube::Store;
+namespace receiver::kube {
 
 namespace {
 
@@ -26,22 +24,22 @@ struct Fruit {
 
 /// A store of fruit, with what its observer saw as lines.
 struct StoreFixture {
-  Store<Fruit> store{
-      [this](const ObjectMeta& meta,
-             const rapidjson::Value& object) -> tl::expected<Fruit, std::string> {
-        ++decoded;
-        Fruit fruit{meta.key.name, std::string(receiver::kube::string_at(object, "/colour")), {}};
-        if (fruit.colour.empty()) return tl::unexpected(std::string("no colour"));
-        if (const auto* tags = receiver::kube::find(object, "/tags")) {
-          for (const auto& tag : tags->GetArray()) fruit.tags.emplace_back(tag.GetString());
-        }
-        return fruit;
-      },
-      [](const Fruit& fruit) {
-        std::vector<std::string> keys{"colour/" + fruit.colour};
-        for (const auto& tag : fruit.tags) keys.push_back("tag/" + tag);
-        return keys;
-      }};
+  Store<Fruit> store{[this](const ObjectMeta& meta,
+                            const rapidjson::Value& object) -> tl::expected<Fruit, std::string> {
+                       ++decoded;
+                       Fruit fruit{meta.key.name, std::string(string_at(object, "/colour")), {}};
+                       if (fruit.colour.empty()) return tl::unexpected(std::string("no colour"));
+                       if (const auto* tags = find(object, "/tags")) {
+                         for (const auto& tag : tags->GetArray())
+                           fruit.tags.emplace_back(tag.GetString());
+                       }
+                       return fruit;
+                     },
+                     [](const Fruit& fruit) {
+                       std::vector<std::string> keys{"colour/" + fruit.colour};
+                       for (const auto& tag : fruit.tags) keys.push_back("tag/" + tag);
+                       return keys;
+                     }};
   int decoded = 0;
   std::vector<std::string> seen;
 
@@ -57,10 +55,10 @@ struct StoreFixture {
     return {.key = {"ns", name}, .uid = {}, .resource_version = version};
   }
   bool list(const std::string& name, const std::string& version, const std::string& json) {
-    return store.add_listed(meta(name, version), *receiver::kube::parse_json(json)).has_value();
+    return store.add_listed(meta(name, version), *parse_json(json)).has_value();
   }
   bool upsert(const std::string& name, const std::string& version, const std::string& json) {
-    return store.upsert(meta(name, version), *receiver::kube::parse_json(json)).has_value();
+    return store.upsert(meta(name, version), *parse_json(json)).has_value();
   }
   std::string colour(const std::string& name) const {
     const auto object = store.get({"ns", name});
@@ -307,3 +305,5 @@ TEST_CASE("readers on other threads see whole lists only") {
   reader.join();
   CHECK(torn == 0);
 }
+
+}  // namespace receiver::kube

@@ -17,17 +17,19 @@
 #include <catch2/catch.hpp>
 
 #include "kube/reflector.h"
+#include "test/support/resident_memory.h"
 #include "test/unit/kube/watch_server.h"
-#include "test/unit/resident_memory.h"
 
 // Sanitizers keep memory of their own, and what was freed.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
 namespace receiver::kube {
+
+using test::resident_kb;
+
 namespace {
 
 using namespace std::chrono_literals;
-using test::WatchServer;
 
 /// Looks for a text that must not be in memory, not even as what is looked for: both are masked.
 constexpr char kMask = 0x15;
@@ -172,7 +174,7 @@ TEST_CASE("a thousand idle watches are small, also after each has seen an event 
   constexpr std::size_t kWatches = 1'000;
   const bool tls = GENERATE(false, true);
   as_in_the_operator();
-  const http::testing::TestAuthority authority;
+  const test::TestAuthority authority;
   const auto identity = authority.issue();
   const WatchServer server([] { return secret_event(1024 * 1024); }, tls ? &identity : nullptr);
   ::malloc_trim(0);
@@ -202,7 +204,7 @@ TEST_CASE("a thousand namespaces whose Secrets are a megabyte each are read few 
   constexpr std::size_t kWatches = 1'000;
   const bool tls = GENERATE(false, true);
   as_in_the_operator();
-  const http::testing::TestAuthority authority;
+  const test::TestAuthority authority;
   const auto identity = authority.issue();
   const WatchServer server([] { return std::string(); }, tls ? &identity : nullptr,
                            [] { return secret_object(1024 * 1024); });
@@ -223,7 +225,7 @@ TEST_CASE("a thousand namespaces whose Secrets are a megabyte each are read few 
 TEST_CASE("five hundred connections that rest in the pool are small") {
   constexpr std::size_t kConnections = 500;
   const bool tls = GENERATE(false, true);
-  const http::testing::TestAuthority authority;
+  const test::TestAuthority authority;
   const auto identity = authority.issue();
   const WatchServer server([] { return std::string(); }, tls ? &identity : nullptr);
   RestOptions options;
@@ -248,7 +250,7 @@ TEST_CASE("five hundred connections that rest in the pool are small") {
 TEST_CASE("of a Secret that nobody keeps no byte is left in memory") {
   const bool tls = GENERATE(false, true);
   const auto bytes = GENERATE(as<std::size_t>{}, 100, 3'000, 300'000);
-  const http::testing::TestAuthority authority;
+  const test::TestAuthority authority;
   const auto identity = authority.issue();
   const WatchServer server([bytes] { return secret_event(bytes); }, tls ? &identity : nullptr);
   Watches watches(server.port(), tls ? authority.pem() : "");

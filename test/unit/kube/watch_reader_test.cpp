@@ -5,14 +5,7 @@
 
 #include <catch2/catch.hpp>
 
-using receiver::kube::int_at;
-using receiver::kube::Projection;
-using receiver::kube::read_watch_event;
-using receiver::kube::string_at;
-using receiver::kube::to_text;
-using receiver::kube::watch_event_projection;
-using receiver::kube::WatchEvent;
-using receiver::kube::WatchReader;
+namespace receiver::kube {
 
 namespace {
 
@@ -23,7 +16,7 @@ struct Cut {
 };
 
 Cut cut_up(std::string_view body, std::size_t piece, std::size_t stop_after = 1000,
-           std::size_t max_event = receiver::kube::kMaxObjectBytes) {
+           std::size_t max_event = kMaxObjectBytes) {
   Cut result;
   WatchReader reader(
       [&](const WatchReader::Event& event) {
@@ -102,9 +95,9 @@ TEST_CASE("an event is read with what is kept of its object, and always its meta
   CHECK(event->type == WatchEvent::Type::kModified);
   CHECK(string_at(event->object(), "/metadata/name") == "apple");
   CHECK(string_at(event->object(), "/metadata/resourceVersion") == "5");
-  CHECK(to_text(*receiver::kube::find(event->object(), "/spec")) == R"({"colour":"red"})");
-  CHECK(receiver::kube::find(event->object(), "/status") == nullptr);
-  CHECK(receiver::kube::find(event->object(), "/metadata/managedFields") == nullptr);
+  CHECK(to_text(*find(event->object(), "/spec")) == R"({"colour":"red"})");
+  CHECK(find(event->object(), "/status") == nullptr);
+  CHECK(find(event->object(), "/metadata/managedFields") == nullptr);
 }
 
 TEST_CASE("an error event carries a Status") {
@@ -135,3 +128,5 @@ TEST_CASE("every type of event is known, others are errors") {
     CHECK_FALSE(read_watch_event(json, watch_event_projection({})).has_value());
   }
 }
+
+}  // namespace receiver::kube

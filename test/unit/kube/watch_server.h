@@ -19,9 +19,9 @@
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 
-#include "test/unit/http/test_certificates.h"
+#include "test/support/test_certificates.h"
 
-namespace receiver::kube::test {
+namespace receiver::kube {
 
 /// An API server of like collections in a process of its own, so that what it needs is not counted
 /// as ours: any number of watches, to which it sends an event each, all at once, when asked to.
@@ -30,7 +30,7 @@ class WatchServer {
   /// `event`, and what stands in each list, are made in that process alone. With `identity` it
   /// speaks TLS.
   explicit WatchServer(
-      std::function<std::string()> event, const http::testing::TestIdentity* identity = nullptr,
+      std::function<std::string()> event, const test::TestIdentity* identity = nullptr,
       std::function<std::string()> listed = [] { return std::string(); }) {
     listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
@@ -71,7 +71,7 @@ class WatchServer {
  private:
   class Child {
    public:
-    Child(int listener, int control, const http::testing::TestIdentity* identity)
+    Child(int listener, int control, const test::TestIdentity* identity)
         : listener_(listener), control_(control) {
       ::fcntl(listener_, F_SETFL, O_NONBLOCK);
       if (identity == nullptr) return;
@@ -197,4 +197,4 @@ class WatchServer {
   unsigned short port_ = 0;
 };
 
-}  // namespace receiver::kube::test
+}  // namespace receiver::kube

@@ -8,7 +8,8 @@
 
 #include <catch2/catch.hpp>
 
-using namespace receiver::kube;
+namespace receiver::kube {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -215,3 +216,5 @@ TEST_CASE("the queue tells how long keys have waited and are being worked on") {
   CHECK(queue.unfinished_work(kQueueStart + 6s) == 0s);
   CHECK(queue.longest_work(kQueueStart + 6s) == 0s);
 }
+
+}  // namespace receiver::kube

@@ -7,7 +7,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace receiver;
+namespace receiver::log {
 
 namespace {
 
@@ -24,8 +24,8 @@ Child complete_with(const std::exception_ptr& failure) {
   REQUIRE(id >= 0);
   if (id == 0) {
     dup2(output[1], STDERR_FILENO);
-    const auto logger = log::Logger::to_stderr(log::Level::kInfo, log::Format::kConsole);
-    log::EndOnException{logger.named("http"), "the accept loop"}(failure);
+    const auto logger = Logger::to_stderr(Level::kInfo, Format::kConsole);
+    EndOnException{logger.named("http"), "the accept loop"}(failure);
     _exit(7);
   }
   close(output[1]);
@@ -63,3 +63,5 @@ TEST_CASE("a coroutine that ends without an exception ends nothing else") {
   CHECK(child.exit_code == 7);
   CHECK(child.output.empty());
 }
+
+}  // namespace receiver::log

@@ -9,16 +9,16 @@
 #include <catch2/catch.hpp>
 #include <rapidjson/document.h>
 
-using namespace receiver;
+namespace receiver::log {
 
 namespace {
 
 /// What a logger wrote.
 class Lines {
  public:
-  log::Logger logger(log::Level level, log::Format format) {
-    return log::Logger::to_callback(level, format,
-                                    [this](std::string_view line) { lines_.emplace_back(line); });
+  Logger logger(Level level, Format format) {
+    return Logger::to_callback(level, format,
+                               [this](std::string_view line) { lines_.emplace_back(line); });
   }
   [[nodiscard]] std::size_t size() const { return lines_.size(); }
   [[nodiscard]] std::string last() const { return lines_.empty() ? "" : lines_.back(); }
@@ -42,7 +42,7 @@ const rapidjson::Value& member(const rapidjson::Document& line, const char* name
 
 TEST_CASE("a console line has time, level, logger, message and fields") {
   Lines lines;
-  const auto logger = lines.logger(log::Level::kInfo, log::Format::kConsole).named("refresher");
+  const auto logger = lines.logger(Level::kInfo, Format::kConsole).named("refresher");
   logger.info("refreshed",
               {{"project", "kargo-demo"}, {"count", 3}, {"duration_ms", 1.5}, {"again", false}});
   CHECK(std::regex_match(
@@ -53,7 +53,7 @@ TEST_CASE("a console line has time, level, logger, message and fields") {
 
 TEST_CASE("a logger without a name leaves no trace of it") {
   Lines lines;
-  lines.logger(log::Level::kInfo, log::Format::kConsole).warn("careful");
+  lines.logger(Level::kInfo, Format::kConsole).warn("careful");
   CHECK(lines.text() == "WARN  careful");
 }
 
@@ -83,21 +83,21 @@ TEST_CASE("a console value that could be misread is quoted") {
   };
   for (const auto& row : rows) {
     Lines lines;
-    lines.logger(log::Level::kInfo, log::Format::kConsole).info("m", {{"k", row.value}});
+    lines.logger(Level::kInfo, Format::kConsole).info("m", {{"k", row.value}});
     CHECK(lines.text() == "INFO  m k=" + row.written);
   }
 }
 
 TEST_CASE("a message cannot begin a second line") {
   Lines lines;
-  lines.logger(log::Level::kInfo, log::Format::kConsole).info("one\ntwo");
+  lines.logger(Level::kInfo, Format::kConsole).info("one\ntwo");
   CHECK(lines.text() == R"(INFO  one\ntwo)");
 }
 
 TEST_CASE("a JSON line is one object that gives back what was logged") {
   const std::string hostile = "quote\" back\\ line\n bell\a \u2028 gr\u00fc\u00df";
   Lines lines;
-  lines.logger(log::Level::kInfo, log::Format::kJson)
+  lines.logger(Level::kInfo, Format::kJson)
       .named("lo\"g")
       .error(hostile, {{"text", hostile},
                        {"bytes", -7},
@@ -122,7 +122,7 @@ TEST_CASE("a JSON line is one object that gives back what was logged") {
 
 TEST_CASE("JSON shows bytes that are not UTF-8 as text") {
   Lines lines;
-  lines.logger(log::Level::kInfo, log::Format::kJson).info("m", {{"k", "bad\xff"}});
+  lines.logger(Level::kInfo, Format::kJson).info("m", {{"k", "bad\xff"}});
   rapidjson::Document line;
   line.Parse<rapidjson::kParseValidateEncodingFlag>(lines.last().data(), lines.last().size());
   REQUIRE_FALSE(line.HasParseError());
@@ -133,40 +133,40 @@ TEST_CASE("a long value is cut, at a whole character, and says by how much") {
   std::string value = "a";
   for (int i = 0; i < 3000; ++i) value += "\u00fc";
   Lines lines;
-  lines.logger(log::Level::kInfo, log::Format::kConsole).info("m", {{"k", value}});
+  lines.logger(Level::kInfo, Format::kConsole).info("m", {{"k", value}});
   CHECK(lines.last().ends_with("\u00fc...(1904 bytes more)"));
 }
 
 TEST_CASE("the level can be changed while running, for all copies") {
   Lines lines;
-  const auto logger = lines.logger(log::Level::kWarn, log::Format::kConsole);
+  const auto logger = lines.logger(Level::kWarn, Format::kConsole);
   const auto copy = logger.named("copy");
   copy.info("unheard");
   CHECK(lines.size() == 0);
-  CHECK_FALSE(copy.enabled(log::Level::kInfo));
-  logger.set_level(log::Level::kTrace);
-  CHECK(copy.enabled(log::Level::kTrace));
+  CHECK_FALSE(copy.enabled(Level::kInfo));
+  logger.set_level(Level::kTrace);
+  CHECK(copy.enabled(Level::kTrace));
   copy.trace("heard");
   CHECK(lines.text() == "TRACE copy: heard");
 }
 
 TEST_CASE("a logger that writes nothing can be used like any other") {
-  const auto logger = log::Logger::none().named("x");
-  logger.set_level(log::Level::kTrace);
-  CHECK_FALSE(logger.enabled(log::Level::kError));
+  const auto logger = Logger::none().named("x");
+  logger.set_level(Level::kTrace);
+  CHECK_FALSE(logger.enabled(Level::kError));
   logger.error("nobody hears this", {{"k", 1}});
 }
 
 TEST_CASE("lines of several threads do not mix") {
   Lines lines;
-  const auto logger = lines.logger(log::Level::kInfo, log::Format::kJson);
+  const auto logger = lines.logger(Level::kInfo, Format::kJson);
   std::vector<std::jthread> threads;
   threads.reserve(4);
   for (int thread = 0; thread < 4; ++thread) {
     threads.emplace_back([logger, thread] {
       for (int i = 0; i < 200; ++i) {
         logger.info("line", {{"thread", thread}, {"i", i}});
-        logger.set_level(log::Level::kInfo);
+        logger.set_level(Level::kInfo);
       }
     });
   }
@@ -175,12 +175,14 @@ TEST_CASE("lines of several threads do not mix") {
 }
 
 TEST_CASE("levels and formats are read in either case") {
-  CHECK(log::parse_level("info") == log::Level::kInfo);
-  CHECK(log::parse_level("WARN") == log::Level::kWarn);
-  CHECK(log::parse_level("Trace") == log::Level::kTrace);
-  CHECK_FALSE(log::parse_level("verbose").has_value());
-  CHECK_FALSE(log::parse_level("").has_value());
-  CHECK(log::parse_format("json") == log::Format::kJson);
-  CHECK(log::parse_format("CONSOLE") == log::Format::kConsole);
-  CHECK_FALSE(log::parse_format("xml").has_value());
+  CHECK(parse_level("info") == Level::kInfo);
+  CHECK(parse_level("WARN") == Level::kWarn);
+  CHECK(parse_level("Trace") == Level::kTrace);
+  CHECK_FALSE(parse_level("verbose").has_value());
+  CHECK_FALSE(parse_level("").has_value());
+  CHECK(parse_format("json") == Format::kJson);
+  CHECK(parse_format("CONSOLE") == Format::kConsole);
+  CHECK_FALSE(parse_format("xml").has_value());
 }
+
+}  // namespace receiver::log

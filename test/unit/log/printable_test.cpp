@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <rapidjson/document.h>
 
-namespace receiver {
+namespace receiver::log {
 
 TEST_CASE("no text of a stranger reaches a terminal as a command, or turns its direction") {
   struct Row {
@@ -37,17 +37,17 @@ TEST_CASE("no text of a stranger reaches a terminal as a command, or turns its d
       {"\xff", "\ufffd"},
   };
   for (const Row& row : rows) {
-    CHECK(log::printable(row.text) == row.shown);
-    CHECK(log::printable(row.shown) == row.shown);
+    CHECK(printable(row.text) == row.shown);
+    CHECK(printable(row.shown) == row.shown);
   }
 }
 
 TEST_CASE("what is made printable within a JSON string is the same value to its reader") {
   const std::string hostile = "\u009b2J \u202egnp \u061c \u2028 \x7f";
   rapidjson::Document document;
-  document.Parse(log::printable("\"" + hostile + "\""));
+  document.Parse(printable("\"" + hostile + "\""));
   REQUIRE(document.IsString());
   CHECK(document.GetString() == hostile);
 }
 
-}  // namespace receiver
+}  // namespace receiver::log

@@ -16,6 +16,8 @@ namespace {
 using Catch::Matchers::Contains;
 using Catch::Matchers::Equals;
 
+}  // namespace
+
 TEST_CASE("a counter shows what an atomic holds when it is asked") {
   std::atomic<std::uint64_t> requests{0};
   Readings readings;
@@ -89,5 +91,4 @@ TEST_CASE("a registry is rendered beside readings") {
              Contains("\nlevel 1\n") && Contains("\nseen_total 5\n"));
 }
 
-}  // namespace
 }  // namespace receiver::metrics

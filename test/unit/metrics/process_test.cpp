@@ -25,6 +25,8 @@ std::map<std::string, double> measured() {
   return values;
 }
 
+}  // namespace
+
 TEST_CASE("everything about the process can be read, and is plausible") {
   const auto values = measured();
   REQUIRE(values.size() == 7);
@@ -66,5 +68,4 @@ TEST_CASE("CPU time grows with work") {
   }
 }
 
-}  // namespace
 }  // namespace receiver::metrics

@@ -4,9 +4,11 @@
 
 #include <catch2/catch.hpp>
 
-#include "gzip.h"
+#include "test/support/gzip.h"
 
 namespace receiver::webhook {
+
+using test::gzipped;
 
 TEST_CASE("gzip is recognised by name, in any letter case") {
   CHECK(is_gzip("gzip"));

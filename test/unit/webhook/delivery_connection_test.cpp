@@ -7,9 +7,9 @@
 
 #include <catch2/catch.hpp>
 
-#include "delivery_fixture.h"
 #include "http/client.h"
 #include "http/server.h"
+#include "test/unit/webhook/delivery_fixture.h"
 
 namespace receiver::webhook {
 namespace {

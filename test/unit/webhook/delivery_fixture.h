@@ -17,10 +17,12 @@
 #include <catch2/catch.hpp>
 
 #include "crypto/crypto.h"
-#include "stores.h"
+#include "test/support/stores.h"
 #include "webhook/delivery.h"
 
 namespace receiver::webhook {
+
+using test::Stores;
 
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
@@ -182,11 +184,14 @@ struct Fixture : Stores {
     failures[name] = {kind, status, std::move(reason), "no", std::nullopt};
   }
 
-  http::Response send(const std::string& text) {
+  /// With the fixture's head as it is.
+  http::Response send(const std::string& text) { return send(head, text); }
+
+  http::Response send(const http::RequestHead& head_sent, const std::string& text) {
     FakeBody body(text, piece_bytes);
     body.error = body_error;
     std::optional<http::Response> response;
-    asio::co_spawn(io, deliveries->answer(head, body),
+    asio::co_spawn(io, deliveries->answer(head_sent, body),
                    [&](const std::exception_ptr& error, http::Response answer) {
                      if (error) std::rethrow_exception(error);
                      response = std::move(answer);
@@ -200,16 +205,20 @@ struct Fixture : Stores {
 
   /// Signs as Bitbucket does.
   http::Response deliver(const std::string& event, const std::string& text) {
-    head.headers.add("X-Event-Key", event);
-    head.headers.add("X-Hub-Signature", signature(text));
-    return send(text);
+    return deliver(event, text, head.first_byte);
+  }
+  http::Response deliver(const std::string& event, const std::string& text,
+                         Steady::time_point first_byte) {
+    http::RequestHead of_delivery = head;
+    of_delivery.first_byte = first_byte;
+    of_delivery.headers.add("X-Event-Key", event);
+    of_delivery.headers.add("X-Hub-Signature", signature(text));
+    return send(of_delivery, text);
   }
 
   /// The deadline counts from the first byte: this one leaves time for the first PATCHes only.
   http::Response deliver_late(const std::string& event, const std::string& text) {
-    head.headers = {};
-    head.first_byte = Steady::now() - 8s + 400ms;
-    return deliver(event, text);
+    return deliver(event, text, Steady::now() - 8s + 400ms);
   }
 
   /// All log lines of a level.

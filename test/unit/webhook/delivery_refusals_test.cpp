@@ -5,11 +5,13 @@
 
 #include <catch2/catch.hpp>
 
-#include "delivery_fixture.h"
-#include "gzip.h"
+#include "test/support/gzip.h"
+#include "test/unit/webhook/delivery_fixture.h"
 #include "webhook/delivery.h"
 
 namespace receiver::webhook {
+
+using test::gzipped;
 
 // The head: nothing of the body is read.
 
@@ -37,11 +39,11 @@ TEST_CASE_METHOD(Fixture, "an unknown path is answered 503 while it may yet beco
 
   SECTION("a known one is served meanwhile") {
     head.target = kPath;
-    CHECK(send(kCloudPush).status == 200);
+    CHECK(deliver("repo:push", kCloudPush).status == 200);
   }
   SECTION("until the last Secret was read") {
     routes.replace({"pears", "pears"}, {}, false);
-    CHECK(send(kCloudPush).status == 404);
+    CHECK(deliver("repo:push", kCloudPush).status == 404);
   }
 }
 
@@ -322,7 +324,7 @@ TEST_CASE_METHOD(Fixture, "a delivery that the previous secret signs is served a
   CHECK(deliver("repo:push", kCloudPush).status == 200);
   CHECK(deliveries->counters().previous_secret == 1);
   add_route("apples", kKey, false);
-  CHECK(send(kCloudPush).status == 200);
+  CHECK(deliver("repo:push", kCloudPush).status == 200);
   CHECK(deliveries->counters().previous_secret == 1);
 }
 

@@ -6,7 +6,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "delivery_fixture.h"
+#include "test/unit/webhook/delivery_fixture.h"
 
 namespace receiver::webhook {
 
@@ -29,7 +29,6 @@ TEST_CASE_METHOD(Fixture, "an event that calls for nothing is answered 200, what
       {std::string(500, 'x'), std::string(100, 'x')},
   };
   for (const auto& [event, shown] : rows) {
-    head.headers = {};
     check(deliver(event, "no JSON"), 200, msg(R"(event type \")" + shown + R"(\" is ignored)"));
   }
   head.headers = {{"X-Hub-Signature", signature("")}};
@@ -42,7 +41,6 @@ TEST_CASE_METHOD(Fixture, "a signed body that is no JSON object is answered 400"
   for (const std::string body : {"", "[]", "null", "{", "repo=push", "{} {}"}) {
     for (const std::string event : {"repo:push", "repo:refs_changed", "pr:merged"}) {
       INFO(event << " " << body);
-      head.headers = {};
       check(deliver(event, body), 400, error("invalid request body"));
     }
   }
@@ -65,13 +63,11 @@ TEST_CASE("a delivery whose store is not synced is answered 503, but only that")
   SECTION("Warehouses") {
     f.with(f.unsynced_warehouses, f.promotions);
     check_not_ready(f.deliver("repo:push", kCloudPush), error("warehouses are not synced"));
-    f.head.headers = {};
     CHECK(f.deliver("pr:merged", kCenterPull).status == 200);
   }
   SECTION("Promotions") {
     f.with(f.warehouses, f.unsynced_promotions);
     check_not_ready(f.deliver("pr:merged", kCenterPull), error("promotions are not synced"));
-    f.head.headers = {};
     CHECK(f.deliver("repo:push", kCloudPush).status == 200);
   }
   CHECK(f.deliveries->counters().not_ready == 1);
@@ -103,7 +99,6 @@ TEST_CASE_METHOD(Fixture, "every event that counts refreshes what it is for") {
   };
   for (const Row& row : rows) {
     INFO(row.event);
-    head.headers = {};
     check(deliver(row.event, row.body), 200, row.answer);
     CHECK(take_patched() == row.patched);
   }
@@ -112,7 +107,6 @@ TEST_CASE_METHOD(Fixture, "every event that counts refreshes what it is for") {
 
 TEST_CASE_METHOD(Fixture, "a delivery that nothing waits for is answered 200") {
   check(deliver("repo:push", kCloudPush), 200, msg("refreshed 0 warehouse(s)"));
-  head.headers = {};
   check(deliver("pr:merged", kCenterPull), 200, msg("refreshed 0 promotion(s)"));
   CHECK(log("WARN").empty());
 }
@@ -122,7 +116,6 @@ TEST_CASE_METHOD(Fixture, "a delivery that names nothing is answered 200, with a
   promotion({"apples", "p"}, kPull);
   check(deliver("repo:push", "{}"), 200, msg("refreshed 0 warehouse(s)"));
   CHECK(log("WARN").find("names no repository") != std::string::npos);
-  head.headers = {};
   check(deliver("pr:merged", "{}"), 200, msg("refreshed 0 promotion(s)"));
   CHECK(log("WARN").find("names no pull request") != std::string::npos);
   CHECK(take_patched().empty());
@@ -196,7 +189,6 @@ TEST_CASE_METHOD(Fixture, "at the bound of the refresher the answer is 503 to bo
   add_warehouses({"a", "b"});
   for (const auto& [event, body] :
        {std::pair("repo:push", kCloudPush), std::pair("repo:refs_changed", kCenterPush)}) {
-    head.headers = {};
     const auto response = deliver(event, body);
     check(response, 503, error("overloaded"));
     CHECK(response.headers.find("Retry-After"));

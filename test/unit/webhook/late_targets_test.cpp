@@ -9,7 +9,7 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "delivery_fixture.h"
+#include "test/unit/webhook/delivery_fixture.h"
 
 namespace receiver::webhook {
 namespace {
@@ -36,13 +36,9 @@ struct Late : Fixture {
         kRepository, changes);
   }
   http::Response push(const std::vector<std::string>& branches) {
-    head.headers = {};
     return deliver("repo:push", push_of(branches));
   }
-  http::Response merge() {
-    head.headers = {};
-    return deliver("pullrequest:fulfilled", kCloudPull);
-  }
+  http::Response merge() { return deliver("pullrequest:fulfilled", kCloudPull); }
   void subscribed(const std::string& name, const std::string& branch,
                   const std::string& ns = "apples") {
     warehouse({ns, name}, {R"("repoURL":")" + kRepository + R"(","branch":")" + branch + '"'});
@@ -173,7 +169,6 @@ TEST_CASE_METHOD(Late, "only signed deliveries of events that count are remember
   send(kCloudPush);
   head.headers = {};
   deliver("repo:fork", kCloudPush);
-  head.headers = {};
   deliver("repo:push", "[]");
   CHECK(late_targets->counters().remembered_current == 0);
   add_warehouses({"w"});

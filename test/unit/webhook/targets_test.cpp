@@ -7,9 +7,12 @@
 
 #include <catch2/catch.hpp>
 
-#include "stores.h"
+#include "test/support/stores.h"
 
 namespace receiver::webhook {
+
+using test::Stores;
+
 namespace {
 
 using Names = std::vector<std::string>;

@@ -5,9 +5,9 @@
 #include <string>
 #include <utility>
 
-#include "test_certificates.h"
+#include "test/support/test_certificates.h"
 
-namespace receiver::http::testing {
+namespace receiver::test {
 
 /// A Secret's folder in a Pod, with tls.crt and tls.key: a link names the version that counts.
 class MountedPair {
@@ -40,4 +40,4 @@ class MountedPair {
   int version_ = 0;
 };
 
-}  // namespace receiver::http::testing
+}  // namespace receiver::test

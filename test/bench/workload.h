@@ -32,13 +32,13 @@ struct Project {
 };
 
 /// What deliveries are measured with.
-struct World {
+struct Workload {
   std::vector<Project> projects;
   Project fan_out;
   Project monorepo;
 };
 
-[[nodiscard]] World make_world();
+[[nodiscard]] Workload make_workload();
 
 // As an administrator.
 

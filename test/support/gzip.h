@@ -6,6 +6,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace receiver::test {
+
 /// The text as a gzip stream, as a proxy would make it.
 inline std::string gzipped(std::string_view text) {
   constexpr int kGzipWindow = 15 + 16;
@@ -22,3 +24,5 @@ inline std::string gzipped(std::string_view text) {
   deflateEnd(&stream);
   return compressed;
 }
+
+}  // namespace receiver::test

@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 using Catch::Matchers::Contains;
 using Catch::Matchers::EndsWith;
 using Catch::Matchers::StartsWith;
-using File = testing::TemporaryFile;
+using File = test::TemporaryFile;
 using Variables = std::map<std::string, std::string, std::less<>>;
 using Flags = std::vector<std::string>;
 
@@ -53,6 +53,8 @@ std::string refusal(Flags flags, Variables variables = {}) {
   return text;
 }
 
+}  // namespace
+
 TEST_CASE("everything but the base URL has the default that the contract names") {
   const Settings settings = parsed({});
   CHECK(settings.base_url_text == kUrl);
@@ -88,6 +90,8 @@ TEST_CASE("everything but the base URL has the default that the contract names")
   CHECK(settings.config_file.empty());
   CHECK_FALSE(settings.log_level_follows_file);
 }
+
+namespace {
 
 /// Every setting but CONFIG_FILE, with another value than its default.
 const Variables kAll{
@@ -160,6 +164,8 @@ std::string flag_of(std::string variable) {
   for (char& c : variable) c = c == '_' ? '-' : static_cast<char>(std::tolower(c));
   return "--" + variable;
 }
+
+}  // namespace
 
 TEST_CASE("everything can be set by flag") {
   Flags flags;
@@ -454,5 +460,4 @@ TEST_CASE("the version is printed, and is no failure") {
   CHECK_THAT(settings.error().text, StartsWith("bitbucket-receiver ") && EndsWith(")\n"));
 }
 
-}  // namespace
 }  // namespace receiver

@@ -1,8 +1,7 @@
 #include "cmd/receiverctl/cli.h"
 
-#include <map>
-#include <sstream>
 #include <sys/stat.h>
+#include <utility>
 #include <vector>
 
 #include <catch2/catch.hpp>
@@ -10,6 +9,7 @@
 #include "cmd/receiverctl/web.h"
 #include "controllers/derive.h"
 #include "test/support/temporary_file.h"
+#include "test/unit/cmd/receiverctl/terminal.h"
 
 namespace receiver::ctl {
 namespace {
@@ -24,14 +24,9 @@ struct Ran {
 
 Ran ctl(std::vector<const char*> arguments, const std::string& input = {}) {
   arguments.insert(arguments.begin(), "receiverctl");
-  std::istringstream in(input);
-  std::ostringstream out, err;
-  Context context{.environment = [](std::string_view) { return std::optional<std::string>(); },
-                  .in = in,
-                  .out = out,
-                  .err = err};
-  const int code = run(static_cast<int>(arguments.size()), arguments.data(), context);
-  return {code, out.str(), err.str()};
+  Terminal terminal(input);
+  const int code = terminal.run(arguments);
+  return {code, terminal.out.str(), terminal.err.str()};
 }
 
 constexpr const char* kSecret = "a-secret-of-sufficient-length";
@@ -56,21 +51,15 @@ TEST_CASE("every command explains itself, with examples") {
 }
 
 TEST_CASE("called as a kubectl plugin, it calls itself so") {
-  std::istringstream in;
-  std::ostringstream out, err;
-  Context context{.environment = [](std::string_view) { return std::optional<std::string>(); },
-                  .in = in,
-                  .out = out,
-                  .err = err};
-  const char* arguments[] = {"/usr/local/bin/kubectl-bitbucket_receiver", "--help"};
-  CHECK(run(2, arguments, context) == 0);
-  CHECK_THAT(out.str(), Contains("Usage: kubectl bitbucket-receiver "));
+  Terminal terminal;
+  CHECK(terminal.run({"/usr/local/bin/kubectl-bitbucket_receiver", "--help"}) == 0);
+  CHECK_THAT(terminal.out.str(), Contains("Usage: kubectl bitbucket-receiver "));
 }
 
 TEST_CASE("the operator's settings are taken from where it has them, the environment first") {
   struct Row {
     std::string file;
-    std::map<std::string, std::string, std::less<>> environment;
+    Terminal::Variables environment;
     std::string system_namespace;
   };
   const std::vector<Row> rows{
@@ -81,21 +70,12 @@ TEST_CASE("the operator's settings are taken from where it has them, the environ
   };
   for (const Row& row : rows) {
     INFO(row.file);
-    const receiver::testing::TemporaryFile file(row.file);
-    std::istringstream in;
-    std::ostringstream out, err;
-    Context context{.environment = [&](std::string_view name) -> std::optional<std::string> {
-                      if (name == "CONFIG_FILE") return file.path();
-                      const auto found = row.environment.find(name);
-                      if (found == row.environment.end()) return std::nullopt;
-                      return found->second;
-                    },
-                    .in = in,
-                    .out = out,
-                    .err = err};
-    const char* arguments[] = {"receiverctl", "check", "--help"};
-    CHECK(run(3, arguments, context) == 0);
-    CHECK(context.system_namespace == row.system_namespace);
+    const test::TemporaryFile file(row.file);
+    Terminal::Variables variables = row.environment;
+    variables.emplace("CONFIG_FILE", file.path());
+    Terminal terminal({}, std::move(variables));
+    CHECK(terminal.run({"receiverctl", "check", "--help"}) == 0);
+    CHECK(terminal.context.system_namespace == row.system_namespace);
   }
 }
 
@@ -123,14 +103,9 @@ void collect_options(const CLI::App& app, const std::vector<std::string>& words,
 }
 
 std::vector<std::vector<std::string>> all_options() {
-  std::istringstream in;
-  std::ostringstream out, err;
-  Context context{.environment = [](std::string_view) { return std::optional<std::string>(); },
-                  .in = in,
-                  .out = out,
-                  .err = err};
+  Terminal terminal;
   std::vector<std::vector<std::string>> found;
-  collect_options(*make_app("receiverctl", context), {}, found);
+  collect_options(*make_app("receiverctl", terminal.context), {}, found);
   return found;
 }
 
@@ -211,7 +186,7 @@ TEST_CASE("what a payload says moves no terminal's cursor, in any form of output
 }
 
 TEST_CASE("a secret's file that others can read is told of") {
-  const receiver::testing::TemporaryFile file(kSecret);
+  const test::TemporaryFile file(kSecret);
   const std::vector<const char*> line{
       "url",           "--project",        "p", "--receiver", "r", "--base-url", "https://h",
       "--secret-file", file.path().c_str()};

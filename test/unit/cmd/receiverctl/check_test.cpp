@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <sstream>
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
@@ -9,8 +8,9 @@
 #include "cmd/receiverctl/cluster.h"
 #include "cmd/receiverctl/permissions.h"
 #include "kube/json.h"
+#include "test/support/scripted_server.h"
 #include "test/support/temporary_file.h"
-#include "test/unit/http/scripted_server.h"
+#include "test/unit/cmd/receiverctl/terminal.h"
 
 namespace receiver::ctl {
 namespace {
@@ -108,25 +108,20 @@ TEST_CASE("the clock is compared with the date of the API server's answer") {
   for (const Row& row : {Row{"Wed, 01 Jan 2020 00:00:00 GMT", "ahead of"},
                          Row{"Sun, 01 Jan 2090 00:00:00 GMT", "behind"}}) {
     CAPTURE(row.date);
-    const http::testing::ScriptedServer server([&row](http::testing::Peer& peer) {
+    const test::ScriptedServer server([&row](test::Peer& peer) {
       while (peer.request()) {
         peer.send(
             fmt::format("HTTP/1.1 200 OK\r\nDate: {}\r\nContent-Length: 2\r\n\r\n{{}}", row.date));
       }
     });
-    const receiver::testing::TemporaryFile kubeconfig(
+    const test::TemporaryFile kubeconfig(
         fmt::format("clusters: [{{name: c, cluster: {{server: 'http://127.0.0.1:{}'}}}}]\n"
                     "contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n"
                     "users: [{{name: u, user: {{}}}}]\ncurrent-context: c\n",
                     server.port()));
-    std::istringstream in;
-    std::ostringstream out;
-    Context context{.environment = [](std::string_view) { return std::optional<std::string>(); },
-                    .in = in,
-                    .out = out,
-                    .err = out};
-    context.kubeconfig = kubeconfig.path();
-    const auto cluster = Cluster::connect(context);
+    Terminal terminal;
+    terminal.context.kubeconfig = kubeconfig.path();
+    const auto cluster = Cluster::connect(terminal.context);
     REQUIRE(cluster);
     Findings findings;
     CHECK(check_cluster(**cluster, {}, "", findings));
@@ -244,7 +239,7 @@ TEST_CASE("check tells in which form the path of a delivery arrives, if the oper
 
 TEST_CASE("check asks by an unsigned ping of a published URL, below a base path only") {
   std::string pinged;
-  http::testing::ScriptedServer server([&](http::testing::Peer& peer) {
+  test::ScriptedServer server([&](test::Peer& peer) {
     const std::string request = peer.request().value_or("");
     if (request.starts_with("GET /healthz ")) {
       (void)peer.answer("{\"status\":\"ok\"}\n");

@@ -1,22 +1,23 @@
 #pragma once
 
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <string_view>
-#include <sys/stat.h>
+#include <system_error>
 
-#include <catch2/catch.hpp>
-
-namespace receiver::kube {
+namespace receiver::test {
 
 /// A folder for one test, removed with what is in it.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "unit-kube-XXXXXX").string();
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
+    std::string pattern = (std::filesystem::temp_directory_path() / "test-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) {
+      throw std::system_error(errno, std::generic_category(), pattern);
+    }
     path_ = pattern;
   }
   ~TemporaryDirectory() {
@@ -26,6 +27,7 @@ class TemporaryDirectory {
   TemporaryDirectory(const TemporaryDirectory&) = delete;
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
 
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] std::string path(std::string_view name) const { return (path_ / name).string(); }
 
   /// Replaces the file as a whole; returns its path.
@@ -39,7 +41,7 @@ class TemporaryDirectory {
   /// A shell script that can be run.
   std::string write_script(std::string_view name, std::string_view body) const {
     const std::string file = write(name, "#!/bin/sh\n" + std::string(body) + "\n");
-    REQUIRE(::chmod(file.c_str(), 0755) == 0);
+    std::filesystem::permissions(file, std::filesystem::perms(0755));
     return file;
   }
 
@@ -47,4 +49,4 @@ class TemporaryDirectory {
   std::filesystem::path path_;
 };
 
-}  // namespace receiver::kube
+}  // namespace receiver::test

@@ -3,6 +3,8 @@
 #include <fstream>
 #include <unistd.h>
 
+namespace receiver::test {
+
 /// What this process holds in memory now. Of instrumented builds it says nothing.
 inline long resident_kb() {
   std::ifstream statm("/proc/self/statm");
@@ -10,3 +12,5 @@ inline long resident_kb() {
   statm >> pages >> pages;
   return pages * (::sysconf(_SC_PAGESIZE) / 1024);
 }
+
+}  // namespace receiver::test

@@ -1,13 +1,11 @@
 #include "cmd/receiverctl/send.h"
 
-#include <sstream>
-
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "../http/scripted_server.h"
-#include "cmd/receiverctl/cli.h"
 #include "kube/json.h"
+#include "test/support/scripted_server.h"
+#include "test/unit/cmd/receiverctl/terminal.h"
 
 namespace receiver::ctl {
 namespace {
@@ -39,7 +37,7 @@ Sent sent(unsigned status, std::optional<std::vector<Refreshed>> objects) {
 
 TEST_CASE("somebody else's answer is shown without URL and secret, in bounds, as JSON too") {
   constexpr const char* kEchoedSecret = "a-secret-of-sufficient-length";
-  const http::testing::ScriptedServer server([&](http::testing::Peer& peer) {
+  const test::ScriptedServer server([&](test::Peer& peer) {
     const std::string path = peer.request().value_or("").substr(5, 75);  // behind "POST "
     const std::string page =
         fmt::format("No page {} for {} \x80 é\r\n{:->100000}", path, kEchoedSecret, "");
@@ -50,21 +48,15 @@ TEST_CASE("somebody else's answer is shown without URL and secret, in bounds, as
       fmt::format("http://127.0.0.1:{}/bitbucket/{}", server.port(), std::string(64, 'a'));
   for (const char* format : {"table", "json"}) {
     INFO(format);
-    std::istringstream in(kEchoedSecret);
-    std::ostringstream out, err;
-    Context context{.environment = [](std::string_view) { return std::optional<std::string>(); },
-                    .in = in,
-                    .out = out,
-                    .err = err};
-    const std::vector<const char*> arguments{
-        "receiverctl",      "send", "--url", url.c_str(), "--secret-file", "-", "--event",
-        "diagnostics:ping", "-o",   format};
-    CHECK(run(static_cast<int>(arguments.size()), arguments.data(), context) == 1);
-    CHECK(err.str().empty());
-    CHECK_THAT(out.str(), Catch::Contains("No page /bitbucket/aaaaaaaa… for … � é\\") &&
-                              !Catch::Contains(kEchoedSecret) && !Catch::Contains("aaaaaaaaa"));
-    CHECK(out.str().size() < 2000);
-    if (std::string_view(format) == "json") CHECK(kube::parse_json(out.str()));
+    Terminal terminal(kEchoedSecret);
+    CHECK(terminal.run({"receiverctl", "send", "--url", url.c_str(), "--secret-file", "-",
+                        "--event", "diagnostics:ping", "-o", format}) == 1);
+    CHECK(terminal.err.str().empty());
+    const std::string out = terminal.out.str();
+    CHECK_THAT(out, Catch::Contains("No page /bitbucket/aaaaaaaa… for … � é\\") &&
+                        !Catch::Contains(kEchoedSecret) && !Catch::Contains("aaaaaaaaa"));
+    CHECK(out.size() < 2000);
+    if (std::string_view(format) == "json") CHECK(kube::parse_json(out));
   }
 }
 

@@ -11,17 +11,17 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "../kube/fake_api_server.h"
 #include "crypto/crypto.h"
+#include "test/support/fake_api_server.h"
 
-namespace receiver::controllers::test {
+namespace receiver::controllers {
 
 /// Secrets as an API server shows them, on the test's own thread. Watches end at once, so what
 /// changes is seen by reads and by later lists only.
 class SecretServer {
  public:
   explicit SecretServer(boost::asio::io_context& io)
-      : server_(io, [this](const kube::test::ApiRequest& request) { return answer(request); }) {}
+      : server_(io, [this](const test::ApiRequest& request) { return answer(request); }) {}
 
   void put(const std::string& ns, const std::string& name, const std::string& value,
            bool labelled = true) {
@@ -37,24 +37,24 @@ class SecretServer {
   void forbid(const std::string& ns, bool forbidden) { forbidden_[ns] = forbidden; }
 
   /// What is not about Secrets.
-  kube::test::FakeApiServer::Handler others = [](const kube::test::ApiRequest&) {
-    return kube::test::refusal(404, "NotFound");
+  test::FakeApiServer::Handler others = [](const test::ApiRequest&) {
+    return test::refusal(404, "NotFound");
   };
 
   /// Of every list in that namespace, and of every read of that `namespace/name`.
-  std::map<std::string, kube::test::ApiAnswer> instead_of_listing{}, instead_of_this_one{};
+  std::map<std::string, test::ApiAnswer> instead_of_listing{}, instead_of_this_one{};
   /// Of the next reads of one, whatever they ask for.
-  std::deque<kube::test::ApiAnswer> instead_of_reading{};
+  std::deque<test::ApiAnswer> instead_of_reading{};
 
   /// Called when a list has been answered, on its way to who asked.
   std::function<void()> listed = [] {};
 
-  kube::test::FakeApiServer& server() { return server_; }
+  test::FakeApiServer& server() { return server_; }
   [[nodiscard]] int lists() const { return lists_; }
   [[nodiscard]] int reads() const { return reads_; }
 
  private:
-  kube::test::ApiAnswer answer(const kube::test::ApiRequest& request) {
+  test::ApiAnswer answer(const test::ApiRequest& request) {
     const std::string path = request.target.substr(0, request.target.find('?'));
     if (path.find("/secrets") == std::string::npos) return others(request);
     if (request.target.find("watch=true") != std::string::npos) return {200, ""};
@@ -62,12 +62,12 @@ class SecretServer {
     const bool all = !path.starts_with(prefix);
     const std::string rest = all ? "" : path.substr(prefix.size());
     const std::string ns = rest.substr(0, rest.find('/'));
-    if (forbidden_[ns]) return kube::test::refusal(403, "Forbidden");
+    if (forbidden_[ns]) return test::refusal(403, "Forbidden");
     const std::size_t name_at = rest.find("/secrets/");
     if (name_at != std::string::npos) {
       ++reads_;
       if (!instead_of_reading.empty()) {
-        kube::test::ApiAnswer foreign = std::move(instead_of_reading.front());
+        test::ApiAnswer foreign = std::move(instead_of_reading.front());
         instead_of_reading.pop_front();
         return foreign;
       }
@@ -77,14 +77,14 @@ class SecretServer {
         return foreign->second;
       }
       const auto found = objects_[ns].find(name);
-      if (found == objects_[ns].end()) return kube::test::refusal(404, "NotFound");
+      if (found == objects_[ns].end()) return test::refusal(404, "NotFound");
       return {200, found->second};
     }
     ++lists_;
     if (const auto foreign = instead_of_listing.find(ns); foreign != instead_of_listing.end()) {
       return foreign->second;
     }
-    kube::test::ApiAnswer answer{200, list(ns)};
+    test::ApiAnswer answer{200, list(ns)};
     listed();
     return answer;
   }
@@ -105,7 +105,7 @@ class SecretServer {
   std::map<std::string, bool> labelled_;
   std::map<std::string, bool> forbidden_;
   int lists_ = 0, reads_ = 0;
-  kube::test::FakeApiServer server_;
+  test::FakeApiServer server_;
 };
 
 /// Runs the context until the condition holds; fails the test after half a minute.
@@ -119,4 +119,4 @@ void run_until(boost::asio::io_context& io, Condition condition) {
   }
 }
 
-}  // namespace receiver::controllers::test
+}  // namespace receiver::controllers

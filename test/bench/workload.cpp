@@ -1,4 +1,4 @@
-#include "test/bench/world.h"
+#include "test/bench/workload.h"
 
 #include <stdexcept>
 #include <utility>
@@ -164,15 +164,15 @@ std::string Project::path(const crypto::SecretString& secret) const {
   return "/bitbucket/" + crypto::sha256_hex({name, kReceiver, secret.view()});
 }
 
-World make_world() {
-  World world{{},
-              {.name = "fan-out", .warehouses = kFanOut},
-              {.name = "monorepo", .warehouses = kMonorepo}};
+Workload make_workload() {
+  Workload workload{{},
+                    {.name = "fan-out", .warehouses = kFanOut},
+                    {.name = "monorepo", .warehouses = kMonorepo}};
   for (std::size_t index = 0; index < kProjects; ++index) {
-    world.projects.push_back(
+    workload.projects.push_back(
         {.name = fmt::format("project-{}", index), .warehouses = kWarehousesOfEach});
   }
-  return world;
+  return workload;
 }
 
 asio::awaitable<void> create_projects(kube::RestClient& administrator,

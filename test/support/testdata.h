@@ -6,6 +6,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace receiver::test {
+
 /// A delivery's body: a file below test/testdata/bitbucket, or the test fails.
 inline std::string read_body(const std::string& name) {
   const std::string path = std::string(TESTDATA_DIR) + "/bitbucket/" + name;
@@ -17,3 +19,5 @@ inline std::string read_body(const std::string& name) {
   REQUIRE_FALSE(text.str().empty());
   return text.str();
 }
+
+}  // namespace receiver::test

@@ -49,6 +49,8 @@ const HealthCheck kRefused{
     .name = "promotions", .ok = true, .why = "not permitted: list promotions"};
 const HealthCheck kUnread{.name = "secrets", .ok = false, .why = "not read yet"};
 
+}  // namespace
+
 TEST_CASE("/metrics is Prometheus' text format") {
   const auto response = ask(handler_of({}), "GET", "/metrics");
   CHECK(response.status == 200);
@@ -152,5 +154,4 @@ TEST_CASE("other paths and methods are refused") {
   CHECK(response.headers.find("Allow").has_value() == (status == 405));
 }
 
-}  // namespace
 }  // namespace receiver

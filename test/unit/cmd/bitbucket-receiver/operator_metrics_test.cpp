@@ -17,6 +17,8 @@ auto shows(const std::string& sample) {
   return Contains("\n" + sample + "\n");
 }
 
+}  // namespace
+
 TEST_CASE("build and process are always shown") {
   CHECK_THAT(OperatorMetrics().render(), Contains("\nbitbucket_receiver_build_info{commit=\"") &&
                                              Contains("\nprocess_open_fds "));
@@ -262,5 +264,4 @@ TEST_CASE("anything else that is a number can be added, with labels") {
   CHECK_THAT(metrics.render(), shows("bitbucket_receiver_objects{kind=\"warehouses\"} 3"));
 }
 
-}  // namespace
 }  // namespace receiver

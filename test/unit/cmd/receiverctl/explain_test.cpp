@@ -1,20 +1,12 @@
 #include "cmd/receiverctl/explain.h"
 
-#include <fstream>
-#include <iterator>
+#include <string>
 
 #include <catch2/catch.hpp>
 
+#include "test/support/testdata.h"
+
 namespace receiver::ctl {
-namespace {
-
-std::string recorded(const std::string& name) {
-  std::ifstream file(std::string(TESTDATA_DIR) + "/bitbucket/" + name + ".json");
-  REQUIRE(file);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-}  // namespace
 
 TEST_CASE("the event of a saved payload is guessed by what stands in it") {
   struct Row {
@@ -32,7 +24,7 @@ TEST_CASE("the event of a saved payload is guessed by what stands in it") {
   };
   for (const Row& row : rows) {
     INFO(row.file);
-    const auto guessed = guessed_event(recorded(row.file));
+    const auto guessed = guessed_event(test::read_body(std::string(row.file) + ".json"));
     CHECK(guessed.has_value() == (row.event != nullptr));
     if (guessed) CHECK(guessed->key == row.event);
   }
@@ -43,7 +35,7 @@ TEST_CASE("the event of a saved payload is guessed by what stands in it") {
 }
 
 TEST_CASE("an event that is named wins over what the payload looks like") {
-  const std::string body = recorded("cloud/push_branch_update");
+  const std::string body = test::read_body("cloud/push_branch_update.json");
   for (const char* named : {"pr:declined", "repo:fork"}) CHECK(event_key_of(named, body) == named);
   CHECK(event_key_of("", body) == "repo:push");
 }

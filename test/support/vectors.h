@@ -8,6 +8,8 @@
 #include <catch2/catch.hpp>
 #include <rapidjson/document.h>
 
+namespace receiver::test {
+
 /// A recorded vector file: from the folder named by VECTORS_DIR if set, from our own copy
 /// otherwise. Fails the test if it is missing or empty.
 inline rapidjson::Document load_vectors(const std::string& name) {
@@ -31,3 +33,5 @@ inline rapidjson::Document load_vectors(const std::string& name) {
 inline std::string text_of(const rapidjson::Value& value) {
   return {value.GetString(), value.GetStringLength()};
 }
+
+}  // namespace receiver::test

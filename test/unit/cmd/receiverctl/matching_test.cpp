@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "../webhook/stores.h"
+#include "test/support/stores.h"
 
 namespace receiver::ctl {
 namespace {
@@ -48,7 +48,7 @@ TEST_CASE("a selection is told in words") {
 }
 
 TEST_CASE("of a push, every Warehouse of the project is told of, with the reason") {
-  webhook::Stores stores;
+  test::Stores stores;
   stores.warehouse({"apples", "any"}, {git(kFruit)});
   stores.warehouse({"apples", "dev"}, {git(kFruit, R"(,"branch":"dev")")});
   stores.warehouse({"apples", "nuts"}, {git(kNuts)});
@@ -70,7 +70,7 @@ TEST_CASE("of a push, every Warehouse of the project is told of, with the reason
 }
 
 TEST_CASE("of a pull request, the Promotions that wait for one are told of") {
-  webhook::Stores stores;
+  test::Stores stores;
   const std::string url = "https://bitbucket.org/orchard/fruit/pull-requests/";
   stores.promotion({"apples", "seventh"}, url + "7");
   stores.promotion({"apples", "eighth"}, url + "8");
@@ -84,7 +84,7 @@ TEST_CASE("of a pull request, the Promotions that wait for one are told of") {
 }
 
 TEST_CASE("long lists of subscriptions are cut") {
-  webhook::Stores stores;
+  test::Stores stores;
   std::vector<std::string> subscriptions;
   for (int number = 1; number <= 7; ++number) {
     subscriptions.push_back(git("https://h/x/" + std::to_string(number)));

@@ -8,29 +8,22 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "http/client.h"
-#include "test/support/process.h"
+#include "test/support/operator_process.h"
 
 namespace receiver::bench {
 
-/// What every operator of a run is started with.
-struct OperatorLaunch {
-  std::string binary;
-  std::string kubeconfig;  ///< of its own account
-  std::string log;         ///< file; several operators write to it one after the other
-};
-
-/// The operator's binary as a child process, with the settings that it is shipped with and
-/// `settings`. Ends with this object.
-class OperatorProcess {
+/// The operator under load, with the settings that it is shipped with and `settings`, asked without
+/// a thread of its own. Ends with this object.
+class MeasuredOperator {
  public:
-  OperatorProcess(boost::asio::any_io_executor executor, const OperatorLaunch& launch,
-                  integration::Environment settings = {});
-  ~OperatorProcess();
-  OperatorProcess(const OperatorProcess&) = delete;
-  OperatorProcess& operator=(const OperatorProcess&) = delete;
+  MeasuredOperator(boost::asio::any_io_executor executor, const test::OperatorLaunch& launch,
+                   test::Environment settings = {});
+  ~MeasuredOperator();
+  MeasuredOperator(const MeasuredOperator&) = delete;
+  MeasuredOperator& operator=(const MeasuredOperator&) = delete;
 
   /// `http://127.0.0.1:PORT` of the webhook port.
-  [[nodiscard]] const std::string& url() const { return url_; }
+  [[nodiscard]] std::string url() const { return process_.origin(); }
 
   boost::asio::awaitable<void> ready();
   /// Ready, and hardly any CPU time goes into it any more: statuses are written.
@@ -47,14 +40,12 @@ class OperatorProcess {
   };
   [[nodiscard]] Memory memory() const;
   /// User and system time of all its threads so far.
-  [[nodiscard]] std::chrono::nanoseconds cpu_time() const;
+  [[nodiscard]] std::chrono::nanoseconds cpu_time() const { return process_.cpu_time(); }
 
  private:
   boost::asio::awaitable<std::string> get(std::string path);
 
-  boost::asio::any_io_executor executor_;
-  std::string url_;
-  std::unique_ptr<integration::Process> process_;
+  test::OperatorProcess process_;
   std::unique_ptr<http::Client> metrics_port_;
 };
 

@@ -12,12 +12,12 @@
 #include "kube/store.h"
 #include "webhook/targets.h"
 
-namespace receiver::webhook {
+namespace receiver::test {
 
 /// The stores as the operator has them, filled the way a reflector does.
 struct Stores {
-  kube::Store<api::Warehouse> warehouses{api::decode_warehouse, warehouse_index_keys};
-  kube::Store<api::Promotion> promotions{api::decode_promotion, promotion_index_keys};
+  kube::Store<api::Warehouse> warehouses{api::decode_warehouse, webhook::warehouse_index_keys};
+  kube::Store<api::Promotion> promotions{api::decode_promotion, webhook::promotion_index_keys};
   int version = 0;
 
   static void sync(kube::ObjectSink& sink) {
@@ -54,4 +54,4 @@ struct Stores {
   }
 };
 
-}  // namespace receiver::webhook
+}  // namespace receiver::test

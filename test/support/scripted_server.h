@@ -20,9 +20,9 @@
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 
-#include "test_certificates.h"
+#include "test/support/test_certificates.h"
 
-namespace receiver::http::testing {
+namespace receiver::test {
 
 /// The server's end of one connection, driven by a script that blocks. Every wait ends when the
 /// server goes.
@@ -236,4 +236,4 @@ class ScriptedServer {
   std::list<std::thread> connections_;
 };
 
-}  // namespace receiver::http::testing
+}  // namespace receiver::test

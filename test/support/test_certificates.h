@@ -14,7 +14,7 @@
 #include "crypto/pem.h"
 
 /// Certificates for tests, made on the spot: no key is checked in, and none expires on a shelf.
-namespace receiver::http::testing {
+namespace receiver::test {
 
 struct TestIdentity {
   std::string certificate_pem;  ///< the certificate alone
@@ -113,4 +113,4 @@ class TestAuthority {
   crypto::X509Ptr certificate_;
 };
 
-}  // namespace receiver::http::testing
+}  // namespace receiver::test
