@@ -8,7 +8,7 @@
 #include "bitbucket_rest/repository.h"
 #include "cmd/version.h"
 #include "crypto/crypto.h"
-#include "kube/json.h"
+#include "json/json.h"
 
 namespace receiver::ctl {
 namespace {
@@ -17,7 +17,7 @@ using bitbucket::Action;
 using bitbucket::Source;
 using bitbucket_rest::read_repository_url;
 using bitbucket_rest::RepositoryUrl;
-using kube::quote;
+using json::quote;
 
 constexpr std::string_view kBefore = "5f1b0c7d2e9a4836bc05d1f7a2e4936807c5d1ab";
 constexpr std::string_view kAfter = "c3d9e8f7061524334251607f8e9dacbb0a192837";

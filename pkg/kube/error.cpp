@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "clock/clock.h"
-#include "kube/json.h"
+#include "json/json.h"
 
 namespace receiver::kube {
 namespace {
@@ -151,12 +151,12 @@ ApiError error_from_answer(unsigned status, std::string_view retry_after, std::s
   std::optional<Seconds> wait = parse_retry_after(retry_after, now);
   if (body.size() <= kMaxStatusBytes) {
     const auto parsed =
-        parse_json(body, {"/kind", "/reason", "/message", "/details/retryAfterSeconds"});
-    if (parsed && string_at(*parsed, "/kind") == "Status") {
+        json::parse(body, {"/kind", "/reason", "/message", "/details/retryAfterSeconds"});
+    if (parsed && json::string_at(*parsed, "/kind") == "Status") {
       error.has_status = true;
-      error.reason = string_at(*parsed, "/reason").substr(0, kMaxMessageBytes);
-      error.message = string_at(*parsed, "/message").substr(0, kMaxMessageBytes);
-      const auto seconds = int_at(*parsed, "/details/retryAfterSeconds");
+      error.reason = json::string_at(*parsed, "/reason").substr(0, kMaxMessageBytes);
+      error.message = json::string_at(*parsed, "/message").substr(0, kMaxMessageBytes);
+      const auto seconds = json::int_at(*parsed, "/details/retryAfterSeconds");
       if (!wait && seconds && *seconds > 0) wait = Seconds(static_cast<double>(*seconds));
     }
   }

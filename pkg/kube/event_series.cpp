@@ -6,11 +6,13 @@
 
 #include <fmt/format.h>
 
-#include "kube/json.h"
+#include "json/json.h"
 #include "kube/resource.h"
 
 namespace receiver::kube {
 namespace {
+
+using json::quote;
 
 // The limits of the API server's validation.
 constexpr std::size_t kMaxFieldBytes = 128;

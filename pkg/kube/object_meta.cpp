@@ -51,7 +51,7 @@ class KeyFinder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, KeyFind
 
 }  // namespace
 
-Projection with_meta(const Projection& projection) {
+json::Projection with_meta(const json::Projection& projection) {
   return projection.with({"/metadata/namespace", "/metadata/name", "/metadata/uid",
                           "/metadata/resourceVersion", "/metadata/generation",
                           "/metadata/deletionTimestamp"});
@@ -59,12 +59,12 @@ Projection with_meta(const Projection& projection) {
 
 tl::expected<ObjectMeta, std::string> read_meta(const rapidjson::Value& object) {
   ObjectMeta meta{
-      .key = {std::string(string_at(object, "/metadata/namespace")),
-              std::string(string_at(object, "/metadata/name"))},
-      .uid = std::string(string_at(object, "/metadata/uid")),
-      .resource_version = std::string(string_at(object, "/metadata/resourceVersion")),
-      .generation = int_at(object, "/metadata/generation").value_or(0),
-      .deleting = !string_at(object, "/metadata/deletionTimestamp").empty(),
+      .key = {std::string(json::string_at(object, "/metadata/namespace")),
+              std::string(json::string_at(object, "/metadata/name"))},
+      .uid = std::string(json::string_at(object, "/metadata/uid")),
+      .resource_version = std::string(json::string_at(object, "/metadata/resourceVersion")),
+      .generation = json::int_at(object, "/metadata/generation").value_or(0),
+      .deleting = !json::string_at(object, "/metadata/deletionTimestamp").empty(),
   };
   if (meta.key.name.empty()) return tl::unexpected(std::string("it has no metadata.name"));
   if (meta.resource_version.empty()) {

@@ -67,8 +67,8 @@ struct ReceiverFixture {
   void upsert(OwnerStore& store, const std::string& ns, const std::string& name,
               const std::string& receivers, const std::string& version = "1",
               const std::string& status = "{}", std::int64_t generation = 1) {
-    const auto object = kube::parse_json(R"({"spec":{"webhookReceivers":[)" + receivers +
-                                         R"(]},"status":)" + status + "}");
+    const auto object = json::parse(R"({"spec":{"webhookReceivers":[)" + receivers +
+                                    R"(]},"status":)" + status + "}");
     REQUIRE(object.has_value());
     kube::ObjectMeta meta;
     meta.key = {ns, name};
@@ -363,7 +363,7 @@ TEST_CASE("An object that is being deleted is left alone") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.controller.set_leading(true);
-  const auto object = kube::parse_json(R"({"spec":{"webhookReceivers":[)" + kBucket + "]}}");
+  const auto object = json::parse(R"({"spec":{"webhookReceivers":[)" + kBucket + "]}}");
   REQUIRE(object.has_value());
   kube::ObjectMeta meta;
   meta.key = {"demo", "demo"};

@@ -7,7 +7,7 @@
 
 #include "../http/scripted_server.h"
 #include "cmd/receiverctl/cli.h"
-#include "kube/json.h"
+#include "json/json.h"
 
 namespace receiver::ctl {
 namespace {
@@ -64,7 +64,7 @@ TEST_CASE("somebody else's answer is shown without URL and secret, in bounds, as
     CHECK_THAT(out.str(), Catch::Contains("No page /bitbucket/aaaaaaaa… for … � é\\") &&
                               !Catch::Contains(kEchoedSecret) && !Catch::Contains("aaaaaaaaa"));
     CHECK(out.str().size() < 2000);
-    if (std::string_view(format) == "json") CHECK(kube::parse_json(out.str()));
+    if (std::string_view(format) == "json") CHECK(json::parse(out.str()));
   }
 }
 

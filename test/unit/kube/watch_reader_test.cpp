@@ -5,11 +5,11 @@
 
 #include <catch2/catch.hpp>
 
-using receiver::kube::int_at;
-using receiver::kube::Projection;
+using receiver::json::int_at;
+using receiver::json::Projection;
+using receiver::json::string_at;
+using receiver::json::to_text;
 using receiver::kube::read_watch_event;
-using receiver::kube::string_at;
-using receiver::kube::to_text;
 using receiver::kube::watch_event_projection;
 using receiver::kube::WatchEvent;
 using receiver::kube::WatchReader;
@@ -102,9 +102,9 @@ TEST_CASE("an event is read with what is kept of its object, and always its meta
   CHECK(event->type == WatchEvent::Type::kModified);
   CHECK(string_at(event->object(), "/metadata/name") == "apple");
   CHECK(string_at(event->object(), "/metadata/resourceVersion") == "5");
-  CHECK(to_text(*receiver::kube::find(event->object(), "/spec")) == R"({"colour":"red"})");
-  CHECK(receiver::kube::find(event->object(), "/status") == nullptr);
-  CHECK(receiver::kube::find(event->object(), "/metadata/managedFields") == nullptr);
+  CHECK(to_text(*receiver::json::find(event->object(), "/spec")) == R"({"colour":"red"})");
+  CHECK(receiver::json::find(event->object(), "/status") == nullptr);
+  CHECK(receiver::json::find(event->object(), "/metadata/managedFields") == nullptr);
 }
 
 TEST_CASE("an error event carries a Status") {

@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <string_view>
 
-#include "kube/json.h"
+#include "json/json.h"
 
-namespace receiver::kube {
+namespace receiver::json {
 
 /// Where a JSON string ends in `text`, just after its closing quote; npos if it goes on beyond it.
 /// `from` is after the opening quote or anywhere in the string. `escaped` tells, and is told,
@@ -36,12 +36,12 @@ class Skipper {
 
 inline constexpr const char* kTooDeep = "nested too deep";
 
-[[nodiscard]] constexpr bool is_json_space(char c) {
+[[nodiscard]] constexpr bool is_space(char c) {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 /// What follows a number or a literal.
-[[nodiscard]] constexpr bool ends_json_scalar(char c) {
-  return c == ',' || c == ']' || c == '}' || is_json_space(c);
+[[nodiscard]] constexpr bool ends_scalar(char c) {
+  return c == ',' || c == ']' || c == '}' || is_space(c);
 }
 
-}  // namespace receiver::kube
+}  // namespace receiver::json

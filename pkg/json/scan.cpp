@@ -1,9 +1,9 @@
-#include "kube/json_scan.h"
+#include "json/scan.h"
 
 #include <array>
 #include <cstring>
 
-namespace receiver::kube {
+namespace receiver::json {
 
 std::size_t string_end(std::string_view text, std::size_t from, bool& escaped) {
   std::size_t at = from;
@@ -40,12 +40,12 @@ std::size_t Skipper::skip(std::size_t at, int depth) {
     return end != std::string_view::npos ? end : fail(at, "a string does not end");
   }
   std::size_t end = at;
-  while (end < text_.size() && !ends_json_scalar(text_[end])) ++end;
+  while (end < text_.size() && !ends_scalar(text_[end])) ++end;
   return end != at ? end : fail(at, "a value is missing");
 }
 
 std::size_t Skipper::skip_container(std::size_t at, int depth) {
-  std::array<char, kMaxJsonDepth> closers;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  std::array<char, kMaxDepth> closers;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   int open = 0;
   const std::size_t begin = at;
   while (at < text_.size()) {
@@ -56,7 +56,7 @@ std::size_t Skipper::skip_container(std::size_t at, int depth) {
       if (end == std::string_view::npos) return fail(at - 1, "a string does not end");
       at = end;
     } else if (c == '{' || c == '[') {
-      if (depth + open >= kMaxJsonDepth) return fail(at - 1, kTooDeep);
+      if (depth + open >= kMaxDepth) return fail(at - 1, kTooDeep);
       closers[static_cast<std::size_t>(open++)] = c == '{' ? '}' : ']';
     } else if (c == '}' || c == ']') {
       if (closers[static_cast<std::size_t>(--open)] != c)
@@ -73,4 +73,4 @@ std::size_t Skipper::fail(std::size_t at, const char* problem) {
   return std::string_view::npos;
 }
 
-}  // namespace receiver::kube
+}  // namespace receiver::json
