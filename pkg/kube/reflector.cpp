@@ -12,13 +12,13 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
-#include "http/log_throttle.h"
 #include "kube/list.h"
 #include "kube/list_reader.h"
 #include "kube/object_meta.h"
 #include "kube/reflector_request.h"
 #include "kube/reflector_state.h"
 #include "kube/watch_reader.h"
+#include "log/log_throttle.h"
 
 namespace receiver::kube {
 
@@ -155,7 +155,7 @@ class Reflector::Impl {
   bool unreachable_ = false;  ///< the last failure was that the API server could not be reached
   bool away_ = false;         ///< it could not, and nothing has been heard of it since
   bool tried_ = false;        ///< with a result that on_tried has not been told
-  http::LogThrottle bad_object_lines_;
+  log::LogThrottle bad_object_lines_;
 };
 
 asio::awaitable<void> Reflector::Impl::run(std::shared_ptr<Impl> self) {
