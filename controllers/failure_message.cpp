@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "kube/event_series.h"
+#include "text/unicode.h"
 
 namespace receiver::controllers {
 namespace {
@@ -48,7 +48,7 @@ std::string failure_text(const ReceiverFailure& failure) {
   std::string text =
       fmt::format("{}{}: {}", kReceiver, rest_of_quoted(failure.receiver), failure.message);
   if (text.size() <= kMaxFailureBytes) return text;
-  return std::string(kube::cut(text, kMaxFailureBytes - kCut.size())).append(kCut);
+  return std::string(text::cut(text, kMaxFailureBytes - kCut.size())).append(kCut);
 }
 
 /// Whether the text holds the name, and not as a part of a longer one.

@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
-#include "git/unicode.h"
 #include "log/printable.h"
+#include "text/unicode.h"
 
 namespace receiver::bitbucket_rest {
 namespace {
@@ -53,7 +53,7 @@ tl::expected<AllowList, std::string> AllowList::parse(std::string_view text) {
   for (std::size_t number = 1; !text.empty(); ++number) {
     const std::string_view line = trimmed(take(text, '\n'));
     if (line.empty() || line.starts_with('#')) continue;
-    const std::string in_lower_case = git::unicode::to_lower(line);
+    const std::string in_lower_case = text::unicode_lower(line);
     std::string_view rest = in_lower_case;
     const std::size_t scheme = rest.find("://");
     if (scheme != std::string_view::npos) rest.remove_prefix(scheme + 3);
@@ -80,10 +80,10 @@ tl::expected<AllowList, std::string> AllowList::parse(std::string_view text) {
 bool AllowList::allows(const Repository& repository) const {
   const std::string authority = repository.product == bitbucket::Source::kCloud
                                     ? std::string(kCloudHost)
-                                    : git::unicode::to_lower(authority_of(repository.server));
+                                    : text::unicode_lower(authority_of(repository.server));
   const std::string host = authority.substr(0, authority.find(':'));
-  const std::string owner = git::unicode::to_lower(repository.owner);
-  const std::string slug = git::unicode::to_lower(repository.slug);
+  const std::string owner = text::unicode_lower(repository.owner);
+  const std::string slug = text::unicode_lower(repository.slug);
   return std::ranges::any_of(entries_, [&](const Entry& entry) {
     return (entry.host.empty() || entry.host == host || entry.host == authority) &&
            (entry.owner.empty() || entry.owner == owner) &&

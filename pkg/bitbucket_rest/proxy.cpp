@@ -7,8 +7,9 @@
 #include <boost/asio/ip/network_v4.hpp>
 #include <boost/asio/ip/network_v6.hpp>
 
-#include "git/unicode.h"
 #include "git/url.h"
+#include "text/percent.h"
+#include "text/unicode.h"
 
 namespace receiver::bitbucket_rest {
 namespace {
@@ -72,11 +73,11 @@ bool is_exempt(std::string_view entry, const std::string& host, unsigned short p
 }  // namespace
 
 bool goes_directly(std::string_view exceptions, std::string_view host, unsigned short port) {
-  std::string name = git::unicode::to_lower(host);
+  std::string name = text::unicode_lower(host);
   if (name.starts_with('[') && name.ends_with(']')) name = name.substr(1, name.size() - 2);
   const auto address = address_of(name);
   if (name == "localhost" || (address && address->is_loopback())) return true;
-  const std::string list = git::unicode::to_lower(exceptions);
+  const std::string list = text::unicode_lower(exceptions);
   std::string_view rest = list;
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find_first_of(", \t\n"), rest.size());
@@ -112,9 +113,9 @@ tl::expected<ProxySettings, std::string> proxy_settings(
   Proxy proxy{.host = std::string(host) + ":" + std::to_string(port.value_or(80))};
   if (url->user) {
     const std::size_t colon = std::min(url->user->find(':'), url->user->size());
-    proxy.user = git::percent_decode(url->user->substr(0, colon)).value_or("");
+    proxy.user = text::percent_decode(url->user->substr(0, colon)).value_or("");
     proxy.password = crypto::SecretString(
-        git::percent_decode(url->user->substr(std::min(colon + 1, url->user->size())))
+        text::percent_decode(url->user->substr(std::min(colon + 1, url->user->size())))
             .value_or(""));
   }
   settings.proxy = std::move(proxy);

@@ -8,7 +8,8 @@
 #include <fmt/format.h>
 
 #include "kube/kubeconfig.h"
-#include "kube/small_file.h"
+#include "text/ascii.h"
+#include "text/small_file.h"
 
 namespace receiver::kube {
 namespace {
@@ -21,7 +22,7 @@ bool exists(const std::string& path) {
 
 tl::expected<KubeconfigFile, std::string> read_kubeconfig(const std::string& path) {
   std::string name = "kubeconfig " + path;
-  auto text = read_small_file(path);
+  auto text = text::read_small_file(path);
   if (!text) return Failure(name + ": " + text.error());
   std::error_code ignored;
   // Absolute, so that a later change of the working directory does not move the files that it
@@ -71,8 +72,8 @@ tl::expected<Config, std::string> in_cluster(std::string_view host, std::string_
   }
   config.token_file = directory + "/token";
   config.certificate_authority.file = directory + "/ca.crt";
-  const auto ns = read_small_file(directory + "/namespace");
-  if (ns) config.ns = trim(*ns);
+  const auto ns = text::read_small_file(directory + "/namespace");
+  if (ns) config.ns = text::trim(*ns);
   if (config.ns.empty()) config.ns = "default";
   return config;
 }

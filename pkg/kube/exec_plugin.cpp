@@ -19,7 +19,7 @@
 #include <fmt/format.h>
 
 #include "json/json.h"
-#include "kube/small_file.h"
+#include "text/ascii.h"
 
 namespace receiver::kube {
 namespace {
@@ -247,7 +247,7 @@ tl::expected<ExecCredential, std::string> parse_exec_credential(std::string_view
   if (credential.token.empty() && credential.certificate_pem.empty()) {
     return Failure("printed neither a token nor a client certificate");
   }
-  if (!credential.token.empty() && !is_token(credential.token.view())) {
+  if (!credential.token.empty() && !text::is_one_word(credential.token.view())) {
     return Failure("printed a token with blanks or control characters in it");
   }
   const std::string_view expires = json::string_at(*parsed, "/status/expirationTimestamp");

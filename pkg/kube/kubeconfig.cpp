@@ -9,7 +9,9 @@
 #include <yaml-cpp/yaml.h>
 
 #include "kube/reflector_request.h"
-#include "kube/small_file.h"
+#include "text/ascii.h"
+#include "text/percent.h"
+#include "text/small_file.h"
 
 namespace receiver::kube {
 namespace {
@@ -245,7 +247,7 @@ void read_impersonation(Fields& user, Config& config) {
     for (const auto& entry : extra) {
       const std::string key = scalar_or_empty(entry.first);
       for (const YAML::Node& value : user.list_of(entry.second, "each of as-user-extra")) {
-        add("Impersonate-Extra-" + reflecting::percent_encode(key),
+        add("Impersonate-Extra-" + text::percent_encode(key),
             user.text_of(value, "each of as-user-extra"), "as-user-extra");
       }
     }
@@ -314,7 +316,7 @@ void read_user(Fields& user, Fields& cluster, Config& config, bool terminal) {
   if (user.has("auth-provider")) {
     user.fail("auth-provider is not supported, by Kubernetes 1.26 and later neither: use exec");
   }
-  config.token = crypto::SecretString(std::string(trim(user.text("token"))));
+  config.token = crypto::SecretString(std::string(text::trim(user.text("token"))));
   config.token_file = user.path("tokenFile");
   config.client_certificate = user.pem("client-certificate");
   config.client_key = user.pem("client-key");
@@ -395,8 +397,8 @@ tl::expected<Config, std::string> resolve_kubeconfig(const std::vector<Kubeconfi
     std::vector<Document> documents;
     for (const KubeconfigFile& file : files) {
       reading = file.name;
-      if (file.text.size() > kMaxFileBytes) {
-        return Failure(fmt::format("{}: larger than {} bytes", reading, kMaxFileBytes));
+      if (file.text.size() > text::kMaxFileBytes) {
+        return Failure(fmt::format("{}: larger than {} bytes", reading, text::kMaxFileBytes));
       }
       // yaml-cpp gives up at a nesting of 500, and keeps an alias as a reference: neither depth nor
       // anchors can exhaust us.

@@ -14,6 +14,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include "log/printable.h"
+#include "text/unicode.h"
 
 namespace receiver::log {
 namespace {
@@ -48,7 +49,7 @@ void append_escaped(Buffer& out, std::string_view text, Escape escape) {
       fmt::format_to(std::back_inserter(out), "...({} bytes more)", text.size() - at);
       return;
     }
-    const CodePoint code = first_code_point(text.substr(at));
+    const text::CodePoint code = text::first_code_point(text.substr(at));
     const std::string_view bytes = text.substr(at, code.bytes);
     if (code.bytes == 0) {
       fmt::format_to(std::back_inserter(out), "{}x{:02x}", escape == Escape::kJson ? "\\\\" : "\\",
@@ -70,7 +71,7 @@ bool needs_quotes(std::string_view text) {
   if (text.empty()) return true;
   std::size_t at = 0;
   while (at < text.size()) {
-    const CodePoint code = first_code_point(text.substr(at));
+    const text::CodePoint code = text::first_code_point(text.substr(at));
     if (code.bytes == 0 || is_control(code.value)) return true;
     if (code.value == ' ' || code.value == '"' || code.value == '=' || code.value == '\\')
       return true;

@@ -7,7 +7,7 @@ import sys
 
 # What each room may include beside itself, drawn once per room; a room may use all that its own rooms may use.
 ARROWS = {
-    "cmd": ["kube"],
+    "cmd": ["text"],
     "cmd/bitbucket-receiver": ["cmd", "controllers", "webhook"],
     "cmd/receiverctl": ["cmd", "controllers", "webhook", "bitbucket_rest"],
     "webhook": ["controllers", "bitbucket"],
@@ -15,14 +15,15 @@ ARROWS = {
     "bitbucket": ["git", "crypto", "log"],
     "bitbucket_rest": ["bitbucket"],
     "api": ["kube", "git"],
-    "git": [],
+    "git": ["text"],
     "kube": ["http", "json", "metrics"],
     "http": ["crypto", "log", "metrics", "clock"],
     "json": ["crypto"],
     "crypto": [],
-    "log": ["clock"],
+    "log": ["clock", "text"],
     "metrics": [],
     "clock": [],
+    "text": [],
 }
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

@@ -1,4 +1,4 @@
-#include "git/unicode.h"
+#include "text/unicode.h"
 
 #include <algorithm>
 #include <array>
@@ -7,36 +7,10 @@
 #include <locale.h>
 #include <wctype.h>
 
-namespace receiver::git::unicode {
+#include "text/ascii.h"
+
+namespace receiver::text {
 namespace {
-
-constexpr char32_t kReplacement = 0xFFFD;
-
-struct Decoded {
-  char32_t character = kReplacement;
-  std::size_t length = 1;
-};
-
-bool is_continuation(char byte) {
-  return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
-}
-
-/// The first character of a text that is not empty. An ill-formed sequence is one byte of U+FFFD.
-Decoded decode(std::string_view text) {
-  const auto first = static_cast<unsigned char>(text.front());
-  if (first < 0x80) return {first, 1};
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < length) return {};
-  char32_t character = first & (0x7FU >> length);
-  for (const char byte : text.substr(1, length - 1)) {
-    if (!is_continuation(byte)) return {};
-    character = (character << 6U) | (static_cast<unsigned char>(byte) & 0x3FU);
-  }
-  constexpr std::array<char32_t, 5> kSmallest{0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = character >= 0xD800 && character <= 0xDFFF;
-  if (character < kSmallest.at(length) || character > 0x10FFFF || surrogate) return {};
-  return {character, length};
-}
 
 void append(std::string& text, char32_t character) {
   const auto continuation = [&](unsigned shift) {
@@ -59,10 +33,8 @@ void append(std::string& text, char32_t character) {
   }
 }
 
-char32_t lower(char32_t character) {
-  if (character < 0x80) {
-    return character >= 'A' && character <= 'Z' ? character + ('a' - 'A') : character;
-  }
+char32_t lower_of(char32_t character) {
+  if (character < 0x80) return static_cast<char32_t>(text::lower(static_cast<char>(character)));
   // Part of the C library itself, whatever locales the machine has; lives as long as the process.
   static const locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
   if (locale == nullptr) return character;
@@ -95,13 +67,35 @@ bool is_invisible(char32_t character) {
 
 }  // namespace
 
-std::string to_lower(std::string_view text) {
+CodePoint first_code_point(std::string_view text) {
+  const auto first = static_cast<unsigned char>(text.front());
+  if (first < 0x80) return {first, 1};
+  const std::size_t bytes = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  if (first < 0xC2 || first > 0xF4 || text.size() < bytes) return {};
+  char32_t value = first & (0x7FU >> bytes);
+  for (const char byte : text.substr(1, bytes - 1)) {
+    if (!is_continuation(byte)) return {};
+    value = (value << 6U) | (static_cast<unsigned char>(byte) & 0x3FU);
+  }
+  constexpr std::array<char32_t, 5> kSmallest{0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = value >= 0xD800 && value <= 0xDFFF;
+  if (value < kSmallest.at(bytes) || value > 0x10FFFF || surrogate) return {};
+  return {value, bytes};
+}
+
+std::string_view cut(std::string_view text, std::size_t limit) {
+  if (text.size() <= limit) return text;
+  while (limit > 0 && is_continuation(text[limit])) --limit;
+  return text.substr(0, limit);
+}
+
+std::string unicode_lower(std::string_view text) {
   std::string lowered;
   lowered.reserve(text.size());
   while (!text.empty()) {
-    const auto [character, length] = decode(text);
-    append(lowered, lower(character));
-    text.remove_prefix(length);
+    const auto [character, bytes] = first_code_point(text);
+    append(lowered, bytes == 0 ? U'\uFFFD' : lower_of(character));
+    text.remove_prefix(std::max<std::size_t>(bytes, 1));
   }
   return lowered;
 }
@@ -110,8 +104,9 @@ std::string without_invisible(std::string_view text) {
   std::string visible;
   visible.reserve(text.size());
   while (!text.empty()) {
-    const auto [character, length] = decode(text);
-    if (!is_invisible(character)) visible.append(text.substr(0, length));
+    const auto [character, bytes] = first_code_point(text);
+    const std::size_t length = std::max<std::size_t>(bytes, 1);
+    if (bytes == 0 || !is_invisible(character)) visible.append(text.substr(0, length));
     text.remove_prefix(length);
   }
   visible.erase(visible.find_last_not_of(' ') + 1);
@@ -119,4 +114,4 @@ std::string without_invisible(std::string_view text) {
   return visible;
 }
 
-}  // namespace receiver::git::unicode
+}  // namespace receiver::text
