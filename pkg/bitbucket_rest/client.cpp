@@ -1,6 +1,5 @@
 #include "bitbucket_rest/client.h"
 
-#include <algorithm>
 #include <atomic>
 #include <exception>
 #include <future>
@@ -14,6 +13,7 @@
 #include <openssl/x509v3.h>
 
 #include "crypto/pem.h"
+#include "text/ascii.h"
 
 namespace receiver::bitbucket_rest {
 namespace {
@@ -144,13 +144,12 @@ tl::expected<crypto::SecretString, std::string> authorization(const std::string&
                                                               const crypto::SecretString& token) {
   std::string text = without_line_break(std::string(token.view()));
   using Wrong = tl::unexpected<std::string>;
-  const auto is_readable = [](char c) { return c > ' ' && c < '\x7f'; };
   if (text.empty()) return Wrong("the token is empty");
-  if (!std::ranges::all_of(text, is_readable)) {
+  if (!text::is_one_word(text)) {
     return Wrong("the token holds spaces, line breaks or other signs that no token has");
   }
   if (user.empty()) return crypto::SecretString("Bearer " + text);
-  if (!std::ranges::all_of(user, is_readable) || user.find(':') != std::string::npos) {
+  if (!text::is_one_word(user) || user.find(':') != std::string::npos) {
     return Wrong("the user name holds spaces or colons");
   }
   std::string credentials = user + ":" + text;

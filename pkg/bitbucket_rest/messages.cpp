@@ -11,6 +11,7 @@
 #include <rapidjson/writer.h>
 
 #include "git/url.h"
+#include "text/ascii.h"
 
 namespace receiver::bitbucket_rest {
 namespace {
@@ -195,10 +196,6 @@ ApiFailure kind_of(const ApiAnswer& answer) {
   }
 }
 
-bool is_number(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-}
-
 /// Of a number; nothing if it is too large to wait for.
 std::optional<std::chrono::seconds> seconds_of(std::string_view number) {
   std::uint32_t seconds = 0;
@@ -209,7 +206,7 @@ std::optional<std::chrono::seconds> seconds_of(std::string_view number) {
 
 /// When Retry-After allows another request, for people.
 std::string told_time(const ApiAnswer& answer) {
-  if (is_number(answer.retry_after)) {
+  if (text::is_number(answer.retry_after)) {
     if (const auto seconds = seconds_of(answer.retry_after)) {
       return fmt::format("in {} s", seconds->count());
     }
@@ -392,7 +389,7 @@ ApiError describe_failure(const Repository& repository, const ApiAnswer& answer,
 std::chrono::seconds rate_limit_pause(const ApiAnswer& answer, unsigned attempt,
                                       clock::Wall::time_point now) {
   constexpr std::chrono::seconds kAtLeast{1};
-  if (is_number(answer.retry_after)) {
+  if (text::is_number(answer.retry_after)) {
     const auto seconds = seconds_of(answer.retry_after);
     return seconds ? std::max(*seconds, kAtLeast) : std::chrono::seconds::max();
   }

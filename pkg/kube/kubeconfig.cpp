@@ -150,18 +150,14 @@ std::optional<std::string> set_server(std::string_view url, Config& config) {
   if (scheme_end == std::string_view::npos) {
     return "server must be a URL such as https://host:6443";
   }
-  config.scheme = url.substr(0, scheme_end);
-  std::ranges::transform(config.scheme, config.scheme.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  });
+  config.scheme = text::ascii_lower(url.substr(0, scheme_end));
   if (config.scheme != "https" && config.scheme != "http") {
     return "server must begin with https:// or http://";
   }
   config.port = config.scheme == "https" ? 443 : 80;
   std::string_view rest = url.substr(scheme_end + 3);
-  const bool unprintable =
-      std::any_of(rest.begin(), rest.end(), [](char c) { return c <= ' ' || c == '\x7f'; });
-  if (unprintable || rest.find_first_of("@?#") != std::string_view::npos) {
+  if (!std::ranges::all_of(rest, text::is_visible) ||
+      rest.find_first_of("@?#") != std::string_view::npos) {
     return "server must hold nothing but scheme, host, port and path";
   }
   const auto path_start = std::min(rest.find('/'), rest.size());

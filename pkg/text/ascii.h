@@ -46,14 +46,16 @@ namespace receiver::text {
   return character > ' ' && character < '\x7f';
 }
 
-[[nodiscard]] inline std::string ascii_lower(std::string text) {
-  std::ranges::transform(text, text.begin(), lower);
-  return text;
+[[nodiscard]] inline std::string ascii_lower(std::string_view text) {
+  std::string lowered(text);
+  std::ranges::transform(lowered, lowered.begin(), lower);
+  return lowered;
 }
 
-[[nodiscard]] inline std::string ascii_upper(std::string text) {
-  std::ranges::transform(text, text.begin(), upper);
-  return text;
+[[nodiscard]] inline std::string ascii_upper(std::string_view text) {
+  std::string raised(text);
+  std::ranges::transform(raised, raised.begin(), upper);
+  return raised;
 }
 
 [[nodiscard]] constexpr bool equal_ignoring_case(std::string_view left, std::string_view right) {

@@ -19,10 +19,10 @@ ARROWS = {
     "kube": ["http", "json", "metrics"],
     "http": ["crypto", "log", "metrics", "clock"],
     "json": ["crypto"],
-    "crypto": [],
+    "crypto": ["text"],
     "log": ["clock", "text"],
     "metrics": [],
-    "clock": [],
+    "clock": ["text"],
     "text": [],
 }
 ROOT = pathlib.Path(__file__).resolve().parents[2]

@@ -20,6 +20,7 @@ const clock::Wall::time_point kInstant{std::chrono::seconds(1767323045)};
 TEST_CASE("an instant is written in UTC with as many digits as its reader wants") {
   const auto time = kInstant + 678'901'234ns;
   CHECK(clock::format_seconds(time) == "2026-01-02T03:04:05Z");
+  CHECK(clock::format_millis(time) == "2026-01-02T03:04:05.678Z");
   CHECK(clock::format_micros(time) == "2026-01-02T03:04:05.678901Z");
   CHECK(clock::format_nanos(time) == "2026-01-02T03:04:05.678901234Z");
   CHECK(clock::format_micros(kInstant + 7us) == "2026-01-02T03:04:05.000007Z");
