@@ -1,7 +1,10 @@
 #include "json/scan.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+
+#include "text/ascii.h"
 
 namespace receiver::json {
 
@@ -65,6 +68,103 @@ std::size_t Skipper::skip_container(std::size_t at, int depth) {
     }
   }
   return fail(begin, "an object or array does not end");
+}
+
+std::size_t Skipper::skip_strictly(std::size_t at, int depth) {
+  std::array<char, kMaxDepth> closers;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  int open = 0;
+  const auto closer = [&] { return closers[static_cast<std::size_t>(open - 1)]; };
+  while (true) {
+    const char first = char_at(at);
+    bool is_whole = true;
+    if (first == '{' || first == '[') {
+      if (depth + open >= kMaxDepth) return fail(at, kTooDeep);
+      closers[static_cast<std::size_t>(open++)] = first == '{' ? '}' : ']';
+      at = skip_space(at + 1);
+      is_whole = char_at(at) == closer();
+      if (!is_whole && first == '{') at = skip_name_strictly(at);
+    } else {
+      at = first == '"' ? skip_string_strictly(at) : skip_scalar_strictly(at);
+      if (open == 0) return at;
+    }
+    // Out of all containers that end here, and on to the next value.
+    while (is_whole && at != std::string_view::npos) {
+      at = skip_space(at);
+      if (char_at(at) == closer()) {
+        ++at;
+        if (--open == 0) return at;
+      } else if (char_at(at) == ',') {
+        at = skip_space(at + 1);
+        if (closer() == '}') at = skip_name_strictly(at);
+        is_whole = false;
+      } else {
+        return fail(at, closer() == '}' ? "a comma or } is missing" : "a comma or ] is missing");
+      }
+    }
+    if (at == std::string_view::npos) return at;
+  }
+}
+
+std::size_t Skipper::skip_name_strictly(std::size_t at) {
+  if (char_at(at) != '"') return fail(at, "a member's name is missing");
+  at = skip_string_strictly(at);
+  if (at == std::string_view::npos) return at;
+  at = skip_space(at);
+  return char_at(at) == ':' ? skip_space(at + 1) : fail(at, "a colon is missing");
+}
+
+std::size_t Skipper::skip_string_strictly(std::size_t at) {
+  constexpr std::string_view kEscapes = "\"\\/bfnrt";
+  static constexpr std::array<bool, 256> kPlain = [] {
+    std::array<bool, 256> plain{};
+    for (std::size_t byte = 0x20; byte < plain.size(); ++byte) {
+      plain.at(byte) = byte != '"' && byte != '\\';
+    }
+    return plain;
+  }();
+  const std::size_t begin = at++;
+  while (at < text_.size()) {
+    if (kPlain[static_cast<unsigned char>(text_[at])]) {
+      ++at;
+    } else if (text_[at] == '"') {
+      return at + 1;
+    } else if (text_[at] != '\\') {
+      return fail(at, "a control character stands in a string");
+    } else if (const std::string_view escape = text_.substr(at + 1, 5); escape.starts_with('u')) {
+      if (escape.size() < 5 || !std::ranges::all_of(escape.substr(1), text::is_hex_digit)) {
+        return fail(at, "\\u is not followed by four hex digits");
+      }
+      at += 6;
+    } else if (!escape.empty() && kEscapes.find(escape.front()) != std::string_view::npos) {
+      at += 2;
+    } else {
+      return fail(at, "an escape is unknown");
+    }
+  }
+  return fail(begin, "a string does not end");
+}
+
+std::size_t Skipper::skip_scalar_strictly(std::size_t at) {
+  for (const std::string_view literal : {"null", "true", "false"}) {
+    if (text_.substr(at).starts_with(literal)) return at + literal.size();
+  }
+  const std::size_t begin = at;
+  if (char_at(at) == '-') ++at;
+  if (!text::is_digit(char_at(at))) return fail(begin, "a value is missing");
+  at = char_at(at) == '0' ? at + 1 : skip_digits(at);
+  if (char_at(at) == '.') at = skip_digits(at + 1);
+  if (char_at(at) == 'e' || char_at(at) == 'E') {
+    ++at;
+    if (char_at(at) == '+' || char_at(at) == '-') ++at;
+    at = skip_digits(at);
+  }
+  return at;
+}
+
+std::size_t Skipper::skip_digits(std::size_t at) {
+  if (!text::is_digit(char_at(at))) return fail(at, "a digit is missing");
+  while (text::is_digit(char_at(at))) ++at;
+  return at;
 }
 
 std::size_t Skipper::fail(std::size_t at, const char* problem) {

@@ -12,25 +12,11 @@
 namespace receiver::text {
 namespace {
 
-void append(std::string& text, char32_t character) {
-  const auto continuation = [&](unsigned shift) {
-    text += static_cast<char>(0x80U | ((character >> shift) & 0x3FU));
-  };
-  if (character < 0x80) {
-    text += static_cast<char>(character);
-  } else if (character < 0x800) {
-    text += static_cast<char>(0xC0U | (character >> 6U));
-    continuation(0);
-  } else if (character < 0x10000) {
-    text += static_cast<char>(0xE0U | (character >> 12U));
-    continuation(6);
-    continuation(0);
-  } else {
-    text += static_cast<char>(0xF0U | (character >> 18U));
-    continuation(12);
-    continuation(6);
-    continuation(0);
-  }
+constexpr char32_t kReplacement = 0xFFFD;
+
+/// Surrogates are none.
+bool is_character(char32_t value) {
+  return value < 0xD800 || (value > 0xDFFF && value <= 0x10FFFF);
 }
 
 char32_t lower_of(char32_t character) {
@@ -78,9 +64,30 @@ CodePoint first_code_point(std::string_view text) {
     value = (value << 6U) | (static_cast<unsigned char>(byte) & 0x3FU);
   }
   constexpr std::array<char32_t, 5> kSmallest{0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = value >= 0xD800 && value <= 0xDFFF;
-  if (value < kSmallest.at(bytes) || value > 0x10FFFF || surrogate) return {};
+  if (value < kSmallest.at(bytes) || !is_character(value)) return {};
   return {value, bytes};
+}
+
+void append_utf8(std::string& text, char32_t character) {
+  const auto continuation = [&](unsigned shift) {
+    text += static_cast<char>(0x80U | ((character >> shift) & 0x3FU));
+  };
+  if (!is_character(character)) character = kReplacement;
+  if (character < 0x80) {
+    text += static_cast<char>(character);
+  } else if (character < 0x800) {
+    text += static_cast<char>(0xC0U | (character >> 6U));
+    continuation(0);
+  } else if (character < 0x10000) {
+    text += static_cast<char>(0xE0U | (character >> 12U));
+    continuation(6);
+    continuation(0);
+  } else {
+    text += static_cast<char>(0xF0U | (character >> 18U));
+    continuation(12);
+    continuation(6);
+    continuation(0);
+  }
 }
 
 std::string_view cut(std::string_view text, std::size_t limit) {
@@ -94,7 +101,7 @@ std::string unicode_lower(std::string_view text) {
   lowered.reserve(text.size());
   while (!text.empty()) {
     const auto [character, bytes] = first_code_point(text);
-    append(lowered, bytes == 0 ? U'\uFFFD' : lower_of(character));
+    append_utf8(lowered, bytes == 0 ? kReplacement : lower_of(character));
     text.remove_prefix(std::max<std::size_t>(bytes, 1));
   }
   return lowered;

@@ -14,6 +14,9 @@ struct CodePoint {
 /// The first code point of a text that is not empty. Overlong forms and surrogates are invalid.
 [[nodiscard]] CodePoint first_code_point(std::string_view text);
 
+/// What is no character, such as half a surrogate pair, as U+FFFD.
+void append_utf8(std::string& text, char32_t character);
+
 /// Whether the byte goes on with a character that another has begun.
 [[nodiscard]] constexpr bool is_continuation(char byte) {
   return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
