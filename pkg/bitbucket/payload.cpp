@@ -117,7 +117,7 @@ Push read_data_center_push(Reader& in) {
     } else if (member == "changes") {
       push.refs = read_changes(in, Source::kDataCenter);
     } else if (member == "refLimitExceeded") {
-      too_many_refs = in.is_true();
+      too_many_refs = in.boolean() == true;
     } else {
       in.skip();
     }
@@ -146,7 +146,7 @@ tl::expected<Payload, std::string> parse_payload(EventKind kind, std::string_vie
     return tl::unexpected(fmt::format("the body is not a JSON object: {}", what));
   };
   Reader in(body);
-  const bool is_object = in.at_object();
+  const bool is_object = in.at('{');
   Payload payload = read(in, kind);
   const std::string_view problem = in.finish();
   if (problem == json::kTooDeep) {

@@ -1,5 +1,8 @@
 #include "json/reader.h"
 
+#include <charconv>
+#include <system_error>
+
 #include "text/ascii.h"
 #include "text/unicode.h"
 
@@ -47,22 +50,32 @@ std::string decoded(std::string_view literal) {
 }  // namespace
 
 std::string Reader::string() {
-  const bool is_string = at('"');
-  const std::size_t begin = at_;
-  skip();
-  return is_string && problem_.empty() ? decoded(text_.substr(begin, at_ - begin)) : std::string();
+  const std::string_view value = take();
+  return value.starts_with('"') ? decoded(value) : std::string();
 }
 
-bool Reader::is_true() {
-  const bool begins_so = at('t');
-  skip();
-  return begins_so && problem_.empty();
+std::optional<bool> Reader::boolean() {
+  const std::string_view value = take();
+  return value == "true" || value == "false" ? std::optional(value == "true") : std::nullopt;
+}
+
+std::optional<std::int64_t> Reader::integer() {
+  const std::string_view value = take();
+  std::int64_t number = 0;
+  const char* const end = value.data() + value.size();
+  const auto read = std::from_chars(value.data(), end, number);
+  return read.ec == std::errc() && read.ptr == end ? std::optional(number) : std::nullopt;
 }
 
 bool Reader::skip() {
-  at_ = skipper_.skip_space(at_);
-  if (problem_.empty()) move_to(skipper_.skip_strictly(at_, depth_));
+  (void)take();
   return false;
+}
+
+std::string_view Reader::take() {
+  const std::size_t begin = at_ = skipper_.skip_space(at_);
+  if (problem_.empty()) move_to(skipper_.skip_strictly(begin, depth_));
+  return problem_.empty() ? text_.substr(begin, at_ - begin) : std::string_view();
 }
 
 std::string_view Reader::finish() {

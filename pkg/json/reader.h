@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,7 +19,8 @@ class Reader {
  public:
   explicit Reader(std::string_view text) : text_(text), skipper_(text) {}
 
-  [[nodiscard]] bool at_object() { return at('{'); }
+  /// Whether the value that comes next begins with this sign: `{` or `[`, for instance.
+  [[nodiscard]] bool at(char sign);
 
   /// Calls `take(name)` for each member, which must take its value. False: it is no object.
   template <class Take>
@@ -53,8 +56,10 @@ class Reader {
 
   /// Decoded, with U+FFFD for half a surrogate pair. Empty: it is no string, or an empty one.
   [[nodiscard]] std::string string();
-  /// Whether it is `true`.
-  [[nodiscard]] bool is_true();
+  /// Nothing if it is neither `true` nor `false`.
+  [[nodiscard]] std::optional<bool> boolean();
+  /// Nothing if it has a fraction, an exponent or more than 64 bits, or is no number.
+  [[nodiscard]] std::optional<std::int64_t> integer();
   /// Returns false.
   bool skip();
 
@@ -63,14 +68,14 @@ class Reader {
   [[nodiscard]] std::size_t problem_at() const { return problem_at_; }
 
  private:
-  /// Whether a value begins here with this sign.
-  bool at(char sign);
   /// Into a container, and whether anything is in it.
   bool enter(char closer);
   /// Whether anything follows in the container. If not: out of it.
   bool go_on(char closer);
   /// The name as it is in the text, or in `unescaped` if it must be decoded.
   std::string_view take_name(std::string& unescaped);
+  /// The text of the value that comes next; empty if it is malformed.
+  std::string_view take();
   void move_to(std::size_t end);
   void fail(std::size_t where, std::string_view problem);
 

@@ -17,6 +17,8 @@ struct CodePoint {
 /// What is no character, such as half a surrogate pair, as U+FFFD.
 void append_utf8(std::string& text, char32_t character);
 
+[[nodiscard]] bool is_utf8(std::string_view text);
+
 /// Whether the byte goes on with a character that another has begun.
 [[nodiscard]] constexpr bool is_continuation(char byte) {
   return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;

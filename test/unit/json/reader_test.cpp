@@ -1,5 +1,7 @@
 #include "json/reader.h"
 
+#include <limits>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -22,7 +24,7 @@ std::string problem_of(std::string_view text) {
 
 /// Reads as far down as it goes.
 void read_all(Reader& in) {
-  if (in.at_object()) {
+  if (in.at('{')) {
     in.object([&](std::string_view /*name*/) { read_all(in); });
   } else {
     in.array([&] { read_all(in); });
@@ -49,9 +51,9 @@ TEST_CASE("what is asked for is told, and all else is passed over") {
     if (name == "list") {
       CHECK(in.array([&] { list.push_back(in.string()); }));
     } else if (name == "yes") {
-      yes = in.is_true();
+      yes = in.boolean() == true;
     } else if (name == "no") {
-      no = in.is_true();
+      no = in.boolean() == true;
     } else if (name == "object") {
       CHECK(in.member("x", [&] { seen += in.string() + " "; }));
     } else if (name == "name") {
@@ -75,7 +77,8 @@ TEST_CASE("a value of another kind than asked for is passed over") {
       const bool found = ask(in);
       return in.finish().empty() && found;
     };
-    CHECK_FALSE(whole([](Reader& in) { return in.is_true(); }));
+    CHECK(whole([](Reader& in) { return in.boolean().has_value(); }) == (*text == 'f'));
+    CHECK(whole([](Reader& in) { return in.integer().has_value(); }) == (*text == '7'));
     CHECK(whole([](Reader& in) { return !in.string().empty(); }) == (*text == '"'));
     CHECK(whole([](Reader& in) { return in.array([&] { in.skip(); }); }) == (*text == '['));
     CHECK(whole([](Reader& in) {
@@ -92,7 +95,8 @@ TEST_CASE("after an error nothing more is told") {
   CHECK(in.finish() == "a comma or } is missing");
   CHECK(in.problem_at() == 14);
   CHECK(in.string().empty());
-  CHECK_FALSE(in.is_true());
+  CHECK_FALSE(in.boolean());
+  CHECK_FALSE(in.integer());
   CHECK_FALSE(in.array([] {}));
   CHECK(in.problem_at() == 14);
 }
@@ -120,8 +124,18 @@ TEST_CASE("escapes are decoded, and half a surrogate pair is replaced") {
   }
 }
 
-TEST_CASE(
-    "nesting is bounded, whether it is read or passed over, and passing over costs no stack") {
+TEST_CASE("an integer is one of 64 bits, without fraction and exponent") {
+  const auto integer = [](std::string_view text) { return Reader(text).integer(); };
+  CHECK(integer("-9223372036854775808") == std::numeric_limits<std::int64_t>::min());
+  CHECK(integer("9223372036854775807") == std::numeric_limits<std::int64_t>::max());
+  CHECK(integer(" 0 ") == 0);
+  for (const char* text : {"9223372036854775808", "1.0", "1e3", R"("1")", "true", "x", ""}) {
+    INFO(text);
+    CHECK(integer(text) == std::nullopt);
+  }
+}
+
+TEST_CASE("nesting is bounded, whether read or passed over, and passing over costs no stack") {
   CHECK(problem_of(nested(kMaxDepth)).empty());
   CHECK(problem_of(nested(kMaxDepth + 1)) == "nested too deep at byte 100");
   CHECK(problem_of(std::string(10'000'000, '[')) == "nested too deep at byte 100");

@@ -46,6 +46,27 @@ TEST_CASE("the first code point is that of valid UTF-8, in its shortest form") {
   }
 }
 
+TEST_CASE("a text is UTF-8 if all of its characters are") {
+  CHECK((is_utf8("") && is_utf8("a\u00e4\u20ac\U0001F600")));
+  CHECK_FALSE(is_utf8("a\xff"));
+  CHECK_FALSE(is_utf8("\u00e4\xc3"));
+}
+
+TEST_CASE("what is written as UTF-8 is read as the same, and what is no character is replaced") {
+  for (const char32_t character :
+       {0U, 0x7FU, 0x80U, 0x7FFU, 0x800U, 0xFFFFU, 0x10000U, 0x10FFFFU}) {
+    std::string text;
+    append_utf8(text, character);
+    CHECK(first_code_point(text).value == character);
+    CHECK(first_code_point(text).bytes == text.size());
+  }
+  for (const char32_t none : {0xD800U, 0xDFFFU, 0x110000U}) {
+    std::string text;
+    append_utf8(text, none);
+    CHECK(text == "\uFFFD");
+  }
+}
+
 TEST_CASE("a text is cut before a character that would not fit") {
   CHECK(cut("abc", 3) == "abc");
   CHECK(cut("abc", 2) == "ab");
