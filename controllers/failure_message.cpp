@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 #include <fmt/format.h>
 
+#include "text/ascii.h"
 #include "text/unicode.h"
 
 namespace receiver::controllers {
@@ -53,9 +53,7 @@ std::string failure_text(const ReceiverFailure& failure) {
 
 /// Whether the text holds the name, and not as a part of a longer one.
 bool mentions(std::string_view text, std::string_view name) {
-  const auto continues = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-';
-  };
+  const auto continues = [](char c) { return text::is_alphanumeric(c) || c == '-'; };
   for (std::size_t at = text.find(name); at != std::string_view::npos;
        at = text.find(name, at + 1)) {
     const std::size_t end = at + name.size();

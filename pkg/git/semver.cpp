@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <system_error>
 #include <utility>
 
 #include "text/ascii.h"
@@ -67,10 +65,7 @@ std::string_view take_parts(std::string_view& text, char mark, Predicate predica
 }
 
 std::optional<std::uint64_t> parse_number(std::string_view digits) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-  return number;
+  return text::parse_number<std::uint64_t>(digits);
 }
 
 std::string_view take_identifier(std::string_view& identifiers) {

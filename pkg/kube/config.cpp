@@ -1,7 +1,6 @@
 #include "kube/config.h"
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <unistd.h>
 
@@ -66,8 +65,8 @@ tl::expected<Config, std::string> in_cluster(std::string_view host, std::string_
   config.scheme = "https";
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   config.host = host;
-  const auto [end, failure] = std::from_chars(port.data(), port.data() + port.size(), config.port);
-  if (failure != std::errc() || end != port.data() + port.size() || config.port == 0) {
+  config.port = text::parse_number<unsigned short>(port).value_or(0);
+  if (config.port == 0) {
     return Failure(fmt::format("in-cluster: KUBERNETES_SERVICE_PORT={} is no port", port));
   }
   config.token_file = directory + "/token";

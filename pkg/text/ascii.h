@@ -1,9 +1,12 @@
 #pragma once
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 /// Of ASCII, whatever the locale: any other byte is no letter, and stays what it is.
 namespace receiver::text {
@@ -65,6 +68,15 @@ namespace receiver::text {
 /// Digits, one at least.
 [[nodiscard]] constexpr bool is_number(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, is_digit);
+}
+
+/// The number that the whole text is; nothing if it is none, or too large for T.
+template <class T>
+[[nodiscard]] std::optional<T> parse_number(std::string_view text) {
+  T number{};
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  return error == std::errc() && rest == end ? std::optional(number) : std::nullopt;
 }
 
 /// Visible ASCII, one character at least: what may stand in an Authorization header as a token.

@@ -43,6 +43,14 @@ TEST_CASE("a number is of digits, and a word of visible characters") {
   for (const char* text : {"", " ", "a b", "a\n", "\x7f", "\u00e4"}) CHECK_FALSE(is_one_word(text));
 }
 
+TEST_CASE("a text is a number as a whole, or it is none") {
+  CHECK(parse_number<unsigned short>("65535") == 65535);
+  for (const char* text : {"", "65536", "-1", "+1", " 1", "1 ", "1x", "0x1"}) {
+    CHECK(parse_number<unsigned short>(text) == std::nullopt);
+  }
+  CHECK(parse_number<int>("-7") == -7);
+}
+
 TEST_CASE("blanks are trimmed at both ends") {
   CHECK(trim(" \t\r\n a b \n") == "a b");
   CHECK(trim("a") == "a");
