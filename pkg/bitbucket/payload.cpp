@@ -15,7 +15,7 @@ using Texts = std::vector<std::string>;
 /// Of `{"href": URL}`.
 void add_url(Reader& in, Texts& urls) {
   std::string url;
-  in.member("href", [&] { url = in.string(); });
+  in.strings({{"href", url}});
   if (!url.empty() && urls.size() < kMaxUrls) urls.push_back(std::move(url));
 }
 
@@ -41,16 +41,7 @@ Texts read_urls(Reader& in, Source source, std::string_view name) {
 std::optional<std::string> read_cloud_ref(Reader& in) {
   std::string type;
   std::string name;
-  const bool present = in.object([&](std::string_view member) {
-    if (member == "type") {
-      type = in.string();
-    } else if (member == "name") {
-      name = in.string();
-    } else {
-      in.skip();
-    }
-  });
-  if (!present) return std::nullopt;
+  if (!in.strings({{"type", type}, {"name", name}})) return std::nullopt;
   return name.empty() ? name : (type == "tag" ? "refs/tags/" : "refs/heads/") + name;
 }
 
@@ -74,7 +65,7 @@ std::string read_data_center_change(Reader& in) {
   std::string ref;
   in.member("ref", [&] {
     ref.clear();
-    in.member("id", [&] { ref = in.string(); });
+    in.strings({{"id", ref}});
   });
   return ref.starts_with("refs/") ? ref : std::string();
 }

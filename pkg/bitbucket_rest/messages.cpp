@@ -1,14 +1,12 @@
 #include "bitbucket_rest/messages.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include "git/url.h"
+#include "json/json.h"
 #include "json/reader.h"
 #include "text/ascii.h"
 #include "text/percent.h"
@@ -18,6 +16,7 @@ namespace receiver::bitbucket_rest {
 namespace {
 
 using bitbucket::Source;
+using json::quote;
 using json::Reader;
 
 constexpr int kPageLength = 100;  // Cloud's upper bound
@@ -92,7 +91,7 @@ Webhook read_data_center_webhook(Reader& in) {
     } else if (member == "sslVerificationRequired") {
       webhook.verifies_certificate = in.boolean().value_or(true);
     } else if (member == "configuration") {
-      in.member("secret", [&] { secret = in.string(); });
+      in.strings({{"secret", secret}});
     } else if (member == "scopeType") {
       of_project = in.string() == "project";
     } else {
@@ -150,17 +149,9 @@ std::vector<DataCenterError> read_data_center_errors(Reader& in) {
   std::vector<DataCenterError> errors;
   in.array([&] {
     DataCenterError& error = errors.emplace_back();
-    in.object([&](std::string_view member) {
-      if (member == "context") {
-        error.context = in.string();
-      } else if (member == "message") {
-        error.message = in.string();
-      } else if (member == "exceptionName") {
-        error.exception = in.string();
-      } else {
-        in.skip();
-      }
-    });
+    in.strings({{"context", error.context},
+                {"message", error.message},
+                {"exceptionName", error.exception}});
   });
   return errors;
 }
@@ -230,10 +221,8 @@ ApiFailure kind_of(const ApiAnswer& answer) {
 
 /// Of a number; nothing if it is too large to wait for.
 std::optional<std::chrono::seconds> seconds_of(std::string_view number) {
-  std::uint32_t seconds = 0;
-  const auto read = std::from_chars(number.data(), number.data() + number.size(), seconds);
-  if (read.ec != std::errc()) return std::nullopt;
-  return std::chrono::seconds(seconds);
+  const auto seconds = text::parse_number<std::uint32_t>(number);
+  return seconds ? std::optional(std::chrono::seconds(*seconds)) : std::nullopt;
 }
 
 /// When Retry-After allows another request, for people.
@@ -339,39 +328,22 @@ ApiRequest write_request(const Repository& repository, const Webhook& webhook) {
   std::string url = hooks_url(repository);
   if (!webhook.id.empty()) url.append("/").append(text::percent_encode(webhook.id));
 
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer writer(buffer);
-  const auto text = [&writer](const char* name, std::string_view value) {
-    writer.Key(name);
-    writer.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
-  };
-  const std::string_view secret = webhook.secret ? webhook.secret->view() : std::string_view();
-  writer.StartObject();
-  text(of_cloud ? "description" : "name", webhook.title);
-  text("url", webhook.url);
-  writer.Key("active");
-  writer.Bool(webhook.active);
-  writer.Key("events");
-  writer.StartArray();
-  for (const std::string& event : webhook.events) writer.String(event);
-  writer.EndArray();
-  if (of_cloud) {
-    text("secret", secret);
-    if (!webhook.verifies_certificate) {
-      writer.Key("skip_cert_verification");
-      writer.Bool(true);
-    }
-  } else {
-    writer.Key("configuration");
-    writer.StartObject();
-    text("secret", secret);
-    writer.EndObject();
-    writer.Key("sslVerificationRequired");
-    writer.Bool(webhook.verifies_certificate);
-  }
-  writer.EndObject();
-  return {webhook.id.empty() ? "POST" : "PUT", std::move(url),
-          std::string(buffer.GetString(), buffer.GetSize())};
+  std::vector<std::string> events;
+  for (const std::string& event : webhook.events) events.push_back(quote(event));
+  const std::string title = quote(webhook.title);
+  const std::string to = quote(webhook.url);
+  const std::string secret = quote(webhook.secret ? webhook.secret->view() : std::string_view());
+  std::string body =
+      of_cloud
+          ? fmt::format(R"({{"description":{},"url":{},"active":{},"events":[{}],"secret":{}{}}})",
+                        title, to, webhook.active, fmt::join(events, ","), secret,
+                        webhook.verifies_certificate ? "" : R"(,"skip_cert_verification":true)")
+          : fmt::format(
+                R"({{"name":{},"url":{},"active":{},"events":[{}],"configuration":{{"secret":{}}},)"
+                R"("sslVerificationRequired":{}}})",
+                title, to, webhook.active, fmt::join(events, ","), secret,
+                webhook.verifies_certificate);
+  return {webhook.id.empty() ? "POST" : "PUT", std::move(url), std::move(body)};
 }
 
 tl::expected<Page, std::string> read_page(const Repository& repository, const ApiRequest& asked,

@@ -124,17 +124,14 @@ class Walker {
     out_.StartObject();
     if (take('}')) return out_.EndObject(0);
     while (true) {
-      std::string unescaped;
-      const auto name = take_name(unescaped);
-      if (!name) return false;
-      skip_space();
-      if (!take(':')) return fail(at_, "a colon is missing");
-      skip_space();
-      const Projection::Node* member = node.member(*name);
+      std::string buffer;
+      std::string_view name;
+      if (!move_to(skipper_.take_name(at_, name, buffer))) return false;
+      const Projection::Node* member = node.member(name);
       if (member == nullptr) {
         if (!skip(depth)) return false;
       } else {
-        out_.Key(name->data(), static_cast<rapidjson::SizeType>(name->size()), true);
+        out_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()), true);
         if (!value(*member, depth)) return false;
         ++kept;
       }
@@ -164,46 +161,23 @@ class Walker {
     }
   }
 
-  /// The name as it is in the text, or in `unescaped` where it must be decoded.
-  std::optional<std::string_view> take_name(std::string& unescaped) {
-    const std::size_t begin = at_;
-    if (peek() != '"') {
-      fail(at_, "a member's name is missing");
-      return std::nullopt;
-    }
-    if (!skip(0)) return std::nullopt;
-    const std::string_view literal = text_.substr(begin, at_ - begin);
-    const bool plain = std::all_of(literal.begin(), literal.end(),
-                                   [](char c) { return c >= ' ' && c < '\x7f' && c != '\\'; });
-    if (plain) return literal.substr(1, literal.size() - 2);
-    Document decoded;
-    if (!parse(literal, begin, decoded)) return std::nullopt;
-    unescaped.assign(decoded.GetString(), decoded.GetStringLength());
-    return unescaped;
-  }
-
   /// The skipper has seen that the depth is bounded: RapidJSON may recurse.
   bool build(int depth) {
     const std::size_t begin = at_;
-    return skip(depth) && parse_into(text_.substr(begin, at_ - begin), begin, out_);
+    return skip(depth) && parse(text_.substr(begin, at_ - begin), begin);
   }
 
-  bool skip(int depth) {
-    const std::size_t end = skipper_.skip(at_, depth);
+  bool skip(int depth) { return move_to(skipper_.skip(at_, depth)); }
+
+  bool move_to(std::size_t end) {
     if (end == std::string_view::npos) return fail(skipper_.problem_at(), skipper_.problem());
     at_ = end;
     return true;
   }
 
-  bool parse(std::string_view value, std::size_t position, Document& into) {
-    auto generate = [&](Document& out) { return parse_into(value, position, out); };
-    into.Populate(generate);
-    return error_.empty();
-  }
-
-  bool parse_into(std::string_view value, std::size_t position, Document& into) {
+  bool parse(std::string_view value, std::size_t position) {
     rapidjson::MemoryStream stream(value.data(), value.size());
-    if (reader_.Parse<rapidjson::kParseValidateEncodingFlag>(stream, into).IsError()) {
+    if (reader_.Parse<rapidjson::kParseValidateEncodingFlag>(stream, out_).IsError()) {
       std::string_view problem = rapidjson::GetParseError_En(reader_.GetParseErrorCode());
       if (problem.ends_with('.')) problem.remove_suffix(1);
       return fail(position + reader_.GetErrorOffset(), problem);
@@ -218,9 +192,7 @@ class Walker {
     ++at_;
     return true;
   }
-  void skip_space() {
-    while (at_ < text_.size() && is_space(text_[at_])) ++at_;
-  }
+  void skip_space() { at_ = skipper_.skip_space(at_); }
   bool fail(std::size_t at, std::string_view problem) {
     error_ = fmt::format("{} at byte {}", problem, at);
     return false;

@@ -1,53 +1,21 @@
 #include "json/reader.h"
 
-#include <charconv>
-#include <system_error>
+#include <algorithm>
 
 #include "text/ascii.h"
-#include "text/unicode.h"
 
 namespace receiver::json {
-namespace {
 
-char32_t code_unit(std::string_view digits) {
-  char32_t unit = 0;
-  for (const char digit : digits.substr(0, 4)) {
-    unit = unit * 16 + static_cast<char32_t>(text::hex_value(digit));
-  }
-  return unit;
-}
-
-/// What a valid string literal says.
-std::string decoded(std::string_view literal) {
-  constexpr std::string_view kLetters = "bfnrt", kControls = "\b\f\n\r\t";
-  literal = literal.substr(1, literal.size() - 2);
-  std::string said;
-  while (!literal.empty()) {
-    const std::string_view plain = literal.substr(0, literal.find('\\'));
-    said += plain;
-    literal.remove_prefix(plain.size());
-    if (literal.empty()) break;
-    if (literal[1] != 'u') {
-      const std::size_t letter = kLetters.find(literal[1]);
-      said += letter == std::string_view::npos ? literal[1] : kControls[letter];
-      literal.remove_prefix(2);
-      continue;
+bool Reader::strings(std::initializer_list<Text> wanted) {
+  return object([&](std::string_view name) {
+    const auto* const found = std::ranges::find(wanted, name, &Text::name);
+    if (found != wanted.end()) {
+      found->value = string();
+    } else {
+      skip();
     }
-    char32_t character = code_unit(literal.substr(2));
-    literal.remove_prefix(6);
-    if (character >= 0xD800 && character <= 0xDBFF && literal.starts_with("\\u")) {
-      const char32_t low = code_unit(literal.substr(2));
-      if (low >= 0xDC00 && low <= 0xDFFF) {
-        character = 0x10000 + ((character - 0xD800) << 10U) + (low - 0xDC00);
-        literal.remove_prefix(6);
-      }
-    }
-    text::append_utf8(said, character);
-  }
-  return said;
+  });
 }
-
-}  // namespace
 
 std::string Reader::string() {
   const std::string_view value = take();
@@ -60,11 +28,7 @@ std::optional<bool> Reader::boolean() {
 }
 
 std::optional<std::int64_t> Reader::integer() {
-  const std::string_view value = take();
-  std::int64_t number = 0;
-  const char* const end = value.data() + value.size();
-  const auto read = std::from_chars(value.data(), end, number);
-  return read.ec == std::errc() && read.ptr == end ? std::optional(number) : std::nullopt;
+  return text::parse_number<std::int64_t>(take());
 }
 
 bool Reader::skip() {
@@ -114,15 +78,10 @@ bool Reader::go_on(char closer) {
   return false;
 }
 
-std::string_view Reader::take_name(std::string& unescaped) {
-  at_ = skipper_.skip_space(at_);
-  const std::size_t begin = at_;
-  move_to(skipper_.skip_name_strictly(begin));
-  if (!problem_.empty()) return {};
-  const std::string_view literal =
-      text_.substr(begin, text_.find_last_of('"', at_ - 1) + 1 - begin);
-  if (literal.find('\\') == std::string_view::npos) return literal.substr(1, literal.size() - 2);
-  return unescaped = decoded(literal);
+std::string_view Reader::take_name(std::string& buffer) {
+  std::string_view name;
+  move_to(skipper_.take_name(skipper_.skip_space(at_), name, buffer));
+  return name;
 }
 
 void Reader::move_to(std::size_t end) {

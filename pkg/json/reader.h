@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,8 +28,8 @@ class Reader {
   bool object(Take take) {
     if (!at('{')) return skip();
     for (bool more = enter('}'); more; more = go_on('}')) {
-      std::string unescaped;
-      const std::string_view name = take_name(unescaped);
+      std::string buffer;
+      const std::string_view name = take_name(buffer);
       if (problem_.empty()) take(name);
     }
     return true;
@@ -45,6 +46,13 @@ class Reader {
       }
     });
   }
+
+  struct Text {
+    std::string_view name;
+    std::string& value;
+  };
+  /// Keeps of an object the strings of these names, and skips the others.
+  bool strings(std::initializer_list<Text> wanted);
 
   /// Calls `take()` for each element, which must take it. False: it is no array.
   template <class Take>
@@ -72,8 +80,7 @@ class Reader {
   bool enter(char closer);
   /// Whether anything follows in the container. If not: out of it.
   bool go_on(char closer);
-  /// The name as it is in the text, or in `unescaped` if it must be decoded.
-  std::string_view take_name(std::string& unescaped);
+  std::string_view take_name(std::string& buffer);
   /// The text of the value that comes next; empty if it is malformed.
   std::string_view take();
   void move_to(std::size_t end);

@@ -5,8 +5,49 @@
 #include <cstring>
 
 #include "text/ascii.h"
+#include "text/unicode.h"
 
 namespace receiver::json {
+namespace {
+
+char32_t code_unit(std::string_view digits) {
+  char32_t unit = 0;
+  for (const char digit : digits.substr(0, 4)) {
+    unit = unit * 16 + static_cast<char32_t>(text::hex_value(digit));
+  }
+  return unit;
+}
+
+}  // namespace
+
+std::string decoded(std::string_view literal) {
+  constexpr std::string_view kLetters = "bfnrt", kControls = "\b\f\n\r\t";
+  literal = literal.substr(1, literal.size() - 2);
+  std::string said;
+  while (!literal.empty()) {
+    const std::string_view plain = literal.substr(0, literal.find('\\'));
+    said += plain;
+    literal.remove_prefix(plain.size());
+    if (literal.empty()) break;
+    if (literal[1] != 'u') {
+      const std::size_t letter = kLetters.find(literal[1]);
+      said += letter == std::string_view::npos ? literal[1] : kControls[letter];
+      literal.remove_prefix(2);
+      continue;
+    }
+    char32_t character = code_unit(literal.substr(2));
+    literal.remove_prefix(6);
+    if (character >= 0xD800 && character <= 0xDBFF && literal.starts_with("\\u")) {
+      const char32_t low = code_unit(literal.substr(2));
+      if (low >= 0xDC00 && low <= 0xDFFF) {
+        character = 0x10000 + ((character - 0xD800) << 10U) + (low - 0xDC00);
+        literal.remove_prefix(6);
+      }
+    }
+    text::append_utf8(said, character);
+  }
+  return said;
+}
 
 std::size_t string_end(std::string_view text, std::size_t from, bool& escaped) {
   std::size_t at = from;
@@ -103,6 +144,18 @@ std::size_t Skipper::skip_strictly(std::size_t at, int depth) {
     }
     if (at == std::string_view::npos) return at;
   }
+}
+
+std::size_t Skipper::take_name(std::size_t at, std::string_view& name, std::string& buffer) {
+  const std::size_t end = skip_name_strictly(at);
+  if (end == std::string_view::npos) return end;
+  const std::string_view literal = text_.substr(at, text_.rfind('"', end - 1) + 1 - at);
+  if (literal.find('\\') == std::string_view::npos) {
+    name = literal.substr(1, literal.size() - 2);
+  } else {
+    name = buffer = decoded(literal);
+  }
+  return end;
 }
 
 std::size_t Skipper::skip_name_strictly(std::size_t at) {

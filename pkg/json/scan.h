@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 #include "json/json.h"
@@ -22,6 +23,9 @@ inline constexpr const char* kTooDeep = "nested too deep";
 /// whether the byte before is a backslash that escapes the next one.
 [[nodiscard]] std::size_t string_end(std::string_view text, std::size_t from, bool& escaped);
 
+/// What a valid string literal says, with U+FFFD for half a surrogate pair.
+[[nodiscard]] std::string decoded(std::string_view literal);
+
 /// Passes over JSON values. Each of its functions tells where that ends which begins at `at`; npos
 /// if it is malformed: then problem() and problem_at() tell why. `depth` is how many containers it
 /// is in. Nothing recurses.
@@ -34,8 +38,9 @@ class Skipper {
   /// A value of which each byte is as the grammar wants it. Numbers may be of any size, half
   /// surrogate pairs may be escaped, and bytes beyond ASCII are not looked at.
   [[nodiscard]] std::size_t skip_strictly(std::size_t at, int depth);
-  /// So a member's name, and its colon.
-  [[nodiscard]] std::size_t skip_name_strictly(std::size_t at);
+  /// So a member's name, and its colon. `name` is what it says, which is in the text itself or, if
+  /// it must be decoded, in `buffer`.
+  [[nodiscard]] std::size_t take_name(std::size_t at, std::string_view& name, std::string& buffer);
   [[nodiscard]] std::size_t skip_space(std::size_t at) const {
     while (at < text_.size() && is_space(text_[at])) ++at;
     return at;
@@ -45,6 +50,7 @@ class Skipper {
 
  private:
   std::size_t skip_container(std::size_t at, int depth);
+  std::size_t skip_name_strictly(std::size_t at);
   std::size_t skip_string_strictly(std::size_t at);
   std::size_t skip_scalar_strictly(std::size_t at);
   std::size_t skip_digits(std::size_t at);

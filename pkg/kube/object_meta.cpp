@@ -29,17 +29,7 @@ tl::expected<ObjectMeta, std::string> read_meta(const rapidjson::Value& object) 
 ObjectKey key_in_beginning(std::string_view json) {
   ObjectKey key;
   json::Reader in(json);
-  in.member("metadata", [&] {
-    in.object([&](std::string_view member) {
-      if (member == "namespace") {
-        key.ns = in.string();
-      } else if (member == "name") {
-        key.name = in.string();
-      } else {
-        in.skip();
-      }
-    });
-  });
+  in.member("metadata", [&] { in.strings({{"namespace", key.ns}, {"name", key.name}}); });
   return key;
 }
 
