@@ -9,11 +9,12 @@ import sys
 ARROWS = {
     "cmd": ["text"],
     "cmd/bitbucket-receiver": ["cmd", "controllers", "webhook"],
-    "cmd/receiverctl": ["cmd", "controllers", "webhook", "bitbucket_rest"],
+    "cmd/receiverctl": ["cmd", "controllers", "webhook", "bitbucket_cpprest"],
     "webhook": ["controllers", "bitbucket"],
     "controllers": ["api", "git", "metrics"],
     "bitbucket": ["git", "crypto", "json", "log"],
     "bitbucket_rest": ["bitbucket"],
+    "bitbucket_cpprest": ["bitbucket_rest", "http"],
     "api": ["kube", "git"],
     "git": ["text"],
     "kube": ["http", "json", "metrics"],

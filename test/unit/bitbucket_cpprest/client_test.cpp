@@ -1,13 +1,14 @@
-#include "bitbucket_rest/client.h"
+#include "bitbucket_cpprest/client.h"
 
 #include <catch2/catch.hpp>
 
 #include "bitbucket_rest/registrar.h"
 #include "bitbucket_server.h"
 
-namespace receiver::bitbucket_rest {
+namespace receiver::bitbucket_cpprest {
 namespace {
 
+using namespace bitbucket_rest;
 using namespace std::chrono_literals;
 using bitbucket::Source;
 using testing::BitbucketServer;
@@ -287,4 +288,4 @@ TEST_CASE("an answer beyond all bounds is not kept") {
   CHECK(failed.error().kind == ApiFailure::kUnreachable);
 }
 
-}  // namespace receiver::bitbucket_rest
+}  // namespace receiver::bitbucket_cpprest
