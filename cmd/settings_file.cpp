@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
-#include "kube/small_file.h"
+#include "text/small_file.h"
 
 namespace receiver {
 namespace {
@@ -42,7 +42,7 @@ tl::expected<SettingsFile, std::string> parse_settings_file(std::string_view tex
 }
 
 tl::expected<SettingsFile, std::string> read_settings_file(const std::string& path) {
-  const auto text = kube::read_small_file(path);
+  const auto text = text::read_small_file(path);
   if (!text) return Failure(fmt::format("{}: {}", path, text.error()));
   auto settings = parse_settings_file(*text);
   if (!settings) return Failure(fmt::format("{}: {}", path, settings.error()));

@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <rapidjson/encodings.h>
-#include <rapidjson/memorystream.h>
 
 #include "crypto/crypto.h"
 #include "kube/resource.h"
+#include "text/ascii.h"
+#include "text/unicode.h"
 
 namespace receiver::controllers {
 namespace {
@@ -52,11 +52,10 @@ bool is_utf16(std::string_view value) {
 
 /// UTF-8 without control characters: what can be entered in a form.
 bool is_line_of_text(std::string_view value) {
-  rapidjson::MemoryStream bytes(value.data(), value.size());
-  while (bytes.Tell() < value.size()) {
-    unsigned character = 0;
-    if (!rapidjson::UTF8<>::Decode(bytes, &character)) return false;
-    if (character < 0x20 || (character >= 0x7F && character < 0xA0)) return false;
+  while (!value.empty()) {
+    const auto [character, bytes] = text::first_code_point(value);
+    if (bytes == 0 || character < 0x20 || (character >= 0x7F && character < 0xA0)) return false;
+    value.remove_prefix(bytes);
   }
   return true;
 }
@@ -177,10 +176,8 @@ tl::expected<BaseUrl, std::string> parse_base_url(std::string_view text) {
         fmt::format("base URL: {}; expected something like https://hooks.example.com/kargo", why));
   };
   const std::size_t scheme_end = text.find("://");
-  std::string scheme(text.substr(0, scheme_end == std::string_view::npos ? 0 : scheme_end));
-  std::transform(scheme.begin(), scheme.end(), scheme.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  });
+  const std::string scheme =
+      text::ascii_lower(text.substr(0, scheme_end == std::string_view::npos ? 0 : scheme_end));
   if (scheme != "http" && scheme != "https") return refuse("must begin with http:// or https://");
   if (std::any_of(text.begin(), text.end(),
                   [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7f; })) {

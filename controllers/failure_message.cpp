@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 #include <fmt/format.h>
 
-#include "kube/event_series.h"
+#include "text/ascii.h"
+#include "text/unicode.h"
 
 namespace receiver::controllers {
 namespace {
@@ -48,14 +48,12 @@ std::string failure_text(const ReceiverFailure& failure) {
   std::string text =
       fmt::format("{}{}: {}", kReceiver, rest_of_quoted(failure.receiver), failure.message);
   if (text.size() <= kMaxFailureBytes) return text;
-  return std::string(kube::cut(text, kMaxFailureBytes - kCut.size())).append(kCut);
+  return std::string(text::cut(text, kMaxFailureBytes - kCut.size())).append(kCut);
 }
 
 /// Whether the text holds the name, and not as a part of a longer one.
 bool mentions(std::string_view text, std::string_view name) {
-  const auto continues = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-';
-  };
+  const auto continues = [](char c) { return text::is_alphanumeric(c) || c == '-'; };
   for (std::size_t at = text.find(name); at != std::string_view::npos;
        at = text.find(name, at + 1)) {
     const std::size_t end = at + name.size();

@@ -43,11 +43,11 @@ void add_counts(kube::ReflectorStatus& sum, const kube::ReflectorStatus& status)
 /// What was read, and nothing of it left behind.
 kube::ApiResult<api::Secret> decode(kube::ApiResult<std::string> answer) {
   if (!answer) return tl::unexpected(std::move(answer.error()));
-  auto object = kube::parse_json(*answer, api::secret_projection());
+  auto object = json::parse(*answer, api::secret_projection());
   crypto::wipe(*answer);
   auto secret = object.and_then(
       [](const rapidjson::Value& document) { return api::decode_secret({}, document); });
-  if (object) kube::wipe(*object);
+  if (object) json::wipe(*object);
   if (secret) return std::move(*secret);
   return tl::unexpected(
       kube::make_error(kube::ApiError::Kind::kMalformed, std::move(secret.error())));

@@ -1,10 +1,11 @@
 #include "webhook/content_encoding.h"
 
-#include <algorithm>
 #include <array>
 #include <limits>
 #include <new>
 #include <zlib.h>
+
+#include "text/ascii.h"
 
 namespace receiver::webhook {
 namespace {
@@ -27,17 +28,11 @@ struct Inflater {
   z_stream stream{};
 };
 
-bool equal_in_lower_case(std::string_view text, std::string_view lower) {
-  return std::ranges::equal(text, lower, [](char a, char b) {
-    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
-  });
-}
-
 }  // namespace
 
 bool is_gzip(std::string_view content_encoding) {
-  return equal_in_lower_case(content_encoding, "gzip") ||
-         equal_in_lower_case(content_encoding, "x-gzip");
+  return text::equal_ignoring_case(content_encoding, "gzip") ||
+         text::equal_ignoring_case(content_encoding, "x-gzip");
 }
 
 tl::expected<std::string, InflateError> inflate_gzip(std::string_view compressed,

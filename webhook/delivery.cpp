@@ -408,7 +408,7 @@ void Deliveries::observe(const std::vector<Route>& receivers, std::string_view r
   }
 }
 
-void Deliveries::log_unproven(http::LogThrottle& throttle, log::Level level,
+void Deliveries::log_unproven(log::LogThrottle& throttle, log::Level level,
                               std::string_view message, const http::RequestHead& head,
                               const std::vector<Route>& candidates) const {
   const auto held_back = throttle.admit();

@@ -18,9 +18,9 @@
 #include "api/warehouse.h"
 #include "bitbucket/event.h"
 #include "controllers/refresher.h"
-#include "http/log_throttle.h"
 #include "http/server.h"
 #include "kube/store.h"
+#include "log/log_throttle.h"
 #include "log/logger.h"
 #include "webhook/late_targets.h"
 #include "webhook/routes.h"
@@ -118,7 +118,7 @@ class Deliveries {
                                              const std::vector<controllers::Route>& candidates);
   void observe(const std::vector<controllers::Route>& receivers, std::string_view result) const;
   /// Of a request whose sender has not shown that it holds a key.
-  void log_unproven(http::LogThrottle& throttle, log::Level level, std::string_view message,
+  void log_unproven(log::LogThrottle& throttle, log::Level level, std::string_view message,
                     const http::RequestHead& head,
                     const std::vector<controllers::Route>& candidates) const;
   void log_outcome(const Delivery& delivery, std::string_view outcome,
@@ -133,7 +133,7 @@ class Deliveries {
   const log::Logger logger_;
   std::atomic<bool> shutting_down_{false};
   DeliveryCounters counters_;
-  http::LogThrottle unknown_paths_, not_ready_, pings_, refused_bodies_, refused_senders_;
+  log::LogThrottle unknown_paths_, not_ready_, pings_, refused_bodies_, refused_senders_;
 };
 
 }  // namespace receiver::webhook

@@ -68,7 +68,7 @@ std::string identity(const std::string& pod_name) {
   return fmt::format("{}_{:08x}{:08x}", pod_name, random(), random());
 }
 
-kube::ReflectorOptions watched(std::string plural, const kube::Projection& projection) {
+kube::ReflectorOptions watched(std::string plural, const json::Projection& projection) {
   return {.resource = api::kargo_resource(std::move(plural)),
           .ns = {},
           .label_selector = {},
@@ -104,7 +104,7 @@ class Operator::Impl {
  private:
   tl::expected<void, std::string> connect();
   void build_controllers();
-  void watch(std::string plural, const kube::Projection& projection, kube::ObjectSink& sink,
+  void watch(std::string plural, const json::Projection& projection, kube::ObjectSink& sink,
              std::function<void(bool current)> on_current = {});
   tl::expected<void, std::string> listen();
   void add_metrics();
@@ -275,7 +275,7 @@ void Operator::Impl::build_controllers() {
                       logger_.named("webhook"));
 }
 
-void Operator::Impl::watch(std::string plural, const kube::Projection& projection,
+void Operator::Impl::watch(std::string plural, const json::Projection& projection,
                            kube::ObjectSink& sink, std::function<void(bool current)> on_current) {
   Watched& watched_kind = reflectors_.emplace_back(
       Watched{plural, std::make_unique<kube::Reflector>(*rest_, watched(plural, projection), sink,

@@ -9,7 +9,7 @@
 
 #include "cmd/receiverctl/permissions.h"
 #include "cmd/receiverctl/receivers.h"
-#include "kube/json.h"
+#include "json/json.h"
 #include "kube/lease.h"
 
 namespace receiver::ctl {
@@ -37,10 +37,10 @@ std::optional<clock::Wall::duration> check_api_server(Cluster& cluster, Findings
     if (!piece || piece->empty()) break;
     body += *piece;
   }
-  const auto version = kube::parse_json(body);
+  const auto version = json::parse(body);
   ok(findings, subject,
      fmt::format("{} answers as Kubernetes {}", cluster.server(),
-                 version ? kube::string_at(*version, "/gitVersion") : "of an unknown version"));
+                 version ? json::string_at(*version, "/gitVersion") : "of an unknown version"));
   const auto date = clock::parse_http_date((*stream)->headers().find("Date").value_or(""));
   if (!date) return clock::Wall::duration::zero();
   findings.push_back(judge_clock(*date, here));
@@ -75,9 +75,9 @@ tl::expected<std::vector<std::string>, std::string> denied_verbs(
     const auto answer = cluster.await(
         cluster.rest().post(target, access_review(permission, verb, service_account)));
     if (!answer) return tl::unexpected(answer.error().message);
-    const auto review = kube::parse_json(*answer);
+    const auto review = json::parse(*answer);
     if (!review) return tl::unexpected(review.error());
-    if (!kube::bool_at(*review, "/status/allowed")) denied.push_back(verb);
+    if (!json::bool_at(*review, "/status/allowed")) denied.push_back(verb);
   }
   return denied;
 }
@@ -191,11 +191,11 @@ Finding judge_kinds(const NeededKinds& needed, const kube::ApiResult<std::string
             "ask again, as somebody who may see what the API server serves"};
   }
   std::set<std::string, std::less<>> served;
-  const auto list = kube::parse_json(*answer);
-  const rapidjson::Value* resources = list ? kube::find(*list, "/resources") : nullptr;
+  const auto list = json::parse(*answer);
+  const rapidjson::Value* resources = list ? json::find(*list, "/resources") : nullptr;
   if (resources != nullptr && resources->IsArray()) {
     for (const auto& resource : resources->GetArray()) {
-      served.emplace(kube::string_at(resource, "/name"));
+      served.emplace(json::string_at(resource, "/name"));
     }
   }
   std::vector<std::string> missing;

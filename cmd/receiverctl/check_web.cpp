@@ -41,7 +41,7 @@ bool is_private(const std::string& text) {
       });
 }
 
-bool check_name(const WebAddress& address, Findings& findings) {
+bool check_name(const http::ServerUrl& address, Findings& findings) {
   asio::io_context io;
   asio::ip::tcp::resolver resolver(io);
   boost::system::error_code error;
@@ -57,7 +57,8 @@ bool check_name(const WebAddress& address, Findings& findings) {
   return true;
 }
 
-bool check_certificate(const WebAddress& address, const std::string& ca_pem, Findings& findings) {
+bool check_certificate(const http::ServerUrl& address, const std::string& ca_pem,
+                       Findings& findings) {
   const std::string subject = "certificate";
   if (address.scheme != "https") {
     warn(findings, subject,
@@ -77,7 +78,7 @@ bool check_certificate(const WebAddress& address, const std::string& ca_pem, Fin
 
 /// An Ingress leads only `…/bitbucket/` to the operator: there an unknown path is answered 404
 /// `{}`.
-void check_answer(const WebAddress& address, const std::string& ca_pem, Findings& findings) {
+void check_answer(const http::ServerUrl& address, const std::string& ca_pem, Findings& findings) {
   const std::string subject = "answer";
   const auto get = [&](const std::string& path) {
     return ask(address, {.method = "GET", .target = path, .headers = {}, .body = {}}, ca_pem,

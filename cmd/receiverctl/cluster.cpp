@@ -8,8 +8,8 @@
 
 #include "api/secret.h"
 #include "cmd/version.h"
+#include "json/json.h"
 #include "kube/config.h"
-#include "kube/json.h"
 #include "kube/list.h"
 #include "kube/resource.h"
 #include "log/logger.h"
@@ -83,7 +83,7 @@ Failure Cluster::failure(const std::string& what, const kube::ApiError& error) c
 }
 
 kube::ApiResult<void> Cluster::read(const std::string& plural, const std::string& ns,
-                                    const kube::Projection& projection, OnObject on_object) {
+                                    const json::Projection& projection, OnObject on_object) {
   kube::ReflectorOptions options{.resource = api::kargo_resource(plural),
                                  .ns = ns,
                                  .label_selector = {},
@@ -94,7 +94,7 @@ kube::ApiResult<void> Cluster::read(const std::string& plural, const std::string
 }
 
 Result<void> Cluster::list(const std::string& plural, const std::string& ns,
-                           const kube::Projection& projection, kube::ObjectSink& sink) {
+                           const json::Projection& projection, kube::ObjectSink& sink) {
   sink.begin_replace();
   const auto listed = read(plural, ns, projection,
                            [&](const kube::ObjectMeta& meta, const rapidjson::Value& object) {
@@ -160,10 +160,10 @@ Result<std::optional<std::string>> Cluster::secret_setting(const kube::ObjectKey
   if (!answer) {
     return tl::unexpected(failure("Secret " + secret.str() + " cannot be read", answer.error()));
   }
-  const auto object = kube::parse_json(*answer, kube::Projection{"/data/" + key});
+  const auto object = json::parse(*answer, json::Projection{"/data/" + key});
   crypto::wipe(*answer);
   if (!object) return unreachable(fmt::format("Secret {}: {}", secret.str(), object.error()));
-  const rapidjson::Value* value = kube::find(*object, "/data/" + key);
+  const rapidjson::Value* value = json::find(*object, "/data/" + key);
   if (value == nullptr || !value->IsString()) return std::nullopt;
   auto decoded = crypto::base64_decode({value->GetString(), value->GetStringLength()});
   if (!decoded) return unreachable(fmt::format("Secret {}: {} is not base64", secret.str(), key));
@@ -190,7 +190,7 @@ Result<controllers::SecretState> Cluster::secret(const api::ReceiverOwner& owner
         return tl::unexpected(failure("Secret " + key.str() + " cannot be read", answer.error()));
     }
   }
-  const auto object = kube::parse_json(*answer, api::secret_projection());
+  const auto object = json::parse(*answer, api::secret_projection());
   crypto::wipe(*answer);
   if (!object) return unreachable(fmt::format("Secret {}: {}", key.str(), object.error()));
   auto secret = api::decode_secret({}, *object);
@@ -223,11 +223,11 @@ Result<std::map<kube::ObjectKey, std::string>> Cluster::refresh_tokens(controlle
     kube::ObjectKey key;
     std::string text;
   };
-  static const kube::Projection projection{"/metadata/annotations/kargo.akuity.io~1refresh"};
+  static const json::Projection projection{"/metadata/annotations/kargo.akuity.io~1refresh"};
   kube::Store<Token> store([](const kube::ObjectMeta& meta, const rapidjson::Value& object) {
     return tl::expected<Token, std::string>(
         {meta.key,
-         std::string(kube::string_at(object, "/metadata/annotations/kargo.akuity.io~1refresh"))});
+         std::string(json::string_at(object, "/metadata/annotations/kargo.akuity.io~1refresh"))});
   });
   const bool of_warehouses = kind == controllers::TargetKind::kWarehouse;
   const auto listed = list(of_warehouses ? "warehouses" : "promotions", project, projection, store);

@@ -61,7 +61,7 @@ class Cluster {
   using OnObject = std::function<void(const kube::ObjectMeta&, const rapidjson::Value&)>;
   /// Lists any of Kargo's kinds; an empty namespace stands for all, or for a kind that has none.
   [[nodiscard]] kube::ApiResult<void> read(const std::string& plural, const std::string& ns,
-                                           const kube::Projection& projection, OnObject on_object);
+                                           const json::Projection& projection, OnObject on_object);
   /// A request's error in words; `what` says what was asked for.
   [[nodiscard]] Failure failure(const std::string& what, const kube::ApiError& error) const;
   /// A value of a Secret that is no secret itself; nothing if it lacks the key.
@@ -88,7 +88,7 @@ class Cluster {
  private:
   Cluster(std::string server, std::string system_namespace);
   [[nodiscard]] Result<void> list(const std::string& plural, const std::string& ns,
-                                  const kube::Projection& projection, kube::ObjectSink& sink);
+                                  const json::Projection& projection, kube::ObjectSink& sink);
   [[nodiscard]] Result<controllers::SecretState> secret(const api::ReceiverOwner& owner,
                                                         const std::string& name);
 

@@ -1,25 +1,24 @@
 #include "cmd/receiverctl/files.h"
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <istream>
-#include <iterator>
 #include <ostream>
 #include <sys/stat.h>
+#include <utility>
 
 #include <fmt/format.h>
+
+#include "text/small_file.h"
 
 namespace receiver::ctl {
 namespace {
 
-Result<std::string> read_all(std::istream& in, const std::string& name) {
+Result<std::string> read_standard_input(std::istream& in) {
   std::string text(kMaxInputBytes + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (in.bad()) return unreachable(fmt::format("cannot read {}", name));
+  if (in.bad()) return unreachable("cannot read standard input");
   text.resize(static_cast<std::size_t>(in.gcount()));
   if (text.size() > kMaxInputBytes) {
-    return unreachable(fmt::format("{}: larger than {} bytes", name, kMaxInputBytes));
+    return unreachable(fmt::format("standard input: larger than {} bytes", kMaxInputBytes));
   }
   return text;
 }
@@ -27,14 +26,10 @@ Result<std::string> read_all(std::istream& in, const std::string& name) {
 }  // namespace
 
 Result<std::string> read_input(Context& context, const std::string& path) {
-  if (path == "-") return read_all(context.in, "standard input");
-  struct stat about {};
-  std::ifstream file(path, std::ios::binary);
-  if (!file || ::stat(path.c_str(), &about) != 0) {
-    return unreachable(fmt::format("cannot read {}: {}", path, std::strerror(errno)));
-  }
-  if (S_ISDIR(about.st_mode)) return unreachable(fmt::format("cannot read {}: a directory", path));
-  return read_all(file, path);
+  if (path == "-") return read_standard_input(context.in);
+  auto text = text::read_small_file(path, kMaxInputBytes);
+  if (!text) return unreachable(fmt::format("cannot read {}: {}", path, text.error()));
+  return std::move(*text);
 }
 
 Result<std::string> read_optional(Context& context, const std::string& path) {

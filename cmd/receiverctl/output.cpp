@@ -5,6 +5,8 @@
 #include <ostream>
 #include <string_view>
 
+#include "text/unicode.h"
+
 namespace receiver::ctl {
 namespace {
 
@@ -30,9 +32,7 @@ std::size_t colour_bytes(std::string_view text) {
 
 /// Code points, which is near enough to columns for names, URLs and sentences.
 std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
+  return text.size() - static_cast<std::size_t>(std::ranges::count_if(text, text::is_continuation));
 }
 
 }  // namespace

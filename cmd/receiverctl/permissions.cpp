@@ -4,12 +4,12 @@
 #include <fmt/ranges.h>
 #include <yaml-cpp/yaml.h>
 
-#include "kube/json.h"
+#include "json/json.h"
 
 namespace receiver::ctl {
 namespace {
 
-using kube::quote;
+using json::quote;
 
 /// The rules of a Role or ClusterRole, as permissions in that namespace.
 void add_rules(std::string_view role, const std::string& ns, std::vector<Permission>& permissions) {

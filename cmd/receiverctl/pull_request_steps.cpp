@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "kube/json.h"
+#include "json/json.h"
 
 namespace receiver::ctl {
 namespace {
@@ -13,17 +13,17 @@ namespace {
 constexpr std::string_view kWaitStep = "git-wait-for-pr";
 
 bool waits(const rapidjson::Value& object, std::string_view pointer) {
-  const rapidjson::Value* steps = kube::find(object, pointer);
+  const rapidjson::Value* steps = json::find(object, pointer);
   return steps != nullptr && steps->IsArray() &&
          std::ranges::any_of(steps->GetArray(), [](const rapidjson::Value& step) {
-           return kube::string_at(step, "/uses") == kWaitStep;
+           return json::string_at(step, "/uses") == kWaitStep;
          });
 }
 
 /// Calls for each object of the kind. One that is not served, or may not be listed, is a note:
 /// people who register webhooks need not be those who may read everything.
 Result<void> for_each(Cluster& cluster, const std::string& plural, const std::string& ns,
-                      const kube::Projection& projection, const Cluster::OnObject& on_object,
+                      const json::Projection& projection, const Cluster::OnObject& on_object,
                       PullRequestSteps& steps) {
   const auto listed = cluster.read(plural, ns, projection, on_object);
   if (listed) return {};
@@ -44,12 +44,12 @@ Result<void> for_each(Cluster& cluster, const std::string& plural, const std::st
 StageSteps steps_of_stage(const rapidjson::Value& stage) {
   constexpr std::string_view kSteps = "/spec/promotionTemplate/spec/steps";
   StageSteps found{.waits = waits(stage, kSteps)};
-  const rapidjson::Value* steps = kube::find(stage, kSteps);
+  const rapidjson::Value* steps = json::find(stage, kSteps);
   if (steps == nullptr || !steps->IsArray()) return found;
   for (const rapidjson::Value& step : steps->GetArray()) {
-    const std::string_view name = kube::string_at(step, "/task/name");
+    const std::string_view name = json::string_at(step, "/task/name");
     if (name.empty()) continue;
-    const bool of_cluster = kube::string_at(step, "/task/kind") == "ClusterPromotionTask";
+    const bool of_cluster = json::string_at(step, "/task/kind") == "ClusterPromotionTask";
     (of_cluster ? found.cluster_tasks : found.tasks).emplace(name);
   }
   return found;
@@ -60,9 +60,9 @@ bool task_waits(const rapidjson::Value& task) {
 }
 
 Result<PullRequestSteps> look_for_pull_request_steps(Cluster& cluster, const std::string& project) {
-  static const kube::Projection of_stages{"/spec/promotionTemplate/spec/steps/*/uses",
+  static const json::Projection of_stages{"/spec/promotionTemplate/spec/steps/*/uses",
                                           "/spec/promotionTemplate/spec/steps/*/task"};
-  static const kube::Projection of_tasks{"/spec/steps/*/uses"};
+  static const json::Projection of_tasks{"/spec/steps/*/uses"};
   PullRequestSteps steps;
   std::set<kube::ObjectKey> used;  // tasks; those of the cluster have no namespace
   const auto look_at_stage = [&](const kube::ObjectMeta& meta, const rapidjson::Value& stage) {

@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "bitbucket_cpprest/client.h"
 #include "bitbucket_rest/allow_list.h"
-#include "bitbucket_rest/client.h"
 #include "bitbucket_rest/registrar.h"
 #include "cmd/receiverctl/cluster.h"
 #include "cmd/receiverctl/files.h"
@@ -84,22 +84,22 @@ Result<crypto::SecretString> read_token(Context& context, const RegisterOptions&
   return crypto::SecretString(std::move(*value));
 }
 
-Result<rest::Client> connect(Context& context, const RegisterOptions& options) {
+Result<bitbucket_cpprest::Client> connect(Context& context, const RegisterOptions& options) {
   const auto token = read_token(context, options);
   if (!token) return tl::unexpected(token.error());
   const std::string user = options.username.empty()
                                ? context.environment("BITBUCKET_USERNAME").value_or("")
                                : options.username;
-  const auto authorization = rest::authorization(user, *token);
+  const auto authorization = bitbucket_cpprest::authorization(user, *token);
   if (!authorization) return wrong_usage(authorization.error());
   auto ca_pem = read_optional(context, options.ca_file);
   if (!ca_pem) return tl::unexpected(ca_pem.error());
-  auto proxy = rest::proxy_settings(context.environment);
+  auto proxy = http::proxy_settings(context.environment);
   if (!proxy) return wrong_usage(proxy.error());
-  auto client = rest::Client::create({.authorization = *authorization,
-                                      .ca_pem = std::move(*ca_pem),
-                                      .proxy = std::move(*proxy),
-                                      .user_agent = user_agent("receiverctl")});
+  auto client = bitbucket_cpprest::Client::create({.authorization = *authorization,
+                                                   .ca_pem = std::move(*ca_pem),
+                                                   .proxy = std::move(*proxy),
+                                                   .user_agent = user_agent("receiverctl")});
   if (!client) return unreachable(options.ca_file + " " + client.error());
   return std::move(*client);
 }

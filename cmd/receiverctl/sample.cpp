@@ -1,6 +1,5 @@
 #include "cmd/receiverctl/sample.h"
 
-#include <algorithm>
 #include <random>
 
 #include <fmt/format.h>
@@ -8,7 +7,8 @@
 #include "bitbucket_rest/repository.h"
 #include "cmd/version.h"
 #include "crypto/crypto.h"
-#include "kube/json.h"
+#include "json/json.h"
+#include "text/ascii.h"
 
 namespace receiver::ctl {
 namespace {
@@ -17,18 +17,11 @@ using bitbucket::Action;
 using bitbucket::Source;
 using bitbucket_rest::read_repository_url;
 using bitbucket_rest::RepositoryUrl;
-using kube::quote;
+using json::quote;
 
 constexpr std::string_view kBefore = "5f1b0c7d2e9a4836bc05d1f7a2e4936807c5d1ab";
 constexpr std::string_view kAfter = "c3d9e8f7061524334251607f8e9dacbb0a192837";
 constexpr std::string_view kNone = "0000000000000000000000000000000000000000";
-
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  });
-  return text;
-}
 
 // Bitbucket Cloud -----------------------------------------------------------------------------
 
@@ -96,7 +89,7 @@ constexpr const char* kDataCenterActor =
 
 std::string data_center_repository(const RepositoryUrl& url) {
   // A key's clone URLs are in lower case.
-  const std::string path = fmt::format("{}/{}.git", lower(url.owner), url.slug);
+  const std::string path = fmt::format("{}/{}.git", text::ascii_lower(url.owner), url.slug);
   const std::string http = fmt::format("{}/scm/{}", url.server, path);
   const std::size_t port = url.host.ends_with(']') ? std::string::npos : url.host.rfind(':');
   const std::string ssh = url.ssh

@@ -4,8 +4,8 @@
 
 namespace receiver::api {
 
-const kube::Projection& promotion_projection() {
-  static const kube::Projection projection{
+const json::Projection& promotion_projection() {
+  static const json::Projection projection{
       "/spec/steps/*/uses",  "/spec/steps/*/as",       "/status/phase",
       "/status/currentStep", "/status/state/*/pr/url",
   };
@@ -16,21 +16,21 @@ tl::expected<Promotion, std::string> decode_promotion(const kube::ObjectMeta& me
                                                       const rapidjson::Value& object) {
   Promotion promotion;
   promotion.key = meta.key;
-  const rapidjson::Value* steps = kube::find(object, "/spec/steps");
-  const rapidjson::Value* state = kube::find(object, "/status/state");
-  if (kube::string_at(object, "/status/phase") != "Running" || steps == nullptr ||
+  const rapidjson::Value* steps = json::find(object, "/spec/steps");
+  const rapidjson::Value* state = json::find(object, "/status/state");
+  if (json::string_at(object, "/status/phase") != "Running" || steps == nullptr ||
       !steps->IsArray() || state == nullptr || !state->IsObject()) {
     return promotion;
   }
-  const std::int64_t current = kube::int_at(object, "/status/currentStep").value_or(0);
+  const std::int64_t current = json::int_at(object, "/status/currentStep").value_or(0);
   const auto last = std::min<std::int64_t>(current, std::int64_t{steps->Size()} - 1);
   for (std::int64_t index = 0; index <= last; ++index) {
     const rapidjson::Value& step = (*steps)[static_cast<rapidjson::SizeType>(index)];
-    if (kube::string_at(step, "/uses") != "git-wait-for-pr") continue;
-    const std::string alias(kube::string_at(step, "/as"));
+    if (json::string_at(step, "/uses") != "git-wait-for-pr") continue;
+    const std::string alias(json::string_at(step, "/as"));
     const auto output = state->FindMember(alias);
     if (alias.empty() || output == state->MemberEnd()) continue;
-    if (const std::string_view url = kube::string_at(output->value, "/pr/url"); !url.empty()) {
+    if (const std::string_view url = json::string_at(output->value, "/pr/url"); !url.empty()) {
       promotion.pull_request_urls.emplace_back(url);
     }
   }

@@ -6,7 +6,7 @@
 #include <rapidjson/document.h>
 #include <tl/expected.hpp>
 
-#include "kube/json.h"
+#include "json/json.h"
 #include "kube/object_key.h"
 
 namespace receiver::api {
@@ -18,7 +18,7 @@ struct Promotion {
   friend bool operator==(const Promotion&, const Promotion&) = default;
 };
 
-[[nodiscard]] const kube::Projection& promotion_projection();
+[[nodiscard]] const json::Projection& promotion_projection();
 [[nodiscard]] tl::expected<Promotion, std::string> decode_promotion(const kube::ObjectMeta& meta,
                                                                     const rapidjson::Value& object);
 

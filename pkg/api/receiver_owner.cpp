@@ -20,14 +20,14 @@ void member(JsonWriter& json, const char* key, const std::string& value) {
 
 std::vector<Receiver> decode_receivers(const rapidjson::Value& object) {
   std::vector<Receiver> receivers;
-  const rapidjson::Value* list = kube::find(object, "/spec/webhookReceivers");
+  const rapidjson::Value* list = json::find(object, "/spec/webhookReceivers");
   if (list == nullptr || !list->IsArray()) return receivers;
   for (const rapidjson::Value& entry : list->GetArray()) {
     Receiver receiver;
-    receiver.name = kube::string_at(entry, "/name");
-    const rapidjson::Value* bitbucket = kube::find(entry, "/bitbucket");
+    receiver.name = json::string_at(entry, "/name");
+    const rapidjson::Value* bitbucket = json::find(entry, "/bitbucket");
     receiver.bitbucket = bitbucket != nullptr && bitbucket->IsObject();
-    receiver.secret_name = kube::string_at(entry, "/bitbucket/secretRef/name");
+    receiver.secret_name = json::string_at(entry, "/bitbucket/secretRef/name");
     receivers.push_back(std::move(receiver));
   }
   return receivers;
@@ -43,27 +43,27 @@ bool is_plain(const rapidjson::Value& entry) {
 
 OwnerStatus decode_status(const rapidjson::Value& object) {
   OwnerStatus status;
-  status.observed_generation = kube::int_at(object, "/status/observedGeneration").value_or(0);
-  status.last_handled_refresh = kube::string_at(object, "/status/lastHandledRefresh");
-  if (const rapidjson::Value* list = kube::find(object, "/status/webhookReceivers");
+  status.observed_generation = json::int_at(object, "/status/observedGeneration").value_or(0);
+  status.last_handled_refresh = json::string_at(object, "/status/lastHandledRefresh");
+  if (const rapidjson::Value* list = json::find(object, "/status/webhookReceivers");
       list != nullptr && list->IsArray()) {
     for (const rapidjson::Value& entry : list->GetArray()) {
-      PublishedReceiver receiver{std::string(kube::string_at(entry, "/name")),
-                                 std::string(kube::string_at(entry, "/path")),
-                                 std::string(kube::string_at(entry, "/url"))};
-      if (!is_plain(entry)) receiver.whole = kube::to_text(entry);
+      PublishedReceiver receiver{std::string(json::string_at(entry, "/name")),
+                                 std::string(json::string_at(entry, "/path")),
+                                 std::string(json::string_at(entry, "/url"))};
+      if (!is_plain(entry)) receiver.whole = json::to_text(entry);
       status.webhook_receivers.push_back(std::move(receiver));
     }
   }
-  if (const rapidjson::Value* list = kube::find(object, "/status/conditions");
+  if (const rapidjson::Value* list = json::find(object, "/status/conditions");
       list != nullptr && list->IsArray()) {
     for (const rapidjson::Value& entry : list->GetArray()) {
-      status.conditions.push_back({std::string(kube::string_at(entry, "/type")),
-                                   std::string(kube::string_at(entry, "/status")),
-                                   std::string(kube::string_at(entry, "/reason")),
-                                   std::string(kube::string_at(entry, "/message")),
-                                   std::string(kube::string_at(entry, "/lastTransitionTime")),
-                                   kube::int_at(entry, "/observedGeneration").value_or(0)});
+      status.conditions.push_back({std::string(json::string_at(entry, "/type")),
+                                   std::string(json::string_at(entry, "/status")),
+                                   std::string(json::string_at(entry, "/reason")),
+                                   std::string(json::string_at(entry, "/message")),
+                                   std::string(json::string_at(entry, "/lastTransitionTime")),
+                                   json::int_at(entry, "/observedGeneration").value_or(0)});
     }
   }
   return status;
@@ -84,8 +84,8 @@ std::string_view kind_name(OwnerKind kind) {
   return kind == OwnerKind::kProjectConfig ? "ProjectConfig" : "ClusterConfig";
 }
 
-const kube::Projection& owner_projection() {
-  static const kube::Projection projection{
+const json::Projection& owner_projection() {
+  static const json::Projection projection{
       "/metadata/annotations/kargo.akuity.io~1refresh",
       "/spec/webhookReceivers/*/name",
       "/spec/webhookReceivers/*/bitbucket",
@@ -102,7 +102,7 @@ tl::expected<ReceiverOwner, std::string> decode_owner(OwnerKind kind, const kube
   ReceiverOwner owner;
   owner.kind = kind;
   owner.meta = meta;
-  owner.refresh = kube::string_at(object, "/metadata/annotations/kargo.akuity.io~1refresh");
+  owner.refresh = json::string_at(object, "/metadata/annotations/kargo.akuity.io~1refresh");
   owner.receivers = decode_receivers(object);
   owner.status = decode_status(object);
   return owner;

@@ -7,7 +7,7 @@
 #include <rapidjson/document.h>
 #include <tl/expected.hpp>
 
-#include "kube/json.h"
+#include "json/json.h"
 #include "kube/object_key.h"
 #include "kube/resource.h"
 
@@ -72,7 +72,7 @@ struct ReceiverOwner {
 [[nodiscard]] std::string_view kind_name(OwnerKind kind);
 
 /// What of a ProjectConfig or ClusterConfig is read.
-[[nodiscard]] const kube::Projection& owner_projection();
+[[nodiscard]] const json::Projection& owner_projection();
 [[nodiscard]] tl::expected<ReceiverOwner, std::string> decode_owner(OwnerKind kind,
                                                                     const kube::ObjectMeta& meta,
                                                                     const rapidjson::Value& object);

@@ -5,7 +5,7 @@ namespace {
 
 tl::expected<std::optional<crypto::SecretString>, std::string> decode_key(
     const rapidjson::Value& object, const char* key) {
-  const rapidjson::Value* value = kube::find(object, std::string("/data/") + key);
+  const rapidjson::Value* value = json::find(object, std::string("/data/") + key);
   if (value == nullptr || !value->IsString()) return std::nullopt;
   std::optional<std::string> decoded =
       crypto::base64_decode({value->GetString(), value->GetStringLength()});
@@ -15,8 +15,8 @@ tl::expected<std::optional<crypto::SecretString>, std::string> decode_key(
 
 }  // namespace
 
-const kube::Projection& secret_projection() {
-  static const kube::Projection projection{
+const json::Projection& secret_projection() {
+  static const json::Projection projection{
       "/metadata/labels/kargo.akuity.io~1cred-type",
       "/data/secret",
       "/data/secret.previous",
@@ -34,7 +34,7 @@ tl::expected<Secret, std::string> decode_secret(const kube::ObjectMeta& /*meta*/
   secret.value = std::move(*value);
   secret.previous = std::move(*previous);
   secret.labelled =
-      kube::string_at(object, "/metadata/labels/kargo.akuity.io~1cred-type") == "generic";
+      json::string_at(object, "/metadata/labels/kargo.akuity.io~1cred-type") == "generic";
   return secret;
 }
 

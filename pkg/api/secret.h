@@ -7,7 +7,7 @@
 #include <tl/expected.hpp>
 
 #include "crypto/crypto.h"
-#include "kube/json.h"
+#include "json/json.h"
 #include "kube/object_key.h"
 
 namespace receiver::api {
@@ -20,7 +20,7 @@ struct Secret {
   bool labelled = false;                         ///< carries kargo.akuity.io/cred-type: generic
 };
 
-[[nodiscard]] const kube::Projection& secret_projection();
+[[nodiscard]] const json::Projection& secret_projection();
 /// The error never holds a value.
 [[nodiscard]] tl::expected<Secret, std::string> decode_secret(const kube::ObjectMeta& meta,
                                                               const rapidjson::Value& object);

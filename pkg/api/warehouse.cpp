@@ -5,7 +5,7 @@ namespace {
 
 std::vector<std::string> strings_at(const rapidjson::Value& value, std::string_view pointer) {
   std::vector<std::string> strings;
-  const rapidjson::Value* list = kube::find(value, pointer);
+  const rapidjson::Value* list = json::find(value, pointer);
   if (list == nullptr || !list->IsArray()) return strings;
   for (const rapidjson::Value& entry : list->GetArray()) {
     if (entry.IsString()) strings.emplace_back(entry.GetString(), entry.GetStringLength());
@@ -15,8 +15,8 @@ std::vector<std::string> strings_at(const rapidjson::Value& value, std::string_v
 
 }  // namespace
 
-const kube::Projection& warehouse_projection() {
-  static const kube::Projection projection{
+const json::Projection& warehouse_projection() {
+  static const json::Projection projection{
       "/spec/subscriptions/*/git/repoURL",
       "/spec/subscriptions/*/git/branch",
       "/spec/subscriptions/*/git/commitSelectionStrategy",
@@ -32,18 +32,18 @@ tl::expected<Warehouse, std::string> decode_warehouse(const kube::ObjectMeta& me
                                                       const rapidjson::Value& object) {
   Warehouse warehouse;
   warehouse.key = meta.key;
-  const rapidjson::Value* list = kube::find(object, "/spec/subscriptions");
+  const rapidjson::Value* list = json::find(object, "/spec/subscriptions");
   if (list == nullptr || !list->IsArray()) return warehouse;
   for (const rapidjson::Value& entry : list->GetArray()) {
-    const std::string_view repo_url = kube::string_at(entry, "/git/repoURL");
+    const std::string_view repo_url = json::string_at(entry, "/git/repoURL");
     if (repo_url.empty()) continue;
     git::Subscription subscription;
     subscription.repo_url = repo_url;
-    subscription.branch = kube::string_at(entry, "/git/branch");
+    subscription.branch = json::string_at(entry, "/git/branch");
     subscription.strategy =
-        git::strategy_of(kube::string_at(entry, "/git/commitSelectionStrategy"));
-    subscription.semver_constraint = kube::string_at(entry, "/git/semverConstraint");
-    subscription.strict_semvers = kube::bool_at(entry, "/git/strictSemvers");
+        git::strategy_of(json::string_at(entry, "/git/commitSelectionStrategy"));
+    subscription.semver_constraint = json::string_at(entry, "/git/semverConstraint");
+    subscription.strict_semvers = json::bool_at(entry, "/git/strictSemvers");
     subscription.allow_tags_regexes = strings_at(entry, "/git/allowTagsRegexes");
     subscription.ignore_tags_regexes = strings_at(entry, "/git/ignoreTagsRegexes");
     warehouse.subscriptions.push_back(std::move(subscription));

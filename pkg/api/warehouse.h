@@ -7,7 +7,7 @@
 #include <tl/expected.hpp>
 
 #include "git/ref_selector.h"
-#include "kube/json.h"
+#include "json/json.h"
 #include "kube/object_key.h"
 
 namespace receiver::api {
@@ -19,7 +19,7 @@ struct Warehouse {
   friend bool operator==(const Warehouse&, const Warehouse&) = default;
 };
 
-[[nodiscard]] const kube::Projection& warehouse_projection();
+[[nodiscard]] const json::Projection& warehouse_projection();
 [[nodiscard]] tl::expected<Warehouse, std::string> decode_warehouse(const kube::ObjectMeta& meta,
                                                                     const rapidjson::Value& object);
 

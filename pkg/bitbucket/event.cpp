@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "text/ascii.h"
+
 namespace receiver::bitbucket {
 namespace {
 
@@ -34,15 +36,10 @@ std::string pull_request_identity(std::string_view url) {
   }
   drop_final_slashes(url);
 
-  std::string key(url);
   const std::size_t scheme_end = url.find("://");
-  if (scheme_end == std::string_view::npos) return key;
+  if (scheme_end == std::string_view::npos) return std::string(url);
   const std::size_t host_end = std::min(url.find('/', scheme_end + 3), url.size());
-  std::ranges::transform(url.substr(0, host_end), key.begin(), [](char character) {
-    return character >= 'A' && character <= 'Z' ? static_cast<char>(character - 'A' + 'a')
-                                                : character;
-  });
-  return key;
+  return text::ascii_lower(url.substr(0, host_end)).append(url.substr(host_end));
 }
 
 }  // namespace receiver::bitbucket

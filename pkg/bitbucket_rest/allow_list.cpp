@@ -4,20 +4,15 @@
 
 #include <fmt/format.h>
 
-#include "git/unicode.h"
 #include "log/printable.h"
+#include "text/ascii.h"
+#include "text/percent.h"
+#include "text/unicode.h"
 
 namespace receiver::bitbucket_rest {
 namespace {
 
 constexpr std::string_view kCloudHost = "bitbucket.org";
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r";
-  const std::size_t begin = std::min(text.find_first_not_of(kBlanks), text.size());
-  text.remove_prefix(begin);
-  return text.substr(0, text.find_last_not_of(kBlanks) + 1);
-}
 
 /// Takes what is before the separator, or everything, off the text.
 std::string_view take(std::string_view& text, char separator) {
@@ -34,8 +29,7 @@ bool looks_like_host(std::string_view segment) {
 
 bool is_part(std::string_view text) {
   return std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           std::string_view("-_.~:[]").find(c) != std::string_view::npos;
+    return text::is_unreserved(c) || std::string_view(":[]").find(c) != std::string_view::npos;
   });
 }
 
@@ -51,9 +45,9 @@ std::string_view authority_of(std::string_view server) {
 tl::expected<AllowList, std::string> AllowList::parse(std::string_view text) {
   AllowList list;
   for (std::size_t number = 1; !text.empty(); ++number) {
-    const std::string_view line = trimmed(take(text, '\n'));
+    const std::string_view line = text::trim(take(text, '\n'));
     if (line.empty() || line.starts_with('#')) continue;
-    const std::string in_lower_case = git::unicode::to_lower(line);
+    const std::string in_lower_case = text::unicode_lower(line);
     std::string_view rest = in_lower_case;
     const std::size_t scheme = rest.find("://");
     if (scheme != std::string_view::npos) rest.remove_prefix(scheme + 3);
@@ -80,10 +74,10 @@ tl::expected<AllowList, std::string> AllowList::parse(std::string_view text) {
 bool AllowList::allows(const Repository& repository) const {
   const std::string authority = repository.product == bitbucket::Source::kCloud
                                     ? std::string(kCloudHost)
-                                    : git::unicode::to_lower(authority_of(repository.server));
+                                    : text::unicode_lower(authority_of(repository.server));
   const std::string host = authority.substr(0, authority.find(':'));
-  const std::string owner = git::unicode::to_lower(repository.owner);
-  const std::string slug = git::unicode::to_lower(repository.slug);
+  const std::string owner = text::unicode_lower(repository.owner);
+  const std::string slug = text::unicode_lower(repository.slug);
   return std::ranges::any_of(entries_, [&](const Entry& entry) {
     return (entry.host.empty() || entry.host == host || entry.host == authority) &&
            (entry.owner.empty() || entry.owner == owner) &&

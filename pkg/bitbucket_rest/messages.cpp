@@ -1,119 +1,108 @@
 #include "bitbucket_rest/messages.h"
 
 #include <algorithm>
-#include <charconv>
 
-#include <cpprest/uri_builder.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <rapidjson/document.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include "git/url.h"
+#include "json/json.h"
+#include "json/reader.h"
+#include "text/ascii.h"
+#include "text/percent.h"
+#include "text/unicode.h"
 
 namespace receiver::bitbucket_rest {
 namespace {
 
 using bitbucket::Source;
-using rapidjson::Value;
+using json::quote;
+using json::Reader;
 
 constexpr int kPageLength = 100;  // Cloud's upper bound
 constexpr std::chrono::seconds kFirstPause{5};
 
-web::uri_builder hooks_of(const Repository& repository) {
-  web::uri_builder builder(repository.server);
-  const bool of_cloud = repository.product == Source::kCloud;
-  builder.append_path(of_cloud ? "2.0/repositories" : "rest/api/latest/projects");
-  builder.append_path(web::uri::encode_data_string(repository.owner));
-  if (!of_cloud) builder.append_path("repos");
-  builder.append_path(web::uri::encode_data_string(repository.slug));
-  builder.append_path(of_cloud ? "hooks" : "webhooks");
-  return builder;
+std::string hooks_url(const Repository& repository) {
+  const std::string owner = text::percent_encode(repository.owner);
+  const std::string slug = text::percent_encode(repository.slug);
+  return repository.product == Source::kCloud
+             ? fmt::format("{}/2.0/repositories/{}/{}/hooks", repository.server, owner, slug)
+             : fmt::format("{}/rest/api/latest/projects/{}/repos/{}/webhooks", repository.server,
+                           owner, slug);
 }
 
 ApiRequest page_request(const Repository& repository, std::int64_t start) {
-  web::uri_builder builder = hooks_of(repository);
-  if (repository.product == Source::kCloud) {
-    builder.append_query("pagelen", kPageLength);
-  } else {
-    builder.append_query("start", start).append_query("limit", kPageLength);
-  }
-  return {"GET", builder.to_string(), ""};
+  const std::string query = repository.product == Source::kCloud
+                                ? fmt::format("?pagelen={}", kPageLength)
+                                : fmt::format("?start={}&limit={}", start, kPageLength);
+  return {"GET", hooks_url(repository) + query, ""};
 }
 
-/// Null if it is no JSON object. However deeply nested: without recursion.
-rapidjson::Document parse(std::string_view body) {
-  rapidjson::Document document;
-  document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(
-      body.data(), body.size());
-  if (document.HasParseError() || !document.IsObject()) document.SetNull();
-  return document;
+std::vector<std::string> read_strings(Reader& in) {
+  std::vector<std::string> strings;
+  in.array([&] {
+    if (std::string one = in.string(); !one.empty()) strings.push_back(std::move(one));
+  });
+  return strings;
 }
 
-const Value* member(const Value& object, const char* name) {
-  if (!object.IsObject()) return nullptr;
-  const auto found = object.FindMember(name);
-  return found == object.MemberEnd() ? nullptr : &found->value;
-}
-
-std::string string_of(const Value& object, const char* name) {
-  const Value* value = member(object, name);
-  return value != nullptr && value->IsString()
-             ? std::string(value->GetString(), value->GetStringLength())
-             : std::string();
-}
-
-std::optional<bool> bool_of(const Value& object, const char* name) {
-  const Value* value = member(object, name);
-  return value != nullptr && value->IsBool() ? std::optional(value->GetBool()) : std::nullopt;
-}
-
-std::optional<std::int64_t> integer_of(const Value& object, const char* name) {
-  const Value* value = member(object, name);
-  return value != nullptr && value->IsInt64() ? std::optional(value->GetInt64()) : std::nullopt;
-}
-
-std::vector<std::string> events_of(const Value& object) {
-  std::vector<std::string> events;
-  if (const Value* list = member(object, "events"); list != nullptr && list->IsArray()) {
-    for (const Value& event : list->GetArray()) {
-      if (event.IsString()) events.emplace_back(event.GetString(), event.GetStringLength());
+Webhook read_cloud_webhook(Reader& in) {
+  Webhook webhook;
+  in.object([&](std::string_view member) {
+    if (member == "uuid") {
+      webhook.id = in.string();
+    } else if (member == "description") {
+      webhook.title = in.string();
+    } else if (member == "url") {
+      webhook.url = in.string();
+    } else if (member == "events") {
+      webhook.events = read_strings(in);
+    } else if (member == "active") {
+      webhook.active = in.boolean().value_or(true);
+    } else if (member == "skip_cert_verification") {
+      webhook.verifies_certificate = !in.boolean().value_or(false);
+    } else if (member == "secret_set") {
+      if (in.boolean() == false) webhook.secret.emplace();
+    } else {
+      in.skip();
     }
-  }
-  return events;
-}
-
-Webhook cloud_webhook(const Value& object) {
-  Webhook webhook{
-      .id = string_of(object, "uuid"),
-      .title = string_of(object, "description"),
-      .url = string_of(object, "url"),
-      .events = events_of(object),
-      .active = bool_of(object, "active").value_or(true),
-      .verifies_certificate = !bool_of(object, "skip_cert_verification").value_or(false)};
-  if (bool_of(object, "secret_set") == false) webhook.secret.emplace();
+  });
   return webhook;
 }
 
-/// Whoever may see webhooks sees their secrets, unless something hides them behind signs.
-std::optional<crypto::SecretString> data_center_secret(const Value& object) {
-  const Value* configuration = member(object, "configuration");
-  std::string secret = configuration == nullptr ? "" : string_of(*configuration, "secret");
+/// Without an id if it is a project's webhook, which its repositories inherit: it cannot be written
+/// here.
+Webhook read_data_center_webhook(Reader& in) {
+  Webhook webhook;
+  std::string secret;
+  bool of_project = false;
+  in.object([&](std::string_view member) {
+    if (member == "id") {
+      const auto id = in.integer();
+      webhook.id = id ? std::to_string(*id) : std::string();
+    } else if (member == "name") {
+      webhook.title = in.string();
+    } else if (member == "url") {
+      webhook.url = in.string();
+    } else if (member == "events") {
+      webhook.events = read_strings(in);
+    } else if (member == "active") {
+      webhook.active = in.boolean().value_or(true);
+    } else if (member == "sslVerificationRequired") {
+      webhook.verifies_certificate = in.boolean().value_or(true);
+    } else if (member == "configuration") {
+      in.strings({{"secret", secret}});
+    } else if (member == "scopeType") {
+      of_project = in.string() == "project";
+    } else {
+      in.skip();
+    }
+  });
+  if (of_project) webhook.id.clear();
+  // Whoever may see webhooks sees their secrets, unless something hides them behind signs.
   const bool hidden = !secret.empty() && secret.find_first_not_of("*•") == std::string::npos;
-  if (hidden) return std::nullopt;
-  return crypto::SecretString(std::move(secret));
-}
-
-Webhook data_center_webhook(const Value& object) {
-  const auto id = integer_of(object, "id");
-  return {.id = id ? std::to_string(*id) : std::string(),
-          .title = string_of(object, "name"),
-          .url = string_of(object, "url"),
-          .events = events_of(object),
-          .active = bool_of(object, "active").value_or(true),
-          .verifies_certificate = bool_of(object, "sslVerificationRequired").value_or(true),
-          .secret = data_center_secret(object)};
+  if (!hidden) webhook.secret.emplace(std::move(secret));
+  return webhook;
 }
 
 /// Scheme and authority.
@@ -122,11 +111,70 @@ std::string origin_of(const std::string& url) {
   return parsed && !parsed->user ? parsed->scheme + "://" + parsed->host : std::string();
 }
 
+/// A string, or those of a list.
+std::string read_words(Reader& in) {
+  return in.at('[') ? fmt::format("{}", fmt::join(read_strings(in), " ")) : in.string();
+}
+
+/// Of Cloud's `error`: nothing is walked deeper than Bitbucket writes.
+std::vector<std::string> read_cloud_error(Reader& in) {
+  std::string message;
+  std::string detail;
+  std::vector<std::string> fields;
+  in.object([&](std::string_view member) {
+    if (member == "message") {
+      message = in.string();
+    } else if (member == "detail") {
+      detail = in.string();
+    } else if (member != "fields") {
+      in.skip();
+    } else if (in.at('[')) {
+      in.array([&] { fields.push_back(read_words(in)); });
+    } else {
+      in.object([&](std::string_view name) {
+        const std::string words = read_words(in);
+        if (!words.empty()) fields.push_back(fmt::format("{}: {}", name, words));
+      });
+    }
+  });
+  fields.insert(fields.begin(), {std::move(message), std::move(detail)});
+  return fields;
+}
+
+struct DataCenterError {
+  std::string context, message, exception;
+};
+
+std::vector<DataCenterError> read_data_center_errors(Reader& in) {
+  std::vector<DataCenterError> errors;
+  in.array([&] {
+    DataCenterError& error = errors.emplace_back();
+    in.strings({{"context", error.context},
+                {"message", error.message},
+                {"exceptionName", error.exception}});
+  });
+  return errors;
+}
+
 /// What is wrong, in the vendor's words: Cloud's `error.message` and `error.fields`, Data Center's
 /// `errors[]`, or a short text.
 std::string vendors_words(const ApiAnswer& answer) {
-  const auto document = parse(answer.body);
-  if (document.IsNull()) {
+  std::vector<std::string> of_cloud;
+  std::vector<DataCenterError> of_data_center;
+  Reader in(answer.body);
+  bool is_json = in.at('{') && text::is_utf8(answer.body);
+  in.object([&](std::string_view member) {
+    if (member == "error") {
+      of_cloud = read_cloud_error(in);
+    } else if (member == "errors") {
+      of_data_center = read_data_center_errors(in);
+    } else {
+      in.skip();
+    }
+  });
+  const std::string_view problem = in.finish();
+  is_json = is_json && (problem.empty() || problem == json::kTooDeep);
+  if (!is_json) {
     // Pages of HTML are of no use to anybody here.
     return answer.body.find('<') == std::string::npos ? answer.body : std::string();
   }
@@ -136,45 +184,21 @@ std::string vendors_words(const ApiAnswer& answer) {
     if (!words.empty()) words += "; ";
     words += text;
   };
-  // Strings, and those of a list: nothing is walked deeper than Bitbucket writes.
-  const auto add_value = [&](const std::string& name, const Value& value) {
-    std::vector<std::string> texts;
-    if (value.IsString()) texts.emplace_back(value.GetString(), value.GetStringLength());
-    if (value.IsArray()) {
-      for (const Value& one : value.GetArray()) {
-        if (one.IsString()) texts.emplace_back(one.GetString(), one.GetStringLength());
-      }
-    }
-    if (texts.empty()) return;
-    add(fmt::format("{}{}{}", name, name.empty() ? "" : ": ", fmt::join(texts, " ")));
-  };
-  if (const Value* error = member(document, "error"); error != nullptr) {
-    add(string_of(*error, "message"));
-    add(string_of(*error, "detail"));
-    const Value* fields = member(*error, "fields");
-    if (fields != nullptr && fields->IsObject()) {
-      for (const auto& field : fields->GetObject()) add_value(field.name.GetString(), field.value);
-    } else if (fields != nullptr && fields->IsArray()) {
-      for (const Value& field : fields->GetArray()) add_value("", field);
-    }
-  }
-  if (const Value* errors = member(document, "errors"); errors != nullptr && errors->IsArray()) {
-    for (const Value& error : errors->GetArray()) {
-      const std::string context = string_of(error, "context");
-      add((context.empty() ? "" : context + ": ") + string_of(error, "message"));
-    }
+  for (const std::string& text : of_cloud) add(text);
+  for (const auto& [context, message, exception] : of_data_center) {
+    add((context.empty() ? "" : context + ": ") + message);
   }
   return words;
 }
 
 /// Data Center answers 401 to a token that it knows, too, if it lacks the permission.
 bool lacks_permission(const ApiAnswer& answer) {
-  const auto document = parse(answer.body);
-  const Value* errors = member(document, "errors");
-  return errors != nullptr && errors->IsArray() &&
-         std::ranges::any_of(errors->GetArray(), [](const Value& error) {
-           return string_of(error, "exceptionName").ends_with(".AuthorisationException");
-         });
+  std::vector<DataCenterError> errors;
+  Reader in(answer.body);
+  in.member("errors", [&] { errors = read_data_center_errors(in); });
+  return std::ranges::any_of(errors, [](const DataCenterError& error) {
+    return error.exception.ends_with(".AuthorisationException");
+  });
 }
 
 ApiFailure kind_of(const ApiAnswer& answer) {
@@ -195,21 +219,15 @@ ApiFailure kind_of(const ApiAnswer& answer) {
   }
 }
 
-bool is_number(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-}
-
 /// Of a number; nothing if it is too large to wait for.
 std::optional<std::chrono::seconds> seconds_of(std::string_view number) {
-  std::uint32_t seconds = 0;
-  const auto read = std::from_chars(number.data(), number.data() + number.size(), seconds);
-  if (read.ec != std::errc()) return std::nullopt;
-  return std::chrono::seconds(seconds);
+  const auto seconds = text::parse_number<std::uint32_t>(number);
+  return seconds ? std::optional(std::chrono::seconds(*seconds)) : std::nullopt;
 }
 
 /// When Retry-After allows another request, for people.
 std::string told_time(const ApiAnswer& answer) {
-  if (is_number(answer.retry_after)) {
+  if (text::is_number(answer.retry_after)) {
     if (const auto seconds = seconds_of(answer.retry_after)) {
       return fmt::format("in {} s", seconds->count());
     }
@@ -307,76 +325,73 @@ ApiRequest list_request(const Repository& repository) {
 
 ApiRequest write_request(const Repository& repository, const Webhook& webhook) {
   const bool of_cloud = repository.product == Source::kCloud;
-  web::uri_builder builder = hooks_of(repository);
-  if (!webhook.id.empty()) builder.append_path(web::uri::encode_data_string(webhook.id));
+  std::string url = hooks_url(repository);
+  if (!webhook.id.empty()) url.append("/").append(text::percent_encode(webhook.id));
 
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer writer(buffer);
-  const auto text = [&writer](const char* name, std::string_view value) {
-    writer.Key(name);
-    writer.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
-  };
-  const std::string_view secret = webhook.secret ? webhook.secret->view() : std::string_view();
-  writer.StartObject();
-  text(of_cloud ? "description" : "name", webhook.title);
-  text("url", webhook.url);
-  writer.Key("active");
-  writer.Bool(webhook.active);
-  writer.Key("events");
-  writer.StartArray();
-  for (const std::string& event : webhook.events) writer.String(event);
-  writer.EndArray();
-  if (of_cloud) {
-    text("secret", secret);
-    if (!webhook.verifies_certificate) {
-      writer.Key("skip_cert_verification");
-      writer.Bool(true);
-    }
-  } else {
-    writer.Key("configuration");
-    writer.StartObject();
-    text("secret", secret);
-    writer.EndObject();
-    writer.Key("sslVerificationRequired");
-    writer.Bool(webhook.verifies_certificate);
-  }
-  writer.EndObject();
-  return {webhook.id.empty() ? "POST" : "PUT", builder.to_string(),
-          std::string(buffer.GetString(), buffer.GetSize())};
+  std::vector<std::string> events;
+  for (const std::string& event : webhook.events) events.push_back(quote(event));
+  const std::string title = quote(webhook.title);
+  const std::string to = quote(webhook.url);
+  const std::string secret = quote(webhook.secret ? webhook.secret->view() : std::string_view());
+  std::string body =
+      of_cloud
+          ? fmt::format(R"({{"description":{},"url":{},"active":{},"events":[{}],"secret":{}{}}})",
+                        title, to, webhook.active, fmt::join(events, ","), secret,
+                        webhook.verifies_certificate ? "" : R"(,"skip_cert_verification":true)")
+          : fmt::format(
+                R"({{"name":{},"url":{},"active":{},"events":[{}],"configuration":{{"secret":{}}},)"
+                R"("sslVerificationRequired":{}}})",
+                title, to, webhook.active, fmt::join(events, ","), secret,
+                webhook.verifies_certificate);
+  return {webhook.id.empty() ? "POST" : "PUT", std::move(url), std::move(body)};
 }
 
 tl::expected<Page, std::string> read_page(const Repository& repository, const ApiRequest& asked,
                                           std::string_view body) {
   using Senseless = tl::unexpected<std::string>;
-  const auto document = parse(body);
-  const Value* values = member(document, "values");
-  if (values == nullptr || !values->IsArray()) {
+  std::optional<Page> page;
+  std::string next;
+  bool is_last = true;
+  std::optional<std::int64_t> start;
+  std::optional<std::int64_t> next_start;
+  Reader in(body);
+  in.object([&](std::string_view member) {
+    if (member == "values" && in.at('[')) {
+      page.emplace();
+      in.array([&] {
+        Webhook webhook = repository.product == Source::kCloud ? read_cloud_webhook(in)
+                                                               : read_data_center_webhook(in);
+        if (!webhook.id.empty()) page->webhooks.push_back(std::move(webhook));
+      });
+    } else if (member == "next") {
+      next = in.string();
+    } else if (member == "isLastPage") {
+      is_last = in.boolean().value_or(true);
+    } else if (member == "start") {
+      start = in.integer();
+    } else if (member == "nextPageStart") {
+      next_start = in.integer();
+    } else {
+      in.skip();
+    }
+  });
+  if (!in.finish().empty() || !text::is_utf8(body) || !page) {
     return Senseless("the list of webhooks is none: is this Bitbucket's REST API?");
   }
-  Page page;
-  for (const Value& value : values->GetArray()) {
-    // A project's webhook, which its repositories inherit, cannot be written here.
-    if (string_of(value, "scopeType") == "project") continue;
-    Webhook webhook =
-        repository.product == Source::kCloud ? cloud_webhook(value) : data_center_webhook(value);
-    if (!webhook.id.empty()) page.webhooks.push_back(std::move(webhook));
-  }
   if (repository.product == Source::kCloud) {
-    const std::string next = string_of(document, "next");
-    if (next.empty()) return page;
+    if (next.empty()) return *page;
     if (origin_of(next) != origin_of(asked.url)) {
       return Senseless(fmt::format("the next page of webhooks is on another server ({})",
                                    masked_text(origin_of(next), "")));
     }
-    page.next = {"GET", next, ""};
-  } else if (bool_of(document, "isLastPage") == false) {
-    const auto start = integer_of(document, "nextPageStart");
-    if (!start || *start <= integer_of(document, "start").value_or(0)) {
+    page->next = {"GET", next, ""};
+  } else if (!is_last) {
+    if (!next_start || *next_start <= start.value_or(0)) {
       return Senseless("the list of webhooks does not go on, and does not end");
     }
-    page.next = page_request(repository, *start);
+    page->next = page_request(repository, *next_start);
   }
-  return page;
+  return *page;
 }
 
 ApiError describe_failure(const Repository& repository, const ApiAnswer& answer,
@@ -392,7 +407,7 @@ ApiError describe_failure(const Repository& repository, const ApiAnswer& answer,
 std::chrono::seconds rate_limit_pause(const ApiAnswer& answer, unsigned attempt,
                                       clock::Wall::time_point now) {
   constexpr std::chrono::seconds kAtLeast{1};
-  if (is_number(answer.retry_after)) {
+  if (text::is_number(answer.retry_after)) {
     const auto seconds = seconds_of(answer.retry_after);
     return seconds ? std::max(*seconds, kAtLeast) : std::chrono::seconds::max();
   }

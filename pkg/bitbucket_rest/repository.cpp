@@ -8,15 +8,12 @@
 
 #include "git/repository.h"
 #include "git/url.h"
+#include "text/percent.h"
 
 namespace receiver::bitbucket_rest {
 namespace {
 
 using bitbucket::Source;
-
-bool is_digit(char character) {
-  return character >= '0' && character <= '9';
-}
 
 std::string_view without_port(std::string_view host) {
   const std::size_t address = host.starts_with('[') ? host.find(']') : 0;
@@ -24,16 +21,15 @@ std::string_view without_port(std::string_view host) {
 }
 
 bool is_ip_address(std::string_view host) {
-  return host.starts_with('[') ||
-         std::ranges::all_of(without_port(host), [](char c) { return is_digit(c) || c == '.'; });
+  return host.starts_with('[') || std::ranges::all_of(without_port(host), [](char c) {
+           return text::is_digit(c) || c == '.';
+         });
 }
 
 /// What Bitbucket makes of names. Nothing else gets into a path of its API.
 bool is_name(std::string_view text) {
-  return !text.empty() && text != "." && text != ".." && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) ||
-           std::string_view("-_.~").find(c) != std::string_view::npos;
-  });
+  return !text.empty() && text != "." && text != ".." &&
+         std::ranges::all_of(text, text::is_unreserved);
 }
 
 std::vector<std::string> segments_of(std::string_view path) {
@@ -47,12 +43,8 @@ std::vector<std::string> segments_of(std::string_view path) {
 }
 
 /// Keys are upper case but for the users' own.
-std::string key_of(std::string segment) {
-  if (segment.starts_with('~')) return segment;
-  std::ranges::transform(segment, segment.begin(), [](char c) {
-    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  });
-  return segment;
+std::string key_of(const std::string& segment) {
+  return segment.starts_with('~') ? segment : text::ascii_upper(segment);
 }
 
 /// https://HOST[/CONTEXT]/scm/KEY/SLUG, or …/projects/KEY/repos/SLUG[/…], …/users/USER/repos/SLUG
@@ -147,10 +139,7 @@ tl::expected<std::string, std::string> parse_server(std::string_view text) {
   if (url->scheme != "https") return refuse("the token is sent over https only");
   if (url->user) return refuse("must hold no user");
   if (is_ip_address(url->host)) return refuse("a host name is needed, not an IP address");
-  std::string server = "https://" + url->host;
-  std::ranges::transform(server, server.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
+  std::string server = "https://" + text::ascii_lower(url->host);
   for (const std::string& segment : segments_of(url->path)) server += '/' + segment;
   return server;
 }

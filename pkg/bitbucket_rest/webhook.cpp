@@ -8,6 +8,7 @@
 
 #include "git/url.h"
 #include "log/printable.h"
+#include "text/ascii.h"
 
 namespace receiver::bitbucket_rest {
 namespace {
@@ -15,10 +16,6 @@ namespace {
 constexpr std::size_t kPathDigits = 64;  // of a receiver's path
 constexpr std::size_t kDigitsShown = 8;
 constexpr std::size_t kMaxTextBytes = 500;
-
-bool is_hex_digit(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
 
 std::string path_of(std::string_view url) {
   const auto parsed = git::Url::parse(url);
@@ -28,11 +25,7 @@ std::string path_of(std::string_view url) {
 /// In lower case, with its port.
 std::string host_of(std::string_view url) {
   const auto parsed = git::Url::parse(url);
-  std::string host = parsed ? parsed->host : std::string();
-  std::ranges::transform(host, host.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return host;
+  return parsed ? text::ascii_lower(parsed->host) : std::string();
 }
 
 /// `BASEPATH/bitbucket/` of a receiver's path; empty if it is none.
@@ -40,7 +33,7 @@ std::string_view receivers_folder(std::string_view path) {
   if (path.size() < kPathDigits) return {};
   const std::string_view digits = path.substr(path.size() - kPathDigits);
   const std::string_view folder = path.substr(0, path.size() - kPathDigits);
-  return folder.ends_with("/bitbucket/") && std::ranges::all_of(digits, is_hex_digit)
+  return folder.ends_with("/bitbucket/") && std::ranges::all_of(digits, text::is_hex_digit)
              ? folder
              : std::string_view();
 }
@@ -195,7 +188,7 @@ std::string masked_text(std::string_view text, std::string_view secret) {
       continue;
     }
     const auto digits =
-        static_cast<std::size_t>(std::ranges::find_if_not(text, is_hex_digit) - text.begin());
+        static_cast<std::size_t>(std::ranges::find_if_not(text, text::is_hex_digit) - text.begin());
     if (digits >= kPathDigits / 2) {
       masked += text.substr(0, kDigitsShown);
       masked += "…";

@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "text/ascii.h"
+
 namespace receiver::clock {
 namespace {
 
@@ -31,10 +33,6 @@ std::string format_with_fraction(Wall::time_point time, int digits) {
                      std::chrono::floor<Fraction>(time - seconds).count(), digits);
 }
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 /// Takes what it reads off the front of a text; a failed take leaves the text as it was.
 class Scanner {
  public:
@@ -53,7 +51,7 @@ class Scanner {
     if (rest_.size() < count) return std::nullopt;
     int value = 0;
     for (const char c : rest_.substr(0, count)) {
-      if (!is_digit(c)) return std::nullopt;
+      if (!text::is_digit(c)) return std::nullopt;
       value = value * 10 + (c - '0');
     }
     rest_.remove_prefix(count);
@@ -63,7 +61,7 @@ class Scanner {
   /// All digits that follow; possibly none.
   [[nodiscard]] std::string_view digits() {
     std::size_t count = 0;
-    while (count < rest_.size() && is_digit(rest_[count])) ++count;
+    while (count < rest_.size() && text::is_digit(rest_[count])) ++count;
     const std::string_view taken = rest_.substr(0, count);
     rest_.remove_prefix(count);
     return taken;
@@ -114,6 +112,10 @@ Wall::time_point from_utc(const std::tm& fields) {
 
 std::string format_seconds(Wall::time_point time) {
   return format_date_time(std::chrono::floor<std::chrono::seconds>(time)) + "Z";
+}
+
+std::string format_millis(Wall::time_point time) {
+  return format_with_fraction<std::chrono::milliseconds>(time, 3);
 }
 
 std::string format_micros(Wall::time_point time) {

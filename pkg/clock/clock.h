@@ -23,6 +23,8 @@ using Wall = std::chrono::system_clock;
 
 /// RFC 3339 in UTC: 2026-01-02T03:04:05Z.
 [[nodiscard]] std::string format_seconds(Wall::time_point time);
+/// RFC 3339 in UTC with three digits: 2026-01-02T03:04:05.678Z.
+[[nodiscard]] std::string format_millis(Wall::time_point time);
 /// RFC 3339 in UTC with six digits, the MicroTime of Kubernetes: 2026-01-02T03:04:05.678901Z.
 [[nodiscard]] std::string format_micros(Wall::time_point time);
 /// RFC 3339 in UTC with nine digits: 2026-01-02T03:04:05.678901234Z.

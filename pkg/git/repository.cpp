@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <optional>
 
-#include "git/ascii.h"
-#include "git/unicode.h"
 #include "git/url.h"
+#include "text/ascii.h"
+#include "text/percent.h"
+#include "text/unicode.h"
 
 namespace receiver::git {
 namespace {
@@ -13,7 +14,7 @@ namespace {
 constexpr std::size_t kMaxRedactedBytes = 256;
 
 bool is_word(char character) {
-  return is_letter(character) || is_digit(character) || character == '_' || character == '-';
+  return text::is_alphanumeric(character) || character == '_' || character == '-';
 }
 
 std::size_t word_length(std::string_view text) {
@@ -55,7 +56,7 @@ bool is_http(std::string_view text) {
 
 /// Nothing where Kargo gives its input back.
 std::optional<std::string> normal_form(std::string_view text) {
-  const std::string clean = unicode::without_invisible(unicode::to_lower(text));
+  const std::string clean = text::without_invisible(text::unicode_lower(text));
   if (is_http(clean) || clean.starts_with("ssh://")) {
     auto url = Url::parse(clean);
     if (!url || url->has_parameters()) return std::nullopt;
@@ -113,7 +114,7 @@ std::string identity(std::string_view url) {
   // Of the normal form and its length only, so that equal normal forms have equal identities.
   const std::string normal = normalize(url);
   if (normal.size() > kMaxUrlBytes) return {};
-  const std::string lowered = unicode::to_lower(normal);
+  const std::string lowered = text::unicode_lower(normal);
   const auto pieces = split(lowered);
   if (!pieces) return lowered.find('/') == std::string::npos ? std::string() : lowered;
   const bool http = pieces->scheme == "http" || pieces->scheme == "https";
@@ -134,8 +135,8 @@ std::string identity(std::string_view url) {
   if (http && !default_port) key += pieces->port;
   key += '/';
   // One letter can be escaped in several ways, and an escaped one has a case too.
-  const auto decoded = percent_decode(path);
-  key += decoded ? unicode::to_lower(*decoded) : path;
+  const auto decoded = text::percent_decode(path);
+  key += decoded ? text::unicode_lower(*decoded) : path;
   return key;
 }
 
@@ -145,7 +146,7 @@ std::string redacted(std::string_view url) {
   if (const auto pieces = split(url)) {
     // What looks like host and port may be the start of a password that holds a `/`, `?` or `#`.
     const bool doubtful_port =
-        pieces->port.size() > 1 && (!std::ranges::all_of(pieces->port.substr(1), is_digit) ||
+        pieces->port.size() > 1 && (!std::ranges::all_of(pieces->port.substr(1), text::is_digit) ||
                                     pieces->rest.find('@') != std::string_view::npos);
     if (doubtful_port) return std::string(kUnreadable);
     text.append(pieces->scheme).append("://").append(pieces->host).append(pieces->port);
@@ -159,11 +160,9 @@ std::string redacted(std::string_view url) {
     }
     text = path.substr(at == std::string_view::npos ? 0 : at + 1);
   }
-  text = unicode::without_invisible(text);
+  text = text::without_invisible(text);
   if (text.size() > kMaxRedactedBytes) {
-    std::size_t end = kMaxRedactedBytes;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-    text.resize(end);
+    text.resize(text::cut(text, kMaxRedactedBytes).size());
     text += "…";
   }
   return text;

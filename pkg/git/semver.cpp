@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <system_error>
 #include <utility>
 
-#include "git/ascii.h"
+#include "text/ascii.h"
 
 namespace receiver::git {
 namespace {
@@ -17,13 +15,13 @@ bool is_space(char character) {
 
 /// What an identifier of a prerelease or of metadata is made of.
 bool is_identifier(char character) {
-  return is_letter(character) || is_digit(character) || character == '-';
+  return text::is_alphanumeric(character) || character == '-';
 }
 
 /// What a number in a constraint is made of, before anyone asks whether it makes sense: the
 /// library's grammar lets a single `|` in, and then fails on it.
 bool is_number_or_wildcard(char character) {
-  return is_digit(character) || character == 'x' || character == 'X' || character == '*' ||
+  return text::is_digit(character) || character == 'x' || character == 'X' || character == '*' ||
          character == '|';
 }
 
@@ -67,10 +65,7 @@ std::string_view take_parts(std::string_view& text, char mark, Predicate predica
 }
 
 std::optional<std::uint64_t> parse_number(std::string_view digits) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-  return number;
+  return text::parse_number<std::uint64_t>(digits);
 }
 
 std::string_view take_identifier(std::string_view& identifiers) {
@@ -84,7 +79,7 @@ bool is_valid_prerelease(std::string_view prerelease) {
   while (!prerelease.empty()) {
     const std::string_view identifier = take_identifier(prerelease);
     if (identifier.size() > 1 && identifier.front() == '0' &&
-        std::ranges::all_of(identifier, is_digit)) {
+        std::ranges::all_of(identifier, text::is_digit)) {
       return false;
     }
   }
@@ -191,14 +186,14 @@ std::strong_ordering operator<=>(const Version& left, const Version& right) {
 
 std::optional<Version> parse_version(std::string_view text) {
   if (text.size() > kMaxVersionBytes) return std::nullopt;
-  const auto written = take_written(text, is_digit);
+  const auto written = take_written(text, text::is_digit);
   if (!written || !text.empty()) return std::nullopt;
   return to_version(*written);
 }
 
 std::optional<Version> parse_strict_version(std::string_view text) {
   if (text.size() > kMaxVersionBytes || text.starts_with('v')) return std::nullopt;
-  const auto written = take_written(text, is_digit);
+  const auto written = take_written(text, text::is_digit);
   if (!written || !text.empty()) return std::nullopt;
   for (const std::string_view number : {written->major, written->minor, written->patch}) {
     if (number.empty() || (number.size() > 1 && number.front() == '0')) return std::nullopt;

@@ -7,7 +7,8 @@
 
 #include <arpa/inet.h>
 
-#include "git/ascii.h"
+#include "text/ascii.h"
+#include "text/percent.h"
 
 namespace receiver::git {
 namespace {
@@ -18,16 +19,9 @@ bool is_one_of(char character, std::string_view set) {
   return set.find(character) != std::string_view::npos;
 }
 
-int hex_value(char digit) {
-  if (is_digit(digit)) return digit - '0';
-  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-  if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
-  return -1;
-}
-
 /// Whether Go writes the character as it is when it escapes this part of a URL.
 bool is_plain(char character, Part part) {
-  if (is_letter(character) || is_digit(character) || is_one_of(character, "-_.~")) return true;
+  if (text::is_unreserved(character)) return true;
   switch (part) {
     case Part::kPath:
       return is_one_of(character, "$&+,/:;=@");
@@ -42,20 +36,7 @@ bool is_plain(char character, Part part) {
 }
 
 std::string escape(std::string_view text, Part part) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string escaped;
-  escaped.reserve(text.size());
-  for (const char character : text) {
-    if (is_plain(character, part)) {
-      escaped += character;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(character);
-    escaped += '%';
-    escaped += kDigits[byte >> 4U];
-    escaped += kDigits[byte & 0xFU];
-  }
-  return escaped;
+  return text::percent_encode(text, [part](char character) { return is_plain(character, part); });
 }
 
 /// Whether Go keeps this path or fragment as it was written, rather than escaping what it means.
@@ -78,18 +59,19 @@ std::optional<std::string> decode_host(std::string_view host) {
   for (std::size_t i = 0; i < host.size(); ++i) {
     const bool ascii = static_cast<unsigned char>(host[i]) < 0x80;
     if (host[i] == '%') {
-      const bool beyond_ascii = i + 1 < host.size() && hex_value(host[i + 1]) >= 8;
+      const bool beyond_ascii = i + 1 < host.size() && text::hex_value(host[i + 1]) >= 8;
       if (!beyond_ascii && host.substr(i, 3) != "%25") return std::nullopt;
     } else if (ascii && !is_plain(host[i], Part::kHost)) {
       return std::nullopt;
     }
   }
-  return percent_decode(host);
+  return text::percent_decode(host);
 }
 
 /// Empty, or a colon and digits.
 bool is_optional_port(std::string_view text) {
-  return text.empty() || (text.front() == ':' && std::ranges::all_of(text.substr(1), is_digit));
+  return text.empty() ||
+         (text.front() == ':' && std::ranges::all_of(text.substr(1), text::is_digit));
 }
 
 bool is_ipv6(const std::string& text) {
@@ -107,7 +89,7 @@ std::optional<std::string> parse_bracketed_host(std::string_view text) {
   const std::string_view name = text.substr(1, close - 1);
   const std::size_t zone_at = std::min(name.find("%25"), name.size());
   const auto address = decode_host(name.substr(0, zone_at));
-  const auto zone = percent_decode(name.substr(zone_at));
+  const auto zone = text::percent_decode(name.substr(zone_at));
   if (!address || !zone || *zone == "%" || !is_ipv6(*address)) return std::nullopt;
   return "[" + *address + *zone + "]" + std::string(port);
 }
@@ -128,16 +110,15 @@ std::optional<std::string> parse_host(std::string_view scheme, std::string_view 
 /// The user info in the form in which Go writes it.
 std::optional<std::string> parse_user(std::string_view text) {
   const bool valid = std::ranges::all_of(text, [](char character) {
-    return is_letter(character) || is_digit(character) ||
-           is_one_of(character, "-._:~!$&'()*+,;=%@");
+    return text::is_alphanumeric(character) || is_one_of(character, "-._:~!$&'()*+,;=%@");
   });
   if (!valid) return std::nullopt;
   const auto [name_text, password_text] = cut(text, ':');
-  const auto name = percent_decode(name_text);
+  const auto name = text::percent_decode(name_text);
   if (!name) return std::nullopt;
   std::string user = escape(*name, Part::kUser);
   if (password_text) {
-    const auto password = percent_decode(*password_text);
+    const auto password = text::percent_decode(*password_text);
     if (!password) return std::nullopt;
     user += ':' + escape(*password, Part::kUser);
   }
@@ -150,8 +131,8 @@ std::optional<std::size_t> scheme_length(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char character = text[i];
     if (character == ':') return i == 0 ? std::nullopt : std::optional(i);
-    if (is_letter(character)) continue;
-    const bool inner = is_digit(character) || is_one_of(character, "+-.");
+    if (text::is_letter(character)) continue;
+    const bool inner = text::is_digit(character) || is_one_of(character, "+-.");
     if (!inner || i == 0) return 0;
   }
   return 0;
@@ -165,29 +146,11 @@ bool has_control_character(std::string_view text) {
 
 }  // namespace
 
-std::optional<std::string> percent_decode(std::string_view text) {
-  std::string decoded;
-  decoded.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded += text[i];
-      continue;
-    }
-    if (i + 2 >= text.size()) return std::nullopt;
-    const int high = hex_value(text[i + 1]);
-    const int low = hex_value(text[i + 2]);
-    if (high < 0 || low < 0) return std::nullopt;
-    decoded += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return decoded;
-}
-
 std::optional<Url> Url::parse(std::string_view text) {
   Url url;
   const auto [before_fragment, fragment] = cut(text, '#');
   if (has_control_character(before_fragment)) return std::nullopt;
-  if (fragment && !percent_decode(*fragment)) return std::nullopt;
+  if (fragment && !text::percent_decode(*fragment)) return std::nullopt;
   url.raw_fragment = fragment.value_or("");
 
   const auto scheme_bytes = scheme_length(before_fragment);
@@ -220,7 +183,7 @@ std::optional<Url> Url::parse(std::string_view text) {
     }
   }
 
-  auto path = percent_decode(rest);
+  auto path = text::percent_decode(rest);
   if (!path) return std::nullopt;
   url.path = *std::move(path);
   url.raw_path = rest;
@@ -234,7 +197,7 @@ bool Url::has_parameters() const {
     const auto [parameter, next] = cut(*rest, '&');
     const auto [name, value] = cut(parameter, '=');
     const bool readable = !parameter.empty() && !is_one_of(';', parameter) &&
-                          percent_decode(name) && percent_decode(value.value_or(""));
+                          text::percent_decode(name) && text::percent_decode(value.value_or(""));
     if (readable) return true;
     rest = next;
   }
@@ -253,7 +216,7 @@ std::string Url::to_string() const {
     text += escape(host, Part::kHost);
 
     // Raw only while it still means the path: the caller may have shortened that.
-    const bool raw = is_kept(raw_path, Part::kPath) && percent_decode(raw_path) == path;
+    const bool raw = is_kept(raw_path, Part::kPath) && text::percent_decode(raw_path) == path;
     const std::string escaped_path = raw ? raw_path : escape(path, Part::kPath);
     if (!escaped_path.starts_with('/') && !escaped_path.empty() && !host.empty()) text += '/';
     // A relative path whose first segment has a colon would read as a scheme.
@@ -267,7 +230,7 @@ std::string Url::to_string() const {
     text += '#';
     text += is_kept(raw_fragment, Part::kFragment)
                 ? raw_fragment
-                : escape(percent_decode(raw_fragment).value_or(""), Part::kFragment);
+                : escape(text::percent_decode(raw_fragment).value_or(""), Part::kFragment);
   }
   return text;
 }

@@ -28,7 +28,4 @@ struct Url {
   [[nodiscard]] std::string to_string() const;
 };
 
-/// `%41` as `A`; nothing if a `%` is not followed by two hex digits.
-[[nodiscard]] std::optional<std::string> percent_decode(std::string_view text);
-
 }  // namespace receiver::git

@@ -157,7 +157,7 @@ Client::Impl::Impl(asio::any_io_executor executor, ClientOptions options)
       slots_(executor_, options_.connections, options_.waiting) {
   boost::system::error_code ec;
   if (options_.proxy) {
-    peer_ += fmt::format(" (through the proxy {}:{})", url_host(next_host()), next_port());
+    peer_ += fmt::format(" (through the proxy {})", options_.proxy->address());
   }
   const auto address = asio::ip::make_address(next_host(), ec);
   if (!ec) address_ = address;
@@ -261,8 +261,8 @@ asio::awaitable<Result<Client::Impl::Lease>> Client::Impl::exchange(Request requ
                                                                     Connection kind) {
   // What a proxy is to forward names the server in full.
   const bool is_forwarded = options_.proxy && !is_tls();
-  if (is_forwarded && !options_.proxy->authorization.empty()) {
-    request.headers.add("Proxy-Authorization", std::string(options_.proxy->authorization.view()));
+  if (is_forwarded && options_.proxy->user) {
+    request.headers.add("Proxy-Authorization", std::string(options_.proxy->authorization().view()));
   }
   auto text = request_text(request, host_field_);
   if (text && is_forwarded) text->insert(request.method.size() + 1, "http://" + host_field_);
@@ -339,9 +339,9 @@ std::optional<ClientConnection::Tunnel> Client::Impl::tunnel() const {
   if (!is_tls()) return tunnel;
   const std::string server = fmt::format("{}:{}", url_host(options_.host), options_.port);
   tunnel.request = fmt::format("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n", server);
-  if (!options_.proxy->authorization.empty()) {
+  if (options_.proxy->user) {
     tunnel.request +=
-        fmt::format("Proxy-Authorization: {}\r\n", options_.proxy->authorization.view());
+        fmt::format("Proxy-Authorization: {}\r\n", options_.proxy->authorization().view());
   }
   tunnel.request += "\r\n";
   return tunnel;

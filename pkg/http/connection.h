@@ -13,10 +13,10 @@
 
 #include "clock/clock.h"
 #include "http/connection_table.h"
-#include "http/log_throttle.h"
 #include "http/request_parser.h"
 #include "http/server.h"
 #include "http/stream.h"
+#include "log/log_throttle.h"
 
 namespace receiver::http {
 
@@ -34,7 +34,7 @@ struct ServerContext {
   ServerCounters counters;
   ConnectionTable connections;
   std::atomic<bool> draining{false};
-  LogThrottle handler_failures, accept_failures;
+  log::LogThrottle handler_failures, accept_failures;
 };
 
 /// One connection of a server, from the handshake to the end, on the strand of its socket.

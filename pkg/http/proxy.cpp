@@ -1,98 +1,145 @@
 #include "http/proxy.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
+
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/network_v4.hpp>
+#include <boost/asio/ip/network_v6.hpp>
+#include <fmt/format.h>
+
+#include "http/request_text.h"
+#include "http/server_url.h"
+#include "text/ascii.h"
+#include "text/percent.h"
+#include "text/unicode.h"
 
 namespace receiver::http {
 namespace {
 
 using Failure = tl::unexpected<std::string>;
+namespace ip = boost::asio::ip;
 
-/// Without its percent-encoding; nothing if that is malformed.
-std::optional<std::string> decoded(std::string_view text) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      result += text[i];
-      continue;
-    }
-    unsigned char byte = 0;
-    const std::string_view digits = text.substr(i + 1, 2);
-    const auto [end, failure] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), byte, 16);
-    if (digits.size() != 2 || failure != std::errc() || end != digits.data() + 2) {
-      return std::nullopt;
-    }
-    result += static_cast<char>(byte);
-    i += 2;
-  }
-  return result;
+std::optional<ip::address> address_of(std::string_view text) {
+  if (text.starts_with('[') && text.ends_with(']')) text = text.substr(1, text.size() - 2);
+  boost::system::error_code error;
+  const auto address = ip::make_address(text, error);
+  if (error) return std::nullopt;
+  return address;
 }
 
-std::optional<crypto::SecretString> basic_authorization(std::string_view user_info) {
-  const auto colon = std::min(user_info.find(':'), user_info.size());
-  const auto user = decoded(user_info.substr(0, colon));
-  const auto password = decoded(user_info.substr(std::min(colon + 1, user_info.size())));
-  if (!user || !password) return std::nullopt;
-  return crypto::SecretString("Basic " + crypto::base64_encode(*user + ":" + *password));
+/// Takes `:PORT` off the end; of an IPv6 address without brackets nothing.
+std::optional<unsigned short> take_port(std::string_view& entry) {
+  const std::size_t colon = entry.rfind(':');
+  if (colon == std::string_view::npos || address_of(entry)) return std::nullopt;
+  const auto port = text::parse_number<unsigned short>(entry.substr(colon + 1));
+  if (port) entry = entry.substr(0, colon);
+  return port;
+}
+
+/// Whether the address is in a range like 10.0.0.0/8; nothing if the text is no range.
+std::optional<bool> is_in_range(std::string_view range, const std::optional<ip::address>& address) {
+  if (range.find('/') == std::string_view::npos) return std::nullopt;
+  boost::system::error_code error;
+  if (const auto v4 = ip::make_network_v4(range, error); !error) {
+    if (!address || !address->is_v4()) return false;
+    return ip::make_network_v4(address->to_v4(), v4.prefix_length()).canonical() == v4.canonical();
+  }
+  if (const auto v6 = ip::make_network_v6(range, error); !error) {
+    if (!address || !address->is_v6()) return false;
+    return ip::make_network_v6(address->to_v6(), v6.prefix_length()).canonical() == v6.canonical();
+  }
+  return false;
+}
+
+bool is_exempt(std::string_view entry, const std::string& host, unsigned short port) {
+  if (entry == "*") return true;
+  const auto address = address_of(host);
+  if (const auto in_range = is_in_range(entry, address)) return *in_range;
+  const auto wanted_port = take_port(entry);
+  if (wanted_port && *wanted_port != port) return false;
+  if (const auto wanted = address_of(entry)) return address && *address == *wanted;
+  if (address || entry.empty()) return false;
+  if (entry.starts_with("*.")) entry.remove_prefix(1);
+  if (!host.ends_with(entry)) return false;
+  if (host.size() == entry.size()) return true;
+  return entry.starts_with('.') || host[host.size() - entry.size() - 1] == '.';
 }
 
 }  // namespace
 
+crypto::SecretString basic_authorization(std::string_view user, std::string_view password) {
+  std::string credentials = fmt::format("{}:{}", user, password);
+  std::string value = "Basic " + crypto::base64_encode(credentials);
+  crypto::wipe(credentials);
+  return crypto::SecretString(std::move(value));
+}
+
+std::string Proxy::address() const {
+  return fmt::format("{}:{}", url_host(host), port);
+}
+
+crypto::SecretString Proxy::authorization() const {
+  return user ? basic_authorization(*user, password.view()) : crypto::SecretString();
+}
+
 tl::expected<Proxy, std::string> parse_proxy(std::string_view url) {
-  const auto scheme_end = url.find("://");
-  if (scheme_end == std::string_view::npos) {
-    return Failure("a proxy must be a URL such as http://proxy:3128");
-  }
-  std::string scheme(url.substr(0, scheme_end));
-  std::ranges::transform(scheme, scheme.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  });
-  if (scheme != "http" && scheme != "https") {
-    return Failure("a proxy's URL must begin with http:// or https://: others are not supported");
-  }
-  Proxy proxy;
-  proxy.tls = scheme == "https";
-  proxy.port = proxy.tls ? 443 : 80;
-  std::string_view authority = url.substr(scheme_end + 3);
-  const auto path = std::min(authority.find('/'), authority.size());
-  if (authority.substr(path).find_first_not_of('/') != std::string_view::npos ||
-      std::ranges::any_of(authority, [](char c) { return c <= ' ' || c == '\x7f'; }) ||
-      authority.find_first_of("?#") != std::string_view::npos) {
+  auto server = parse_server_url(url);
+  if (!server) return Failure("a proxy's URL " + server.error());
+  if (server->path.find_first_not_of('/') != std::string::npos) {
     return Failure("a proxy's URL must hold nothing but scheme, user, host and port");
   }
-  authority = authority.substr(0, path);
-  if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
-    auto authorization = basic_authorization(authority.substr(0, at));
-    if (!authorization) {
-      return Failure("a proxy's URL has a user or password with a damaged percent-encoding");
-    }
-    proxy.authorization = std::move(*authorization);
-    authority.remove_prefix(at + 1);
+  Proxy proxy{.tls = server->scheme == "https", .host = server->host, .port = server->port};
+  if (!server->user_info) return proxy;
+  const std::string_view info = *server->user_info;
+  const auto colon = std::min(info.find(':'), info.size());
+  proxy.user = text::percent_decode(info.substr(0, colon));
+  auto password = text::percent_decode(info.substr(std::min(colon + 1, info.size())));
+  if (!proxy.user || !password) {
+    return Failure("a proxy's URL has a user or password with a damaged percent-encoding");
   }
-  std::string_view port;
-  if (authority.starts_with('[')) {
-    const auto end = authority.find(']');
-    if (end == std::string_view::npos) return Failure("a proxy's URL lacks a closing bracket");
-    proxy.host = authority.substr(1, end - 1);
-    port = authority.substr(end + 1);
-  } else {
-    const auto colon = std::min(authority.find(':'), authority.size());
-    proxy.host = authority.substr(0, colon);
-    port = authority.substr(colon);
-  }
-  if (proxy.host.empty()) return Failure("a proxy's URL names no host");
-  if (!port.empty()) {
-    const std::string_view digits = port.substr(1);
-    const auto [end, failure] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), proxy.port);
-    if (port.front() != ':' || failure != std::errc() || end != digits.data() + digits.size() ||
-        proxy.port == 0) {
-      return Failure("a proxy's URL has a port that is no number from 1 to 65535");
-    }
-  }
+  proxy.password = crypto::SecretString(std::move(*password));
   return proxy;
+}
+
+bool goes_directly(std::string_view exceptions, std::string_view host, unsigned short port) {
+  std::string name = text::unicode_lower(host);
+  if (name.starts_with('[') && name.ends_with(']')) name = name.substr(1, name.size() - 2);
+  const auto address = address_of(name);
+  if (name == "localhost" || (address && address->is_loopback())) return true;
+  const std::string list = text::unicode_lower(exceptions);
+  std::string_view rest = list;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find_first_of(", \t\n"), rest.size());
+    if (is_exempt(rest.substr(0, end), name, port)) return true;
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return false;
+}
+
+std::optional<Proxy> ProxySettings::for_server(std::string_view host, unsigned short port) const {
+  if (!proxy || goes_directly(exceptions, host, port)) return std::nullopt;
+  return proxy;
+}
+
+tl::expected<ProxySettings, std::string> proxy_settings(
+    const std::function<std::optional<std::string>(std::string_view name)>& environment) {
+  const auto first_of = [&](std::string_view name, std::string_view other) {
+    const std::string value = environment(name).value_or("");
+    return value.empty() ? environment(other).value_or("") : value;
+  };
+  ProxySettings settings{.proxy = {}, .exceptions = first_of("NO_PROXY", "no_proxy")};
+  std::string url = first_of("HTTPS_PROXY", "https_proxy");
+  if (url.empty()) return settings;
+  if (url.find("://") == std::string::npos) url = "http://" + url;
+  auto proxy = parse_proxy(url);
+  if (!proxy || proxy->tls || proxy->host.find(':') != std::string::npos) {
+    return Failure(
+        "HTTPS_PROXY names no proxy that can be used: expected http://HOST:PORT, perhaps with "
+        "USER:PASSWORD@ before the host");
+  }
+  settings.proxy = std::move(*proxy);
+  return settings;
 }
 
 }  // namespace receiver::http

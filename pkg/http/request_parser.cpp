@@ -11,6 +11,8 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
 
+#include "text/ascii.h"
+
 namespace receiver::http {
 
 namespace {
@@ -32,18 +34,13 @@ std::string_view view(beast::string_view text) {
   return {text.data(), text.size()};
 }
 
-bool is_number(std::string_view text) {
-  return !text.empty() &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
 /// The path and query of a target that names scheme and host, as proxies send it (RFC 9112, 3.2.2).
 /// Any other target stays as it is.
 std::string origin_form(std::string_view target) {
   const std::size_t scheme_end = target.find("://");
   if (scheme_end == std::string_view::npos) return std::string(target);
-  const beast::string_view scheme(target.data(), scheme_end);
-  if (!beast::iequals(scheme, "http") && !beast::iequals(scheme, "https")) {
+  const std::string scheme = text::ascii_lower(target.substr(0, scheme_end));
+  if (scheme != "http" && scheme != "https") {
     return std::string(target);
   }
   const std::string_view rest = target.substr(scheme_end + 3);
@@ -114,17 +111,17 @@ class RequestParser::Grammar final : public beast::http::basic_parser<true> {
         break;
       case field::content_length:
         ++lengths;
-        if (!is_number(view(value))) {  // Beast takes lists, too
+        if (!text::is_number(view(value))) {  // Beast takes lists, too
           ec = beast::http::error::bad_content_length;
           return;
         }
         break;
       case field::transfer_encoding:
         ++encodings;
-        exactly_chunked = beast::iequals(value, "chunked");
+        exactly_chunked = text::equal_ignoring_case(view(value), "chunked");
         break;
       case field::expect:
-        expects_continue = beast::iequals(value, "100-continue");
+        expects_continue = text::equal_ignoring_case(view(value), "100-continue");
         break;
       default:
         break;

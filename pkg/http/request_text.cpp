@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "text/ascii.h"
+
 namespace receiver::http {
 namespace {
 
@@ -14,14 +16,12 @@ using namespace std::string_view_literals;
 bool is_token(std::string_view text) {
   constexpr std::string_view kPunctuation = "!#$%&'*+-.^_`|~";
   return !text.empty() && std::ranges::all_of(text, [&](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           kPunctuation.find(c) != std::string_view::npos;
+    return text::is_alphanumeric(c) || kPunctuation.find(c) != std::string_view::npos;
   });
 }
 
 bool is_target(std::string_view text) {
-  return text.starts_with('/') &&
-         std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f'; });
+  return text.starts_with('/') && text::is_one_word(text);
 }
 
 std::optional<std::string> problem_of(const Request& request) {

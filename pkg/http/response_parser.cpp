@@ -3,9 +3,10 @@
 #include <limits>
 #include <utility>
 
-#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
+
+#include "text/ascii.h"
 
 namespace receiver::http {
 
@@ -52,7 +53,7 @@ class ResponseParser::Grammar final : public beast::http::basic_parser<false> {
 
   void on_header_impl(Error& ec) override {
     const auto encoding = headers.find("Transfer-Encoding");
-    if (encoding && !beast::iequals({encoding->data(), encoding->size()}, "chunked")) {
+    if (encoding && !text::equal_ignoring_case(*encoding, "chunked")) {
       ec = beast::http::error::bad_transfer_encoding;
     }
   }

@@ -3,23 +3,19 @@
 #include <algorithm>
 #include <iterator>
 
-#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/status.hpp>
 #include <fmt/format.h>
+
+#include "text/ascii.h"
 
 namespace receiver::http {
 
 namespace {
 
-namespace beast = boost::beast;
-
-bool equal_names(std::string_view left, std::string_view right) {
-  return beast::iequals({left.data(), left.size()}, {right.data(), right.size()});
-}
-
 bool is_framing(std::string_view name) {
-  return equal_names(name, "Content-Length") || equal_names(name, "Transfer-Encoding") ||
-         equal_names(name, "Connection");
+  return text::equal_ignoring_case(name, "Content-Length") ||
+         text::equal_ignoring_case(name, "Transfer-Encoding") ||
+         text::equal_ignoring_case(name, "Connection");
 }
 
 /// A line end in a value would let its origin write headers, or a whole second answer.
@@ -31,7 +27,8 @@ void append_on_one_line(std::string& text, std::string_view value) {
 }  // namespace
 
 std::string response_text(const Response& response, bool with_body, bool keep_alive) {
-  const auto reason = beast::http::obsolete_reason(beast::http::int_to_status(response.status));
+  const auto reason =
+      boost::beast::http::obsolete_reason(boost::beast::http::int_to_status(response.status));
   std::string text;
   text.reserve(256 + response.body.size());
   fmt::format_to(std::back_inserter(text), "HTTP/1.1 {} {}\r\n", response.status,
@@ -41,7 +38,7 @@ std::string response_text(const Response& response, bool with_body, bool keep_al
     if (is_framing(name)) {
       continue;
     }
-    has_type = has_type || equal_names(name, "Content-Type");
+    has_type = has_type || text::equal_ignoring_case(name, "Content-Type");
     append_on_one_line(text, name);
     text += ": ";
     append_on_one_line(text, value);

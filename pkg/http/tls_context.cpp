@@ -1,10 +1,6 @@
 #include "http/tls_context.h"
 
-#include <cerrno>
-#include <cstring>
 #include <ctime>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,13 +12,11 @@
 #include "crypto/crypto.h"
 #include "crypto/pem.h"
 #include "http/socket_bio.h"
+#include "text/small_file.h"
 
 namespace receiver::http {
 
 namespace {
-
-/// Far above any certificate chain; a mistaken path (a log, a device) is not read whole.
-constexpr std::size_t kFileBytes = 1024 * 1024;
 
 clock::Wall::time_point not_after(const X509* certificate) {
   std::tm time{};
@@ -33,18 +27,8 @@ clock::Wall::time_point not_after(const X509* certificate) {
 }
 
 tl::expected<std::string, std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    return tl::make_unexpected(fmt::format("cannot read {}: {}", path, std::strerror(errno)));
-  }
-  std::string text(kFileBytes,
-                   '\0');  // read at one go: no copies of a key are left behind by a growing string
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) {
-    return tl::make_unexpected(fmt::format("cannot read {}", path));
-  }
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  return text;
+  return text::read_small_file(path).map_error(
+      [&](const std::string& why) { return fmt::format("cannot read {}: {}", path, why); });
 }
 
 }  // namespace

@@ -1,14 +1,14 @@
 #include "kube/config.h"
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <unistd.h>
 
 #include <fmt/format.h>
 
 #include "kube/kubeconfig.h"
-#include "kube/small_file.h"
+#include "text/ascii.h"
+#include "text/small_file.h"
 
 namespace receiver::kube {
 namespace {
@@ -21,7 +21,7 @@ bool exists(const std::string& path) {
 
 tl::expected<KubeconfigFile, std::string> read_kubeconfig(const std::string& path) {
   std::string name = "kubeconfig " + path;
-  auto text = read_small_file(path);
+  auto text = text::read_small_file(path);
   if (!text) return Failure(name + ": " + text.error());
   std::error_code ignored;
   // Absolute, so that a later change of the working directory does not move the files that it
@@ -65,14 +65,14 @@ tl::expected<Config, std::string> in_cluster(std::string_view host, std::string_
   config.scheme = "https";
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   config.host = host;
-  const auto [end, failure] = std::from_chars(port.data(), port.data() + port.size(), config.port);
-  if (failure != std::errc() || end != port.data() + port.size() || config.port == 0) {
+  config.port = text::parse_number<unsigned short>(port).value_or(0);
+  if (config.port == 0) {
     return Failure(fmt::format("in-cluster: KUBERNETES_SERVICE_PORT={} is no port", port));
   }
   config.token_file = directory + "/token";
   config.certificate_authority.file = directory + "/ca.crt";
-  const auto ns = read_small_file(directory + "/namespace");
-  if (ns) config.ns = trim(*ns);
+  const auto ns = text::read_small_file(directory + "/namespace");
+  if (ns) config.ns = text::trim(*ns);
   if (config.ns.empty()) config.ns = "default";
   return config;
 }

@@ -10,8 +10,9 @@
 #include <openssl/x509.h>
 
 #include "crypto/pem.h"
-#include "kube/small_file.h"
 #include "log/end_on_exception.h"
+#include "text/ascii.h"
+#include "text/small_file.h"
 
 namespace receiver::kube {
 namespace {
@@ -52,7 +53,7 @@ std::string pair_problem(std::string_view certificate_pem, std::string_view key_
 /// The document, or what is wrong.
 tl::expected<std::string, std::string> load(const PemSource& source, std::string_view what) {
   if (source.file.empty()) return source.data;
-  auto content = read_small_file(source.file);
+  auto content = text::read_small_file(source.file);
   if (!content) return Failure(fmt::format("{} {}: {}", what, source.file, content.error()));
   return content;
 }
@@ -66,11 +67,11 @@ bool TokenFile::refresh(clock::Steady::time_point now) {
 
 bool TokenFile::reread(clock::Steady::time_point now) {
   const bool first = !std::exchange(read_, now);
-  auto content = read_small_file(path_);
+  auto content = text::read_small_file(path_);
   std::string problem;
   if (!content) {
     problem = fmt::format("token file {}: {}", path_, content.error());
-  } else if (const std::string_view token = trim(*content); is_token(token)) {
+  } else if (const std::string_view token = text::trim(*content); text::is_one_word(token)) {
     token_ = crypto::SecretString(std::string(token));
   } else {
     problem =
@@ -151,7 +152,8 @@ tl::expected<std::shared_ptr<Credentials>, std::string> Credentials::create(
       credentials(  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): private constructor
           new Credentials(std::move(executor), std::move(config), std::move(logger), limits));
   const auto now = clock::Steady::now();
-  if (!credentials->config_.token.empty() && !is_token(credentials->config_.token.view())) {
+  if (!credentials->config_.token.empty() &&
+      !text::is_one_word(credentials->config_.token.view())) {
     return Failure(source + ": the token has blanks or control characters in it");
   }
   if (credentials->token_file_ && !credentials->token_file_->refresh(now) &&

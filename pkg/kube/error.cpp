@@ -1,13 +1,13 @@
 #include "kube/error.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "clock/clock.h"
-#include "kube/json.h"
+#include "json/json.h"
+#include "text/ascii.h"
 
 namespace receiver::kube {
 namespace {
@@ -83,11 +83,9 @@ using Seconds = std::chrono::duration<double>;
 
 std::optional<Seconds> parse_retry_after(std::string_view text,
                                          std::chrono::system_clock::time_point now) {
-  unsigned long seconds = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (end == text.data() + text.size()) {
-    if (failure == std::errc()) return Seconds(static_cast<double>(seconds));
-    if (failure == std::errc::result_out_of_range) return Seconds::max();
+  if (text::is_number(text)) {
+    const auto seconds = text::parse_number<std::uint32_t>(text);
+    return seconds ? Seconds(*seconds) : Seconds::max();
   }
   const auto date = clock::parse_http_date(text);
   if (!date) return std::nullopt;
@@ -151,12 +149,12 @@ ApiError error_from_answer(unsigned status, std::string_view retry_after, std::s
   std::optional<Seconds> wait = parse_retry_after(retry_after, now);
   if (body.size() <= kMaxStatusBytes) {
     const auto parsed =
-        parse_json(body, {"/kind", "/reason", "/message", "/details/retryAfterSeconds"});
-    if (parsed && string_at(*parsed, "/kind") == "Status") {
+        json::parse(body, {"/kind", "/reason", "/message", "/details/retryAfterSeconds"});
+    if (parsed && json::string_at(*parsed, "/kind") == "Status") {
       error.has_status = true;
-      error.reason = string_at(*parsed, "/reason").substr(0, kMaxMessageBytes);
-      error.message = string_at(*parsed, "/message").substr(0, kMaxMessageBytes);
-      const auto seconds = int_at(*parsed, "/details/retryAfterSeconds");
+      error.reason = json::string_at(*parsed, "/reason").substr(0, kMaxMessageBytes);
+      error.message = json::string_at(*parsed, "/message").substr(0, kMaxMessageBytes);
+      const auto seconds = json::int_at(*parsed, "/details/retryAfterSeconds");
       if (!wait && seconds && *seconds > 0) wait = Seconds(static_cast<double>(*seconds));
     }
   }

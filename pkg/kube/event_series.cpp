@@ -6,11 +6,15 @@
 
 #include <fmt/format.h>
 
-#include "kube/json.h"
+#include "json/json.h"
 #include "kube/resource.h"
+#include "text/unicode.h"
 
 namespace receiver::kube {
 namespace {
+
+using json::quote;
+using text::cut;
 
 // The limits of the API server's validation.
 constexpr std::size_t kMaxFieldBytes = 128;
@@ -29,12 +33,6 @@ std::string series(std::int64_t count, clock::Wall::time_point last) {
 }
 
 }  // namespace
-
-std::string_view cut(std::string_view text, std::size_t limit) {
-  if (text.size() <= limit) return text;
-  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0U) == 0x80) --limit;
-  return text.substr(0, limit);
-}
 
 EventSeries::EventSeries(Options options) : options_(std::move(options)) {
   if (options_.instance.empty())

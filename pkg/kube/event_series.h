@@ -39,9 +39,6 @@ struct Occurrence {
   friend auto operator<=>(const Occurrence&, const Occurrence&) = default;
 };
 
-/// At most `limit` bytes of the text, ending with a whole character.
-[[nodiscard]] std::string_view cut(std::string_view text, std::size_t limit);
-
 /// Which Events to create, and when to bring the series of which up to date: as client-go does it,
 /// but a series is told every minute instead of every thirty. Writes that wait take turns by
 /// object: a hundred Events about one do not hold up another's. Pure.

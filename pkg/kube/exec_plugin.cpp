@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
@@ -18,8 +17,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
-#include "kube/json.h"
-#include "kube/small_file.h"
+#include "json/json.h"
+#include "text/ascii.h"
 
 namespace receiver::kube {
 namespace {
@@ -213,44 +212,44 @@ std::string exec_info(const ExecPlugin& plugin, const Config& config,
                       std::string_view certificate_authority_pem) {
   std::string cluster;
   if (plugin.provide_cluster_info) {
-    cluster = R"("cluster":{"server":)" + quote(server_url(config));
+    cluster = R"("cluster":{"server":)" + json::quote(server_url(config));
     if (!config.tls_server_name.empty())
-      cluster += R"(,"tls-server-name":)" + quote(config.tls_server_name);
+      cluster += R"(,"tls-server-name":)" + json::quote(config.tls_server_name);
     if (config.insecure_skip_tls_verify) cluster += R"(,"insecure-skip-tls-verify":true)";
     if (!certificate_authority_pem.empty()) {
       cluster += R"(,"certificate-authority-data":)" +
-                 quote(crypto::base64_encode(certificate_authority_pem));
+                 json::quote(crypto::base64_encode(certificate_authority_pem));
     }
-    if (!config.proxy_url.empty()) cluster += R"(,"proxy-url":)" + quote(config.proxy_url);
+    if (!config.proxy_url.empty()) cluster += R"(,"proxy-url":)" + json::quote(config.proxy_url);
     cluster += "},";
   }
   return fmt::format(R"({{"apiVersion":{},"kind":"ExecCredential","spec":{{{}"interactive":{}}}}})",
-                     quote(plugin.api_version), cluster, takes_input(plugin));
+                     json::quote(plugin.api_version), cluster, takes_input(plugin));
 }
 
 tl::expected<ExecCredential, std::string> parse_exec_credential(std::string_view output,
                                                                 std::string_view api_version) {
-  const auto parsed = parse_json(output);
+  const auto parsed = json::parse(output);
   if (!parsed) return Failure("printed no JSON object: " + parsed.error());
-  if (string_at(*parsed, "/kind") != "ExecCredential" ||
-      string_at(*parsed, "/apiVersion") != api_version) {
+  if (json::string_at(*parsed, "/kind") != "ExecCredential" ||
+      json::string_at(*parsed, "/apiVersion") != api_version) {
     return Failure(fmt::format("did not print an ExecCredential of {}", api_version));
   }
   ExecCredential credential;
-  credential.token = crypto::SecretString(std::string(string_at(*parsed, "/status/token")));
-  credential.certificate_pem = string_at(*parsed, "/status/clientCertificateData");
+  credential.token = crypto::SecretString(std::string(json::string_at(*parsed, "/status/token")));
+  credential.certificate_pem = json::string_at(*parsed, "/status/clientCertificateData");
   credential.key_pem =
-      crypto::SecretString(std::string(string_at(*parsed, "/status/clientKeyData")));
+      crypto::SecretString(std::string(json::string_at(*parsed, "/status/clientKeyData")));
   if (credential.certificate_pem.empty() != credential.key_pem.empty()) {
     return Failure("printed one of clientCertificateData and clientKeyData without the other");
   }
   if (credential.token.empty() && credential.certificate_pem.empty()) {
     return Failure("printed neither a token nor a client certificate");
   }
-  if (!credential.token.empty() && !is_token(credential.token.view())) {
+  if (!credential.token.empty() && !text::is_one_word(credential.token.view())) {
     return Failure("printed a token with blanks or control characters in it");
   }
-  const std::string_view expires = string_at(*parsed, "/status/expirationTimestamp");
+  const std::string_view expires = json::string_at(*parsed, "/status/expirationTimestamp");
   if (!expires.empty()) {
     credential.expires = clock::parse_rfc3339(expires);
     if (!credential.expires)

@@ -1,15 +1,16 @@
 #include "kube/kubeconfig.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <string_view>
 
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
-#include "kube/reflector_request.h"
-#include "kube/small_file.h"
+#include "http/server_url.h"
+#include "text/ascii.h"
+#include "text/percent.h"
+#include "text/small_file.h"
 
 namespace receiver::kube {
 namespace {
@@ -144,58 +145,16 @@ std::string names_of(const std::vector<KubeconfigFile>& files) {
 
 /// Fills scheme, host, port and base path; what is wrong with the URL otherwise.
 std::optional<std::string> set_server(std::string_view url, Config& config) {
-  const auto scheme_end = url.find("://");
-  if (scheme_end == std::string_view::npos) {
-    return "server must be a URL such as https://host:6443";
-  }
-  config.scheme = url.substr(0, scheme_end);
-  std::ranges::transform(config.scheme, config.scheme.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  });
-  if (config.scheme != "https" && config.scheme != "http") {
-    return "server must begin with https:// or http://";
-  }
-  config.port = config.scheme == "https" ? 443 : 80;
-  std::string_view rest = url.substr(scheme_end + 3);
-  const bool unprintable =
-      std::any_of(rest.begin(), rest.end(), [](char c) { return c <= ' ' || c == '\x7f'; });
-  if (unprintable || rest.find_first_of("@?#") != std::string_view::npos) {
+  auto server = http::parse_server_url(url);
+  if (!server) return "server " + server.error();
+  if (server->user_info || server->path.find_first_of("@?#") != std::string::npos) {
     return "server must hold nothing but scheme, host, port and path";
   }
-  const auto path_start = std::min(rest.find('/'), rest.size());
-  std::string_view path = rest.substr(path_start);
-  while (path.ends_with('/')) path.remove_suffix(1);
-  config.base_path = path;
-
-  std::string_view host = rest.substr(0, path_start);
-  std::string_view port;
-  if (host.starts_with('[')) {
-    const auto end = host.find(']');
-    if (end == std::string_view::npos)
-      return "server has an IPv6 address without its closing bracket";
-    port = host.substr(end + 1);
-    host = host.substr(1, end - 1);
-    if (!port.empty() && port.front() != ':') return "server has text after its IPv6 address";
-  } else if (const auto colon = host.find(':'); colon != std::string_view::npos) {
-    port = host.substr(colon);
-    host = host.substr(0, colon);
-    if (port.find(':', 1) != std::string_view::npos) {
-      return "server has an IPv6 address without brackets: write https://[::1]:6443";
-    }
-  }
-  if (host.empty()) return "server names no host";
-  if (host.find_first_of("[]") != std::string_view::npos) {
-    return "server has brackets that do not enclose an IPv6 address";
-  }
-  config.host = host;
-  if (!port.empty()) {
-    port.remove_prefix(1);
-    const auto [end, failure] =
-        std::from_chars(port.data(), port.data() + port.size(), config.port);
-    if (failure != std::errc() || end != port.data() + port.size() || config.port == 0) {
-      return "server has a port that is no number from 1 to 65535";
-    }
-  }
+  while (server->path.ends_with('/')) server->path.pop_back();
+  config.scheme = std::move(server->scheme);
+  config.host = std::move(server->host);
+  config.port = server->port;
+  config.base_path = std::move(server->path);
   return std::nullopt;
 }
 
@@ -245,7 +204,7 @@ void read_impersonation(Fields& user, Config& config) {
     for (const auto& entry : extra) {
       const std::string key = scalar_or_empty(entry.first);
       for (const YAML::Node& value : user.list_of(entry.second, "each of as-user-extra")) {
-        add("Impersonate-Extra-" + reflecting::percent_encode(key),
+        add("Impersonate-Extra-" + text::percent_encode(key),
             user.text_of(value, "each of as-user-extra"), "as-user-extra");
       }
     }
@@ -314,7 +273,7 @@ void read_user(Fields& user, Fields& cluster, Config& config, bool terminal) {
   if (user.has("auth-provider")) {
     user.fail("auth-provider is not supported, by Kubernetes 1.26 and later neither: use exec");
   }
-  config.token = crypto::SecretString(std::string(trim(user.text("token"))));
+  config.token = crypto::SecretString(std::string(text::trim(user.text("token"))));
   config.token_file = user.path("tokenFile");
   config.client_certificate = user.pem("client-certificate");
   config.client_key = user.pem("client-key");
@@ -395,8 +354,8 @@ tl::expected<Config, std::string> resolve_kubeconfig(const std::vector<Kubeconfi
     std::vector<Document> documents;
     for (const KubeconfigFile& file : files) {
       reading = file.name;
-      if (file.text.size() > kMaxFileBytes) {
-        return Failure(fmt::format("{}: larger than {} bytes", reading, kMaxFileBytes));
+      if (file.text.size() > text::kMaxFileBytes) {
+        return Failure(fmt::format("{}: larger than {} bytes", reading, text::kMaxFileBytes));
       }
       // yaml-cpp gives up at a nesting of 500, and keeps an alias as a reference: neither depth nor
       // anchors can exhaust us.

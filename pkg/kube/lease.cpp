@@ -5,20 +5,20 @@
 #include <rapidjson/document.h>
 #include <rapidjson/pointer.h>
 
-#include "kube/json.h"
+#include "json/json.h"
 
 namespace receiver::kube {
 namespace {
 
-void set(JsonDocument& lease, const char* pointer, const std::string& text) {
+void set(json::Document& lease, const char* pointer, const std::string& text) {
   rapidjson::Pointer(pointer).Set(lease, text);
 }
 
-void set(JsonDocument& lease, const char* pointer, std::int64_t number) {
+void set(json::Document& lease, const char* pointer, std::int64_t number) {
   rapidjson::Pointer(pointer).Set(lease, number);
 }
 
-void write(JsonDocument& lease, const LeaseRecord& record) {
+void write(json::Document& lease, const LeaseRecord& record) {
   set(lease, "/spec/holderIdentity", record.holder);
   set(lease, "/spec/leaseDurationSeconds", record.duration.count());
   set(lease, "/spec/acquireTime", record.acquire_time);
@@ -29,34 +29,35 @@ void write(JsonDocument& lease, const LeaseRecord& record) {
 }  // namespace
 
 tl::expected<Lease, std::string> parse_lease(std::string json) {
-  const auto document = parse_json(json);
+  const auto document = json::parse(json);
   if (!document) return tl::unexpected(document.error());
-  if (string_at(*document, "/metadata/resourceVersion").empty()) {
+  if (json::string_at(*document, "/metadata/resourceVersion").empty()) {
     return tl::unexpected(std::string("the answer is not a Lease: it has no resource version"));
   }
-  return Lease{.record = {.holder = std::string(string_at(*document, "/spec/holderIdentity")),
-                          .duration = std::chrono::seconds(
-                              int_at(*document, "/spec/leaseDurationSeconds").value_or(0)),
-                          .acquire_time = std::string(string_at(*document, "/spec/acquireTime")),
-                          .renew_time = std::string(string_at(*document, "/spec/renewTime")),
-                          .transitions = int_at(*document, "/spec/leaseTransitions").value_or(0)},
-               .json = std::move(json)};
+  return Lease{
+      .record = {.holder = std::string(json::string_at(*document, "/spec/holderIdentity")),
+                 .duration = std::chrono::seconds(
+                     json::int_at(*document, "/spec/leaseDurationSeconds").value_or(0)),
+                 .acquire_time = std::string(json::string_at(*document, "/spec/acquireTime")),
+                 .renew_time = std::string(json::string_at(*document, "/spec/renewTime")),
+                 .transitions = json::int_at(*document, "/spec/leaseTransitions").value_or(0)},
+      .json = std::move(json)};
 }
 
 std::string update_body(const Lease& seen, const LeaseRecord& record) {
-  auto document = parse_json(seen.json);
+  auto document = json::parse(seen.json);
   write(document.value(), record);
-  return to_text(*document);
+  return json::to_text(*document);
 }
 
 std::string create_body(const ObjectKey& key, const LeaseRecord& record) {
-  JsonDocument lease(rapidjson::kObjectType);
+  json::Document lease(rapidjson::kObjectType);
   set(lease, "/apiVersion", "coordination.k8s.io/v1");
   set(lease, "/kind", "Lease");
   set(lease, "/metadata/namespace", key.ns);
   set(lease, "/metadata/name", key.name);
   write(lease, record);
-  return to_text(lease);
+  return json::to_text(lease);
 }
 
 Candidate::Candidate(std::string identity, std::chrono::milliseconds duration)

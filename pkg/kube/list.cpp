@@ -12,10 +12,10 @@ namespace asio = boost::asio;
 asio::awaitable<ApiResult<void>> read_list(
     RestClient& rest, ReflectorOptions options,
     std::function<void(const ObjectMeta&, const rapidjson::Value&)> on_object) {
-  const Projection projection = with_meta(options.projection);
+  const json::Projection projection = with_meta(options.projection);
   const ListReader::OnItem take = [&](const ListReader::Item& item) {
     if (item.too_large) return;
-    const auto object = parse_json(item.json, projection);
+    const auto object = json::parse(item.json, projection);
     if (!object) return;
     if (const auto meta = read_meta(*object)) on_object(*meta, *object);
   };

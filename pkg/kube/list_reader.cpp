@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
-#include "kube/json.h"
-#include "kube/json_scan.h"
+#include "json/json.h"
+#include "json/scan.h"
 
 namespace receiver::kube {
 namespace {
@@ -23,7 +23,7 @@ tl::expected<void, std::string> ListReader::feed(std::string_view piece) {
   std::string_view text = piece;
   while (error_.empty() && !text.empty()) {
     // White space within a value is part of it.
-    if (!items_.open() && !values_.open()) text = skip_space(text);
+    if (!items_.open() && !values_.open()) text = json::skip_space(text);
     if (!text.empty()) step(text);
   }
   if (!error_.empty()) return tl::unexpected(error_);
@@ -93,7 +93,7 @@ void ListReader::take_name(std::string_view& text) {
 
 void ListReader::take_value(std::string_view& text) {
   if (!values_.open()) {
-    if (ends_json_scalar(text.front())) return fail("a value is missing", text);
+    if (json::ends_scalar(text.front())) return fail("a value is missing", text);
     if (name_ == R"("items")") {
       seen_items_ = true;
       if (take(text, '[', Expect::kItemOrEnd)) return;
@@ -107,7 +107,7 @@ void ListReader::take_value(std::string_view& text) {
 
 void ListReader::take_item(std::string_view& text) {
   expect_ = Expect::kItem;
-  if (!items_.open() && ends_json_scalar(text.front())) return fail("an item is missing", text);
+  if (!items_.open() && json::ends_scalar(text.front())) return fail("an item is missing", text);
   if (!items_.take(text)) return;
   expect_ = Expect::kNextItemOrEnd;
   on_item_({.position = position_++, .json = items_.value(), .too_large = items_.too_large()});
@@ -115,12 +115,12 @@ void ListReader::take_item(std::string_view& text) {
 }
 
 void ListReader::read_metadata(std::string_view text) {
-  static const Projection used = {"/resourceVersion", "/continue"};
+  static const json::Projection used = {"/resourceVersion", "/continue"};
   if (values_.too_large()) return fail("metadata is too large", text);
-  const auto metadata = parse_json(values_.value(), used);
+  const auto metadata = json::parse(values_.value(), used);
   if (!metadata) return fail("metadata: " + metadata.error(), text);
-  page_.resource_version = string_at(*metadata, "/resourceVersion");
-  page_.continue_token = string_at(*metadata, "/continue");
+  page_.resource_version = json::string_at(*metadata, "/resourceVersion");
+  page_.continue_token = json::string_at(*metadata, "/continue");
 }
 
 bool ListReader::take(std::string_view& text, char sign, Expect next) {

@@ -7,7 +7,8 @@
 
 #include <tl/expected.hpp>
 
-#include "kube/value_cutter.h"
+#include "json/value_cutter.h"
+#include "kube/object_meta.h"
 
 namespace receiver::kube {
 
@@ -61,8 +62,8 @@ class ListReader {
   void fail(std::string_view problem, std::string_view text);
 
   OnItem on_item_;
-  ValueCutter items_;
-  ValueCutter values_;
+  json::ValueCutter items_;
+  json::ValueCutter values_;
   Expect expect_ = Expect::kList;
   std::string name_;  ///< of the member that is being read
   std::size_t position_ = 0;

@@ -1,18 +1,23 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
 #include <rapidjson/document.h>
 #include <tl/expected.hpp>
 
-#include "kube/json.h"
+#include "json/json.h"
 #include "kube/object_key.h"
 
 namespace receiver::kube {
 
+/// No single object of a list or a watch may be larger. (etcd refuses objects of more than 1.5
+/// MiB.)
+inline constexpr std::size_t kMaxObjectBytes = 16 * 1024 * 1024;
+
 /// `projection` and, beside it, what read_meta() needs.
-[[nodiscard]] Projection with_meta(const Projection& projection);
+[[nodiscard]] json::Projection with_meta(const json::Projection& projection);
 
 /// The metadata of an object. The error says what is missing.
 [[nodiscard]] tl::expected<ObjectMeta, std::string> read_meta(const rapidjson::Value& object);

@@ -12,13 +12,13 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
-#include "http/log_throttle.h"
 #include "kube/list.h"
 #include "kube/list_reader.h"
 #include "kube/object_meta.h"
 #include "kube/reflector_request.h"
 #include "kube/reflector_state.h"
 #include "kube/watch_reader.h"
+#include "log/log_throttle.h"
 
 namespace receiver::kube {
 
@@ -44,13 +44,13 @@ std::string name_of(const Resource& resource) {
 /// Nobody knows what passes: of Secrets, too, only what the sink keeps may stay.
 class WipeAtEnd {
  public:
-  explicit WipeAtEnd(JsonDocument& document) : document_(document) {}
-  ~WipeAtEnd() { wipe(document_); }
+  explicit WipeAtEnd(json::Document& document) : document_(document) {}
+  ~WipeAtEnd() { json::wipe(document_); }
   WipeAtEnd(const WipeAtEnd&) = delete;
   WipeAtEnd& operator=(const WipeAtEnd&) = delete;
 
  private:
-  JsonDocument& document_;
+  json::Document& document_;
 };
 
 /// Of an event that cannot be parsed.
@@ -62,12 +62,12 @@ ObjectKey key_in_event(std::string_view json) {
 }
 
 /// All that is looked at of an object that may not be wanted.
-const Projection& meta_alone() {
-  static const Projection projection = with_meta({"/metadata/name"});
+const json::Projection& meta_alone() {
+  static const json::Projection projection = with_meta({"/metadata/name"});
   return projection;
 }
-const Projection& meta_of_event_alone() {
-  static const Projection projection = watch_event_projection({"/metadata/name"});
+const json::Projection& meta_of_event_alone() {
+  static const json::Projection projection = watch_event_projection({"/metadata/name"});
   return projection;
 }
 
@@ -110,7 +110,7 @@ class Reflector::Impl {
 
   void take_item(const ListReader::Item& item);
   /// Of what cannot be read nobody knows: it is, to be told of.
-  [[nodiscard]] bool may_be_wanted(const tl::expected<JsonDocument, std::string>& object) const;
+  [[nodiscard]] bool may_be_wanted(const tl::expected<json::Document, std::string>& object) const;
   [[nodiscard]] bool is_wanted(const ObjectKey& key) const {
     return !options_.wanted || options_.wanted(key);
   }
@@ -136,7 +136,7 @@ class Reflector::Impl {
   ObjectSink& sink_;
   log::Logger logger_;
   const std::string name_;
-  const Projection object_projection_, event_projection_;
+  const json::Projection object_projection_, event_projection_;
 
   State state_;
   Backoff backoff_;
@@ -155,7 +155,7 @@ class Reflector::Impl {
   bool unreachable_ = false;  ///< the last failure was that the API server could not be reached
   bool away_ = false;         ///< it could not, and nothing has been heard of it since
   bool tried_ = false;        ///< with a result that on_tried has not been told
-  http::LogThrottle bad_object_lines_;
+  log::LogThrottle bad_object_lines_;
 };
 
 asio::awaitable<void> Reflector::Impl::run(std::shared_ptr<Impl> self) {
@@ -232,8 +232,8 @@ void Reflector::Impl::take_item(const ListReader::Item& item) {
     skip_bad(key, fmt::format("item {} of a list: {}", item.position, why));
   };
   if (item.too_large) return unreadable("it is too large");
-  if (options_.wanted && !may_be_wanted(parse_json(item.json, meta_alone()))) return;
-  auto object = parse_json(item.json, object_projection_);
+  if (options_.wanted && !may_be_wanted(json::parse(item.json, meta_alone()))) return;
+  auto object = json::parse(item.json, object_projection_);
   if (!object) return unreadable(object.error());
   const WipeAtEnd wiped(*object);
   const auto meta = read_meta(*object);
@@ -243,7 +243,7 @@ void Reflector::Impl::take_item(const ListReader::Item& item) {
   }
 }
 
-bool Reflector::Impl::may_be_wanted(const tl::expected<JsonDocument, std::string>& object) const {
+bool Reflector::Impl::may_be_wanted(const tl::expected<json::Document, std::string>& object) const {
   if (!object) return true;
   const auto meta = read_meta(*object);
   return !meta || is_wanted(meta->key);
@@ -329,14 +329,14 @@ bool Reflector::Impl::take_event(const WatchReader::Event& event) {
   const WipeAtEnd wiped(read->document);
   switch (read->type) {
     case WatchEvent::Type::kError: {
-      const auto code = int_at(read->object(), "/code").value_or(500);
+      const auto code = json::int_at(read->object(), "/code").value_or(500);
       error_event_ =
           error_from_answer(code >= 400 && code < 600 ? static_cast<unsigned>(code) : 500, {},
-                            to_text(read->object()), clock::Wall::now());
+                            json::to_text(read->object()), clock::Wall::now());
       return false;
     }
     case WatchEvent::Type::kBookmark:
-      move_to(string_at(read->object(), "/metadata/resourceVersion"));
+      move_to(json::string_at(read->object(), "/metadata/resourceVersion"));
       return true;
     case WatchEvent::Type::kAdded:
     case WatchEvent::Type::kModified:

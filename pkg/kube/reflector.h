@@ -8,8 +8,8 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include "json/json.h"
 #include "kube/backoff.h"
-#include "kube/json.h"
 #include "kube/resource.h"
 #include "kube/rest.h"
 #include "kube/store.h"
@@ -36,7 +36,8 @@ struct ReflectorOptions {
   std::string ns;              ///< empty: all namespaces
   std::string label_selector;  ///< empty: all
   std::string field_selector;
-  Projection projection;  ///< of the objects; metadata is always kept as far as ObjectMeta needs it
+  json::Projection
+      projection;  ///< of the objects; metadata is always kept as far as ObjectMeta needs it
   ReflectorTimes times;
   /// Which objects the sink is given, asked as each comes; empty: all. Of the others nothing but
   /// the metadata is ever decoded: what else they hold is no business of this process.

@@ -21,7 +21,4 @@ inline constexpr std::chrono::seconds kShortestWatch{300}, kLongestWatch{600};
 [[nodiscard]] std::string watch_target(const ReflectorOptions& options, const OpenWatch& watch,
                                        double random);
 
-/// Everything but unreserved characters (RFC 3986) as %XX.
-[[nodiscard]] std::string percent_encode(std::string_view text);
-
 }  // namespace receiver::kube::reflecting

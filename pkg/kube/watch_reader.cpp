@@ -5,8 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "kube/object_meta.h"
-
 namespace receiver::kube {
 namespace {
 
@@ -29,7 +27,7 @@ tl::expected<void, std::string> WatchReader::feed(std::string_view piece) {
   end_of_piece_ += piece.size();
   std::string_view text = piece;
   while (!ended_) {
-    if (!events_.open()) text = skip_space(text);
+    if (!events_.open()) text = json::skip_space(text);
     if (text.empty()) break;
     if (!events_.open() && text.front() != '{') {
       ended_ = true;
@@ -46,11 +44,11 @@ tl::expected<void, std::string> WatchReader::feed(std::string_view piece) {
 
 const rapidjson::Value& WatchEvent::object() const {
   static const rapidjson::Value none;
-  const rapidjson::Value* found = find(document, "/object");
+  const rapidjson::Value* found = json::find(document, "/object");
   return found != nullptr ? *found : none;
 }
 
-Projection watch_event_projection(const Projection& object) {
+json::Projection watch_event_projection(const json::Projection& object) {
   return with_meta(object)
       .with({"/kind", "/code", "/reason", "/message", "/details/retryAfterSeconds"})
       .under("/object")
@@ -58,12 +56,12 @@ Projection watch_event_projection(const Projection& object) {
 }
 
 tl::expected<WatchEvent, std::string> read_watch_event(std::string_view json,
-                                                       const Projection& projection) {
-  auto document = parse_json(json, projection);
+                                                       const json::Projection& projection) {
+  auto document = json::parse(json, projection);
   if (!document) return tl::unexpected(std::move(document.error()));
-  const auto type = type_of(string_at(*document, "/type"));
+  const auto type = type_of(json::string_at(*document, "/type"));
   if (!type) return tl::unexpected(std::string("an event of unknown type"));
-  const auto* object = find(*document, "/object");
+  const auto* object = json::find(*document, "/object");
   if (object == nullptr || !object->IsObject()) {
     return tl::unexpected(std::string("an event without an object"));
   }

@@ -8,8 +8,9 @@
 #include <rapidjson/document.h>
 #include <tl/expected.hpp>
 
-#include "kube/json.h"
-#include "kube/value_cutter.h"
+#include "json/json.h"
+#include "json/value_cutter.h"
+#include "kube/object_meta.h"
 
 namespace receiver::kube {
 
@@ -32,7 +33,7 @@ class WatchReader {
 
  private:
   OnEvent on_event_;
-  ValueCutter events_;
+  json::ValueCutter events_;
   std::size_t end_of_piece_ = 0;  ///< in the body
   bool ended_ = false;
 };
@@ -41,17 +42,17 @@ class WatchReader {
 struct WatchEvent {
   enum class Type { kAdded, kModified, kDeleted, kBookmark, kError };
   Type type;
-  JsonDocument document;
+  json::Document document;
 
   /// The object of the event: of an error a Status, of a bookmark only its resource version.
   [[nodiscard]] const rapidjson::Value& object() const;
 };
 
 /// What to keep of an event, given what to keep of its object.
-[[nodiscard]] Projection watch_event_projection(const Projection& object);
+[[nodiscard]] json::Projection watch_event_projection(const json::Projection& object);
 
 /// `projection` is one of watch_event_projection(). The error says what is wrong with the event.
-[[nodiscard]] tl::expected<WatchEvent, std::string> read_watch_event(std::string_view json,
-                                                                     const Projection& projection);
+[[nodiscard]] tl::expected<WatchEvent, std::string> read_watch_event(
+    std::string_view json, const json::Projection& projection);
 
 }  // namespace receiver::kube

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <cmath>
 #include <mutex>
 #include <type_traits>
@@ -13,7 +12,10 @@
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include "clock/clock.h"
 #include "log/printable.h"
+#include "text/ascii.h"
+#include "text/unicode.h"
 
 namespace receiver::log {
 namespace {
@@ -25,14 +27,6 @@ using Buffer = fmt::memory_buffer;
 
 void append(Buffer& out, std::string_view text) {
   out.append(text.data(), text.data() + text.size());
-}
-
-std::string upper(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  return result;
 }
 
 enum class Escape {
@@ -48,7 +42,7 @@ void append_escaped(Buffer& out, std::string_view text, Escape escape) {
       fmt::format_to(std::back_inserter(out), "...({} bytes more)", text.size() - at);
       return;
     }
-    const CodePoint code = first_code_point(text.substr(at));
+    const text::CodePoint code = text::first_code_point(text.substr(at));
     const std::string_view bytes = text.substr(at, code.bytes);
     if (code.bytes == 0) {
       fmt::format_to(std::back_inserter(out), "{}x{:02x}", escape == Escape::kJson ? "\\\\" : "\\",
@@ -70,7 +64,7 @@ bool needs_quotes(std::string_view text) {
   if (text.empty()) return true;
   std::size_t at = 0;
   while (at < text.size()) {
-    const CodePoint code = first_code_point(text.substr(at));
+    const text::CodePoint code = text::first_code_point(text.substr(at));
     if (code.bytes == 0 || is_control(code.value)) return true;
     if (code.value == ' ' || code.value == '"' || code.value == '=' || code.value == '\\')
       return true;
@@ -109,18 +103,6 @@ void append_value(Buffer& out, const Field& field, Format format) {
       field.value);
 }
 
-/// 2026-01-02T03:04:05.678Z
-void append_time(Buffer& out, std::chrono::system_clock::time_point now) {
-  const auto time = std::chrono::floor<std::chrono::milliseconds>(now);
-  const auto day = std::chrono::floor<std::chrono::days>(time);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss of_day(time - day);
-  fmt::format_to(std::back_inserter(out), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-                 static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                 static_cast<unsigned>(date.day()), of_day.hours().count(),
-                 of_day.minutes().count(), of_day.seconds().count(), of_day.subseconds().count());
-}
-
 std::string_view level_name(Level level) {
   static constexpr std::array<std::string_view, 5> kNames{"TRACE", "DEBUG", "INFO", "WARN",
                                                           "ERROR"};
@@ -129,7 +111,7 @@ std::string_view level_name(Level level) {
 
 void append_console(Buffer& out, Level level, std::string_view name, std::string_view message,
                     Fields fields) {
-  append_time(out, std::chrono::system_clock::now());
+  append(out, clock::format_millis(clock::Wall::now()));
   fmt::format_to(std::back_inserter(out), " {:<5} ", level_name(level));
   if (!name.empty()) {
     append(out, name);
@@ -147,7 +129,7 @@ void append_console(Buffer& out, Level level, std::string_view name, std::string
 void append_json(Buffer& out, Level level, std::string_view name, std::string_view message,
                  Fields fields) {
   append(out, R"({"time":")");
-  append_time(out, std::chrono::system_clock::now());
+  append(out, clock::format_millis(clock::Wall::now()));
   fmt::format_to(std::back_inserter(out), R"(","level":"{}","logger":)", level_name(level));
   append_quoted(out, name, Escape::kJson);
   append(out, R"(,"msg":)");
@@ -189,7 +171,7 @@ struct Logger::Sink {
 };
 
 std::optional<Level> parse_level(std::string_view text) {
-  const std::string wanted = upper(text);
+  const std::string wanted = text::ascii_upper(text);
   for (const Level level :
        {Level::kTrace, Level::kDebug, Level::kInfo, Level::kWarn, Level::kError}) {
     if (wanted == level_name(level)) return level;
@@ -198,7 +180,7 @@ std::optional<Level> parse_level(std::string_view text) {
 }
 
 std::optional<Format> parse_format(std::string_view text) {
-  const std::string wanted = upper(text);
+  const std::string wanted = text::ascii_upper(text);
   if (wanted == "CONSOLE") return Format::kConsole;
   if (wanted == "JSON") return Format::kJson;
   return std::nullopt;

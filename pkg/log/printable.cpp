@@ -4,33 +4,9 @@
 
 #include <fmt/format.h>
 
-namespace receiver::log {
+#include "text/unicode.h"
 
-CodePoint first_code_point(std::string_view text) {
-  const auto byte = [&](std::size_t index) { return static_cast<unsigned char>(text[index]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return {first, 1};
-  std::size_t bytes = 0;
-  char32_t value = 0;
-  char32_t smallest = 0;
-  if ((first & 0xE0U) == 0xC0) {
-    bytes = 2, value = first & 0x1FU, smallest = 0x80;
-  } else if ((first & 0xF0U) == 0xE0) {
-    bytes = 3, value = first & 0x0FU, smallest = 0x800;
-  } else if ((first & 0xF8U) == 0xF0) {
-    bytes = 4, value = first & 0x07U, smallest = 0x10000;
-  } else {
-    return {};
-  }
-  if (text.size() < bytes) return {};
-  for (std::size_t index = 1; index < bytes; ++index) {
-    if ((byte(index) & 0xC0U) != 0x80) return {};
-    value = (value << 6U) | (byte(index) & 0x3FU);
-  }
-  const bool surrogate = value >= 0xD800 && value <= 0xDFFF;
-  if (value < smallest || value > 0x10FFFF || surrogate) return {};
-  return {value, bytes};
-}
+namespace receiver::log {
 
 bool is_control(char32_t code) {
   const auto within = [code](char32_t first, char32_t last) {
@@ -54,7 +30,7 @@ std::string escaped_control(char32_t code) {
 }
 
 std::size_t append_printable(std::string& out, std::string_view text) {
-  const CodePoint code = first_code_point(text);
+  const text::CodePoint code = text::first_code_point(text);
   if (code.bytes == 0) {
     out += "\uFFFD";
     return 1;

@@ -8,13 +8,6 @@
 /// place that decides which characters are harmless.
 namespace receiver::log {
 
-struct CodePoint {
-  char32_t value = 0;
-  std::size_t bytes = 0;  ///< 0: the text does not begin with valid UTF-8
-};
-/// The first code point of a text that is not empty. Overlong forms and surrogates are invalid.
-[[nodiscard]] CodePoint first_code_point(std::string_view text);
-
 /// Whether a terminal could act on it or a reader be misled by it: the controls C0 and C1, DEL,
 /// line and paragraph separators, and the marks that change the direction of reading.
 [[nodiscard]] bool is_control(char32_t code);

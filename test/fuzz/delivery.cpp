@@ -26,7 +26,7 @@
 #include "controllers/refresher.h"
 #include "crypto/crypto.h"
 #include "http/server.h"
-#include "kube/json.h"
+#include "json/json.h"
 #include "kube/store.h"
 #include "test/fuzz/fuzz.h"
 #include "webhook/routes.h"
@@ -100,7 +100,7 @@ class World {
 
   template <typename Object>
   void put(kube::Store<Object>& store, const std::string& name, const std::string& json) {
-    const auto object = kube::parse_json(json);
+    const auto object = json::parse(json);
     const kube::ObjectMeta meta{
         .key = {std::string(kProject), name}, .uid = {}, .resource_version = "1"};
     require(object && store.add_listed(meta, *object), "the world's objects can be read");
@@ -232,7 +232,7 @@ void check_answer(const Answer& answer) {
   if (answer.status == 100) return;
   require(answer.body.ends_with('\n') && answer.body.find('\n') == answer.body.size() - 1,
           "an answer is one line");
-  const auto json = kube::parse_json(answer.body);
+  const auto json = json::parse(answer.body);
   require(json && json->IsObject(), "an answer is a JSON object");
   const auto has = [&](const char* member) { return json->HasMember(member); };
   require(answer.status == 404 || has("msg") || has("error") || has("status"),

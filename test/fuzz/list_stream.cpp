@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "kube/json.h"
+#include "json/json.h"
 #include "kube/list_reader.h"
 #include "kube/object_meta.h"
 #include "test/fuzz/fuzz.h"
@@ -52,9 +52,9 @@ Read read(std::string_view list, const Cut& cut) {
 /// The same, by the parser that needs the whole text. What that one refuses, the reader may take:
 /// it looks for the ends of values, and leaves it to the objects' own parser whether they are any.
 void compare_with_parser(std::string_view list, const Read& streamed) {
-  const auto document = kube::parse_json(list);
+  const auto document = json::parse(list);
   if (!document || !streamed.page) return;
-  const auto* items = kube::find(*document, "/items");
+  const auto* items = json::find(*document, "/items");
   if (items == nullptr || !items->IsArray()) return;
   require(streamed.items >= items->Size(), "the parser sees no item that the reader does not");
 }

@@ -10,7 +10,7 @@
 #include "api/secret.h"
 #include "api/warehouse.h"
 #include "git/ref_selector.h"
-#include "kube/json.h"
+#include "json/json.h"
 #include "kube/object_meta.h"
 #include "test/fuzz/fuzz.h"
 
@@ -20,9 +20,9 @@ namespace {
 /// Reads the object twice, projected as a reflector does it, and whole. The projection leaves out
 /// what is not used, so that both must say the same.
 template <typename Decode, typename Equal>
-void check_kind(std::string_view json, const kube::Projection& kind, Decode decode, Equal equal) {
-  const auto projected = kube::parse_json(json, kube::with_meta(kind));
-  const auto whole = kube::parse_json(json);
+void check_kind(std::string_view json, const json::Projection& kind, Decode decode, Equal equal) {
+  const auto projected = json::parse(json, kube::with_meta(kind));
+  const auto whole = json::parse(json);
   require(projected.has_value() || !whole.has_value(), "less is read wherever more can be");
   if (!projected) return;
   const auto meta = kube::read_meta(*projected);
@@ -52,7 +52,7 @@ api::OwnerStatus without_text(api::OwnerStatus status) {
 
 /// What is written is read back, so that a status that is right causes no further write.
 void check_status_patch(const api::ReceiverOwner& owner) {
-  const auto patch = kube::parse_json(api::status_patch(owner.status, "1"));
+  const auto patch = json::parse(api::status_patch(owner.status, "1"));
   require(patch.has_value(), "a patch is JSON");
   const auto written = api::decode_owner(owner.kind, owner.meta, *patch);
   require(written.has_value(), "a status that is written can be read");

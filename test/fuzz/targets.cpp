@@ -23,7 +23,7 @@
 
 #include "bitbucket/event.h"
 #include "git/repository.h"
-#include "kube/json.h"
+#include "json/json.h"
 #include "test/fuzz/fuzz.h"
 #include "webhook/answers.h"
 
@@ -158,7 +158,7 @@ void check_pull_request(const World& world, const Fields& fields) {
 
 void check_line(const http::Response& answer, const char* member) {
   require(answer.body.find('\n') == answer.body.size() - 1, "an answer is one line");
-  const auto json = kube::parse_json(answer.body);
+  const auto json = json::parse(answer.body);
   require(json && json->IsObject() && json->HasMember(member), "an answer says what became of it");
 }
 

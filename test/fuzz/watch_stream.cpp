@@ -4,7 +4,7 @@
 #include <string>
 
 #include "api/warehouse.h"
-#include "kube/json.h"
+#include "json/json.h"
 #include "kube/object_meta.h"
 #include "kube/watch_reader.h"
 #include "test/fuzz/fuzz.h"
@@ -16,7 +16,7 @@ constexpr std::size_t kMaxEventBytes = 600;
 
 /// What a reader makes of an event, in words.
 std::string describe(const kube::WatchReader::Event& event) {
-  static const kube::Projection projection =
+  static const json::Projection projection =
       kube::watch_event_projection(api::warehouse_projection());
   if (event.too_large) {
     require(event.json.size() == kMaxEventBytes, "of what is too large the beginning is kept");
@@ -30,7 +30,7 @@ std::string describe(const kube::WatchReader::Event& event) {
   const auto meta = kube::read_meta(read->object());
   if (!meta) return "no metadata: " + meta.error() + "\n";
   return std::to_string(static_cast<int>(read->type)) + " " + meta->key.str() + " " +
-         kube::to_text(read->object()) + "\n";
+         json::to_text(read->object()) + "\n";
 }
 
 std::string transcript(std::string_view stream, const Cut& cut) {

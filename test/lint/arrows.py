@@ -7,21 +7,24 @@ import sys
 
 # What each room may include beside itself, drawn once per room; a room may use all that its own rooms may use.
 ARROWS = {
-    "cmd": ["kube"],
+    "cmd": ["text"],
     "cmd/bitbucket-receiver": ["cmd", "controllers", "webhook"],
-    "cmd/receiverctl": ["cmd", "controllers", "webhook", "bitbucket_rest"],
+    "cmd/receiverctl": ["cmd", "controllers", "webhook", "bitbucket_cpprest"],
     "webhook": ["controllers", "bitbucket"],
     "controllers": ["api", "git", "metrics"],
-    "bitbucket": ["git", "crypto", "log"],
+    "bitbucket": ["git", "crypto", "json", "log"],
     "bitbucket_rest": ["bitbucket"],
+    "bitbucket_cpprest": ["bitbucket_rest", "http"],
     "api": ["kube", "git"],
-    "git": [],
-    "kube": ["http", "metrics"],
+    "git": ["text"],
+    "kube": ["http", "json", "metrics"],
     "http": ["crypto", "log", "metrics", "clock"],
-    "crypto": [],
-    "log": ["clock"],
+    "json": ["crypto", "text"],
+    "crypto": ["text"],
+    "log": ["clock", "text"],
     "metrics": [],
-    "clock": [],
+    "clock": ["text"],
+    "text": [],
 }
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

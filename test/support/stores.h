@@ -8,7 +8,7 @@
 
 #include "api/promotion.h"
 #include "api/warehouse.h"
-#include "kube/json.h"
+#include "json/json.h"
 #include "kube/store.h"
 #include "webhook/targets.h"
 
@@ -26,7 +26,7 @@ struct Stores {
   }
 
   void put(kube::ObjectSink& sink, const kube::ObjectKey& key, const std::string& json) {
-    const auto object = kube::parse_json(json);
+    const auto object = json::parse(json);
     INFO(json);
     REQUIRE(object);
     const kube::ObjectMeta meta{

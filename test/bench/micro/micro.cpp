@@ -19,7 +19,7 @@
 #include "bitbucket/event.h"
 #include "controllers/refresh_queue.h"
 #include "crypto/crypto.h"
-#include "kube/json.h"
+#include "json/json.h"
 #include "kube/object_meta.h"
 #include "kube/store.h"
 #include "test/bench/payload.h"
@@ -171,8 +171,8 @@ std::string warehouse_json(int number, std::size_t status_bytes) {
       }());
 }
 
-const kube::Projection& projection() {
-  static const kube::Projection whole = kube::with_meta(api::warehouse_projection());
+const json::Projection& projection() {
+  static const json::Projection whole = kube::with_meta(api::warehouse_projection());
   return whole;
 }
 
@@ -180,7 +180,7 @@ void match_push(benchmark::State& state) {
   kube::Store<api::Warehouse> warehouses(api::decode_warehouse, webhook::warehouse_index_keys);
   warehouses.begin_replace();
   for (int number = 0; number < kWarehouses; ++number) {
-    const auto object = kube::parse_json(warehouse_json(number, 0), projection());
+    const auto object = json::parse(warehouse_json(number, 0), projection());
     const auto meta = object ? kube::read_meta(*object) : tl::unexpected(object.error());
     if (!meta || !warehouses.add_listed(*meta, *object)) {
       state.SkipWithError("cannot be read");
@@ -203,7 +203,7 @@ BENCHMARK(match_push)->Name("match a push against 100,000 Warehouses");
 void decode_warehouse(benchmark::State& state) {
   const std::string json = warehouse_json(1, 50 * 1024);
   for (auto _ : state) {
-    const auto object = kube::parse_json(json, projection());
+    const auto object = json::parse(json, projection());
     const auto meta = kube::read_meta(*object);
     auto warehouse = api::decode_warehouse(*meta, *object);
     if (!warehouse || warehouse->subscriptions.size() != 1) state.SkipWithError("cannot be read");

@@ -4,13 +4,13 @@
 
 #include <catch2/catch.hpp>
 
-#include "kube/json.h"
+#include "json/json.h"
 
 namespace receiver::api {
 
 /// The object as a reflector would hand it to decode: only what the projection names.
-inline kube::JsonDocument projected(const std::string& json, const kube::Projection& projection) {
-  auto document = kube::parse_json(json, projection);
+inline json::Document projected(const std::string& json, const json::Projection& projection) {
+  auto document = json::parse(json, projection);
   REQUIRE(document.has_value());
   return std::move(*document);
 }

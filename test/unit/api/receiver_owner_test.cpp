@@ -47,9 +47,9 @@ TEST_CASE("a status that is read and patched back is the same status") {
 
   const std::string patch = status_patch(status, "77");
   CHECK(owner_of(patch).status == status);
-  const auto document = kube::parse_json(patch);
+  const auto document = json::parse(patch);
   REQUIRE(document.has_value());
-  CHECK(kube::string_at(*document, "/metadata/resourceVersion") == "77");
+  CHECK(json::string_at(*document, "/metadata/resourceVersion") == "77");
 }
 
 TEST_CASE("an entry that is not just name, path and URL is written back whole") {
@@ -60,12 +60,12 @@ TEST_CASE("an entry that is not just name, path and URL is written back whole") 
     INFO(entry);
     const OwnerStatus status =
         owner_of(std::string(R"({"status": {"webhookReceivers": [)") + entry + "]}}").status;
-    const auto document = kube::parse_json(status_patch(status, "1"));
+    const auto document = json::parse(status_patch(status, "1"));
     REQUIRE(document.has_value());
-    const rapidjson::Value* receivers = kube::find(*document, "/status/webhookReceivers");
+    const rapidjson::Value* receivers = json::find(*document, "/status/webhookReceivers");
     REQUIRE(receivers != nullptr);
     REQUIRE(receivers->Size() == 1);
-    CHECK(kube::to_text((*receivers)[0]) == entry);
+    CHECK(json::to_text((*receivers)[0]) == entry);
   }
 }
 
@@ -73,19 +73,19 @@ TEST_CASE("a condition of another that observed no generation is written back so
   const OwnerStatus status = owner_of(R"({"status": {"conditions": [{"type": "Healthy",
       "status": "True", "reason": "R", "message": "", "lastTransitionTime": "t"}]}})")
                                  .status;
-  const auto document = kube::parse_json(status_patch(status, "1"));
+  const auto document = json::parse(status_patch(status, "1"));
   REQUIRE(document.has_value());
-  const rapidjson::Value* conditions = kube::find(*document, "/status/conditions");
+  const rapidjson::Value* conditions = json::find(*document, "/status/conditions");
   REQUIRE(conditions != nullptr);
   REQUIRE(conditions->Size() == 1);
-  CHECK(kube::to_text((*conditions)[0]) ==
+  CHECK(json::to_text((*conditions)[0]) ==
         R"({"type":"Healthy","status":"True","reason":"R","message":"","lastTransitionTime":"t"})");
 }
 
 TEST_CASE("an empty list of receivers is removed by the patch, not left as it was") {
-  const auto document = kube::parse_json(status_patch({}, "1"));
+  const auto document = json::parse(status_patch({}, "1"));
   REQUIRE(document.has_value());
-  const rapidjson::Value* receivers = kube::find(*document, "/status/webhookReceivers");
+  const rapidjson::Value* receivers = json::find(*document, "/status/webhookReceivers");
   REQUIRE(receivers != nullptr);
   CHECK(receivers->IsNull());
 }

@@ -21,6 +21,7 @@ const Wall::time_point kInstant{std::chrono::seconds(1767323045)};
 TEST_CASE("an instant is written in UTC with as many digits as its reader wants") {
   const auto time = kInstant + 678'901'234ns;
   CHECK(format_seconds(time) == "2026-01-02T03:04:05Z");
+  CHECK(format_millis(time) == "2026-01-02T03:04:05.678Z");
   CHECK(format_micros(time) == "2026-01-02T03:04:05.678901Z");
   CHECK(format_nanos(time) == "2026-01-02T03:04:05.678901234Z");
   CHECK(format_micros(kInstant + 7us) == "2026-01-02T03:04:05.000007Z");

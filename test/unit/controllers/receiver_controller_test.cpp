@@ -67,8 +67,8 @@ struct ReceiverFixture {
   void upsert(OwnerStore& store, const std::string& ns, const std::string& name,
               const std::string& receivers, const std::string& version = "1",
               const std::string& status = "{}", std::int64_t generation = 1) {
-    const auto object = kube::parse_json(R"({"spec":{"webhookReceivers":[)" + receivers +
-                                         R"(]},"status":)" + status + "}");
+    const auto object = json::parse(R"({"spec":{"webhookReceivers":[)" + receivers +
+                                    R"(]},"status":)" + status + "}");
     REQUIRE(object.has_value());
     kube::ObjectMeta meta;
     meta.key = {ns, name};
@@ -148,7 +148,7 @@ TEST_CASE("one namespace whose Secrets answer 500 holds nobody up, and is told o
                  "Secret s cannot be read: the Secrets of namespace broken cannot be listed: "
                  "InternalError; it is tried again"));
   CHECK(f.incomplete_owners["broken/broken"]);  // 503 rather than 404
-  test::run_until(f.io, [&] { return f.told_of("SecretInvalid") == 1; });
+  run_until(f.io, [&] { return f.told_of("SecretInvalid") == 1; });
 
   f.server.instead_of_this_one.clear();
   f.server.instead_of_listing.clear();
@@ -364,7 +364,7 @@ TEST_CASE("an object that is being deleted is left alone") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.controller.set_leading(true);
-  const auto object = kube::parse_json(R"({"spec":{"webhookReceivers":[)" + kBucket + "]}}");
+  const auto object = json::parse(R"({"spec":{"webhookReceivers":[)" + kBucket + "]}}");
   REQUIRE(object.has_value());
   kube::ObjectMeta meta;
   meta.key = {"demo", "demo"};

@@ -177,7 +177,7 @@ TEST_CASE("a proxy's URL is read in its parts") {
   CHECK(proxy->tls == row.tls);
   CHECK(proxy->host == row.host);
   CHECK(proxy->port == row.port);
-  CHECK(proxy->authorization.view() == row.authorization);
+  CHECK(proxy->authorization().view() == row.authorization);
 }
 
 TEST_CASE("what is no proxy's URL is refused, and not quoted") {

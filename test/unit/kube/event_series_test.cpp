@@ -6,7 +6,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "kube/json.h"
+#include "json/json.h"
 
 namespace receiver::kube {
 
@@ -56,9 +56,9 @@ class Test {
   EventSeries series;
 };
 
-JsonDocument parsed(const std::optional<EventSeries::Write>& write) {
+json::Document parsed(const std::optional<EventSeries::Write>& write) {
   REQUIRE(write.has_value());
-  auto document = parse_json(write->body);
+  auto document = json::parse(write->body);
   REQUIRE(document.has_value());
   return std::move(*document);
 }
@@ -72,25 +72,25 @@ TEST_CASE("the first occurrence creates an Event with all that the API requires"
   const auto event = parsed(write);
   CHECK(write->method == Method::kCreate);
   CHECK(write->ns == "demo");
-  CHECK(string_at(event, "/apiVersion") == "events.k8s.io/v1");
-  CHECK(string_at(event, "/kind") == "Event");
-  CHECK(string_at(event, "/metadata/namespace") == "demo");
-  CHECK(string_at(event, "/metadata/name") == write->name);
+  CHECK(json::string_at(event, "/apiVersion") == "events.k8s.io/v1");
+  CHECK(json::string_at(event, "/kind") == "Event");
+  CHECK(json::string_at(event, "/metadata/namespace") == "demo");
+  CHECK(json::string_at(event, "/metadata/name") == write->name);
   CHECK_THAT(write->name, Catch::StartsWith("demo."));
-  CHECK(string_at(event, "/eventTime") == "2026-01-02T03:04:05.000000Z");
-  CHECK(string_at(event, "/type") == "Warning");
-  CHECK(string_at(event, "/reason") == "SecretNotFound");
-  CHECK(string_at(event, "/action") == "PublishReceivers");
-  CHECK(string_at(event, "/note") == "Secret demo/wh is missing");
-  CHECK(string_at(event, "/reportingController") == "example.com/receiver");
-  CHECK(string_at(event, "/reportingInstance") == "pod-1");
-  CHECK(string_at(event, "/regarding/apiVersion") == "kargo.akuity.io/v1alpha1");
-  CHECK(string_at(event, "/regarding/kind") == "ProjectConfig");
-  CHECK(string_at(event, "/regarding/namespace") == "demo");
-  CHECK(string_at(event, "/regarding/name") == "demo");
-  CHECK(string_at(event, "/regarding/uid") == "u-1");
-  CHECK(string_at(event, "/regarding/resourceVersion") == "77");
-  CHECK(find(event, "/series") == nullptr);
+  CHECK(json::string_at(event, "/eventTime") == "2026-01-02T03:04:05.000000Z");
+  CHECK(json::string_at(event, "/type") == "Warning");
+  CHECK(json::string_at(event, "/reason") == "SecretNotFound");
+  CHECK(json::string_at(event, "/action") == "PublishReceivers");
+  CHECK(json::string_at(event, "/note") == "Secret demo/wh is missing");
+  CHECK(json::string_at(event, "/reportingController") == "example.com/receiver");
+  CHECK(json::string_at(event, "/reportingInstance") == "pod-1");
+  CHECK(json::string_at(event, "/regarding/apiVersion") == "kargo.akuity.io/v1alpha1");
+  CHECK(json::string_at(event, "/regarding/kind") == "ProjectConfig");
+  CHECK(json::string_at(event, "/regarding/namespace") == "demo");
+  CHECK(json::string_at(event, "/regarding/name") == "demo");
+  CHECK(json::string_at(event, "/regarding/uid") == "u-1");
+  CHECK(json::string_at(event, "/regarding/resourceVersion") == "77");
+  CHECK(json::find(event, "/series") == nullptr);
   CHECK_FALSE(test.write().has_value());
 }
 
@@ -103,8 +103,8 @@ TEST_CASE("the second equal occurrence makes it a series at once") {
   const auto patch = parsed(write);
   CHECK(write->method == Method::kPatch);
   CHECK(write->name == created->name);
-  CHECK(int_at(patch, "/series/count") == 2);
-  CHECK(string_at(patch, "/series/lastObservedTime") == "2026-01-02T03:04:15.000000Z");
+  CHECK(json::int_at(patch, "/series/count") == 2);
+  CHECK(json::string_at(patch, "/series/lastObservedTime") == "2026-01-02T03:04:15.000000Z");
 }
 
 TEST_CASE("another version of the object is the same object") {
@@ -138,11 +138,11 @@ TEST_CASE("a growing series is told every minute, not every time") {
   test.observe(secret_not_found());
   test.write();
   test.observe(secret_not_found());
-  CHECK(int_at(parsed(test.write()), "/series/count") == 2);
+  CHECK(json::int_at(parsed(test.write()), "/series/count") == 2);
   for (int i = 0; i < 5; ++i) test.observe(secret_not_found(), 1s);
   CHECK_FALSE(test.write(59s).has_value());
   CHECK(test.series.next_due() == kFirstEvent + 60s);
-  CHECK(int_at(parsed(test.write(60s)), "/series/count") == 7);
+  CHECK(json::int_at(parsed(test.write(60s)), "/series/count") == 7);
   CHECK_FALSE(test.write(180s).has_value());
 }
 
@@ -171,9 +171,9 @@ TEST_CASE("occurrences that come before the Event is written are counted in it")
   const auto write = test.write(2s);
   const auto event = parsed(write);
   CHECK(write->method == Method::kCreate);
-  CHECK(string_at(event, "/eventTime") == "2026-01-02T03:04:05.000000Z");
-  CHECK(int_at(event, "/series/count") == 3);
-  CHECK(string_at(event, "/series/lastObservedTime") == "2026-01-02T03:04:07.000000Z");
+  CHECK(json::string_at(event, "/eventTime") == "2026-01-02T03:04:05.000000Z");
+  CHECK(json::int_at(event, "/series/count") == 3);
+  CHECK(json::string_at(event, "/series/lastObservedTime") == "2026-01-02T03:04:07.000000Z");
 }
 
 TEST_CASE("an occurrence during a write is told afterwards: one write at a time") {
@@ -185,7 +185,7 @@ TEST_CASE("an occurrence during a write is told afterwards: one write at a time"
   CHECK_FALSE(test.series.next().has_value());
   test.series.settle(Result::kDone, kFirstEvent);
   CHECK(test.write()->method == Method::kCreate);  // other
-  CHECK(int_at(parsed(test.write()), "/series/count") == 2);
+  CHECK(json::int_at(parsed(test.write()), "/series/count") == 2);
 }
 
 TEST_CASE("a series that the API server has forgotten is created anew, with its count") {
@@ -197,7 +197,7 @@ TEST_CASE("a series that the API server has forgotten is created anew, with its 
   const auto again = test.write();
   CHECK(again->method == Method::kCreate);
   CHECK(again->name != first->name);
-  CHECK(int_at(parsed(again), "/series/count") == 2);
+  CHECK(json::int_at(parsed(again), "/series/count") == 2);
 }
 
 TEST_CASE("a failed Event is forgotten: the next occurrence tries anew") {
@@ -250,11 +250,11 @@ TEST_CASE("what is too long for the API is cut at a whole character") {
   while (occurrence.note.size() < 1100) occurrence.note += "\u00fc";
   test.observe(occurrence);
   const auto event = parsed(test.write());
-  CHECK(string_at(event, "/reportingInstance") == std::string(128, 'i'));
-  CHECK(string_at(event, "/reason") == std::string(128, 'r'));
-  CHECK(string_at(event, "/action") == std::string(128, 'r'));
-  CHECK(string_at(event, "/note").size() == 1024);
-  CHECK_THAT(std::string(string_at(event, "/note")), Catch::EndsWith("\u00fc\u2026"));
+  CHECK(json::string_at(event, "/reportingInstance") == std::string(128, 'i'));
+  CHECK(json::string_at(event, "/reason") == std::string(128, 'r'));
+  CHECK(json::string_at(event, "/action") == std::string(128, 'r'));
+  CHECK(json::string_at(event, "/note").size() == 1024);
+  CHECK_THAT(std::string(json::string_at(event, "/note")), Catch::EndsWith("\u00fc\u2026"));
 }
 
 TEST_CASE("beyond the queue's bound new Events are dropped, and known ones still count") {
@@ -263,7 +263,7 @@ TEST_CASE("beyond the queue's bound new Events are dropped, and known ones still
   CHECK(test.observe(secret_not_found("b")));
   CHECK_FALSE(test.observe(secret_not_found("c")));
   CHECK(test.observe(secret_not_found("a")));
-  CHECK(int_at(parsed(test.write()), "/series/count") == 2);
+  CHECK(json::int_at(parsed(test.write()), "/series/count") == 2);
   CHECK(test.observe(secret_not_found("c")));
 }
 
@@ -279,7 +279,7 @@ TEST_CASE("writes take turns by object: a hundred Events about one do not hold u
   std::string order;
   for (int i = 0; i < 5; ++i) {
     const auto event = parsed(test.write());
-    order += string_at(event, "/regarding/name");
+    order += json::string_at(event, "/regarding/name");
   }
   CHECK(order == "abcaa");
 }
@@ -299,8 +299,8 @@ TEST_CASE("a full queue has room for another object, at the cost of the one with
   std::string written;
   while (const auto write = test.write()) {
     const auto event = parsed(write);
-    written += std::string(string_at(event, "/regarding/name")) +
-               std::string(string_at(event, "/note")) + " ";
+    written += std::string(json::string_at(event, "/regarding/name")) +
+               std::string(json::string_at(event, "/note")) + " ";
   }
   CHECK(written == "a0 b0 a1 b1 ");
 }
@@ -332,7 +332,7 @@ TEST_CASE("what happens again while its failing write was in progress is written
   REQUIRE(second.has_value());
   CHECK(second->method == Method::kCreate);
   CHECK(second->name != first->name);
-  CHECK(find(parsed(second), "/series") == nullptr);
+  CHECK(json::find(parsed(second), "/series") == nullptr);
   CHECK_FALSE(test.write(120s).has_value());
 }
 

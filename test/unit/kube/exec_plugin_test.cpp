@@ -14,7 +14,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <catch2/catch.hpp>
 
-#include "kube/json.h"
+#include "json/json.h"
 #include "test/support/temporary_directory.h"
 
 namespace receiver::kube {
@@ -275,20 +275,20 @@ TEST_CASE("a plugin learns about the cluster only where it asks for it") {
   config.tls_server_name = "api\"x";
   ExecPlugin plugin = plugin_of("x");
 
-  auto info = parse_json(exec_info(plugin, config, "CA"));
+  auto info = json::parse(exec_info(plugin, config, "CA"));
   REQUIRE(info);
-  CHECK(string_at(*info, "/apiVersion") == kVersion);
-  CHECK(string_at(*info, "/kind") == "ExecCredential");
-  CHECK(find(*info, "/spec/cluster") == nullptr);
+  CHECK(json::string_at(*info, "/apiVersion") == kVersion);
+  CHECK(json::string_at(*info, "/kind") == "ExecCredential");
+  CHECK(json::find(*info, "/spec/cluster") == nullptr);
 
   plugin.provide_cluster_info = true;
-  info = parse_json(exec_info(plugin, config, "CA"));
+  info = json::parse(exec_info(plugin, config, "CA"));
   REQUIRE(info);
-  CHECK(string_at(*info, "/spec/cluster/server") == "https://[fd00::1]:6443/k");
-  CHECK(string_at(*info, "/spec/cluster/tls-server-name") == "api\"x");
-  CHECK(string_at(*info, "/spec/cluster/certificate-authority-data") ==
+  CHECK(json::string_at(*info, "/spec/cluster/server") == "https://[fd00::1]:6443/k");
+  CHECK(json::string_at(*info, "/spec/cluster/tls-server-name") == "api\"x");
+  CHECK(json::string_at(*info, "/spec/cluster/certificate-authority-data") ==
         crypto::base64_encode("CA"));
-  CHECK_FALSE(bool_at(*info, "/spec/interactive"));
+  CHECK_FALSE(json::bool_at(*info, "/spec/interactive"));
 }
 
 }  // namespace receiver::kube

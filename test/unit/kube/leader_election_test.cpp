@@ -10,7 +10,7 @@
 #include <catch2/catch.hpp>
 
 #include "clock/clock.h"
-#include "kube/json.h"
+#include "json/json.h"
 #include "test/support/fake_api_server.h"
 
 namespace receiver::kube {
@@ -41,8 +41,8 @@ class LeaseOnServer {
     CHECK(request.target == kPath);
     if (json_.empty()) return refusal(404, "NotFound");
     if (request.method == "GET") return {200, json_};
-    const auto body = parse_json(request.body);
-    if (string_at(*body, "/metadata/resourceVersion") != std::to_string(version_)) {
+    const auto body = json::parse(request.body);
+    if (json::string_at(*body, "/metadata/resourceVersion") != std::to_string(version_)) {
       return refusal(409, "Conflict");
     }
     return store(request.body);
@@ -59,13 +59,13 @@ class LeaseOnServer {
 
  private:
   ApiAnswer store(const std::string& body) {
-    auto lease = parse_json(body);
+    auto lease = json::parse(body);
     auto& allocator = lease->GetAllocator();
     rapidjson::Value& metadata = lease->FindMember("metadata")->value;
     metadata.RemoveMember("resourceVersion");
     metadata.AddMember("resourceVersion", rapidjson::Value(std::to_string(++version_), allocator),
                        allocator);
-    json_ = to_text(*lease);
+    json_ = json::to_text(*lease);
     stored_ = clock::Steady::now();
     return {200, json_};
   }

@@ -5,7 +5,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "kube/json.h"
+#include "json/json.h"
 
 namespace receiver::kube {
 
@@ -168,15 +168,15 @@ TEST_CASE("an update gives back all that it does not know, and the version it sa
 
   auto me = candidate();
   me.observe(seen->record, kLeaseStart);
-  const auto body = parse_json(update_body(*seen, me.claim(kLeaseNow)));
+  const auto body = json::parse(update_body(*seen, me.claim(kLeaseNow)));
   REQUIRE(body.has_value());
-  CHECK(string_at(*body, "/metadata/resourceVersion") == "42");
-  CHECK(string_at(*body, "/metadata/labels/a") == "b");
-  CHECK(string_at(*body, "/spec/strategy") == "OldestEmulationVersion");
-  CHECK(string_at(*body, "/spec/holderIdentity") == "me");
-  CHECK(string_at(*body, "/spec/renewTime") == kNowText);
-  CHECK(int_at(*body, "/spec/leaseDurationSeconds") == 15);
-  CHECK(int_at(*body, "/spec/leaseTransitions") == 4);
+  CHECK(json::string_at(*body, "/metadata/resourceVersion") == "42");
+  CHECK(json::string_at(*body, "/metadata/labels/a") == "b");
+  CHECK(json::string_at(*body, "/spec/strategy") == "OldestEmulationVersion");
+  CHECK(json::string_at(*body, "/spec/holderIdentity") == "me");
+  CHECK(json::string_at(*body, "/spec/renewTime") == kNowText);
+  CHECK(json::int_at(*body, "/spec/leaseDurationSeconds") == 15);
+  CHECK(json::int_at(*body, "/spec/leaseTransitions") == 4);
 }
 
 TEST_CASE("a Lease without a spec is one that nobody holds") {
@@ -185,8 +185,8 @@ TEST_CASE("a Lease without a spec is one that nobody holds") {
   auto me = candidate();
   me.observe(lease->record, kLeaseStart);
   CHECK(me.may_claim(kLeaseStart));
-  CHECK(string_at(*parse_json(update_body(*lease, me.claim(kLeaseNow))), "/spec/holderIdentity") ==
-        "me");
+  CHECK(json::string_at(*json::parse(update_body(*lease, me.claim(kLeaseNow))),
+                        "/spec/holderIdentity") == "me");
 }
 
 TEST_CASE("an answer that is not a Lease is refused") {
@@ -198,13 +198,13 @@ TEST_CASE("an answer that is not a Lease is refused") {
 }
 
 TEST_CASE("a new Lease names its kind and its place") {
-  const auto body = parse_json(create_body({"kargo", "bitbucket-receiver"}, held_by("a\"b")));
+  const auto body = json::parse(create_body({"kargo", "bitbucket-receiver"}, held_by("a\"b")));
   REQUIRE(body.has_value());
-  CHECK(string_at(*body, "/apiVersion") == "coordination.k8s.io/v1");
-  CHECK(string_at(*body, "/kind") == "Lease");
-  CHECK(string_at(*body, "/metadata/namespace") == "kargo");
-  CHECK(string_at(*body, "/metadata/name") == "bitbucket-receiver");
-  CHECK(string_at(*body, "/spec/holderIdentity") == "a\"b");
+  CHECK(json::string_at(*body, "/apiVersion") == "coordination.k8s.io/v1");
+  CHECK(json::string_at(*body, "/kind") == "Lease");
+  CHECK(json::string_at(*body, "/metadata/namespace") == "kargo");
+  CHECK(json::string_at(*body, "/metadata/name") == "bitbucket-receiver");
+  CHECK(json::string_at(*body, "/spec/holderIdentity") == "a\"b");
 }
 
 }  // namespace receiver::kube

@@ -41,7 +41,7 @@ struct ListFixture {
   ApiResult<void> list() {
     std::function<void(const ObjectMeta&, const rapidjson::Value&)> note =
         [this](const ObjectMeta& meta, const rapidjson::Value& object) {
-          colours[meta.key.str()] = string_at(object, "/colour");
+          colours[meta.key.str()] = json::string_at(object, "/colour");
         };
     std::optional<ApiResult<void>> result;
     boost::asio::co_spawn(context,

@@ -7,7 +7,7 @@
 namespace receiver::kube {
 
 TEST_CASE("metadata is read as far as it is used") {
-  const auto object = parse_json(
+  const auto object = json::parse(
       R"({"metadata":{"name":"apple","namespace":"ns","uid":"u","resourceVersion":"5","generation":3,)"
       R"("deletionTimestamp":"2026-01-02T03:04:05Z","labels":{}}})",
       with_meta({}));
@@ -19,12 +19,11 @@ TEST_CASE("metadata is read as far as it is used") {
   CHECK(meta->resource_version == "5");
   CHECK(meta->generation == 3);
   CHECK(meta->deleting);
-  CHECK_FALSE(find(*object, "/metadata/labels"));
+  CHECK_FALSE(json::find(*object, "/metadata/labels"));
 }
 
 TEST_CASE("of metadata only name and version are required") {
-  const auto meta =
-      read_meta(*parse_json(R"({"metadata":{"name":"apple","resourceVersion":"5"}})"));
+  const auto meta = read_meta(*json::parse(R"({"metadata":{"name":"apple","resourceVersion":"5"}})"));
   REQUIRE(meta.has_value());
   CHECK(meta->key == ObjectKey{"", "apple"});
   CHECK(meta->generation == 0);
@@ -32,7 +31,7 @@ TEST_CASE("of metadata only name and version are required") {
   for (const auto* json :
        {"{}", "[]", R"({"metadata":[]})", R"({"metadata":{"name":7,"resourceVersion":"5"}})",
         R"({"metadata":{"name":"apple"}})", R"({"metadata":{"resourceVersion":"5"}})"}) {
-    CHECK_FALSE(read_meta(*parse_json(json)).has_value());
+    CHECK_FALSE(read_meta(*json::parse(json)).has_value());
   }
 }
 

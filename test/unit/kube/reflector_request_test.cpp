@@ -35,10 +35,4 @@ TEST_CASE("a watch asks for bookmarks, and for a time between five and ten minut
         "/api/v1/namespaces/kargo-demo/secrets?limit=500&resourceVersion=0" + selectors);
 }
 
-TEST_CASE("everything but unreserved characters is encoded") {
-  CHECK(percent_encode("aZ09-._~") == "aZ09-._~");
-  CHECK(percent_encode(" &=%\xc3\xa4") == "%20%26%3D%25%C3%A4");
-  CHECK(percent_encode("").empty());
-}
-
 }  // namespace receiver::kube::reflecting

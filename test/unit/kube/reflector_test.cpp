@@ -51,7 +51,7 @@ struct ReflectorFixture {
   Store<std::string> store{
       [](const ObjectMeta&,
          const rapidjson::Value& object) -> tl::expected<std::string, std::string> {
-        std::string colour(string_at(object, "/colour"));
+        std::string colour(json::string_at(object, "/colour"));
         if (colour.empty()) return tl::unexpected(std::string("no colour"));
         return colour;
       }};

@@ -8,7 +8,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "kube/json.h"
+#include "json/json.h"
 
 namespace receiver::kube {
 
@@ -27,9 +27,9 @@ struct StoreFixture {
   Store<Fruit> store{[this](const ObjectMeta& meta,
                             const rapidjson::Value& object) -> tl::expected<Fruit, std::string> {
                        ++decoded;
-                       Fruit fruit{meta.key.name, std::string(string_at(object, "/colour")), {}};
+                       Fruit fruit{meta.key.name, std::string(json::string_at(object, "/colour")), {}};
                        if (fruit.colour.empty()) return tl::unexpected(std::string("no colour"));
-                       if (const auto* tags = find(object, "/tags")) {
+                       if (const auto* tags = json::find(object, "/tags")) {
                          for (const auto& tag : tags->GetArray())
                            fruit.tags.emplace_back(tag.GetString());
                        }
@@ -55,10 +55,10 @@ struct StoreFixture {
     return {.key = {"ns", name}, .uid = {}, .resource_version = version};
   }
   bool list(const std::string& name, const std::string& version, const std::string& json) {
-    return store.add_listed(meta(name, version), *parse_json(json)).has_value();
+    return store.add_listed(meta(name, version), *json::parse(json)).has_value();
   }
   bool upsert(const std::string& name, const std::string& version, const std::string& json) {
-    return store.upsert(meta(name, version), *parse_json(json)).has_value();
+    return store.upsert(meta(name, version), *json::parse(json)).has_value();
   }
   std::string colour(const std::string& name) const {
     const auto object = store.get({"ns", name});

@@ -86,18 +86,18 @@ TEST_CASE("an event above the bound is named as such and the next is read") {
 }
 
 TEST_CASE("an event is read with what is kept of its object, and always its metadata") {
-  const Projection projection = watch_event_projection({"/spec/colour"});
+  const json::Projection projection = watch_event_projection({"/spec/colour"});
   const auto event = read_watch_event(
       R"({"type":"MODIFIED","object":{"kind":"Fruit","metadata":{"name":"apple","namespace":"ns","resourceVersion":"5",)"
       R"("labels":{"a":"b"},"managedFields":[{}]},"spec":{"colour":"red","weight":3},"status":{"big":[]}}})",
       projection);
   REQUIRE(event.has_value());
   CHECK(event->type == WatchEvent::Type::kModified);
-  CHECK(string_at(event->object(), "/metadata/name") == "apple");
-  CHECK(string_at(event->object(), "/metadata/resourceVersion") == "5");
-  CHECK(to_text(*find(event->object(), "/spec")) == R"({"colour":"red"})");
-  CHECK(find(event->object(), "/status") == nullptr);
-  CHECK(find(event->object(), "/metadata/managedFields") == nullptr);
+  CHECK(json::string_at(event->object(), "/metadata/name") == "apple");
+  CHECK(json::string_at(event->object(), "/metadata/resourceVersion") == "5");
+  CHECK(json::to_text(*json::find(event->object(), "/spec")) == R"({"colour":"red"})");
+  CHECK(json::find(event->object(), "/status") == nullptr);
+  CHECK(json::find(event->object(), "/metadata/managedFields") == nullptr);
 }
 
 TEST_CASE("an error event carries a Status") {
@@ -106,9 +106,9 @@ TEST_CASE("an error event carries a Status") {
       watch_event_projection({}));
   REQUIRE(event.has_value());
   CHECK(event->type == WatchEvent::Type::kError);
-  CHECK(int_at(event->object(), "/code") == 410);
-  CHECK(string_at(event->object(), "/kind") == "Status");
-  CHECK(string_at(event->object(), "/reason") == "Expired");
+  CHECK(json::int_at(event->object(), "/code") == 410);
+  CHECK(json::string_at(event->object(), "/kind") == "Status");
+  CHECK(json::string_at(event->object(), "/reason") == "Expired");
 }
 
 TEST_CASE("every type of event is known, others are errors") {

@@ -189,7 +189,7 @@ TEST_CASE("a delivery that comes before the first list is made up for when the l
   CHECK(f.push({"main"}).status == 503);
   f.starting.begin_replace();
   for (int i = 0; i < 2'500; ++i) {
-    const auto object = kube::parse_json(fmt::format(
+    const auto object = json::parse(fmt::format(
         R"({{"spec":{{"subscriptions":[{{"git":{{"repoURL":"{}"}}}}]}}}})", kRepository));
     REQUIRE(f.starting.add_listed(
         {.key = {"apples", std::to_string(i)}, .uid = {}, .resource_version = "1"}, *object));
@@ -279,7 +279,7 @@ TEST_CASE_METHOD(Late, "an object that comes at the moment of its push is missed
   });
   int missed = 0;
   for (int round = 0; round < kRounds; ++round) {
-    const auto object = kube::parse_json(fmt::format(
+    const auto object = json::parse(fmt::format(
         R"({{"spec":{{"subscriptions":[{{"git":{{"repoURL":"{}"}}}}]}}}})", repository(round)));
     const std::string name = std::to_string(round);
     const kube::ObjectMeta meta{.key = {"apples", name}, .uid = {}, .resource_version = name};

@@ -7,7 +7,7 @@
 #include "cmd/receiverctl/check_web.h"
 #include "cmd/receiverctl/cluster.h"
 #include "cmd/receiverctl/permissions.h"
-#include "kube/json.h"
+#include "json/json.h"
 #include "test/support/scripted_server.h"
 #include "test/support/temporary_file.h"
 #include "test/unit/cmd/receiverctl/terminal.h"
@@ -298,16 +298,16 @@ TEST_CASE("the permissions that are checked are those of config/rbac") {
 
 TEST_CASE("a review asks for one verb, of oneself or of a ServiceAccount") {
   const Permission permission{"", "kargo.akuity.io", "projectconfigs", "status", "", {"patch"}};
-  const auto own = kube::parse_json(access_review(permission, "patch", ""));
+  const auto own = json::parse(access_review(permission, "patch", ""));
   REQUIRE(own);
-  CHECK(kube::string_at(*own, "/kind") == "SelfSubjectAccessReview");
-  CHECK(kube::string_at(*own, "/spec/resourceAttributes/subresource") == "status");
-  CHECK(kube::string_at(*own, "/spec/resourceAttributes/verb") == "patch");
-  CHECK(kube::find(*own, "/spec/user") == nullptr);
-  const auto other = kube::parse_json(access_review(permission, "patch", "kargo/operator"));
+  CHECK(json::string_at(*own, "/kind") == "SelfSubjectAccessReview");
+  CHECK(json::string_at(*own, "/spec/resourceAttributes/subresource") == "status");
+  CHECK(json::string_at(*own, "/spec/resourceAttributes/verb") == "patch");
+  CHECK(json::find(*own, "/spec/user") == nullptr);
+  const auto other = json::parse(access_review(permission, "patch", "kargo/operator"));
   REQUIRE(other);
-  CHECK(kube::string_at(*other, "/kind") == "SubjectAccessReview");
-  CHECK(kube::string_at(*other, "/spec/user") == "system:serviceaccount:kargo:operator");
+  CHECK(json::string_at(*other, "/kind") == "SubjectAccessReview");
+  CHECK(json::string_at(*other, "/spec/user") == "system:serviceaccount:kargo:operator");
 }
 
 TEST_CASE("findings are counted, and tell what to do only where something is to be done") {

@@ -2,16 +2,16 @@
 
 #include <catch2/catch.hpp>
 
-#include "kube/json.h"
+#include "json/json.h"
 
 namespace receiver::ctl {
 namespace {
 
 using Names = std::set<std::string, std::less<>>;
 
-kube::JsonDocument stage_with(const std::string& steps) {
+json::Document stage_with(const std::string& steps) {
   return std::move(
-      *kube::parse_json(R"({"spec": {"promotionTemplate": {"spec": {"steps": )" + steps + "}}}}"));
+      *json::parse(R"({"spec": {"promotionTemplate": {"spec": {"steps": )" + steps + "}}}}"));
 }
 
 }  // namespace
@@ -42,12 +42,12 @@ TEST_CASE("a Stage waits for pull requests by a step of its own, or by the tasks
     CHECK(steps.tasks == row.tasks);
     CHECK(steps.cluster_tasks == row.cluster_tasks);
   }
-  CHECK_FALSE(steps_of_stage(*kube::parse_json("{}")).waits);
+  CHECK_FALSE(steps_of_stage(*json::parse("{}")).waits);
 }
 
 TEST_CASE("a task waits for pull requests by a step of its own") {
   const auto task = [](const std::string& steps) {
-    return *kube::parse_json(R"({"spec": {"steps": )" + steps + "}}");
+    return *json::parse(R"({"spec": {"steps": )" + steps + "}}");
   };
   CHECK(task_waits(task(R"([{"uses": "git-open-pr"}, {"uses": "git-wait-for-pr"}])")));
   CHECK_FALSE(task_waits(task(R"([{"uses": "git-open-pr"}])")));

@@ -8,7 +8,7 @@
 #include "cmd/receiverctl/explain.h"
 #include "crypto/crypto.h"
 #include "git/repository.h"
-#include "kube/json.h"
+#include "json/json.h"
 
 namespace receiver::ctl {
 namespace {
@@ -27,7 +27,7 @@ const bitbucket::Event& event_named(std::string_view key) {
 bitbucket::Push pushed(std::string_view event, const SampleSubject& subject) {
   const auto body = sample_body(event_named(event), subject);
   REQUIRE(body);
-  REQUIRE(kube::parse_json(*body));
+  REQUIRE(json::parse(*body));
   const auto payload = bitbucket::parse_payload(event_named(event).kind, *body);
   REQUIRE(payload);
   return std::get<bitbucket::Push>(*payload);
@@ -103,7 +103,7 @@ TEST_CASE("a sample of every pull request event names the pull request, and is r
     INFO(event.key);
     const auto body = sample_body(event, {"", "", "", url, kTime});
     REQUIRE(body);
-    REQUIRE(kube::parse_json(*body));
+    REQUIRE(json::parse(*body));
     const auto payload = bitbucket::parse_payload(event.kind, *body);
     REQUIRE(payload);
     CHECK(std::get<bitbucket::PullRequest>(*payload).urls == Texts{url});

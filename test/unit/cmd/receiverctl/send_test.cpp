@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include "kube/json.h"
+#include "json/json.h"
 #include "test/support/scripted_server.h"
 #include "test/unit/cmd/receiverctl/terminal.h"
 
@@ -56,7 +56,7 @@ TEST_CASE("somebody else's answer is shown without URL and secret, in bounds, as
     CHECK_THAT(out, Catch::Contains("No page /bitbucket/aaaaaaaa… for … � é\\") &&
                         !Catch::Contains(kEchoedSecret) && !Catch::Contains("aaaaaaaaa"));
     CHECK(out.size() < 2000);
-    if (std::string_view(format) == "json") CHECK(kube::parse_json(out));
+    if (std::string_view(format) == "json") CHECK(json::parse(out));
   }
 }
 

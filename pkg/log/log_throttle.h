@@ -8,7 +8,7 @@
 
 #include "clock/clock.h"
 
-namespace receiver::http {
+namespace receiver::log {
 
 /// At most one log line per second for what strangers can cause at will. Thread-safe.
 class LogThrottle {
@@ -31,4 +31,4 @@ class LogThrottle {
   std::atomic<std::uint64_t> held_back_{0};
 };
 
-}  // namespace receiver::http
+}  // namespace receiver::log

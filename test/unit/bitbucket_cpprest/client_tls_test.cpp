@@ -1,13 +1,14 @@
 #include <catch2/catch.hpp>
 
-#include "bitbucket_rest/client.h"
+#include "bitbucket_cpprest/client.h"
 #include "test/bitbucket_server/bitbucket_server.h"
 #include "test/bitbucket_server/connect_proxy.h"
 #include "test/support/test_certificates.h"
 
-namespace receiver::bitbucket_rest {
+namespace receiver::bitbucket_cpprest {
 namespace {
 
+using namespace bitbucket_rest;
 using bitbucket::Source;
 using test::BitbucketServer;
 using test::CertificateSpec;
@@ -17,7 +18,7 @@ using test::TestAuthority;
 constexpr const char* kHiddenToken = "token-of-the-tests";
 constexpr const char* kDns = "bitbucket.test";  // that nobody but a proxy resolves
 
-Client client_with(const std::string& ca_pem, ProxySettings proxy = {}) {
+Client client_with(const std::string& ca_pem, http::ProxySettings proxy = {}) {
   return *Client::create({.authorization = *authorization("", crypto::SecretString(kHiddenToken)),
                           .ca_pem = ca_pem,
                           .proxy = std::move(proxy),
@@ -26,7 +27,7 @@ Client client_with(const std::string& ca_pem, ProxySettings proxy = {}) {
 
 /// What the client says of the server; empty if it takes its answer.
 std::string refusal(const BitbucketServer& server, const std::string& ca_pem,
-                    ProxySettings proxy = {}) {
+                    http::ProxySettings proxy = {}) {
   const auto answer = client_with(ca_pem, std::move(proxy))
                           .send(list_request({Source::kCloud, server.url(), "team", "shop"}));
   if (answer) return {};
@@ -88,7 +89,7 @@ TEST_CASE("Bitbucket is asked through the proxy, which resolves its name, unless
       Source::kCloud, {.common_name = kDns, .alternative_names = "DNS:" + std::string(kDns)}, kDns);
   const std::string target = kDns + (":" + std::to_string(server.port()));
   const ConnectProxy proxy(server.port());
-  const ProxySettings through{.proxy = Proxy{.host = proxy.address()}, .exceptions = {}};
+  const http::ProxySettings through{.proxy = *http::parse_proxy("http://" + proxy.address())};
   CHECK(refusal(server, server.ca_pem(), through).empty());
   CHECK(proxy.connects() == std::vector{target});
   CHECK(server.requests().size() == 1);
@@ -98,7 +99,7 @@ TEST_CASE("Bitbucket is asked through the proxy, which resolves its name, unless
                  Catch::Contains("does not trust"));
   CHECK(proxy.connects().size() == 2);
 
-  ProxySettings exempt = through;
+  http::ProxySettings exempt = through;
   exempt.exceptions = ".test";
   CHECK_THAT(refusal(server, server.ca_pem(), exempt), !Catch::Contains("proxy"));
   CHECK(proxy.connects().size() == 2);
@@ -109,7 +110,7 @@ TEST_CASE("a proxy that wants a password gets it, and Bitbucket does not") {
   const BitbucketServer server(
       Source::kCloud, {.common_name = kDns, .alternative_names = "DNS:" + std::string(kDns)}, kDns);
   const ConnectProxy proxy(server.port(), "Basic bWU6cEBzcw==");
-  Proxy named{.host = proxy.address(), .user = "me", .password = crypto::SecretString("p@ss")};
+  auto named = *http::parse_proxy("http://me:p%40ss@" + proxy.address());
   CHECK(refusal(server, server.ca_pem(), {.proxy = named, .exceptions = {}}).empty());
   named.password = crypto::SecretString("wrong");
   CHECK_THAT(refusal(server, server.ca_pem(), {.proxy = named, .exceptions = {}}),
@@ -117,4 +118,4 @@ TEST_CASE("a proxy that wants a password gets it, and Bitbucket does not") {
   CHECK(server.requests().size() == 1);
 }
 
-}  // namespace receiver::bitbucket_rest
+}  // namespace receiver::bitbucket_cpprest

@@ -4,17 +4,13 @@
 #include <string>
 #include <string_view>
 
-namespace receiver::kube {
-
-/// No single object of a list or a watch may be larger. (etcd refuses objects of more than 1.5
-/// MiB.)
-inline constexpr std::size_t kMaxObjectBytes = 16 * 1024 * 1024;
+namespace receiver::json {
 
 /// Cuts one JSON value after the other out of text that arrives in pieces, looking at each byte
 /// once. It finds where a value ends, not whether it is well-formed: that is for the parser.
 class ValueCutter {
  public:
-  explicit ValueCutter(std::size_t max_bytes = kMaxObjectBytes) : max_bytes_(max_bytes) {}
+  explicit ValueCutter(std::size_t max_bytes) : max_bytes_(max_bytes) {}
   ~ValueCutter() { release(); }
   ValueCutter(const ValueCutter&) = delete;
   ValueCutter& operator=(const ValueCutter&) = delete;
@@ -57,4 +53,4 @@ class ValueCutter {
 /// Without its leading white space.
 [[nodiscard]] std::string_view skip_space(std::string_view text);
 
-}  // namespace receiver::kube
+}  // namespace receiver::json

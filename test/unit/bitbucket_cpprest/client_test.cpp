@@ -1,4 +1,4 @@
-#include "bitbucket_rest/client.h"
+#include "bitbucket_cpprest/client.h"
 
 #include <catch2/catch.hpp>
 
@@ -6,9 +6,10 @@
 #include "test/bitbucket_server/bitbucket_server.h"
 #include "test/bitbucket_server/documents.h"
 
-namespace receiver::bitbucket_rest {
+namespace receiver::bitbucket_cpprest {
 namespace {
 
+using namespace bitbucket_rest;
 using namespace std::chrono_literals;
 using bitbucket::Source;
 using test::BitbucketServer;
@@ -288,4 +289,4 @@ TEST_CASE("an answer beyond all bounds is not kept") {
   CHECK(failed.error().kind == ApiFailure::kUnreachable);
 }
 
-}  // namespace receiver::bitbucket_rest
+}  // namespace receiver::bitbucket_cpprest

@@ -1,4 +1,4 @@
-#include "kube/json.h"
+#include "json/json.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -16,9 +16,9 @@
 #include <rapidjson/writer.h>
 
 #include "crypto/crypto.h"
-#include "kube/json_scan.h"
+#include "json/scan.h"
 
-namespace receiver::kube {
+namespace receiver::json {
 
 /// A place of the document: which of its members are kept.
 struct Projection::Node {
@@ -98,7 +98,7 @@ Projection::Node& node_at(Projection::Node& root, std::string_view path) {
 /// and skips the rest. Recursion is as deep as the projection's paths, not as the text.
 class Walker {
  public:
-  Walker(std::string_view text, JsonDocument& out) : text_(text), skipper_(text), out_(out) {}
+  Walker(std::string_view text, Document& out) : text_(text), skipper_(text), out_(out) {}
 
   bool document(const Projection::Node& root) {
     skip_space();
@@ -113,7 +113,7 @@ class Walker {
   bool value(const Projection::Node& node, int depth) {
     const char first = peek();
     if (node.whole || (first != '{' && first != '[')) return build(depth);
-    if (depth >= kMaxJsonDepth) return fail(at_, kTooDeep);
+    if (depth >= kMaxDepth) return fail(at_, kTooDeep);
     ++at_;
     skip_space();
     return first == '{' ? members(node, depth + 1) : elements(node, depth + 1);
@@ -124,17 +124,14 @@ class Walker {
     out_.StartObject();
     if (take('}')) return out_.EndObject(0);
     while (true) {
-      std::string unescaped;
-      const auto name = take_name(unescaped);
-      if (!name) return false;
-      skip_space();
-      if (!take(':')) return fail(at_, "a colon is missing");
-      skip_space();
-      const Projection::Node* member = node.member(*name);
+      std::string buffer;
+      std::string_view name;
+      if (!move_to(skipper_.take_name(at_, name, buffer))) return false;
+      const Projection::Node* member = node.member(name);
       if (member == nullptr) {
         if (!skip(depth)) return false;
       } else {
-        out_.Key(name->data(), static_cast<rapidjson::SizeType>(name->size()), true);
+        out_.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()), true);
         if (!value(*member, depth)) return false;
         ++kept;
       }
@@ -164,46 +161,23 @@ class Walker {
     }
   }
 
-  /// The name as it is in the text, or in `unescaped` where it must be decoded.
-  std::optional<std::string_view> take_name(std::string& unescaped) {
-    const std::size_t begin = at_;
-    if (peek() != '"') {
-      fail(at_, "a member's name is missing");
-      return std::nullopt;
-    }
-    if (!skip(0)) return std::nullopt;
-    const std::string_view literal = text_.substr(begin, at_ - begin);
-    const bool plain = std::all_of(literal.begin(), literal.end(),
-                                   [](char c) { return c >= ' ' && c < '\x7f' && c != '\\'; });
-    if (plain) return literal.substr(1, literal.size() - 2);
-    JsonDocument decoded;
-    if (!parse(literal, begin, decoded)) return std::nullopt;
-    unescaped.assign(decoded.GetString(), decoded.GetStringLength());
-    return unescaped;
-  }
-
   /// The skipper has seen that the depth is bounded: RapidJSON may recurse.
   bool build(int depth) {
     const std::size_t begin = at_;
-    return skip(depth) && parse_into(text_.substr(begin, at_ - begin), begin, out_);
+    return skip(depth) && parse(text_.substr(begin, at_ - begin), begin);
   }
 
-  bool skip(int depth) {
-    const std::size_t end = skipper_.skip(at_, depth);
+  bool skip(int depth) { return move_to(skipper_.skip(at_, depth)); }
+
+  bool move_to(std::size_t end) {
     if (end == std::string_view::npos) return fail(skipper_.problem_at(), skipper_.problem());
     at_ = end;
     return true;
   }
 
-  bool parse(std::string_view value, std::size_t position, JsonDocument& into) {
-    auto generate = [&](JsonDocument& out) { return parse_into(value, position, out); };
-    into.Populate(generate);
-    return error_.empty();
-  }
-
-  bool parse_into(std::string_view value, std::size_t position, JsonDocument& into) {
+  bool parse(std::string_view value, std::size_t position) {
     rapidjson::MemoryStream stream(value.data(), value.size());
-    if (reader_.Parse<rapidjson::kParseValidateEncodingFlag>(stream, into).IsError()) {
+    if (reader_.Parse<rapidjson::kParseValidateEncodingFlag>(stream, out_).IsError()) {
       std::string_view problem = rapidjson::GetParseError_En(reader_.GetParseErrorCode());
       if (problem.ends_with('.')) problem.remove_suffix(1);
       return fail(position + reader_.GetErrorOffset(), problem);
@@ -218,9 +192,7 @@ class Walker {
     ++at_;
     return true;
   }
-  void skip_space() {
-    while (at_ < text_.size() && is_json_space(text_[at_])) ++at_;
-  }
+  void skip_space() { at_ = skipper_.skip_space(at_); }
   bool fail(std::size_t at, std::string_view problem) {
     error_ = fmt::format("{} at byte {}", problem, at);
     return false;
@@ -228,7 +200,7 @@ class Walker {
 
   std::string_view text_;
   Skipper skipper_;
-  JsonDocument& out_;
+  Document& out_;
   rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, WipingAllocator> reader_;
   std::size_t at_ = 0;
   std::string error_;
@@ -275,7 +247,7 @@ void wipe_strings(rapidjson::Value& value) {
 
 }  // namespace
 
-void wipe(JsonDocument& parsed) {
+void wipe(Document& parsed) {
   wipe_strings(parsed);
 }
 
@@ -303,19 +275,18 @@ Projection Projection::under(std::string_view pointer) const {
   return Projection(std::move(root));
 }
 
-tl::expected<JsonDocument, std::string> parse_json(std::string_view json,
-                                                   const Projection& projection) {
-  JsonDocument document;
+tl::expected<Document, std::string> parse(std::string_view json, const Projection& projection) {
+  Document document;
   Walker walker(json, document);
-  auto generate = [&](JsonDocument&) { return walker.document(projection.root()); };
+  auto generate = [&](Document&) { return walker.document(projection.root()); };
   document.Populate(generate);
   if (!walker.error().empty()) return tl::unexpected(walker.error());
   return document;
 }
 
-tl::expected<JsonDocument, std::string> parse_json(std::string_view json) {
+tl::expected<Document, std::string> parse(std::string_view json) {
   static const Projection all = Projection::all();
-  return parse_json(json, all);
+  return parse(json, all);
 }
 
 const rapidjson::Value* find(const rapidjson::Value& value, std::string_view pointer) {
@@ -358,4 +329,4 @@ std::string quote(std::string_view text) {
       rapidjson::StringRef(text.data(), static_cast<rapidjson::SizeType>(text.size()))));
 }
 
-}  // namespace receiver::kube
+}  // namespace receiver::json

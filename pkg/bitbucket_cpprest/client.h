@@ -7,10 +7,10 @@
 #include <tl/expected.hpp>
 
 #include "bitbucket_rest/messages.h"
-#include "bitbucket_rest/proxy.h"
 #include "crypto/crypto.h"
+#include "http/proxy.h"
 
-namespace receiver::bitbucket_rest {
+namespace receiver::bitbucket_cpprest {
 
 /// How to show a token: with a user (Cloud's API tokens of an account) as Basic, else as Bearer.
 /// The error says what is wrong with them, without repeating the token.
@@ -20,7 +20,7 @@ namespace receiver::bitbucket_rest {
 struct ClientOptions {
   crypto::SecretString authorization{};  ///< the header's value
   std::string ca_pem{};  ///< authorities that are trusted beside the system's; empty: none
-  ProxySettings proxy{};
+  http::ProxySettings proxy{};
   std::string user_agent{};
   std::chrono::milliseconds deadline{30'000};  ///< of one request, from connecting to the last byte
 };
@@ -37,7 +37,8 @@ class Client {
 
   /// The error is for people and repeats neither token nor body. Whatever was not answered may
   /// still have been done.
-  [[nodiscard]] tl::expected<ApiAnswer, std::string> send(const ApiRequest& request) const;
+  [[nodiscard]] tl::expected<bitbucket_rest::ApiAnswer, std::string> send(
+      const bitbucket_rest::ApiRequest& request) const;
 
   static constexpr std::size_t kMaxAnswerBytes = 4 * 1024 * 1024;
 
@@ -46,4 +47,4 @@ class Client {
   ClientOptions options_;
 };
 
-}  // namespace receiver::bitbucket_rest
+}  // namespace receiver::bitbucket_cpprest

@@ -11,7 +11,7 @@
 #include <rapidjson/document.h>
 #include <tl/expected.hpp>
 
-namespace receiver::kube {
+namespace receiver::json {
 
 /// Memory that is wiped before it is given back.
 struct WipingAllocator {
@@ -24,12 +24,12 @@ struct WipingAllocator {
 };
 
 /// A document whose parsing leaves nothing behind: a Secret's value may pass through it.
-using JsonDocument = rapidjson::GenericDocument<rapidjson::UTF8<>, rapidjson::MemoryPoolAllocator<>,
-                                                WipingAllocator>;
+using Document = rapidjson::GenericDocument<rapidjson::UTF8<>, rapidjson::MemoryPoolAllocator<>,
+                                            WipingAllocator>;
 
 /// Overwrites the strings of a document that is as it was parsed, which then holds no more than its
 /// shape.
-void wipe(JsonDocument& parsed);
+void wipe(Document& parsed);
 
 /// Which members of a document are kept when it is parsed; everything else is skipped by the parser
 /// and never built. Paths are JSON pointers in which `*` is any array element or any member:
@@ -55,14 +55,14 @@ class Projection {
 };
 
 /// Nesting beyond this is an error, not a stack overflow.
-inline constexpr int kMaxJsonDepth = 100;
+inline constexpr int kMaxDepth = 100;
 
 /// Parses `json` (UTF-8), keeping what `projection` names. The error says what is wrong and at
 /// which byte. Of what is skipped only quotes and brackets are looked at: nothing that is not used,
 /// such as a number beyond all bounds or half a surrogate pair, makes a document unreadable.
-[[nodiscard]] tl::expected<JsonDocument, std::string> parse_json(std::string_view json,
-                                                                 const Projection& projection);
-[[nodiscard]] tl::expected<JsonDocument, std::string> parse_json(std::string_view json);
+[[nodiscard]] tl::expected<Document, std::string> parse(std::string_view json,
+                                                        const Projection& projection);
+[[nodiscard]] tl::expected<Document, std::string> parse(std::string_view json);
 
 /// The value at a JSON pointer of members ("" is the value itself), or null. Of members with one
 /// name the first counts. Never throws, whatever the types on the way.
@@ -81,4 +81,4 @@ inline constexpr int kMaxJsonDepth = 100;
 /// A string as a JSON literal, with its quotes.
 [[nodiscard]] std::string quote(std::string_view text);
 
-}  // namespace receiver::kube
+}  // namespace receiver::json

@@ -1,6 +1,5 @@
-#include "bitbucket_rest/client.h"
+#include "bitbucket_cpprest/client.h"
 
-#include <algorithm>
 #include <atomic>
 #include <exception>
 #include <future>
@@ -14,11 +13,13 @@
 #include <openssl/x509v3.h>
 
 #include "crypto/pem.h"
+#include "text/ascii.h"
 
-namespace receiver::bitbucket_rest {
+namespace receiver::bitbucket_cpprest {
 namespace {
 
-namespace http = web::http;
+using bitbucket_rest::ApiAnswer;
+using bitbucket_rest::ApiRequest;
 using Answered = tl::expected<ApiAnswer, std::string>;
 
 /// What OpenSSL found of a server's certificate: X509_V_OK, or X509_V_ERR_… . The handshake runs
@@ -56,10 +57,11 @@ void set_up_tls(SSL_CTX* context, const std::string& host, const std::string& ca
   SSL_CTX_set_cert_verify_callback(context, verify_and_remember, verdict);
 }
 
-http::client::http_client_config config_of(const ClientOptions& options, const std::string& host,
-                                           const std::optional<Proxy>& proxy,
-                                           std::shared_ptr<Verdict> verdict) {
-  http::client::http_client_config config;
+web::http::client::http_client_config config_of(const ClientOptions& options,
+                                                const std::string& host,
+                                                const std::optional<http::Proxy>& proxy,
+                                                std::shared_ptr<Verdict> verdict) {
+  web::http::client::http_client_config config;
   config.set_max_redirects(0);
   config.set_timeout(options.deadline);  // of each single read or write
   // The system's authorities are there already. The callback lives as long as the connection, and
@@ -69,9 +71,9 @@ http::client::http_client_config config_of(const ClientOptions& options, const s
     set_up_tls(tls.native_handle(), host, ca_pem, verdict.get());
   });
   if (proxy) {
-    web::web_proxy through(web::uri("http://" + proxy->host));
-    if (!proxy->user.empty()) {
-      through.set_credentials({proxy->user, std::string(proxy->password.view())});
+    web::web_proxy through(web::uri("http://" + proxy->address()));
+    if (proxy->user) {
+      through.set_credentials({*proxy->user, std::string(proxy->password.view())});
     }
     config.set_proxy(through);
   }
@@ -107,30 +109,30 @@ std::string certificate_problem(int error, bool has_authorities) {
   }
 }
 
-http::http_request message_of(const ApiRequest& request, const ClientOptions& options) {
-  http::http_request message(request.method);
+web::http::http_request message_of(const ApiRequest& request, const ClientOptions& options) {
+  web::http::http_request message(request.method);
   message.set_request_uri(web::uri(request.url).resource());
-  message.headers().add(http::header_names::authorization,
+  message.headers().add(web::http::header_names::authorization,
                         std::string(options.authorization.view()));
-  message.headers().add(http::header_names::accept, "application/json");
-  message.headers().add(http::header_names::user_agent, options.user_agent);
+  message.headers().add(web::http::header_names::accept, "application/json");
+  message.headers().add(web::http::header_names::user_agent, options.user_agent);
   if (!request.body.empty()) message.set_body(request.body, "application/json");
-  message.set_progress_handler(
-      [](http::message_direction::direction direction, utility::size64_t bytes) {
-        if (direction == http::message_direction::download && bytes > Client::kMaxAnswerBytes) {
-          throw std::length_error("the answer is too long");
-        }
-      });
+  message.set_progress_handler([](web::http::message_direction::direction direction,
+                                  utility::size64_t bytes) {
+    if (direction == web::http::message_direction::download && bytes > Client::kMaxAnswerBytes) {
+      throw std::length_error("the answer is too long");
+    }
+  });
   return message;
 }
 
-ApiAnswer answer_of(const http::http_response& response, std::string body) {
+ApiAnswer answer_of(const web::http::http_response& response, std::string body) {
   const auto field = [&](const std::string& name) {
     const auto found = response.headers().find(name);
     return found == response.headers().end() ? std::string() : found->second;
   };
-  return {response.status_code(), std::move(body), field(http::header_names::retry_after),
-          field(http::header_names::location)};
+  return {response.status_code(), std::move(body), field(web::http::header_names::retry_after),
+          field(web::http::header_names::location)};
 }
 
 std::string without_line_break(std::string text) {
@@ -144,20 +146,17 @@ tl::expected<crypto::SecretString, std::string> authorization(const std::string&
                                                               const crypto::SecretString& token) {
   std::string text = without_line_break(std::string(token.view()));
   using Wrong = tl::unexpected<std::string>;
-  const auto is_readable = [](char c) { return c > ' ' && c < '\x7f'; };
   if (text.empty()) return Wrong("the token is empty");
-  if (!std::ranges::all_of(text, is_readable)) {
+  if (!text::is_one_word(text)) {
     return Wrong("the token holds spaces, line breaks or other signs that no token has");
   }
   if (user.empty()) return crypto::SecretString("Bearer " + text);
-  if (!std::ranges::all_of(user, is_readable) || user.find(':') != std::string::npos) {
+  if (!text::is_one_word(user) || user.find(':') != std::string::npos) {
     return Wrong("the user name holds spaces or colons");
   }
-  std::string credentials = user + ":" + text;
+  auto value = http::basic_authorization(user, text);
   crypto::wipe(text);
-  std::string value = "Basic " + crypto::base64_encode(credentials);
-  crypto::wipe(credentials);
-  return crypto::SecretString(std::move(value));
+  return value;
 }
 
 tl::expected<Client, std::string> Client::create(ClientOptions options) {
@@ -175,7 +174,7 @@ Answered Client::send(const ApiRequest& request) const {
   const int port = address.is_port_default() ? 443 : address.port();
   const auto proxy = options_.proxy.for_server(address.host(), static_cast<unsigned short>(port));
   const auto failed = [who = fmt::format("{}:{}", address.host(), port),
-                       by = proxy ? " through the proxy " + proxy->host
+                       by = proxy ? " through the proxy " + proxy->address()
                                   : std::string()](std::string_view why) {
     return tl::unexpected(fmt::format("{} cannot be asked{}: {}", who, by, why));
   };
@@ -184,10 +183,10 @@ Answered Client::send(const ApiRequest& request) const {
   std::future<Answered> answer = outcome->get_future();
   const auto verdict = std::make_shared<Verdict>(X509_V_OK);
   try {
-    http::client::http_client client(address.authority(),
-                                     config_of(options_, address.host(), proxy, verdict));
+    web::http::client::http_client client(address.authority(),
+                                          config_of(options_, address.host(), proxy, verdict));
     client.request(message_of(request, options_))
-        .then([](const http::http_response& response) {
+        .then([](const web::http::http_response& response) {
           return response.extract_utf8string(true).then(
               [response](std::string body) { return answer_of(response, std::move(body)); });
         })
@@ -214,4 +213,4 @@ Answered Client::send(const ApiRequest& request) const {
   return answer.get();
 }
 
-}  // namespace receiver::bitbucket_rest
+}  // namespace receiver::bitbucket_cpprest

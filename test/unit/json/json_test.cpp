@@ -1,16 +1,16 @@
-#include "kube/json.h"
+#include "json/json.h"
 
 #include <limits>
 #include <string>
 
 #include <catch2/catch.hpp>
 
-namespace receiver::kube {
+namespace receiver::json {
 
 namespace {
 
 std::string kept(std::string_view json, const Projection& projection) {
-  const auto document = parse_json(json, projection);
+  const auto document = parse(json, projection);
   INFO(json);
   INFO((document ? "" : document.error()));
   REQUIRE(document.has_value());
@@ -18,7 +18,7 @@ std::string kept(std::string_view json, const Projection& projection) {
 }
 
 std::string error_of(std::string_view json, const Projection& projection = Projection::all()) {
-  const auto document = parse_json(json, projection);
+  const auto document = parse(json, projection);
   INFO(json);
   REQUIRE_FALSE(document.has_value());
   return document.error();
@@ -173,22 +173,21 @@ TEST_CASE("text after a NUL byte does not go unseen") {
 }
 
 TEST_CASE("nesting is bounded, kept or skipped, and costs no stack") {
-  CHECK(parse_json(nested(kMaxJsonDepth, '[', ']')).has_value());
-  const std::string too_deep = nested(kMaxJsonDepth + 1, '[', ']');
+  CHECK(parse(nested(kMaxDepth, '[', ']')).has_value());
+  const std::string too_deep = nested(kMaxDepth + 1, '[', ']');
   CHECK_THAT(error_of(too_deep), Catch::Contains("nested too deep"));
   CHECK_THAT(error_of("{\"a\":" + too_deep + "}", Projection{"/b"}),
              Catch::Contains("nested too deep"));
   CHECK_THAT(error_of(nested(10'000'000, '[', ']')), Catch::Contains("nested too deep"));
   CHECK_THAT(
-      error_of("{\"a\":{\"b\":" + nested(kMaxJsonDepth - 1, '[', ']') + "}}", Projection{"/a/c"}),
+      error_of("{\"a\":{\"b\":" + nested(kMaxDepth - 1, '[', ']') + "}}", Projection{"/a/c"}),
       Catch::Contains("nested too deep"));
-  CHECK(
-      parse_json("{\"a\":{\"b\":" + nested(kMaxJsonDepth - 2, '[', ']') + "}}", Projection{"/a/c"})
-          .has_value());
+  CHECK(parse("{\"a\":{\"b\":" + nested(kMaxDepth - 2, '[', ']') + "}}", Projection{"/a/c"})
+            .has_value());
 }
 
 TEST_CASE("numbers of any size that a 64-bit float can hold are read") {
-  const auto document = parse_json(
+  const auto document = parse(
       R"({"min":-9223372036854775808,"max":9223372036854775807,"above":9223372036854775808,)"
       R"("unsigned":18446744073709551615,"huge":123456789012345678901234567890,"float":1.5,"exp":1e3,"tiny":1e-999})");
   REQUIRE(document.has_value());
@@ -205,7 +204,7 @@ TEST_CASE("a number beyond a 64-bit float is an error, as it is for the API serv
 
 TEST_CASE("strings may hold anything that UTF-8 and escapes can say") {
   using namespace std::string_view_literals;
-  const auto document = parse_json(R"({"nul":"a\u0000b","emoji":"\ud83d\ude00","raw":"日本"})");
+  const auto document = parse(R"({"nul":"a\u0000b","emoji":"\ud83d\ude00","raw":"日本"})");
   REQUIRE(document.has_value());
   CHECK(string_at(*document, "/nul") == "a\0b"sv);
   CHECK(string_at(*document, "/emoji") == "😀");
@@ -213,7 +212,7 @@ TEST_CASE("strings may hold anything that UTF-8 and escapes can say") {
 }
 
 TEST_CASE("looking up a path never fails, whatever the types on the way") {
-  const auto document = parse_json(
+  const auto document = parse(
       R"({"s":"text","i":5,"f":0.5,"t":true,"n":null,"a":[{"b":1}],"o":{"x":{"y":"z"},"":"empty","a/b":"slash"}})");
   REQUIRE(document.has_value());
   CHECK(find(*document, "") == &*document);
@@ -248,7 +247,7 @@ TEST_CASE("text is written as JSON") {
   using namespace std::string_view_literals;
   CHECK(quote("") == R"("")");
   CHECK(quote("a\"b\\c\n\0d"sv) == R"("a\"b\\c\n\u0000d")");
-  CHECK(to_text(*parse_json(R"( { "a" : [ 1 , 2.5 , "x" ] } )")) == R"({"a":[1,2.5,"x"]})");
+  CHECK(to_text(*parse(R"( { "a" : [ 1 , 2.5 , "x" ] } )")) == R"({"a":[1,2.5,"x"]})");
 }
 
-}  // namespace receiver::kube
+}  // namespace receiver::json

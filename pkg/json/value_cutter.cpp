@@ -1,11 +1,11 @@
-#include "kube/value_cutter.h"
+#include "json/value_cutter.h"
 
 #include <algorithm>
 
 #include "crypto/crypto.h"
-#include "kube/json_scan.h"
+#include "json/scan.h"
 
-namespace receiver::kube {
+namespace receiver::json {
 
 bool ValueCutter::take(std::string_view& text) {
   if (text.empty()) return false;
@@ -44,7 +44,7 @@ void ValueCutter::begin(char first) {
 std::size_t ValueCutter::scan(std::string_view text) {
   std::size_t at = 0;
   if (shape_ == Shape::kScalar) {
-    while (at < text.size() && !ends_json_scalar(text[at])) ++at;
+    while (at < text.size() && !ends_scalar(text[at])) ++at;
     whole_ = at < text.size();
     return at;
   }
@@ -75,4 +75,4 @@ std::string_view skip_space(std::string_view text) {
   return first == std::string_view::npos ? std::string_view() : text.substr(first);
 }
 
-}  // namespace receiver::kube
+}  // namespace receiver::json

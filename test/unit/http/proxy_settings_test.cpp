@@ -1,11 +1,11 @@
-#include "bitbucket_rest/proxy.h"
-
 #include <map>
 #include <vector>
 
 #include <catch2/catch.hpp>
 
-namespace receiver::bitbucket_rest {
+#include "http/proxy.h"
+
+namespace receiver::http {
 namespace {
 
 tl::expected<ProxySettings, std::string> settings_of(
@@ -103,9 +103,9 @@ TEST_CASE("the proxy to Bitbucket is what HTTPS_PROXY says, in either case of le
     const auto settings = settings_of(row.variables);
     REQUIRE(settings);
     const auto proxy = settings->for_server("git.example.com", 443);
-    CHECK((proxy ? proxy->host : "") == row.host);
+    CHECK((proxy ? proxy->address() : "") == row.host);
     if (!proxy) continue;
-    CHECK(proxy->user == row.user);
+    CHECK(proxy->user.value_or("") == row.user);
     CHECK(proxy->password.view() == row.password);
   }
 }
@@ -121,4 +121,4 @@ TEST_CASE("a proxy that cannot be used is told, without its password") {
   }
 }
 
-}  // namespace receiver::bitbucket_rest
+}  // namespace receiver::http
