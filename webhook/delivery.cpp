@@ -157,7 +157,8 @@ std::uint64_t EventCounts::total() const {
   return sum;
 }
 
-Deliveries::Deliveries(const RouteTable& routes, const kube::Store<api::Warehouse>& warehouses,
+Deliveries::Deliveries(const controllers::RouteTable& routes,
+                       const kube::Store<api::Warehouse>& warehouses,
                        const kube::Store<api::Promotion>& promotions, LateTargets& late_targets,
                        controllers::Refresher& refresher, DeliveryOptions options,
                        log::Logger logger)

@@ -18,12 +18,12 @@
 #include "api/warehouse.h"
 #include "bitbucket/event.h"
 #include "controllers/refresher.h"
+#include "controllers/routes.h"
 #include "http/log_throttle.h"
 #include "http/server.h"
 #include "kube/store.h"
 #include "log/logger.h"
 #include "webhook/late_targets.h"
-#include "webhook/routes.h"
 
 namespace receiver::webhook {
 
@@ -74,7 +74,7 @@ struct DeliveryCounters {
 /// outlives every answer.
 class Deliveries {
  public:
-  Deliveries(const RouteTable& routes, const kube::Store<api::Warehouse>& warehouses,
+  Deliveries(const controllers::RouteTable& routes, const kube::Store<api::Warehouse>& warehouses,
              const kube::Store<api::Promotion>& promotions, LateTargets& late_targets,
              controllers::Refresher& refresher, DeliveryOptions options, log::Logger logger);
 
@@ -124,7 +124,7 @@ class Deliveries {
   void log_outcome(const Delivery& delivery, std::string_view outcome,
                    const controllers::RefreshOutcome& refreshes = {}) const;
 
-  const RouteTable& routes_;
+  const controllers::RouteTable& routes_;
   const kube::Store<api::Warehouse>& warehouses_;
   const kube::Store<api::Promotion>& promotions_;
   LateTargets& late_targets_;

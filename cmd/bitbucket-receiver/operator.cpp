@@ -28,6 +28,7 @@
 #include "controllers/catch_up.h"
 #include "controllers/receiver_controller.h"
 #include "controllers/refresher.h"
+#include "controllers/routes.h"
 #include "http/io_threads.h"
 #include "http/server.h"
 #include "kube/config.h"
@@ -38,7 +39,6 @@
 #include "log/end_on_exception.h"
 #include "webhook/delivery.h"
 #include "webhook/late_targets.h"
-#include "webhook/routes.h"
 #include "webhook/targets.h"
 
 namespace receiver {
@@ -138,7 +138,7 @@ class Operator::Impl {
   controllers::OwnerStore cluster_configs_;
   kube::Store<api::Warehouse> warehouses_;
   kube::Store<api::Promotion> promotions_;
-  webhook::RouteTable routes_;
+  controllers::RouteTable routes_;
 
   std::optional<kube::EventRecorder> events_;
   std::optional<controllers::ReceiverController> receivers_;

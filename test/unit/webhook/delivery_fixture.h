@@ -94,7 +94,7 @@ struct Fixture : Stores {
   log::Logger logger =
       log::Logger::to_callback(log::Level::kDebug, log::Format::kConsole,
                                [this](std::string_view line) { lines.emplace_back(line); });
-  RouteTable routes;
+  controllers::RouteTable routes;
   /// What PATCHes of objects answer, by name; others succeed.
   std::map<std::string, kube::ApiError> failures;
   std::vector<std::string> hanging;  ///< objects whose PATCH never ends
