@@ -21,6 +21,8 @@ class RouteTable {
   /// `incomplete`: a Secret of the owner has not been read yet, so that an unknown path may become
   /// known. An owner without routes is kept only while it is incomplete.
   void replace(const kube::ObjectKey& owner, std::vector<Route> routes, bool incomplete);
+  /// Those of an owner that is gone.
+  void remove(const kube::ObjectKey& owner) { replace(owner, {}, false); }
   /// Every owner that the API server holds has been seen. Until then no path is known to be
   /// unknown.
   void owners_listed();

@@ -229,19 +229,16 @@ void Operator::Impl::build_controllers() {
                                              .instance = settings_.pod_name,
                                              .may_write = [this] { return leading(); }},
                   logger_.named("events"));
-  receivers_.emplace(
-      *rest_, project_configs_, cluster_configs_, *events_,
-      controllers::ReceiverControllerOptions{
-          .base_url = settings_.base_url,
-          .system_namespace = settings_.system_resources_namespace,
-          .secret_access = settings_.secret_access,
-          .workers = settings_.max_concurrent_project_config_reconciles,
-          .leading = [this] { return leading(); },
-          .reconciled =
-              metrics_.reconcile_observer(std::string(controllers::ReceiverController::kName))},
-      [this](const kube::ObjectKey& owner, std::vector<controllers::Route> routes,
-             bool incomplete) { routes_.replace(owner, std::move(routes), incomplete); },
-      logger_);
+  receivers_.emplace(*rest_, project_configs_, cluster_configs_, routes_, *events_,
+                     controllers::ReceiverControllerOptions{
+                         .base_url = settings_.base_url,
+                         .system_namespace = settings_.system_resources_namespace,
+                         .secret_access = settings_.secret_access,
+                         .workers = settings_.max_concurrent_project_config_reconciles,
+                         .leading = [this] { return leading(); },
+                         .reconciled = metrics_.reconcile_observer(
+                             std::string(controllers::ReceiverController::kName))},
+                     logger_);
   refresher_.emplace(
       kube_io_.get_executor(),
       [this](controllers::Target target, std::string token) {
