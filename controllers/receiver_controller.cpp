@@ -287,10 +287,7 @@ asio::awaitable<std::optional<kube::ApiError>> ReceiverController::Impl::write_s
     OwnerStore::Object owner, api::OwnerStatus next,
     std::vector<api::PublishedReceiver> published) {
   using Kind = kube::ApiError::Kind;
-  const bool project = owner->kind == api::OwnerKind::kProjectConfig;
-  const kube::Resource resource =
-      api::kargo_resource(project ? "projectconfigs" : "clusterconfigs");
-  std::string target = resource.path(owner->meta.key) + "/status";
+  std::string target = api::resource_of(owner->kind).path(owner->meta.key) + "/status";
   std::string patch = api::status_patch(next, owner->meta.resource_version);
   const auto answer = co_await rest_.merge_patch(std::move(target), std::move(patch),
                                                  kube::RestClient::kTimeout, kube::Lane::kStatuses);

@@ -194,7 +194,7 @@ asio::awaitable<void> LateTargets::Impl::refresh_found(std::shared_ptr<Impl> sel
   }
   self->refreshing_ = false;
   for (const Target& target : self->found_) {
-    self->logger_.error("refresh not applied before shutdown", {{"object", target.key.str()}});
+    controllers::log_not_applied(self->logger_, target);
   }
 }
 

@@ -387,12 +387,8 @@ void Operator::Impl::lead(const kube::Acquisition& acquisition) {
 
 asio::awaitable<kube::ApiResult<void>> Operator::Impl::patch(controllers::Target target,
                                                              std::string token) {
-  static const kube::Resource warehouses = api::kargo_resource("warehouses");
-  static const kube::Resource promotions = api::kargo_resource("promotions");
-  const bool warehouse = target.kind == controllers::TargetKind::kWarehouse;
-  std::string path = (warehouse ? warehouses : promotions).path(target.key);
-  std::string body = fmt::format(R"({{"metadata":{{"annotations":{{"{}":"{}"}}}}}})",
-                                 api::kRefreshAnnotation, token);
+  std::string path = controllers::resource_of(target.kind).path(target.key);
+  std::string body = api::refresh_patch(token);
   auto answer = co_await rest_->merge_patch(std::move(path), std::move(body), kPatchTimeout);
   if (!answer) co_return tl::unexpected(std::move(answer.error()));
   catch_up_->refreshed(target);
