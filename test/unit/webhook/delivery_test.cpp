@@ -34,8 +34,8 @@ TEST_CASE_METHOD(Fixture, "an event that calls for nothing is answered 200, what
   }
   head.headers = {{"X-Hub-Signature", signature("")}};
   check(send(""), 200, msg(R"(event type \"\" is ignored)"));
-  CHECK(deliveries->counters().ignored == rows.size() + 1);
-  CHECK(log("INFO").find("outcome=ignored") != std::string::npos);
+  CHECK(deliveries->counters().of(Outcome::kIgnoredEvent) == rows.size() + 1);
+  CHECK(log("INFO").find("outcome=ignored_event") != std::string::npos);
 }
 
 TEST_CASE_METHOD(Fixture, "a signed body that is no JSON object is answered 400") {
@@ -46,7 +46,7 @@ TEST_CASE_METHOD(Fixture, "a signed body that is no JSON object is answered 400"
       check(deliver(event, body), 400, error("invalid request body"));
     }
   }
-  CHECK(deliveries->counters().bad_body == 18);
+  CHECK(deliveries->counters().of(Outcome::kBadBody) == 18);
   CHECK(log("WARN").find("not a JSON object") != std::string::npos);
 }
 
@@ -74,7 +74,7 @@ TEST_CASE("a delivery whose store is not synced is answered 503, but only that")
     f.head.headers = {};
     CHECK(f.deliver("repo:push", kCloudPush).status == 200);
   }
-  CHECK(f.deliveries->counters().not_ready == 1);
+  CHECK(f.deliveries->counters().of(Outcome::kNotReady) == 1);
 }
 
 // What it does.
@@ -107,7 +107,7 @@ TEST_CASE_METHOD(Fixture, "every event that counts refreshes what it is for") {
     check(deliver(row.event, row.body), 200, row.answer);
     CHECK(take_patched() == row.patched);
   }
-  CHECK(deliveries->counters().answered_ok == rows.size());
+  CHECK(deliveries->counters().of(Outcome::kOk) == rows.size());
 }
 
 TEST_CASE_METHOD(Fixture, "a delivery that nothing waits for is answered 200") {
@@ -152,7 +152,7 @@ TEST_CASE_METHOD(Fixture, "what is not done at the deadline is failed to Cloud, 
   response = deliver_late("pr:merged", kCenterPull);
   check(response, 202, msg("queued 1 of 1 promotion(s)"));
 
-  CHECK(deliveries->counters().answered_queued == 4);
+  CHECK(deliveries->counters().of(Outcome::kQueued) == 4);
   CHECK(log("INFO").find("outcome=queued") != std::string::npos);
 }
 
@@ -187,7 +187,7 @@ TEST_CASE_METHOD(Fixture, "what the API server refuses for good dominates what i
   check(deliver_late("repo:refs_changed", kCenterPush), 202, warehouses_failed);
   check(deliver_late("pullrequest:rejected", kCloudPull), 500, promotions_failed);
   check(deliver_late("pr:deleted", kCenterPull), 202, promotions_failed);
-  CHECK(deliveries->counters().answered_failed == 4);
+  CHECK(deliveries->counters().of(Outcome::kFailed) == 4);
   CHECK(log("INFO").find("outcome=failed") != std::string::npos);
 }
 
@@ -201,7 +201,7 @@ TEST_CASE_METHOD(Fixture, "at the bound of the refresher the answer is 503 to bo
     check(response, 503, error("overloaded"));
     CHECK(response.headers.find("Retry-After"));
   }
-  CHECK(deliveries->counters().overloaded == 2);
+  CHECK(deliveries->counters().of(Outcome::kOverloaded) == 2);
   CHECK(take_patched().empty());
 }
 
@@ -218,7 +218,7 @@ TEST_CASE_METHOD(Fixture, "an authenticated delivery is one line that says all a
   for (const std::string part :
        {"INFO", "delivery=uuid-1", "traceparent=00-4bf9-00f0-01", "event=repo:push", "source=cloud",
         "project=apples", "receiver=receiver-of-apples", "url=https://bitbucket.org/orchard/fruit",
-        "outcome=refreshed", "applied=1", "queued=0", "refused=0", "duration_ms="}) {
+        "outcome=ok", "applied=1", "queued=0", "refused=0", "duration_ms="}) {
     INFO(lines[0]);
     CHECK(lines[0].find(part) != std::string::npos);
   }
@@ -245,8 +245,8 @@ TEST_CASE_METHOD(Fixture, "strangers cause few lines, however many requests") {
   for (int i = 0; i < 100; ++i) send(kCloudPush);
   CHECK(lines.size() <= 6);  // one per second and reason
   CHECK(log("WARN").find("receiver=receiver-of-apples") != std::string::npos);
-  CHECK(deliveries->counters().missing_signature == 100);
-  CHECK(deliveries->counters().unknown_path == 100);
+  CHECK(deliveries->counters().of(Outcome::kMissingSignature) == 100);
+  CHECK(deliveries->counters().of(Outcome::kUnknownPath) == 100);
 }
 
 }  // namespace receiver::webhook
