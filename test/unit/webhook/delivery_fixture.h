@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/co_spawn.hpp>
@@ -100,6 +101,7 @@ struct Fixture : Stores {
   std::vector<std::string> hanging;  ///< objects whose PATCH never ends
   Names patched;
   Names authentications;  ///< as the observer was told
+  std::vector<std::pair<bitbucket::Source, std::chrono::nanoseconds>> answered;
   std::optional<controllers::Refresher> refresher;
   std::optional<LateTargets> late_targets;
   std::optional<Deliveries> deliveries;
@@ -137,14 +139,15 @@ struct Fixture : Stores {
     }
     deliveries.emplace(
         routes, warehouses, promotions, *late_targets, *refresher,
-        DeliveryOptions{.answer_deadline = 8s,
-                        .limits = {.body_bytes = kLimit},
-                        .authenticated =
-                            [this](const std::string& project, const std::string& receiver,
-                                   std::string_view result) {
-                              authentications.push_back(project + "/" + receiver + " " +
-                                                        std::string(result));
-                            }},
+        DeliveryOptions{
+            .answer_deadline = 8s,
+            .limits = {.body_bytes = kLimit},
+            .answered = [this](auto source, auto took) { answered.emplace_back(source, took); },
+            .authenticated =
+                [this](const std::string& project, const std::string& receiver,
+                       std::string_view result) {
+                  authentications.push_back(project + "/" + receiver + " " + std::string(result));
+                }},
         logger);
   }
 

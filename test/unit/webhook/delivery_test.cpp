@@ -165,6 +165,24 @@ TEST_CASE_METHOD(Fixture, "the answer deadline runs from the request's first byt
   CHECK(Steady::now() - begun < 4s);
 }
 
+TEST_CASE_METHOD(Fixture, "how long a delivery took is told from its first byte on") {
+  head.first_byte = Steady::now() - 3s;
+  deliver("repo:fork", kCloudPush);
+  CHECK(answered.empty());  // calls for nothing
+  CHECK(lines.back().find(" duration_ms=3") != std::string::npos);
+  head.headers = {};
+  deliver("repo:push", kCloudPush);
+  head.headers = {};
+  deliver("pr:merged", kCenterPull);
+  REQUIRE(answered.size() == 2);
+  CHECK(answered[0].first == bitbucket::Source::kCloud);
+  CHECK(answered[1].first == bitbucket::Source::kDataCenter);
+  for (const auto& [source, took] : answered) {
+    CHECK(took >= 3s);
+    CHECK(took < 10s);
+  }
+}
+
 TEST_CASE_METHOD(Fixture, "what is queued is still applied after the answer") {
   add_warehouses({"w"});
   fail("w", kServer, 503);
