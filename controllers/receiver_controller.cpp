@@ -60,14 +60,14 @@ std::vector<Note> notes_of(const DerivedReceivers& derived) {
 class ReceiverController::Impl {
  public:
   Impl(kube::RestClient& rest, OwnerStore& project_configs, OwnerStore& cluster_configs,
-       kube::EventRecorder& events, ReceiverControllerOptions options, RoutesChanged routes_changed,
+       RouteTable& routes, kube::EventRecorder& events, ReceiverControllerOptions options,
        log::Logger logger)
       : rest_(rest),
         project_configs_(project_configs),
         cluster_configs_(cluster_configs),
+        routes_(routes),
         events_(events),
         options_(std::move(options)),
-        routes_changed_(std::move(routes_changed)),
         logger_(logger.named("receivers")),
         secrets_(
             rest, options_.secret_access, [this](const std::string& ns) { secrets_changed(ns); },
@@ -140,9 +140,9 @@ class ReceiverController::Impl {
   kube::RestClient& rest_;
   OwnerStore& project_configs_;
   OwnerStore& cluster_configs_;
+  RouteTable& routes_;
   kube::EventRecorder& events_;
   const ReceiverControllerOptions options_;
-  const RoutesChanged routes_changed_;
   const log::Logger logger_;
   bool leading_ = false;
   std::unordered_map<kube::ObjectKey, Memory> memory_;
@@ -160,7 +160,7 @@ void ReceiverController::Impl::owner_changed(const kube::ObjectKey& key,
     update(*now);
   } else {
     memory_.erase(key);
-    routes_changed_(key, {}, false);
+    routes_.remove(key);
   }
 }
 
@@ -220,7 +220,7 @@ void ReceiverController::Impl::update(const api::ReceiverOwner& owner) {
       static_cast<std::size_t>(std::ranges::count_if(owner.receivers, &api::Receiver::bitbucket));
   const std::size_t ready = derived.published.size();
   memory_[owner.meta.key].receivers = {.ready = ready, .not_ready = declared - ready};
-  routes_changed_(owner.meta.key, std::move(derived.routes), derived.incomplete);
+  routes_.replace(owner.meta.key, std::move(derived.routes), derived.incomplete);
   if (leading_) controller_.enqueue(owner.meta.key);
 }
 
@@ -287,10 +287,7 @@ asio::awaitable<std::optional<kube::ApiError>> ReceiverController::Impl::write_s
     OwnerStore::Object owner, api::OwnerStatus next,
     std::vector<api::PublishedReceiver> published) {
   using Kind = kube::ApiError::Kind;
-  const bool project = owner->kind == api::OwnerKind::kProjectConfig;
-  const kube::Resource resource =
-      api::kargo_resource(project ? "projectconfigs" : "clusterconfigs");
-  std::string target = resource.path(owner->meta.key) + "/status";
+  std::string target = api::resource_of(owner->kind).path(owner->meta.key) + "/status";
   std::string patch = api::status_patch(next, owner->meta.resource_version);
   const auto answer = co_await rest_.merge_patch(std::move(target), std::move(patch),
                                                  kube::RestClient::kTimeout, kube::Lane::kStatuses);
@@ -361,12 +358,11 @@ void ReceiverController::Impl::emit(const api::ReceiverOwner& owner, kube::Event
 }
 
 ReceiverController::ReceiverController(kube::RestClient& rest, OwnerStore& project_configs,
-                                       OwnerStore& cluster_configs, kube::EventRecorder& events,
-                                       ReceiverControllerOptions options,
-                                       RoutesChanged routes_changed, log::Logger logger)
-    : impl_(std::make_unique<Impl>(rest, project_configs, cluster_configs, events,
-                                   std::move(options), std::move(routes_changed),
-                                   std::move(logger))) {}
+                                       OwnerStore& cluster_configs, RouteTable& routes,
+                                       kube::EventRecorder& events,
+                                       ReceiverControllerOptions options, log::Logger logger)
+    : impl_(std::make_unique<Impl>(rest, project_configs, cluster_configs, routes, events,
+                                   std::move(options), std::move(logger))) {}
 
 ReceiverController::~ReceiverController() = default;
 

@@ -13,6 +13,7 @@
 
 #include "api/receiver_owner.h"
 #include "controllers/derive.h"
+#include "controllers/routes.h"
 #include "controllers/secret_sources.h"
 #include "kube/controller.h"
 #include "kube/events.h"
@@ -55,16 +56,10 @@ class ReceiverController {
   /// Of its work queue and reconciles, in logs and metrics.
   static constexpr std::string_view kName = "receivers";
 
-  /// The routes of one owner, after each change; `incomplete` as in DerivedReceivers. No routes and
-  /// not incomplete: the owner is gone or declares none.
-  using RoutesChanged =
-      std::function<void(const kube::ObjectKey& owner, std::vector<Route> routes, bool incomplete)>;
-
   /// Observes both stores: before their reflectors start. Everything given outlives run().
   ReceiverController(kube::RestClient& rest, OwnerStore& project_configs,
-                     OwnerStore& cluster_configs, kube::EventRecorder& events,
-                     ReceiverControllerOptions options, RoutesChanged routes_changed,
-                     log::Logger logger);
+                     OwnerStore& cluster_configs, RouteTable& routes, kube::EventRecorder& events,
+                     ReceiverControllerOptions options, log::Logger logger);
   ~ReceiverController();
   ReceiverController(const ReceiverController&) = delete;
   ReceiverController& operator=(const ReceiverController&) = delete;

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "clock/clock.h"
-#include "controllers/refresh_queue.h"
+#include "controllers/target.h"
 
 namespace receiver::controllers {
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -17,19 +16,10 @@
 #include <boost/intrusive/list.hpp>
 
 #include "clock/clock.h"
+#include "controllers/target.h"
 #include "kube/error.h"
-#include "kube/object_key.h"
 
 namespace receiver::controllers {
-
-enum class TargetKind { kWarehouse, kPromotion };
-
-/// An object to refresh.
-struct Target {
-  TargetKind kind = TargetKind::kWarehouse;
-  kube::ObjectKey key;
-  friend auto operator<=>(const Target&, const Target&) = default;
-};
 
 struct RefresherOptions {
   std::size_t patches_in_flight = 64;

@@ -24,11 +24,6 @@ using Time = clock::Steady::time_point;
 /// must not call "queued" what may yet be turned away.
 constexpr std::chrono::seconds kHandOver{1};
 
-std::string_view resource_of(const Target& target) {
-  return target.kind == TargetKind::kWarehouse ? "warehouses.kargo.akuity.io"
-                                               : "promotions.kargo.akuity.io";
-}
-
 /// One refresh() that waits. The atomics are written by the refresher's thread and read by the
 /// caller's; the timer is the caller's alone.
 struct Call {
@@ -58,6 +53,11 @@ asio::awaitable<void> sleep_until(asio::steady_timer& timer, Time time) {
 }
 
 }  // namespace
+
+void log_not_applied(const log::Logger& logger, const Target& target) {
+  logger.error("refresh not applied before shutdown",
+               {{"resource", resource_of(target.kind).name()}, {"object", target.key.str()}});
+}
 
 std::string TokenSource::next(clock::Wall::time_point now) {
   last_ = std::max(now, last_ + clock::Wall::duration(1));
@@ -256,8 +256,9 @@ void Refresher::Impl::tell(const RefreshQueue::Finished& finished, bool applied)
 void Refresher::Impl::log(const RefreshQueue::Finished& finished, const Target& target,
                           const kube::ApiError& error) const {
   const std::string object = target.key.str();
+  const std::string resource = resource_of(target.kind).name();
   if (finished.verdict == RefreshQueue::Verdict::kRetry) {
-    logger_.warn("refresh failed, will be retried", {{"resource", resource_of(target)},
+    logger_.warn("refresh failed, will be retried", {{"resource", resource},
                                                      {"object", object},
                                                      {"status", error.status},
                                                      {"cause", error.message},
@@ -265,12 +266,12 @@ void Refresher::Impl::log(const RefreshQueue::Finished& finished, const Target& 
   } else if (error.lacks_permission()) {
     logger_.error("refresh given up for lack of a permission: grant it to this ServiceAccount",
                   {{"verb", "patch"},
-                   {"resource", resource_of(target)},
+                   {"resource", resource},
                    {"namespace", target.key.ns},
                    {"object", object},
                    {"cause", error.message}});
   } else {
-    logger_.error("refresh given up, the API server refuses it", {{"resource", resource_of(target)},
+    logger_.error("refresh given up, the API server refuses it", {{"resource", resource},
                                                                   {"object", object},
                                                                   {"status", error.status},
                                                                   {"cause", error.message}});
@@ -318,11 +319,7 @@ asio::awaitable<std::size_t> Refresher::Impl::drain(std::shared_ptr<Impl> self, 
   self->draining_ = nullptr;
 
   const std::vector<Target> lost = self->queue_.unfinished();
-  for (const Target& target : lost) {
-    const std::string object = target.key.str();
-    self->logger_.error("refresh not applied before shutdown",
-                        {{"resource", resource_of(target)}, {"object", object}});
-  }
+  for (const Target& target : lost) log_not_applied(self->logger_, target);
   self->stop();  // those who still wait are told while their executors are there
   co_return lost.size();
 }

@@ -28,6 +28,9 @@ struct RefreshOutcome {
   bool overloaded = false;  ///< nothing was taken: objects_waiting is reached, or it has stopped
 };
 
+/// Of an object that waits for its refresh when the process ends.
+void log_not_applied(const log::Logger& logger, const Target& target);
+
 /// Increasing, unique refresh tokens: RFC 3339 UTC with nanoseconds.
 class TokenSource {
  public:

@@ -73,21 +73,7 @@ http::Response ignored_response(std::string_view event) {
 Outcome outcome_of(const controllers::RefreshOutcome& refreshes) {
   if (refreshes.overloaded) return Outcome::kOverloaded;
   if (refreshes.refused > 0) return Outcome::kFailed;
-  return refreshes.queued > 0 ? Outcome::kQueued : Outcome::kRefreshed;
-}
-
-std::string_view outcome_name(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::kRefreshed:
-      return "refreshed";
-    case Outcome::kQueued:
-      return "queued";
-    case Outcome::kFailed:
-      return "failed";
-    case Outcome::kOverloaded:
-      return "overloaded";
-  }
-  return "";
+  return refreshes.queued > 0 ? Outcome::kQueued : Outcome::kOk;
 }
 
 http::Response refresh_response(bitbucket::EventKind kind,
@@ -105,11 +91,10 @@ http::Response refresh_response(bitbucket::EventKind kind,
     case Outcome::kQueued:
       return resends ? try_again_response("failed to refresh " + of_all)
                      : message_response(202, "queued " + of_all);
-    case Outcome::kRefreshed:
-      break;
+    default:
+      return message_response(200, fmt::format("refreshed {} {}", refreshes.applied,
+                                               warehouses ? "warehouse(s)" : "promotion(s)"));
   }
-  return message_response(200, fmt::format("refreshed {} {}", refreshes.applied,
-                                           warehouses ? "warehouse(s)" : "promotion(s)"));
 }
 
 }  // namespace receiver::webhook

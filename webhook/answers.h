@@ -1,12 +1,12 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <string_view>
 
 #include "bitbucket/event.h"
 #include "controllers/refresher.h"
 #include "http/message.h"
+#include "webhook/outcome.h"
 
 /// The answers of the webhook port, word for word as SPEC 3 has them. Each is a line of JSON.
 namespace receiver::webhook {
@@ -25,11 +25,7 @@ inline constexpr std::size_t kMaxNameBytes = 100;
 [[nodiscard]] http::Response wrong_method_response(std::string_view allowed);
 [[nodiscard]] http::Response ignored_response(std::string_view event);
 
-/// What is told of a delivery's refreshes.
-enum class Outcome : std::uint8_t { kRefreshed, kQueued, kFailed, kOverloaded };
 [[nodiscard]] Outcome outcome_of(const controllers::RefreshOutcome& refreshes);
-[[nodiscard]] std::string_view outcome_name(Outcome outcome);
-
 /// Cloud sends again what was answered 5xx; Data Center never does, and stops delivering to those
 /// who answer anything but 2xx.
 [[nodiscard]] http::Response refresh_response(bitbucket::EventKind kind,

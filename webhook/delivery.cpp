@@ -117,6 +117,13 @@ std::string_view why_refused(http::BodyError error) {
   return "the sender went away before its delivery was complete";
 }
 
+/// Nothing of a body that did not arrive.
+std::optional<Outcome> outcome_of(http::BodyError error) {
+  if (error == http::BodyError::kTooLarge) return Outcome::kTooLarge;
+  if (error == http::BodyError::kNoRoom) return Outcome::kOverloaded;
+  return std::nullopt;
+}
+
 /// The union over the receivers. An object may be named twice: the refresher takes it once.
 template <typename Event, typename Object>
 std::vector<controllers::Target> targets_for(const std::vector<Route>& receivers,
@@ -144,20 +151,8 @@ struct Deliveries::Delivery {
   std::string url;      ///< of the repository or pull request as it may be logged
 };
 
-void EventCounts::add(std::string_view event) {
-  const auto* const known = std::ranges::find(bitbucket::kEvents, event, &bitbucket::Event::key);
-  auto index = static_cast<std::size_t>(known - bitbucket::kEvents.begin());
-  if (index == kPing && event != bitbucket::kPingEvent) index = kOther;
-  ++counts_.at(index);
-}
-
-std::uint64_t EventCounts::total() const {
-  std::uint64_t sum = 0;
-  for (const auto& count : counts_) sum += count;
-  return sum;
-}
-
-Deliveries::Deliveries(const RouteTable& routes, const kube::Store<api::Warehouse>& warehouses,
+Deliveries::Deliveries(const controllers::RouteTable& routes,
+                       const kube::Store<api::Warehouse>& warehouses,
                        const kube::Store<api::Promotion>& promotions, LateTargets& late_targets,
                        controllers::Refresher& refresher, DeliveryOptions options,
                        log::Logger logger)
@@ -172,7 +167,13 @@ Deliveries::Deliveries(const RouteTable& routes, const kube::Store<api::Warehous
 asio::awaitable<http::Response> Deliveries::answer(const http::RequestHead& head,
                                                    http::BodyReader& body) {
   if (is_health_path(head.path())) co_return answer_health(head);
+  End ended = co_await take(head, body);
+  if (ended.outcome) counters_.add(*ended.outcome, event_of(head));
+  co_return std::move(ended.answer);
+}
 
+asio::awaitable<Deliveries::End> Deliveries::take(const http::RequestHead& head,
+                                                  http::BodyReader& body) {
   const auto candidates = find_receivers(head);
   if (!candidates) co_return candidates.error();
 
@@ -180,7 +181,7 @@ asio::awaitable<http::Response> Deliveries::answer(const http::RequestHead& head
   if (refusal) co_return *refusal;
 
   if (event_of(head) == bitbucket::kPingEvent) {
-    http::Response pong = co_await answer_ping(head, body, *candidates);
+    End pong = co_await answer_ping(head, body, *candidates);
     co_return pong;
   }
 
@@ -210,8 +211,7 @@ http::Response Deliveries::answer_health(const http::RequestHead& head) const {
   return health_response(shutting_down_);
 }
 
-tl::expected<std::vector<Route>, http::Response> Deliveries::find_receivers(
-    const http::RequestHead& head) {
+Deliveries::Step<std::vector<Route>> Deliveries::find_receivers(const http::RequestHead& head) {
   // Asked before the look-up: what completes the table between the two must not make a 404 of it.
   const bool complete = routes_.complete();
   auto receivers = routes_.find(head.path());
@@ -219,27 +219,24 @@ tl::expected<std::vector<Route>, http::Response> Deliveries::find_receivers(
 
   // No path is logged: a receiver's former one is still half a secret.
   if (complete) {
-    counters_.unknown_path.add(event_of(head));
     if (const auto held_back = unknown_paths_.admit()) {
       logger_.debug("unknown path", {{"similar_lines_left_out", *held_back}});
     }
-    return tl::unexpected(unknown_path_response());
+    return tl::unexpected(End{unknown_path_response(), Outcome::kUnknownPath});
   }
-  counters_.not_ready.add(event_of(head));
   if (const auto held_back = not_ready_.admit()) {
     logger_.warn("answered 503: not every receiver's Secret has been read yet",
                  {{"similar_lines_left_out", *held_back}});
   }
-  return tl::unexpected(try_again_response("receivers are not known yet"));
+  return tl::unexpected(End{try_again_response("receivers are not known yet"), Outcome::kNotReady});
 }
 
-std::optional<http::Response> Deliveries::refuse_head(const http::RequestHead& head,
-                                                      const std::vector<Route>& candidates) {
+std::optional<Deliveries::End> Deliveries::refuse_head(const http::RequestHead& head,
+                                                       const std::vector<Route>& candidates) {
   if (head.method != "POST") {
-    counters_.wrong_method.add(event_of(head));
     http::Response refusal = wrong_method_response("POST");
     tell_path(refusal, head, candidates);
-    return refusal;
+    return End{std::move(refusal), Outcome::kWrongMethod};
   }
   if (head.content_length.value_or(0) > options_.limits.body_bytes) {
     return refuse_body(head, candidates, http::BodyError::kTooLarge);
@@ -247,19 +244,18 @@ std::optional<http::Response> Deliveries::refuse_head(const http::RequestHead& h
   return std::nullopt;
 }
 
-asio::awaitable<http::Response> Deliveries::answer_ping(const http::RequestHead& head,
-                                                        http::BodyReader& body,
-                                                        const std::vector<Route>& candidates) {
+asio::awaitable<Deliveries::End> Deliveries::answer_ping(const http::RequestHead& head,
+                                                         http::BodyReader& body,
+                                                         const std::vector<Route>& candidates) {
   const auto dropped = co_await drop(body);
   if (!dropped) co_return refuse_body(head, candidates, dropped.error());
-  counters_.pings.add(bitbucket::kPingEvent);
   log_unproven(pings_, log::Level::kInfo, "ping", head, candidates);
   http::Response pong = message_response(200, "ping received");
   tell_path(pong, head, candidates);
-  co_return pong;
+  co_return End{std::move(pong), Outcome::kPing};
 }
 
-asio::awaitable<tl::expected<Deliveries::Delivery, http::Response>> Deliveries::authenticate(
+asio::awaitable<Deliveries::Step<Deliveries::Delivery>> Deliveries::authenticate(
     const http::RequestHead& head, http::BodyReader& body, const std::vector<Route>& candidates) {
   const auto claim = head.headers.find(bitbucket::kSignatureHeader);
   const auto signature = claim ? bitbucket::parse_signature(*claim) : std::nullopt;
@@ -310,34 +306,30 @@ asio::awaitable<tl::expected<Deliveries::Delivery, http::Response>> Deliveries::
   co_return delivery;
 }
 
-tl::expected<bitbucket::EventKind, http::Response> Deliveries::recognise(const Delivery& delivery) {
+Deliveries::Step<bitbucket::EventKind> Deliveries::recognise(const Delivery& delivery) {
   const auto kind = bitbucket::event_kind(delivery.event);
   if (kind) return *kind;
-  counters_.ignored.add(delivery.event);
-  log_outcome(delivery, "ignored");
-  return tl::unexpected(ignored_response(delivery.event));
+  return tl::unexpected(finish(delivery, Outcome::kIgnoredEvent, ignored_response(delivery.event)));
 }
 
-tl::expected<bitbucket::Payload, http::Response> Deliveries::parse(Delivery& delivery,
-                                                                   bitbucket::EventKind kind) {
+Deliveries::Step<bitbucket::Payload> Deliveries::parse(Delivery& delivery,
+                                                       bitbucket::EventKind kind) {
   const std::string content = std::move(delivery.content);
   auto payload = bitbucket::parse_payload(kind, content);
   if (payload) return std::move(*payload);
-  counters_.bad_body.add(delivery.event);
   logger_.warn("a signed delivery cannot be read",
                {{"delivery", delivery.id}, {"event", delivery.event}, {"error", payload.error()}});
-  log_outcome(delivery, "unreadable");
-  return tl::unexpected(http::error_response(400, "invalid request body"));
+  return tl::unexpected(
+      finish(delivery, Outcome::kBadBody, http::error_response(400, "invalid request body")));
 }
 
-tl::expected<std::vector<controllers::Target>, http::Response> Deliveries::find_targets(
+Deliveries::Step<std::vector<controllers::Target>> Deliveries::find_targets(
     Delivery& delivery, bitbucket::EventKind kind, const bitbucket::Payload& payload) {
   const bool pushed = kind.action == bitbucket::Action::kRefreshWarehouses;
   if (!(pushed ? warehouses_.synced() : promotions_.synced())) {
-    counters_.not_ready.add(delivery.event);
-    log_outcome(delivery, "not_ready");
-    return tl::unexpected(
-        try_again_response(pushed ? "warehouses are not synced" : "promotions are not synced"));
+    return tl::unexpected(finish(
+        delivery, Outcome::kNotReady,
+        try_again_response(pushed ? "warehouses are not synced" : "promotions are not synced")));
   }
   const auto& urls = pushed ? std::get<bitbucket::Push>(payload).repository_urls
                             : std::get<bitbucket::PullRequest>(payload).urls;
@@ -353,44 +345,26 @@ tl::expected<std::vector<controllers::Target>, http::Response> Deliveries::find_
                               promotions_);
 }
 
-http::Response Deliveries::report(const Delivery& delivery, bitbucket::EventKind kind,
-                                  const controllers::RefreshOutcome& refreshes) {
-  const Outcome outcome = outcome_of(refreshes);
-  switch (outcome) {
-    case Outcome::kRefreshed:
-      counters_.answered_ok.add(delivery.event);
-      break;
-    case Outcome::kQueued:
-      counters_.answered_queued.add(delivery.event);
-      break;
-    case Outcome::kFailed:
-      counters_.answered_failed.add(delivery.event);
-      break;
-    case Outcome::kOverloaded:
-      counters_.overloaded.add(delivery.event);
-      break;
-  }
-  log_outcome(delivery, outcome_name(outcome), refreshes);
+Deliveries::End Deliveries::report(const Delivery& delivery, bitbucket::EventKind kind,
+                                   const controllers::RefreshOutcome& refreshes) {
   if (options_.answered) {
     options_.answered(kind.source, clock::Steady::now() - delivery.first_byte);
   }
-  return refresh_response(kind, refreshes);
+  return finish(delivery, outcome_of(refreshes), refresh_response(kind, refreshes), refreshes);
 }
 
-http::Response Deliveries::refuse_body(const http::RequestHead& head,
-                                       const std::vector<Route>& candidates,
-                                       http::BodyError error) {
-  if (error == http::BodyError::kTooLarge) counters_.too_large.add(event_of(head));
-  if (error == http::BodyError::kNoRoom) counters_.overloaded.add(event_of(head));
+Deliveries::End Deliveries::refuse_body(const http::RequestHead& head,
+                                        const std::vector<Route>& candidates,
+                                        http::BodyError error) {
   log_unproven(refused_bodies_, log::Level::kWarn, why_refused(error), head, candidates);
-  return http::answer_for(error, options_.limits);
+  return {http::answer_for(error, options_.limits), outcome_of(error)};
 }
 
-http::Response Deliveries::refuse_sender(const http::RequestHead& head,
-                                         const std::vector<Route>& candidates) {
+Deliveries::End Deliveries::refuse_sender(const http::RequestHead& head,
+                                          const std::vector<Route>& candidates) {
   const bool has_signature = head.headers.find(bitbucket::kSignatureHeader).has_value();
-  (has_signature ? counters_.bad_signature : counters_.missing_signature).add(event_of(head));
-  observe(candidates, has_signature ? "bad_signature" : "missing_signature");
+  const Outcome outcome = has_signature ? Outcome::kBadSignature : Outcome::kMissingSignature;
+  observe(candidates, outcome_name(outcome));
   log_unproven(refused_senders_, log::Level::kWarn,
                has_signature
                    ? "answered 401: the signature is not of this receiver's secret; the webhook in "
@@ -398,7 +372,7 @@ http::Response Deliveries::refuse_sender(const http::RequestHead& head,
                    : "answered 401: the delivery is not signed; set the receiver's secret in the "
                      "webhook in Bitbucket",
                head, candidates);
-  return http::error_response(401, has_signature ? "unauthorized" : "missing signature");
+  return {http::error_response(401, has_signature ? "unauthorized" : "missing signature"), outcome};
 }
 
 void Deliveries::observe(const std::vector<Route>& receivers, std::string_view result) const {
@@ -421,9 +395,10 @@ void Deliveries::log_unproven(log::LogThrottle& throttle, log::Level level,
                  {"similar_lines_left_out", *held_back}});
 }
 
-void Deliveries::log_outcome(const Delivery& delivery, std::string_view outcome,
-                             const controllers::RefreshOutcome& refreshes) const {
-  if (!logger_.enabled(log::Level::kInfo)) return;
+Deliveries::End Deliveries::finish(const Delivery& delivery, Outcome outcome, http::Response answer,
+                                   const controllers::RefreshOutcome& refreshes) const {
+  End ended{std::move(answer), outcome};
+  if (!logger_.enabled(log::Level::kInfo)) return ended;
   const auto kind = bitbucket::event_kind(delivery.event);
   const auto duration = std::chrono::duration_cast<std::chrono::milliseconds>(clock::Steady::now() -
                                                                               delivery.first_byte);
@@ -434,11 +409,12 @@ void Deliveries::log_outcome(const Delivery& delivery, std::string_view outcome,
                             {"project", joined_names(delivery.receivers, &Route::project)},
                             {"receiver", joined_names(delivery.receivers, &Route::receiver)},
                             {"url", delivery.url},
-                            {"outcome", outcome},
+                            {"outcome", outcome_name(outcome)},
                             {"applied", refreshes.applied},
                             {"queued", refreshes.queued},
                             {"refused", refreshes.refused},
                             {"duration_ms", duration.count()}});
+  return ended;
 }
 
 }  // namespace receiver::webhook

@@ -1,10 +1,7 @@
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <chrono>
-#include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -18,17 +15,18 @@
 #include "api/warehouse.h"
 #include "bitbucket/event.h"
 #include "controllers/refresher.h"
+#include "controllers/routes.h"
 #include "http/server.h"
 #include "kube/store.h"
 #include "log/log_throttle.h"
 #include "log/logger.h"
 #include "webhook/late_targets.h"
-#include "webhook/routes.h"
+#include "webhook/outcome.h"
 
 namespace receiver::webhook {
 
-/// Told of each receiver whose key a sender has shown, or failed to: `accepted`,
-/// `missing_signature`, `bad_signature`. From any of the listener's threads.
+/// Told of each receiver whose key a sender has shown, or failed to: `accepted`, or the name of the
+/// outcome. From any of the listener's threads.
 using AuthenticationObserver = std::function<void(
     const std::string& project, const std::string& receiver, std::string_view result)>;
 
@@ -41,40 +39,12 @@ struct DeliveryOptions {
   AuthenticationObserver authenticated{};
 };
 
-/// Requests that ended in one way, by the event that they named.
-class EventCounts {
- public:
-  /// Those of bitbucket::kEvents in their order, the ping, and any other.
-  static constexpr std::size_t kPing = bitbucket::kEvents.size();
-  static constexpr std::size_t kOther = kPing + 1;
-
-  /// Counts one of this X-Event-Key.
-  void add(std::string_view event);
-  [[nodiscard]] const std::atomic<std::uint64_t>& of(std::size_t event) const {
-    return counts_.at(event);
-  }
-  /// Of all events.
-  [[nodiscard]] std::uint64_t total() const;
-  friend bool operator==(const EventCounts& counts, std::uint64_t total) {
-    return counts.total() == total;
-  }
-
- private:
-  std::array<std::atomic<std::uint64_t>, kOther + 1> counts_{};
-};
-
-struct DeliveryCounters {
-  EventCounts unknown_path, not_ready, wrong_method, too_large, pings, missing_signature,
-      bad_signature, ignored, bad_body, answered_ok, answered_queued, answered_failed, overloaded;
-  std::atomic<std::uint64_t> previous_secret{0};
-};
-
 /// Answers the requests of the webhook port. Called on a connection's strand, from any of the
 /// listener's threads; shares nothing but what is thread-safe. What it is given outlives it, and it
 /// outlives every answer.
 class Deliveries {
  public:
-  Deliveries(const RouteTable& routes, const kube::Store<api::Warehouse>& warehouses,
+  Deliveries(const controllers::RouteTable& routes, const kube::Store<api::Warehouse>& warehouses,
              const kube::Store<api::Promotion>& promotions, LateTargets& late_targets,
              controllers::Refresher& refresher, DeliveryOptions options, log::Logger logger);
 
@@ -89,16 +59,23 @@ class Deliveries {
 
  private:
   struct Delivery;
-  /// What a step hands to the next one, or the answer that ends the request.
+  /// How a request ends. Without an outcome: its body did not arrive, which the listener counts.
+  struct End {
+    http::Response answer;
+    std::optional<Outcome> outcome;
+  };
+  /// What a step hands to the next one, or the end of the request.
   template <typename T>
-  using Step = tl::expected<T, http::Response>;
+  using Step = tl::expected<T, End>;
 
   // The steps of a request, in their order.
   [[nodiscard]] http::Response answer_health(const http::RequestHead& head) const;
+  [[nodiscard]] boost::asio::awaitable<End> take(const http::RequestHead& head,
+                                                 http::BodyReader& body);
   [[nodiscard]] Step<std::vector<controllers::Route>> find_receivers(const http::RequestHead& head);
-  [[nodiscard]] std::optional<http::Response> refuse_head(
-      const http::RequestHead& head, const std::vector<controllers::Route>& candidates);
-  [[nodiscard]] boost::asio::awaitable<http::Response> answer_ping(
+  [[nodiscard]] std::optional<End> refuse_head(const http::RequestHead& head,
+                                               const std::vector<controllers::Route>& candidates);
+  [[nodiscard]] boost::asio::awaitable<End> answer_ping(
       const http::RequestHead& head, http::BodyReader& body,
       const std::vector<controllers::Route>& candidates);
   [[nodiscard]] boost::asio::awaitable<Step<Delivery>> authenticate(
@@ -108,23 +85,24 @@ class Deliveries {
   [[nodiscard]] Step<bitbucket::Payload> parse(Delivery& delivery, bitbucket::EventKind kind);
   [[nodiscard]] Step<std::vector<controllers::Target>> find_targets(
       Delivery& delivery, bitbucket::EventKind kind, const bitbucket::Payload& payload);
-  [[nodiscard]] http::Response report(const Delivery& delivery, bitbucket::EventKind kind,
-                                      const controllers::RefreshOutcome& refreshes);
+  [[nodiscard]] End report(const Delivery& delivery, bitbucket::EventKind kind,
+                           const controllers::RefreshOutcome& refreshes);
 
-  [[nodiscard]] http::Response refuse_body(const http::RequestHead& head,
-                                           const std::vector<controllers::Route>& candidates,
-                                           http::BodyError error);
-  [[nodiscard]] http::Response refuse_sender(const http::RequestHead& head,
-                                             const std::vector<controllers::Route>& candidates);
+  [[nodiscard]] End refuse_body(const http::RequestHead& head,
+                                const std::vector<controllers::Route>& candidates,
+                                http::BodyError error);
+  [[nodiscard]] End refuse_sender(const http::RequestHead& head,
+                                  const std::vector<controllers::Route>& candidates);
   void observe(const std::vector<controllers::Route>& receivers, std::string_view result) const;
   /// Of a request whose sender has not shown that it holds a key.
   void log_unproven(log::LogThrottle& throttle, log::Level level, std::string_view message,
                     const http::RequestHead& head,
                     const std::vector<controllers::Route>& candidates) const;
-  void log_outcome(const Delivery& delivery, std::string_view outcome,
-                   const controllers::RefreshOutcome& refreshes = {}) const;
+  /// The end of a signed delivery, with its line in the log.
+  [[nodiscard]] End finish(const Delivery& delivery, Outcome outcome, http::Response answer,
+                           const controllers::RefreshOutcome& refreshes = {}) const;
 
-  const RouteTable& routes_;
+  const controllers::RouteTable& routes_;
   const kube::Store<api::Warehouse>& warehouses_;
   const kube::Store<api::Promotion>& promotions_;
   LateTargets& late_targets_;

@@ -58,8 +58,9 @@ std::string names_of(const std::vector<Target>& targets) {
 
 class LateTargets::Impl : public std::enable_shared_from_this<Impl> {
  public:
-  Impl(asio::any_io_executor executor, const RouteTable& routes, controllers::Refresher& refresher,
-       log::Logger logger, controllers::RecentDeliveriesLimits limits)
+  Impl(asio::any_io_executor executor, const controllers::RouteTable& routes,
+       controllers::Refresher& refresher, log::Logger logger,
+       controllers::RecentDeliveriesLimits limits)
       : executor_(std::move(executor)),
         routes_(routes),
         refresher_(refresher),
@@ -88,7 +89,7 @@ class LateTargets::Impl : public std::enable_shared_from_this<Impl> {
   void note_counts();
 
   const asio::any_io_executor executor_;
-  const RouteTable& routes_;
+  const controllers::RouteTable& routes_;
   controllers::Refresher& refresher_;
   const log::Logger logger_;
 
@@ -193,7 +194,7 @@ asio::awaitable<void> LateTargets::Impl::refresh_found(std::shared_ptr<Impl> sel
   }
   self->refreshing_ = false;
   for (const Target& target : self->found_) {
-    self->logger_.error("refresh not applied before shutdown", {{"object", target.key.str()}});
+    controllers::log_not_applied(self->logger_, target);
   }
 }
 
@@ -202,7 +203,7 @@ void LateTargets::Impl::note_counts() {
   counters.dropped = recent_.dropped();
 }
 
-LateTargets::LateTargets(asio::any_io_executor executor, const RouteTable& routes,
+LateTargets::LateTargets(asio::any_io_executor executor, const controllers::RouteTable& routes,
                          kube::Store<api::Warehouse>& warehouses,
                          kube::Store<api::Promotion>& promotions, controllers::Refresher& refresher,
                          log::Logger logger, controllers::RecentDeliveriesLimits limits)

@@ -13,9 +13,9 @@
 #include "bitbucket/event.h"
 #include "controllers/recent_deliveries.h"
 #include "controllers/refresher.h"
+#include "controllers/routes.h"
 #include "kube/store.h"
 #include "log/logger.h"
-#include "webhook/routes.h"
 
 namespace receiver::webhook {
 
@@ -35,7 +35,7 @@ class LateTargets {
  public:
   /// Before the reflectors start. `executor` is the thread of the reflectors and the refresher;
   /// everything given outlives it.
-  LateTargets(boost::asio::any_io_executor executor, const RouteTable& routes,
+  LateTargets(boost::asio::any_io_executor executor, const controllers::RouteTable& routes,
               kube::Store<api::Warehouse>& warehouses, kube::Store<api::Promotion>& promotions,
               controllers::Refresher& refresher, log::Logger logger,
               controllers::RecentDeliveriesLimits limits = {});

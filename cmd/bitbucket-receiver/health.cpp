@@ -69,6 +69,11 @@ http::Response respond(const HealthOptions& options, const http::RequestHead& he
 
 }  // namespace
 
+HealthCheck kind_check(std::string plural, const kube::ReflectorStatus& status) {
+  const bool settled = status.settled != kube::ReflectorStatus::Settled::kNotYet;
+  return {std::move(plural), settled, settled ? status.refusal : "not listed yet"};
+}
+
 http::Handler health_handler(HealthOptions options) {
   return [shared = std::make_shared<const HealthOptions>(std::move(options))](
              const http::RequestHead& head,

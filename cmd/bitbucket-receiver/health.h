@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "http/server.h"
+#include "kube/reflector.h"
 
 namespace receiver {
 
@@ -14,6 +15,10 @@ struct HealthCheck {
   bool ok = false;
   std::string why;  ///< not ok: why not; ok: what is missing all the same, if anything
 };
+
+/// A kind that is watched, by its plural: ok once it was listed, or is known not to be for this
+/// account.
+[[nodiscard]] HealthCheck kind_check(std::string plural, const kube::ReflectorStatus& status);
 
 struct HealthOptions {
   std::function<std::vector<HealthCheck>()> liveness, readiness;

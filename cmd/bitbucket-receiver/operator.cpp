@@ -1,9 +1,9 @@
 #include "cmd/bitbucket-receiver/operator.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <csignal>
-#include <exception>
 #include <functional>
 #include <optional>
 #include <random>
@@ -24,10 +24,13 @@
 #include "api/warehouse.h"
 #include "cmd/bitbucket-receiver/health.h"
 #include "cmd/bitbucket-receiver/operator_metrics.h"
+#include "cmd/bitbucket-receiver/tasks.h"
+#include "cmd/bitbucket-receiver/wiring.h"
 #include "cmd/version.h"
 #include "controllers/catch_up.h"
 #include "controllers/receiver_controller.h"
 #include "controllers/refresher.h"
+#include "controllers/routes.h"
 #include "http/io_threads.h"
 #include "http/server.h"
 #include "kube/config.h"
@@ -38,7 +41,6 @@
 #include "log/end_on_exception.h"
 #include "webhook/delivery.h"
 #include "webhook/late_targets.h"
-#include "webhook/routes.h"
 #include "webhook/targets.h"
 
 namespace receiver {
@@ -48,13 +50,6 @@ using std::chrono::milliseconds;
 
 namespace {
 
-/// After SIGTERM the endpoints of a Service take a moment to forget this replica: until then new
-/// connections are served.
-constexpr milliseconds kStillServed{5'000};
-/// The end of the grace period is kept for what comes after the queue: status writes, the Lease.
-constexpr milliseconds kForTheLease{2'000};
-/// Deliveries that wait are answered this long before their connections are cut.
-constexpr milliseconds kForAnswers{500};
 constexpr milliseconds kPatchTimeout{10'000};
 constexpr milliseconds kLookAtSettings{2'000};
 /// No handler takes so long: what it waits for will not come.
@@ -104,18 +99,20 @@ class Operator::Impl {
  private:
   tl::expected<void, std::string> connect();
   void build_controllers();
-  void watch(std::string plural, const json::Projection& projection, kube::ObjectSink& sink,
+  struct Watched {
+    std::string plural;
+    std::optional<kube::Reflector> reflector{};
+  };
+  void watch(Watched& watched_kind, const json::Projection& projection, kube::ObjectSink& sink,
              std::function<void(bool current)> on_current = {});
+  void kind_settled(const Watched& watched_kind);
   tl::expected<void, std::string> listen();
   void add_metrics();
   void lead_or_stand();
-  void lead(const kube::Acquisition& acquisition);
 
-  void spawn(std::string name, asio::awaitable<void> task);
   asio::awaitable<void> wait_for_signal();
   asio::awaitable<void> shut_down();
   asio::awaitable<void> follow_log_level();
-  asio::awaitable<void> tasks_ended(clock::Steady::time_point deadline);
   asio::awaitable<kube::ApiResult<void>> patch(controllers::Target target, std::string token);
 
   [[nodiscard]] bool leading() const {
@@ -138,7 +135,7 @@ class Operator::Impl {
   controllers::OwnerStore cluster_configs_;
   kube::Store<api::Warehouse> warehouses_;
   kube::Store<api::Promotion> promotions_;
-  webhook::RouteTable routes_;
+  controllers::RouteTable routes_;
 
   std::optional<kube::EventRecorder> events_;
   std::optional<controllers::ReceiverController> receivers_;
@@ -148,11 +145,12 @@ class Operator::Impl {
   std::optional<webhook::LateTargets> late_targets_;
   std::optional<webhook::Deliveries> deliveries_;
   std::optional<kube::LeaderElector> elector_;
-  struct Watched {
-    std::string plural;
-    std::unique_ptr<kube::Reflector> reflector;
-  };
-  std::vector<Watched> reflectors_;
+  Watched watched_project_configs_{"projectconfigs"};
+  Watched watched_cluster_configs_{"clusterconfigs"};
+  Watched watched_warehouses_{"warehouses"};
+  Watched watched_promotions_{"promotions"};
+  const std::array<Watched*, 4> all_watched_{&watched_project_configs_, &watched_cluster_configs_,
+                                             &watched_warehouses_, &watched_promotions_};
   OperatorMetrics metrics_;
   std::optional<http::Server> webhook_server_;
   std::optional<http::Server> metrics_server_;
@@ -160,9 +158,13 @@ class Operator::Impl {
   bool shutting_down_ = false;
   bool owners_listed_ = false;
   bool secrets_tried_ = false;
-  int tasks_ = 0;
-  asio::steady_timer task_ended_{kube_io_};
   int exit_code_ = 0;
+  Tasks tasks_{kube_io_.get_executor(), [this](const std::string& name, const std::string& error) {
+                 exit_code_ = 1;
+                 logger_.error("a part of the operator failed; shutting down",
+                               {{"part", name}, {"error", error}});
+                 std::raise(SIGTERM);
+               }};
 };
 
 tl::expected<int, std::string> Operator::Impl::run() {
@@ -180,14 +182,14 @@ tl::expected<int, std::string> Operator::Impl::run() {
   const auto tell_late_targets = [this](TargetKind kind) {
     return [this, kind](bool current) { late_targets_->watch_changed(kind, current); };
   };
-  watch("projectconfigs", api::owner_projection(), project_configs_);
-  watch("clusterconfigs", api::owner_projection(), cluster_configs_);
-  watch("warehouses", api::warehouse_projection(), warehouses_,
+  watch(watched_project_configs_, api::owner_projection(), project_configs_);
+  watch(watched_cluster_configs_, api::owner_projection(), cluster_configs_);
+  watch(watched_warehouses_, api::warehouse_projection(), warehouses_,
         tell_late_targets(TargetKind::kWarehouse));
-  watch("promotions", api::promotion_projection(), promotions_,
+  watch(watched_promotions_, api::promotion_projection(), promotions_,
         tell_late_targets(TargetKind::kPromotion));
-  spawn("receivers", receivers_->run());
-  spawn("events", events_->run());
+  tasks_.spawn("receivers", receivers_->run());
+  tasks_.spawn("events", events_->run());
   lead_or_stand();
   asio::co_spawn(kube_io_, wait_for_signal(), log::EndOnException{logger_, "the shutdown"});
   if (settings_.log_level_follows_file) {
@@ -229,19 +231,16 @@ void Operator::Impl::build_controllers() {
                                              .instance = settings_.pod_name,
                                              .may_write = [this] { return leading(); }},
                   logger_.named("events"));
-  receivers_.emplace(
-      *rest_, project_configs_, cluster_configs_, *events_,
-      controllers::ReceiverControllerOptions{
-          .base_url = settings_.base_url,
-          .system_namespace = settings_.system_resources_namespace,
-          .secret_access = settings_.secret_access,
-          .workers = settings_.max_concurrent_project_config_reconciles,
-          .leading = [this] { return leading(); },
-          .reconciled =
-              metrics_.reconcile_observer(std::string(controllers::ReceiverController::kName))},
-      [this](const kube::ObjectKey& owner, std::vector<controllers::Route> routes,
-             bool incomplete) { routes_.replace(owner, std::move(routes), incomplete); },
-      logger_);
+  receivers_.emplace(*rest_, project_configs_, cluster_configs_, routes_, *events_,
+                     controllers::ReceiverControllerOptions{
+                         .base_url = settings_.base_url,
+                         .system_namespace = settings_.system_resources_namespace,
+                         .secret_access = settings_.secret_access,
+                         .workers = settings_.max_concurrent_project_config_reconciles,
+                         .leading = [this] { return leading(); },
+                         .reconciled = metrics_.reconcile_observer(
+                             std::string(controllers::ReceiverController::kName))},
+                     logger_);
   refresher_.emplace(
       kube_io_.get_executor(),
       [this](controllers::Target target, std::string token) {
@@ -275,36 +274,31 @@ void Operator::Impl::build_controllers() {
                       logger_.named("webhook"));
 }
 
-void Operator::Impl::watch(std::string plural, const json::Projection& projection,
+void Operator::Impl::watch(Watched& watched_kind, const json::Projection& projection,
                            kube::ObjectSink& sink, std::function<void(bool current)> on_current) {
-  Watched& watched_kind = reflectors_.emplace_back(
-      Watched{plural, std::make_unique<kube::Reflector>(*rest_, watched(plural, projection), sink,
-                                                        logger_.named(plural))});
-  watched_kind.reflector->on_settled([this, plural](const kube::ReflectorStatus& status) {
-    if (status.settled == kube::ReflectorStatus::Settled::kRefused) {
-      logger_.error("a kind cannot be watched; what needs it is not served until it can",
-                    {{"kind", plural}, {"error", status.refusal}});
-    } else {
-      logger_.info("synced", {{"kind", plural}});
-    }
-    // The first two are the owners. A missing kind declares no receivers; of ProjectConfigs that
-    // may not be read nobody knows, and an API server that has just started refuses everything.
-    using Settled = kube::ReflectorStatus::Settled;
-    const kube::ReflectorStatus& projects = reflectors_[0].reflector->status();
-    const kube::ReflectorStatus& clusters = reflectors_[1].reflector->status();
-    const bool owners_listed =
-        (projects.settled == Settled::kSynced ||
-         (projects.settled == Settled::kRefused && projects.kind_is_unknown)) &&
-        clusters.settled != Settled::kNotYet;
-    if (owners_listed && !std::exchange(owners_listed_, true)) routes_.owners_listed();
-    if (projects.settled != Settled::kNotYet && clusters.settled != Settled::kNotYet) {
-      receivers_->owners_settled();
-    }
-  });
+  const std::string& plural = watched_kind.plural;
+  watched_kind.reflector.emplace(*rest_, watched(plural, projection), sink, logger_.named(plural));
+  watched_kind.reflector->on_settled(
+      [this, &watched_kind](const kube::ReflectorStatus&) { kind_settled(watched_kind); });
   watched_kind.reflector->on_current(std::move(on_current));
   metrics_.add_reflector(plural,
                          [&reflector = *watched_kind.reflector] { return reflector.status(); });
-  spawn(plural, watched_kind.reflector->run());
+  tasks_.spawn(plural, watched_kind.reflector->run());
+}
+
+void Operator::Impl::kind_settled(const Watched& watched_kind) {
+  const kube::ReflectorStatus& status = watched_kind.reflector->status();
+  if (status.settled == kube::ReflectorStatus::Settled::kRefused) {
+    logger_.error("a kind cannot be watched; what needs it is not served until it can",
+                  {{"kind", watched_kind.plural}, {"error", status.refusal}});
+  } else {
+    logger_.info("synced", {{"kind", watched_kind.plural}});
+  }
+  const kube::ReflectorStatus& projects = watched_project_configs_.reflector->status();
+  const kube::ReflectorStatus& clusters = watched_cluster_configs_.reflector->status();
+  owners_listed_ = owners_listed_ || owners_listed(projects, clusters);
+  if (owners_listed_) routes_.owners_listed();
+  if (owners_settled(projects, clusters)) receivers_->owners_settled();
 }
 
 tl::expected<void, std::string> Operator::Impl::listen() {
@@ -374,50 +368,21 @@ void Operator::Impl::lead_or_stand() {
       *rest_,
       kube::LeaderElectionOptions{.lease = {settings_.pod_namespace, std::string(kLeaseName)},
                                   .identity = identity(settings_.pod_name)},
-      kube::LeaderElector::Callbacks{
-          .started = [this](const kube::Acquisition& acquisition) { lead(acquisition); },
-          .stopped = [this] { receivers_->set_leading(false); }},
+      leader_callbacks(
+          settings_.catch_up, [this](bool leading) { receivers_->set_leading(leading); },
+          [this] { tasks_.spawn("catch-up", catch_up_->run()); }),
       logger_.named("leader"));
-  spawn("leader", elector_->run());
-}
-
-void Operator::Impl::lead(const kube::Acquisition& acquisition) {
-  receivers_->set_leading(true);
-  if (!settings_.catch_up) return;
-  if (!controllers::deliveries_may_be_lost(acquisition, clock::Wall::now())) return;
-  spawn("catch-up", catch_up_->run());
+  tasks_.spawn("leader", elector_->run());
 }
 
 asio::awaitable<kube::ApiResult<void>> Operator::Impl::patch(controllers::Target target,
                                                              std::string token) {
-  static const kube::Resource warehouses = api::kargo_resource("warehouses");
-  static const kube::Resource promotions = api::kargo_resource("promotions");
-  const bool warehouse = target.kind == controllers::TargetKind::kWarehouse;
-  std::string path = (warehouse ? warehouses : promotions).path(target.key);
-  std::string body = fmt::format(R"({{"metadata":{{"annotations":{{"{}":"{}"}}}}}})",
-                                 api::kRefreshAnnotation, token);
+  std::string path = controllers::resource_of(target.kind).path(target.key);
+  std::string body = api::refresh_patch(token);
   auto answer = co_await rest_->merge_patch(std::move(path), std::move(body), kPatchTimeout);
   if (!answer) co_return tl::unexpected(std::move(answer.error()));
   catch_up_->refreshed(target);
   co_return kube::ApiResult<void>{};
-}
-
-void Operator::Impl::spawn(std::string name, asio::awaitable<void> task) {
-  ++tasks_;
-  asio::co_spawn(kube_io_, std::move(task),
-                 [this, name = std::move(name)](const std::exception_ptr& failure) {
-                   --tasks_;
-                   task_ended_.cancel();
-                   if (!failure) return;
-                   exit_code_ = 1;
-                   try {
-                     std::rethrow_exception(failure);
-                   } catch (const std::exception& error) {
-                     logger_.error("a part of the operator failed; shutting down",
-                                   {{"part", name}, {"error", error.what()}});
-                   }
-                   std::raise(SIGTERM);
-                 });
 }
 
 asio::awaitable<void> Operator::Impl::wait_for_signal() {
@@ -451,42 +416,32 @@ asio::awaitable<void> Operator::Impl::follow_log_level() {
 /// The order in which everything ends: what takes in work before what does it, the Lease after the
 /// writes that it guards, the client last.
 asio::awaitable<void> Operator::Impl::shut_down() {
-  const auto deadline = clock::Steady::now() + settings_.graceful_shutdown_timeout;
+  const ShutdownTimes times =
+      shutdown_times(clock::Steady::now(), settings_.graceful_shutdown_timeout);
   shutting_down_ = true;
   deliveries_->shutting_down();
   asio::steady_timer timer(kube_io_);
-  timer.expires_after(std::min(kStillServed, settings_.graceful_shutdown_timeout / 4));
+  timer.expires_at(times.served);
   co_await timer.async_wait(asio::use_awaitable);
 
-  const auto drained = std::max(clock::Steady::now(), deadline - kForTheLease);
-  // A sender that is slow to the end must not use up the time of what is queued.
-  const auto answered = clock::Steady::now() + (drained - clock::Steady::now()) * 3 / 4;
-  refresher_->answer_by(answered - kForAnswers);
+  refresher_->answer_by(times.answer_by);
   catch_up_->stop();
-  co_await webhook_server_->drain(answered);
+  co_await webhook_server_->drain(times.answered);
   late_targets_->stop();
-  (void)co_await refresher_->drain(drained);  // what is left, it has named
+  (void)co_await refresher_->drain(times.drained);  // what is left, it has named
 
   receivers_->stop();
   events_->stop();
-  for (Watched& watched_kind : reflectors_) watched_kind.reflector->stop();
+  for (Watched* watched_kind : all_watched_) watched_kind->reflector->stop();
   if (elector_ && catch_up_->owed()) {
     elector_->abandon();
   } else if (elector_) {
     elector_->stop();
   }
-  co_await tasks_ended(deadline);
+  co_await tasks_.ended(times.ended);
   rest_->close();
   if (metrics_server_) co_await metrics_server_->drain(clock::Steady::now());
   kube_io_.stop();
-}
-
-asio::awaitable<void> Operator::Impl::tasks_ended(clock::Steady::time_point deadline) {
-  while (tasks_ > 0 && clock::Steady::now() < deadline) {
-    task_ended_.expires_at(deadline);
-    boost::system::error_code woken;
-    co_await task_ended_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
-  }
 }
 
 std::vector<HealthCheck> Operator::Impl::liveness() const {
@@ -502,19 +457,16 @@ std::vector<HealthCheck> Operator::Impl::liveness() const {
 
 std::vector<HealthCheck> Operator::Impl::readiness() {
   std::vector<HealthCheck> checks;
-  bool kinds_settled = true;
-  if (shutting_down_) checks.push_back({"serving", false, "shutting down"});
-  for (const Watched& watched_kind : reflectors_) {
-    const kube::ReflectorStatus& status = watched_kind.reflector->status();
-    const bool settled = status.settled != kube::ReflectorStatus::Settled::kNotYet;
-    kinds_settled = kinds_settled && settled;
-    checks.push_back({watched_kind.plural, settled, settled ? status.refusal : "not listed yet"});
+  for (const Watched* watched_kind : all_watched_) {
+    checks.push_back(kind_check(watched_kind->plural, watched_kind->reflector->status()));
   }
   // Once: one that is named later and cannot be read concerns its own receiver only.
+  const bool kinds_settled = std::ranges::all_of(checks, &HealthCheck::ok);
   secrets_tried_ = secrets_tried_ || (kinds_settled && receivers_->secrets_settled());
   checks.push_back(
       {"secrets", secrets_tried_,
        secrets_tried_ ? receivers_->secrets_trouble() : "some have not been read yet"});
+  if (shutting_down_) checks.insert(checks.begin(), {"serving", false, "shutting down"});
   return checks;
 }
 

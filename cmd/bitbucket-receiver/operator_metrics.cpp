@@ -106,39 +106,7 @@ void OperatorMetrics::add_certificate(
 }
 
 void OperatorMetrics::add_deliveries(const webhook::DeliveryCounters& counters) {
-  using Counts = webhook::EventCounts;
-  const auto ended = [&](const char* outcome, const Counts& counts) {
-    const auto show = [&](std::string_view source, std::string_view event, std::size_t index) {
-      readings_.counter(
-          own("deliveries_total"),
-          "Requests to the webhook port, by the event named and how they ended.",
-          {{"source", std::string(source)}, {"event", std::string(event)}, {"outcome", outcome}},
-          counts.of(index));
-    };
-    for (std::size_t index = 0; index < bitbucket::kEvents.size(); ++index) {
-      const bitbucket::Event& event = bitbucket::kEvents.at(index);
-      show(bitbucket::source_name(event.kind.source), event.key, index);
-    }
-    show(bitbucket::source_name(bitbucket::Source::kDataCenter), bitbucket::kPingEvent,
-         Counts::kPing);
-    show("unknown", "other", Counts::kOther);
-  };
-  ended("ok", counters.answered_ok);
-  ended("queued", counters.answered_queued);
-  ended("failed", counters.answered_failed);
-  ended("overloaded", counters.overloaded);
-  ended("ignored_event", counters.ignored);
-  ended("ping", counters.pings);
-  ended("unknown_path", counters.unknown_path);
-  ended("not_ready", counters.not_ready);
-  ended("wrong_method", counters.wrong_method);
-  ended("too_large", counters.too_large);
-  ended("missing_signature", counters.missing_signature);
-  ended("bad_signature", counters.bad_signature);
-  ended("bad_body", counters.bad_body);
-  readings_.counter(own("previous_secret_deliveries_total"),
-                    "Deliveries signed with a secret that is being replaced.", {},
-                    counters.previous_secret);
+  webhook::add_metrics(readings_, counters);
 }
 
 void OperatorMetrics::add_refresher(const controllers::RefresherCounters& counters,

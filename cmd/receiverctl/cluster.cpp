@@ -23,10 +23,6 @@ using OwnerStore = kube::Store<api::ReceiverOwner>;
 
 constexpr const char* kClusterConfigName = "cluster";
 
-std::string_view plural_of(OwnerKind kind) {
-  return kind == OwnerKind::kProjectConfig ? "projectconfigs" : "clusterconfigs";
-}
-
 std::string described(const std::string& project) {
   return project.empty() ? "ClusterConfig cluster"
                          : fmt::format("ProjectConfig {}/{}", project, project);
@@ -115,7 +111,8 @@ Result<std::vector<api::ReceiverOwner>> Cluster::owners(const std::string& proje
     OwnerStore store([kind](const kube::ObjectMeta& meta, const rapidjson::Value& object) {
       return api::decode_owner(kind, meta, object);
     });
-    const auto listed = list(std::string(plural_of(kind)), project, api::owner_projection(), store);
+    const auto listed =
+        list(api::resource_of(kind).plural, project, api::owner_projection(), store);
     if (!listed) return tl::unexpected(listed.error());
     for (const auto& owner : store.list()) owners.push_back(*owner);
   }
@@ -229,8 +226,7 @@ Result<std::map<kube::ObjectKey, std::string>> Cluster::refresh_tokens(controlle
         {meta.key,
          std::string(json::string_at(object, "/metadata/annotations/kargo.akuity.io~1refresh"))});
   });
-  const bool of_warehouses = kind == controllers::TargetKind::kWarehouse;
-  const auto listed = list(of_warehouses ? "warehouses" : "promotions", project, projection, store);
+  const auto listed = list(controllers::resource_of(kind).plural, project, projection, store);
   if (!listed) return tl::unexpected(listed.error());
   std::map<kube::ObjectKey, std::string> tokens;
   for (const auto& token : store.list()) tokens.emplace(token->key, token->text);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include <fmt/format.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
@@ -73,6 +74,15 @@ OwnerStatus decode_status(const rapidjson::Value& object) {
 
 kube::Resource kargo_resource(std::string plural) {
   return {"kargo.akuity.io", "v1alpha1", std::move(plural)};
+}
+
+kube::Resource resource_of(OwnerKind kind) {
+  return kargo_resource(kind == OwnerKind::kProjectConfig ? "projectconfigs" : "clusterconfigs");
+}
+
+std::string refresh_patch(std::string_view token) {
+  return fmt::format(R"({{"metadata":{{"annotations":{{"kargo.akuity.io/refresh":"{}"}}}}}})",
+                     token);
 }
 
 bool ReceiverOwner::has_bitbucket_receiver() const {

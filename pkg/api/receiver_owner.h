@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <rapidjson/document.h>
@@ -13,10 +14,12 @@
 
 namespace receiver::api {
 
-inline constexpr std::string_view kRefreshAnnotation = "kargo.akuity.io/refresh";
-
 /// `kargo.akuity.io/v1alpha1`, by plural.
 [[nodiscard]] kube::Resource kargo_resource(std::string plural);
+
+/// A merge patch that makes the controllers of Kargo look at an object anew; each token once.
+/// `token` needs no escape in JSON.
+[[nodiscard]] std::string refresh_patch(std::string_view token);
 
 /// One entry of spec.webhookReceivers.
 struct Receiver {
@@ -70,6 +73,7 @@ struct ReceiverOwner {
 };
 
 [[nodiscard]] std::string_view kind_name(OwnerKind kind);
+[[nodiscard]] kube::Resource resource_of(OwnerKind kind);
 
 /// What of a ProjectConfig or ClusterConfig is read.
 [[nodiscard]] const json::Projection& owner_projection();

@@ -36,11 +36,6 @@ constexpr std::size_t kSmallEventBytes = 8 * 1024;
 /// Replicas that are woken together come back spread over this time.
 constexpr std::chrono::milliseconds kWakeJitter{500};
 
-/// `plural.group`, as `kubectl` calls it.
-std::string name_of(const Resource& resource) {
-  return resource.group.empty() ? resource.plural : resource.plural + "." + resource.group;
-}
-
 /// Nobody knows what passes: of Secrets, too, only what the sink keeps may stay.
 class WipeAtEnd {
  public:
@@ -85,7 +80,7 @@ class Reflector::Impl {
         options_(std::move(options)),
         sink_(sink),
         logger_(std::move(logger)),
-        name_(name_of(options_.resource)),
+        name_(options_.resource.name()),
         object_projection_(with_meta(options_.projection)),
         event_projection_(watch_event_projection(options_.projection)),
         backoff_(options_.times.backoff),

@@ -26,6 +26,10 @@ bool is_subdomain(std::string_view name) {
   return is_alphanumeric(before) && name.size() <= kMaxNameBytes;
 }
 
+std::string Resource::name() const {
+  return group.empty() ? plural : plural + "." + group;
+}
+
 std::string Resource::path() const {
   return path(std::string_view{});
 }

@@ -17,6 +17,8 @@ struct Resource {
   std::string version;
   std::string plural;
 
+  /// `PLURAL.GROUP`, as kubectl calls it; of the core group the plural alone.
+  [[nodiscard]] std::string name() const;
   /// `/apis/GROUP/VERSION/PLURAL` (all namespaces, or a cluster-scoped kind); `/api/VERSION/…` for
   /// the core group.
   [[nodiscard]] std::string path() const;

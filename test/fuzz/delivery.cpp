@@ -24,12 +24,12 @@
 #include "api/promotion.h"
 #include "api/warehouse.h"
 #include "controllers/refresher.h"
+#include "controllers/routes.h"
 #include "crypto/crypto.h"
 #include "http/server.h"
 #include "json/json.h"
 #include "kube/store.h"
 #include "test/fuzz/fuzz.h"
-#include "webhook/routes.h"
 #include "webhook/targets.h"
 
 namespace receiver::fuzz {
@@ -135,7 +135,7 @@ class World {
   }
 
   asio::io_context io_;
-  webhook::RouteTable routes_;
+  controllers::RouteTable routes_;
   kube::Store<api::Warehouse> warehouses_{api::decode_warehouse, webhook::warehouse_index_keys};
   kube::Store<api::Promotion> promotions_{api::decode_promotion, webhook::promotion_index_keys};
   std::set<std::string> patched_;

@@ -18,12 +18,12 @@
 #include "api/warehouse.h"
 #include "bitbucket/event.h"
 #include "controllers/refresh_queue.h"
+#include "controllers/routes.h"
 #include "crypto/crypto.h"
 #include "json/json.h"
 #include "kube/object_meta.h"
 #include "kube/store.h"
 #include "test/bench/payload.h"
-#include "webhook/routes.h"
 #include "webhook/targets.h"
 
 namespace receiver {
@@ -37,7 +37,7 @@ std::string path_of(int project) {
 }
 
 void path_lookup(benchmark::State& state) {
-  webhook::RouteTable routes;
+  controllers::RouteTable routes;
   for (int project = 0; project < kProjects; ++project) {
     const std::string name = fmt::format("project-{}", project);
     controllers::Route route{.path = path_of(project),

@@ -106,4 +106,10 @@ TEST_CASE("an owner of any shape decodes") {
   CHECK_FALSE(odd.has_bitbucket_receiver());
 }
 
+TEST_CASE("a refresh patch sets the annotation, and nothing else") {
+  CHECK(
+      refresh_patch("2026-01-02T03:04:05.000000001Z") ==
+      R"({"metadata":{"annotations":{"kargo.akuity.io/refresh":"2026-01-02T03:04:05.000000001Z"}}})");
+}
+
 }  // namespace receiver::api

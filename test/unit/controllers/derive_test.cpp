@@ -316,4 +316,15 @@ TEST_CASE("secret.previous is served beside the current value, or instead of a b
   CHECK(derived.advice[0].reason == "SecretInvalid");
 }
 
+TEST_CASE("a receiver whose Secret is unread takes no path from those beside it") {
+  const DerivedReceivers derived =
+      derive(project_config({{"before", true, "g"}, {"unread", true, "s"}, {"after", true, "g"}}),
+             {{"s", unavailable(SecretState::Known::kNotRead)}, {"g", present(kValue)}});
+  CHECK(derived.unread);
+  CHECK(derived.incomplete);
+  REQUIRE(derived.routes.size() == 2);
+  CHECK(derived.routes[0].receiver == "before");
+  CHECK(derived.routes[1].receiver == "after");
+}
+
 }  // namespace receiver::controllers

@@ -26,20 +26,16 @@ struct ReceiverFixture {
       : rest(server.server().client(io)),
         events(*rest, {.controller = "test", .instance = "test", .per_second = events_per_second},
                log::Logger::none()),
-        controller(
-            *rest, project_configs, cluster_configs, events,
-            {.base_url = {"https://hooks.example.com", ""},
-             .system_namespace = "system",
-             .resync = resync,
-             .leading = [this] { return lease_is_valid; },
-             .secret_watch_times = {.backoff = {.first = std::chrono::milliseconds(4),
-                                                .longest = std::chrono::milliseconds(50),
-                                                .health = std::chrono::hours(1)}}},
-            [this](const kube::ObjectKey& owner, std::vector<Route> now, bool incomplete) {
-              routes[owner.str()] = std::move(now);
-              incomplete_owners[owner.str()] = incomplete;
-            },
-            log::Logger::none()) {
+        controller(*rest, project_configs, cluster_configs, routes, events,
+                   {.base_url = {"https://hooks.example.com", ""},
+                    .system_namespace = "system",
+                    .resync = resync,
+                    .leading = [this] { return lease_is_valid; },
+                    .secret_watch_times = {.backoff = {.first = std::chrono::milliseconds(4),
+                                                       .longest = std::chrono::milliseconds(50),
+                                                       .health = std::chrono::hours(1)}}},
+                   log::Logger::none()) {
+    routes.owners_listed();
     server.others = [this](const test::ApiRequest& request) {
       if (request.target.find("/events") != std::string::npos) {
         told.push_back(request.body);
@@ -77,6 +73,11 @@ struct ReceiverFixture {
     REQUIRE(store.upsert(meta, *object).has_value());
   }
 
+  /// Of the receiver `bucket` of a project.
+  [[nodiscard]] std::vector<Route> routes_of(const std::string& project) const {
+    return routes.find(receiver_path({}, project, "bucket", kSecret));
+  }
+
   /// How many Events have that reason.
   [[nodiscard]] std::ptrdiff_t told_of(const std::string& reason) const {
     return std::ranges::count_if(told, [&](const std::string& event) {
@@ -93,8 +94,7 @@ struct ReceiverFixture {
   OwnerStore project_configs{decoder(api::OwnerKind::kProjectConfig)};
   OwnerStore cluster_configs{decoder(api::OwnerKind::kClusterConfig)};
   kube::EventRecorder events;
-  std::map<std::string, std::vector<Route>> routes;
-  std::map<std::string, bool> incomplete_owners;
+  RouteTable routes;
   bool lease_is_valid = true;
   ReceiverController controller;
 };
@@ -107,10 +107,10 @@ TEST_CASE("every replica has the routes, and only the leader writes the status")
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
-  CHECK(f.incomplete_owners["demo/demo"]);
-  run_until(f.io, [&] { return f.routes["demo/demo"].size() == 1; });
-  CHECK(f.routes["demo/demo"][0].project == "demo");
-  CHECK_FALSE(f.incomplete_owners["demo/demo"]);
+  CHECK_FALSE(f.routes.complete());  // 503 rather than 404
+  run_until(f.io, [&] { return f.routes_of("demo").size() == 1; });
+  CHECK(f.routes_of("demo")[0].project == "demo");
+  CHECK(f.routes.complete());
   f.io.run_for(std::chrono::milliseconds(50));
   CHECK(f.patches.empty());
 
@@ -120,7 +120,7 @@ TEST_CASE("every replica has the routes, and only the leader writes the status")
   CHECK(f.patches[0].method == "PATCH");
   CHECK(f.patches[0].target ==
         "/apis/kargo.akuity.io/v1alpha1/namespaces/demo/projectconfigs/demo/status");
-  CHECK(f.patches[0].body.find("https://hooks.example.com" + f.routes["demo/demo"][0].path) !=
+  CHECK(f.patches[0].body.find("https://hooks.example.com" + f.routes_of("demo")[0].path) !=
         std::string::npos);
 }
 
@@ -142,18 +142,18 @@ TEST_CASE("one namespace whose Secrets answer 500 holds nobody up, and is told o
              patch.body.find(what) != std::string::npos;
     });
   };
-  CHECK(f.routes["demo/demo"].size() == 1);
+  CHECK(f.routes_of("demo").size() == 1);
   CHECK(has_said("projectconfigs/demo/status", R"("status":"True")"));
   CHECK(has_said("projectconfigs/broken/status",
                  "Secret s cannot be read: the Secrets of namespace broken cannot be listed: "
                  "InternalError; it is tried again"));
-  CHECK(f.incomplete_owners["broken/broken"]);  // 503 rather than 404
+  CHECK_FALSE(f.routes.complete());  // 503 rather than 404
   run_until(f.io, [&] { return f.told_of("SecretInvalid") == 1; });
 
   f.server.instead_of_this_one.clear();
   f.server.instead_of_listing.clear();
-  run_until(f.io, [&] { return f.routes["broken/broken"].size() == 1; });
-  CHECK_FALSE(f.incomplete_owners["broken/broken"]);
+  run_until(f.io, [&] { return f.routes_of("broken").size() == 1; });
+  CHECK(f.routes.complete());
 }
 
 TEST_CASE("a Secret that may be read but not listed is never said to be unreadable") {
@@ -163,8 +163,8 @@ TEST_CASE("a Secret that may be read but not listed is never said to be unreadab
   f.controller.set_leading(true);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
   run_until(f.io, [&] {
-    if (!f.routes["demo/demo"].empty()) return true;
-    CHECK(f.incomplete_owners["demo/demo"]);  // 503 rather than 404
+    if (f.routes.size() > 0) return true;
+    CHECK_FALSE(f.routes.complete());  // 503 rather than 404
     CHECK_FALSE(f.controller.secrets_settled());
     return false;
   });
@@ -323,7 +323,7 @@ TEST_CASE("whoever's Lease has run out unnoticed writes neither status nor Event
   f.lease_is_valid = false;
   f.controller.set_leading(true);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
-  run_until(f.io, [&] { return f.routes["demo/demo"].size() == 1; });
+  run_until(f.io, [&] { return f.routes.size() == 1; });
   f.io.run_for(std::chrono::milliseconds(50));
   CHECK(f.patches.empty());
   CHECK(f.told.empty());
@@ -371,7 +371,7 @@ TEST_CASE("an object that is being deleted is left alone") {
   meta.resource_version = std::string("1");
   meta.deleting = true;
   REQUIRE(f.project_configs.upsert(meta, *object).has_value());
-  run_until(f.io, [&] { return f.routes["demo/demo"].size() == 1; });
+  run_until(f.io, [&] { return f.routes.size() == 1; });
   f.io.run_for(std::chrono::milliseconds(50));
   CHECK(f.patches.empty());
 }
@@ -402,18 +402,24 @@ TEST_CASE("a deleted owner loses its routes") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
-  run_until(f.io, [&] { return f.routes["demo/demo"].size() == 1; });
+  run_until(f.io, [&] { return f.routes.size() == 1; });
   f.project_configs.remove({"demo", "demo"});
-  CHECK(f.routes["demo/demo"].empty());
+  CHECK(f.routes.size() == 0);
   CHECK(f.controller.secret_watches() == 0);
+  // Nor does it keep other paths from being unknown.
+  f.upsert(f.project_configs, "demo", "demo",
+           R"({"name":"bucket","bitbucket":{"secretRef":{"name":"unread"}}})", "2");
+  CHECK_FALSE(f.routes.complete());
+  f.project_configs.remove({"demo", "demo"});
+  CHECK(f.routes.complete());
 }
 
 TEST_CASE("the ClusterConfig takes its Secrets from the system resources namespace") {
   ReceiverFixture f;
   f.server.put("system", "s", kSecret);
   f.upsert(f.cluster_configs, "", "cluster", kBucket);
-  run_until(f.io, [&] { return f.routes["cluster"].size() == 1; });
-  CHECK(f.routes["cluster"][0].project.empty());
+  run_until(f.io, [&] { return f.routes_of("").size() == 1; });
+  CHECK(f.routes_of("")[0].project.empty());
 }
 
 TEST_CASE("a ProjectConfig whose name is not its namespace's declares nothing") {
@@ -421,7 +427,8 @@ TEST_CASE("a ProjectConfig whose name is not its namespace's declares nothing") 
   f.server.put("demo", "s", kSecret);
   f.upsert(f.project_configs, "demo", "another", kBucket);
   CHECK(f.controller.secret_watches() == 0);
-  CHECK(f.routes.empty());
+  CHECK(f.routes.size() == 0);
+  CHECK(f.routes.complete());
 }
 
 }  // namespace receiver::controllers

@@ -23,7 +23,8 @@ TEST_CASE("metadata is read as far as it is used") {
 }
 
 TEST_CASE("of metadata only name and version are required") {
-  const auto meta = read_meta(*json::parse(R"({"metadata":{"name":"apple","resourceVersion":"5"}})"));
+  const auto meta =
+      read_meta(*json::parse(R"({"metadata":{"name":"apple","resourceVersion":"5"}})"));
   REQUIRE(meta.has_value());
   CHECK(meta->key == ObjectKey{"", "apple"});
   CHECK(meta->generation == 0);

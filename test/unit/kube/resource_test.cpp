@@ -4,10 +4,12 @@
 
 namespace receiver::kube {
 
-TEST_CASE("a kind's paths follow its group and scope") {
+TEST_CASE("a kind's name and paths follow its group and scope") {
   const Resource secrets{"", "v1", "secrets"};
   const Resource warehouses{"kargo.akuity.io", "v1alpha1", "warehouses"};
 
+  CHECK(secrets.name() == "secrets");
+  CHECK(warehouses.name() == "warehouses.kargo.akuity.io");
   CHECK(secrets.path() == "/api/v1/secrets");
   CHECK(secrets.path("team-a") == "/api/v1/namespaces/team-a/secrets");
   CHECK(secrets.path(ObjectKey{"team-a", "hook"}) == "/api/v1/namespaces/team-a/secrets/hook");

@@ -24,22 +24,22 @@ struct Fruit {
 
 /// A store of fruit, with what its observer saw as lines.
 struct StoreFixture {
-  Store<Fruit> store{[this](const ObjectMeta& meta,
-                            const rapidjson::Value& object) -> tl::expected<Fruit, std::string> {
-                       ++decoded;
-                       Fruit fruit{meta.key.name, std::string(json::string_at(object, "/colour")), {}};
-                       if (fruit.colour.empty()) return tl::unexpected(std::string("no colour"));
-                       if (const auto* tags = json::find(object, "/tags")) {
-                         for (const auto& tag : tags->GetArray())
-                           fruit.tags.emplace_back(tag.GetString());
-                       }
-                       return fruit;
-                     },
-                     [](const Fruit& fruit) {
-                       std::vector<std::string> keys{"colour/" + fruit.colour};
-                       for (const auto& tag : fruit.tags) keys.push_back("tag/" + tag);
-                       return keys;
-                     }};
+  Store<Fruit> store{
+      [this](const ObjectMeta& meta,
+             const rapidjson::Value& object) -> tl::expected<Fruit, std::string> {
+        ++decoded;
+        Fruit fruit{meta.key.name, std::string(json::string_at(object, "/colour")), {}};
+        if (fruit.colour.empty()) return tl::unexpected(std::string("no colour"));
+        if (const auto* tags = json::find(object, "/tags")) {
+          for (const auto& tag : tags->GetArray()) fruit.tags.emplace_back(tag.GetString());
+        }
+        return fruit;
+      },
+      [](const Fruit& fruit) {
+        std::vector<std::string> keys{"colour/" + fruit.colour};
+        for (const auto& tag : fruit.tags) keys.push_back("tag/" + tag);
+        return keys;
+      }};
   int decoded = 0;
   std::vector<std::string> seen;
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/co_spawn.hpp>
@@ -96,12 +97,13 @@ struct Fixture : Stores {
   log::Logger logger =
       log::Logger::to_callback(log::Level::kDebug, log::Format::kConsole,
                                [this](std::string_view line) { lines.emplace_back(line); });
-  RouteTable routes;
+  controllers::RouteTable routes;
   /// What PATCHes of objects answer, by name; others succeed.
   std::map<std::string, kube::ApiError> failures;
   std::vector<std::string> hanging;  ///< objects whose PATCH never ends
   Names patched;
   Names authentications;  ///< as the observer was told
+  std::vector<std::pair<bitbucket::Source, std::chrono::nanoseconds>> answered;
   std::optional<controllers::Refresher> refresher;
   std::optional<LateTargets> late_targets;
   std::optional<Deliveries> deliveries;
@@ -139,14 +141,15 @@ struct Fixture : Stores {
     }
     deliveries.emplace(
         routes, warehouses, promotions, *late_targets, *refresher,
-        DeliveryOptions{.answer_deadline = 8s,
-                        .limits = {.body_bytes = kLimit},
-                        .authenticated =
-                            [this](const std::string& project, const std::string& receiver,
-                                   std::string_view result) {
-                              authentications.push_back(project + "/" + receiver + " " +
-                                                        std::string(result));
-                            }},
+        DeliveryOptions{
+            .answer_deadline = 8s,
+            .limits = {.body_bytes = kLimit},
+            .answered = [this](auto source, auto took) { answered.emplace_back(source, took); },
+            .authenticated =
+                [this](const std::string& project, const std::string& receiver,
+                       std::string_view result) {
+                  authentications.push_back(project + "/" + receiver + " " + std::string(result));
+                }},
         logger);
   }
 

@@ -24,7 +24,7 @@ TEST_CASE_METHOD(Fixture, "an unknown path is answered 404 before any of the bod
       CHECK_FALSE(touched);
     }
   }
-  CHECK(deliveries->counters().unknown_path == 6);
+  CHECK(deliveries->counters().of(Outcome::kUnknownPath) == 6);
 }
 
 TEST_CASE_METHOD(Fixture, "an unknown path is answered 503 while it may yet become known") {
@@ -34,8 +34,8 @@ TEST_CASE_METHOD(Fixture, "an unknown path is answered 503 while it may yet beco
   check(response, 503, error("receivers are not known yet"));
   CHECK(response.headers.find("Retry-After") == "1");
   CHECK_FALSE(touched);
-  CHECK(deliveries->counters().not_ready == 1);
-  CHECK(deliveries->counters().unknown_path == 0);
+  CHECK(deliveries->counters().of(Outcome::kNotReady) == 1);
+  CHECK(deliveries->counters().of(Outcome::kUnknownPath) == 0);
 
   SECTION("a known one is served meanwhile") {
     head.target = kPath;
@@ -84,7 +84,7 @@ TEST_CASE_METHOD(Fixture, "methods other than POST are answered 405") {
     CHECK(response.headers.find("Allow") == "POST");
     CHECK_FALSE(touched);
   }
-  CHECK(deliveries->counters().wrong_method == 7);
+  CHECK(deliveries->counters().of(Outcome::kWrongMethod) == 7);
 }
 
 TEST_CASE_METHOD(Fixture, "a Content-Length above the limit is answered 413 unread") {
@@ -99,7 +99,7 @@ TEST_CASE_METHOD(Fixture, "a Content-Length above the limit is answered 413 unre
   check(response, 413, error("content exceeds limit of 65536 bytes"));
   CHECK(response.close);
   CHECK_FALSE(touched);
-  CHECK(deliveries->counters().too_large == 1);
+  CHECK(deliveries->counters().of(Outcome::kTooLarge) == 1);
 }
 
 TEST_CASE_METHOD(Fixture, "a body of exactly the limit is read") {
@@ -169,8 +169,8 @@ TEST_CASE_METHOD(Fixture, "a body that cannot be read is answered by why, whoeve
       CHECK(response.headers.find("Retry-After").has_value() == (row.status == 503));
     }
   }
-  CHECK(deliveries->counters().too_large == 4);
-  CHECK(deliveries->counters().overloaded == 4);
+  CHECK(deliveries->counters().of(Outcome::kTooLarge) == 4);
+  CHECK(deliveries->counters().of(Outcome::kOverloaded) == 4);
   // One line a second; the first of them told.
   const std::string told = log("WARN");
   for (const char* part :
@@ -179,7 +179,7 @@ TEST_CASE_METHOD(Fixture, "a body that cannot be read is answered by why, whoeve
     CHECK(told.find(part) != std::string::npos);
   }
   CHECK(std::ranges::count(told, '\n') == 1);
-  CHECK(deliveries->counters().pings == 0);
+  CHECK(deliveries->counters().of(Outcome::kPing) == 0);
   CHECK(take_patched().empty());
 }
 
@@ -190,7 +190,7 @@ TEST_CASE_METHOD(Fixture, "a ping is answered though it is not signed, and does 
     check(send(body), 200, msg("ping received"));
     CHECK(read_to_end);
   }
-  CHECK(deliveries->counters().pings == 3);
+  CHECK(deliveries->counters().of(Outcome::kPing) == 3);
   CHECK(take_patched().empty());
 }
 
@@ -201,7 +201,7 @@ TEST_CASE_METHOD(Fixture, "without a signature: 401, the body read and dropped")
   check(response, 401, error("missing signature"));
   CHECK(read_to_end);
   CHECK_FALSE(response.close);
-  CHECK(deliveries->counters().missing_signature == 1);
+  CHECK(deliveries->counters().of(Outcome::kMissingSignature) == 1);
   CHECK(take_patched().empty());
 }
 
@@ -234,7 +234,7 @@ TEST_CASE_METHOD(Fixture, "a signature that is not the body's under the key: 401
     CHECK(read_to_end);
     CHECK_FALSE(response.close);
   }
-  CHECK(deliveries->counters().bad_signature == bad.size());
+  CHECK(deliveries->counters().of(Outcome::kBadSignature) == bad.size());
   CHECK(take_patched().empty());
 }
 

@@ -33,8 +33,8 @@ TEST_CASE_METHOD(Fixture, "an event that calls for nothing is answered 200, what
   }
   head.headers = {{"X-Hub-Signature", signature("")}};
   check(send(""), 200, msg(R"(event type \"\" is ignored)"));
-  CHECK(deliveries->counters().ignored == rows.size() + 1);
-  CHECK(log("INFO").find("outcome=ignored") != std::string::npos);
+  CHECK(deliveries->counters().of(Outcome::kIgnoredEvent) == rows.size() + 1);
+  CHECK(log("INFO").find("outcome=ignored_event") != std::string::npos);
 }
 
 TEST_CASE_METHOD(Fixture, "a signed body that is no JSON object is answered 400") {
@@ -44,7 +44,7 @@ TEST_CASE_METHOD(Fixture, "a signed body that is no JSON object is answered 400"
       check(deliver(event, body), 400, error("invalid request body"));
     }
   }
-  CHECK(deliveries->counters().bad_body == 18);
+  CHECK(deliveries->counters().of(Outcome::kBadBody) == 18);
   CHECK(log("WARN").find("not a JSON object") != std::string::npos);
 }
 
@@ -70,7 +70,7 @@ TEST_CASE("a delivery whose store is not synced is answered 503, but only that")
     check_not_ready(f.deliver("pr:merged", kCenterPull), error("promotions are not synced"));
     CHECK(f.deliver("repo:push", kCloudPush).status == 200);
   }
-  CHECK(f.deliveries->counters().not_ready == 1);
+  CHECK(f.deliveries->counters().of(Outcome::kNotReady) == 1);
 }
 
 // What it does.
@@ -102,7 +102,7 @@ TEST_CASE_METHOD(Fixture, "every event that counts refreshes what it is for") {
     check(deliver(row.event, row.body), 200, row.answer);
     CHECK(take_patched() == row.patched);
   }
-  CHECK(deliveries->counters().answered_ok == rows.size());
+  CHECK(deliveries->counters().of(Outcome::kOk) == rows.size());
 }
 
 TEST_CASE_METHOD(Fixture, "a delivery that nothing waits for is answered 200") {
@@ -145,7 +145,7 @@ TEST_CASE_METHOD(Fixture, "what is not done at the deadline is failed to Cloud, 
   response = deliver_late("pr:merged", kCenterPull);
   check(response, 202, msg("queued 1 of 1 promotion(s)"));
 
-  CHECK(deliveries->counters().answered_queued == 4);
+  CHECK(deliveries->counters().of(Outcome::kQueued) == 4);
   CHECK(log("INFO").find("outcome=queued") != std::string::npos);
 }
 
@@ -156,6 +156,22 @@ TEST_CASE_METHOD(Fixture, "the answer deadline runs from the request's first byt
   head.first_byte = begun - 8s;
   check(deliver("repo:push", kCloudPush), 503, error("failed to refresh 1 of 1 warehouses"));
   CHECK(Steady::now() - begun < 4s);
+}
+
+TEST_CASE_METHOD(Fixture, "how long a delivery took is told from its first byte on") {
+  head.first_byte = Steady::now() - 3s;
+  deliver("repo:fork", kCloudPush);
+  CHECK(answered.empty());  // calls for nothing
+  CHECK(lines.back().find(" duration_ms=3") != std::string::npos);
+  deliver("repo:push", kCloudPush);
+  deliver("pr:merged", kCenterPull);
+  REQUIRE(answered.size() == 2);
+  CHECK(answered[0].first == bitbucket::Source::kCloud);
+  CHECK(answered[1].first == bitbucket::Source::kDataCenter);
+  for (const auto& [source, took] : answered) {
+    CHECK(took >= 3s);
+    CHECK(took < 10s);
+  }
 }
 
 TEST_CASE_METHOD(Fixture, "what is queued is still applied after the answer") {
@@ -180,7 +196,7 @@ TEST_CASE_METHOD(Fixture, "what the API server refuses for good dominates what i
   check(deliver_late("repo:refs_changed", kCenterPush), 202, warehouses_failed);
   check(deliver_late("pullrequest:rejected", kCloudPull), 500, promotions_failed);
   check(deliver_late("pr:deleted", kCenterPull), 202, promotions_failed);
-  CHECK(deliveries->counters().answered_failed == 4);
+  CHECK(deliveries->counters().of(Outcome::kFailed) == 4);
   CHECK(log("INFO").find("outcome=failed") != std::string::npos);
 }
 
@@ -193,7 +209,7 @@ TEST_CASE_METHOD(Fixture, "at the bound of the refresher the answer is 503 to bo
     check(response, 503, error("overloaded"));
     CHECK(response.headers.find("Retry-After"));
   }
-  CHECK(deliveries->counters().overloaded == 2);
+  CHECK(deliveries->counters().of(Outcome::kOverloaded) == 2);
   CHECK(take_patched().empty());
 }
 
@@ -210,7 +226,7 @@ TEST_CASE_METHOD(Fixture, "an authenticated delivery is one line that says all a
   for (const std::string part :
        {"INFO", "delivery=uuid-1", "traceparent=00-4bf9-00f0-01", "event=repo:push", "source=cloud",
         "project=apples", "receiver=receiver-of-apples", "url=https://bitbucket.org/orchard/fruit",
-        "outcome=refreshed", "applied=1", "queued=0", "refused=0", "duration_ms="}) {
+        "outcome=ok", "applied=1", "queued=0", "refused=0", "duration_ms="}) {
     INFO(lines[0]);
     CHECK(lines[0].find(part) != std::string::npos);
   }
@@ -237,8 +253,8 @@ TEST_CASE_METHOD(Fixture, "strangers cause few lines, however many requests") {
   for (int i = 0; i < 100; ++i) send(kCloudPush);
   CHECK(lines.size() <= 6);  // one per second and reason
   CHECK(log("WARN").find("receiver=receiver-of-apples") != std::string::npos);
-  CHECK(deliveries->counters().missing_signature == 100);
-  CHECK(deliveries->counters().unknown_path == 100);
+  CHECK(deliveries->counters().of(Outcome::kMissingSignature) == 100);
+  CHECK(deliveries->counters().of(Outcome::kUnknownPath) == 100);
 }
 
 }  // namespace receiver::webhook

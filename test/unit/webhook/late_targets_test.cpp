@@ -222,6 +222,9 @@ TEST_CASE_METHOD(Late, "a late target waits for room in the queue of refreshes")
     late_targets->stop();
     settle();
     CHECK(late() == 0);
+    CHECK(log("ERROR").find("late-targets: refresh not applied before shutdown "
+                            "resource=warehouses.kargo.akuity.io object=apples/late") !=
+          std::string::npos);
   }
 }
 

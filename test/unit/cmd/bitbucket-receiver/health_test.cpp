@@ -58,6 +58,24 @@ TEST_CASE("/metrics is Prometheus' text format") {
   CHECK(response.headers.find("content-type") == "text/plain; version=0.0.4; charset=utf-8");
 }
 
+TEST_CASE("a kind holds up readiness until it is listed, or is refused") {
+  using Settled = kube::ReflectorStatus::Settled;
+  kube::ReflectorStatus status;
+  HealthCheck check = kind_check("warehouses", status);
+  CHECK(check.name == "warehouses");
+  CHECK_FALSE(check.ok);
+  CHECK(check.why == "not listed yet");
+  status.settled = Settled::kSynced;
+  check = kind_check("warehouses", status);
+  CHECK(check.ok);
+  CHECK(check.why.empty());
+  status.settled = Settled::kRefused;
+  status.refusal = "not permitted: list warehouses";
+  check = kind_check("warehouses", status);
+  CHECK(check.ok);
+  CHECK(check.why == "not permitted: list warehouses");
+}
+
 TEST_CASE("/livez does not depend on readiness, nor /readyz on liveness") {
   bool live = true;
   const auto handler =

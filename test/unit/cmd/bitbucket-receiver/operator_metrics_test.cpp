@@ -28,11 +28,11 @@ TEST_CASE("deliveries are shown by their outcome") {
   webhook::DeliveryCounters counters;
   OperatorMetrics metrics;
   metrics.add_deliveries(counters);
-  for (int i = 0; i < 3; ++i) counters.answered_ok.add("repo:push");
-  counters.answered_ok.add("pr:merged");
-  counters.pings.add("diagnostics:ping");
-  counters.ignored.add("a stranger's \"event");
-  counters.ignored.add("");
+  for (int i = 0; i < 3; ++i) counters.add(webhook::Outcome::kOk, "repo:push");
+  counters.add(webhook::Outcome::kOk, "pr:merged");
+  counters.add(webhook::Outcome::kPing, "diagnostics:ping");
+  counters.add(webhook::Outcome::kIgnoredEvent, "a stranger's \"event");
+  counters.add(webhook::Outcome::kIgnoredEvent, "");
   counters.previous_secret = 1;
   const auto sample = [](const std::string& event, const std::string& outcome,
                          const std::string& source, int value) {

@@ -1,4 +1,4 @@
-#include "webhook/routes.h"
+#include "controllers/routes.h"
 
 #include <algorithm>
 #include <atomic>
@@ -9,14 +9,13 @@
 
 #include <catch2/catch.hpp>
 
-namespace receiver::webhook {
+namespace receiver::controllers {
 namespace {
 
-using controllers::Route;
 using Names = std::vector<std::string>;
 
-const kube::ObjectKey kApples{"apples", "apples"};
-const kube::ObjectKey kPears{"pears", "pears"};
+const kube::ObjectKey kApplesConfig{"apples", "apples"};
+const kube::ObjectKey kPearsConfig{"pears", "pears"};
 
 Route route(std::string path, std::string receiver) {
   return {.path = std::move(path),
@@ -39,7 +38,7 @@ TEST_CASE("a path is found with all that belongs to it") {
   RouteTable table;
   Route given = route("/bitbucket/1", "one");
   given.previous = true;
-  table.replace(kApples, {given}, false);
+  table.replace(kApplesConfig, {given}, false);
 
   const auto found = table.find("/bitbucket/1");
   REQUIRE(found.size() == 1);
@@ -52,7 +51,7 @@ TEST_CASE("a path is found with all that belongs to it") {
 
 TEST_CASE("only the whole path is found") {
   RouteTable table;
-  table.replace(kApples, {route("/bitbucket/1", "one")}, false);
+  table.replace(kApplesConfig, {route("/bitbucket/1", "one")}, false);
   for (const std::string_view other :
        {"", "/", "/bitbucket", "/bitbucket/", "/bitbucket/1/", "/bitbucket/11", "/Bitbucket/1"}) {
     INFO(other);
@@ -63,8 +62,8 @@ TEST_CASE("only the whole path is found") {
 TEST_CASE("a path is known with any number of the base path's leading segments missing") {
   RouteTable table;
   Route other = route("/a/b/c/bitbucket/2", "two");
-  table.replace(kApples, {route("/a/b/c/bitbucket/1", "one"), other}, false);
-  table.replace(kPears, {route("/c/bitbucket/1", "three")}, false);
+  table.replace(kApplesConfig, {route("/a/b/c/bitbucket/1", "one"), other}, false);
+  table.replace(kPearsConfig, {route("/c/bitbucket/1", "three")}, false);
   const std::vector<std::pair<std::string_view, Names>> rows{
       {"/a/b/c/bitbucket/1", {"one"}},
       {"/b/c/bitbucket/1", {"one"}},
@@ -95,23 +94,23 @@ TEST_CASE("a path is known with any number of the base path's leading segments m
 
 TEST_CASE("a receiver is served until its path leaves the table") {
   RouteTable table;
-  table.replace(kApples, {route("/bitbucket/1", "one"), route("/bitbucket/1", "two")}, false);
+  table.replace(kApplesConfig, {route("/bitbucket/1", "one"), route("/bitbucket/1", "two")}, false);
   CHECK(table.serves("/bitbucket/1", "apples", "one"));
   CHECK(table.serves("/bitbucket/1", "apples", "two"));
   CHECK_FALSE(table.serves("/bitbucket/2", "apples", "one"));
   CHECK_FALSE(table.serves("/bitbucket/1", "pears", "one"));
   CHECK_FALSE(table.serves("/bitbucket/1", "apples", "three"));
 
-  table.replace(kApples, {route("/bitbucket/2", "one")}, false);
+  table.replace(kApplesConfig, {route("/bitbucket/2", "one")}, false);
   CHECK_FALSE(table.serves("/bitbucket/1", "apples", "one"));
   CHECK(table.serves("/bitbucket/2", "apples", "one"));
 }
 
 TEST_CASE("an owner's routes take the place of those that it had") {
   RouteTable table;
-  table.replace(kApples, {route("/1", "one"), route("/2", "two")}, false);
-  table.replace(kPears, {route("/3", "three")}, false);
-  table.replace(kApples, {route("/2", "two"), route("/4", "four")}, false);
+  table.replace(kApplesConfig, {route("/1", "one"), route("/2", "two")}, false);
+  table.replace(kPearsConfig, {route("/3", "three")}, false);
+  table.replace(kApplesConfig, {route("/2", "two"), route("/4", "four")}, false);
   CHECK(table.find("/1").empty());
   CHECK(receivers_at(table, "/2") == Names{"two"});
   CHECK(receivers_at(table, "/3") == Names{"three"});
@@ -121,23 +120,23 @@ TEST_CASE("an owner's routes take the place of those that it had") {
 
 TEST_CASE("receivers that share a path are all found, and leave it one by one") {
   RouteTable table;
-  table.replace(kApples, {route("/1", "one"), route("/1", "two")}, false);
-  table.replace(kPears, {route("/1", "three")}, false);
+  table.replace(kApplesConfig, {route("/1", "one"), route("/1", "two")}, false);
+  table.replace(kPearsConfig, {route("/1", "three")}, false);
   CHECK(receivers_at(table, "/1") == Names{"one", "three", "two"});
 
-  table.replace(kApples, {route("/1", "two")}, false);
+  table.replace(kApplesConfig, {route("/1", "two")}, false);
   CHECK(receivers_at(table, "/1") == Names{"three", "two"});
-  table.replace(kApples, {}, false);
+  table.replace(kApplesConfig, {}, false);
   CHECK(receivers_at(table, "/1") == Names{"three"});
-  table.replace(kPears, {}, false);
+  table.replace(kPearsConfig, {}, false);
   CHECK(table.find("/1").empty());
   CHECK(table.size() == 0);
 }
 
 TEST_CASE("an owner that never had routes goes without a trace") {
   RouteTable table;
-  table.replace(kApples, {route("/1", "one")}, false);
-  table.replace(kPears, {}, false);
+  table.replace(kApplesConfig, {route("/1", "one")}, false);
+  table.replace(kPearsConfig, {}, false);
   CHECK(table.size() == 1);
 }
 
@@ -145,24 +144,24 @@ TEST_CASE("an owner without routes whose Secret is unread keeps the table incomp
   RouteTable table;
   table.owners_listed();
   CHECK(table.complete());
-  table.replace(kApples, {}, true);
+  table.replace(kApplesConfig, {}, true);
   CHECK_FALSE(table.complete());
 }
 
 TEST_CASE("the table is complete once the owners are listed and none waits for a Secret") {
   RouteTable table;
   CHECK_FALSE(table.complete());
-  table.replace(kApples, {route("/1", "one")}, true);
-  table.replace(kPears, {}, true);
+  table.replace(kApplesConfig, {route("/1", "one")}, true);
+  table.replace(kPearsConfig, {}, true);
   table.owners_listed();
   CHECK_FALSE(table.complete());
 
-  table.replace(kApples, {route("/1", "one"), route("/2", "two")}, false);
+  table.replace(kApplesConfig, {route("/1", "one"), route("/2", "two")}, false);
   CHECK_FALSE(table.complete());
-  table.replace(kPears, {}, false);  // its Secret was read, or it is gone
+  table.replace(kPearsConfig, {}, false);  // its Secret was read, or it is gone
   CHECK(table.complete());
 
-  table.replace(kApples, {route("/1", "one")}, true);
+  table.replace(kApplesConfig, {route("/1", "one")}, true);
   CHECK_FALSE(table.complete());
 }
 
@@ -171,7 +170,7 @@ TEST_CASE("the projects are those of the routes, the empty one for all namespace
   CHECK(table.projects().empty());
   Route everywhere = route("/2", "two");
   everywhere.project = "";
-  table.replace(kApples, {route("/1", "one"), route("/3", "three")}, false);
+  table.replace(kApplesConfig, {route("/1", "one"), route("/3", "three")}, false);
   table.replace({"", "cluster"}, {everywhere}, false);
   CHECK(table.projects() == std::set<std::string>{"", "apples"});
   table.replace({"", "cluster"}, {}, false);
@@ -180,7 +179,7 @@ TEST_CASE("the projects are those of the routes, the empty one for all namespace
 
 TEST_CASE("readers on other threads always see an owner's routes whole") {
   RouteTable table;
-  table.replace(kApples, {route("/shared", "a"), route("/shared", "b")}, false);
+  table.replace(kApplesConfig, {route("/shared", "a"), route("/shared", "b")}, false);
   std::atomic<bool> stop{false};
   std::atomic<int> torn{0};
   std::atomic<int> reads{0};
@@ -197,14 +196,14 @@ TEST_CASE("readers on other threads always see an owner's routes whole") {
   }
   for (int turn = 0; turn < 500 || reads < 100; ++turn) {
     const bool even = turn % 2 == 0;
-    table.replace(kApples, {route("/shared", even ? "c" : "a"), route("/shared", even ? "d" : "b")},
-                  even);
-    table.replace(kPears, {route("/pears", "p")}, false);
-    table.replace(kPears, {}, false);
+    table.replace(kApplesConfig,
+                  {route("/shared", even ? "c" : "a"), route("/shared", even ? "d" : "b")}, even);
+    table.replace(kPearsConfig, {route("/pears", "p")}, false);
+    table.replace(kPearsConfig, {}, false);
   }
   stop = true;
   for (std::thread& reader : readers) reader.join();
   CHECK(torn == 0);
 }
 
-}  // namespace receiver::webhook
+}  // namespace receiver::controllers

@@ -1,10 +1,10 @@
-#include "webhook/routes.h"
+#include "controllers/routes.h"
 
 #include <algorithm>
 #include <mutex>
 #include <utility>
 
-namespace receiver::webhook {
+namespace receiver::controllers {
 namespace {
 
 /// What follows the last slash: HEX, of a receiver's path.
@@ -23,13 +23,12 @@ bool leads_to(std::string_view asked, std::string_view whole) {
 
 }  // namespace
 
-void RouteTable::replace(const kube::ObjectKey& owner, std::vector<controllers::Route> routes,
-                         bool incomplete) {
+void RouteTable::replace(const kube::ObjectKey& owner, std::vector<Route> routes, bool incomplete) {
   const std::unique_lock lock(mutex_);
   const auto owned = by_owner_.try_emplace(owner).first;
   unlink(owned->second);
   owned->second = std::move(routes);
-  for (const controllers::Route& route : owned->second) {
+  for (const Route& route : owned->second) {
     by_hex_.emplace(last_segment(route.path), &route);
   }
   if (incomplete) {
@@ -40,8 +39,8 @@ void RouteTable::replace(const kube::ObjectKey& owner, std::vector<controllers::
   if (owned->second.empty()) by_owner_.erase(owned);
 }
 
-void RouteTable::unlink(const std::vector<controllers::Route>& routes) {
-  for (const controllers::Route& route : routes) {
+void RouteTable::unlink(const std::vector<Route>& routes) {
+  for (const Route& route : routes) {
     auto [at, end] = by_hex_.equal_range(last_segment(route.path));
     while (at != end && at->second != &route) ++at;
     if (at != end) by_hex_.erase(at);
@@ -53,8 +52,8 @@ void RouteTable::owners_listed() {
   owners_listed_ = true;
 }
 
-std::vector<controllers::Route> RouteTable::find(std::string_view path) const {
-  std::vector<controllers::Route> found;
+std::vector<Route> RouteTable::find(std::string_view path) const {
+  std::vector<Route> found;
   const std::shared_lock lock(mutex_);
   const auto [begin, end] = by_hex_.equal_range(last_segment(path));
   for (auto at = begin; at != end; ++at) {
@@ -68,7 +67,7 @@ bool RouteTable::serves(std::string_view path, std::string_view project,
   const std::shared_lock lock(mutex_);
   const auto [begin, end] = by_hex_.equal_range(last_segment(path));
   return std::any_of(begin, end, [&](const auto& entry) {
-    const controllers::Route& route = *entry.second;
+    const Route& route = *entry.second;
     return route.path == path && route.project == project && route.receiver == receiver;
   });
 }
@@ -90,4 +89,4 @@ std::size_t RouteTable::size() const {
   return by_hex_.size();
 }
 
-}  // namespace receiver::webhook
+}  // namespace receiver::controllers

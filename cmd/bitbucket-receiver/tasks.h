@@ -1,0 +1,33 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "clock/clock.h"
+
+namespace receiver {
+
+/// The coroutines that the operator consists of. All members run on the executor's single thread;
+/// the object outlives the tasks.
+class Tasks {
+ public:
+  /// `failed` is told of each task that an exception ends.
+  using Failed = std::function<void(const std::string& name, const std::string& error)>;
+  Tasks(boost::asio::any_io_executor executor, Failed failed);
+
+  void spawn(std::string name, boost::asio::awaitable<void> task);
+  /// Completes when none is left, at the latest at `deadline`.
+  boost::asio::awaitable<void> ended(clock::Steady::time_point deadline);
+
+ private:
+  const boost::asio::any_io_executor executor_;
+  const Failed failed_;
+  int running_ = 0;
+  boost::asio::steady_timer one_ended_;
+};
+
+}  // namespace receiver

@@ -1,0 +1,59 @@
+#include "webhook/outcome.h"
+
+#include <algorithm>
+#include <string>
+
+namespace receiver::webhook {
+namespace {
+
+/// In the order of Outcome. Alerts and dashboards know them.
+constexpr std::array<std::string_view, kOutcomes> kNames{
+    "ok",           "queued",    "failed",       "overloaded", "ignored_event",     "ping",
+    "unknown_path", "not_ready", "wrong_method", "too_large",  "missing_signature", "bad_signature",
+    "bad_body"};
+static_assert(static_cast<std::size_t>(Outcome::kBadBody) + 1 == kOutcomes);
+
+}  // namespace
+
+std::string_view outcome_name(Outcome outcome) {
+  return kNames.at(static_cast<std::size_t>(outcome));
+}
+
+void DeliveryCounters::add(Outcome outcome, std::string_view event) {
+  const auto* const known = std::ranges::find(bitbucket::kEvents, event, &bitbucket::Event::key);
+  auto index = static_cast<std::size_t>(known - bitbucket::kEvents.begin());
+  if (index == kPing && event != bitbucket::kPingEvent) index = kOther;
+  ++counts.at(static_cast<std::size_t>(outcome)).at(index);
+}
+
+std::uint64_t DeliveryCounters::of(Outcome outcome) const {
+  std::uint64_t sum = 0;
+  for (const auto& count : counts.at(static_cast<std::size_t>(outcome))) sum += count;
+  return sum;
+}
+
+void add_metrics(metrics::Readings& readings, const DeliveryCounters& counters) {
+  using Counters = DeliveryCounters;
+  for (std::size_t outcome = 0; outcome < kOutcomes; ++outcome) {
+    const auto show = [&](std::string_view source, std::string_view event, std::size_t index) {
+      readings.counter("bitbucket_receiver_deliveries_total",
+                       "Requests to the webhook port, by the event named and how they ended.",
+                       {{"source", std::string(source)},
+                        {"event", std::string(event)},
+                        {"outcome", std::string(kNames.at(outcome))}},
+                       counters.counts.at(outcome).at(index));
+    };
+    for (std::size_t index = 0; index < Counters::kPing; ++index) {
+      const bitbucket::Event& event = bitbucket::kEvents.at(index);
+      show(bitbucket::source_name(event.kind.source), event.key, index);
+    }
+    show(bitbucket::source_name(bitbucket::Source::kDataCenter), bitbucket::kPingEvent,
+         Counters::kPing);
+    show("unknown", "other", Counters::kOther);
+  }
+  readings.counter("bitbucket_receiver_previous_secret_deliveries_total",
+                   "Deliveries signed with a secret that is being replaced.", {},
+                   counters.previous_secret);
+}
+
+}  // namespace receiver::webhook
