@@ -1,11 +1,18 @@
-#include "http/peer_certificate.h"
+#include "cmd/receiverctl/peer_certificate.h"
 
 #include <catch2/catch.hpp>
 
-#include "client_fixture.h"
+#include "test/unit/http/scripted_server.h"
 
-namespace receiver::http::testing {
+namespace receiver::ctl {
 namespace {
+
+using namespace std::chrono_literals;
+using http::testing::CertificateSpec;
+using http::testing::Peer;
+using http::testing::ScriptedServer;
+using http::testing::ServerIdentity;
+using http::testing::TestAuthority;
 
 void hang_up(Peer& /*peer*/) {}
 
@@ -98,4 +105,4 @@ TEST_CASE("a server without TLS, or none at all, has no certificate to look at")
   CHECK_FALSE(look_at_certificate("127.0.0.1", port, "", 2s));
 }
 
-}  // namespace receiver::http::testing
+}  // namespace receiver::ctl
