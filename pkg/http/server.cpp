@@ -105,7 +105,7 @@ class Server::Impl {
   Stream::Strand strand_;  ///< of everything here but start()
   tcp::acceptor acceptor_;
   asio::steady_timer accept_timer_, sweep_timer_;
-  std::optional<TlsFiles> tls_files_;
+  std::optional<ServerTlsFiles> tls_files_;
   std::shared_ptr<const TlsContext> tls_;  ///< for new connections; null: plain
   bool stopped_ = false;
   std::atomic<clock::Wall::time_point> certificate_expiry_{clock::Wall::time_point()};

@@ -49,8 +49,8 @@ tl::expected<std::string, std::string> read_file(const std::string& path) {
 
 }  // namespace
 
-TlsFiles::Loaded TlsContext::from_pem(std::string_view certificate_chain, std::string_view key,
-                                      const ServerTls& files) {
+ServerTlsFiles::Loaded TlsContext::from_pem(std::string_view certificate_chain,
+                                            std::string_view key, const ServerTls& files) {
   ERR_clear_error();
   const auto fault = [](const std::string& path, std::string_view what) {
     return tl::make_unexpected(fmt::format("{}: {} ({})", path, what, crypto::openssl_reason()));
@@ -122,7 +122,7 @@ SSL* TlsContext::new_session(int socket) const {
   return session;
 }
 
-std::optional<TlsFiles::Loaded> TlsFiles::poll() {
+std::optional<ServerTlsFiles::Loaded> ServerTlsFiles::poll() {
   const auto certificate = read_file(files_.certificate_path);
   auto key = read_file(files_.key_path);
   const auto text = [](const auto& file) -> const std::string& {

@@ -39,9 +39,9 @@ class TlsContext {
 
 /// Notices when the files of a TLS server change, be it in place or by a symbolic link that now
 /// points elsewhere (as Kubernetes updates mounted Secrets): it compares contents, not times.
-class TlsFiles {
+class ServerTlsFiles {
  public:
-  explicit TlsFiles(ServerTls files) : files_(std::move(files)) {}
+  explicit ServerTlsFiles(ServerTls files) : files_(std::move(files)) {}
 
   using Loaded = tl::expected<std::shared_ptr<const TlsContext>, std::string>;
   /// Nothing if the contents are those of the last call, else a context made of them, or why there

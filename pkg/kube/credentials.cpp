@@ -82,7 +82,7 @@ bool TokenFile::reread(clock::Steady::time_point now) {
   return problem_.empty();
 }
 
-TlsFiles::TlsFiles(const Config& config, log::Logger logger)
+ClientTlsFiles::ClientTlsFiles(const Config& config, log::Logger logger)
     : authority_(config.certificate_authority),
       certificate_(config.client_certificate),
       key_(config.client_key),
@@ -91,16 +91,16 @@ TlsFiles::TlsFiles(const Config& config, log::Logger logger)
   tls_.insecure_skip_verify = config.insecure_skip_tls_verify;
 }
 
-bool TlsFiles::in_files() const {
+bool ClientTlsFiles::in_files() const {
   return !authority_.file.empty() || !certificate_.file.empty() || !key_.file.empty();
 }
 
-bool TlsFiles::refresh(clock::Steady::time_point now) {
+bool ClientTlsFiles::refresh(clock::Steady::time_point now) {
   if (read_ && (!in_files() || now - *read_ < kReread)) return false;
   return reread(now);
 }
 
-bool TlsFiles::reread(clock::Steady::time_point now) {
+bool ClientTlsFiles::reread(clock::Steady::time_point now) {
   const bool first = !std::exchange(read_, now);
   auto authority = load(authority_, "certificate authority");
   auto certificate = load(certificate_, "client certificate");

@@ -50,9 +50,9 @@ class TokenFile {
 /// The CA, the client certificate and its key, of which those in files are read again. New contents
 /// are taken when all of them can be read and the key belongs to the certificate: a rotation seen
 /// half-way waits for the next look.
-class TlsFiles {
+class ClientTlsFiles {
  public:
-  TlsFiles(const Config& config, log::Logger logger);
+  ClientTlsFiles(const Config& config, log::Logger logger);
 
   /// Looks at the files if that was not done within kReread. True if `tls()` changed.
   bool refresh(clock::Steady::time_point now);
@@ -122,7 +122,7 @@ class Credentials : public std::enable_shared_from_this<Credentials> {
   Config config_;
   log::Logger logger_;
   std::optional<TokenFile> token_file_;
-  TlsFiles tls_files_;
+  ClientTlsFiles tls_files_;
   std::uint64_t tls_version_ = 0;
 
   bool uses_plugin_ = false;
