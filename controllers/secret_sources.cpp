@@ -25,13 +25,6 @@ constexpr std::string_view kLabelSelector = "kargo.akuity.io/cred-type=generic";
 /// readiness waits for them.
 constexpr std::chrono::milliseconds kListTimeout{20'000};
 
-template <typename... Functions>
-struct Overloaded : Functions... {
-  using Functions::operator()...;
-};
-template <typename... Functions>
-Overloaded(Functions...) -> Overloaded<Functions...>;
-
 void add_counts(kube::ReflectorStatus& sum, const kube::ReflectorStatus& status) {
   sum.lists += status.lists;
   sum.watches += status.watches;
@@ -77,6 +70,11 @@ class SecretSources::Impl : public std::enable_shared_from_this<Impl> {
  private:
   class Watch;
 
+  void perform(const SecretBook::OpenWatch& open);
+  void perform(const SecretBook::CloseWatch& watch);
+  void perform(SecretBook::ReadOne& read);
+  void perform(const SecretBook::Changed& change);
+  void perform(const SecretBook::SourceFails& fails);
   static asio::awaitable<void> read_one(std::shared_ptr<Impl> self, SecretBook::ReadOne read);
   void close(const std::string& source);
   void wait_for_due();
@@ -159,28 +157,34 @@ class SecretSources::Impl::Watch final : public kube::ObjectSink {
 };
 
 void SecretSources::Impl::act(SecretBook::Actions actions) {
-  const auto perform = Overloaded{
-      [&](const SecretBook::OpenWatch& open) {
-        watches_.emplace(open.source, std::make_unique<Watch>(*this, open.source));
-      },
-      [&](const SecretBook::CloseWatch& watch) { close(watch.source); },
-      [&](SecretBook::ReadOne& read) {
-        std::string part = "a read of Secret " + read.key.str();
-        asio::co_spawn(rest_.executor(), read_one(shared_from_this(), std::move(read)),
-                       log::EndOnException{logger_, std::move(part)});
-      },
-      [&](const SecretBook::Changed& change) { changed_(change.ns); },
-      [&](const SecretBook::SourceFails& fails) {
-        logger_.warn(
-            "Secrets cannot be followed; what can be read of them one by one is served",
-            {{"namespace", fails.source.empty() ? "all" : fails.source}, {"error", fails.why}});
-      },
-  };
   for (SecretBook::Action& action : actions) {
     if (stopped_) return;
-    std::visit(perform, action);
+    std::visit([this](auto& one) { perform(one); }, action);
   }
   wait_for_due();
+}
+
+void SecretSources::Impl::perform(const SecretBook::OpenWatch& open) {
+  watches_.emplace(open.source, std::make_unique<Watch>(*this, open.source));
+}
+
+void SecretSources::Impl::perform(const SecretBook::CloseWatch& watch) {
+  close(watch.source);
+}
+
+void SecretSources::Impl::perform(SecretBook::ReadOne& read) {
+  std::string part = "a read of Secret " + read.key.str();
+  asio::co_spawn(rest_.executor(), read_one(shared_from_this(), std::move(read)),
+                 log::EndOnException{logger_, std::move(part)});
+}
+
+void SecretSources::Impl::perform(const SecretBook::Changed& change) {
+  changed_(change.ns);
+}
+
+void SecretSources::Impl::perform(const SecretBook::SourceFails& fails) {
+  logger_.warn("Secrets cannot be followed; what can be read of them one by one is served",
+               {{"namespace", fails.source.empty() ? "all" : fails.source}, {"error", fails.why}});
 }
 
 void SecretSources::Impl::close(const std::string& source) {
