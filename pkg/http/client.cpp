@@ -8,16 +8,18 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <fmt/format.h>
 
+#include "async/slots.h"
 #include "crypto/crypto.h"
 #include "http/client_connection.h"
 #include "http/client_tls.h"
 #include "http/request_text.h"
-#include "http/slots.h"
 
 namespace receiver::http {
 
 namespace asio = boost::asio;
 
+using async::Sleeper;
+using async::Slots;
 using Kind = ClientError::Kind;
 using TimePoint = std::chrono::steady_clock::time_point;
 
@@ -368,7 +370,7 @@ void Client::Impl::close() {
   if (std::exchange(closed_, true)) return;
   for (ClientConnection* connection : leased_) connection->abort(Kind::kClosed);
   slots_.close();
-  for (Sleeper* sleeper : looking_up_) sleeper->wake();
+  Sleeper::wake_all(looking_up_);
   resolver_.cancel();
   idle_.clear();
 }

@@ -209,7 +209,7 @@ http::ClientTls Credentials::tls() const {
 
 void Credentials::close() {
   *stop_ = true;
-  waiting_for_plugin_.wake_all();
+  async::Sleeper::wake_all(waiting_for_plugin_);
 }
 
 Credentials::Current Credentials::now_valid() const {
@@ -244,7 +244,8 @@ asio::awaitable<void> Credentials::run_plugin(clock::Steady::time_point deadline
                    log::EndOnException{logger_, "the credential plugin"});
   }
   while (plugin_running_ && !*stop_ && clock::Steady::now() < deadline) {
-    co_await waiting_for_plugin_.sleep_until(executor_, deadline);
+    async::Sleeper until_it_ends(executor_, waiting_for_plugin_);
+    co_await until_it_ends.sleep(deadline);
   }
 }
 
@@ -266,7 +267,7 @@ asio::awaitable<void> Credentials::run_plugin_once(std::shared_ptr<Credentials> 
   if (problem.empty()) self->take(std::move(*result));
   if (!*self->stop_)
     set_problem(self->plugin_problem_, std::move(problem), "plugin", self->logger_);
-  self->waiting_for_plugin_.wake_all();
+  async::Sleeper::wake_all(self->waiting_for_plugin_);
 }
 
 void Credentials::take(ExecCredential credential) {

@@ -10,12 +10,12 @@
 #include <boost/asio/awaitable.hpp>
 #include <tl/expected.hpp>
 
+#include "async/sleeper.h"
 #include "clock/clock.h"
 #include "crypto/crypto.h"
 #include "http/client.h"
 #include "kube/config.h"
 #include "kube/exec_plugin.h"
-#include "kube/sleepers.h"
 #include "log/logger.h"
 
 /// What requests are authenticated by, kept fresh. Internal to the room.
@@ -132,7 +132,7 @@ class Credentials : public std::enable_shared_from_this<Credentials> {
   std::optional<clock::Steady::time_point> plugin_ended_;
   std::string plugin_problem_;  ///< of the last run; empty if it went well
   bool plugin_running_ = false;
-  Sleepers waiting_for_plugin_;
+  async::Sleeper::Queue waiting_for_plugin_;
   std::shared_ptr<bool> stop_ = std::make_shared<bool>(false);
 };
 

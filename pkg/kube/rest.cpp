@@ -12,10 +12,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
+#include "async/slots.h"
 #include "clock/clock.h"
-#include "http/slots.h"
 #include "kube/credentials.h"
-#include "kube/sleepers.h"
 #include "kube/throttle.h"
 
 namespace receiver::kube {
@@ -96,7 +95,7 @@ http::Request make_request(std::string method, std::string target, std::string b
 class RestClient::Impl : public std::enable_shared_from_this<Impl> {
  public:
   using Stream = std::unique_ptr<http::ResponseStream>;
-  using Place = http::Slots::Slot;
+  using Place = async::Slots::Slot;
 
   Impl(asio::any_io_executor executor, RestOptions options,
        std::shared_ptr<Credentials> credentials, RequestObserver observer)
@@ -159,7 +158,7 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
       lane.door.close();
     }
     credentials_->close();
-    throttled_.wake_all();
+    async::Sleeper::wake_all(throttled_);
     client_.close();
   }
 
@@ -197,9 +196,9 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
   struct LaneState {
     LaneState(const asio::any_io_executor& executor, std::size_t width)
         : places(executor, width, kMaxWaiting), door(executor, 1, width) {}
-    http::Slots places;
+    async::Slots places;
     /// To the throttle's queue: one of each lane stands in it, so that lanes take turns.
-    http::Slots door;
+    async::Slots door;
   };
 
   /// A stream that keeps its place in a lane until it ends.
@@ -231,7 +230,7 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
     LaneState& state = lanes_[static_cast<std::size_t>(lane)];
     auto place = co_await state.places.take(Deadline::max());
     if (!place) {
-      co_return tl::unexpected(place.error() == http::Slots::Refusal::kClosed
+      co_return tl::unexpected(place.error() == async::Slots::Refusal::kClosed
                                    ? closed()
                                    : make_error(ApiError::Kind::kThrottled,
                                                 "not sent: too many requests of its kind wait"));
@@ -240,8 +239,10 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
       const auto first_in_lane = co_await state.door.take(Deadline::max());
       if (!first_in_lane) co_return tl::unexpected(closed());
       const auto start = throttle_->reserve(clock::Steady::now(), Deadline::max());
-      while (!closed_ && clock::Steady::now() < *start)
-        co_await throttled_.sleep_until(executor_, *start);
+      if (!closed_ && clock::Steady::now() < *start) {
+        async::Sleeper until_its_turn(executor_, throttled_);
+        co_await until_its_turn.sleep(*start);
+      }
     }
     if (closed_) co_return tl::unexpected(closed());
     co_return std::move(*place);
@@ -330,12 +331,12 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
   RequestObserver observer_;
   http::Client client_;
   std::uint64_t tls_version_ = 0;  ///< that client_ was given last
-  http::Slots large_events_;
+  async::Slots large_events_;
   asio::steady_timer trim_timer_;
   bool trims_ = false;
   std::deque<LaneState> lanes_;  ///< in the order of Lane
   std::optional<Throttle> throttle_;
-  Sleepers throttled_;
+  async::Sleeper::Queue throttled_;
   Recovery recovery_;
   bool closed_ = false;
 };
