@@ -8,6 +8,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "async/kept_alive.h"
 #include "crypto/crypto.h"
 #include "kube/reflector.h"
 #include "log/end_on_exception.h"
@@ -75,7 +76,7 @@ class SecretSources::Impl : public std::enable_shared_from_this<Impl> {
   void perform(SecretBook::ReadOne& read);
   void perform(const SecretBook::Changed& change);
   void perform(const SecretBook::SourceFails& fails);
-  static asio::awaitable<void> read_one(std::shared_ptr<Impl> self, SecretBook::ReadOne read);
+  asio::awaitable<void> read_one(async::KeptAlive, SecretBook::ReadOne read);
   void close(const std::string& source);
   void wait_for_due();
 
@@ -200,21 +201,21 @@ void SecretSources::Impl::wait_for_due() {
   due_.cancel();
   if (!next) return;
   due_.expires_at(*next);
-  due_.async_wait([weak = weak_from_this(), next](const boost::system::error_code& cancelled) {
-    const auto self = weak.lock();
-    if (cancelled || !self || self->waits_for_ != next) return;
-    self->waits_for_.reset();
-    self->act(self->book_.due(Steady::now()));
-  });
+  due_.async_wait(
+      [this, weak = weak_from_this(), next](const boost::system::error_code& cancelled) {
+        const auto alive = weak.lock();
+        if (cancelled || !alive || waits_for_ != next) return;
+        waits_for_.reset();
+        act(book_.due(Steady::now()));
+      });
 }
 
-asio::awaitable<void> SecretSources::Impl::read_one(std::shared_ptr<Impl> self,
-                                                    SecretBook::ReadOne read) {
-  if (self->stopped_) co_return;
-  auto answer = co_await self->rest_.get(kSecrets.path(read.key), SecretBook::kReadTimeout);
+asio::awaitable<void> SecretSources::Impl::read_one(async::KeptAlive, SecretBook::ReadOne read) {
+  if (stopped_) co_return;
+  auto answer = co_await rest_.get(kSecrets.path(read.key), SecretBook::kReadTimeout);
   const bool closed = !answer && answer.error().kind == kube::ApiError::Kind::kClosed;
-  if (self->stopped_ || closed) co_return;
-  self->act(self->book_.answered(read.ticket, decode(std::move(answer)), Steady::now()));
+  if (stopped_ || closed) co_return;
+  act(book_.answered(read.ticket, decode(std::move(answer)), Steady::now()));
 }
 
 kube::ReflectorStatus SecretSources::Impl::status() const {

@@ -56,12 +56,12 @@ Connection::~Connection() {
   context_->counters.connections_current.fetch_sub(1, std::memory_order_relaxed);
 }
 
-awaitable<void> Connection::run(std::shared_ptr<Connection> self) {
-  bool goes_on = co_await self->handshake();
+awaitable<void> Connection::run(async::KeptAlive) {
+  bool goes_on = co_await handshake();
   while (goes_on) {
-    goes_on = co_await self->await_request();
+    goes_on = co_await await_request();
     if (goes_on) {
-      goes_on = co_await self->serve_request();
+      goes_on = co_await serve_request();
     }
   }
 }
@@ -417,19 +417,19 @@ bool Connection::claim_idle() {
 }
 
 void Connection::wake() {
-  asio::post(stream_.socket().get_executor(), [self = shared_from_this()] {
-    if (self->deadline() <= clock::Steady::now()) {
+  asio::post(stream_.socket().get_executor(), [this, alive = shared_from_this()] {
+    if (deadline() <= clock::Steady::now()) {
       error_code ignored;
-      self->stream_.socket().cancel(ignored);
+      stream_.socket().cancel(ignored);
     }
   });
 }
 
 void Connection::cut() {
-  asio::post(stream_.socket().get_executor(), [self = shared_from_this()] {
-    if (self->stream_.socket().is_open()) {
-      self->stream_.end_writing();
-      self->stream_.close();
+  asio::post(stream_.socket().get_executor(), [this, alive = shared_from_this()] {
+    if (stream_.socket().is_open()) {
+      stream_.end_writing();
+      stream_.close();
     }
   });
 }

@@ -11,6 +11,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include "async/kept_alive.h"
 #include "clock/clock.h"
 #include "http/connection_table.h"
 #include "http/log_throttle.h"
@@ -46,8 +47,8 @@ class Connection : public std::enable_shared_from_this<Connection>, private Body
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// Serves until the connection ends. By value: the coroutine keeps its connection alive.
-  static boost::asio::awaitable<void> run(std::shared_ptr<Connection> self);
+  /// Serves until the connection ends.
+  boost::asio::awaitable<void> run(async::KeptAlive);
 
   // For the table, from any thread:
 

@@ -249,13 +249,12 @@ asio::awaitable<void> Credentials::run_plugin(clock::Steady::time_point deadline
   }
 }
 
-asio::awaitable<void> Credentials::run_plugin_once(std::shared_ptr<Credentials> self) {
-  const ExecPlugin plugin = *self->config_.exec;
-  std::string info = exec_info(plugin, self->config_, self->tls_files_.tls().ca_pem);
-  auto result = co_await run_exec_plugin(self->executor_, plugin, std::move(info), self->stop_,
-                                         self->limits_);
-  self->plugin_running_ = false;
-  self->plugin_ended_ = clock::Steady::now();
+asio::awaitable<void> Credentials::run_plugin_once(async::KeptAlive) {
+  const ExecPlugin plugin = *config_.exec;
+  std::string info = exec_info(plugin, config_, tls_files_.tls().ca_pem);
+  auto result = co_await run_exec_plugin(executor_, plugin, std::move(info), stop_, limits_);
+  plugin_running_ = false;
+  plugin_ended_ = clock::Steady::now();
   std::string problem;
   if (!result) {
     problem = result.error();
@@ -264,10 +263,9 @@ asio::awaitable<void> Credentials::run_plugin_once(std::shared_ptr<Credentials> 
     if (!problem.empty())
       problem = fmt::format("credential plugin \"{}\": {}", plugin.command, problem);
   }
-  if (problem.empty()) self->take(std::move(*result));
-  if (!*self->stop_)
-    set_problem(self->plugin_problem_, std::move(problem), "plugin", self->logger_);
-  async::Sleeper::wake_all(self->waiting_for_plugin_);
+  if (problem.empty()) take(std::move(*result));
+  if (!*stop_) set_problem(plugin_problem_, std::move(problem), "plugin", logger_);
+  async::Sleeper::wake_all(waiting_for_plugin_);
 }
 
 void Credentials::take(ExecCredential credential) {

@@ -10,6 +10,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <tl/expected.hpp>
 
+#include "async/kept_alive.h"
 #include "async/sleeper.h"
 #include "clock/clock.h"
 #include "crypto/crypto.h"
@@ -114,7 +115,7 @@ class Credentials : public std::enable_shared_from_this<Credentials> {
   [[nodiscard]] bool plugin_usable() const;
   [[nodiscard]] bool plugin_ran_just_now() const;
   boost::asio::awaitable<void> run_plugin(clock::Steady::time_point deadline);
-  static boost::asio::awaitable<void> run_plugin_once(std::shared_ptr<Credentials> self);
+  boost::asio::awaitable<void> run_plugin_once(async::KeptAlive);
   void take(ExecCredential credential);
   [[nodiscard]] Current now_valid() const;
 

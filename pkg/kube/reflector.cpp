@@ -12,6 +12,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
+#include "async/kept_alive.h"
 #include "http/log_throttle.h"
 #include "kube/list.h"
 #include "kube/list_reader.h"
@@ -78,7 +79,7 @@ bool tells_of_object(const WatchEvent& event) {
 }  // namespace
 
 /// The shell around the state machine: performs its actions and tells it what came of them.
-class Reflector::Impl {
+class Reflector::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(RestClient& rest, ReflectorOptions options, ObjectSink& sink, log::Logger logger)
       : rest_(rest),
@@ -93,7 +94,7 @@ class Reflector::Impl {
         rest_over_(rest.executor()),
         ended_(rest.executor(), Steady::time_point::max()) {}
 
-  static asio::awaitable<void> run(std::shared_ptr<Impl> self);
+  asio::awaitable<void> run(async::KeptAlive);
   void stop();
 
   std::function<void(const ReflectorStatus&)> on_settled, on_tried;
@@ -101,7 +102,7 @@ class Reflector::Impl {
   ReflectorStatus status;
 
  private:
-  static asio::awaitable<void> session(std::shared_ptr<Impl> self);
+  asio::awaitable<void> session(async::KeptAlive);
   asio::awaitable<Input> perform(Action action);
   asio::awaitable<Input> read_page(ReadPage page);
   asio::awaitable<Input> watch(OpenWatch watch);
@@ -158,19 +159,20 @@ class Reflector::Impl {
   http::LogThrottle bad_object_lines_;
 };
 
-asio::awaitable<void> Reflector::Impl::run(std::shared_ptr<Impl> self) {
-  if (self->stopped_) co_return;
+asio::awaitable<void> Reflector::Impl::run(async::KeptAlive) {
+  if (stopped_) co_return;
   // On its own, so that run() need not wait for an answer that is still on its way.
-  asio::co_spawn(self->rest_.executor(), session(self), [self](std::exception_ptr thrown) {
-    self->thrown_ = std::move(thrown);
-    self->session_over_ = true;
-    self->ended_.cancel();
+  const auto alive = shared_from_this();
+  asio::co_spawn(rest_.executor(), session(alive), [this, alive](std::exception_ptr thrown) {
+    thrown_ = std::move(thrown);
+    session_over_ = true;
+    ended_.cancel();
   });
-  while (!self->session_over_ && !self->stopped_) {
+  while (!session_over_ && !stopped_) {
     boost::system::error_code ignored;
-    co_await self->ended_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await ended_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
-  if (self->thrown_) std::rethrow_exception(self->thrown_);
+  if (thrown_) std::rethrow_exception(thrown_);
 }
 
 void Reflector::Impl::stop() {
@@ -181,14 +183,14 @@ void Reflector::Impl::stop() {
   ended_.cancel();
 }
 
-asio::awaitable<void> Reflector::Impl::session(std::shared_ptr<Impl> self) {
+asio::awaitable<void> Reflector::Impl::session(async::KeptAlive) {
   Step first = begin();
-  self->state_ = std::move(first.state);
+  state_ = std::move(first.state);
   Action action = std::move(first.action);
-  while (!self->stopped_ && !std::holds_alternative<End>(action)) {
-    Input input = co_await self->perform(std::move(action));
-    if (self->stopped_) co_return;
-    action = self->advance(std::move(input));
+  while (!stopped_ && !std::holds_alternative<End>(action)) {
+    Input input = co_await perform(std::move(action));
+    if (stopped_) co_return;
+    action = advance(std::move(input));
   }
 }
 
@@ -519,7 +521,7 @@ void Reflector::on_tried(std::function<void(const ReflectorStatus&)> callback) {
 }
 
 asio::awaitable<void> Reflector::run() {
-  return Impl::run(impl_);
+  return impl_->run(impl_);
 }
 
 void Reflector::stop() {

@@ -12,6 +12,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
+#include "async/kept_alive.h"
 #include "async/slots.h"
 #include "clock/clock.h"
 #include "kube/credentials.h"
@@ -112,41 +113,38 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
     }
   }
 
-  // These two hold the client for as long as they run: its owner may be gone before they begin.
-
-  static asio::awaitable<ApiResult<std::string>> send(std::shared_ptr<Impl> self,
-                                                      http::Request request,
-                                                      std::chrono::milliseconds timeout,
-                                                      Lane lane) {
-    const auto place = co_await self->enter(lane);
+  asio::awaitable<ApiResult<std::string>> send(async::KeptAlive, http::Request request,
+                                               std::chrono::milliseconds timeout, Lane lane) {
+    const auto place = co_await enter(lane);
     if (!place) co_return tl::unexpected(place.error());
     const Deadline deadline = clock::Steady::now() + timeout;
-    const auto attempt = [client = self.get()](http::Request ready, Deadline until) {
-      return client->send_once(std::move(ready), until);
+    const auto attempt = [this](http::Request ready, Deadline until) {
+      return send_once(std::move(ready), until);
     };
-    co_return co_await self->authenticated<std::string>(std::move(request), deadline, attempt);
+    co_return co_await authenticated<std::string>(std::move(request), deadline, attempt);
   }
 
-  static asio::awaitable<ApiResult<Stream>> open(std::shared_ptr<Impl> self, std::string target,
-                                                 Lane lane, std::chrono::milliseconds timeout) {
-    auto place = co_await self->enter(lane);
+  asio::awaitable<ApiResult<Stream>> open(async::KeptAlive, std::string target, Lane lane,
+                                          std::chrono::milliseconds timeout) {
+    auto place = co_await enter(lane);
     if (!place) co_return tl::unexpected(std::move(place.error()));
     const Deadline deadline = clock::Steady::now() + timeout;
     const auto connection =
         lane == Lane::kWatches ? http::Client::Connection::kOwn : http::Client::Connection::kPooled;
     http::Request request = make_request("GET", std::move(target));
-    const auto attempt = [client = self.get(), connection](http::Request ready, Deadline until) {
-      return client->open_once(std::move(ready), until, connection);
+    const auto attempt = [this, connection](http::Request ready, Deadline until) {
+      return open_once(std::move(ready), until, connection);
     };
-    auto opened = co_await self->authenticated<Stream>(std::move(request), deadline, attempt);
+    auto opened = co_await authenticated<Stream>(std::move(request), deadline, attempt);
     if (!opened || lane == Lane::kWatches) co_return opened;
-    co_return std::make_unique<LaneStream>(self, std::move(*place), std::move(*opened));
+    co_return std::make_unique<LaneStream>(shared_from_this(), std::move(*place),
+                                           std::move(*opened));
   }
 
-  static asio::awaitable<std::shared_ptr<void>> hold_large_event(std::shared_ptr<Impl> self) {
-    auto place = co_await self->large_events_.take(Deadline::max());
+  asio::awaitable<std::shared_ptr<void>> hold_large_event(async::KeptAlive) {
+    auto place = co_await large_events_.take(Deadline::max());
     if (!place) co_return nullptr;  // closed: so is the watch
-    co_return std::make_shared<Held>(std::move(self), std::move(*place));
+    co_return std::make_shared<Held>(shared_from_this(), std::move(*place));
   }
 
   void close() {
@@ -185,12 +183,12 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
   void give_memory_back_soon() {
     if (closed_ || std::exchange(trims_, true)) return;
     trim_timer_.expires_after(kTrimDelay);
-    trim_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& cancelled) {
-      const auto self = weak.lock();
-      if (cancelled || !self) return;
-      self->trims_ = false;
-      ::malloc_trim(0);
-    });
+    trim_timer_.async_wait(
+        [this, weak = weak_from_this()](const boost::system::error_code& cancelled) {
+          if (cancelled || weak.expired()) return;
+          trims_ = false;
+          ::malloc_trim(0);
+        });
   }
 
   struct LaneState {
@@ -362,25 +360,26 @@ RestClient::~RestClient() {
 asio::awaitable<ApiResult<std::string>> RestClient::send(http::Request request,
                                                          std::chrono::milliseconds timeout,
                                                          Lane lane) {
-  return Impl::send(impl_, std::move(request), timeout, lane);
+  return impl_->send(impl_, std::move(request), timeout, lane);
 }
 
 asio::awaitable<ApiResult<std::string>> RestClient::get(std::string target,
                                                         std::chrono::milliseconds timeout,
                                                         Lane lane) {
-  return Impl::send(impl_, make_request("GET", std::move(target)), timeout, lane);
+  return impl_->send(impl_, make_request("GET", std::move(target)), timeout, lane);
 }
 
 asio::awaitable<ApiResult<std::string>> RestClient::post(std::string target, std::string body,
                                                          std::chrono::milliseconds timeout,
                                                          Lane lane) {
-  return Impl::send(impl_, make_request("POST", std::move(target), std::move(body)), timeout, lane);
+  return impl_->send(impl_, make_request("POST", std::move(target), std::move(body)), timeout,
+                     lane);
 }
 
 asio::awaitable<ApiResult<std::string>> RestClient::put(std::string target, std::string body,
                                                         std::chrono::milliseconds timeout,
                                                         Lane lane) {
-  return Impl::send(impl_, make_request("PUT", std::move(target), std::move(body)), timeout, lane);
+  return impl_->send(impl_, make_request("PUT", std::move(target), std::move(body)), timeout, lane);
 }
 
 asio::awaitable<ApiResult<std::string>> RestClient::merge_patch(std::string target,
@@ -390,16 +389,16 @@ asio::awaitable<ApiResult<std::string>> RestClient::merge_patch(std::string targ
   auto request =
       make_request("PATCH", std::move(target), std::move(body), "application/merge-patch+json");
   request.headers.add("Accept", std::string(kMetadataOnly));
-  return Impl::send(impl_, std::move(request), timeout, lane);
+  return impl_->send(impl_, std::move(request), timeout, lane);
 }
 
 asio::awaitable<ApiResult<std::unique_ptr<http::ResponseStream>>> RestClient::open(
     std::string target, Lane lane, std::chrono::milliseconds timeout) {
-  return Impl::open(impl_, std::move(target), lane, timeout);
+  return impl_->open(impl_, std::move(target), lane, timeout);
 }
 
 asio::awaitable<std::shared_ptr<void>> RestClient::hold_large_event() {
-  return Impl::hold_large_event(impl_);
+  return impl_->hold_large_event(impl_);
 }
 
 Recovery& RestClient::recovery() {
