@@ -95,7 +95,7 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
  private:
   tl::expected<unsigned short, std::string> listen();
   awaitable<void> accept_loop(async::KeptAlive);
-  void admit(Stream::Socket socket);
+  void admit(Connection::Socket socket);
   void close_listener();
   /// Watches deadlines and certificate files.
   awaitable<void> sweep_loop(async::KeptAlive);
@@ -103,7 +103,7 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
   void use_certificate(std::shared_ptr<const TlsContext> context);
 
   asio::io_context& io_;
-  Stream::Strand strand_;  ///< of everything here but start()
+  Connection::Strand strand_;  ///< of everything here but start()
   tcp::acceptor acceptor_;
   asio::steady_timer accept_timer_, sweep_timer_;
   std::optional<ServerTlsFiles> tls_files_;
@@ -167,8 +167,8 @@ awaitable<void> Server::Impl::accept_loop(async::KeptAlive) {
   ServerContext& context = *context_;
   while (acceptor_.is_open()) {
     error_code ec;
-    const Stream::Strand strand = asio::make_strand(io_);
-    Stream::Socket socket =
+    const Connection::Strand strand = asio::make_strand(io_);
+    Connection::Socket socket =
         co_await acceptor_.async_accept(strand, asio::redirect_error(asio::use_awaitable, ec));
     if (context.draining.load() || ec == asio::error::operation_aborted) {
       continue;
@@ -195,7 +195,7 @@ awaitable<void> Server::Impl::accept_loop(async::KeptAlive) {
   }
 }
 
-void Server::Impl::admit(Stream::Socket socket) {
+void Server::Impl::admit(Connection::Socket socket) {
   ServerCounters& counters = context_->counters;
   const ConnectionTable::Room room = context_->connections.make_room();
   if (room.displaced) {

@@ -110,15 +110,14 @@ TlsContext::~TlsContext() {
   SSL_CTX_free(context_);
 }
 
-SSL* TlsContext::new_session(int socket) const {
-  SSL* session = SSL_new(context_);
+TlsSession TlsContext::new_session(int socket) const {
+  TlsSession session(SSL_new(context_));
   BIO* bio = session == nullptr ? nullptr : new_socket_bio(socket);
   if (bio == nullptr) {
-    SSL_free(session);
     return nullptr;
   }
-  SSL_set_bio(session, bio, bio);
-  SSL_set_accept_state(session);
+  SSL_set_bio(session.get(), bio, bio);
+  SSL_set_accept_state(session.get());
   return session;
 }
 

@@ -11,6 +11,7 @@
 
 #include "clock/clock.h"
 #include "http/server.h"
+#include "http/stream.h"
 
 namespace receiver::http {
 
@@ -27,7 +28,7 @@ class TlsContext {
   TlsContext& operator=(const TlsContext&) = delete;
 
   /// The server's side of a new TLS connection over a non-blocking socket; null if memory is short.
-  [[nodiscard]] SSL* new_session(int socket) const;
+  [[nodiscard]] TlsSession new_session(int socket) const;
   [[nodiscard]] clock::Wall::time_point expiry() const { return expiry_; }
 
  private:

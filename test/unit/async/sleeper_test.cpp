@@ -43,7 +43,7 @@ TEST_CASE("sleepers lie in the order of their coming, and leave the queue when t
   REQUIRE(room.queue.size() == 2);
   room.queue.front()->wake();
   CHECK(room.queue.front()->is_woken());
-  room.io.run_one();
+  room.io.poll();
   CHECK(room.up == std::vector{std::pair(1, true)});
   CHECK(room.queue.size() == 1);
 

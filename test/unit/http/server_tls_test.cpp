@@ -179,9 +179,8 @@ TEST_CASE("TLS 1.1 is refused") {
   const auto identity = test.authority.issue();
   const auto context = TlsContext::from_pem(identity.certificate_pem, identity.key_pem, {});
   REQUIRE(context);
-  SSL* session = (*context)->new_session(0);
-  CHECK(SSL_get_min_proto_version(session) == TLS1_2_VERSION);
-  SSL_free(session);
+  const TlsSession session = (*context)->new_session(0);
+  CHECK(SSL_get_min_proto_version(session.get()) == TLS1_2_VERSION);
   const TlsClient client(test.server->port(), test.authority, TLS1_1_VERSION);
   CHECK_FALSE(client.connected());
   CHECK(eventually([&] { return test.server->counters().tls_handshake_failures == 1; }));
