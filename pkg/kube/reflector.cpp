@@ -17,6 +17,7 @@
 #include "kube/list.h"
 #include "kube/list_reader.h"
 #include "kube/object_meta.h"
+#include "kube/reflector_decoder.h"
 #include "kube/reflector_request.h"
 #include "kube/reflector_state.h"
 #include "kube/watch_reader.h"
@@ -54,28 +55,6 @@ class WipeAtEnd {
   JsonDocument& document_;
 };
 
-/// Of an event that cannot be parsed.
-ObjectKey key_in_event(std::string_view json) {
-  constexpr std::string_view kObject = R"("object":)";
-  const auto at = json.find(kObject);
-  return at == std::string_view::npos ? ObjectKey()
-                                      : key_in_beginning(json.substr(at + kObject.size()));
-}
-
-/// All that is looked at of an object that may not be wanted.
-const Projection& meta_alone() {
-  static const Projection projection = with_meta({"/metadata/name"});
-  return projection;
-}
-const Projection& meta_of_event_alone() {
-  static const Projection projection = watch_event_projection({"/metadata/name"});
-  return projection;
-}
-
-bool tells_of_object(const WatchEvent& event) {
-  return event.type != WatchEvent::Type::kBookmark && event.type != WatchEvent::Type::kError;
-}
-
 }  // namespace
 
 /// The shell around the state machine: performs its actions and tells it what came of them.
@@ -87,8 +66,7 @@ class Reflector::Impl : public std::enable_shared_from_this<Impl> {
         sink_(sink),
         logger_(std::move(logger)),
         name_(name_of(options_.resource)),
-        object_projection_(with_meta(options_.projection)),
-        event_projection_(watch_event_projection(options_.projection)),
+        decoder_(options_.projection, options_.wanted),
         backoff_(options_.times.backoff),
         chance_(std::random_device()()),
         rest_over_(rest.executor()),
@@ -110,12 +88,6 @@ class Reflector::Impl : public std::enable_shared_from_this<Impl> {
   void cut_rest_short();
 
   void take_item(const ListReader::Item& item);
-  /// Of what cannot be read nobody knows: it is, to be told of.
-  [[nodiscard]] bool may_be_wanted(const tl::expected<JsonDocument, std::string>& object) const;
-  [[nodiscard]] bool is_wanted(const ObjectKey& key) const {
-    return !options_.wanted || options_.wanted(key);
-  }
-  tl::expected<WatchEvent, std::string> read_event(std::string_view json) const;
   bool take_event(const WatchReader::Event& event);
   void take_object_event(const WatchEvent& event);
   void move_to(std::string_view version);
@@ -137,7 +109,7 @@ class Reflector::Impl : public std::enable_shared_from_this<Impl> {
   ObjectSink& sink_;
   log::Logger logger_;
   const std::string name_;
-  const Projection object_projection_, event_projection_;
+  const Decoder decoder_;
 
   State state_;
   Backoff backoff_;
@@ -234,21 +206,15 @@ void Reflector::Impl::take_item(const ListReader::Item& item) {
     skip_bad(key, fmt::format("item {} of a list: {}", item.position, why));
   };
   if (item.too_large) return unreadable("it is too large");
-  if (options_.wanted && !may_be_wanted(parse_json(item.json, meta_alone()))) return;
-  auto object = parse_json(item.json, object_projection_);
+  auto object = decoder_.item(item.json);
   if (!object) return unreadable(object.error());
-  const WipeAtEnd wiped(*object);
-  const auto meta = read_meta(*object);
+  if (!*object) return;
+  const WipeAtEnd wiped(**object);
+  const auto meta = read_meta(**object);
   if (!meta) return unreadable(meta.error());
-  if (const auto added = sink_.add_listed(*meta, *object); !added) {
+  if (const auto added = sink_.add_listed(*meta, **object); !added) {
     skip_bad(meta->key, added.error());
   }
-}
-
-bool Reflector::Impl::may_be_wanted(const tl::expected<JsonDocument, std::string>& object) const {
-  if (!object) return true;
-  const auto meta = read_meta(*object);
-  return !meta || is_wanted(meta->key);
 }
 
 // Watching ------------------------------------------------------------------------------------
@@ -307,23 +273,13 @@ asio::awaitable<Input> Reflector::Impl::watch(OpenWatch watch) {
   co_return StreamEnded{lived};
 }
 
-tl::expected<WatchEvent, std::string> Reflector::Impl::read_event(std::string_view json) const {
-  if (options_.wanted) {
-    auto read = read_watch_event(json, meta_of_event_alone());
-    if (!read || !tells_of_object(*read)) return read;
-    const auto meta = read_meta(read->object());
-    if (!meta || !is_wanted(meta->key)) return read;
-  }
-  return read_watch_event(json, event_projection_);
-}
-
 bool Reflector::Impl::take_event(const WatchReader::Event& event) {
   ++status.events;
   if (event.too_large) {
     skip_bad(key_in_event(event.json), "an event of a watch: it is too large");
     return true;
   }
-  auto read = read_event(event.json);
+  auto read = decoder_.event(event.json);
   if (!read) {
     skip_bad(key_in_event(event.json), "an event of a watch: " + read.error());
     return true;
@@ -354,7 +310,7 @@ void Reflector::Impl::take_object_event(const WatchEvent& event) {
   if (!meta) return skip_bad({}, "an event of a watch: " + meta.error());
   // First what is certain: should the sink throw, the event is not asked for again and again.
   move_to(meta->resource_version);
-  if (!is_wanted(meta->key)) return;
+  if (!decoder_.wants(meta->key)) return;
   if (event.type == WatchEvent::Type::kDeleted) {
     sink_.remove(meta->key);
   } else if (const auto changed = sink_.upsert(*meta, event.object()); !changed) {
