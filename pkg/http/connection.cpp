@@ -39,7 +39,7 @@ clock::Steady::time_point time_of(std::int64_t value) {
 }
 
 /// None if memory is short.
-Stream stream_over(int socket, const TlsContext* tls) {
+Stream stream_over(int socket, const ServerTlsContext* tls) {
   if (tls == nullptr) return Stream(socket);
   TlsSession session = tls->new_session(socket);
   return session ? Stream(socket, std::move(session)) : Stream();
@@ -48,7 +48,7 @@ Stream stream_over(int socket, const TlsContext* tls) {
 }  // namespace
 
 Connection::Connection(std::shared_ptr<ServerContext> context, Socket socket,
-                       const std::shared_ptr<const TlsContext>& tls,
+                       const std::shared_ptr<const ServerTlsContext>& tls,
                        ConnectionTable::Admission admission)
     : context_(std::move(context)),
       limits_(context_->options.limits),

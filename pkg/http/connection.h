@@ -21,8 +21,8 @@
 #include "http/log_throttle.h"
 #include "http/request_parser.h"
 #include "http/server.h"
+#include "http/server_tls.h"
 #include "http/stream.h"
-#include "http/tls_context.h"
 
 namespace receiver::http {
 
@@ -51,7 +51,8 @@ class Connection : public std::enable_shared_from_this<Connection>, private Body
 
   /// `tls` null: plain.
   Connection(std::shared_ptr<ServerContext> context, Socket socket,
-             const std::shared_ptr<const TlsContext>& tls, ConnectionTable::Admission admission);
+             const std::shared_ptr<const ServerTlsContext>& tls,
+             ConnectionTable::Admission admission);
   ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

@@ -16,7 +16,7 @@
 #include "async/kept_alive.h"
 #include "http/connection.h"
 #include "http/response_text.h"
-#include "http/tls_context.h"
+#include "http/server_tls.h"
 #include "log/end_on_exception.h"
 
 namespace receiver::http {
@@ -100,14 +100,14 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
   /// Watches deadlines and certificate files.
   awaitable<void> sweep_loop(async::KeptAlive);
   void reload_certificate();
-  void use_certificate(std::shared_ptr<const TlsContext> context);
+  void use_certificate(std::shared_ptr<const ServerTlsContext> context);
 
   asio::io_context& io_;
   Connection::Strand strand_;  ///< of everything here but start()
   tcp::acceptor acceptor_;
   asio::steady_timer accept_timer_, sweep_timer_;
   std::optional<ServerTlsFiles> tls_files_;
-  std::shared_ptr<const TlsContext> tls_;  ///< for new connections; null: plain
+  std::shared_ptr<const ServerTlsContext> tls_;  ///< for new connections; null: plain
   bool stopped_ = false;
   std::atomic<clock::Wall::time_point> certificate_expiry_{clock::Wall::time_point()};
   const std::shared_ptr<ServerContext> context_;
@@ -246,7 +246,7 @@ void Server::Impl::reload_certificate() {
                         {{"expires", clock::format_seconds(tls_->expiry())}});
 }
 
-void Server::Impl::use_certificate(std::shared_ptr<const TlsContext> context) {
+void Server::Impl::use_certificate(std::shared_ptr<const ServerTlsContext> context) {
   tls_ = std::move(context);
   certificate_expiry_.store(tls_->expiry());
   if (tls_->expiry() <= clock::Wall::now()) {

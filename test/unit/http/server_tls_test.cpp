@@ -1,3 +1,5 @@
+#include "http/server_tls.h"
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -8,7 +10,6 @@
 #include <openssl/ssl.h>
 
 #include "http/server.h"
-#include "http/tls_context.h"
 #include "mounted_pair.h"
 #include "server_fixture.h"
 #include "test_certificates.h"
@@ -177,7 +178,7 @@ TEST_CASE("TLS 1.1 is refused") {
   TlsServer test;
   // Not only because OpenSSL refuses it, too, where nobody has lowered its security level.
   const auto identity = test.authority.issue();
-  const auto context = TlsContext::from_pem(identity.certificate_pem, identity.key_pem, {});
+  const auto context = ServerTlsContext::from_pem(identity.certificate_pem, identity.key_pem, {});
   REQUIRE(context);
   const TlsSession session = (*context)->new_session(0);
   CHECK(SSL_get_min_proto_version(session.get()) == TLS1_2_VERSION);

@@ -1,4 +1,4 @@
-#include "http/tls_context.h"
+#include "http/server_tls.h"
 
 #include <cerrno>
 #include <cstring>
@@ -49,8 +49,8 @@ tl::expected<std::string, std::string> read_file(const std::string& path) {
 
 }  // namespace
 
-ServerTlsFiles::Loaded TlsContext::from_pem(std::string_view certificate_chain,
-                                            std::string_view key, const ServerTls& files) {
+ServerTlsFiles::Loaded ServerTlsContext::from_pem(std::string_view certificate_chain,
+                                                  std::string_view key, const ServerTls& files) {
   ERR_clear_error();
   const auto fault = [](const std::string& path, std::string_view what) {
     return tl::make_unexpected(fmt::format("{}: {} ({})", path, what, crypto::openssl_reason()));
@@ -60,8 +60,8 @@ ServerTlsFiles::Loaded TlsContext::from_pem(std::string_view certificate_chain,
   if (raw == nullptr) {
     return tl::make_unexpected(fmt::format("cannot set up TLS: {}", crypto::openssl_reason()));
   }
-  std::shared_ptr<TlsContext> context(
-      new TlsContext(raw));  // NOLINT(cppcoreguidelines-owning-memory): private constructor
+  std::shared_ptr<ServerTlsContext> context(
+      new ServerTlsContext(raw));  // NOLINT(cppcoreguidelines-owning-memory): private constructor
 
   SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
   SSL_CTX_set_options(raw, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
@@ -106,11 +106,11 @@ ServerTlsFiles::Loaded TlsContext::from_pem(std::string_view certificate_chain,
   return context;
 }
 
-TlsContext::~TlsContext() {
+ServerTlsContext::~ServerTlsContext() {
   SSL_CTX_free(context_);
 }
 
-TlsSession TlsContext::new_session(int socket) const {
+TlsSession ServerTlsContext::new_session(int socket) const {
   TlsSession session(SSL_new(context_));
   BIO* bio = session == nullptr ? nullptr : new_socket_bio(socket);
   if (bio == nullptr) {
@@ -136,7 +136,7 @@ std::optional<ServerTlsFiles::Loaded> ServerTlsFiles::poll() {
     } else if (!key) {
       loaded = tl::make_unexpected(key.error());
     } else {
-      loaded = TlsContext::from_pem(*certificate, *key, files_);
+      loaded = ServerTlsContext::from_pem(*certificate, *key, files_);
     }
   }
   if (key) {
