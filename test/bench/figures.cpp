@@ -58,13 +58,6 @@ double Samples::ms(double share) const {
   return std::chrono::duration<double, std::milli>(sorted[index]).count();
 }
 
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::ranges::sort(values);
-  const std::size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
 double Figure::ratio() const {
   return judged(*this, ratios(*this));
 }

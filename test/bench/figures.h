@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "test/support/median.h"
+
 namespace receiver::bench {
 
 /// Durations of one round.
@@ -25,8 +27,7 @@ class Samples {
   std::vector<std::chrono::nanoseconds> durations_;
 };
 
-/// Of an even number the mean of the two in the middle; zero of none.
-[[nodiscard]] double median(std::vector<double> values);
+using test::median;
 
 /// One line of the results: what was measured, in several rounds, over its floor.
 struct Figure {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <string>
@@ -9,6 +8,8 @@
 #include <vector>
 
 #include <catch2/catch.hpp>
+
+#include "test/support/median.h"
 
 namespace receiver::integration {
 
@@ -54,13 +55,7 @@ inline std::chrono::milliseconds eventually(std::string_view what,
   return eventually_equals(what, holds, true, limit);
 }
 
-/// What half of the values are below; there must be some.
-template <typename Value>
-[[nodiscard]] Value median(std::vector<Value> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
+using test::median;
 
 /// Fails unless most of the times are within the limit: any single one may have been spent waiting
 /// for a CPU.
