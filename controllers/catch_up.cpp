@@ -7,6 +7,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "async/kept_alive.h"
+
 namespace receiver::controllers {
 
 namespace asio = boost::asio;
@@ -34,7 +36,7 @@ class CatchUp::Impl {
         logger_(std::move(logger)),
         timer_(executor) {}
 
-  static asio::awaitable<void> run(std::shared_ptr<Impl> self);
+  asio::awaitable<void> run(async::KeptAlive);
   void stop() {
     stopped_ = true;
     timer_.cancel();
@@ -61,41 +63,40 @@ class CatchUp::Impl {
   std::set<Target> waiting_;
 };
 
-asio::awaitable<void> CatchUp::Impl::run(std::shared_ptr<Impl> self) {
-  if (self->running_) co_return;
-  self->running_ = true;
-  const auto incomplete_until = clock::Steady::now() + self->options_.patience;
-  while (!self->stopped_ && !self->sources_.complete() && clock::Steady::now() < incomplete_until) {
-    co_await self->sleep(self->options_.poll);
+asio::awaitable<void> CatchUp::Impl::run(async::KeptAlive) {
+  if (running_) co_return;
+  running_ = true;
+  const auto incomplete_until = clock::Steady::now() + options_.patience;
+  while (!stopped_ && !sources_.complete() && clock::Steady::now() < incomplete_until) {
+    co_await sleep(options_.poll);
   }
-  if (self->stopped_) co_return;
-  ++self->counters.runs;
-  const std::vector<Target> all = self->sources_.targets();
-  self->waiting_ = {all.begin(), all.end()};
-  self->logger_.info("no replica served for a while: refreshing what lost deliveries may be for",
-                     {{"objects", self->waiting_.size()}});
-  const CatchUpCounters before = self->counters;
-  const auto deadline = clock::Steady::now() + self->options_.longest;
-  while (!self->stopped_ && !self->waiting_.empty() && clock::Steady::now() < deadline) {
-    const Target next = self->waiting_.extract(self->waiting_.begin()).value();
-    auto queuing = self->refresher_.refresh({next}, clock::Steady::now());
+  if (stopped_) co_return;
+  ++counters.runs;
+  const std::vector<Target> all = sources_.targets();
+  waiting_ = {all.begin(), all.end()};
+  logger_.info("no replica served for a while: refreshing what lost deliveries may be for",
+               {{"objects", waiting_.size()}});
+  const CatchUpCounters before = counters;
+  const auto deadline = clock::Steady::now() + options_.longest;
+  while (!stopped_ && !waiting_.empty() && clock::Steady::now() < deadline) {
+    const Target next = waiting_.extract(waiting_.begin()).value();
+    auto queuing = refresher_.refresh({next}, clock::Steady::now());
     const RefreshOutcome queued = co_await std::move(queuing);
     if (queued.overloaded) {
-      self->waiting_.insert(next);
+      waiting_.insert(next);
     } else {
-      ++self->counters.refreshed;
+      ++counters.refreshed;
     }
-    co_await self->sleep(queued.overloaded ? self->options_.poll : self->options_.interval);
+    co_await sleep(queued.overloaded ? options_.poll : options_.interval);
   }
-  const bool cut_off = self->stopped_ && !self->waiting_.empty();
-  if (!cut_off) self->counters.left += self->waiting_.size();
-  self->logger_.info(
-      cut_off ? "catching up is cut off: the next leader begins it anew" : "caught up",
-      {{"refreshed", self->counters.refreshed - before.refreshed},
-       {"refreshed_meanwhile", self->counters.skipped - before.skipped},
-       {cut_off ? "left_to_the_next_leader" : "left_to_polling", self->waiting_.size()}});
-  self->running_ = cut_off;
-  self->waiting_.clear();
+  const bool cut_off = stopped_ && !waiting_.empty();
+  if (!cut_off) counters.left += waiting_.size();
+  logger_.info(cut_off ? "catching up is cut off: the next leader begins it anew" : "caught up",
+               {{"refreshed", counters.refreshed - before.refreshed},
+                {"refreshed_meanwhile", counters.skipped - before.skipped},
+                {cut_off ? "left_to_the_next_leader" : "left_to_polling", waiting_.size()}});
+  running_ = cut_off;
+  waiting_.clear();
 }
 
 CatchUp::CatchUp(const asio::any_io_executor& executor, Refresher& refresher, Sources sources,
@@ -108,7 +109,7 @@ CatchUp::~CatchUp() {
 }
 
 asio::awaitable<void> CatchUp::run() {
-  return Impl::run(impl_);
+  return impl_->run(impl_);
 }
 
 void CatchUp::stop() {

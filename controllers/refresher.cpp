@@ -14,6 +14,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "async/kept_alive.h"
+
 namespace receiver::controllers {
 namespace {
 
@@ -78,7 +80,7 @@ class Refresher::Impl : public std::enable_shared_from_this<Impl> {
 
   static asio::awaitable<RefreshOutcome> refresh(std::weak_ptr<Impl> refresher,
                                                  std::vector<Target> targets, Time deadline);
-  static asio::awaitable<std::size_t> drain(std::shared_ptr<Impl> self, Time deadline);
+  asio::awaitable<std::size_t> drain(async::KeptAlive, Time deadline);
 
   void server_is_back() {
     queue_.server_is_back();
@@ -86,7 +88,7 @@ class Refresher::Impl : public std::enable_shared_from_this<Impl> {
   }
   void answer_by(Time time);
   void stop_soon() {
-    asio::post(executor_, [self = shared_from_this()] { self->stop(); });
+    asio::post(executor_, [this, alive = shared_from_this()] { stop(); });
   }
 
   [[nodiscard]] const RefresherCounters& counters() const { return counters_; }
@@ -202,10 +204,10 @@ void Refresher::Impl::pump() {
 
 void Refresher::Impl::send(const Target& target) {
   asio::co_spawn(executor_, patch_(target, tokens_.next(clock::Wall::now())),
-                 [self = shared_from_this(), target](const std::exception_ptr& error,
-                                                     const kube::ApiResult<void>& result) {
+                 [this, alive = shared_from_this(), target](const std::exception_ptr& error,
+                                                            const kube::ApiResult<void>& result) {
                    if (error) std::rethrow_exception(error);
-                   self->finish(target, result);
+                   finish(target, result);
                  });
 }
 
@@ -288,39 +290,39 @@ void Refresher::Impl::arm_retry_timer() {
     return;
   }
   retry_timer_.expires_at(*next);
-  retry_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& cancelled) {
-    const auto self = weak.lock();
-    if (cancelled || !self) return;
-    self->armed_for_.reset();
-    self->pump();
-  });
+  retry_timer_.async_wait(
+      [this, weak = weak_from_this()](const boost::system::error_code& cancelled) {
+        const auto alive = weak.lock();
+        if (cancelled || !alive) return;
+        armed_for_.reset();
+        pump();
+      });
 }
 
 void Refresher::Impl::answer_by(Time time) {
   answer_by_ = time;
   answer_timer_.expires_at(time);
-  answer_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& cancelled) {
-    const auto self = weak.lock();
-    if (cancelled || !self) return;
-    for (const auto& [delivery, call] : self->calls_) wake(call);
-  });
+  answer_timer_.async_wait(
+      [this, weak = weak_from_this()](const boost::system::error_code& cancelled) {
+        const auto alive = weak.lock();
+        if (cancelled || !alive) return;
+        for (const auto& [delivery, call] : calls_) wake(call);
+      });
 }
 
-asio::awaitable<std::size_t> Refresher::Impl::drain(std::shared_ptr<Impl> self, Time deadline) {
-  co_await asio::post(self->executor_, asio::use_awaitable);  // after what was handed over before
-  asio::steady_timer timer(self->executor_);
-  self->draining_ = &timer;
-  self->queue_.retry_now();
-  self->pump();
-  const auto finished = [&self] {
-    return self->stopped_ || self->queue_.stopped() || self->queue_.size() == 0;
-  };
+asio::awaitable<std::size_t> Refresher::Impl::drain(async::KeptAlive, Time deadline) {
+  co_await asio::post(executor_, asio::use_awaitable);  // after what was handed over before
+  asio::steady_timer timer(executor_);
+  draining_ = &timer;
+  queue_.retry_now();
+  pump();
+  const auto finished = [this] { return stopped_ || queue_.stopped() || queue_.size() == 0; };
   while (!finished() && clock::Steady::now() < deadline) co_await sleep_until(timer, deadline);
-  self->draining_ = nullptr;
+  draining_ = nullptr;
 
-  const std::vector<Target> lost = self->queue_.unfinished();
-  for (const Target& target : lost) log_not_applied(self->logger_, target);
-  self->stop();  // those who still wait are told while their executors are there
+  const std::vector<Target> lost = queue_.unfinished();
+  for (const Target& target : lost) log_not_applied(logger_, target);
+  stop();  // those who still wait are told while their executors are there
   co_return lost.size();
 }
 
@@ -356,7 +358,7 @@ void Refresher::answer_by(clock::Steady::time_point time) {
 }
 
 boost::asio::awaitable<std::size_t> Refresher::drain(clock::Steady::time_point deadline) {
-  return Impl::drain(impl_, deadline);
+  return impl_->drain(impl_, deadline);
 }
 
 const RefresherCounters& Refresher::counters() const {

@@ -8,6 +8,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "async/kept_alive.h"
 #include "crypto/crypto.h"
 #include "kube/reflector.h"
 #include "log/end_on_exception.h"
@@ -24,13 +25,6 @@ constexpr std::string_view kLabelSelector = "kargo.akuity.io/cred-type=generic";
 /// The Secrets of one namespace: three lists that are not answered must not take minutes, since
 /// readiness waits for them.
 constexpr std::chrono::milliseconds kListTimeout{20'000};
-
-template <typename... Functions>
-struct Overloaded : Functions... {
-  using Functions::operator()...;
-};
-template <typename... Functions>
-Overloaded(Functions...) -> Overloaded<Functions...>;
 
 void add_counts(kube::ReflectorStatus& sum, const kube::ReflectorStatus& status) {
   sum.lists += status.lists;
@@ -77,7 +71,12 @@ class SecretSources::Impl : public std::enable_shared_from_this<Impl> {
  private:
   class Watch;
 
-  static asio::awaitable<void> read_one(std::shared_ptr<Impl> self, SecretBook::ReadOne read);
+  void perform(const SecretBook::OpenWatch& open);
+  void perform(const SecretBook::CloseWatch& watch);
+  void perform(SecretBook::ReadOne& read);
+  void perform(const SecretBook::Changed& change);
+  void perform(const SecretBook::SourceFails& fails);
+  asio::awaitable<void> read_one(async::KeptAlive, SecretBook::ReadOne read);
   void close(const std::string& source);
   void wait_for_due();
 
@@ -159,28 +158,34 @@ class SecretSources::Impl::Watch final : public kube::ObjectSink {
 };
 
 void SecretSources::Impl::act(SecretBook::Actions actions) {
-  const auto perform = Overloaded{
-      [&](const SecretBook::OpenWatch& open) {
-        watches_.emplace(open.source, std::make_unique<Watch>(*this, open.source));
-      },
-      [&](const SecretBook::CloseWatch& watch) { close(watch.source); },
-      [&](SecretBook::ReadOne& read) {
-        std::string part = "a read of Secret " + read.key.str();
-        asio::co_spawn(rest_.executor(), read_one(shared_from_this(), std::move(read)),
-                       log::EndOnException{logger_, std::move(part)});
-      },
-      [&](const SecretBook::Changed& change) { changed_(change.ns); },
-      [&](const SecretBook::SourceFails& fails) {
-        logger_.warn(
-            "Secrets cannot be followed; what can be read of them one by one is served",
-            {{"namespace", fails.source.empty() ? "all" : fails.source}, {"error", fails.why}});
-      },
-  };
   for (SecretBook::Action& action : actions) {
     if (stopped_) return;
-    std::visit(perform, action);
+    std::visit([this](auto& one) { perform(one); }, action);
   }
   wait_for_due();
+}
+
+void SecretSources::Impl::perform(const SecretBook::OpenWatch& open) {
+  watches_.emplace(open.source, std::make_unique<Watch>(*this, open.source));
+}
+
+void SecretSources::Impl::perform(const SecretBook::CloseWatch& watch) {
+  close(watch.source);
+}
+
+void SecretSources::Impl::perform(SecretBook::ReadOne& read) {
+  std::string part = "a read of Secret " + read.key.str();
+  asio::co_spawn(rest_.executor(), read_one(shared_from_this(), std::move(read)),
+                 log::EndOnException{logger_, std::move(part)});
+}
+
+void SecretSources::Impl::perform(const SecretBook::Changed& change) {
+  changed_(change.ns);
+}
+
+void SecretSources::Impl::perform(const SecretBook::SourceFails& fails) {
+  logger_.warn("Secrets cannot be followed; what can be read of them one by one is served",
+               {{"namespace", fails.source.empty() ? "all" : fails.source}, {"error", fails.why}});
 }
 
 void SecretSources::Impl::close(const std::string& source) {
@@ -196,21 +201,21 @@ void SecretSources::Impl::wait_for_due() {
   due_.cancel();
   if (!next) return;
   due_.expires_at(*next);
-  due_.async_wait([weak = weak_from_this(), next](const boost::system::error_code& cancelled) {
-    const auto self = weak.lock();
-    if (cancelled || !self || self->waits_for_ != next) return;
-    self->waits_for_.reset();
-    self->act(self->book_.due(Steady::now()));
-  });
+  due_.async_wait(
+      [this, weak = weak_from_this(), next](const boost::system::error_code& cancelled) {
+        const auto alive = weak.lock();
+        if (cancelled || !alive || waits_for_ != next) return;
+        waits_for_.reset();
+        act(book_.due(Steady::now()));
+      });
 }
 
-asio::awaitable<void> SecretSources::Impl::read_one(std::shared_ptr<Impl> self,
-                                                    SecretBook::ReadOne read) {
-  if (self->stopped_) co_return;
-  auto answer = co_await self->rest_.get(kSecrets.path(read.key), SecretBook::kReadTimeout);
+asio::awaitable<void> SecretSources::Impl::read_one(async::KeptAlive, SecretBook::ReadOne read) {
+  if (stopped_) co_return;
+  auto answer = co_await rest_.get(kSecrets.path(read.key), SecretBook::kReadTimeout);
   const bool closed = !answer && answer.error().kind == kube::ApiError::Kind::kClosed;
-  if (self->stopped_ || closed) co_return;
-  self->act(self->book_.answered(read.ticket, decode(std::move(answer)), Steady::now()));
+  if (stopped_ || closed) co_return;
+  act(book_.answered(read.ticket, decode(std::move(answer)), Steady::now()));
 }
 
 kube::ReflectorStatus SecretSources::Impl::status() const {

@@ -15,6 +15,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "async/kept_alive.h"
 #include "clock/clock.h"
 #include "git/ref_selector.h"
 #include "git/repository.h"
@@ -84,7 +85,7 @@ class LateTargets::Impl : public std::enable_shared_from_this<Impl> {
   [[nodiscard]] bool is_named(TargetKind kind, const std::string& ns, const std::string& identity,
                               const Judge& judge);
   void found(Target target);
-  static asio::awaitable<void> refresh_found(std::shared_ptr<Impl> self);
+  asio::awaitable<void> refresh_found(async::KeptAlive);
   [[nodiscard]] bool nothing_remembered() const { return counters.remembered_current == 0; }
   void note_counts();
 
@@ -170,31 +171,30 @@ void LateTargets::Impl::found(Target target) {
                  log::EndOnException{logger_, "the refresh of late targets"});
 }
 
-asio::awaitable<void> LateTargets::Impl::refresh_found(std::shared_ptr<Impl> self) {
-  while (!self->stopped_ && !self->found_.empty()) {
+asio::awaitable<void> LateTargets::Impl::refresh_found(async::KeptAlive) {
+  while (!stopped_ && !found_.empty()) {
     std::vector<Target> batch;
-    while (!self->found_.empty() && batch.size() < kBatch) {
-      batch.push_back(std::move(self->found_.extract(self->found_.begin()).value()));
+    while (!found_.empty() && batch.size() < kBatch) {
+      batch.push_back(std::move(found_.extract(found_.begin()).value()));
     }
-    auto queuing = self->refresher_.refresh(batch, clock::Steady::now());
+    auto queuing = refresher_.refresh(batch, clock::Steady::now());
     const controllers::RefreshOutcome queued = co_await std::move(queuing);
     if (queued.overloaded) {
-      self->found_.insert(std::make_move_iterator(batch.begin()),
-                          std::make_move_iterator(batch.end()));
-      self->pause_.expires_after(kPause);
+      found_.insert(std::make_move_iterator(batch.begin()), std::make_move_iterator(batch.end()));
+      pause_.expires_after(kPause);
       boost::system::error_code woken;
-      co_await self->pause_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+      co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
       continue;
     }
-    self->counters.refreshes += batch.size();
+    counters.refreshes += batch.size();
     const std::size_t count = batch.size();
     batch.resize(std::min(count, kNamed));
-    self->logger_.info("refreshing objects that were seen after a delivery which names them",
-                       {{"objects", count}, {"first", names_of(batch)}});
+    logger_.info("refreshing objects that were seen after a delivery which names them",
+                 {{"objects", count}, {"first", names_of(batch)}});
   }
-  self->refreshing_ = false;
-  for (const Target& target : self->found_) {
-    controllers::log_not_applied(self->logger_, target);
+  refreshing_ = false;
+  for (const Target& target : found_) {
+    controllers::log_not_applied(logger_, target);
   }
 }
 

@@ -66,7 +66,7 @@ bool check_certificate(const http::ServerUrl& address, const std::string& ca_pem
          "serve it by https");
     return true;
   }
-  const auto seen = http::look_at_certificate(address.host, address.port, ca_pem, kPatience);
+  const auto seen = look_at_certificate(address.host, address.port, ca_pem, kPatience);
   if (!seen) {
     fail(findings, subject, fmt::format("{}: {}", address.origin(), seen.error()),
          "look at the Ingress or load balancer in front of the operator");
@@ -161,7 +161,7 @@ Finding judge_addresses(const std::string& host, const std::vector<std::string>&
           "Bitbucket Cloud cannot reach it; Data Center can from the same network"};
 }
 
-Finding judge_certificate(const http::PeerCertificate& certificate, clock::Wall::time_point now) {
+Finding judge_certificate(const PeerCertificate& certificate, clock::Wall::time_point now) {
   const std::string subject = "certificate";
   const std::string of = fmt::format("of {}, by {}", certificate.subject, certificate.issuer);
   const auto left =

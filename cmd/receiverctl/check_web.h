@@ -7,8 +7,8 @@
 
 #include "clock/clock.h"
 #include "cmd/receiverctl/findings.h"
+#include "cmd/receiverctl/peer_certificate.h"
 #include "cmd/receiverctl/web.h"
-#include "http/peer_certificate.h"
 
 /// The part of `check` that looks at the base URL as Bitbucket would.
 namespace receiver::ctl {
@@ -27,7 +27,7 @@ inline constexpr std::string_view kReceiverPathHeader = "X-Receiver-Path";
 /// `addresses`: what the host resolves to.
 [[nodiscard]] Finding judge_addresses(const std::string& host,
                                       const std::vector<std::string>& addresses);
-[[nodiscard]] Finding judge_certificate(const http::PeerCertificate& certificate,
+[[nodiscard]] Finding judge_certificate(const PeerCertificate& certificate,
                                         clock::Wall::time_point now);
 
 }  // namespace receiver::ctl

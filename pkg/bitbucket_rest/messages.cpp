@@ -394,8 +394,8 @@ tl::expected<Page, std::string> read_page(const Repository& repository, const Ap
   return *page;
 }
 
-ApiError describe_failure(const Repository& repository, const ApiAnswer& answer,
-                          std::string_view secret) {
+BitbucketError describe_failure(const Repository& repository, const ApiAnswer& answer,
+                                std::string_view secret) {
   const ApiFailure kind = kind_of(answer);
   const std::string words = masked_text(vendors_words(answer), secret);
   const std::string remedy = remedy_for(repository, kind, answer);

@@ -60,14 +60,14 @@ enum class ApiFailure : std::uint8_t {
 };
 
 /// Why a request failed, for people: what was answered, and what to do.
-struct ApiError {
+struct BitbucketError {
   ApiFailure kind = ApiFailure::kUnexpected;
   std::string message;
 };
 
 /// Of an answer other than 2xx. `secret` is not repeated, whatever the answer says.
-[[nodiscard]] ApiError describe_failure(const Repository& repository, const ApiAnswer& answer,
-                                        std::string_view secret);
+[[nodiscard]] BitbucketError describe_failure(const Repository& repository, const ApiAnswer& answer,
+                                              std::string_view secret);
 
 /// How long a request that was answered 429 at `now` waits: as Retry-After says, be it seconds (the
 /// longest time there is for what no number holds) or a date, else doubling from 5 s. Cloud often

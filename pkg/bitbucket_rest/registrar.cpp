@@ -11,36 +11,38 @@ bool is_success(const ApiAnswer& answer) {
   return answer.status / 100 == 2;
 }
 
-tl::expected<ApiAnswer, ApiError> ask(const Send& send, const Registration& registration,
-                                      const ApiRequest& request) {
+tl::expected<ApiAnswer, BitbucketError> ask(const Send& send, const Registration& registration,
+                                            const ApiRequest& request) {
   const std::string_view secret = registration.wanted.secret.view();
   auto answer = send(request);
   if (!answer) {
-    return tl::unexpected(ApiError{ApiFailure::kUnreachable, masked_text(answer.error(), secret)});
+    return tl::unexpected(
+        BitbucketError{ApiFailure::kUnreachable, masked_text(answer.error(), secret)});
   }
   if (is_success(*answer)) return std::move(*answer);
   return tl::unexpected(describe_failure(registration.repository, *answer, secret));
 }
 
-tl::expected<std::vector<Webhook>, ApiError> list(const Send& send,
-                                                  const Registration& registration) {
+tl::expected<std::vector<Webhook>, BitbucketError> list(const Send& send,
+                                                        const Registration& registration) {
   std::vector<Webhook> webhooks;
   std::optional<ApiRequest> request = list_request(registration.repository);
   for (int pages = 0; request && pages < kMaxPages; ++pages) {
     const auto answer = ask(send, registration, *request);
     if (!answer) return tl::unexpected(answer.error());
     auto page = read_page(registration.repository, *request, answer->body);
-    if (!page) return tl::unexpected(ApiError{ApiFailure::kUnexpected, std::move(page.error())});
+    if (!page)
+      return tl::unexpected(BitbucketError{ApiFailure::kUnexpected, std::move(page.error())});
     for (Webhook& webhook : page->webhooks) webhooks.push_back(std::move(webhook));
     request = std::move(page->next);
   }
   // What was not looked at may be the receiver's own.
   if (request) {
-    return tl::unexpected(
-        ApiError{ApiFailure::kUnexpected,
-                 fmt::format("the list of webhooks does not end within {} pages: delete some, or "
-                             "make this one by hand",
-                             kMaxPages)});
+    return tl::unexpected(BitbucketError{
+        ApiFailure::kUnexpected,
+        fmt::format("the list of webhooks does not end within {} pages: delete some, or "
+                    "make this one by hand",
+                    kMaxPages)});
   }
   return webhooks;
 }
@@ -62,7 +64,8 @@ Send patient(Send send, Pause pause, std::chrono::seconds limit) {
   };
 }
 
-tl::expected<Plan, ApiError> register_webhook(const Send& send, const Registration& registration) {
+tl::expected<Plan, BitbucketError> register_webhook(const Send& send,
+                                                    const Registration& registration) {
   for (bool last_try = false;; last_try = true) {
     const auto webhooks = list(send, registration);
     if (!webhooks) return tl::unexpected(webhooks.error());

@@ -31,7 +31,7 @@ struct Registration {
 /// Makes the repository's webhook what it should be, by one write at most; what was done, or with
 /// `dry_run` what would be. Run again, it changes nothing. If the list has changed between reading
 /// and writing (409; 404 for the webhook), it is read once more.
-[[nodiscard]] tl::expected<Plan, ApiError> register_webhook(const Send& send,
-                                                            const Registration& registration);
+[[nodiscard]] tl::expected<Plan, BitbucketError> register_webhook(const Send& send,
+                                                                  const Registration& registration);
 
 }  // namespace receiver::bitbucket_rest

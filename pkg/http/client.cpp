@@ -8,16 +8,19 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <fmt/format.h>
 
+#include "async/kept_alive.h"
+#include "async/slots.h"
 #include "crypto/crypto.h"
 #include "http/client_connection.h"
 #include "http/client_tls.h"
 #include "http/request_text.h"
-#include "http/slots.h"
 
 namespace receiver::http {
 
 namespace asio = boost::asio;
 
+using async::Sleeper;
+using async::Slots;
 using Kind = ClientError::Kind;
 using TimePoint = std::chrono::steady_clock::time_point;
 
@@ -25,14 +28,10 @@ class Client::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(asio::any_io_executor executor, ClientOptions options);
 
-  // These hold the client for as long as they run: its owner may be gone before they begin.
-
-  static asio::awaitable<Result<Response>> send(std::shared_ptr<Impl> self, Request request,
-                                                TimePoint deadline);
-  static asio::awaitable<Result<std::unique_ptr<ResponseStream>>> open(std::shared_ptr<Impl> self,
-                                                                       Request request,
-                                                                       TimePoint deadline,
-                                                                       Connection kind);
+  asio::awaitable<Result<Response>> send(async::KeptAlive, Request request, TimePoint deadline);
+  asio::awaitable<Result<std::unique_ptr<ResponseStream>>> open(async::KeptAlive, Request request,
+                                                                TimePoint deadline,
+                                                                Connection kind);
   void set_tls(const ClientTls& tls);
   void close();
 
@@ -298,14 +297,14 @@ asio::awaitable<Result<Client::Impl::Lease>> Client::Impl::exchange(Request requ
   }
 }
 
-asio::awaitable<Result<Response>> Client::Impl::send(std::shared_ptr<Impl> self, Request request,
+asio::awaitable<Result<Response>> Client::Impl::send(async::KeptAlive, Request request,
                                                      TimePoint deadline) {
-  auto exchanged = co_await self->exchange(std::move(request), deadline, Connection::kPooled);
+  auto exchanged = co_await exchange(std::move(request), deadline, Connection::kPooled);
   if (!exchanged) co_return tl::unexpected(std::move(exchanged.error()));
   Lease lease = std::move(*exchanged);
-  const std::size_t cap = self->options_.body_bytes;
-  const auto too_large = [&self, cap] {
-    return self->failure(Kind::kTooLarge, fmt::format("the answer is above {} bytes", cap));
+  const std::size_t cap = options_.body_bytes;
+  const auto too_large = [this, cap] {
+    return failure(Kind::kTooLarge, fmt::format("the answer is above {} bytes", cap));
   };
   Response response;
   response.status = lease->answer().status();
@@ -326,9 +325,11 @@ asio::awaitable<Result<Response>> Client::Impl::send(std::shared_ptr<Impl> self,
   co_return response;
 }
 
-asio::awaitable<Result<std::unique_ptr<ResponseStream>>> Client::Impl::open(
-    std::shared_ptr<Impl> self, Request request, TimePoint deadline, Connection kind) {
-  auto exchanged = co_await self->exchange(std::move(request), deadline, kind);
+asio::awaitable<Result<std::unique_ptr<ResponseStream>>> Client::Impl::open(async::KeptAlive,
+                                                                            Request request,
+                                                                            TimePoint deadline,
+                                                                            Connection kind) {
+  auto exchanged = co_await exchange(std::move(request), deadline, kind);
   if (!exchanged) co_return tl::unexpected(std::move(exchanged.error()));
   co_return std::make_unique<Stream>(std::move(*exchanged));
 }
@@ -368,7 +369,7 @@ void Client::Impl::close() {
   if (std::exchange(closed_, true)) return;
   for (ClientConnection* connection : leased_) connection->abort(Kind::kClosed);
   slots_.close();
-  for (Sleeper* sleeper : looking_up_) sleeper->wake();
+  Sleeper::wake_all(looking_up_);
   resolver_.cancel();
   idle_.clear();
 }
@@ -381,13 +382,13 @@ Client::~Client() {
 }
 
 asio::awaitable<Result<Response>> Client::send(Request request, TimePoint deadline) {
-  return Impl::send(impl_, std::move(request), deadline);
+  return impl_->send(impl_, std::move(request), deadline);
 }
 
 asio::awaitable<Result<std::unique_ptr<ResponseStream>>> Client::open(Request request,
                                                                       TimePoint deadline,
                                                                       Connection connection) {
-  return Impl::open(impl_, std::move(request), deadline, connection);
+  return impl_->open(impl_, std::move(request), deadline, connection);
 }
 
 void Client::set_tls(ClientTls tls) {

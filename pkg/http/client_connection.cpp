@@ -1,7 +1,6 @@
 #include "http/client_connection.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <sys/socket.h>
 #include <utility>
@@ -12,8 +11,6 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 
 #include "crypto/crypto.h"
 
@@ -24,6 +21,7 @@ namespace asio = boost::asio;
 namespace {
 
 using Kind = ClientError::Kind;
+using State = Stream::State;
 
 /// What was sent is acknowledged by the peer's kernel, whatever its program does; else the way to
 /// it is gone, and a request still has the time to take another connection.
@@ -103,12 +101,8 @@ void ClientConnection::abort(Kind kind) {
 }
 
 void ClientConnection::close() {
-  // An orderly end if the peer is still there; nothing waits for its answer.
-  if (session_ && SSL_is_init_finished(session_.get()) == 1 && last_problem_.empty()) {
-    ERR_clear_error();
-    SSL_shutdown(session_.get());
-  }
-  session_.reset();
+  stream_.say_goodbye();
+  stream_ = Stream();
   boost::system::error_code ignored;
   socket_.close(ignored);
   timer_.cancel();
@@ -132,6 +126,7 @@ asio::awaitable<ClientConnection::Done> ClientConnection::connect(std::vector<En
     co_return failure(Kind::kConnect, "cannot connect: " + problem);
   }
   set_socket_options();
+  stream_ = Stream(socket_.native_handle());
   expire_at(deadline);
   if (tunnel) {
     auto opening = open_tunnel(std::move(*tunnel));
@@ -139,17 +134,12 @@ asio::awaitable<ClientConnection::Done> ClientConnection::connect(std::vector<En
     if (!opened) co_return opened;
   }
   if (!tls_) co_return Done{};
-  session_ = session_ ? tls_->new_session_within(std::move(session_))
-                      : tls_->new_session(socket_.native_handle());
-  if (!session_) co_return failure(Kind::kTls, "cannot set up a TLS connection");
   co_return co_await handshake(tls_);
 }
 
 asio::awaitable<ClientConnection::Done> ClientConnection::open_tunnel(Tunnel tunnel) {
   if (tunnel.tls) {
     proxy_tls_ = tunnel.tls;
-    session_ = proxy_tls_->new_session(socket_.native_handle());
-    if (!session_) co_return failure(Kind::kTls, "cannot set up a TLS connection");
     auto done = co_await handshake(proxy_tls_);
     if (!done) co_return done;
   }
@@ -195,17 +185,20 @@ void ClientConnection::set_socket_options() {
 
 asio::awaitable<ClientConnection::Done> ClientConnection::handshake(
     std::shared_ptr<const ClientTlsContext> context) {
+  const int socket = socket_.native_handle();
+  TlsSession session = stream_.is_tls() ? context->new_session_within(stream_.take_session())
+                                        : context->new_session(socket);
+  if (!session) co_return failure(Kind::kTls, "cannot set up a TLS connection");
+  stream_ = Stream(socket, std::move(session));
   for (;;) {
     if (broken_by_ == Kind::kTimeout) {
       co_return failure(Kind::kConnect, "the TLS handshake was not done in time");
     }
     if (broken_by_) co_return why_broken();
-    ERR_clear_error();
-    const int result = SSL_do_handshake(session_.get());
-    if (result == 1) co_return Done{};
-    const State state = tls_state(result);
+    const State state = stream_.handshake();
+    if (state == State::kDone) co_return Done{};
     if (state != State::kWantRead && state != State::kWantWrite) {
-      auto refused = failure(Kind::kTls, context->refusal(session_.get()));
+      auto refused = failure(Kind::kTls, context->refusal(stream_));
       abort(Kind::kTls);
       co_return refused;
     }
@@ -223,63 +216,10 @@ asio::awaitable<void> ClientConnection::wait(State want) {
   co_await socket_.async_wait(what, asio::redirect_error(asio::use_awaitable, ignored));
 }
 
-ClientConnection::State ClientConnection::tls_state(int result) {
-  const int system_error = errno;
-  switch (SSL_get_error(session_.get(), result)) {
-    case SSL_ERROR_WANT_READ:
-      return State::kWantRead;
-    case SSL_ERROR_WANT_WRITE:
-      return State::kWantWrite;
-    case SSL_ERROR_ZERO_RETURN:
-      return State::kEnd;
-    case SSL_ERROR_SYSCALL:
-      last_problem_ =
-          system_error == 0 ? "the connection was cut off" : std::strerror(system_error);
-      return State::kBroken;
-    default:
-      refused_ = peer_sent_alert();
-      const char* reason = ERR_reason_error_string(ERR_peek_last_error());
-      last_problem_ = reason == nullptr ? "TLS failed" : reason;
-      return State::kBroken;
-  }
-}
-
-ClientConnection::Transfer ClientConnection::read_some(char* into, std::size_t size) {
-  errno = 0;
-  if (session_) {
-    ERR_clear_error();
-    std::size_t got = 0;
-    const int result = SSL_read_ex(session_.get(), into, size, &got);
-    return result == 1 ? Transfer{State::kDone, got} : Transfer{tls_state(result)};
-  }
-  const ssize_t got = ::recv(socket_.native_handle(), into, size, MSG_DONTWAIT);
-  if (got > 0) return {State::kDone, static_cast<std::size_t>(got)};
-  if (got == 0) return {State::kEnd};
-  if (errno == EAGAIN || errno == EINTR) return {State::kWantRead};
-  last_problem_ = std::strerror(errno);
-  return {State::kBroken};
-}
-
-ClientConnection::Transfer ClientConnection::write_some(std::string_view bytes) {
-  errno = 0;
-  if (session_) {
-    ERR_clear_error();
-    std::size_t sent = 0;
-    const int result = SSL_write_ex(session_.get(), bytes.data(), bytes.size(), &sent);
-    return result == 1 ? Transfer{State::kDone, sent} : Transfer{tls_state(result)};
-  }
-  const ssize_t sent =
-      ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (sent >= 0) return {State::kDone, static_cast<std::size_t>(sent)};
-  if (errno == EAGAIN || errno == EINTR) return {State::kWantWrite};
-  last_problem_ = std::strerror(errno);
-  return {State::kBroken};
-}
-
 asio::awaitable<ClientConnection::Done> ClientConnection::write(std::string_view text) {
   while (!text.empty()) {
     if (broken_by_) co_return why_broken();
-    const Transfer sent = write_some(text);
+    const Stream::Transfer sent = stream_.write(text);
     switch (sent.state) {
       case State::kDone:
         text.remove_prefix(sent.bytes);
@@ -290,7 +230,7 @@ asio::awaitable<ClientConnection::Done> ClientConnection::write(std::string_view
         break;
       case State::kEnd:
       case State::kBroken:
-        co_return failure(Kind::kBroken, "cannot send the request: " + last_problem_);
+        co_return failure(Kind::kBroken, "cannot send the request: " + stream_.problem());
     }
   }
   co_return Done{};
@@ -329,7 +269,7 @@ asio::awaitable<Result<std::size_t>> ClientConnection::fill() {
   for (;;) {
     if (broken_by_) co_return why_broken();
     if (!make_room()) co_return failure(Kind::kBroken, "malformed answer: a line is too long");
-    const Transfer got = read_some(buffer_.get() + end_, capacity_ - end_);
+    const Stream::Transfer got = stream_.read({buffer_.get() + end_, capacity_ - end_});
     switch (got.state) {
       case State::kDone:
         end_ += got.bytes;
@@ -347,10 +287,11 @@ asio::awaitable<Result<std::size_t>> ClientConnection::fill() {
         co_return std::size_t{0};
       case State::kBroken:
         // TLS 1.3 tells the client last that its certificate was refused.
-        if (refused_ && !was_answered_) {
-          co_return failure(Kind::kTls, "the server refused the TLS connection: " + last_problem_);
+        if (stream_.peer_sent_alert() && !was_answered_) {
+          co_return failure(Kind::kTls,
+                            "the server refused the TLS connection: " + stream_.problem());
         }
-        co_return failure(Kind::kBroken, "the connection broke: " + last_problem_);
+        co_return failure(Kind::kBroken, "the connection broke: " + stream_.problem());
     }
   }
 }
@@ -412,16 +353,7 @@ asio::awaitable<Result<ResponseParser::Step>> ClientConnection::next_event() {
 }
 
 bool ClientConnection::is_usable() {
-  if (broken_by_ || begin_ != end_) return false;
-  char byte = 0;
-  errno = 0;
-  if (session_) {
-    // Takes in what belongs to TLS itself, such as tickets.
-    ERR_clear_error();
-    const int result = SSL_peek(session_.get(), &byte, 1);
-    return result <= 0 && tls_state(result) == State::kWantRead;
-  }
-  return ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+  return !broken_by_ && begin_ == end_ && stream_.is_silent();
 }
 
 void ClientConnection::come_to_rest() {

@@ -17,13 +17,13 @@
 #include "http/client.h"
 #include "http/client_tls.h"
 #include "http/response_parser.h"
+#include "http/stream.h"
 
 namespace receiver::http {
 
-/// One connection of the client: a request at a time, then its answer event by event. Reads and
-/// writes go straight to the socket, or to OpenSSL over it, and only wait through Asio when they
-/// cannot proceed: while it waits for an answer or rests in the pool, a connection holds no buffers
-/// (Asio's TLS stream keeps 70 KiB), and what it has read is wiped: it may have been a Secret.
+/// One connection of the client: a request at a time, then its answer event by event. While it
+/// waits for an answer or rests in the pool, it holds no buffers, and what it has read is wiped: it
+/// may have been a Secret.
 /// Whoever awaits one of its coroutines keeps the connection alive.
 class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
  public:
@@ -75,23 +75,15 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   [[nodiscard]] const std::shared_ptr<const ClientTlsContext>& tls() const { return tls_; }
 
  private:
-  enum class State { kDone, kWantRead, kWantWrite, kEnd, kBroken };
-  struct Transfer {
-    State state;
-    std::size_t bytes = 0;  ///< more than 0 if kDone
-  };
-
   boost::asio::awaitable<std::string> connect_to(Endpoint endpoint);  ///< empty, or why not
+  /// Over the connection as it is: plain, or through TLS to a proxy.
   boost::asio::awaitable<Done> handshake(std::shared_ptr<const ClientTlsContext> context);
   boost::asio::awaitable<Done> open_tunnel(Tunnel tunnel);
   boost::asio::awaitable<Done> write(std::string_view text);
   /// Reads once into the buffer; 0 at the end of the stream.
   boost::asio::awaitable<Result<std::size_t>> fill();
-  boost::asio::awaitable<void> wait(State want);
+  boost::asio::awaitable<void> wait(Stream::State want);
 
-  [[nodiscard]] Transfer read_some(char* into, std::size_t size);
-  [[nodiscard]] Transfer write_some(std::string_view bytes);
-  [[nodiscard]] State tls_state(int result);
   /// A free byte behind what is unread, or no room within the bounds.
   [[nodiscard]] bool make_room();
   /// Another buffer for what is unread, in place of the present one, which is wiped.
@@ -105,15 +97,13 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   [[nodiscard]] tl::unexpected<ClientError> why_broken() const;  ///< requires is_broken()
 
   boost::asio::ip::tcp::socket socket_;
+  Stream stream_;  ///< over the socket
   boost::asio::steady_timer timer_;
   TimePoint deadline_ = TimePoint::max();
   TimePoint timer_due_ = TimePoint::max();  ///< runs late rather than anew for every operation
   std::string peer_;
   std::shared_ptr<const ClientTlsContext> tls_;
   std::shared_ptr<const ClientTlsContext> proxy_tls_;  ///< the outer session tells it of tickets
-  TlsSession session_;
-  std::string last_problem_;  ///< of read_some() and write_some(), after kBroken
-  bool refused_ = false;      ///< the peer refused our part of the handshake when it saw it
   std::optional<ClientError::Kind> broken_by_;
 
   std::unique_ptr<char[]> buffer_;

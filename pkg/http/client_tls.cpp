@@ -81,13 +81,6 @@ Done present(SSL_CTX* context, const ClientTls& tls) {
 
 }  // namespace
 
-void TlsSessionFree::operator()(SSL* session) const {
-  // Else OpenSSL takes a connection that ends without farewells for a broken one, and forbids to
-  // resume its session.
-  SSL_set_shutdown(session, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-  SSL_free(session);
-}
-
 ClientTlsContext::ClientTlsContext(SSL_CTX* context, std::string server_name)
     : context_(context), server_name_(std::move(server_name)) {
   if (server_name_.ends_with('.')) server_name_.pop_back();
@@ -176,7 +169,8 @@ TlsSession ClientTlsContext::new_session_over(BIO* transport) const {
   return session;
 }
 
-std::string ClientTlsContext::refusal(const SSL* session) const {
+std::string ClientTlsContext::refusal(const Stream& broken) const {
+  const SSL* session = broken.session();
   const long verdict = SSL_get_verify_result(session);
   if (SSL_get_verify_mode(session) != SSL_VERIFY_NONE && verdict != X509_V_OK) {
     ERR_clear_error();
@@ -184,14 +178,9 @@ std::string ClientTlsContext::refusal(const SSL* session) const {
                        X509_verify_cert_error_string(verdict));
   }
   if (ERR_peek_last_error() == 0) return "the connection ended during the TLS handshake";
-  return peer_sent_alert()
+  return broken.peer_sent_alert()
              ? fmt::format("the server refused the TLS handshake: {}", crypto::openssl_reason())
              : fmt::format("the TLS handshake failed: {}", crypto::openssl_reason());
-}
-
-bool peer_sent_alert() {
-  const unsigned long error = ERR_peek_last_error();
-  return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) >= SSL_AD_REASON_OFFSET;
 }
 
 }  // namespace receiver::http

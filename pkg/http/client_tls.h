@@ -8,16 +8,12 @@
 #include <tl/expected.hpp>
 
 #include "http/client.h"
+#include "http/stream.h"
 
 struct bio_st;
 struct ssl_session_st;
 
 namespace receiver::http {
-
-struct TlsSessionFree {
-  void operator()(SSL* session) const;
-};
-using TlsSession = std::unique_ptr<SSL, TlsSessionFree>;
 
 /// Authorities, client certificate and the name to verify, ready for handshakes. Connections keep
 /// the one that they began with. Remembers the last session, which the next connection resumes:
@@ -36,8 +32,8 @@ class ClientTlsContext {
   [[nodiscard]] TlsSession new_session(int socket) const;
   /// The same over a TLS connection that is established, to a proxy.
   [[nodiscard]] TlsSession new_session_within(TlsSession outer) const;
-  /// Why the handshake of `session`, or its first read, was refused; for people.
-  [[nodiscard]] std::string refusal(const SSL* session) const;
+  /// Why the handshake of `broken` has just been refused; for people.
+  [[nodiscard]] std::string refusal(const Stream& broken) const;
 
  private:
   ClientTlsContext(SSL_CTX* context, std::string server_name);
@@ -51,8 +47,5 @@ class ClientTlsContext {
   bool name_is_address_ = false;
   ssl_session_st* last_session_ = nullptr;
 };
-
-/// Whether OpenSSL's last error is the peer's refusal (an alert) of what we showed it.
-[[nodiscard]] bool peer_sent_alert();
 
 }  // namespace receiver::http

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/post.hpp>
@@ -37,15 +38,27 @@ clock::Steady::time_point time_of(std::int64_t value) {
   return clock::Steady::time_point(clock::Steady::duration(value));
 }
 
+/// None if memory is short.
+Stream stream_over(int socket, const ServerTlsContext* tls) {
+  if (tls == nullptr) return Stream(socket);
+  TlsSession session = tls->new_session(socket);
+  return session ? Stream(socket, std::move(session)) : Stream();
+}
+
 }  // namespace
 
-Connection::Connection(std::shared_ptr<ServerContext> context, Stream::Socket socket,
-                       std::shared_ptr<const TlsContext> tls, ConnectionTable::Admission admission)
+Connection::Connection(std::shared_ptr<ServerContext> context, Socket socket,
+                       const std::shared_ptr<const ServerTlsContext>& tls,
+                       ConnectionTable::Admission admission)
     : context_(std::move(context)),
       limits_(context_->options.limits),
       admission_(admission),
-      stream_(std::move(socket), std::move(tls)),
+      socket_(std::move(socket)),
+      stream_(stream_over(socket_.native_handle(), tls.get())),
       parser_(limits_) {
+  // An answer is one write: holding it back for more bytes would only delay it.
+  error_code ignored;
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   context_->counters.connections_current.fetch_add(1, std::memory_order_relaxed);
   context_->connections.add(*this, admission_);
 }
@@ -56,12 +69,12 @@ Connection::~Connection() {
   context_->counters.connections_current.fetch_sub(1, std::memory_order_relaxed);
 }
 
-awaitable<void> Connection::run(std::shared_ptr<Connection> self) {
-  bool goes_on = co_await self->handshake();
+awaitable<void> Connection::run(async::KeptAlive) {
+  bool goes_on = co_await handshake();
   while (goes_on) {
-    goes_on = co_await self->await_request();
+    goes_on = co_await await_request();
     if (goes_on) {
-      goes_on = co_await self->serve_request();
+      goes_on = co_await serve_request();
     }
   }
 }
@@ -89,7 +102,7 @@ awaitable<bool> Connection::handshake() {
 awaitable<bool> Connection::await_request() {
   if (parser_.has_bytes()) {
     // The peer did not wait for the answer. Others of this thread get their turn first.
-    co_await asio::post(stream_.socket().get_executor(), asio::use_awaitable);
+    co_await asio::post(socket_.get_executor(), asio::use_awaitable);
     parser_.begin(clock::Steady::now());
     co_return true;
   }
@@ -97,7 +110,7 @@ awaitable<bool> Connection::await_request() {
   const TimePoint now = clock::Steady::now();
   const TimePoint deadline = after(now, limits_.idle_time);
   if (!become_idle(now)) {
-    stream_.end_writing();
+    end_writing();
     co_return false;
   }
   Stream::Transfer transfer{State::kWantRead};
@@ -109,13 +122,13 @@ awaitable<bool> Connection::await_request() {
     const Waited waited = co_await wait(transfer.state, deadline);
     if (waited != Waited::kReady) {
       if (waited == Waited::kDeadline) count(context_->counters.refused_idle_time);
-      stream_.end_writing();
+      end_writing();
       co_return false;
     }
     transfer = stream_.read(parser_.prepare());
   }
   if (transfer.state != State::kDone || !leave_idle()) {
-    stream_.end_writing();
+    end_writing();
     co_return false;
   }
   parser_.commit(transfer.bytes);
@@ -208,7 +221,7 @@ awaitable<bool> Connection::answer(const Response& response) {
 }
 
 awaitable<void> Connection::linger() {
-  stream_.end_writing();
+  end_writing();
   const TimePoint deadline = clock::Steady::now() + limits_.linger_time;
   std::vector<char> dropped(kLingerRead);
   std::size_t left = limits_.linger_bytes;
@@ -264,13 +277,12 @@ awaitable<Connection::Waited> Connection::wait(State wanted, TimePoint deadline)
   if (clock::Steady::now() >= deadline) {
     co_return Waited::kDeadline;
   }
-  const auto direction =
-      wanted == State::kWantWrite ? Stream::Socket::wait_write : Stream::Socket::wait_read;
+  const auto direction = wanted == State::kWantWrite ? Socket::wait_write : Socket::wait_read;
   error_code ec;
   deadline_.store(ticks(deadline), std::memory_order_relaxed);
-  co_await stream_.socket().async_wait(direction, asio::redirect_error(asio::use_awaitable, ec));
+  co_await socket_.async_wait(direction, asio::redirect_error(asio::use_awaitable, ec));
   deadline_.store(kNever, std::memory_order_relaxed);
-  if (!stream_.socket().is_open()) {
+  if (!socket_.is_open()) {
     co_return Waited::kClosed;
   }
   co_return ec&& clock::Steady::now() >= deadline ? Waited::kDeadline : Waited::kReady;
@@ -322,6 +334,12 @@ awaitable<bool> Connection::write(std::string_view text) {
     }
   }
   co_return true;
+}
+
+void Connection::end_writing() {
+  stream_.say_goodbye();
+  error_code ignored;
+  socket_.shutdown(Socket::shutdown_send, ignored);
 }
 
 Connection::TimePoint Connection::after(TimePoint start, std::chrono::milliseconds time) const {
@@ -417,19 +435,21 @@ bool Connection::claim_idle() {
 }
 
 void Connection::wake() {
-  asio::post(stream_.socket().get_executor(), [self = shared_from_this()] {
-    if (self->deadline() <= clock::Steady::now()) {
+  asio::post(socket_.get_executor(), [this, alive = shared_from_this()] {
+    if (deadline() <= clock::Steady::now()) {
       error_code ignored;
-      self->stream_.socket().cancel(ignored);
+      socket_.cancel(ignored);
     }
   });
 }
 
 void Connection::cut() {
-  asio::post(stream_.socket().get_executor(), [self = shared_from_this()] {
-    if (self->stream_.socket().is_open()) {
-      self->stream_.end_writing();
-      self->stream_.close();
+  asio::post(socket_.get_executor(), [this, alive = shared_from_this()] {
+    if (socket_.is_open()) {
+      error_code ignored;
+      end_writing();
+      stream_ = Stream();
+      socket_.close(ignored);
     }
   });
 }

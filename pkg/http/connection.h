@@ -10,11 +10,17 @@
 #include <utility>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/strand.hpp>
 
+#include "async/kept_alive.h"
 #include "clock/clock.h"
 #include "http/connection_table.h"
 #include "http/request_parser.h"
 #include "http/server.h"
+#include "http/server_tls.h"
 #include "http/stream.h"
 #include "log/log_throttle.h"
 
@@ -40,14 +46,19 @@ struct ServerContext {
 /// One connection of a server, from the handshake to the end, on the strand of its socket.
 class Connection : public std::enable_shared_from_this<Connection>, private BodyReader {
  public:
-  Connection(std::shared_ptr<ServerContext> context, Stream::Socket socket,
-             std::shared_ptr<const TlsContext> tls, ConnectionTable::Admission admission);
+  using Strand = boost::asio::strand<boost::asio::io_context::executor_type>;
+  using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Strand>;
+
+  /// `tls` null: plain.
+  Connection(std::shared_ptr<ServerContext> context, Socket socket,
+             const std::shared_ptr<const ServerTlsContext>& tls,
+             ConnectionTable::Admission admission);
   ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// Serves until the connection ends. By value: the coroutine keeps its connection alive.
-  static boost::asio::awaitable<void> run(std::shared_ptr<Connection> self);
+  /// Serves until the connection ends.
+  boost::asio::awaitable<void> run(async::KeptAlive);
 
   // For the table, from any thread:
 
@@ -84,6 +95,8 @@ class Connection : public std::enable_shared_from_this<Connection>, private Body
   boost::asio::awaitable<Waited> wait(Stream::State wanted, TimePoint deadline);
   boost::asio::awaitable<Waited> read_more(TimePoint deadline);
   boost::asio::awaitable<bool> write(std::string_view text);
+  /// The peer can read what was written, and then sees the end.
+  void end_writing();
 
   [[nodiscard]] TimePoint after(TimePoint start, std::chrono::milliseconds time) const;
   [[nodiscard]] bool become_idle(TimePoint now);
@@ -102,7 +115,8 @@ class Connection : public std::enable_shared_from_this<Connection>, private Body
   const std::shared_ptr<ServerContext> context_;
   const ServerLimits& limits_;
   const ConnectionTable::Admission admission_;
-  Stream stream_;
+  Socket socket_;
+  Stream stream_;  ///< over the socket
   RequestParser parser_;
   std::atomic<std::int64_t> deadline_{kNever};
   std::atomic<std::int64_t> idle_{kBusy};

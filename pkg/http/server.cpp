@@ -13,9 +13,10 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
+#include "async/kept_alive.h"
 #include "http/connection.h"
 #include "http/response_text.h"
-#include "http/tls_context.h"
+#include "http/server_tls.h"
 #include "log/end_on_exception.h"
 
 namespace receiver::http {
@@ -66,7 +67,7 @@ Response answer_for(BodyError error, const ServerLimits& limits) {
   return response;
 }
 
-class Server::Impl {
+class Server::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(asio::io_context& io, ServerOptions options, Handler handler, log::Logger logger)
       : io_(io),
@@ -81,9 +82,9 @@ class Server::Impl {
     }
   }
 
-  static tl::expected<unsigned short, std::string> start(const std::shared_ptr<Impl>& self);
-  static awaitable<void> drain(std::shared_ptr<Impl> self, clock::Steady::time_point deadline);
-  static void stop(const std::shared_ptr<Impl>& self);
+  tl::expected<unsigned short, std::string> start();
+  awaitable<void> drain(async::KeptAlive, clock::Steady::time_point deadline);
+  void stop();
 
   [[nodiscard]] const ServerCounters& counters() const { return context_->counters; }
   [[nodiscard]] std::optional<clock::Wall::time_point> certificate_expiry() const {
@@ -93,42 +94,42 @@ class Server::Impl {
 
  private:
   tl::expected<unsigned short, std::string> listen();
-  static awaitable<void> accept_loop(std::shared_ptr<Impl> self);
-  void admit(Stream::Socket socket);
-  static void close_listener(const std::shared_ptr<Impl>& self);
+  awaitable<void> accept_loop(async::KeptAlive);
+  void admit(Connection::Socket socket);
+  void close_listener();
   /// Watches deadlines and certificate files.
-  static awaitable<void> sweep_loop(std::shared_ptr<Impl> self);
+  awaitable<void> sweep_loop(async::KeptAlive);
   void reload_certificate();
-  void use_certificate(std::shared_ptr<const TlsContext> context);
+  void use_certificate(std::shared_ptr<const ServerTlsContext> context);
 
   asio::io_context& io_;
-  Stream::Strand strand_;  ///< of everything here but start()
+  Connection::Strand strand_;  ///< of everything here but start()
   tcp::acceptor acceptor_;
   asio::steady_timer accept_timer_, sweep_timer_;
-  std::optional<TlsFiles> tls_files_;
-  std::shared_ptr<const TlsContext> tls_;  ///< for new connections; null: plain
+  std::optional<ServerTlsFiles> tls_files_;
+  std::shared_ptr<const ServerTlsContext> tls_;  ///< for new connections; null: plain
   bool stopped_ = false;
   std::atomic<clock::Wall::time_point> certificate_expiry_{clock::Wall::time_point()};
   const std::shared_ptr<ServerContext> context_;
 };
 
-tl::expected<unsigned short, std::string> Server::Impl::start(const std::shared_ptr<Impl>& self) {
-  if (self->tls_files_) {
-    auto loaded = self->tls_files_->poll();
+tl::expected<unsigned short, std::string> Server::Impl::start() {
+  if (tls_files_) {
+    auto loaded = tls_files_->poll();
     if (!*loaded) {
       return tl::make_unexpected("TLS: " + loaded->error());
     }
-    self->use_certificate(std::move(**loaded));
+    use_certificate(std::move(**loaded));
   }
-  const auto port = self->listen();
+  const auto port = listen();
   if (port) {
-    self->context_->logger.info("listening", {{"address", self->context_->options.address},
-                                              {"port", *port},
-                                              {"tls", self->tls_ != nullptr}});
-    const log::Logger& logger = self->context_->logger;
-    asio::co_spawn(self->strand_, accept_loop(self),
+    context_->logger.info(
+        "listening",
+        {{"address", context_->options.address}, {"port", *port}, {"tls", tls_ != nullptr}});
+    const log::Logger& logger = context_->logger;
+    asio::co_spawn(strand_, accept_loop(shared_from_this()),
                    log::EndOnException{logger, "the accept loop"});
-    asio::co_spawn(self->strand_, sweep_loop(self),
+    asio::co_spawn(strand_, sweep_loop(shared_from_this()),
                    log::EndOnException{logger, "the watch over deadlines and certificates"});
   }
   return port;
@@ -162,19 +163,19 @@ tl::expected<unsigned short, std::string> Server::Impl::listen() {
   return acceptor_.local_endpoint().port();
 }
 
-awaitable<void> Server::Impl::accept_loop(std::shared_ptr<Impl> self) {
-  ServerContext& context = *self->context_;
-  while (self->acceptor_.is_open()) {
+awaitable<void> Server::Impl::accept_loop(async::KeptAlive) {
+  ServerContext& context = *context_;
+  while (acceptor_.is_open()) {
     error_code ec;
-    const Stream::Strand strand = asio::make_strand(self->io_);
-    Stream::Socket socket = co_await self->acceptor_.async_accept(
-        strand, asio::redirect_error(asio::use_awaitable, ec));
+    const Connection::Strand strand = asio::make_strand(io_);
+    Connection::Socket socket =
+        co_await acceptor_.async_accept(strand, asio::redirect_error(asio::use_awaitable, ec));
     if (context.draining.load() || ec == asio::error::operation_aborted) {
       continue;
     }
     if (!ec) {
       context.counters.accepted.fetch_add(1, std::memory_order_relaxed);
-      self->admit(std::move(socket));
+      admit(std::move(socket));
       continue;
     }
     context.counters.accept_failures.fetch_add(1, std::memory_order_relaxed);
@@ -184,17 +185,17 @@ awaitable<void> Server::Impl::accept_loop(std::shared_ptr<Impl> self) {
     }
     // Most likely no descriptor is left. Once somebody waits indeed, an idle connection is given
     // up.
-    co_await self->acceptor_.async_wait(tcp::acceptor::wait_read,
-                                        asio::redirect_error(asio::use_awaitable, ec));
+    co_await acceptor_.async_wait(tcp::acceptor::wait_read,
+                                  asio::redirect_error(asio::use_awaitable, ec));
     if (context.connections.displace_idle()) {
       context.counters.gave_way.fetch_add(1, std::memory_order_relaxed);
     }
-    self->accept_timer_.expires_after(kAcceptBackoff);
-    co_await self->accept_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+    accept_timer_.expires_after(kAcceptBackoff);
+    co_await accept_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
   }
 }
 
-void Server::Impl::admit(Stream::Socket socket) {
+void Server::Impl::admit(Connection::Socket socket) {
   ServerCounters& counters = context_->counters;
   const ConnectionTable::Room room = context_->connections.make_room();
   if (room.displaced) {
@@ -205,24 +206,25 @@ void Server::Impl::admit(Stream::Socket socket) {
     return;
   }
   const auto executor = socket.get_executor();
-  auto connection = std::make_shared<Connection>(context_, std::move(socket), tls_, room.admission);
+  const auto connection =
+      std::make_shared<Connection>(context_, std::move(socket), tls_, room.admission);
   // An exception (no memory) ends this connection alone.
-  asio::co_spawn(executor, Connection::run(std::move(connection)), asio::detached);
+  asio::co_spawn(executor, connection->run(connection), asio::detached);
 }
 
-awaitable<void> Server::Impl::sweep_loop(std::shared_ptr<Impl> self) {
-  const auto interval = sweep_interval(self->context_->options.limits);
+awaitable<void> Server::Impl::sweep_loop(async::KeptAlive) {
+  const auto interval = sweep_interval(context_->options.limits);
   auto reload_at = clock::Steady::now();
-  while (!self->stopped_) {
+  while (!stopped_) {
     const auto now = clock::Steady::now();
-    self->context_->connections.expire(now);
-    if (self->tls_files_ && now >= reload_at) {
-      self->reload_certificate();
-      reload_at = now + self->context_->options.tls->reload_interval;
+    context_->connections.expire(now);
+    if (tls_files_ && now >= reload_at) {
+      reload_certificate();
+      reload_at = now + context_->options.tls->reload_interval;
     }
-    self->sweep_timer_.expires_after(interval);
+    sweep_timer_.expires_after(interval);
     error_code ignored;
-    co_await self->sweep_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await sweep_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
 }
 
@@ -244,7 +246,7 @@ void Server::Impl::reload_certificate() {
                         {{"expires", clock::format_seconds(tls_->expiry())}});
 }
 
-void Server::Impl::use_certificate(std::shared_ptr<const TlsContext> context) {
+void Server::Impl::use_certificate(std::shared_ptr<const ServerTlsContext> context) {
   tls_ = std::move(context);
   certificate_expiry_.store(tls_->expiry());
   if (tls_->expiry() <= clock::Wall::now()) {
@@ -254,34 +256,33 @@ void Server::Impl::use_certificate(std::shared_ptr<const TlsContext> context) {
   }
 }
 
-void Server::Impl::close_listener(const std::shared_ptr<Impl>& self) {
-  asio::post(self->strand_, [self] {
+void Server::Impl::close_listener() {
+  asio::post(strand_, [this, alive = shared_from_this()] {
     error_code ignored;
-    self->acceptor_.close(ignored);
-    self->accept_timer_.cancel();
+    acceptor_.close(ignored);
+    accept_timer_.cancel();
   });
 }
 
-awaitable<void> Server::Impl::drain(std::shared_ptr<Impl> self,
-                                    clock::Steady::time_point deadline) {
-  self->context_->draining.store(true);
-  close_listener(self);
-  self->context_->connections.close_idle();
+awaitable<void> Server::Impl::drain(async::KeptAlive, clock::Steady::time_point deadline) {
+  context_->draining.store(true);
+  close_listener();
+  context_->connections.close_idle();
   asio::steady_timer timer(co_await asio::this_coro::executor);
-  while (!self->context_->connections.empty() && clock::Steady::now() < deadline) {
+  while (!context_->connections.empty() && clock::Steady::now() < deadline) {
     timer.expires_at(std::min(deadline, clock::Steady::now() + kDrainPoll));
     co_await timer.async_wait(asio::use_awaitable);
   }
-  stop(self);
+  stop();
 }
 
-void Server::Impl::stop(const std::shared_ptr<Impl>& self) {
-  self->context_->draining.store(true);
-  close_listener(self);
-  self->context_->connections.cut_all();
-  asio::post(self->strand_, [self] {
-    self->stopped_ = true;
-    self->sweep_timer_.cancel();
+void Server::Impl::stop() {
+  context_->draining.store(true);
+  close_listener();
+  context_->connections.cut_all();
+  asio::post(strand_, [this, alive = shared_from_this()] {
+    stopped_ = true;
+    sweep_timer_.cancel();
   });
 }
 
@@ -290,15 +291,15 @@ Server::Server(asio::io_context& io, ServerOptions options, Handler handler, log
 }
 
 Server::~Server() {
-  Impl::stop(impl_);
+  impl_->stop();
 }
 
 tl::expected<unsigned short, std::string> Server::start() {
-  return Impl::start(impl_);
+  return impl_->start();
 }
 
 awaitable<void> Server::drain(clock::Steady::time_point deadline) {
-  return Impl::drain(impl_, deadline);
+  return impl_->drain(impl_, deadline);
 }
 
 const ServerCounters& Server::counters() const {

@@ -1,9 +1,10 @@
 #include "http/stream.h"
 
+#include <cerrno>
+#include <cstring>
+#include <sys/socket.h>
 #include <utility>
 
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/error.hpp>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -11,42 +12,26 @@ namespace receiver::http {
 
 namespace {
 
-using boost::system::error_code;
-
-Stream::Transfer outcome(const error_code& ec, std::size_t bytes, Stream::State want) {
-  if (!ec) {
-    return {Stream::State::kDone, bytes};
-  }
-  if (ec == boost::asio::error::would_block || ec == boost::asio::error::try_again) {
-    return {want};
-  }
-  return {ec == boost::asio::error::eof ? Stream::State::kEnd : Stream::State::kBroken};
+/// Before an operation whose errors will be asked for.
+void forget_errors() {
+  errno = 0;
+  ERR_clear_error();
 }
 
 }  // namespace
 
-void Stream::SessionFree::operator()(SSL* session) const {
+void TlsSessionFree::operator()(SSL* session) const {
+  // Else OpenSSL takes a connection that ends without farewells for a broken one, and forbids to
+  // resume its session.
+  SSL_set_shutdown(session, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   SSL_free(session);
 }
 
-Stream::Stream(Socket socket, std::shared_ptr<const TlsContext> tls)
-    : socket_(std::move(socket)), context_(std::move(tls)) {
-  error_code ec;
-  socket_.non_blocking(true, ec);
-  // An answer is one write: holding it back for more bytes would only delay it.
-  socket_.set_option(boost::asio::ip::tcp::no_delay(true), ec);
-  if (context_) {
-    tls_.reset(context_->new_session(socket_.native_handle()));
-    if (!tls_) {
-      close();
-    }
-  }
-}
-
-Stream::~Stream() = default;
+Stream::Stream(int socket, TlsSession tls) : socket_(socket), session_(std::move(tls)) {}
 
 Stream::State Stream::tls_state(int result) {
-  switch (SSL_get_error(tls_.get(), result)) {
+  const int system_error = errno;
+  switch (SSL_get_error(session_.get(), result)) {
     case SSL_ERROR_NONE:
       return State::kDone;
     case SSL_ERROR_WANT_READ:
@@ -55,77 +40,95 @@ Stream::State Stream::tls_state(int result) {
       return State::kWantWrite;
     case SSL_ERROR_ZERO_RETURN:
       return State::kEnd;
+    case SSL_ERROR_SYSCALL:
+      system_error_ = system_error;
+      return State::kBroken;
     default:
-      peer_spoke_http_ = ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_HTTP_REQUEST;
+      tls_error_ = ERR_peek_last_error();
       return State::kBroken;
   }
 }
 
+Stream::Transfer Stream::tls_transfer(int result, std::size_t bytes) {
+  return result == 1 ? Transfer{State::kDone, bytes} : Transfer{tls_state(result)};
+}
+
+Stream::Transfer Stream::raw_transfer(ssize_t result, State want) {
+  if (result >= 0) return {State::kDone, static_cast<std::size_t>(result)};
+  if (errno == EAGAIN || errno == EINTR) return {want};
+  system_error_ = errno;
+  return {State::kBroken};
+}
+
 Stream::State Stream::handshake() {
-  if (!socket_.is_open()) {
-    return State::kBroken;
-  }
-  if (!tls_) {
-    return State::kDone;
-  }
-  ERR_clear_error();
-  return tls_state(SSL_do_handshake(tls_.get()));
+  if (socket_ < 0) return State::kBroken;
+  if (!session_) return State::kDone;
+  forget_errors();
+  return tls_state(SSL_do_handshake(session_.get()));
 }
 
 Stream::Transfer Stream::read(std::span<char> into) {
-  if (!tls_) {
-    return read_raw(into);
-  }
-  if (!socket_.is_open()) {
-    return {State::kBroken};
-  }
-  ERR_clear_error();
+  if (!session_) return read_raw(into);
+  forget_errors();
   std::size_t bytes = 0;
-  const int result = SSL_read_ex(tls_.get(), into.data(), into.size(), &bytes);
-  return result == 1 ? Transfer{State::kDone, bytes} : Transfer{tls_state(result)};
+  const int result = SSL_read_ex(session_.get(), into.data(), into.size(), &bytes);
+  return tls_transfer(result, bytes);
 }
 
 Stream::Transfer Stream::write(std::string_view text) {
-  if (!tls_) {
-    return write_raw(text);
-  }
-  if (!socket_.is_open()) {
-    return {State::kBroken};
-  }
-  ERR_clear_error();
+  if (!session_) return write_raw(text);
+  forget_errors();
   std::size_t bytes = 0;
-  const int result = SSL_write_ex(tls_.get(), text.data(), text.size(), &bytes);
-  return result == 1 ? Transfer{State::kDone, bytes} : Transfer{tls_state(result)};
+  const int result = SSL_write_ex(session_.get(), text.data(), text.size(), &bytes);
+  return tls_transfer(result, bytes);
 }
 
 bool Stream::may_hold_bytes() const {
-  return tls_ && SSL_has_pending(tls_.get()) == 1;
+  return session_ && SSL_has_pending(session_.get()) == 1;
 }
 
-void Stream::end_writing() {
-  if (tls_ && socket_.is_open() && SSL_is_init_finished(tls_.get()) == 1) {
-    ERR_clear_error();
-    SSL_shutdown(tls_.get());  // as far as it goes without waiting
+bool Stream::is_silent() {
+  forget_errors();
+  char byte = 0;
+  if (session_) {
+    const int result = SSL_peek(session_.get(), &byte, 1);
+    return result <= 0 && tls_state(result) == State::kWantRead;
   }
-  error_code ignored;
-  socket_.shutdown(Socket::shutdown_send, ignored);
+  return ::recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+void Stream::say_goodbye() {
+  const bool is_broken = system_error_ != 0 || tls_error_ != 0;
+  if (!session_ || is_broken || SSL_is_init_finished(session_.get()) != 1) return;
+  ERR_clear_error();
+  SSL_shutdown(session_.get());
 }
 
 Stream::Transfer Stream::read_raw(std::span<char> into) {
-  error_code ec;
-  const std::size_t bytes = socket_.read_some(boost::asio::buffer(into.data(), into.size()), ec);
-  return outcome(ec, bytes, State::kWantRead);
+  const ssize_t got = ::recv(socket_, into.data(), into.size(), MSG_DONTWAIT);
+  return got == 0 ? Transfer{State::kEnd} : raw_transfer(got, State::kWantRead);
 }
 
 Stream::Transfer Stream::write_raw(std::string_view bytes) {
-  error_code ec;
-  const std::size_t sent = socket_.write_some(boost::asio::buffer(bytes.data(), bytes.size()), ec);
-  return outcome(ec, sent, State::kWantWrite);
+  return raw_transfer(::send(socket_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL),
+                      State::kWantWrite);
 }
 
-void Stream::close() {
-  error_code ignored;
-  socket_.close(ignored);
+std::string Stream::problem() const {
+  if (tls_error_ == 0) {
+    return system_error_ == 0 ? "the connection was cut off" : std::strerror(system_error_);
+  }
+  const char* reason = ERR_reason_error_string(tls_error_);
+  return reason == nullptr ? "TLS failed" : reason;
+}
+
+bool Stream::peer_spoke_http() const {
+  return ERR_GET_REASON(tls_error_) == SSL_R_HTTP_REQUEST;
+}
+
+bool Stream::peer_sent_alert() const {
+  return ERR_GET_LIB(tls_error_) == ERR_LIB_SSL &&
+         ERR_GET_REASON(tls_error_) >= SSL_AD_REASON_OFFSET;
 }
 
 }  // namespace receiver::http

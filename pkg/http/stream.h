@@ -3,31 +3,29 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <sys/types.h>
+#include <utility>
 
-#include <boost/asio/basic_stream_socket.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/strand.hpp>
 #include <openssl/types.h>
-
-#include "http/tls_context.h"
 
 namespace receiver::http {
 
-/// A connection's bytes, plain or through TLS. Never waits: an operation that cannot proceed says
-/// what to wait for on socket(), then it is called again. (Asio's TLS stream keeps 70 KiB of
-/// buffers per connection; this one none while idle.)
+struct TlsSessionFree {
+  void operator()(SSL* session) const;
+};
+using TlsSession = std::unique_ptr<SSL, TlsSessionFree>;
+
+/// The bytes of a connected socket, plain or through TLS; the socket stays its owner's. Never
+/// waits: an operation that cannot proceed says what to wait for on the socket, then it is called
+/// again. Holds no buffers while idle. (Asio's TLS stream keeps 70 KiB of them per connection.)
 class Stream {
  public:
-  using Strand = boost::asio::strand<boost::asio::io_context::executor_type>;
-  using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Strand>;
-
-  /// `tls` null: plain.
-  Stream(Socket socket, std::shared_ptr<const TlsContext> tls);
-  ~Stream();
-  Stream(const Stream&) = delete;
-  Stream& operator=(const Stream&) = delete;
+  /// Of no socket: whatever is asked of it is kBroken.
+  Stream() = default;
+  /// `tls`, a session over the socket, null: plain.
+  explicit Stream(int socket, TlsSession tls = nullptr);
 
   enum class State { kDone, kWantRead, kWantWrite, kEnd, kBroken };
   struct Transfer {
@@ -35,7 +33,7 @@ class Stream {
     std::size_t bytes = 0;  ///< more than 0 if kDone
   };
 
-  [[nodiscard]] bool is_tls() const { return tls_ != nullptr; }
+  [[nodiscard]] bool is_tls() const { return session_ != nullptr; }
   /// kDone once, at the end of the TLS handshake; at once if plain.
   [[nodiscard]] State handshake();
   /// kEnd: the peer sends no more.
@@ -43,30 +41,38 @@ class Stream {
   [[nodiscard]] Transfer write(std::string_view bytes);
   /// Received bytes may wait inside the TLS layer, where the socket does not show them.
   [[nodiscard]] bool may_hold_bytes() const;
+  /// The peer has neither ended it nor sent anything but what belongs to TLS itself.
+  [[nodiscard]] bool is_silent();
+  /// Tells the peer, as far as that goes without waiting, that nothing follows.
+  void say_goodbye();
 
-  /// Says good-bye; the peer can read what was written, and then sees the end.
-  void end_writing();
   /// Reads past TLS: for bytes that nobody will look at.
   [[nodiscard]] Transfer read_raw(std::span<char> into);
   /// Writes past TLS: for a peer that does not speak it.
   [[nodiscard]] Transfer write_raw(std::string_view bytes);
-  /// The handshake failed because the peer speaks plain HTTP.
-  [[nodiscard]] bool peer_spoke_http() const { return peer_spoke_http_; }
 
-  /// Idempotent.
-  void close();
-  [[nodiscard]] Socket& socket() { return socket_; }
+  // After kBroken:
+
+  /// In words.
+  [[nodiscard]] std::string problem() const;
+  /// The handshake failed because the peer speaks plain HTTP.
+  [[nodiscard]] bool peer_spoke_http() const;
+  /// The peer refused (by an alert) what we showed it.
+  [[nodiscard]] bool peer_sent_alert() const;
+
+  [[nodiscard]] const SSL* session() const { return session_.get(); }
+  /// For a session within this one.
+  [[nodiscard]] TlsSession take_session() { return std::move(session_); }
 
  private:
   [[nodiscard]] State tls_state(int result);
+  [[nodiscard]] Transfer tls_transfer(int result, std::size_t bytes);
+  [[nodiscard]] Transfer raw_transfer(ssize_t result, State want);
 
-  Socket socket_;
-  std::shared_ptr<const TlsContext> context_;
-  struct SessionFree {
-    void operator()(SSL* session) const;
-  };
-  std::unique_ptr<SSL, SessionFree> tls_;
-  bool peer_spoke_http_ = false;
+  int socket_ = -1;
+  TlsSession session_;
+  int system_error_ = 0;
+  unsigned long tls_error_ = 0;
 };
 
 }  // namespace receiver::http

@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "async/kept_alive.h"
 #include "log/end_on_exception.h"
 
 namespace receiver::kube {
@@ -16,7 +17,7 @@ namespace asio = boost::asio;
 
 /// run() hands out keys; each reconcile is a coroutine of its own that wakes run() when it ends.
 /// One coroutine waits on one timer, so a wake-up cannot be lost among several waiters.
-class Controller::Impl {
+class Controller::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(asio::any_io_executor executor, std::string name, int workers, Reconcile reconcile,
        log::Logger logger, ReconcileObserver observer)
@@ -35,12 +36,12 @@ class Controller::Impl {
     wake_.cancel();
   }
 
-  static asio::awaitable<void> run(std::shared_ptr<Impl> self) {
-    while (!self->stopping_ || self->queue_.in_progress() > 0) {
-      self->start_ready(self);
-      self->wake_.expires_at(self->next_look());
+  asio::awaitable<void> run(async::KeptAlive) {
+    while (!stopping_ || queue_.in_progress() > 0) {
+      start_ready();
+      wake_.expires_at(next_look());
       boost::system::error_code woken;
-      co_await self->wake_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+      co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
     }
   }
 
@@ -54,11 +55,11 @@ class Controller::Impl {
  private:
   static constexpr clock::Steady::time_point kNever = clock::Steady::time_point::max();
 
-  void start_ready(const std::shared_ptr<Impl>& self) {
+  void start_ready() {
     while (may_start()) {
       std::optional<WorkQueue::Taken> taken = queue_.take(clock::Steady::now());
       if (!taken) return;
-      asio::co_spawn(executor_, work(self, std::move(*taken)),
+      asio::co_spawn(executor_, work(shared_from_this(), std::move(*taken)),
                      log::EndOnException{logger_, "a worker of controller " + name_});
     }
   }
@@ -71,20 +72,19 @@ class Controller::Impl {
     return may_start() ? queue_.next_due().value_or(kNever) : kNever;
   }
 
-  static asio::awaitable<void> work(std::shared_ptr<Impl> self, WorkQueue::Taken taken) {
+  asio::awaitable<void> work(async::KeptAlive, WorkQueue::Taken taken) {
     const ObjectKey& key = taken.key;
     const auto started = clock::Steady::now();
     ReconcileResult result{.outcome = ReconcileResult::Outcome::kRetry, .requeue_after = {}};
     try {
-      result = co_await self->reconcile_(key);
+      result = co_await reconcile_(key);
     } catch (const std::exception& failure) {
-      self->logger_.error(
-          "reconcile failed unexpectedly; it is retried",
-          {{"controller", self->name_}, {"object", key.str()}, {"error", failure.what()}});
+      logger_.error("reconcile failed unexpectedly; it is retried",
+                    {{"controller", name_}, {"object", key.str()}, {"error", failure.what()}});
     }
-    self->finish(key, result);
-    if (!self->observer_) co_return;
-    self->observer_({result_name(result), taken.waited, clock::Steady::now() - started});
+    finish(key, result);
+    if (!observer_) co_return;
+    observer_({result_name(result), taken.waited, clock::Steady::now() - started});
   }
 
   static std::string_view result_name(const ReconcileResult& result) {
@@ -137,7 +137,7 @@ void Controller::enqueue_after(const ObjectKey& key, std::chrono::milliseconds d
 }
 
 asio::awaitable<void> Controller::run() {
-  return Impl::run(impl_);
+  return impl_->run(impl_);
 }
 
 void Controller::stop() {

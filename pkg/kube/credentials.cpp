@@ -83,7 +83,7 @@ bool TokenFile::reread(clock::Steady::time_point now) {
   return problem_.empty();
 }
 
-TlsFiles::TlsFiles(const Config& config, log::Logger logger)
+ClientTlsFiles::ClientTlsFiles(const Config& config, log::Logger logger)
     : authority_(config.certificate_authority),
       certificate_(config.client_certificate),
       key_(config.client_key),
@@ -92,16 +92,16 @@ TlsFiles::TlsFiles(const Config& config, log::Logger logger)
   tls_.insecure_skip_verify = config.insecure_skip_tls_verify;
 }
 
-bool TlsFiles::in_files() const {
+bool ClientTlsFiles::in_files() const {
   return !authority_.file.empty() || !certificate_.file.empty() || !key_.file.empty();
 }
 
-bool TlsFiles::refresh(clock::Steady::time_point now) {
+bool ClientTlsFiles::refresh(clock::Steady::time_point now) {
   if (read_ && (!in_files() || now - *read_ < kReread)) return false;
   return reread(now);
 }
 
-bool TlsFiles::reread(clock::Steady::time_point now) {
+bool ClientTlsFiles::reread(clock::Steady::time_point now) {
   const bool first = !std::exchange(read_, now);
   auto authority = load(authority_, "certificate authority");
   auto certificate = load(certificate_, "client certificate");
@@ -211,7 +211,7 @@ http::ClientTls Credentials::tls() const {
 
 void Credentials::close() {
   *stop_ = true;
-  waiting_for_plugin_.wake_all();
+  async::Sleeper::wake_all(waiting_for_plugin_);
 }
 
 Credentials::Current Credentials::now_valid() const {
@@ -246,17 +246,17 @@ asio::awaitable<void> Credentials::run_plugin(clock::Steady::time_point deadline
                    log::EndOnException{logger_, "the credential plugin"});
   }
   while (plugin_running_ && !*stop_ && clock::Steady::now() < deadline) {
-    co_await waiting_for_plugin_.sleep_until(executor_, deadline);
+    async::Sleeper until_it_ends(executor_, waiting_for_plugin_);
+    co_await until_it_ends.sleep(deadline);
   }
 }
 
-asio::awaitable<void> Credentials::run_plugin_once(std::shared_ptr<Credentials> self) {
-  const ExecPlugin plugin = *self->config_.exec;
-  std::string info = exec_info(plugin, self->config_, self->tls_files_.tls().ca_pem);
-  auto result = co_await run_exec_plugin(self->executor_, plugin, std::move(info), self->stop_,
-                                         self->limits_);
-  self->plugin_running_ = false;
-  self->plugin_ended_ = clock::Steady::now();
+asio::awaitable<void> Credentials::run_plugin_once(async::KeptAlive) {
+  const ExecPlugin plugin = *config_.exec;
+  std::string info = exec_info(plugin, config_, tls_files_.tls().ca_pem);
+  auto result = co_await run_exec_plugin(executor_, plugin, std::move(info), stop_, limits_);
+  plugin_running_ = false;
+  plugin_ended_ = clock::Steady::now();
   std::string problem;
   if (!result) {
     problem = result.error();
@@ -265,10 +265,9 @@ asio::awaitable<void> Credentials::run_plugin_once(std::shared_ptr<Credentials> 
     if (!problem.empty())
       problem = fmt::format("credential plugin \"{}\": {}", plugin.command, problem);
   }
-  if (problem.empty()) self->take(std::move(*result));
-  if (!*self->stop_)
-    set_problem(self->plugin_problem_, std::move(problem), "plugin", self->logger_);
-  self->waiting_for_plugin_.wake_all();
+  if (problem.empty()) take(std::move(*result));
+  if (!*stop_) set_problem(plugin_problem_, std::move(problem), "plugin", logger_);
+  async::Sleeper::wake_all(waiting_for_plugin_);
 }
 
 void Credentials::take(ExecCredential credential) {

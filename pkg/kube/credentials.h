@@ -10,12 +10,13 @@
 #include <boost/asio/awaitable.hpp>
 #include <tl/expected.hpp>
 
+#include "async/kept_alive.h"
+#include "async/sleeper.h"
 #include "clock/clock.h"
 #include "crypto/crypto.h"
 #include "http/client.h"
 #include "kube/config.h"
 #include "kube/exec_plugin.h"
-#include "kube/sleepers.h"
 #include "log/logger.h"
 
 /// What requests are authenticated by, kept fresh. Internal to the room.
@@ -50,9 +51,9 @@ class TokenFile {
 /// The CA, the client certificate and its key, of which those in files are read again. New contents
 /// are taken when all of them can be read and the key belongs to the certificate: a rotation seen
 /// half-way waits for the next look.
-class TlsFiles {
+class ClientTlsFiles {
  public:
-  TlsFiles(const Config& config, log::Logger logger);
+  ClientTlsFiles(const Config& config, log::Logger logger);
 
   /// Looks at the files if that was not done within kReread. True if `tls()` changed.
   bool refresh(clock::Steady::time_point now);
@@ -114,7 +115,7 @@ class Credentials : public std::enable_shared_from_this<Credentials> {
   [[nodiscard]] bool plugin_usable() const;
   [[nodiscard]] bool plugin_ran_just_now() const;
   boost::asio::awaitable<void> run_plugin(clock::Steady::time_point deadline);
-  static boost::asio::awaitable<void> run_plugin_once(std::shared_ptr<Credentials> self);
+  boost::asio::awaitable<void> run_plugin_once(async::KeptAlive);
   void take(ExecCredential credential);
   [[nodiscard]] Current now_valid() const;
 
@@ -122,7 +123,7 @@ class Credentials : public std::enable_shared_from_this<Credentials> {
   Config config_;
   log::Logger logger_;
   std::optional<TokenFile> token_file_;
-  TlsFiles tls_files_;
+  ClientTlsFiles tls_files_;
   std::uint64_t tls_version_ = 0;
 
   bool uses_plugin_ = false;
@@ -132,7 +133,7 @@ class Credentials : public std::enable_shared_from_this<Credentials> {
   std::optional<clock::Steady::time_point> plugin_ended_;
   std::string plugin_problem_;  ///< of the last run; empty if it went well
   bool plugin_running_ = false;
-  Sleepers waiting_for_plugin_;
+  async::Sleeper::Queue waiting_for_plugin_;
   std::shared_ptr<bool> stop_ = std::make_shared<bool>(false);
 };
 

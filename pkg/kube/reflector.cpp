@@ -12,9 +12,11 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
+#include "async/kept_alive.h"
 #include "kube/list.h"
 #include "kube/list_reader.h"
 #include "kube/object_meta.h"
+#include "kube/reflector_decoder.h"
 #include "kube/reflector_request.h"
 #include "kube/reflector_state.h"
 #include "kube/watch_reader.h"
@@ -48,32 +50,10 @@ class WipeAtEnd {
   json::Document& document_;
 };
 
-/// Of an event that cannot be parsed.
-ObjectKey key_in_event(std::string_view json) {
-  constexpr std::string_view kObject = R"("object":)";
-  const auto at = json.find(kObject);
-  return at == std::string_view::npos ? ObjectKey()
-                                      : key_in_beginning(json.substr(at + kObject.size()));
-}
-
-/// All that is looked at of an object that may not be wanted.
-const json::Projection& meta_alone() {
-  static const json::Projection projection = with_meta({"/metadata/name"});
-  return projection;
-}
-const json::Projection& meta_of_event_alone() {
-  static const json::Projection projection = watch_event_projection({"/metadata/name"});
-  return projection;
-}
-
-bool tells_of_object(const WatchEvent& event) {
-  return event.type != WatchEvent::Type::kBookmark && event.type != WatchEvent::Type::kError;
-}
-
 }  // namespace
 
 /// The shell around the state machine: performs its actions and tells it what came of them.
-class Reflector::Impl {
+class Reflector::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(RestClient& rest, ReflectorOptions options, ObjectSink& sink, log::Logger logger)
       : rest_(rest),
@@ -81,14 +61,13 @@ class Reflector::Impl {
         sink_(sink),
         logger_(std::move(logger)),
         name_(options_.resource.name()),
-        object_projection_(with_meta(options_.projection)),
-        event_projection_(watch_event_projection(options_.projection)),
+        decoder_(options_.projection, options_.wanted),
         backoff_(options_.times.backoff),
         chance_(std::random_device()()),
         rest_over_(rest.executor()),
         ended_(rest.executor(), Steady::time_point::max()) {}
 
-  static asio::awaitable<void> run(std::shared_ptr<Impl> self);
+  asio::awaitable<void> run(async::KeptAlive);
   void stop();
 
   std::function<void(const ReflectorStatus&)> on_settled, on_tried;
@@ -96,7 +75,7 @@ class Reflector::Impl {
   ReflectorStatus status;
 
  private:
-  static asio::awaitable<void> session(std::shared_ptr<Impl> self);
+  asio::awaitable<void> session(async::KeptAlive);
   asio::awaitable<Input> perform(Action action);
   asio::awaitable<Input> read_page(ReadPage page);
   asio::awaitable<Input> watch(OpenWatch watch);
@@ -104,12 +83,6 @@ class Reflector::Impl {
   void cut_rest_short();
 
   void take_item(const ListReader::Item& item);
-  /// Of what cannot be read nobody knows: it is, to be told of.
-  [[nodiscard]] bool may_be_wanted(const tl::expected<json::Document, std::string>& object) const;
-  [[nodiscard]] bool is_wanted(const ObjectKey& key) const {
-    return !options_.wanted || options_.wanted(key);
-  }
-  tl::expected<WatchEvent, std::string> read_event(std::string_view json) const;
   bool take_event(const WatchReader::Event& event);
   void take_object_event(const WatchEvent& event);
   void move_to(std::string_view version);
@@ -131,7 +104,7 @@ class Reflector::Impl {
   ObjectSink& sink_;
   log::Logger logger_;
   const std::string name_;
-  const json::Projection object_projection_, event_projection_;
+  const Decoder decoder_;
 
   State state_;
   Backoff backoff_;
@@ -153,19 +126,20 @@ class Reflector::Impl {
   log::LogThrottle bad_object_lines_;
 };
 
-asio::awaitable<void> Reflector::Impl::run(std::shared_ptr<Impl> self) {
-  if (self->stopped_) co_return;
+asio::awaitable<void> Reflector::Impl::run(async::KeptAlive) {
+  if (stopped_) co_return;
   // On its own, so that run() need not wait for an answer that is still on its way.
-  asio::co_spawn(self->rest_.executor(), session(self), [self](std::exception_ptr thrown) {
-    self->thrown_ = std::move(thrown);
-    self->session_over_ = true;
-    self->ended_.cancel();
+  const auto alive = shared_from_this();
+  asio::co_spawn(rest_.executor(), session(alive), [this, alive](std::exception_ptr thrown) {
+    thrown_ = std::move(thrown);
+    session_over_ = true;
+    ended_.cancel();
   });
-  while (!self->session_over_ && !self->stopped_) {
+  while (!session_over_ && !stopped_) {
     boost::system::error_code ignored;
-    co_await self->ended_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await ended_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
-  if (self->thrown_) std::rethrow_exception(self->thrown_);
+  if (thrown_) std::rethrow_exception(thrown_);
 }
 
 void Reflector::Impl::stop() {
@@ -176,14 +150,14 @@ void Reflector::Impl::stop() {
   ended_.cancel();
 }
 
-asio::awaitable<void> Reflector::Impl::session(std::shared_ptr<Impl> self) {
+asio::awaitable<void> Reflector::Impl::session(async::KeptAlive) {
   Step first = begin();
-  self->state_ = std::move(first.state);
+  state_ = std::move(first.state);
   Action action = std::move(first.action);
-  while (!self->stopped_ && !std::holds_alternative<End>(action)) {
-    Input input = co_await self->perform(std::move(action));
-    if (self->stopped_) co_return;
-    action = self->advance(std::move(input));
+  while (!stopped_ && !std::holds_alternative<End>(action)) {
+    Input input = co_await perform(std::move(action));
+    if (stopped_) co_return;
+    action = advance(std::move(input));
   }
 }
 
@@ -227,21 +201,15 @@ void Reflector::Impl::take_item(const ListReader::Item& item) {
     skip_bad(key, fmt::format("item {} of a list: {}", item.position, why));
   };
   if (item.too_large) return unreadable("it is too large");
-  if (options_.wanted && !may_be_wanted(json::parse(item.json, meta_alone()))) return;
-  auto object = json::parse(item.json, object_projection_);
+  auto object = decoder_.item(item.json);
   if (!object) return unreadable(object.error());
-  const WipeAtEnd wiped(*object);
-  const auto meta = read_meta(*object);
+  if (!*object) return;
+  const WipeAtEnd wiped(**object);
+  const auto meta = read_meta(**object);
   if (!meta) return unreadable(meta.error());
-  if (const auto added = sink_.add_listed(*meta, *object); !added) {
+  if (const auto added = sink_.add_listed(*meta, **object); !added) {
     skip_bad(meta->key, added.error());
   }
-}
-
-bool Reflector::Impl::may_be_wanted(const tl::expected<json::Document, std::string>& object) const {
-  if (!object) return true;
-  const auto meta = read_meta(*object);
-  return !meta || is_wanted(meta->key);
 }
 
 // Watching ------------------------------------------------------------------------------------
@@ -300,23 +268,13 @@ asio::awaitable<Input> Reflector::Impl::watch(OpenWatch watch) {
   co_return StreamEnded{lived};
 }
 
-tl::expected<WatchEvent, std::string> Reflector::Impl::read_event(std::string_view json) const {
-  if (options_.wanted) {
-    auto read = read_watch_event(json, meta_of_event_alone());
-    if (!read || !tells_of_object(*read)) return read;
-    const auto meta = read_meta(read->object());
-    if (!meta || !is_wanted(meta->key)) return read;
-  }
-  return read_watch_event(json, event_projection_);
-}
-
 bool Reflector::Impl::take_event(const WatchReader::Event& event) {
   ++status.events;
   if (event.too_large) {
     skip_bad(key_in_event(event.json), "an event of a watch: it is too large");
     return true;
   }
-  auto read = read_event(event.json);
+  auto read = decoder_.event(event.json);
   if (!read) {
     skip_bad(key_in_event(event.json), "an event of a watch: " + read.error());
     return true;
@@ -347,7 +305,7 @@ void Reflector::Impl::take_object_event(const WatchEvent& event) {
   if (!meta) return skip_bad({}, "an event of a watch: " + meta.error());
   // First what is certain: should the sink throw, the event is not asked for again and again.
   move_to(meta->resource_version);
-  if (!is_wanted(meta->key)) return;
+  if (!decoder_.wants(meta->key)) return;
   if (event.type == WatchEvent::Type::kDeleted) {
     sink_.remove(meta->key);
   } else if (const auto changed = sink_.upsert(*meta, event.object()); !changed) {
@@ -514,7 +472,7 @@ void Reflector::on_tried(std::function<void(const ReflectorStatus&)> callback) {
 }
 
 asio::awaitable<void> Reflector::run() {
-  return Impl::run(impl_);
+  return impl_->run(impl_);
 }
 
 void Reflector::stop() {

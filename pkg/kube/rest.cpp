@@ -12,10 +12,10 @@
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
+#include "async/kept_alive.h"
+#include "async/slots.h"
 #include "clock/clock.h"
-#include "http/slots.h"
 #include "kube/credentials.h"
-#include "kube/sleepers.h"
 #include "kube/throttle.h"
 
 namespace receiver::kube {
@@ -96,7 +96,7 @@ http::Request make_request(std::string method, std::string target, std::string b
 class RestClient::Impl : public std::enable_shared_from_this<Impl> {
  public:
   using Stream = std::unique_ptr<http::ResponseStream>;
-  using Place = http::Slots::Slot;
+  using Place = async::Slots::Slot;
 
   Impl(asio::any_io_executor executor, RestOptions options,
        std::shared_ptr<Credentials> credentials, RequestObserver observer)
@@ -113,41 +113,38 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
     }
   }
 
-  // These two hold the client for as long as they run: its owner may be gone before they begin.
-
-  static asio::awaitable<ApiResult<std::string>> send(std::shared_ptr<Impl> self,
-                                                      http::Request request,
-                                                      std::chrono::milliseconds timeout,
-                                                      Lane lane) {
-    const auto place = co_await self->enter(lane);
+  asio::awaitable<ApiResult<std::string>> send(async::KeptAlive, http::Request request,
+                                               std::chrono::milliseconds timeout, Lane lane) {
+    const auto place = co_await enter(lane);
     if (!place) co_return tl::unexpected(place.error());
     const Deadline deadline = clock::Steady::now() + timeout;
-    const auto attempt = [client = self.get()](http::Request ready, Deadline until) {
-      return client->send_once(std::move(ready), until);
+    const auto attempt = [this](http::Request ready, Deadline until) {
+      return send_once(std::move(ready), until);
     };
-    co_return co_await self->authenticated<std::string>(std::move(request), deadline, attempt);
+    co_return co_await authenticated<std::string>(std::move(request), deadline, attempt);
   }
 
-  static asio::awaitable<ApiResult<Stream>> open(std::shared_ptr<Impl> self, std::string target,
-                                                 Lane lane, std::chrono::milliseconds timeout) {
-    auto place = co_await self->enter(lane);
+  asio::awaitable<ApiResult<Stream>> open(async::KeptAlive, std::string target, Lane lane,
+                                          std::chrono::milliseconds timeout) {
+    auto place = co_await enter(lane);
     if (!place) co_return tl::unexpected(std::move(place.error()));
     const Deadline deadline = clock::Steady::now() + timeout;
     const auto connection =
         lane == Lane::kWatches ? http::Client::Connection::kOwn : http::Client::Connection::kPooled;
     http::Request request = make_request("GET", std::move(target));
-    const auto attempt = [client = self.get(), connection](http::Request ready, Deadline until) {
-      return client->open_once(std::move(ready), until, connection);
+    const auto attempt = [this, connection](http::Request ready, Deadline until) {
+      return open_once(std::move(ready), until, connection);
     };
-    auto opened = co_await self->authenticated<Stream>(std::move(request), deadline, attempt);
+    auto opened = co_await authenticated<Stream>(std::move(request), deadline, attempt);
     if (!opened || lane == Lane::kWatches) co_return opened;
-    co_return std::make_unique<LaneStream>(self, std::move(*place), std::move(*opened));
+    co_return std::make_unique<LaneStream>(shared_from_this(), std::move(*place),
+                                           std::move(*opened));
   }
 
-  static asio::awaitable<std::shared_ptr<void>> hold_large_event(std::shared_ptr<Impl> self) {
-    auto place = co_await self->large_events_.take(Deadline::max());
+  asio::awaitable<std::shared_ptr<void>> hold_large_event(async::KeptAlive) {
+    auto place = co_await large_events_.take(Deadline::max());
     if (!place) co_return nullptr;  // closed: so is the watch
-    co_return std::make_shared<Held>(std::move(self), std::move(*place));
+    co_return std::make_shared<Held>(shared_from_this(), std::move(*place));
   }
 
   void close() {
@@ -159,7 +156,7 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
       lane.door.close();
     }
     credentials_->close();
-    throttled_.wake_all();
+    async::Sleeper::wake_all(throttled_);
     client_.close();
   }
 
@@ -186,20 +183,20 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
   void give_memory_back_soon() {
     if (closed_ || std::exchange(trims_, true)) return;
     trim_timer_.expires_after(kTrimDelay);
-    trim_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& cancelled) {
-      const auto self = weak.lock();
-      if (cancelled || !self) return;
-      self->trims_ = false;
-      ::malloc_trim(0);
-    });
+    trim_timer_.async_wait(
+        [this, weak = weak_from_this()](const boost::system::error_code& cancelled) {
+          if (cancelled || weak.expired()) return;
+          trims_ = false;
+          ::malloc_trim(0);
+        });
   }
 
   struct LaneState {
     LaneState(const asio::any_io_executor& executor, std::size_t width)
         : places(executor, width, kMaxWaiting), door(executor, 1, width) {}
-    http::Slots places;
+    async::Slots places;
     /// To the throttle's queue: one of each lane stands in it, so that lanes take turns.
-    http::Slots door;
+    async::Slots door;
   };
 
   /// A stream that keeps its place in a lane until it ends.
@@ -231,7 +228,7 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
     LaneState& state = lanes_[static_cast<std::size_t>(lane)];
     auto place = co_await state.places.take(Deadline::max());
     if (!place) {
-      co_return tl::unexpected(place.error() == http::Slots::Refusal::kClosed
+      co_return tl::unexpected(place.error() == async::Slots::Refusal::kClosed
                                    ? closed()
                                    : make_error(ApiError::Kind::kThrottled,
                                                 "not sent: too many requests of its kind wait"));
@@ -240,8 +237,10 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
       const auto first_in_lane = co_await state.door.take(Deadline::max());
       if (!first_in_lane) co_return tl::unexpected(closed());
       const auto start = throttle_->reserve(clock::Steady::now(), Deadline::max());
-      while (!closed_ && clock::Steady::now() < *start)
-        co_await throttled_.sleep_until(executor_, *start);
+      if (!closed_ && clock::Steady::now() < *start) {
+        async::Sleeper until_its_turn(executor_, throttled_);
+        co_await until_its_turn.sleep(*start);
+      }
     }
     if (closed_) co_return tl::unexpected(closed());
     co_return std::move(*place);
@@ -330,12 +329,12 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
   RequestObserver observer_;
   http::Client client_;
   std::uint64_t tls_version_ = 0;  ///< that client_ was given last
-  http::Slots large_events_;
+  async::Slots large_events_;
   asio::steady_timer trim_timer_;
   bool trims_ = false;
   std::deque<LaneState> lanes_;  ///< in the order of Lane
   std::optional<Throttle> throttle_;
-  Sleepers throttled_;
+  async::Sleeper::Queue throttled_;
   Recovery recovery_;
   bool closed_ = false;
 };
@@ -361,25 +360,26 @@ RestClient::~RestClient() {
 asio::awaitable<ApiResult<std::string>> RestClient::send(http::Request request,
                                                          std::chrono::milliseconds timeout,
                                                          Lane lane) {
-  return Impl::send(impl_, std::move(request), timeout, lane);
+  return impl_->send(impl_, std::move(request), timeout, lane);
 }
 
 asio::awaitable<ApiResult<std::string>> RestClient::get(std::string target,
                                                         std::chrono::milliseconds timeout,
                                                         Lane lane) {
-  return Impl::send(impl_, make_request("GET", std::move(target)), timeout, lane);
+  return impl_->send(impl_, make_request("GET", std::move(target)), timeout, lane);
 }
 
 asio::awaitable<ApiResult<std::string>> RestClient::post(std::string target, std::string body,
                                                          std::chrono::milliseconds timeout,
                                                          Lane lane) {
-  return Impl::send(impl_, make_request("POST", std::move(target), std::move(body)), timeout, lane);
+  return impl_->send(impl_, make_request("POST", std::move(target), std::move(body)), timeout,
+                     lane);
 }
 
 asio::awaitable<ApiResult<std::string>> RestClient::put(std::string target, std::string body,
                                                         std::chrono::milliseconds timeout,
                                                         Lane lane) {
-  return Impl::send(impl_, make_request("PUT", std::move(target), std::move(body)), timeout, lane);
+  return impl_->send(impl_, make_request("PUT", std::move(target), std::move(body)), timeout, lane);
 }
 
 asio::awaitable<ApiResult<std::string>> RestClient::merge_patch(std::string target,
@@ -389,16 +389,16 @@ asio::awaitable<ApiResult<std::string>> RestClient::merge_patch(std::string targ
   auto request =
       make_request("PATCH", std::move(target), std::move(body), "application/merge-patch+json");
   request.headers.add("Accept", std::string(kMetadataOnly));
-  return Impl::send(impl_, std::move(request), timeout, lane);
+  return impl_->send(impl_, std::move(request), timeout, lane);
 }
 
 asio::awaitable<ApiResult<std::unique_ptr<http::ResponseStream>>> RestClient::open(
     std::string target, Lane lane, std::chrono::milliseconds timeout) {
-  return Impl::open(impl_, std::move(target), lane, timeout);
+  return impl_->open(impl_, std::move(target), lane, timeout);
 }
 
 asio::awaitable<std::shared_ptr<void>> RestClient::hold_large_event() {
-  return Impl::hold_large_event(impl_);
+  return impl_->hold_large_event(impl_);
 }
 
 Recovery& RestClient::recovery() {

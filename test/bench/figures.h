@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "test/support/median.h"
+
 namespace receiver::bench {
 
 /// Durations of one round.

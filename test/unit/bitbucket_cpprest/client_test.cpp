@@ -45,7 +45,7 @@ class World {
         .repository = {server.product(), server.url(), owner, name().substr(owner.size() + 1)},
         .wanted = {.title = "Kargo demo/bb", .url = kUrl, .secret = crypto::SecretString(kSecret)}};
   }
-  [[nodiscard]] tl::expected<Plan, ApiError> make(const Registration& registration) const {
+  [[nodiscard]] tl::expected<Plan, BitbucketError> make(const Registration& registration) const {
     return register_webhook(send(), registration);
   }
   [[nodiscard]] Send send() const {

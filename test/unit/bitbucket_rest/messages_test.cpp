@@ -192,7 +192,7 @@ TEST_CASE("Data Center's 401 for a missing permission is told as what it is") {
   const std::string body =
       R"({"errors": [{"context": null, "message": "You are not permitted to access this resource",
           "exceptionName": "com.atlassian.bitbucket.AuthorisationException"}]})";
-  const ApiError error = describe_failure(kDataCenter, {401, body, "", ""}, "");
+  const BitbucketError error = describe_failure(kDataCenter, {401, body, "", ""}, "");
   CHECK(error.kind == ApiFailure::kForbidden);
   CHECK_THAT(error.message, Catch::Contains("Repository admin"));
 }
@@ -204,7 +204,7 @@ TEST_CASE("a failure repeats neither the secret nor a receiver's URL") {
 }
 
 TEST_CASE("a redirect is not followed but told, without its path") {
-  const ApiError error =
+  const BitbucketError error =
       describe_failure(kDataCenter, {302, "", "", "https://sso.example.com/login?token=abc"}, "");
   CHECK(error.kind == ApiFailure::kUnexpected);
   CHECK(error.message ==

@@ -3,10 +3,13 @@
 #include <atomic>
 #include <condition_variable>
 #include <future>
+#include <sys/socket.h>
 #include <vector>
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include "test/unit/http/client_fixture.h"
 
@@ -27,6 +30,20 @@ class Gate {
   std::promise<void> opened_;
   std::shared_future<void> future_ = opened_.get_future().share();
 };
+
+/// An option of each of this process's connections to a port of this machine.
+std::vector<int> options_of_connections_to(unsigned short port, int level, int name) {
+  std::vector<int> values;
+  for (int socket = 0; socket < 1024; ++socket) {
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    if (::getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &size) != 0) continue;
+    if (peer.sin_family != AF_INET || peer.sin_port != htons(port)) continue;
+    size = sizeof values.emplace_back();
+    ::getsockopt(socket, level, name, &values.back(), &size);
+  }
+  return values;
+}
 
 }  // namespace
 
@@ -633,6 +650,19 @@ TEST_CASE("closing the client ends requests that have not begun or are still con
   INFO(options.host << " after " << steps << " steps: " << ended);
   // The resolver may have been faster with a name that does not exist.
   CHECK((ended == "closed" || (options.host == "name.invalid" && ended == "connect")));
+}
+
+TEST_CASE("a peer that is gone is noticed by the kernel, whether something is sent to it or not") {
+  ScriptedServer server([](Peer& peer) { peer.answer_all(); });
+  ClientFixture test(server);
+  REQUIRE(outcome(test.get()) == "ok");
+  const auto is_set = [&](int level, int name, int value) {
+    return options_of_connections_to(server.port(), level, name) == std::vector{value};
+  };
+  CHECK(is_set(IPPROTO_TCP, TCP_USER_TIMEOUT, 5'000));
+  CHECK(is_set(SOL_SOCKET, SO_KEEPALIVE, 1));
+  CHECK(is_set(IPPROTO_TCP, TCP_KEEPIDLE, 30));
+  CHECK(is_set(IPPROTO_TCP, TCP_KEEPINTVL, 10));
 }
 
 TEST_CASE("a thread that ends with requests under way leaves nothing behind") {

@@ -6,8 +6,8 @@ namespace receiver::http {
 
 namespace {
 
-Request make_request(std::string method, std::string target, Headers headers = {},
-                     std::string body = {}) {
+Request request_of(std::string method, std::string target, Headers headers = {},
+                   std::string body = {}) {
   return {std::move(method), std::move(target), std::move(headers), std::move(body)};
 }
 
@@ -35,37 +35,37 @@ TEST_CASE("the Host field has brackets around IPv6 and the port unless it is the
 }
 
 TEST_CASE("a request is one piece of text, its body's length stated where a body is expected") {
-  CHECK(*request_text(make_request("GET", "/a?b=c", {{"Accept", "x/y"}}), "h") ==
+  CHECK(*request_text(request_of("GET", "/a?b=c", {{"Accept", "x/y"}}), "h") ==
         "GET /a?b=c HTTP/1.1\r\nHost: h\r\nAccept: x/y\r\n\r\n");
-  CHECK(*request_text(make_request("PATCH", "/a", {}, "{}"), "h:1") ==
+  CHECK(*request_text(request_of("PATCH", "/a", {}, "{}"), "h:1") ==
         "PATCH /a HTTP/1.1\r\nHost: h:1\r\nContent-Length: 2\r\n\r\n{}");
-  CHECK(*request_text(make_request("POST", "/a"), "h") ==
+  CHECK(*request_text(request_of("POST", "/a"), "h") ==
         "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
-  CHECK(*request_text(make_request("DELETE", "/a", {}, "x"), "h") ==
+  CHECK(*request_text(request_of("DELETE", "/a", {}, "x"), "h") ==
         "DELETE /a HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
 }
 
 TEST_CASE("what would change the shape of a request is refused, and its value not repeated") {
   const Request request = GENERATE(values<Request>({
-      make_request("GET", ""),
-      make_request("GET", "a"),
-      make_request("GET", "/a b"),
-      make_request("GET", "/a\r\nX: secret"),
-      make_request("GET", "/a\0"s),
-      make_request("GET", "/\xc3\xa4"),
-      make_request("", "/"),
-      make_request("GET /x HTTP/1.1\r\n", "/"),
-      make_request("GET", "/", {{"X", "secret\r\nY: 1"}}),
-      make_request("GET", "/", {{"X", "secret\n"}}),
-      make_request("GET", "/", {{"X", "secret\r"}}),
-      make_request("GET", "/", {{"X", "secret\0"s}}),
-      make_request("GET", "/", {{"X: secret", ""}}),
-      make_request("GET", "/", {{"X\r\nY", ""}}),
-      make_request("GET", "/", {{"", "secret"}}),
-      make_request("GET", "/", {{"host", "secret"}}),
-      make_request("GET", "/", {{"Connection", "close"}}),
-      make_request("GET", "/", {{"content-length", "7"}}),
-      make_request("GET", "/", {{"Transfer-Encoding", "chunked"}}),
+      request_of("GET", ""),
+      request_of("GET", "a"),
+      request_of("GET", "/a b"),
+      request_of("GET", "/a\r\nX: secret"),
+      request_of("GET", "/a\0"s),
+      request_of("GET", "/\xc3\xa4"),
+      request_of("", "/"),
+      request_of("GET /x HTTP/1.1\r\n", "/"),
+      request_of("GET", "/", {{"X", "secret\r\nY: 1"}}),
+      request_of("GET", "/", {{"X", "secret\n"}}),
+      request_of("GET", "/", {{"X", "secret\r"}}),
+      request_of("GET", "/", {{"X", "secret\0"s}}),
+      request_of("GET", "/", {{"X: secret", ""}}),
+      request_of("GET", "/", {{"X\r\nY", ""}}),
+      request_of("GET", "/", {{"", "secret"}}),
+      request_of("GET", "/", {{"host", "secret"}}),
+      request_of("GET", "/", {{"Connection", "close"}}),
+      request_of("GET", "/", {{"content-length", "7"}}),
+      request_of("GET", "/", {{"Transfer-Encoding", "chunked"}}),
   }));
   const auto text = request_text(request, "h");
   REQUIRE_FALSE(text);
@@ -74,7 +74,7 @@ TEST_CASE("what would change the shape of a request is refused, and its value no
 }
 
 TEST_CASE("tabs and bytes above ASCII are legal in header values") {
-  CHECK(request_text(make_request("GET", "/", {{"X", "a\tb \xc3\xa4"}}), "h"));
+  CHECK(request_text(request_of("GET", "/", {{"X", "a\tb \xc3\xa4"}}), "h"));
 }
 
 }  // namespace receiver::http

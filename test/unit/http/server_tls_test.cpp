@@ -1,3 +1,6 @@
+#include "http/server_tls.h"
+
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
@@ -7,7 +10,6 @@
 #include <openssl/ssl.h>
 
 #include "http/server.h"
-#include "http/tls_context.h"
 #include "test/support/mounted_pair.h"
 #include "test/support/temporary_directory.h"
 #include "test/support/test_certificates.h"
@@ -169,11 +171,10 @@ TEST_CASE("TLS 1.1 is refused") {
   TlsServer test;
   // Not only because OpenSSL refuses it, too, where nobody has lowered its security level.
   const auto identity = test.authority.issue();
-  const auto context = TlsContext::from_pem(identity.certificate_pem, identity.key_pem, {});
+  const auto context = ServerTlsContext::from_pem(identity.certificate_pem, identity.key_pem, {});
   REQUIRE(context);
-  SSL* session = (*context)->new_session(0);
-  CHECK(SSL_get_min_proto_version(session) == TLS1_2_VERSION);
-  SSL_free(session);
+  const TlsSession session = (*context)->new_session(0);
+  CHECK(SSL_get_min_proto_version(session.get()) == TLS1_2_VERSION);
   const TlsClient client(test.server->port(), test.authority, TLS1_1_VERSION);
   CHECK_FALSE(client.connected());
   CHECK(eventually([&] { return test.server->counters().tls_handshake_failures == 1; }));

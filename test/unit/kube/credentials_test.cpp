@@ -154,7 +154,7 @@ TEST_CASE("certificates are taken from files when these change, but never half o
   config.client_certificate.file = directory.write("client.crt", first.certificate_pem);
   config.client_key.file = directory.write("client.key", first.key_pem);
   Log log;
-  TlsFiles files(config, log.logger);
+  ClientTlsFiles files(config, log.logger);
   auto now = Steady::now();
   REQUIRE(files.refresh(now));
   CHECK(files.tls().ca_pem == authority.pem());

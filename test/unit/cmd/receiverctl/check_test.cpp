@@ -209,17 +209,17 @@ TEST_CASE("an address that nobody outside reaches is a warning") {
 }
 
 TEST_CASE("a certificate is judged by its verdict and its end") {
-  const http::PeerCertificate good{"", "CN=h", "CN=authority", kNow + 24h * 90, 2};
+  const PeerCertificate good{"", "CN=h", "CN=authority", kNow + 24h * 90, 2};
   const Finding well = judge_certificate(good, kNow);
   CHECK(well.level == Level::kOk);
   CHECK(well.message == "is good until 2026-06-12 (of CN=h, by CN=authority)");
 
-  http::PeerCertificate soon = good;
+  PeerCertificate soon = good;
   soon.not_after = kNow + 24h * 13;
   CHECK(judge_certificate(soon, kNow).level == Level::kWarning);
   CHECK_THAT(judge_certificate(soon, kNow).message, Contains("in 13 days"));
 
-  http::PeerCertificate alone = good;
+  PeerCertificate alone = good;
   alone.problem = "unable to get local issuer certificate";
   alone.shown = 1;
   const Finding refused = judge_certificate(alone, kNow);

@@ -1,11 +1,19 @@
-#include "http/peer_certificate.h"
+#include "cmd/receiverctl/peer_certificate.h"
 
 #include <catch2/catch.hpp>
 
-#include "test/unit/http/client_fixture.h"
+#include "test/support/scripted_server.h"
+#include "test/support/test_certificates.h"
 
-namespace receiver::http {
+namespace receiver::ctl {
 namespace {
+
+using namespace std::chrono_literals;
+using test::CertificateSpec;
+using test::Peer;
+using test::ScriptedServer;
+using test::ServerIdentity;
+using test::TestAuthority;
 
 void hang_up(Peer& /*peer*/) {}
 
@@ -98,4 +106,4 @@ TEST_CASE("a server without TLS, or none at all, has no certificate to look at")
   CHECK_FALSE(look_at_certificate("127.0.0.1", port, "", 2s));
 }
 
-}  // namespace receiver::http
+}  // namespace receiver::ctl

@@ -1,4 +1,4 @@
-#include "http/tls_context.h"
+#include "http/server_tls.h"
 
 #include <ctime>
 #include <utility>
@@ -33,8 +33,8 @@ tl::expected<std::string, std::string> read_file(const std::string& path) {
 
 }  // namespace
 
-TlsFiles::Loaded TlsContext::from_pem(std::string_view certificate_chain, std::string_view key,
-                                      const ServerTls& files) {
+ServerTlsFiles::Loaded ServerTlsContext::from_pem(std::string_view certificate_chain,
+                                                  std::string_view key, const ServerTls& files) {
   ERR_clear_error();
   const auto fault = [](const std::string& path, std::string_view what) {
     return tl::make_unexpected(fmt::format("{}: {} ({})", path, what, crypto::openssl_reason()));
@@ -44,8 +44,8 @@ TlsFiles::Loaded TlsContext::from_pem(std::string_view certificate_chain, std::s
   if (raw == nullptr) {
     return tl::make_unexpected(fmt::format("cannot set up TLS: {}", crypto::openssl_reason()));
   }
-  std::shared_ptr<TlsContext> context(
-      new TlsContext(raw));  // NOLINT(cppcoreguidelines-owning-memory): private constructor
+  std::shared_ptr<ServerTlsContext> context(
+      new ServerTlsContext(raw));  // NOLINT(cppcoreguidelines-owning-memory): private constructor
 
   SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
   SSL_CTX_set_options(raw, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
@@ -90,23 +90,22 @@ TlsFiles::Loaded TlsContext::from_pem(std::string_view certificate_chain, std::s
   return context;
 }
 
-TlsContext::~TlsContext() {
+ServerTlsContext::~ServerTlsContext() {
   SSL_CTX_free(context_);
 }
 
-SSL* TlsContext::new_session(int socket) const {
-  SSL* session = SSL_new(context_);
+TlsSession ServerTlsContext::new_session(int socket) const {
+  TlsSession session(SSL_new(context_));
   BIO* bio = session == nullptr ? nullptr : new_socket_bio(socket);
   if (bio == nullptr) {
-    SSL_free(session);
     return nullptr;
   }
-  SSL_set_bio(session, bio, bio);
-  SSL_set_accept_state(session);
+  SSL_set_bio(session.get(), bio, bio);
+  SSL_set_accept_state(session.get());
   return session;
 }
 
-std::optional<TlsFiles::Loaded> TlsFiles::poll() {
+std::optional<ServerTlsFiles::Loaded> ServerTlsFiles::poll() {
   const auto certificate = read_file(files_.certificate_path);
   auto key = read_file(files_.key_path);
   const auto text = [](const auto& file) -> const std::string& {
@@ -121,7 +120,7 @@ std::optional<TlsFiles::Loaded> TlsFiles::poll() {
     } else if (!key) {
       loaded = tl::make_unexpected(key.error());
     } else {
-      loaded = TlsContext::from_pem(*certificate, *key, files_);
+      loaded = ServerTlsContext::from_pem(*certificate, *key, files_);
     }
   }
   if (key) {

@@ -7,7 +7,7 @@
 
 #include "clock/clock.h"
 
-namespace receiver::http {
+namespace receiver::ctl {
 
 /// The certificate that a server shows, for people who look into it.
 struct PeerCertificate {
@@ -24,4 +24,4 @@ struct PeerCertificate {
     const std::string& host, unsigned short port, const std::string& ca_pem,
     std::chrono::seconds patience);
 
-}  // namespace receiver::http
+}  // namespace receiver::ctl

@@ -1,44 +1,15 @@
 #pragma once
 
-#include <chrono>
 #include <cstddef>
-#include <list>
 #include <utility>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <tl/expected.hpp>
 
-namespace receiver::http {
+#include "async/sleeper.h"
 
-/// A coroutine that waits until somebody wakes it, and its place in the queue of those who do so.
-/// One thread; the queue outlives it.
-class Sleeper {
- public:
-  using Queue = std::list<Sleeper*>;
-  using TimePoint = std::chrono::steady_clock::time_point;
-
-  Sleeper(const boost::asio::any_io_executor& executor, Queue& queue)
-      : timer_(executor), queue_(queue), place_(queue.insert(queue.end(), this)) {}
-  ~Sleeper() { queue_.erase(place_); }
-  Sleeper(const Sleeper&) = delete;
-  Sleeper& operator=(const Sleeper&) = delete;
-
-  /// Until wake() or the deadline; whether woken.
-  boost::asio::awaitable<bool> sleep(TimePoint deadline);
-  void wake() {
-    woken_ = true;
-    timer_.cancel();
-  }
-  [[nodiscard]] bool is_woken() const { return woken_; }
-
- private:
-  boost::asio::steady_timer timer_;
-  Queue& queue_;
-  Queue::iterator place_;
-  bool woken_ = false;
-};
+namespace receiver::async {
 
 /// A bounded number of slots, given out in the order of asking. One thread. Outlives its slots and
 /// those who wait for one.
@@ -91,4 +62,4 @@ class Slots {
   bool closed_ = false;
 };
 
-}  // namespace receiver::http
+}  // namespace receiver::async

@@ -11,27 +11,28 @@
 
 #include "clock/clock.h"
 #include "http/server.h"
+#include "http/stream.h"
 
 namespace receiver::http {
 
 /// A certificate with its key, ready for handshakes. Immutable; connections keep the one they began
 /// with.
-class TlsContext {
+class ServerTlsContext {
  public:
   /// From PEM; the error names the file of `files` that is at fault.
-  [[nodiscard]] static tl::expected<std::shared_ptr<const TlsContext>, std::string> from_pem(
+  [[nodiscard]] static tl::expected<std::shared_ptr<const ServerTlsContext>, std::string> from_pem(
       std::string_view certificate_chain, std::string_view key, const ServerTls& files);
 
-  ~TlsContext();
-  TlsContext(const TlsContext&) = delete;
-  TlsContext& operator=(const TlsContext&) = delete;
+  ~ServerTlsContext();
+  ServerTlsContext(const ServerTlsContext&) = delete;
+  ServerTlsContext& operator=(const ServerTlsContext&) = delete;
 
   /// The server's side of a new TLS connection over a non-blocking socket; null if memory is short.
-  [[nodiscard]] SSL* new_session(int socket) const;
+  [[nodiscard]] TlsSession new_session(int socket) const;
   [[nodiscard]] clock::Wall::time_point expiry() const { return expiry_; }
 
  private:
-  explicit TlsContext(SSL_CTX* context) : context_(context) {}
+  explicit ServerTlsContext(SSL_CTX* context) : context_(context) {}
 
   SSL_CTX* context_;
   clock::Wall::time_point expiry_;
@@ -39,11 +40,11 @@ class TlsContext {
 
 /// Notices when the files of a TLS server change, be it in place or by a symbolic link that now
 /// points elsewhere (as Kubernetes updates mounted Secrets): it compares contents, not times.
-class TlsFiles {
+class ServerTlsFiles {
  public:
-  explicit TlsFiles(ServerTls files) : files_(std::move(files)) {}
+  explicit ServerTlsFiles(ServerTls files) : files_(std::move(files)) {}
 
-  using Loaded = tl::expected<std::shared_ptr<const TlsContext>, std::string>;
+  using Loaded = tl::expected<std::shared_ptr<const ServerTlsContext>, std::string>;
   /// Nothing if the contents are those of the last call, else a context made of them, or why there
   /// is none.
   [[nodiscard]] std::optional<Loaded> poll();

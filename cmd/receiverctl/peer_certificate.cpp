@@ -1,4 +1,4 @@
-#include "http/peer_certificate.h"
+#include "cmd/receiverctl/peer_certificate.h"
 
 #include <algorithm>
 #include <ctime>
@@ -13,10 +13,10 @@
 
 #include "crypto/pem.h"
 
-namespace receiver::http {
+namespace receiver::ctl {
 namespace {
 
-using Failure = tl::unexpected<std::string>;
+using NotSeen = tl::unexpected<std::string>;
 using ContextPtr = std::unique_ptr<SSL_CTX, crypto::FreedBy<SSL_CTX_free>>;
 using ChainPtr = std::unique_ptr<BIO, crypto::FreedBy<BIO_free_all>>;
 using AddressPtr = std::unique_ptr<ASN1_OCTET_STRING, crypto::FreedBy<ASN1_OCTET_STRING_free>>;
@@ -79,7 +79,7 @@ tl::expected<PeerCertificate, std::string> look_at_certificate(const std::string
   ERR_clear_error();
   const ContextPtr context(SSL_CTX_new(TLS_client_method()));
   if (!context || !trust(context.get(), ca_pem)) {
-    return Failure(fmt::format("the authorities cannot be read: {}", crypto::openssl_reason()));
+    return NotSeen(fmt::format("the authorities cannot be read: {}", crypto::openssl_reason()));
   }
   // A certificate that is refused is to be looked at, too: the verdict is asked for below.
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
@@ -87,22 +87,22 @@ tl::expected<PeerCertificate, std::string> look_at_certificate(const std::string
   SSL* session = nullptr;
   if (!connection || BIO_get_ssl(connection.get(), &session) != 1 || session == nullptr ||
       !expect_name(session, host)) {
-    return Failure(fmt::format("TLS cannot be set up: {}", crypto::openssl_reason()));
+    return NotSeen(fmt::format("TLS cannot be set up: {}", crypto::openssl_reason()));
   }
   // Without brackets an IPv6 address is refused, and the local host taken instead.
   const bool is_v6 = host.find(':') != std::string::npos;
   const std::string name = is_v6 ? fmt::format("[{}]", host) : host;
   if (BIO_set_conn_hostname(connection.get(), name.c_str()) != 1) {
-    return Failure(fmt::format("no host to connect to: {}", crypto::openssl_reason()));
+    return NotSeen(fmt::format("no host to connect to: {}", crypto::openssl_reason()));
   }
   BIO_set_conn_port(connection.get(), std::to_string(port).c_str());
   BIO_set_nbio(connection.get(), 1);
   if (BIO_do_connect_retry(connection.get(), static_cast<int>(patience.count()),
                            kLookMilliseconds) != 1) {
-    return Failure(fmt::format("no TLS handshake: {}", crypto::openssl_reason()));
+    return NotSeen(fmt::format("no TLS handshake: {}", crypto::openssl_reason()));
   }
   const crypto::X509Ptr certificate(SSL_get1_peer_certificate(session));
-  if (!certificate) return Failure("the server shows no certificate");
+  if (!certificate) return NotSeen("the server shows no certificate");
   PeerCertificate seen;
   const long verdict = SSL_get_verify_result(session);
   if (verdict != X509_V_OK) seen.problem = X509_verify_cert_error_string(verdict);
@@ -114,4 +114,4 @@ tl::expected<PeerCertificate, std::string> look_at_certificate(const std::string
   return seen;
 }
 
-}  // namespace receiver::http
+}  // namespace receiver::ctl

@@ -1,23 +1,11 @@
-#include "http/slots.h"
+#include "async/slots.h"
 
 #include <algorithm>
 #include <utility>
 
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
-namespace receiver::http {
+namespace receiver::async {
 
 namespace asio = boost::asio;
-
-asio::awaitable<bool> Sleeper::sleep(TimePoint deadline) {
-  if (!woken_) {
-    boost::system::error_code ignored;
-    timer_.expires_at(deadline);
-    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-  }
-  co_return woken_;
-}
 
 asio::awaitable<tl::expected<Slots::Slot, Slots::Refusal>> Slots::take(TimePoint deadline) {
   if (closed_) co_return tl::unexpected(Refusal::kClosed);
@@ -44,7 +32,7 @@ void Slots::free_one() {
 
 void Slots::close() {
   closed_ = true;
-  for (Sleeper* sleeper : waiting_) sleeper->wake();
+  Sleeper::wake_all(waiting_);
 }
 
-}  // namespace receiver::http
+}  // namespace receiver::async

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <list>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "clock/clock.h"
+
+namespace receiver::async {
+
+/// A coroutine that waits until somebody wakes it, and its place in the queue of those who do so.
+/// One thread; the queue outlives it.
+class Sleeper {
+ public:
+  using Queue = std::list<Sleeper*>;
+  using TimePoint = clock::Steady::time_point;
+
+  Sleeper(const boost::asio::any_io_executor& executor, Queue& queue)
+      : timer_(executor), queue_(queue), place_(queue.insert(queue.end(), this)) {}
+  ~Sleeper() { queue_.erase(place_); }
+  Sleeper(const Sleeper&) = delete;
+  Sleeper& operator=(const Sleeper&) = delete;
+
+  /// Until wake() or the deadline; whether woken.
+  boost::asio::awaitable<bool> sleep(TimePoint deadline);
+  void wake() {
+    woken_ = true;
+    timer_.cancel();
+  }
+  static void wake_all(const Queue& queue) {
+    for (Sleeper* sleeper : queue) sleeper->wake();
+  }
+  [[nodiscard]] bool is_woken() const { return woken_; }
+
+ private:
+  boost::asio::steady_timer timer_;
+  Queue& queue_;
+  Queue::iterator place_;
+  bool woken_ = false;
+};
+
+}  // namespace receiver::async
