@@ -1,5 +1,3 @@
-#include "cmd/bitbucket-receiver/operator.h"
-
 #include <algorithm>
 #include <atomic>
 #include <csignal>
@@ -23,6 +21,7 @@
 #include "api/promotion.h"
 #include "api/warehouse.h"
 #include "cmd/bitbucket-receiver/health.h"
+#include "cmd/bitbucket-receiver/operator.h"
 #include "cmd/bitbucket-receiver/operator_metrics.h"
 #include "cmd/version.h"
 #include "controllers/catch_up.h"
@@ -59,7 +58,6 @@ constexpr milliseconds kPatchTimeout{10'000};
 constexpr milliseconds kLookAtSettings{2'000};
 /// No handler takes so long: what it waits for will not come.
 constexpr milliseconds kStuck{10'000};
-constexpr std::string_view kLeaseName = "bitbucket-receiver";
 constexpr std::string_view kControllerName = "kargo.akuity.io/bitbucket-receiver";
 
 /// Unique per process, readable: the replica's name and some random digits.
@@ -166,12 +164,12 @@ class Operator::Impl {
 };
 
 tl::expected<int, std::string> Operator::Impl::run() {
-  logger_.info("starting",
-               {{"version", version()},
-                {"base_url", settings_.base_url_text},
-                {"secret_access", settings_.secret_access == controllers::SecretAccess::kCluster
-                                      ? "cluster"
-                                      : "namespaced"}});
+  logger_.info("starting", {{"version", version()},
+                            {"base_url", settings_.base_url_text},
+                            {"secret_access", settings_.receivers.secret_access ==
+                                                      controllers::SecretAccess::kCluster
+                                                  ? "cluster"
+                                                  : "namespaced"}});
   if (auto connected = connect(); !connected) return tl::unexpected(connected.error());
   build_controllers();
   if (auto listening = listen(); !listening) return tl::unexpected(listening.error());
@@ -209,13 +207,8 @@ tl::expected<void, std::string> Operator::Impl::connect() {
   if (!config) return tl::unexpected(config.error());
   logger_.info("connecting to the API server",
                {{"host", config->host}, {"port", config->port}, {"configuration", config->source}});
-  kube::RestOptions options;
+  kube::RestOptions options = settings_.rest;
   options.user_agent = user_agent("bitbucket-receiver");
-  options.patches = settings_.max_concurrent_patches;
-  options.status_writes =
-      static_cast<std::size_t>(settings_.max_concurrent_project_config_reconciles);
-  options.queries_per_second = settings_.kube_api_qps;
-  options.burst = settings_.kube_api_burst;
   auto rest = kube::RestClient::create(kube_io_.get_executor(), std::move(*config), options,
                                        logger_.named("kube"), metrics_.request_observer());
   if (!rest) return tl::unexpected(rest.error());
@@ -229,16 +222,12 @@ void Operator::Impl::build_controllers() {
                                              .instance = settings_.pod_name,
                                              .may_write = [this] { return leading(); }},
                   logger_.named("events"));
+  controllers::ReceiverControllerOptions receivers = settings_.receivers;
+  receivers.leading = [this] { return leading(); };
+  receivers.reconciled =
+      metrics_.reconcile_observer(std::string(controllers::ReceiverController::kName));
   receivers_.emplace(
-      *rest_, project_configs_, cluster_configs_, *events_,
-      controllers::ReceiverControllerOptions{
-          .base_url = settings_.base_url,
-          .system_namespace = settings_.system_resources_namespace,
-          .secret_access = settings_.secret_access,
-          .workers = settings_.max_concurrent_project_config_reconciles,
-          .leading = [this] { return leading(); },
-          .reconciled =
-              metrics_.reconcile_observer(std::string(controllers::ReceiverController::kName))},
+      *rest_, project_configs_, cluster_configs_, *events_, std::move(receivers),
       [this](const kube::ObjectKey& owner, std::vector<controllers::Route> routes,
              bool incomplete) { routes_.replace(owner, std::move(routes), incomplete); },
       logger_);
@@ -247,8 +236,7 @@ void Operator::Impl::build_controllers() {
       [this](controllers::Target target, std::string token) {
         return patch(std::move(target), std::move(token));
       },
-      controllers::RefresherOptions{.patches_in_flight = settings_.max_concurrent_patches},
-      logger_.named("refresher"), metrics_.refresh_observer());
+      settings_.refresher, logger_.named("refresher"), metrics_.refresh_observer());
   server_is_back_.emplace(rest_->recovery(), [this] { refresher_->server_is_back(); });
   catch_up_.emplace(
       kube_io_.get_executor(), *refresher_,
@@ -267,12 +255,11 @@ void Operator::Impl::build_controllers() {
       controllers::CatchUpOptions{}, logger_.named("catch-up"));
   late_targets_.emplace(kube_io_.get_executor(), routes_, warehouses_, promotions_, *refresher_,
                         logger_.named("late-targets"));
+  webhook::DeliveryOptions deliveries = settings_.deliveries;
+  deliveries.answered = metrics_.delivery_observer();
+  deliveries.authenticated = metrics_.authentication_observer();
   deliveries_.emplace(routes_, warehouses_, promotions_, *late_targets_, *refresher_,
-                      webhook::DeliveryOptions{.answer_deadline = settings_.answer_deadline,
-                                               .limits = settings_.server_limits(),
-                                               .answered = metrics_.delivery_observer(),
-                                               .authenticated = metrics_.authentication_observer()},
-                      logger_.named("webhook"));
+                      std::move(deliveries), logger_.named("webhook"));
 }
 
 void Operator::Impl::watch(std::string plural, const kube::Projection& projection,
@@ -308,27 +295,20 @@ void Operator::Impl::watch(std::string plural, const kube::Projection& projectio
 }
 
 tl::expected<void, std::string> Operator::Impl::listen() {
-  http::ServerOptions webhook{.name = "webhook",
-                              .address = settings_.bind_address,
-                              .port = settings_.port,
-                              .limits = settings_.server_limits(),
-                              .tls = settings_.tls};
   webhook_server_.emplace(
-      http_io_, webhook,
+      http_io_, settings_.listener,
       [this](const http::RequestHead& head, http::BodyReader& body) {
         return deliveries_->answer(head, body);
       },
       logger_.named("webhook"));
   const auto started = webhook_server_->start();
   if (!started) return tl::unexpected(started.error());
-  if (settings_.metrics_port == 0) return {};
+  if (settings_.metrics_listener.port == 0) return {};
 
   add_metrics();
-  http::ServerOptions metrics{
-      .name = "metrics", .address = settings_.bind_address, .port = settings_.metrics_port};
   // On the thread of the state that it shows. Stuck, that one does not answer /livez; of the others
   // it tells.
-  metrics_server_.emplace(kube_io_, metrics,
+  metrics_server_.emplace(kube_io_, settings_.metrics_listener,
                           health_handler({.liveness = [this] { return liveness(); },
                                           .readiness = [this] { return readiness(); },
                                           .metrics = [this] { return metrics_.render(); }}),
@@ -347,8 +327,8 @@ void Operator::Impl::add_metrics() {
   metrics_.add_catch_up(catch_up_->counters());
   metrics_.add_status_writes(receivers_->counters());
   metrics_.add_work_queue(std::string(controllers::ReceiverController::kName), receivers_->queue(),
-                          settings_.max_concurrent_project_config_reconciles);
-  metrics_.add_leader(std::string(kLeaseName), [this] { return leading(); });
+                          settings_.receivers.workers);
+  metrics_.add_leader(settings_.lease.name, [this] { return leading(); });
   metrics_.add_reflector("secrets", [this] { return receivers_->secrets_status(); });
   metrics_.add_gauge("secret_watches", "Watches of Secrets.",
                      [this] { return static_cast<double>(receivers_->secret_watches()); });
@@ -372,7 +352,7 @@ void Operator::Impl::lead_or_stand() {
   }
   elector_.emplace(
       *rest_,
-      kube::LeaderElectionOptions{.lease = {settings_.pod_namespace, std::string(kLeaseName)},
+      kube::LeaderElectionOptions{.lease = settings_.lease,
                                   .identity = identity(settings_.pod_name)},
       kube::LeaderElector::Callbacks{
           .started = [this](const kube::Acquisition& acquisition) { lead(acquisition); },
