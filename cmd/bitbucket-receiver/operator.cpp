@@ -1,3 +1,5 @@
+#include "cmd/bitbucket-receiver/operator.h"
+
 #include <algorithm>
 #include <atomic>
 #include <csignal>
@@ -21,22 +23,25 @@
 #include "api/promotion.h"
 #include "api/warehouse.h"
 #include "cmd/bitbucket-receiver/health.h"
-#include "cmd/bitbucket-receiver/operator.h"
-#include "cmd/bitbucket-receiver/operator_metrics.h"
 #include "cmd/version.h"
 #include "controllers/catch_up.h"
+#include "controllers/metrics.h"
 #include "controllers/receiver_controller.h"
 #include "controllers/refresher.h"
 #include "http/io_threads.h"
+#include "http/metrics.h"
 #include "http/server.h"
 #include "kube/config.h"
 #include "kube/events.h"
 #include "kube/leader_election.h"
+#include "kube/metrics.h"
 #include "kube/reflector.h"
 #include "kube/rest.h"
 #include "log/end_on_exception.h"
+#include "metrics/metrics.h"
 #include "webhook/delivery.h"
 #include "webhook/late_targets.h"
+#include "webhook/metrics.h"
 #include "webhook/routes.h"
 #include "webhook/targets.h"
 
@@ -151,7 +156,7 @@ class Operator::Impl {
     std::unique_ptr<kube::Reflector> reflector;
   };
   std::vector<Watched> reflectors_;
-  OperatorMetrics metrics_;
+  metrics::Readings metrics_;
   std::optional<http::Server> webhook_server_;
   std::optional<http::Server> metrics_server_;
 
@@ -210,7 +215,7 @@ tl::expected<void, std::string> Operator::Impl::connect() {
   kube::RestOptions options = settings_.rest;
   options.user_agent = user_agent("bitbucket-receiver");
   auto rest = kube::RestClient::create(kube_io_.get_executor(), std::move(*config), options,
-                                       logger_.named("kube"), metrics_.request_observer());
+                                       logger_.named("kube"), kube::request_observer(metrics_));
   if (!rest) return tl::unexpected(rest.error());
   rest_ = std::move(*rest);
   return {};
@@ -225,7 +230,7 @@ void Operator::Impl::build_controllers() {
   controllers::ReceiverControllerOptions receivers = settings_.receivers;
   receivers.leading = [this] { return leading(); };
   receivers.reconciled =
-      metrics_.reconcile_observer(std::string(controllers::ReceiverController::kName));
+      kube::reconcile_observer(metrics_, std::string(controllers::ReceiverController::kName));
   receivers_.emplace(
       *rest_, project_configs_, cluster_configs_, *events_, std::move(receivers),
       [this](const kube::ObjectKey& owner, std::vector<controllers::Route> routes,
@@ -236,7 +241,7 @@ void Operator::Impl::build_controllers() {
       [this](controllers::Target target, std::string token) {
         return patch(std::move(target), std::move(token));
       },
-      settings_.refresher, logger_.named("refresher"), metrics_.refresh_observer());
+      settings_.refresher, logger_.named("refresher"), controllers::refresh_observer(metrics_));
   server_is_back_.emplace(rest_->recovery(), [this] { refresher_->server_is_back(); });
   catch_up_.emplace(
       kube_io_.get_executor(), *refresher_,
@@ -256,8 +261,8 @@ void Operator::Impl::build_controllers() {
   late_targets_.emplace(kube_io_.get_executor(), routes_, warehouses_, promotions_, *refresher_,
                         logger_.named("late-targets"));
   webhook::DeliveryOptions deliveries = settings_.deliveries;
-  deliveries.answered = metrics_.delivery_observer();
-  deliveries.authenticated = metrics_.authentication_observer();
+  deliveries.answered = webhook::answer_observer(metrics_);
+  deliveries.authenticated = webhook::authentication_observer(metrics_);
   deliveries_.emplace(routes_, warehouses_, promotions_, *late_targets_, *refresher_,
                       std::move(deliveries), logger_.named("webhook"));
 }
@@ -289,8 +294,8 @@ void Operator::Impl::watch(std::string plural, const kube::Projection& projectio
     }
   });
   watched_kind.reflector->on_current(std::move(on_current));
-  metrics_.add_reflector(plural,
-                         [&reflector = *watched_kind.reflector] { return reflector.status(); });
+  kube::add_reflector_metrics(
+      metrics_, plural, [&reflector = *watched_kind.reflector] { return reflector.status(); });
   spawn(plural, watched_kind.reflector->run());
 }
 
@@ -319,30 +324,20 @@ tl::expected<void, std::string> Operator::Impl::listen() {
 }
 
 void Operator::Impl::add_metrics() {
-  metrics_.add_server("webhook", webhook_server_->counters());
-  metrics_.add_certificate([this] { return webhook_server_->certificate_expiry(); });
-  metrics_.add_deliveries(deliveries_->counters());
-  metrics_.add_refresher(refresher_->counters(), [this] { return refresher_->oldest_age(); });
-  metrics_.add_late_targets(late_targets_->counters());
-  metrics_.add_catch_up(catch_up_->counters());
-  metrics_.add_status_writes(receivers_->counters());
-  metrics_.add_work_queue(std::string(controllers::ReceiverController::kName), receivers_->queue(),
-                          settings_.receivers.workers);
-  metrics_.add_leader(settings_.lease.name, [this] { return leading(); });
-  metrics_.add_reflector("secrets", [this] { return receivers_->secrets_status(); });
-  metrics_.add_gauge("secret_watches", "Watches of Secrets.",
-                     [this] { return static_cast<double>(receivers_->secret_watches()); });
-  const auto receivers = [this](const char* ready,
-                                std::size_t controllers::ReceiverCounts::*count) {
-    metrics_.add_gauge(
-        "receivers", "Bitbucket receivers that are declared, by whether they are served.",
-        [this, count] { return static_cast<double>(receivers_->receivers().*count); },
-        {{"ready", ready}});
-  };
-  receivers("true", &controllers::ReceiverCounts::ready);
-  receivers("false", &controllers::ReceiverCounts::not_ready);
-  metrics_.add_gauge("routes", "Paths that deliveries are accepted at.",
-                     [this] { return static_cast<double>(routes_.size()); });
+  metrics_.gauge(metrics::own("build_info"), "Always 1; its labels say what runs.",
+                 {{"version", std::string(version())}, {"commit", std::string(commit())}},
+                 [] { return 1.0; });
+  metrics::add_process_metrics(metrics_);
+  http::add_metrics(metrics_, settings_.listener.name, webhook_server_->counters());
+  http::add_certificate_metrics(metrics_, [this] { return webhook_server_->certificate_expiry(); });
+  webhook::add_metrics(metrics_, deliveries_->counters());
+  webhook::add_metrics(metrics_, late_targets_->counters());
+  webhook::add_metrics(metrics_, routes_);
+  controllers::add_metrics(metrics_, refresher_->counters(),
+                           [this] { return refresher_->oldest_age(); });
+  controllers::add_metrics(metrics_, catch_up_->counters());
+  controllers::add_metrics(metrics_, *receivers_, settings_.receivers.workers);
+  kube::add_leader_metrics(metrics_, settings_.lease.name, [this] { return leading(); });
 }
 
 void Operator::Impl::lead_or_stand() {

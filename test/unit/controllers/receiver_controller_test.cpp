@@ -8,6 +8,8 @@
 #include <catch2/catch.hpp>
 
 #include "api_server.h"
+#include "controllers/metrics.h"
+#include "test/unit/shows.h"
 
 namespace receiver::controllers {
 namespace {
@@ -422,6 +424,24 @@ TEST_CASE("A ProjectConfig whose name is not its namespace's declares nothing") 
   f.upsert(f.project_configs, "demo", "another", kBucket);
   CHECK(f.controller.secret_watches() == 0);
   CHECK(f.routes.empty());
+}
+
+TEST_CASE("Receivers, and the watches of their Secrets, are shown") {
+  using receiver::test::shows;
+  ReceiverFixture f;
+  metrics::Readings readings;
+  add_metrics(readings, f.controller, 4);
+  f.server.put("demo", "s", kSecret);
+  f.upsert(f.project_configs, "demo", "demo",
+           kBucket + R"(,{"name":"bare","bitbucket":{"secretRef":{"name":"missing"}}})");
+  test::run_until(f.io, [&] { return f.controller.receivers().ready == 1; });
+  CHECK_THAT(readings.render(),
+             shows(R"(bitbucket_receiver_receivers{ready="true"} 1)") &&
+                 shows(R"(bitbucket_receiver_receivers{ready="false"} 1)") &&
+                 shows("bitbucket_receiver_secret_watches 1") &&
+                 shows(R"(bitbucket_receiver_reflector_synced{kind="secrets"} 1)") &&
+                 shows(R"(controller_runtime_active_workers{controller="receivers"} 0)") &&
+                 shows(R"(bitbucket_receiver_status_writes_total{result="ok"} 0)"));
 }
 
 }  // namespace receiver::controllers
