@@ -11,8 +11,7 @@ target_compile_definitions(project_options INTERFACE
   # Boost 1.74 knows clang's older coroutine macro only; both our compilers have standard coroutines.
   BOOST_ASIO_HAS_CO_AWAIT=1
   BOOST_ASIO_NO_DEPRECATED
-  RAPIDJSON_HAS_STDSTRING=1
-  SPDLOG_FMT_EXTERNAL)
+  RAPIDJSON_HAS_STDSTRING=1)
 target_link_libraries(project_options INTERFACE Threads::Threads)
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")

@@ -80,8 +80,8 @@ asio::awaitable<void> CatchUp::Impl::run(async::KeptAlive) {
   const auto deadline = clock::Steady::now() + options_.longest;
   while (!stopped_ && !waiting_.empty() && clock::Steady::now() < deadline) {
     const Target next = waiting_.extract(waiting_.begin()).value();
-    auto queuing = refresher_.refresh({next}, clock::Steady::now());
-    const RefreshOutcome queued = co_await std::move(queuing);
+    std::vector<Target> one = {next};
+    const RefreshOutcome queued = co_await refresher_.refresh(std::move(one), clock::Steady::now());
     if (queued.overloaded) {
       waiting_.insert(next);
     } else {

@@ -177,8 +177,8 @@ asio::awaitable<void> LateTargets::Impl::refresh_found(async::KeptAlive) {
     while (!found_.empty() && batch.size() < kBatch) {
       batch.push_back(std::move(found_.extract(found_.begin()).value()));
     }
-    auto queuing = refresher_.refresh(batch, clock::Steady::now());
-    const controllers::RefreshOutcome queued = co_await std::move(queuing);
+    const controllers::RefreshOutcome queued =
+        co_await refresher_.refresh(batch, clock::Steady::now());
     if (queued.overloaded) {
       found_.insert(std::make_move_iterator(batch.begin()), std::make_move_iterator(batch.end()));
       pause_.expires_after(kPause);

@@ -32,28 +32,4 @@ std::uint64_t DeliveryCounters::of(Outcome outcome) const {
   return sum;
 }
 
-void add_metrics(metrics::Readings& readings, const DeliveryCounters& counters) {
-  using Counters = DeliveryCounters;
-  for (std::size_t outcome = 0; outcome < kOutcomes; ++outcome) {
-    const auto show = [&](std::string_view source, std::string_view event, std::size_t index) {
-      readings.counter("bitbucket_receiver_deliveries_total",
-                       "Requests to the webhook port, by the event named and how they ended.",
-                       {{"source", std::string(source)},
-                        {"event", std::string(event)},
-                        {"outcome", std::string(kNames.at(outcome))}},
-                       counters.counts.at(outcome).at(index));
-    };
-    for (std::size_t index = 0; index < Counters::kPing; ++index) {
-      const bitbucket::Event& event = bitbucket::kEvents.at(index);
-      show(bitbucket::source_name(event.kind.source), event.key, index);
-    }
-    show(bitbucket::source_name(bitbucket::Source::kDataCenter), bitbucket::kPingEvent,
-         Counters::kPing);
-    show("unknown", "other", Counters::kOther);
-  }
-  readings.counter("bitbucket_receiver_previous_secret_deliveries_total",
-                   "Deliveries signed with a secret that is being replaced.", {},
-                   counters.previous_secret);
-}
-
 }  // namespace receiver::webhook

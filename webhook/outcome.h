@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include "bitbucket/event.h"
-#include "metrics/metrics.h"
 
 namespace receiver::webhook {
 
@@ -44,8 +43,5 @@ struct DeliveryCounters {
   /// Of all events.
   [[nodiscard]] std::uint64_t of(Outcome outcome) const;
 };
-
-/// `counters` outlive the last reading.
-void add_metrics(metrics::Readings& readings, const DeliveryCounters& counters);
 
 }  // namespace receiver::webhook

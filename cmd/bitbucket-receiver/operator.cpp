@@ -23,24 +23,28 @@
 #include "api/promotion.h"
 #include "api/warehouse.h"
 #include "cmd/bitbucket-receiver/health.h"
-#include "cmd/bitbucket-receiver/operator_metrics.h"
 #include "cmd/bitbucket-receiver/tasks.h"
 #include "cmd/bitbucket-receiver/wiring.h"
 #include "cmd/version.h"
 #include "controllers/catch_up.h"
+#include "controllers/metrics.h"
 #include "controllers/receiver_controller.h"
 #include "controllers/refresher.h"
 #include "controllers/routes.h"
 #include "http/io_threads.h"
+#include "http/metrics.h"
 #include "http/server.h"
 #include "kube/config.h"
 #include "kube/events.h"
 #include "kube/leader_election.h"
+#include "kube/metrics.h"
 #include "kube/reflector.h"
 #include "kube/rest.h"
 #include "log/end_on_exception.h"
+#include "metrics/metrics.h"
 #include "webhook/delivery.h"
 #include "webhook/late_targets.h"
+#include "webhook/metrics.h"
 #include "webhook/targets.h"
 
 namespace receiver {
@@ -54,7 +58,6 @@ constexpr milliseconds kPatchTimeout{10'000};
 constexpr milliseconds kLookAtSettings{2'000};
 /// No handler takes so long: what it waits for will not come.
 constexpr milliseconds kStuck{10'000};
-constexpr std::string_view kLeaseName = "bitbucket-receiver";
 constexpr std::string_view kControllerName = "kargo.akuity.io/bitbucket-receiver";
 
 /// Unique per process, readable: the replica's name and some random digits.
@@ -151,7 +154,7 @@ class Operator::Impl {
   Watched watched_promotions_{"promotions"};
   const std::array<Watched*, 4> all_watched_{&watched_project_configs_, &watched_cluster_configs_,
                                              &watched_warehouses_, &watched_promotions_};
-  OperatorMetrics metrics_;
+  metrics::Readings metrics_;
   std::optional<http::Server> webhook_server_;
   std::optional<http::Server> metrics_server_;
 
@@ -168,12 +171,12 @@ class Operator::Impl {
 };
 
 tl::expected<int, std::string> Operator::Impl::run() {
-  logger_.info("starting",
-               {{"version", version()},
-                {"base_url", settings_.base_url_text},
-                {"secret_access", settings_.secret_access == controllers::SecretAccess::kCluster
-                                      ? "cluster"
-                                      : "namespaced"}});
+  logger_.info("starting", {{"version", version()},
+                            {"base_url", settings_.base_url_text},
+                            {"secret_access", settings_.receivers.secret_access ==
+                                                      controllers::SecretAccess::kCluster
+                                                  ? "cluster"
+                                                  : "namespaced"}});
   if (auto connected = connect(); !connected) return tl::unexpected(connected.error());
   build_controllers();
   if (auto listening = listen(); !listening) return tl::unexpected(listening.error());
@@ -211,15 +214,10 @@ tl::expected<void, std::string> Operator::Impl::connect() {
   if (!config) return tl::unexpected(config.error());
   logger_.info("connecting to the API server",
                {{"host", config->host}, {"port", config->port}, {"configuration", config->source}});
-  kube::RestOptions options;
+  kube::RestOptions options = settings_.rest;
   options.user_agent = user_agent("bitbucket-receiver");
-  options.patches = settings_.max_concurrent_patches;
-  options.status_writes =
-      static_cast<std::size_t>(settings_.max_concurrent_project_config_reconciles);
-  options.queries_per_second = settings_.kube_api_qps;
-  options.burst = settings_.kube_api_burst;
   auto rest = kube::RestClient::create(kube_io_.get_executor(), std::move(*config), options,
-                                       logger_.named("kube"), metrics_.request_observer());
+                                       logger_.named("kube"), kube::request_observer(metrics_));
   if (!rest) return tl::unexpected(rest.error());
   rest_ = std::move(*rest);
   return {};
@@ -231,23 +229,18 @@ void Operator::Impl::build_controllers() {
                                              .instance = settings_.pod_name,
                                              .may_write = [this] { return leading(); }},
                   logger_.named("events"));
+  controllers::ReceiverControllerOptions receivers = settings_.receivers;
+  receivers.leading = [this] { return leading(); };
+  receivers.reconciled =
+      kube::reconcile_observer(metrics_, std::string(controllers::ReceiverController::kName));
   receivers_.emplace(*rest_, project_configs_, cluster_configs_, routes_, *events_,
-                     controllers::ReceiverControllerOptions{
-                         .base_url = settings_.base_url,
-                         .system_namespace = settings_.system_resources_namespace,
-                         .secret_access = settings_.secret_access,
-                         .workers = settings_.max_concurrent_project_config_reconciles,
-                         .leading = [this] { return leading(); },
-                         .reconciled = metrics_.reconcile_observer(
-                             std::string(controllers::ReceiverController::kName))},
-                     logger_);
+                     std::move(receivers), logger_);
   refresher_.emplace(
       kube_io_.get_executor(),
       [this](controllers::Target target, std::string token) {
         return patch(std::move(target), std::move(token));
       },
-      controllers::RefresherOptions{.patches_in_flight = settings_.max_concurrent_patches},
-      logger_.named("refresher"), metrics_.refresh_observer());
+      settings_.refresher, logger_.named("refresher"), controllers::refresh_observer(metrics_));
   server_is_back_.emplace(rest_->recovery(), [this] { refresher_->server_is_back(); });
   catch_up_.emplace(
       kube_io_.get_executor(), *refresher_,
@@ -266,12 +259,11 @@ void Operator::Impl::build_controllers() {
       controllers::CatchUpOptions{}, logger_.named("catch-up"));
   late_targets_.emplace(kube_io_.get_executor(), routes_, warehouses_, promotions_, *refresher_,
                         logger_.named("late-targets"));
+  webhook::DeliveryOptions deliveries = settings_.deliveries;
+  deliveries.answered = webhook::answer_observer(metrics_);
+  deliveries.authenticated = webhook::authentication_observer(metrics_);
   deliveries_.emplace(routes_, warehouses_, promotions_, *late_targets_, *refresher_,
-                      webhook::DeliveryOptions{.answer_deadline = settings_.answer_deadline,
-                                               .limits = settings_.server_limits(),
-                                               .answered = metrics_.delivery_observer(),
-                                               .authenticated = metrics_.authentication_observer()},
-                      logger_.named("webhook"));
+                      std::move(deliveries), logger_.named("webhook"));
 }
 
 void Operator::Impl::watch(Watched& watched_kind, const json::Projection& projection,
@@ -281,8 +273,8 @@ void Operator::Impl::watch(Watched& watched_kind, const json::Projection& projec
   watched_kind.reflector->on_settled(
       [this, &watched_kind](const kube::ReflectorStatus&) { kind_settled(watched_kind); });
   watched_kind.reflector->on_current(std::move(on_current));
-  metrics_.add_reflector(plural,
-                         [&reflector = *watched_kind.reflector] { return reflector.status(); });
+  kube::add_reflector_metrics(
+      metrics_, plural, [&reflector = *watched_kind.reflector] { return reflector.status(); });
   tasks_.spawn(plural, watched_kind.reflector->run());
 }
 
@@ -302,27 +294,20 @@ void Operator::Impl::kind_settled(const Watched& watched_kind) {
 }
 
 tl::expected<void, std::string> Operator::Impl::listen() {
-  http::ServerOptions webhook{.name = "webhook",
-                              .address = settings_.bind_address,
-                              .port = settings_.port,
-                              .limits = settings_.server_limits(),
-                              .tls = settings_.tls};
   webhook_server_.emplace(
-      http_io_, webhook,
+      http_io_, settings_.listener,
       [this](const http::RequestHead& head, http::BodyReader& body) {
         return deliveries_->answer(head, body);
       },
       logger_.named("webhook"));
   const auto started = webhook_server_->start();
   if (!started) return tl::unexpected(started.error());
-  if (settings_.metrics_port == 0) return {};
+  if (settings_.metrics_listener.port == 0) return {};
 
   add_metrics();
-  http::ServerOptions metrics{
-      .name = "metrics", .address = settings_.bind_address, .port = settings_.metrics_port};
   // On the thread of the state that it shows. Stuck, that one does not answer /livez; of the others
   // it tells.
-  metrics_server_.emplace(kube_io_, metrics,
+  metrics_server_.emplace(kube_io_, settings_.metrics_listener,
                           health_handler({.liveness = [this] { return liveness(); },
                                           .readiness = [this] { return readiness(); },
                                           .metrics = [this] { return metrics_.render(); }}),
@@ -333,30 +318,20 @@ tl::expected<void, std::string> Operator::Impl::listen() {
 }
 
 void Operator::Impl::add_metrics() {
-  metrics_.add_server("webhook", webhook_server_->counters());
-  metrics_.add_certificate([this] { return webhook_server_->certificate_expiry(); });
-  metrics_.add_deliveries(deliveries_->counters());
-  metrics_.add_refresher(refresher_->counters(), [this] { return refresher_->oldest_age(); });
-  metrics_.add_late_targets(late_targets_->counters());
-  metrics_.add_catch_up(catch_up_->counters());
-  metrics_.add_status_writes(receivers_->counters());
-  metrics_.add_work_queue(std::string(controllers::ReceiverController::kName), receivers_->queue(),
-                          settings_.max_concurrent_project_config_reconciles);
-  metrics_.add_leader(std::string(kLeaseName), [this] { return leading(); });
-  metrics_.add_reflector("secrets", [this] { return receivers_->secrets_status(); });
-  metrics_.add_gauge("secret_watches", "Watches of Secrets.",
-                     [this] { return static_cast<double>(receivers_->secret_watches()); });
-  const auto receivers = [this](const char* ready,
-                                std::size_t controllers::ReceiverCounts::*count) {
-    metrics_.add_gauge(
-        "receivers", "Bitbucket receivers that are declared, by whether they are served.",
-        [this, count] { return static_cast<double>(receivers_->receivers().*count); },
-        {{"ready", ready}});
-  };
-  receivers("true", &controllers::ReceiverCounts::ready);
-  receivers("false", &controllers::ReceiverCounts::not_ready);
-  metrics_.add_gauge("routes", "Paths that deliveries are accepted at.",
-                     [this] { return static_cast<double>(routes_.size()); });
+  metrics_.gauge(metrics::own("build_info"), "Always 1; its labels say what runs.",
+                 {{"version", std::string(version())}, {"commit", std::string(commit())}},
+                 [] { return 1.0; });
+  metrics::add_process_metrics(metrics_);
+  http::add_metrics(metrics_, settings_.listener.name, webhook_server_->counters());
+  http::add_certificate_metrics(metrics_, [this] { return webhook_server_->certificate_expiry(); });
+  webhook::add_metrics(metrics_, deliveries_->counters());
+  webhook::add_metrics(metrics_, late_targets_->counters());
+  controllers::add_metrics(metrics_, routes_);
+  controllers::add_metrics(metrics_, refresher_->counters(),
+                           [this] { return refresher_->oldest_age(); });
+  controllers::add_metrics(metrics_, catch_up_->counters());
+  controllers::add_metrics(metrics_, *receivers_, settings_.receivers.workers);
+  kube::add_leader_metrics(metrics_, settings_.lease.name, [this] { return leading(); });
 }
 
 void Operator::Impl::lead_or_stand() {
@@ -366,7 +341,7 @@ void Operator::Impl::lead_or_stand() {
   }
   elector_.emplace(
       *rest_,
-      kube::LeaderElectionOptions{.lease = {settings_.pod_namespace, std::string(kLeaseName)},
+      kube::LeaderElectionOptions{.lease = settings_.lease,
                                   .identity = identity(settings_.pod_name)},
       leader_callbacks(
           settings_.catch_up, [this](bool leading) { receivers_->set_leading(leading); },

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdlib>
 #include <map>
 #include <unistd.h>
 #include <utility>
@@ -25,6 +24,7 @@ using Failure = tl::unexpected<std::string>;
 constexpr const char* kProgram = "bitbucket-receiver";
 constexpr const char* kKubeconfig = "KUBECONFIG";
 constexpr const char* kConfigFile = "CONFIG_FILE";
+constexpr const char* kLogLevel = "LOG_LEVEL";
 
 /// A value as given, and where, for messages: "--port", "PORT" or "PORT in settings.yaml".
 struct Given {
@@ -164,26 +164,30 @@ tl::expected<void, std::string> add_file(const std::vector<Setting>& table, Give
 }
 
 /// What is wrong with two settings that are right each by itself.
-std::optional<std::string> contradiction(const SettingsDraft& draft, const GivenSettings& given) {
-  if (draft.tls_enabled) {
+std::optional<std::string> contradiction(const Settings& settings, const GivenSettings& given) {
+  if (settings.tls_enabled) {
     const auto missing = [&](const char* variable, const char* what) {
       return fmt::format("{} is true, but {} is not set: expected the path of {} in PEM",
                          given.at("TLS_ENABLED").where, variable, what);
     };
-    if (draft.tls_cert_path.empty()) return missing("TLS_CERT_PATH", "the certificate chain");
-    if (draft.tls_key_path.empty()) return missing("TLS_KEY_PATH", "the certificate's key");
+    if (settings.tls.certificate_path.empty()) {
+      return missing("TLS_CERT_PATH", "the certificate chain");
+    }
+    if (settings.tls.key_path.empty()) return missing("TLS_KEY_PATH", "the certificate's key");
   }
   const auto where = [&given](const std::string& variable) {
     const auto found = given.find(variable);
     return found == given.end() ? variable + " (by default)" : found->second.where;
   };
-  if (draft.metrics_port != 0 && draft.metrics_port == draft.port) {
+  const unsigned short port = settings.listener.port;
+  if (port != 0 && port == settings.metrics_listener.port) {
     return fmt::format("{} and {} are both {}: expected two different ports", where("PORT"),
-                       where("METRICS_PORT"), draft.port);
+                       where("METRICS_PORT"), port);
   }
-  if (draft.max_bodies_bytes < draft.max_body_bytes) {
+  const http::ServerLimits& limits = settings.listener.limits;
+  if (limits.bodies_bytes < limits.body_bytes) {
     return fmt::format("{} is {}: expected at least the {} of {}", where("MAX_BODIES_BYTES"),
-                       draft.max_bodies_bytes, draft.max_body_bytes, where("MAX_BODY_BYTES"));
+                       limits.bodies_bytes, limits.body_bytes, where("MAX_BODY_BYTES"));
   }
   return std::nullopt;
 }
@@ -194,93 +198,75 @@ std::string host_name() {
   return name.data();
 }
 
-tl::expected<SettingsDraft, std::string> read(const std::vector<Setting>& table,
-                                              const GivenSettings& given) {
-  SettingsDraft draft;
+tl::expected<void, std::string> read(const std::vector<Setting>& table,
+                                     const GivenSettings& given) {
   for (const Setting& setting : table) {
     const auto found = given.find(setting.variable);
     if (found == given.end()) continue;
-    if (!setting.kind.read(found->second.value, draft)) {
+    if (!setting.kind.read(found->second.value)) {
       return Failure(wrong(found->second, setting.kind.expected));
     }
   }
-  if (draft.base_url_text.empty()) {
-    const Setting& required = table.front();
-    return Failure(fmt::format("{} is not set: expected {}; or give {}", required.variable,
-                               required.kind.expected, required.flag()));
-  }
-  if (auto problem = contradiction(draft, given)) return Failure(*problem);
-  return draft;
+  const Setting& required = table.front();
+  if (given.contains(required.variable)) return {};
+  return Failure(fmt::format("{} is not set: expected {}; or give {}", required.variable,
+                             required.kind.expected, required.flag()));
 }
 
-Settings finished(SettingsDraft draft, const GivenSettings& given) {
-  if (draft.tls_enabled) {
-    draft.tls =
-        http::ServerTls{.certificate_path = draft.tls_cert_path, .key_path = draft.tls_key_path};
-  }
+/// What follows from what is given.
+void complete(Settings& settings, const GivenSettings& given) {
+  if (settings.tls_enabled) settings.listener.tls = settings.tls;
+  settings.metrics_listener.address = settings.listener.address;
+  settings.deliveries.limits = settings.listener.limits;
+  settings.rest.patches = settings.refresher.patches_in_flight;
+  settings.rest.status_writes = static_cast<std::size_t>(settings.receivers.workers);
   // Kargo's chart sets both, each by itself: a burst without a rate limits nothing.
-  if (draft.kube_api_qps == 0) {
-    draft.kube_api_burst = 0;
-  } else if (draft.kube_api_burst == 0) {
-    draft.kube_api_burst = static_cast<int>(std::ceil(2 * draft.kube_api_qps));
+  if (settings.rest.queries_per_second == 0) {
+    settings.rest.burst = 0;
+  } else if (settings.rest.burst == 0) {
+    settings.rest.burst = static_cast<int>(std::ceil(2 * settings.rest.queries_per_second));
   }
-  if (draft.pod_name.empty()) draft.pod_name = host_name();
+  if (settings.pod_name.empty()) settings.pod_name = host_name();
   // A list, which kube::load_config reads itself.
   const auto kubeconfig = given.find(kKubeconfig);
   if (kubeconfig != given.end() && kubeconfig->second.where == kKubeconfig) {
-    draft.kubeconfig.clear();
+    settings.kubeconfig.clear();
   }
-  return static_cast<Settings&&>(draft);
 }
 
 }  // namespace
-
-http::ServerLimits Settings::server_limits() const {
-  http::ServerLimits limits;
-  limits.body_bytes = max_body_bytes;
-  limits.bodies_bytes = max_bodies_bytes;
-  limits.connections = max_connections;
-  limits.requests = max_requests_in_flight;
-  limits.header_bytes = max_header_bytes;
-  limits.header_time = header_timeout;
-  limits.body_time = body_timeout;
-  limits.idle_time = idle_timeout;
-  return limits;
-}
-
-std::optional<std::string> process_environment(std::string_view name) {
-  const char* value = std::getenv(std::string(name).c_str());
-  if (value == nullptr) return std::nullopt;
-  return value;
-}
 
 tl::expected<Settings, EarlyExit> parse_settings(int argc, const char* const* argv,
                                                  const Environment& environment) {
   const auto refuse = [](const std::string& problem) {
     return tl::unexpected(EarlyExit{2, fmt::format("{}: {}\n", kProgram, problem)});
   };
-  const std::vector<Setting> table = settings_table();
+  Settings settings;
+  const std::vector<Setting> table = settings_table(settings);
   auto given = parse_flags(table, argc, argv);
   if (!given) return tl::unexpected(std::move(given.error()));
   add_environment(table, environment, *given);
-  const bool level_is_given = given->contains("LOG_LEVEL");
+  const bool level_is_given = given->contains(kLogLevel);
   if (auto added = add_file(table, *given); !added) return refuse(added.error());
-  auto draft = read(table, *given);
-  if (!draft) return refuse(draft.error());
-  Settings settings = finished(std::move(*draft), *given);
+  if (auto done = read(table, *given); !done) return refuse(done.error());
+  if (auto problem = contradiction(settings, *given)) return refuse(*problem);
+  complete(settings, *given);
   settings.log_level_follows_file = !settings.config_file.empty() && !level_is_given;
   return settings;
 }
 
 tl::expected<log::Level, std::string> log_level_of_file(const std::string& path) {
-  const auto settings = read_settings_file(path);
-  if (!settings) return Failure(settings.error());
-  const auto named = settings->find("LOG_LEVEL");
-  if (named == settings->end() || named->second.empty()) return Settings{}.log_level;
-  const auto level = log::parse_level(named->second);
-  if (level) return *level;
-  return Failure(
-      wrong({named->second, "LOG_LEVEL in " + path}, "ERROR, WARN, INFO, DEBUG or TRACE"));
+  const auto file = read_settings_file(path);
+  if (!file) return Failure(file.error());
+  Settings settings;
+  for (const Setting& setting : settings_table(settings)) {
+    const auto named = file->find(setting.variable);
+    if (setting.variable != kLogLevel || named == file->end()) continue;
+    if (!counts(setting, named->second) || setting.kind.read(named->second)) continue;
+    return Failure(
+        wrong({named->second, fmt::format("{} in {}", kLogLevel, path)}, setting.kind.expected));
+  }
+  return settings.log_level;
 }
 
 }  // namespace receiver

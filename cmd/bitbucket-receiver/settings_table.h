@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,21 +11,22 @@
 
 namespace receiver {
 
-/// Settings while they are read: with what only makes sense together.
-struct SettingsDraft : Settings {
-  bool tls_enabled = false;
-  std::string tls_cert_path;
-  std::string tls_key_path;
+/// Both ends belong to it.
+struct Range {
+  std::int64_t least = 0;
+  std::int64_t most = 0;
+  const char* unit = "";
 };
 
-/// What a setting may be.
+/// What a setting may be, and which member takes it.
 struct SettingKind {
-  std::string placeholder;  ///< of the value in the help; empty: a switch, true if given alone
-  std::string default_text;
-  std::string expected;  ///< follows "expected" in the line that says what is wrong
-  /// False: `text` is not as expected, and the draft is unchanged.
-  std::function<bool(std::string_view text, SettingsDraft&)> read;
-  bool may_be_empty = false;  ///< an empty value means something
+  std::string placeholder;   ///< of the value in the help; empty: a switch, true if given alone
+  std::string default_text;  ///< empty: what it is by default, the help says
+  std::string expected;      ///< follows "expected" in the line that says what is wrong
+  /// False: `text` is not as expected, and the member is unchanged.
+  std::function<bool(std::string_view text)> read;
+  std::optional<Range> range{};  ///< of what is a number or a duration
+  bool may_be_empty = false;     ///< an empty value means something
 };
 
 /// A row of SPEC 5: one thing that can be set by flag, environment or file.
@@ -37,7 +40,8 @@ struct Setting {
   [[nodiscard]] std::string flag() const;
 };
 
-/// All of them, in the order of the help.
-[[nodiscard]] std::vector<Setting> settings_table();
+/// All of them, in the order of the help. They write to the members of `settings`, whose values now
+/// are the defaults: each is written once, in settings.h or in the room that it belongs to.
+[[nodiscard]] std::vector<Setting> settings_table(Settings& settings);
 
 }  // namespace receiver

@@ -3,11 +3,11 @@
 #include <cstdint>
 #include <functional>
 #include <iosfwd>
-#include <optional>
 #include <string>
-#include <string_view>
 
 #include <tl/expected.hpp>
+
+#include "cmd/environment.h"
 
 namespace receiver::ctl {
 
@@ -37,8 +37,6 @@ using Result = tl::expected<T, Failure>;
 }
 
 enum class Format : std::uint8_t { kTable, kJson };
-
-using Environment = std::function<std::optional<std::string>(std::string_view name)>;
 
 /// What every command works with. A command is a function `add_NAME(CLI::App& app, Context&)` in a
 /// file of its own: it adds its subcommand to `app`, with a footer of examples, and a callback that

@@ -1,26 +1,21 @@
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <unistd.h>
 
+#include "cmd/environment.h"
 #include "cmd/private_memory.h"
 #include "cmd/receiverctl/cli.h"
 #include "log/printable.h"
 
 namespace {
 
-std::optional<std::string> environment(std::string_view name) {
-  const char* value = std::getenv(std::string(name).c_str());
-  if (value == nullptr) return std::nullopt;
-  return value;
-}
-
 /// https://no-color.org
 bool wants_colours() {
-  return ::isatty(STDOUT_FILENO) == 1 && environment("NO_COLOR").value_or("").empty() &&
-         environment("TERM").value_or("") != "dumb";
+  using receiver::process_environment;
+  return ::isatty(STDOUT_FILENO) == 1 && process_environment("NO_COLOR").value_or("").empty() &&
+         process_environment("TERM").value_or("") != "dumb";
 }
 
 }  // namespace
@@ -31,7 +26,7 @@ int main(int argc, char** argv) {
   // A peer that hangs up is an error to tell of, not the end.
   (void)std::signal(SIGPIPE, SIG_IGN);
   try {
-    Context context{.environment = environment,
+    Context context{.environment = receiver::process_environment,
                     .in = std::cin,
                     .out = std::cout,
                     .err = std::cerr,

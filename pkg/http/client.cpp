@@ -241,8 +241,7 @@ asio::awaitable<Client::Impl::Done> Client::Impl::connect(Lease& lease, TimePoin
   auto endpoints = co_await resolve(until);
   Done connected;
   if (endpoints) {
-    auto connecting = lease->connect(std::move(*endpoints), until, tunnel());
-    connected = co_await std::move(connecting);
+    connected = co_await lease->connect(std::move(*endpoints), until, tunnel());
   } else {
     connected = tl::unexpected(std::move(endpoints.error()));
   }

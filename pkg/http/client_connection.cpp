@@ -129,8 +129,7 @@ asio::awaitable<ClientConnection::Done> ClientConnection::connect(std::vector<En
   stream_ = Stream(socket_.native_handle());
   expire_at(deadline);
   if (tunnel) {
-    auto opening = open_tunnel(std::move(*tunnel));
-    auto opened = co_await std::move(opening);
+    auto opened = co_await open_tunnel(std::move(*tunnel));
     if (!opened) co_return opened;
   }
   if (!tls_) co_return Done{};

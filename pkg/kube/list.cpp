@@ -22,8 +22,7 @@ asio::awaitable<ApiResult<void>> read_list(
   const std::function<bool()> to_the_end = [] { return true; };
   reflecting::ReadPage page{.from_cache = false, .continue_token = {}};
   do {
-    auto reading = reflecting::read_page(rest, options, page, take, to_the_end);
-    auto read = co_await std::move(reading);
+    auto read = co_await reflecting::read_page(rest, options, page, take, to_the_end);
     if (!read) co_return tl::unexpected(std::move(read.error()));
     page.continue_token = std::move(read->continue_token);
   } while (!page.continue_token.empty());

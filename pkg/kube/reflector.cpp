@@ -182,8 +182,7 @@ asio::awaitable<Input> Reflector::Impl::read_page(ReadPage page) {
     if (!stopped_) status.last_heard = Steady::now();
     return !stopped_;
   };
-  auto reading = reflecting::read_page(rest_, options_, page, take, on_heard);
-  auto read = co_await std::move(reading);
+  auto read = co_await reflecting::read_page(rest_, options_, page, take, on_heard);
   if (stopped_) co_return StopAsked{};
   if (!read) co_return Failed{std::move(read.error())};
   if (read->continue_token.empty()) {

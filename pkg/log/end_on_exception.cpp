@@ -15,7 +15,7 @@ void EndOnException::operator()(const std::exception_ptr& failure) const {
   }
   logger_.error("a part of the operator failed; the process ends",
                 {{"part", part_}, {"error", error}});
-  std::_Exit(1);  // the line is written: the sink flushes each
+  std::_Exit(1);  // the line is written: standard error has no buffer
 }
 
 }  // namespace receiver::log

@@ -3,14 +3,12 @@
 #include <array>
 #include <atomic>
 #include <cmath>
+#include <cstdio>
 #include <mutex>
 #include <type_traits>
 #include <utility>
 
 #include <fmt/format.h>
-#include <spdlog/logger.h>
-#include <spdlog/sinks/base_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
 
 #include "clock/clock.h"
 #include "log/printable.h"
@@ -143,31 +141,16 @@ void append_json(Buffer& out, Level level, std::string_view name, std::string_vi
   out.push_back('}');
 }
 
-class CallbackSink final : public spdlog::sinks::base_sink<std::mutex> {
- public:
-  explicit CallbackSink(std::function<void(std::string_view)> line) : line_(std::move(line)) {}
-
- private:
-  void sink_it_(const spdlog::details::log_msg& message) override {
-    line_(std::string_view(message.payload.data(), message.payload.size()));
-  }
-  void flush_() override {}
-
-  std::function<void(std::string_view)> line_;
-};
-
 }  // namespace
 
 struct Logger::Sink {
-  Sink(Level initial, Format chosen, const spdlog::sink_ptr& lines)
-      : level(initial), format(chosen), output("receiver", lines) {
-    output.set_pattern("%v");  // the line is complete when spdlog gets it
-    output.set_level(spdlog::level::trace);
-  }
+  Sink(Level initial, Format chosen, std::function<void(std::string_view)> lines)
+      : level(initial), format(chosen), write(std::move(lines)) {}
 
   std::atomic<Level> level;
-  Format format;
-  spdlog::logger output;
+  const Format format;
+  const std::function<void(std::string_view line)> write;
+  std::mutex one_at_a_time;
 };
 
 std::optional<Level> parse_level(std::string_view text) {
@@ -190,14 +173,15 @@ Logger::Logger(std::shared_ptr<Sink> sink, std::string name)
     : sink_(std::move(sink)), name_(std::move(name)) {}
 
 Logger Logger::to_stderr(Level level, Format format) {
-  return {std::make_shared<Sink>(level, format, std::make_shared<spdlog::sinks::stderr_sink_mt>()),
-          ""};
+  return to_callback(level, format, [](std::string_view line) {
+    const std::string whole = fmt::format("{}\n", line);  // one write: nobody's text comes between
+    (void)std::fwrite(whole.data(), 1, whole.size(), stderr);
+  });
 }
 
 Logger Logger::to_callback(Level level, Format format,
                            std::function<void(std::string_view line)> line) {
-  return {std::make_shared<Sink>(level, format, std::make_shared<CallbackSink>(std::move(line))),
-          ""};
+  return {std::make_shared<Sink>(level, format, std::move(line)), ""};
 }
 
 Logger Logger::none() {
@@ -224,7 +208,8 @@ void Logger::write(Level level, std::string_view message, Fields fields) const {
   } else {
     append_console(line, level, name_, message, fields);
   }
-  sink_->output.log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
+  const std::lock_guard lock(sink_->one_at_a_time);
+  sink_->write({line.data(), line.size()});
 }
 
 }  // namespace receiver::log

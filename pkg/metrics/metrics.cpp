@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
-#include <sstream>
 #include <stdexcept>
 #include <utility>
 
@@ -11,6 +9,10 @@
 #include <prometheus/text_serializer.h>
 
 namespace receiver::metrics {
+
+std::string own(std::string_view name) {
+  return std::string("bitbucket_receiver_").append(name);
+}
 
 void Readings::counter(const std::string& name, const std::string& help, const Labels& labels,
                        Read read) {
@@ -49,9 +51,16 @@ void Readings::add(prometheus::MetricType type, const std::string& name, const s
   family->samples.push_back(std::move(sample));
 }
 
-std::vector<prometheus::MetricFamily> Readings::Collect() const {
-  std::vector<prometheus::MetricFamily> collected;
-  collected.reserve(families_.size());
+CounterFamily& Readings::counter_family(const std::string& name, const std::string& help) {
+  return prometheus::BuildCounter().Name(name).Help(help).Register(registry_);
+}
+
+HistogramFamily& Readings::histogram_family(const std::string& name, const std::string& help) {
+  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry_);
+}
+
+std::vector<prometheus::MetricFamily> Readings::collect() const {
+  std::vector<prometheus::MetricFamily> collected = registry_.Collect();  // what is counted here
   for (const Family& family : families_) {
     prometheus::MetricFamily shown{family.name, family.help, family.type, {}};
     for (const Sample& sample : family.samples) {
@@ -70,15 +79,8 @@ std::vector<prometheus::MetricFamily> Readings::Collect() const {
   return collected;
 }
 
-std::string render(std::initializer_list<const prometheus::Collectable*> sources) {
-  std::vector<prometheus::MetricFamily> families;
-  for (const prometheus::Collectable* source : sources) {
-    auto collected = source->Collect();
-    std::move(collected.begin(), collected.end(), std::back_inserter(families));
-  }
-  std::ostringstream text;
-  prometheus::TextSerializer().Serialize(text, families);
-  return std::move(text).str();
+std::string Readings::render() const {
+  return prometheus::TextSerializer().Serialize(collect());
 }
 
 }  // namespace receiver::metrics

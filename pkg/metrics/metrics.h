@@ -1,48 +1,67 @@
 #pragma once
 
-#include <atomic>
+#include <chrono>
 #include <concepts>
 #include <functional>
-#include <initializer_list>
+#include <limits>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include <prometheus/collectable.h>
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/histogram.h>
 #include <prometheus/labels.h>
 #include <prometheus/metric_family.h>
+#include <prometheus/registry.h>
 
 namespace receiver::metrics {
 
 using Labels = prometheus::Labels;
+using Buckets = prometheus::Histogram::BucketBoundaries;
+using CounterFamily = prometheus::Family<prometheus::Counter>;
+using HistogramFamily = prometheus::Family<prometheus::Histogram>;
+
+/// A name of our own; those of client-go and of Prometheus' clients stand as they are known.
+[[nodiscard]] std::string own(std::string_view name);
+
+[[nodiscard]] inline double seconds(std::chrono::duration<double> duration) {
+  return duration.count();
+}
+
+/// Of a sample that has no value now: it is left out.
+inline constexpr double kNoValue = std::numeric_limits<double>::quiet_NaN();
 
 /// Shows under Prometheus names what others count already: a sample is a function that is called
-/// when somebody asks. So no room below needs to know Prometheus, and nothing is counted twice. A
-/// sample that is NaN has no value now and is left out.
+/// when somebody asks, so nothing is counted twice. What nobody counts is counted here. Which
+/// metrics a room has is told by its metrics.h, and nowhere else.
 ///
 /// All samples of one name form one family, in the order in which names were added first. A bad
 /// name, a counter whose name does not end in `_total`, or a name used for two types is a slip of
 /// the programmer: std::invalid_argument.
-class Readings final : public prometheus::Collectable {
+class Readings {
  public:
-  using Read = std::function<double()>;
+  /// A function, or a number, atomic or not, that outlives the last collection.
+  struct Read : std::function<double()> {
+    using function::function;
+    template <std::convertible_to<double> T>
+    Read(const T& value) : function([&value] { return static_cast<double>(value); }) {}
+    template <std::convertible_to<double> T>
+    Read(const T&& value) = delete;
+  };
 
   void counter(const std::string& name, const std::string& help, const Labels& labels, Read read);
   void gauge(const std::string& name, const std::string& help, const Labels& labels, Read read);
 
-  /// `value` outlives the last collection.
-  template <std::integral T>
-  void counter(const std::string& name, const std::string& help, const Labels& labels,
-               const std::atomic<T>& value) {
-    counter(name, help, labels, read(value));
-  }
-  template <std::integral T>
-  void gauge(const std::string& name, const std::string& help, const Labels& labels,
-             const std::atomic<T>& value) {
-    gauge(name, help, labels, read(value));
-  }
+  /// Counted here, by labels that come with what is counted. What is got lives as long as this, and
+  /// may be used from any thread.
+  [[nodiscard]] CounterFamily& counter_family(const std::string& name, const std::string& help);
+  [[nodiscard]] HistogramFamily& histogram_family(const std::string& name, const std::string& help);
 
   /// Calls every function, on this thread.
-  [[nodiscard]] std::vector<prometheus::MetricFamily> Collect() const override;
+  [[nodiscard]] std::vector<prometheus::MetricFamily> collect() const;
+  /// The same in Prometheus' text format.
+  [[nodiscard]] std::string render() const;
 
  private:
   struct Sample {
@@ -56,14 +75,11 @@ class Readings final : public prometheus::Collectable {
     std::vector<Sample> samples;
   };
 
-  template <std::integral T>
-  static Read read(const std::atomic<T>& value) {
-    return [&value] { return static_cast<double>(value.load(std::memory_order_relaxed)); };
-  }
   void add(prometheus::MetricType type, const std::string& name, const std::string& help,
            const Labels& labels, Read read);
 
   std::vector<Family> families_;
+  prometheus::Registry registry_;  ///< what is counted here
 };
 
 /// Of this process, under the names that every Prometheus client uses: `process_cpu_seconds_total`,
@@ -72,10 +88,7 @@ class Readings final : public prometheus::Collectable {
 /// out.
 void add_process_metrics(Readings& readings);
 
-/// The Content-Type of what render() returns.
+/// The Content-Type of what Readings::render() returns.
 inline constexpr const char* kContentType = "text/plain; version=0.0.4; charset=utf-8";
-
-/// Prometheus' text format. The sources have no names in common.
-[[nodiscard]] std::string render(std::initializer_list<const prometheus::Collectable*> sources);
 
 }  // namespace receiver::metrics

@@ -13,14 +13,12 @@
 namespace receiver::metrics {
 namespace {
 
-constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
-
 /// The n-th number, from 1, of a file of /proc that consists of numbers.
 double number(std::istream& numbers, int n) {
-  double value = kUnknown;
+  double value = kNoValue;
   while (n-- > 0 && numbers >> value) {
   }
-  return numbers ? value : kUnknown;
+  return numbers ? value : kNoValue;
 }
 
 /// Fields of /proc/self/stat are counted from 1, as in proc(5).
@@ -31,14 +29,14 @@ double stat_field(int n) {
   // The second field, the program's name in parentheses, may hold blanks; the third is a letter.
   constexpr int kFirstNumber = 4;
   const auto name_end = line.rfind(") ");
-  if (name_end == std::string::npos) return kUnknown;
+  if (name_end == std::string::npos) return kNoValue;
   std::istringstream numbers(line.substr(name_end + 3));
   return number(numbers, n - kFirstNumber + 1);
 }
 
 double cpu_seconds() {
   rusage usage{};
-  if (::getrusage(RUSAGE_SELF, &usage) != 0) return kUnknown;
+  if (::getrusage(RUSAGE_SELF, &usage) != 0) return kNoValue;
   const auto seconds = [](const timeval& time) {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
   };
@@ -53,14 +51,14 @@ double pages_of_statm(int n) {
 double open_descriptors() {
   std::error_code error;
   const std::filesystem::directory_iterator entries("/proc/self/fd", error);
-  if (error) return kUnknown;
+  if (error) return kNoValue;
   // Without the one that reads the folder.
   return static_cast<double>(std::distance(begin(entries), end(entries)) - 1);
 }
 
 double most_descriptors() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kUnknown;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kNoValue;
   if (limit.rlim_cur == RLIM_INFINITY) return std::numeric_limits<double>::infinity();
   return static_cast<double>(limit.rlim_cur);
 }
@@ -70,7 +68,7 @@ double start_time() {
   constexpr int kStartTicks = 22;  // since the machine has started
   std::ifstream file("/proc/stat");
   std::string word;
-  double machine_started = kUnknown;
+  double machine_started = kNoValue;
   while (file >> word) {
     if (word == "btime") {
       file >> machine_started;

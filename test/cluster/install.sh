@@ -13,7 +13,7 @@ source "$here/lib.sh"
 {
   build=(
     cmake g++ make ninja-build ccache pkg-config
-    libboost-dev libcli11-dev libcpprest-dev libexpected-dev libfmt-dev libre2-dev libspdlog-dev libssl-dev
+    libboost-dev libcli11-dev libcpprest-dev libexpected-dev libfmt-dev libre2-dev libssl-dev
     libyaml-cpp-dev prometheus-cpp-dev rapidjson-dev zlib1g-dev
   )
   tests=(catch2 libbenchmark-dev clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev llvm-16 shellcheck)

@@ -69,6 +69,24 @@ TEST_CASE("the operator takes all the descriptors that it may have", "[lifecycle
   CHECK(op.metric("process_max_fds") == static_cast<double>(limit.rlim_max));
 }
 
+TEST_CASE("every part of the operator shows what it counts", "[lifecycle]") {
+  const Cluster cluster;
+  const Operator op(cluster);
+  const std::string text = op.metrics_port("/metrics").body;
+  for (const std::string part :
+       {"bitbucket_receiver_build_info", "process_open_fds",
+        "bitbucket_receiver_http_requests_total", "bitbucket_receiver_deliveries_total",
+        "bitbucket_receiver_delivery_duration_seconds", "bitbucket_receiver_late_refreshes_total",
+        "bitbucket_receiver_routes", "bitbucket_receiver_refresh_patches_total",
+        "bitbucket_receiver_refresh_delay_seconds", "bitbucket_receiver_catch_up_runs_total",
+        "bitbucket_receiver_status_writes_total", "bitbucket_receiver_receivers",
+        "bitbucket_receiver_reflector_synced", "leader_election_master_status", "workqueue_depth",
+        "controller_runtime_reconcile_total", "rest_client_requests_total"}) {
+    CAPTURE(part);
+    CHECK(text.find("\n# TYPE " + part + " ") != std::string::npos);
+  }
+}
+
 TEST_CASE("SIGTERM ends the operator well and gives the Lease back", "[lifecycle]") {
   const Cluster cluster;
   Operator op(cluster);

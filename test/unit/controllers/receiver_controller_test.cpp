@@ -7,9 +7,14 @@
 #include <boost/asio/detached.hpp>
 #include <catch2/catch.hpp>
 
+#include "controllers/metrics.h"
+#include "test/support/shows.h"
 #include "test/unit/controllers/secret_server.h"
 
 namespace receiver::controllers {
+
+using test::shows;
+
 namespace {
 
 constexpr const char* kSecret = "a-secret-of-decent-length";
@@ -429,6 +434,24 @@ TEST_CASE("a ProjectConfig whose name is not its namespace's declares nothing") 
   CHECK(f.controller.secret_watches() == 0);
   CHECK(f.routes.size() == 0);
   CHECK(f.routes.complete());
+}
+
+TEST_CASE("receivers, and the watches of their Secrets, are shown") {
+  using test::shows;
+  ReceiverFixture f;
+  metrics::Readings readings;
+  add_metrics(readings, f.controller, 4);
+  f.server.put("demo", "s", kSecret);
+  f.upsert(f.project_configs, "demo", "demo",
+           kBucket + R"(,{"name":"bare","bitbucket":{"secretRef":{"name":"missing"}}})");
+  run_until(f.io, [&] { return f.controller.receivers().ready == 1; });
+  CHECK_THAT(readings.render(),
+             shows(R"(bitbucket_receiver_receivers{ready="true"} 1)") &&
+                 shows(R"(bitbucket_receiver_receivers{ready="false"} 1)") &&
+                 shows("bitbucket_receiver_secret_watches 1") &&
+                 shows(R"(bitbucket_receiver_reflector_synced{kind="secrets"} 1)") &&
+                 shows(R"(controller_runtime_active_workers{controller="receivers"} 0)") &&
+                 shows(R"(bitbucket_receiver_status_writes_total{result="ok"} 0)"));
 }
 
 }  // namespace receiver::controllers

@@ -39,8 +39,9 @@ std::vector<int> options_of_connections_to(unsigned short port, int level, int n
     socklen_t size = sizeof peer;
     if (::getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &size) != 0) continue;
     if (peer.sin_family != AF_INET || peer.sin_port != htons(port)) continue;
-    size = sizeof values.emplace_back();
-    ::getsockopt(socket, level, name, &values.back(), &size);
+    int& value = values.emplace_back();
+    size = sizeof value;
+    ::getsockopt(socket, level, name, &value, &size);
   }
   return values;
 }

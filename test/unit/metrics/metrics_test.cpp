@@ -7,8 +7,6 @@
 #include <string>
 
 #include <catch2/catch.hpp>
-#include <prometheus/counter.h>
-#include <prometheus/registry.h>
 
 namespace receiver::metrics {
 namespace {
@@ -23,10 +21,10 @@ TEST_CASE("a counter shows what an atomic holds when it is asked") {
   Readings readings;
   readings.counter("requests_total", "Requests.", {}, requests);
   requests = 41;
-  CHECK(render({&readings}) ==
+  CHECK(readings.render() ==
         "# HELP requests_total Requests.\n# TYPE requests_total counter\nrequests_total 41\n");
   requests = 42;
-  CHECK_THAT(render({&readings}), Contains("\nrequests_total 42\n"));
+  CHECK_THAT(readings.render(), Contains("\nrequests_total 42\n"));
 }
 
 TEST_CASE("a gauge may be negative and comes from any function") {
@@ -34,7 +32,7 @@ TEST_CASE("a gauge may be negative and comes from any function") {
   Readings readings;
   readings.gauge("level", "Level.", {}, level);
   readings.gauge("half", "Half.", {}, [] { return 0.5; });
-  CHECK(render({&readings}) ==
+  CHECK(readings.render() ==
         "# HELP level Level.\n# TYPE level gauge\nlevel -3\n"
         "# HELP half Half.\n# TYPE half gauge\nhalf 0.5\n");
 }
@@ -44,7 +42,7 @@ TEST_CASE("samples of one name form one family, wherever they were added") {
   readings.gauge("open", "Open.", {{"server", "a"}}, [] { return 1.0; });
   readings.gauge("other", "Other.", {}, [] { return 2.0; });
   readings.gauge("open", "Open.", {{"server", "b"}}, [] { return 3.0; });
-  CHECK(render({&readings}) ==
+  CHECK(readings.render() ==
         "# HELP open Open.\n# TYPE open gauge\nopen{server=\"a\"} 1\nopen{server=\"b\"} 3\n"
         "# HELP other Other.\n# TYPE other gauge\nother 2\n");
 }
@@ -52,16 +50,16 @@ TEST_CASE("samples of one name form one family, wherever they were added") {
 TEST_CASE("label values are escaped") {
   Readings readings;
   readings.gauge("x", "X.", {{"v", "a\"b\\c\nd"}}, [] { return 1.0; });
-  CHECK_THAT(render({&readings}), Contains(R"(x{v="a\"b\\c\nd"} 1)"));
+  CHECK_THAT(readings.render(), Contains(R"(x{v="a\"b\\c\nd"} 1)"));
 }
 
 TEST_CASE("what has no value now is left out, with its family if nothing else is in it") {
   double value = std::numeric_limits<double>::quiet_NaN();
   Readings readings;
   readings.gauge("expiry", "Expiry.", {}, [&value] { return value; });
-  CHECK_THAT(render({&readings}), Equals(""));
+  CHECK_THAT(readings.render(), Equals(""));
   value = 7;
-  CHECK_THAT(render({&readings}), Contains("\nexpiry 7\n"));
+  CHECK_THAT(readings.render(), Contains("\nexpiry 7\n"));
 }
 
 TEST_CASE("slips of the programmer are refused") {
@@ -77,18 +75,17 @@ TEST_CASE("slips of the programmer are refused") {
                   std::invalid_argument);
 }
 
-TEST_CASE("a registry is rendered beside readings") {
-  prometheus::Registry registry;
-  prometheus::BuildCounter()
-      .Name("seen_total")
-      .Help("Seen.")
-      .Register(registry)
-      .Add({})
-      .Increment(5);
+TEST_CASE("what is counted here is rendered beside what is read") {
   Readings readings;
+  readings.counter_family("seen_total", "Seen.").Add({}).Increment(5);
+  readings.histogram_family("took_seconds", "Took.").Add({}, Buckets{1, 2}).Observe(1.5);
   readings.gauge("level", "Level.", {}, [] { return 1.0; });
-  CHECK_THAT(render({&readings, &registry}),
-             Contains("\nlevel 1\n") && Contains("\nseen_total 5\n"));
+  CHECK_THAT(readings.render(), Contains("\nlevel 1\n") && Contains("\nseen_total 5\n") &&
+                                    Contains("\ntook_seconds_bucket{le=\"2\"} 1\n"));
+}
+
+TEST_CASE("our own names begin with the program's") {
+  CHECK(own("level") == "bitbucket_receiver_level");
 }
 
 }  // namespace receiver::metrics

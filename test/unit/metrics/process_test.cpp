@@ -17,7 +17,7 @@ std::map<std::string, double> measured() {
   Readings readings;
   add_process_metrics(readings);
   std::map<std::string, double> values;
-  for (const auto& family : readings.Collect()) {
+  for (const auto& family : readings.collect()) {
     const auto& metric = family.metric.at(0);
     values[family.name] =
         family.type == prometheus::MetricType::Counter ? metric.counter.value : metric.gauge.value;

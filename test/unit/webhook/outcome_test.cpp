@@ -7,6 +7,8 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
+#include "webhook/metrics.h"
+
 namespace receiver::webhook {
 
 TEST_CASE("an outcome has one name, which alerts and dashboards know") {

@@ -1,11 +1,15 @@
 #include "cmd/bitbucket-receiver/settings.h"
 
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <string>
 #include <vector>
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
+#include "cmd/bitbucket-receiver/settings_table.h"
 #include "test/support/temporary_file.h"
 
 namespace receiver {
@@ -58,31 +62,31 @@ std::string refusal(Flags flags, Variables variables = {}) {
 TEST_CASE("everything but the base URL has the default that the contract names") {
   const Settings settings = parsed({});
   CHECK(settings.base_url_text == kUrl);
-  CHECK(settings.base_url.origin == "https://hooks.example.com");
-  CHECK(settings.base_url.path == "/kargo");
-  CHECK(settings.bind_address == "0.0.0.0");
-  CHECK(settings.port == 8080);
-  CHECK_FALSE(settings.tls);
-  CHECK(settings.metrics_port == 9090);
-  CHECK(settings.max_body_bytes == 2'097'152);
-  CHECK(settings.max_bodies_bytes == 33'554'432);
-  CHECK(settings.max_connections == 2000);
-  CHECK(settings.max_requests_in_flight == 2000);
-  CHECK(settings.max_header_bytes == 16'384);
-  CHECK(settings.header_timeout == 10s);
-  CHECK(settings.body_timeout == 10s);
-  CHECK(settings.idle_timeout == 75s);
-  CHECK(settings.answer_deadline == 8s);
+  CHECK(settings.receivers.base_url.origin == "https://hooks.example.com");
+  CHECK(settings.receivers.base_url.path == "/kargo");
+  CHECK(settings.listener.address == "0.0.0.0");
+  CHECK(settings.listener.port == 8080);
+  CHECK_FALSE(settings.listener.tls);
+  CHECK(settings.metrics_listener.port == 9090);
+  CHECK(settings.listener.limits.body_bytes == 2'097'152);
+  CHECK(settings.listener.limits.bodies_bytes == 33'554'432);
+  CHECK(settings.listener.limits.connections == 2000);
+  CHECK(settings.listener.limits.requests == 2000);
+  CHECK(settings.listener.limits.header_bytes == 16'384);
+  CHECK(settings.listener.limits.header_time == 10s);
+  CHECK(settings.listener.limits.body_time == 10s);
+  CHECK(settings.listener.limits.idle_time == 75s);
+  CHECK(settings.deliveries.answer_deadline == 8s);
   CHECK(settings.graceful_shutdown_timeout == 30s);
   CHECK(settings.kubeconfig.empty());
-  CHECK(settings.kube_api_qps == 0);
-  CHECK(settings.kube_api_burst == 0);
-  CHECK(settings.system_resources_namespace == "kargo-system-resources");
-  CHECK(settings.secret_access == controllers::SecretAccess::kNamespaced);
-  CHECK(settings.max_concurrent_patches == 64);
-  CHECK(settings.max_concurrent_project_config_reconciles == 4);
+  CHECK(settings.rest.queries_per_second == 0);
+  CHECK(settings.rest.burst == 0);
+  CHECK(settings.receivers.system_namespace == "kargo-system-resources");
+  CHECK(settings.receivers.secret_access == controllers::SecretAccess::kNamespaced);
+  CHECK(settings.refresher.patches_in_flight == 64);
+  CHECK(settings.receivers.workers == 4);
   CHECK(settings.leader_elect);
-  CHECK(settings.pod_namespace == "kargo");
+  CHECK(settings.lease.ns == "kargo");
   CHECK_FALSE(settings.pod_name.empty());
   CHECK(settings.catch_up);
   CHECK(settings.log_level == log::Level::kInfo);
@@ -129,31 +133,35 @@ const Variables kAll{
 
 void check_all(const Settings& settings) {
   CHECK(settings.base_url_text == "http://other.example.com");
-  CHECK(settings.base_url.origin == "http://other.example.com");
-  CHECK(settings.bind_address == "::1");
-  CHECK(settings.port == 1234);
-  REQUIRE(settings.tls);
-  CHECK(settings.tls->certificate_path == "/tls/tls.crt");
-  CHECK(settings.tls->key_path == "/tls/tls.key");
-  CHECK(settings.metrics_port == 0);
-  CHECK(settings.server_limits().body_bytes == 1000);
-  CHECK(settings.server_limits().bodies_bytes == 20'000);
-  CHECK(settings.server_limits().connections == 30);
-  CHECK(settings.server_limits().requests == 25);
-  CHECK(settings.server_limits().header_bytes == 2048);
-  CHECK(settings.server_limits().header_time == 2s);
-  CHECK(settings.server_limits().body_time == 3s);
-  CHECK(settings.server_limits().idle_time == 4s);
-  CHECK(settings.answer_deadline == 1500ms);
+  CHECK(settings.receivers.base_url.origin == "http://other.example.com");
+  CHECK(settings.listener.address == "::1");
+  CHECK(settings.listener.port == 1234);
+  REQUIRE(settings.listener.tls);
+  CHECK(settings.listener.tls->certificate_path == "/tls/tls.crt");
+  CHECK(settings.listener.tls->key_path == "/tls/tls.key");
+  CHECK(settings.metrics_listener.port == 0);
+  CHECK(settings.metrics_listener.address == "::1");
+  CHECK(settings.deliveries.limits.body_bytes == 1000);
+  CHECK(settings.listener.limits.body_bytes == 1000);
+  CHECK(settings.listener.limits.bodies_bytes == 20'000);
+  CHECK(settings.listener.limits.connections == 30);
+  CHECK(settings.listener.limits.requests == 25);
+  CHECK(settings.listener.limits.header_bytes == 2048);
+  CHECK(settings.listener.limits.header_time == 2s);
+  CHECK(settings.listener.limits.body_time == 3s);
+  CHECK(settings.listener.limits.idle_time == 4s);
+  CHECK(settings.deliveries.answer_deadline == 1500ms);
   CHECK(settings.graceful_shutdown_timeout == 70s);
-  CHECK(settings.kube_api_qps == 12.5);
-  CHECK(settings.kube_api_burst == 40);
-  CHECK(settings.system_resources_namespace == "system");
-  CHECK(settings.secret_access == controllers::SecretAccess::kCluster);
-  CHECK(settings.max_concurrent_patches == 7);
-  CHECK(settings.max_concurrent_project_config_reconciles == 9);
+  CHECK(settings.rest.queries_per_second == 12.5);
+  CHECK(settings.rest.burst == 40);
+  CHECK(settings.receivers.system_namespace == "system");
+  CHECK(settings.receivers.secret_access == controllers::SecretAccess::kCluster);
+  CHECK(settings.refresher.patches_in_flight == 7);
+  CHECK(settings.rest.patches == 7);
+  CHECK(settings.receivers.workers == 9);
+  CHECK(settings.rest.status_writes == 9);
   CHECK_FALSE(settings.leader_elect);
-  CHECK(settings.pod_namespace == "elsewhere");
+  CHECK(settings.lease.ns == "elsewhere");
   CHECK(settings.pod_name == "receiver-0");
   CHECK_FALSE(settings.catch_up);
   CHECK(settings.log_level == log::Level::kDebug);
@@ -166,6 +174,17 @@ std::string flag_of(std::string variable) {
 }
 
 }  // namespace
+
+TEST_CASE("what follows tries every setting, and the README tells of it") {
+  std::ifstream file(std::string(TESTDATA_DIR) + "/../../README.md");
+  const std::string readme(std::istreambuf_iterator<char>(file), {});
+  Settings settings;
+  for (const Setting& setting : settings_table(settings)) {
+    CAPTURE(setting.variable);
+    CHECK((kAll.contains(setting.variable) || setting.variable == "CONFIG_FILE"));
+    CHECK(readme.find("`" + setting.variable + "`") != std::string::npos);
+  }
+}
 
 TEST_CASE("everything can be set by flag") {
   Flags flags;
@@ -203,40 +222,40 @@ TEST_CASE("a flag beats the environment, which beats the file") {
                                                      {"PORT", "2001"},
                                                      {"METRICS_PORT", "2002"},
                                                      {"KUBECONFIG", "/a:/b"}});
-  CHECK(settings.port == 3001);
-  CHECK(settings.metrics_port == 2002);
-  CHECK(settings.max_connections == 1003);
+  CHECK(settings.listener.port == 3001);
+  CHECK(settings.metrics_listener.port == 2002);
+  CHECK(settings.listener.limits.connections == 1003);
   CHECK(settings.kubeconfig.empty());
 }
 
 TEST_CASE("the flag's file beats the environment's") {
   const File mine("PORT: 1\n");
   const File other("PORT: 2\n");
-  CHECK(parsed({"--config-file", mine.path()}, {{"CONFIG_FILE", other.path()}}).port == 1);
+  CHECK(parsed({"--config-file", mine.path()}, {{"CONFIG_FILE", other.path()}}).listener.port == 1);
 }
 
 TEST_CASE("of a repeated flag the last counts") {
-  CHECK(parsed({"--port=1", "--port", "2"}).port == 2);
+  CHECK(parsed({"--port=1", "--port", "2"}).listener.port == 2);
 }
 
 TEST_CASE("an empty value in the environment or the file counts as not given") {
   const File file("METRICS_PORT:\nPOD_NAMESPACE: \"\"\nLOG_LEVEL: DEBUG\n");
   const Settings settings =
       parsed({}, {{"CONFIG_FILE", file.path()}, {"PORT", ""}, {"LOG_LEVEL", ""}});
-  CHECK(settings.port == 8080);
-  CHECK(settings.metrics_port == 9090);
-  CHECK(settings.pod_namespace == "kargo");
+  CHECK(settings.listener.port == 8080);
+  CHECK(settings.metrics_listener.port == 9090);
+  CHECK(settings.lease.ns == "kargo");
   CHECK(settings.log_level == log::Level::kDebug);
 }
 
 TEST_CASE("an empty system resources namespace turns the ClusterConfig's receivers off") {
-  CHECK(parsed({}, {{"SYSTEM_RESOURCES_NAMESPACE", ""}}).system_resources_namespace.empty());
+  CHECK(parsed({}, {{"SYSTEM_RESOURCES_NAMESPACE", ""}}).receivers.system_namespace.empty());
   const File file("SYSTEM_RESOURCES_NAMESPACE: ''\n");
-  CHECK(parsed({"--config-file=" + file.path()}).system_resources_namespace.empty());
+  CHECK(parsed({"--config-file=" + file.path()}).receivers.system_namespace.empty());
   // CLI11 by itself would take the next flag for the value.
   const Settings settings = parsed({"--system-resources-namespace=", "--port=99"});
-  CHECK(settings.system_resources_namespace.empty());
-  CHECK(settings.port == 99);
+  CHECK(settings.receivers.system_namespace.empty());
+  CHECK(settings.listener.port == 99);
 }
 
 TEST_CASE("switches take what Go takes for a boolean") {
@@ -254,19 +273,19 @@ TEST_CASE("switches take what Go takes for a boolean") {
 }
 
 TEST_CASE("TLS paths without TLS are kept for later") {
-  CHECK_FALSE(parsed({}, {{"TLS_CERT_PATH", "/a"}, {"TLS_KEY_PATH", "/b"}}).tls);
+  CHECK_FALSE(parsed({}, {{"TLS_CERT_PATH", "/a"}, {"TLS_KEY_PATH", "/b"}}).listener.tls);
 }
 
 TEST_CASE("without a burst it is twice the requests per second") {
-  CHECK(parsed({"--kube-api-qps=2.2"}).kube_api_burst == 5);
-  CHECK(parsed({"--kube-api-qps=0"}).kube_api_burst == 0);
+  CHECK(parsed({"--kube-api-qps=2.2"}).rest.burst == 5);
+  CHECK(parsed({"--kube-api-qps=0"}).rest.burst == 0);
 }
 
 TEST_CASE("a burst without requests per second limits nothing, and does not stop the start") {
-  CHECK(parsed({"--kube-api-burst=5"}).kube_api_burst == 0);
-  CHECK(parsed({}, {{"KUBE_API_BURST", "300"}}).kube_api_qps == 0);
-  CHECK(parsed({"--kube-api-qps=0"}, {{"KUBE_API_BURST", "300"}}).kube_api_burst == 0);
-  CHECK(parsed({"--kube-api-qps=50"}, {{"KUBE_API_BURST", "300"}}).kube_api_burst == 300);
+  CHECK(parsed({"--kube-api-burst=5"}).rest.burst == 0);
+  CHECK(parsed({}, {{"KUBE_API_BURST", "300"}}).rest.queries_per_second == 0);
+  CHECK(parsed({"--kube-api-qps=0"}, {{"KUBE_API_BURST", "300"}}).rest.burst == 0);
+  CHECK(parsed({"--kube-api-qps=50"}, {{"KUBE_API_BURST", "300"}}).rest.burst == 300);
 }
 
 TEST_CASE("a value that is not as expected stops the start") {
@@ -332,12 +351,39 @@ TEST_CASE("a value that is not as expected stops the start") {
              StartsWith("bitbucket-receiver: " + variable + " in " + file.path() + is));
 }
 
-TEST_CASE("the ends of a range belong to it") {
-  CHECK(parsed({"--port=65535"}).port == 65'535);
-  CHECK(parsed({"--max-concurrent-patches=1"}).max_concurrent_patches == 1);
-  CHECK(parsed({"--max-concurrent-patches=1000"}).max_concurrent_patches == 1000);
-  CHECK(parsed({"--answer-deadline=100ms"}).answer_deadline == 100ms);
-  CHECK(parsed({"--answer-deadline=1m"}).answer_deadline == 60s);
+TEST_CASE("both ends of every range belong to it, and what is beyond them does not") {
+  Settings settings;
+  std::size_t ranges = 0;
+  for (const Setting& setting : settings_table(settings)) {
+    if (!setting.kind.range) continue;
+    const Range range = *setting.kind.range;
+    const auto takes = [&](std::int64_t value) {
+      return setting.kind.read(fmt::format("{}{}", value, range.unit));
+    };
+    CAPTURE(setting.variable);
+    CHECK_FALSE(takes(range.least - 1));
+    CHECK(takes(range.least));
+    CHECK(takes(range.most));
+    CHECK_FALSE(takes(range.most + 1));
+    ++ranges;
+  }
+  CHECK(ranges == 16);
+}
+
+TEST_CASE("names may be as long as Kubernetes allows") {
+  const auto letters = [](std::size_t number) { return std::string(number, 'a'); };
+  CHECK(parsed({"--pod-namespace=" + letters(63)}).lease.ns.size() == 63);
+  CHECK_THAT(refusal({"--pod-namespace=" + letters(64)}), Contains("at most 63"));
+  CHECK(parsed({"--pod-name=" + letters(253)}).pod_name.size() == 253);
+  CHECK_THAT(refusal({"--pod-name=" + letters(254)}), Contains("at most 253"));
+}
+
+TEST_CASE("ranges are those of the contract") {
+  CHECK(parsed({"--port=65535"}).listener.port == 65'535);
+  CHECK(parsed({"--max-concurrent-patches=1"}).refresher.patches_in_flight == 1);
+  CHECK(parsed({"--max-concurrent-patches=1000"}).refresher.patches_in_flight == 1000);
+  CHECK(parsed({"--answer-deadline=100ms"}).deliveries.answer_deadline == 100ms);
+  CHECK(parsed({"--answer-deadline=1m"}).deliveries.answer_deadline == 60s);
   CHECK(parsed({"--graceful-shutdown-timeout=5s"}).graceful_shutdown_timeout == 5s);
 }
 
@@ -377,8 +423,9 @@ TEST_CASE("settings that contradict each other stop the start") {
   CHECK_THAT(refusal({}, {{"MAX_BODY_BYTES", "33554433"}}),
              Contains("MAX_BODIES_BYTES (by default) is 33554432: expected at least the 33554433 "
                       "of MAX_BODY_BYTES"));
-  const Settings settings = parsed({"--port=0", "--metrics-port=0"});
-  CHECK(settings.port == 0);
+  CHECK(parsed({"--port=0", "--metrics-port=0"}).listener.port == 0);
+  const Settings equal = parsed({"--max-body-bytes=5000", "--max-bodies-bytes=5000"});
+  CHECK(equal.listener.limits.bodies_bytes == equal.listener.limits.body_bytes);
 }
 
 TEST_CASE("a command line that is not understood stops the start") {
@@ -413,7 +460,7 @@ TEST_CASE("a settings file that is not understood stops the start") {
 
 TEST_CASE("an empty settings file is fine, a missing one is not") {
   const File file("# nothing yet\n");
-  CHECK(parsed({"--config-file", file.path()}).port == 8080);
+  CHECK(parsed({"--config-file", file.path()}).listener.port == 8080);
   CHECK_THAT(refusal({"--config-file=/nowhere/settings.yaml"}),
              EndsWith("--config-file: /nowhere/settings.yaml: No such file or directory\n"));
 }

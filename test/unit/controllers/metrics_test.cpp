@@ -1,0 +1,92 @@
+#include "controllers/metrics.h"
+
+#include <chrono>
+#include <string>
+
+#include <catch2/catch.hpp>
+
+#include "test/support/shows.h"
+
+namespace receiver::controllers {
+
+using test::shows;
+
+namespace {
+
+using namespace std::chrono_literals;
+using receiver::test::shows;
+
+}  // namespace
+
+TEST_CASE("refreshes are shown by their result") {
+  RefresherCounters counters;
+  metrics::Readings readings;
+  add_metrics(readings, counters, [] { return 1500ms; });
+  counters.warehouses.applied = 5;
+  counters.promotions.retried = 7;
+  counters.coalesced = 2;
+  counters.patches_current = 1;
+  CHECK_THAT(
+      readings.render(),
+      shows("bitbucket_receiver_refresh_patches_total{kind=\"warehouse\",result=\"applied\"} "
+            "5") &&
+          shows("bitbucket_receiver_refresh_patches_total{kind=\"promotion\",result="
+                "\"retried\"} 7") &&
+          shows("bitbucket_receiver_refresh_queue_oldest_age_seconds 1.5") &&
+          shows("bitbucket_receiver_refreshes_coalesced_total 2") &&
+          shows("bitbucket_receiver_refresh_patches_in_flight 1"));
+}
+
+TEST_CASE("catching up is shown by runs, and by what became of the objects") {
+  CatchUpCounters counters;
+  metrics::Readings readings;
+  add_metrics(readings, counters);
+  counters.runs = 1;
+  counters.refreshed = 4;
+  counters.skipped = 2;
+  CHECK_THAT(
+      readings.render(),
+      shows("bitbucket_receiver_catch_up_runs_total 1") &&
+          shows("bitbucket_receiver_catch_up_objects_total{result=\"refreshed\"} 4") &&
+          shows("bitbucket_receiver_catch_up_objects_total{result=\"refreshed_meanwhile\"} 2") &&
+          shows("bitbucket_receiver_catch_up_objects_total{result=\"left_to_polling\"} 0"));
+}
+
+TEST_CASE("writes of statuses are shown by their result") {
+  ReceiverControllerCounters counters;
+  metrics::Readings readings;
+  add_metrics(readings, counters);
+  counters.status_writes = 4;
+  counters.status_conflicts = 6;
+  counters.status_failures = 5;
+  CHECK_THAT(readings.render(),
+             shows("bitbucket_receiver_status_writes_total{result=\"ok\"} 4") &&
+                 shows("bitbucket_receiver_status_writes_total{result=\"conflict\"} 6") &&
+                 shows("bitbucket_receiver_status_writes_total{result=\"error\"} 5"));
+}
+
+TEST_CASE("refreshes are timed") {
+  metrics::Readings readings;
+  refresh_observer(readings)(TargetKind::kPromotion, 2min);
+  CHECK_THAT(readings.render(),
+             shows("bitbucket_receiver_refresh_delay_seconds_bucket{kind=\"promotion\",le="
+                   "\"60\"} 0") &&
+                 shows("bitbucket_receiver_refresh_delay_seconds_sum{kind=\"promotion\"} 120") &&
+                 shows("bitbucket_receiver_refresh_delay_seconds_count{kind=\"warehouse\"} 0"));
+}
+
+TEST_CASE("paths that are served are counted") {
+  RouteTable routes;
+  metrics::Readings readings;
+  add_metrics(readings, routes);
+  CHECK_THAT(readings.render(), shows("bitbucket_receiver_routes 0"));
+  routes.replace({"team", "team"},
+                 {{.path = "/bitbucket/1",
+                   .project = "team",
+                   .receiver = "bb",
+                   .key = crypto::SecretString(std::string("key"))}},
+                 false);
+  CHECK_THAT(readings.render(), shows("bitbucket_receiver_routes 1"));
+}
+
+}  // namespace receiver::controllers

@@ -1,0 +1,86 @@
+#include "kube/metrics.h"
+
+#include <chrono>
+#include <string>
+
+#include <catch2/catch.hpp>
+
+#include "test/support/shows.h"
+
+namespace receiver::kube {
+
+using test::shows;
+
+namespace {
+
+using namespace std::chrono_literals;
+using Catch::Matchers::Contains;
+using receiver::test::shows;
+
+}  // namespace
+
+TEST_CASE("what reflectors and queues count is shown") {
+  ReflectorStatus status;
+  WorkQueue queue;
+  metrics::Readings readings;
+  add_reflector_metrics(readings, "warehouses", [&status] { return status; });
+  add_queue_metrics(readings, "receivers", queue, 4);
+  CHECK_THAT(readings.render(),
+             shows("bitbucket_receiver_reflector_synced{kind=\"warehouses\"} 0") &&
+                 !Contains("reflector_silence_seconds"));
+  status.settled = ReflectorStatus::Settled::kSynced;
+  status.lists = 2;
+  status.last_heard = clock::Steady::now();
+  queue.add({"ns", "name"}, clock::Steady::now());
+  CHECK_THAT(readings.render(),
+             shows("bitbucket_receiver_reflector_synced{kind=\"warehouses\"} 1") &&
+                 shows("bitbucket_receiver_reflector_refused{kind=\"warehouses\"} 0") &&
+                 shows("bitbucket_receiver_reflector_lists_total{kind=\"warehouses\"} 2") &&
+                 Contains("reflector_silence_seconds{kind=\"warehouses\"} ") &&
+                 shows("workqueue_depth{controller=\"receivers\",name=\"receivers\"} 1") &&
+                 shows("workqueue_adds_total{controller=\"receivers\",name=\"receivers\"} 1") &&
+                 shows("controller_runtime_max_concurrent_reconciles{controller=\"receivers\"} 4"));
+}
+
+TEST_CASE("requests to the API server are counted by method and code, and timed") {
+  metrics::Readings readings;
+  const auto observe = request_observer(readings);
+  observe("PATCH", 200, 20ms);
+  observe("PATCH", 200, 3s);
+  observe("GET", 0, 1ms);
+  CHECK_THAT(readings.render(),
+             shows("rest_client_requests_total{code=\"200\",method=\"PATCH\"} 2") &&
+                 shows("rest_client_requests_total{code=\"<error>\",method=\"GET\"} 1") &&
+                 shows("rest_client_request_duration_seconds_bucket{verb=\"PATCH\",le=\"0.025\"} "
+                       "1") &&
+                 shows("rest_client_request_duration_seconds_count{verb=\"PATCH\"} 2"));
+}
+
+TEST_CASE("reconciles are shown under the names that controller-runtime gives them") {
+  metrics::Readings readings;
+  const auto observe = reconcile_observer(readings, "receivers");
+  observe({"success", 2ms, 30ms});
+  observe({"error", 200ms, 3ms});
+  CHECK_THAT(
+      readings.render(),
+      shows("controller_runtime_reconcile_total{controller=\"receivers\",result=\"success\"} 1") &&
+          shows("controller_runtime_reconcile_total{controller=\"receivers\",result="
+                "\"requeue_after\"} 0") &&
+          shows("controller_runtime_reconcile_errors_total{controller=\"receivers\"} 1") &&
+          shows("controller_runtime_reconcile_time_seconds_count{controller=\"receivers\"} 2") &&
+          shows("workqueue_queue_duration_seconds_bucket{controller=\"receivers\",name="
+                "\"receivers\",le=\"0.01\"} 1") &&
+          shows("workqueue_work_duration_seconds_bucket{controller=\"receivers\",name="
+                "\"receivers\",le=\"0.1\"} 2"));
+}
+
+TEST_CASE("the leader is shown as client-go shows it") {
+  bool leading = false;
+  metrics::Readings readings;
+  add_leader_metrics(readings, "lease", [&leading] { return leading; });
+  CHECK_THAT(readings.render(), shows("leader_election_master_status{name=\"lease\"} 0"));
+  leading = true;
+  CHECK_THAT(readings.render(), shows("leader_election_master_status{name=\"lease\"} 1"));
+}
+
+}  // namespace receiver::kube

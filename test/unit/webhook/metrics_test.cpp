@@ -1,0 +1,79 @@
+#include "webhook/metrics.h"
+
+#include <chrono>
+#include <string>
+
+#include <catch2/catch.hpp>
+
+#include "test/support/shows.h"
+
+namespace receiver::webhook {
+
+using test::shows;
+
+namespace {
+
+using namespace std::chrono_literals;
+using receiver::test::shows;
+
+}  // namespace
+
+TEST_CASE("deliveries are shown by their outcome") {
+  DeliveryCounters counters;
+  metrics::Readings readings;
+  add_metrics(readings, counters);
+  for (int i = 0; i < 3; ++i) counters.add(Outcome::kOk, "repo:push");
+  counters.add(Outcome::kOk, "pr:merged");
+  counters.add(Outcome::kPing, "diagnostics:ping");
+  counters.add(Outcome::kIgnoredEvent, "a stranger's \"event");
+  counters.add(Outcome::kIgnoredEvent, "");
+  counters.previous_secret = 1;
+  const auto sample = [](const std::string& event, const std::string& outcome,
+                         const std::string& source, int value) {
+    return shows("bitbucket_receiver_deliveries_total{event=\"" + event + "\",outcome=\"" +
+                 outcome + "\",source=\"" + source + "\"} " + std::to_string(value));
+  };
+  CHECK_THAT(readings.render(), sample("repo:push", "ok", "cloud", 3) &&
+                                    sample("pr:merged", "ok", "data_center", 1) &&
+                                    sample("pr:deleted", "ok", "data_center", 0) &&
+                                    sample("diagnostics:ping", "ping", "data_center", 1) &&
+                                    sample("other", "ignored_event", "unknown", 2) &&
+                                    shows("bitbucket_receiver_previous_secret_deliveries_total 1"));
+}
+
+TEST_CASE("late targets are shown, and what is remembered for them") {
+  LateTargetCounters counters;
+  metrics::Readings readings;
+  add_metrics(readings, counters);
+  counters.refreshes = 3;
+  counters.remembered_current = 2;
+  counters.dropped = 1;
+  CHECK_THAT(readings.render(), shows("bitbucket_receiver_late_refreshes_total 3") &&
+                                    shows("bitbucket_receiver_recent_deliveries 2") &&
+                                    shows("bitbucket_receiver_recent_deliveries_dropped_total 1"));
+}
+
+TEST_CASE("answers are timed") {
+  metrics::Readings readings;
+  answer_observer(readings)(bitbucket::Source::kDataCenter, 20ms);
+  CHECK_THAT(readings.render(),
+             shows("bitbucket_receiver_delivery_duration_seconds_bucket{source=\"data_center\",le="
+                   "\"0.025\"} 1") &&
+                 shows("bitbucket_receiver_delivery_duration_seconds_count{source=\"cloud\"} 0"));
+}
+
+TEST_CASE("authentications are counted by receiver and result") {
+  metrics::Readings readings;
+  const auto observe = authentication_observer(readings);
+  observe("team", "bb", "bad_signature");
+  observe("team", "bb", "bad_signature");
+  observe("team", "bb", "missing_signature");
+  observe("", "bb", "accepted");
+  const std::string name = "bitbucket_receiver_authentications_total";
+  CHECK_THAT(readings.render(),
+             shows(name + R"({project="team",receiver="bb",result="bad_signature"} 2)") &&
+                 shows(name + R"({project="team",receiver="bb",result="missing_signature"} 1)") &&
+                 shows(name + R"({project="",receiver="bb",result="accepted"} 1)"));
+}
+
+}  // namespace receiver::webhook
