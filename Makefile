@@ -102,10 +102,11 @@ build-fuzz: install build/fuzz/build.ninja
 	@cmake --build build/fuzz --target fuzz --parallel $(JOBS)
 
 .PHONY: lint
-lint: install ## formatting, clang-tidy, shell scripts, arrows between rooms, the chart's README
+lint: install ## formatting, clang-tidy, shell scripts, arrows between rooms, commit messages, the chart's README
 	@test/lint/format.sh
 	@test/lint/scripts.sh
 	@test/lint/arrows.py
+	@test/lint/history.py
 	@test/lint/chart_readme.py
 	@cmake --preset lint >/dev/null
 	@test/lint/clang_tidy.py build/lint/UnifiedSource
