@@ -5,6 +5,8 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 
 JOBS ?= $(shell nproc)
+# Most of what a test does is waiting.
+TESTS_AT_ONCE ?= $(shell expr $(JOBS) + 1)
 # More is printed about a finding, and the first one ends the test.
 export ASAN_OPTIONS ?= detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
@@ -28,14 +30,14 @@ test: build-tests ## run all tests
 	@$(call run_tests,release)
 
 .PHONY: test-asan test-tsan
-test-asan test-tsan: test-%: install build/%/build.ninja ## run all tests with AddressSanitizer and UBSan, or with ThreadSanitizer
+test-asan test-tsan: test-%: install build/%/build.ninja ## run the tests with AddressSanitizer and UBSan, or with ThreadSanitizer
 	@cmake --build build/$* --parallel $(JOBS)
 	@$(call run_tests,$*)
 
 # The first words make the sanitizers independent of the kernel's address randomisation, where that is permitted.
 run_tests = export KUBEBUILDER_ASSETS=$$(test/cluster/binaries.sh); \
   $$(setarch --addr-no-randomize true 2>/dev/null && echo setarch --addr-no-randomize) \
-  ctest --test-dir build/$(1) --output-on-failure --no-tests=error $(CTEST_ARGS)
+  ctest --test-dir build/$(1) --parallel $(TESTS_AT_ONCE) --output-on-failure --no-tests=error $(CTEST_ARGS)
 
 .PHONY: build
 build: install build/release/build.ninja ## build/release/bitbucket-receiver and build/release/receiverctl
