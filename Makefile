@@ -103,6 +103,10 @@ fuzz-coverage: build-fuzz ## which lines of the fuzzed code the fuzzers' corpus 
 build-fuzz: install build/fuzz/build.ninja
 	@cmake --build build/fuzz --target fuzz --parallel $(JOBS)
 
+.PHONY: mutation
+mutation: install ## how many small faults in ROOM=pkg/git the tests notice, of COUNT=40 by SEED=1; takes an hour
+	@COUNT=$(COUNT) SEED=$(SEED) JOBS=$(JOBS) test/mutation/run.sh $(ROOM)
+
 .PHONY: lint
 lint: install ## formatting, clang-tidy, shell scripts, arrows between rooms, commit messages, the chart's README
 	@test/lint/format.sh
