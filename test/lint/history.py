@@ -15,7 +15,7 @@ def git(*arguments: str) -> str | None:
 
 
 def finding(subject: str, body: str) -> str | None:
-    if subject.lower().startswith("wip"):
+    if subject.lower().startswith(("wip", "fixup!", "squash!")):
         return "is work in progress"
     return None if body.strip() else "has no body that says why"
 
