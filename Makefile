@@ -5,6 +5,8 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 
 JOBS ?= $(shell nproc)
+# Most of what a test does is waiting.
+TESTS_AT_ONCE ?= $(shell expr $(JOBS) + 1)
 # More is printed about a finding, and the first one ends the test.
 export ASAN_OPTIONS ?= detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
@@ -28,14 +30,14 @@ test: build-tests ## run all tests
 	@$(call run_tests,release)
 
 .PHONY: test-asan test-tsan
-test-asan test-tsan: test-%: install build/%/build.ninja ## run all tests with AddressSanitizer and UBSan, or with ThreadSanitizer
+test-asan test-tsan: test-%: install build/%/build.ninja ## run the tests with AddressSanitizer and UBSan, or with ThreadSanitizer
 	@cmake --build build/$* --parallel $(JOBS)
 	@$(call run_tests,$*)
 
 # The first words make the sanitizers independent of the kernel's address randomisation, where that is permitted.
 run_tests = export KUBEBUILDER_ASSETS=$$(test/cluster/binaries.sh); \
   $$(setarch --addr-no-randomize true 2>/dev/null && echo setarch --addr-no-randomize) \
-  ctest --test-dir build/$(1) --output-on-failure --no-tests=error $(CTEST_ARGS)
+  ctest --test-dir build/$(1) --parallel $(TESTS_AT_ONCE) --output-on-failure --no-tests=error $(CTEST_ARGS)
 
 .PHONY: build
 build: install build/release/build.ninja ## build/release/bitbucket-receiver and build/release/receiverctl
@@ -101,11 +103,16 @@ fuzz-coverage: build-fuzz ## which lines of the fuzzed code the fuzzers' corpus 
 build-fuzz: install build/fuzz/build.ninja
 	@cmake --build build/fuzz --target fuzz --parallel $(JOBS)
 
+.PHONY: mutation
+mutation: install ## how many small faults in ROOM=pkg/git the tests notice, of COUNT=40 by SEED=1; takes an hour
+	@COUNT=$(COUNT) SEED=$(SEED) JOBS=$(JOBS) test/mutation/run.sh $(ROOM)
+
 .PHONY: lint
-lint: install ## formatting, clang-tidy, shell scripts, arrows between rooms, the chart's README
+lint: install ## formatting, clang-tidy, shell scripts, arrows between rooms, commit messages, the chart's README
 	@test/lint/format.sh
 	@test/lint/scripts.sh
 	@test/lint/arrows.py
+	@test/lint/history.py
 	@test/lint/chart_readme.py
 	@cmake --preset lint >/dev/null
 	@test/lint/clang_tidy.py build/lint/UnifiedSource

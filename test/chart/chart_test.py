@@ -269,6 +269,61 @@ class Chart(unittest.TestCase):
         self.assertEqual((probe["httpGet"]["path"], probe["httpGet"]["port"]), ("/livez", "metrics"))
         self.assertLessEqual(probe["periodSeconds"] * probe["failureThreshold"], 60)
 
+    def test_only_what_is_ready_is_sent_deliveries(self):
+        deployment = self.objects(BASE)["Deployment", "release-bitbucket-receiver"]
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        probe = container["readinessProbe"]
+        self.assertEqual((probe["httpGet"]["path"], probe["httpGet"]["port"]), ("/readyz", "metrics"))
+        self.assertLessEqual(probe["periodSeconds"] * probe["failureThreshold"], 10)
+        services = [item for (kind, _), item in self.objects(BASE).items() if kind == "Service"]
+        self.assertEqual({item["spec"]["ports"][0]["name"]: item["spec"].get("publishNotReadyAddresses", False)
+                          for item in services}, {"webhooks": False, "metrics": True})
+
+    def test_replicas_go_one_at_a_time(self):
+        def budget(values):
+            return self.objects(merged(BASE, values)).get(("PodDisruptionBudget", "release-bitbucket-receiver"))
+
+        strategy = self.objects(BASE)["Deployment", "release-bitbucket-receiver"]["spec"]["strategy"]
+        self.assertEqual(strategy, {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}})
+        self.assertEqual(budget({})["spec"]["maxUnavailable"], 1)
+        self.assertEqual(budget({"replicas": 1, "autoscaling": {"enabled": True}})["spec"]["maxUnavailable"], 1)
+        self.assertIsNone(budget({"replicas": 1}), "a drain would wait for ever")
+        self.assertIsNone(budget({"podDisruptionBudget": {"enabled": False}}))
+
+    def test_what_points_at_the_pods_finds_them(self):
+        objects = self.objects(merged(BASE, {"networkPolicy": {"enabled": True}, "autoscaling": {"enabled": True},
+                                             "serviceMonitor": {"enabled": True}}))
+        spec = objects["Deployment", "release-bitbucket-receiver"]["spec"]
+        pod = spec["template"]["spec"]
+        (container,) = pod["containers"]
+        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+        self.assertEqual(ports, {"webhooks": 8080, "metrics": 9090})
+
+        services = {item["spec"]["ports"][0]["name"]: item for (kind, _), item in objects.items() if kind == "Service"}
+        self.assertEqual({name: item["spec"]["ports"][0]["targetPort"] for name, item in services.items()},
+                         {"webhooks": "webhooks", "metrics": "metrics"})
+        budget = objects["PodDisruptionBudget", "release-bitbucket-receiver"]["spec"]
+        policy = objects["NetworkPolicy", "release-bitbucket-receiver"]["spec"]
+        self.assertEqual([rule["ports"][0]["port"] for rule in policy["ingress"]], ["webhooks", "metrics"])
+        self.assertEqual([port["port"] for rule in policy["egress"] for port in rule["ports"]], [53, 53, 443, 6443])
+        (spread,) = pod["topologySpreadConstraints"]
+        labels = spec["template"]["metadata"]["labels"]
+        for selector in [
+            *(item["spec"]["selector"] for item in services.values()), spec["selector"]["matchLabels"],
+            budget["selector"]["matchLabels"], policy["podSelector"]["matchLabels"], spread["labelSelector"]["matchLabels"],
+        ]:
+            self.assertEqual(selector, {name: labels[name] for name in
+                                        ("app.kubernetes.io/name", "app.kubernetes.io/instance")})
+
+        monitor = objects["ServiceMonitor", "release-bitbucket-receiver"]["spec"]
+        monitored = [name for name, item in services.items()
+                     if monitor["selector"]["matchLabels"].items() <= item["metadata"]["labels"].items()]
+        self.assertEqual((monitored, monitor["endpoints"][0]["port"]), (["metrics"], "metrics"))
+
+        scaler = objects["HorizontalPodAutoscaler", "release-bitbucket-receiver"]["spec"]
+        self.assertEqual(scaler["scaleTargetRef"]["name"], "release-bitbucket-receiver")
+        self.assertEqual((scaler["minReplicas"], scaler["maxReplicas"]), (2, 6))
+
     def test_an_account_that_exists_is_left_alone(self):
         self.assertIn(("ServiceAccount", KARGO_ACCOUNT), self.objects(BASE))
         reused = self.objects(merged(BASE, {"serviceAccount": {"create": False}}))

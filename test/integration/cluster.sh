@@ -3,11 +3,12 @@
 # administrator's kubeconfig one of the operator's account, DIR/kubeconfig.operator.
 #
 #   cluster.sh start BASE [DIR]   ends with the caller at the latest; an empty AUDIT_POLICY: without the audit
-#   cluster.sh audit BASE [DIR]   whether the permissions are what the operator has used; after all tests
 #   cluster.sh stop BASE [DIR]    deletes DIR too
+#   cluster.sh audit BASE         whether the permissions are what the operator has used with the control planes of all
+#                                 BASE/*/CALLER; after all tests
 #
-# DIR is BASE/CALLER without it, CALLER being the caller's process id: where ctest is the caller, each run of ctest has a
-# control plane of its own, and the tests that it starts find it by the id of their parent.
+# DIR is BASE/CALLER without it, CALLER being the caller's process id: where ctest is the caller, each run of ctest has
+# control planes of its own, and the tests that it starts find theirs by the id of their parent.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,7 +16,7 @@ root=$(cd "$here/../.." && pwd)
 # shellcheck source=test/cluster/lib.sh
 source "$root/test/cluster/lib.sh"
 
-(($# == 2 || $# == 3)) || die "usage: $0 start|audit|stop BASE [DIR]"
+(($# == 2 || $# == 3)) || die "usage: $0 start|stop BASE [DIR], or audit BASE"
 base=$2
 dir=${3:-$base/$PPID}
 
@@ -47,10 +48,10 @@ start() {
 
 case $1 in
   start) start ;;
-  audit) "$here/least_privilege.py" "$dir" ;;
+  audit) "$here/least_privilege.py" "$base"/*/"$PPID" ;;
   stop)
     "$root/test/cluster/control_plane.sh" stop "$dir"
     rm -rf "$dir"
     ;;
-  *) die "usage: $0 start|audit|stop BASE [DIR]" ;;
+  *) die "usage: $0 start|stop BASE [DIR], or audit BASE" ;;
 esac

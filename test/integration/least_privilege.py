@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Whether the permissions in config/rbac are exactly those that the operator has used in the integration tests.
 
-least_privilege.py DIR, the folder of their control plane, whose audit log says what the operator has asked. It fails if
-the operator has asked for something that no rule grants, which is a 403 wherever it runs, and if a rule grants a verb
+least_privilege.py DIR..., the folders of their control planes, whose audit logs say what the operator has asked. It fails
+if the operator has asked for something that no rule grants, which is a 403 wherever it runs, and if a rule grants a verb
 that it has never used. A 403 against a rule is no finding: tests withhold a binding, and an API server that has just
 started refuses everybody.
 """
@@ -31,7 +31,8 @@ def granted(directory):
 
 def requests(directory):
     """(group, resource, verb) of each request, and whether it was allowed."""
-    for line in (directory / "audit.log").read_text().splitlines():
+    log = directory / "audit.log"  # there from the first request on
+    for line in log.read_text().splitlines() if log.exists() else ():
         try:
             event = json.loads(line)
         except json.JSONDecodeError:  # half a line, of an API server that a test killed
@@ -45,8 +46,8 @@ def requests(directory):
 
 
 def main():
-    directory = pathlib.Path(sys.argv[1])
-    rules, seen = granted(directory), list(requests(directory))
+    directories = [pathlib.Path(argument) for argument in sys.argv[1:]]
+    rules, seen = granted(directories[0]), [request for directory in directories for request in requests(directory)]
     asked, used = {request for request, _ in seen}, {request for request, allowed in seen if allowed}
     findings = [f"asked for, but granted by no rule: {request}" for request in sorted(asked - rules)]
     findings += [f"granted, but never used: {permission}" for permission in sorted(rules - used)]

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -28,6 +29,14 @@ bool is_cluster(const std::string& directory) {
   return std::filesystem::exists(directory + "/kubeconfig.operator");
 }
 
+/// Which control plane ctest lends this test, such as `one` of `id:one,slots:1`.
+std::string lent_by_ctest() {
+  const char* resource = std::getenv("CTEST_RESOURCE_GROUP_0_CONTROL_PLANE");
+  const std::string words = resource == nullptr ? "" : resource;
+  const std::size_t begin = words.find(':') + 1;
+  return words.substr(begin, words.find(',') - begin);
+}
+
 /// Killed, and perhaps not yet reaped. A zombie with other threads still holds its ports.
 bool has_ended(pid_t process) {
   std::string status;
@@ -49,7 +58,7 @@ ControlPlane::ControlPlane() {
     throw std::runtime_error(std::string(kVariable) + "=" + directory_ +
                              " was not made by `test/integration/cluster.sh start`");
   }
-  const std::string of_ctest = std::string(CLUSTERS_DIR) + "/" + std::to_string(::getppid());
+  const std::string of_ctest = fmt::format("{}/{}/{}", CLUSTERS_DIR, lent_by_ctest(), ::getppid());
   if (is_cluster(of_ctest)) {
     directory_ = of_ctest;
   } else {

@@ -9,8 +9,8 @@
 namespace receiver::test {
 
 /// The control plane of this run: the one that INTEGRATION_CLUSTER names (a folder made by
-/// cluster.sh), or that ctest started for its tests, or one of this process's own, which ends with
-/// this object.
+/// cluster.sh), or that ctest started and lends this test, or one of this process's own, which ends
+/// with this object.
 class ControlPlane {
  public:
   ControlPlane();

@@ -1,0 +1,342 @@
+#!/usr/bin/env python3
+"""How many small faults the tests notice: `make mutation ROOM=pkg/git` (COUNT=40, SEED=1, JOBS=cores).
+
+universalmutator proposes faults of single lines of a room's sources. A sample of them, one of a line, is compiled one by
+one in copies of the tree below build/mutation, and judged by the room's unit tests, of cmd/bitbucket-receiver by a choice
+of integration tests, too. What does not compile does not count. A fault that no test notices has survived; one that
+nobody could notice is listed in equivalent.txt with the reason, and does not count either.
+
+The sample depends on the seed and on the text of each line alone: other lines may change without another sample. Verdicts
+are kept in build/mutation/ROOM/verdicts.json: what was interrupted goes on, and after a change of the tests only the
+survivors are judged anew. A sample of 40 or more is written into RESULTS.md beside this file.
+"""
+
+import concurrent.futures
+import contextlib
+import difflib
+import hashlib
+import io
+import json
+import os
+import pathlib
+import queue
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+from universalmutator import mutator  # of the environment that run.sh makes
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+RESULTS = HERE / "RESULTS.md"
+ENOUGH = 40  # faults of a room for a result that is written down
+
+# Headers that hold code. Others are left out: a change of theirs compiles half of the tree anew.
+HEADERS = {"pkg/kube": ["store.h"]}
+# Beside the unit tests: tags of test/integration.
+INTEGRATION = {"cmd/bitbucket-receiver": "[lifecycle]~[.],[certificate],[liveness],[readiness],[cluster_config],[late_targets]"}
+# Lines that are no code of their own.
+IGNORED = [r"^\s*(#|//|namespace\b|using\b|static_assert\b|\}+;?\s*$)"]
+# Rules that seldom give what compiles, and then the same program: a jump behind the line.
+USELESS = (r"\n\1break;\n", r"\n\1continue;\n")
+
+BUILD_SECONDS = 600
+TESTS_AT_ONCE = 8  # most of what they do is waiting
+INTEGRATION_SECONDS = 600
+MEMORY = 8 << 30  # of one process; a fault may ask for more and more
+
+
+class Room:
+    def __init__(self, name):
+        self.name = name
+        self.folder = ROOT / name
+        self.place = ROOT / "build/mutation" / name
+        short = name.removeprefix("pkg/")
+        self.unit = f"unit_{self.folder.name}"
+        self.test_seconds = 1200  # then four times what they take without a fault
+        self.tests = f"^unit/{re.escape(short)}: "
+        self.targets = [self.unit] + (["integration"] if name in INTEGRATION else [])
+        self.test_files = [ROOT / "test/unit" / short] + ([ROOT / "test/integration"] if name in INTEGRATION else [])
+
+    def sources(self):
+        return sorted(self.folder.glob("*.cpp")) + [self.folder / name for name in HEADERS.get(self.name, [])]
+
+    def tests_digest(self):
+        files = sorted(path for folder in self.test_files for path in folder.rglob("*") if path.is_file())
+        return digest(*(path.read_text() for path in files))
+
+
+class Fault:
+    def __init__(self, file, lines, line, changed, seed):
+        self.file, self.lines, self.line, self.changed = file, lines, line, changed
+        self.text = lines[line - 1]
+        self.place = digest(str(seed), file, self.text, str(lines[:line].count(self.text)))
+        self.rank = digest(self.place, changed)
+        self.key = digest(file, "".join(lines), str(line), changed)
+
+    def source(self):
+        return "".join([*self.lines[:self.line - 1], self.changed, *self.lines[self.line:]])
+
+    def as_diff(self):
+        before, after = "".join(self.lines).splitlines(), self.source().splitlines()
+        return "\n".join(list(difflib.unified_diff(before, after, lineterm="", n=2))[2:])  # without names
+
+
+def digest(*words):
+    return hashlib.sha256("\0".join(words).encode()).hexdigest()[:16]
+
+
+def one_line(text):
+    return " ".join(text.split())
+
+
+def faults_of(room, seed):
+    """In the order of the sample: a fault of each line, then the second one of each, and so on."""
+    by_place = {}
+    for path in room.sources():
+        file, lines = path.relative_to(ROOT).as_posix(), path.read_text().splitlines(keepends=True)
+        with contextlib.redirect_stdout(io.StringIO()):
+            found = mutator.mutants_regexp(lines, ["universal.rules", "cpp.rules", "c_like.rules"],
+                                            ignorePatterns=IGNORED, ignoreStringOnly=True)
+        for line, changed, (rule, _), _ in found:
+            if rule.endswith(USELESS):
+                continue
+            fault = Fault(file, lines, line, changed, seed)
+            by_place.setdefault(fault.place, []).append(fault)
+    rounds = [(number, place, fault) for place, faults in by_place.items()
+              for number, fault in enumerate(sorted(faults, key=lambda fault: fault.rank))]
+    return [fault for _, _, fault in sorted(rounds, key=lambda each: each[:2])]
+
+
+def equivalents():
+    """(file, line, changed line) of equivalent.txt."""
+    known, file, before = set(), None, None
+    for line in (HERE / "equivalent.txt").read_text().splitlines():
+        if line.startswith("- "):
+            before = one_line(line[2:])
+        elif line.startswith("+ "):
+            known.add((file, before, one_line(line[2:])))
+        elif line.startswith(("pkg/", "controllers/", "webhook/", "cmd/")):
+            file = line.strip()
+    return known
+
+
+def run(command, log, seconds, folder, environment=None):
+    """Whether it succeeds in that time; all of its processes end with it."""
+    with open(log, "ab") as output:
+        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                                   env={**os.environ, **(environment or {})}, start_new_session=True)
+        try:
+            return process.wait(seconds) == 0
+        except subprocess.TimeoutExpired:
+            return False
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+class Tree:
+    """A copy of the project with a build of its own, in which one fault at a time is made."""
+
+    def __init__(self, room, number):
+        self.room = room
+        self.folder = room.place / f"tree{number}"
+        self.build = self.folder / "build"
+        self.log = room.place / f"tree{number}.log"
+        self.cluster = None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.log.write_bytes(b"")
+        self.environment = {"CCACHE_BASEDIR": str(self.folder), "CCACHE_NOHASHDIR": "true"}
+
+    def prepare(self, jobs):
+        self.copy_project()
+        if not (self.build / "build.ninja").exists():
+            self.must(["cmake", "-S", self.folder, "-B", self.build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug",
+                       "-DCMAKE_CXX_FLAGS_DEBUG=-O0"])
+        self.must(["cmake", "--build", self.build, "--parallel", str(jobs), *self.target_words()])
+
+    def copy_project(self):
+        """What has not changed keeps its time, and is not compiled anew."""
+        listed = subprocess.check_output(["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"], text=True)
+        names = {name for name in listed.split("\0") if name and os.path.lexists(ROOT / name)}
+        for folder, folders, files in os.walk(self.folder):
+            if folder == str(self.folder):
+                folders[:] = [name for name in folders if name != "build"]
+            for path in (pathlib.Path(folder, file) for file in files):
+                if path.relative_to(self.folder).as_posix() not in names:
+                    path.unlink()
+        for name in names:
+            source, copy = ROOT / name, self.folder / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_symlink():
+                copy.unlink(missing_ok=True)
+                copy.symlink_to(source.readlink())
+            elif not copy.exists() or copy.read_bytes() != source.read_bytes():
+                shutil.copy(source, copy)
+
+    def target_words(self):
+        return [word for target in self.room.targets for word in ("--target", target)]
+
+    def must(self, command):
+        if not run(command, self.log, 3600, self.folder, self.environment):
+            sys.exit(f"failed without any fault: {' '.join(map(str, command))}; see {self.log}")
+
+    def compiles(self):
+        command = ["cmake", "--build", self.build, "--parallel", "2", *self.target_words()]
+        return run(command, self.log, BUILD_SECONDS, self.folder, self.environment)
+
+    def passes(self):
+        return self.passes_unit_tests() and self.passes_integration_tests()
+
+    def passes_unit_tests(self):
+        """The failed ones twice: what fails by load alone is not the fault's doing."""
+        ctest = ["prlimit", f"--as={MEMORY}", "ctest", "--test-dir", self.build, "--output-on-failure", "--no-tests=error"]
+        failed = self.build / "Testing/Temporary/LastTestsFailed.log"
+        failed.unlink(missing_ok=True)
+        command = [*ctest, "--tests-regex", self.room.tests, "--parallel", str(TESTS_AT_ONCE), "--stop-on-failure"]
+        if run(command, self.log, self.room.test_seconds, self.folder):
+            return True
+        return failed.exists() and run([*ctest, "--rerun-failed"], self.log, self.room.test_seconds, self.folder)
+
+    def passes_integration_tests(self):
+        if not (tags := INTEGRATION.get(self.room.name)):
+            return True
+        command = [self.build / "integration", "--abort", tags]
+        return run(command, self.log, INTEGRATION_SECONDS, self.folder, {"INTEGRATION_CLUSTER": self.control_plane()})
+
+    def control_plane(self):
+        if self.cluster is None:
+            self.cluster = str(self.room.place / f"{self.folder.name}.cluster")
+            command = [ROOT / "test/integration/cluster.sh", "start", self.cluster + ".base", self.cluster]
+            subprocess.run(command, check=True, env={**os.environ, "AUDIT_POLICY": "", "CONTROL_PLANE_OWNER": str(os.getpid())})
+        return self.cluster
+
+    def judge(self, fault):
+        target = self.folder / fault.file
+        original = target.read_text()
+        target.write_text(fault.source())
+        try:
+            if not self.compiles():
+                return "not compiled"
+            return "survived" if self.passes() else "killed"
+        finally:
+            target.write_text(original)
+
+    def close(self):
+        if self.cluster is not None:
+            subprocess.run([ROOT / "test/integration/cluster.sh", "stop", self.cluster + ".base", self.cluster])
+
+
+class Verdicts:
+    def __init__(self, room):
+        self.file = room.place / "verdicts.json"
+        self.tests = room.tests_digest()
+        self.lock = threading.Lock()
+        self.known = json.loads(self.file.read_text()) if self.file.exists() else {}
+
+    def of(self, fault):
+        verdict, tests = self.known.get(fault.key, (None, None))
+        return None if verdict == "survived" and tests != self.tests else verdict
+
+    def keep(self, fault, verdict):
+        with self.lock:
+            self.known[fault.key] = (verdict, self.tests)
+            temporary = self.file.with_suffix(".new")
+            temporary.write_text(json.dumps(self.known))
+            temporary.replace(self.file)
+
+
+def judge_sample(room, count, seed, jobs):
+    """(fault, verdict) of as many as compile, and how many do not."""
+    verdicts, known = Verdicts(room), equivalents()
+    trees, every = queue.Queue(), []
+    candidates, lock = iter(faults_of(room, seed)), threading.Lock()
+    judged, not_compiled, missing = [], 0, count
+
+    def verdict_of(fault):
+        if (fault.file, one_line(fault.text), one_line(fault.changed)) in known:
+            return "equivalent"
+        if (verdict := verdicts.of(fault)) is not None:
+            return verdict
+        tree, started = trees.get(), time.monotonic()
+        try:
+            verdict = tree.judge(fault)
+        finally:
+            trees.put(tree)
+        verdicts.keep(fault, verdict)
+        print(f"{verdict:12} {time.monotonic() - started:4.0f} s  {fault.file}:{fault.line}: {one_line(fault.changed)[:90]}", flush=True)
+        return verdict
+
+    def work():
+        nonlocal not_compiled, missing
+        while True:
+            with lock:
+                if missing <= 0 or (fault := next(candidates, None)) is None:
+                    return
+                missing -= 1
+            verdict = verdict_of(fault)
+            with lock:
+                if verdict in ("killed", "survived"):
+                    judged.append((fault, verdict))
+                else:
+                    missing += 1
+                    not_compiled += verdict == "not compiled"
+
+    try:
+        for number in range(jobs):
+            tree = Tree(room, number)
+            every.append(tree)
+            print(f"{room.name}: building {tree.folder}", flush=True)
+            tree.prepare(jobs)
+            if number == 0:
+                begun = time.monotonic()
+                if not tree.passes_unit_tests() or not tree.passes_integration_tests():
+                    sys.exit(f"the tests fail without any fault; see {tree.log}")
+                room.test_seconds = 60 + 4 * (time.monotonic() - begun)
+            trees.put(tree)
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            for worker in [pool.submit(work) for _ in range(jobs)]:
+                worker.result()
+    finally:
+        for tree in every:
+            tree.close()
+    return sorted(judged, key=lambda each: (each[0].file, each[0].line)), not_compiled
+
+
+def write_result(room, row, survivors):
+    """Replaces what RESULTS.md says of this room."""
+    text = RESULTS.read_text()
+    head, *sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    rows = [line for line in head.splitlines() if line.startswith("| `") and not line.startswith(f"| `{room.name}`")] + [row]
+    intro = [line for line in head.rstrip().splitlines() if not line.startswith("| `")]
+    sections = [part.rstrip() for part in sections if not part.startswith(f"## {room.name}\n")]
+    if survivors:
+        sections.append(f"## {room.name}\n\n{survivors}")
+    RESULTS.write_text("\n".join(intro + sorted(rows)) + "\n" + "".join(f"\n{part}\n" for part in sorted(sections)))
+
+
+def main():
+    room = Room(sys.argv[1].rstrip("/")) if len(sys.argv) == 2 else None
+    if room is None or not room.folder.is_dir() or not room.sources():
+        sys.exit("usage: mutation.py ROOM, such as pkg/git")
+    count, seed = int(os.environ.get("COUNT") or ENOUGH), int(os.environ.get("SEED") or 1)
+    started = time.monotonic()
+    judged, not_compiled = judge_sample(room, count, seed, int(os.environ.get("JOBS") or os.cpu_count()))
+    survived = [fault for fault, verdict in judged if verdict == "survived"]
+    killed = len(judged) - len(survived)
+    survivors = "\n\n".join(f"{fault.file}:{fault.line}\n```diff\n{fault.as_diff()}\n```" for fault in survived)
+    print(f"\n{survivors}\n")
+    print(f"{room.name}: {killed} of {len(judged)} faults killed ({100 * killed / max(1, len(judged)):.0f} %), "
+          f"{not_compiled} did not compile, seed {seed}, {time.monotonic() - started:.0f} s")
+    if len(judged) >= ENOUGH:
+        row = f"| `{room.name}` | {len(judged)} | {killed} | {len(survived)} | {100 * killed / len(judged):.0f} % | {not_compiled} | {seed} |"
+        write_result(room, row, survivors)
+
+
+if __name__ == "__main__":
+    main()

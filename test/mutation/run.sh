@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# `make mutation ROOM=…`: see mutation.py. universalmutator is taken from PyPI into an environment below build.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+# shellcheck source=test/cluster/lib.sh
+source "$root/test/cluster/lib.sh"
+
+(($# == 1)) || die "usage: make mutation ROOM=pkg/git"
+"$root/test/cluster/install.sh"
+package=universalmutator==1.14.1
+environment=$root/build/mutation/python
+if [[ $(cat "$environment/complete" 2>/dev/null) != "$package" ]]; then
+  python3 -m venv --clear "$environment"
+  # What it depends on serves its programs; mutation.py uses its rules only.
+  retry 3 "$environment/bin/pip" install --quiet --no-deps "$package"
+  echo "$package" >"$environment/complete"
+fi
+exec "$environment/bin/python" "$here/mutation.py" "$1"
