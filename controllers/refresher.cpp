@@ -10,9 +10,10 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include "clock/timer.h"
 
 namespace receiver::controllers {
 namespace {
@@ -44,14 +45,14 @@ struct Call {
   std::atomic<State> state{State::kHandedOver};
   std::atomic<std::size_t> applied{0};
   std::atomic<std::size_t> refused{0};
-  asio::steady_timer timer;
+  clock::Timer timer;
 };
 
 void wake(const std::shared_ptr<Call>& call) {
   asio::post(call->caller, [call] { call->timer.cancel(); });
 }
 
-asio::awaitable<void> sleep_until(asio::steady_timer& timer, Time time) {
+asio::awaitable<void> sleep_until(clock::Timer& timer, Time time) {
   timer.expires_at(time);
   boost::system::error_code woken;
   co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, woken));
@@ -118,11 +119,11 @@ class Refresher::Impl : public std::enable_shared_from_this<Impl> {
   RefreshQueue queue_;
   TokenSource tokens_;
   std::unordered_map<RefreshQueue::DeliveryId, std::shared_ptr<Call>> calls_;
-  asio::steady_timer retry_timer_;
+  clock::Timer retry_timer_;
   std::optional<Time> armed_for_;
-  asio::steady_timer answer_timer_;
+  clock::Timer answer_timer_;
   Time answer_by_ = Time::max();
-  asio::steady_timer* draining_ = nullptr;
+  clock::Timer* draining_ = nullptr;
   bool stopped_ = false;
 };
 
@@ -307,7 +308,7 @@ void Refresher::Impl::answer_by(Time time) {
 
 asio::awaitable<std::size_t> Refresher::Impl::drain(std::shared_ptr<Impl> self, Time deadline) {
   co_await asio::post(self->executor_, asio::use_awaitable);  // after what was handed over before
-  asio::steady_timer timer(self->executor_);
+  clock::Timer timer(self->executor_);
   self->draining_ = &timer;
   self->queue_.retry_now();
   self->pump();

@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
 #include "clock/clock.h"
+#include "clock/timer.h"
 #include "http/slots.h"
 #include "kube/credentials.h"
 #include "kube/sleepers.h"
@@ -331,7 +331,7 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
   http::Client client_;
   std::uint64_t tls_version_ = 0;  ///< that client_ was given last
   http::Slots large_events_;
-  asio::steady_timer trim_timer_;
+  clock::Timer trim_timer_;
   bool trims_ = false;
   std::deque<LaneState> lanes_;  ///< in the order of Lane
   std::optional<Throttle> throttle_;
