@@ -4,10 +4,10 @@
 #include <utility>
 
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "async/kept_alive.h"
+#include "clock/timer.h"
 
 namespace receiver::controllers {
 
@@ -57,7 +57,7 @@ class CatchUp::Impl {
   const Sources sources_;
   const CatchUpOptions options_;
   const log::Logger logger_;
-  asio::steady_timer timer_;
+  clock::Timer timer_;
   bool running_ = false;  ///< asked for and not done
   bool stopped_ = false;
   std::set<Target> waiting_;

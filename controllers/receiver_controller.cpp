@@ -21,6 +21,8 @@ namespace {
 
 constexpr std::string_view kClusterConfigName = "cluster";
 constexpr std::chrono::seconds kLookAtLeaseAgain{2};
+/// How often an owner is looked at though nothing is known to have changed.
+constexpr std::chrono::minutes kRound{5};
 
 /// What the status of an owner is made of, as far as it is ours: equal texts are the same value.
 std::string value_of(const api::ReceiverOwner& owner, const DerivedReceivers& derived,
@@ -71,7 +73,7 @@ class ReceiverController::Impl {
         logger_(logger.named("receivers")),
         secrets_(
             rest, options_.secret_access, [this](const std::string& ns) { secrets_changed(ns); },
-            logger.named("secrets"), SecretBook::kRound, options_.secret_watch_times),
+            logger.named("secrets")),
         controller_(
             rest.executor(), std::string(kName), options_.workers,
             [this](kube::ObjectKey key) { return reconcile(std::move(key)); },
@@ -274,12 +276,12 @@ asio::awaitable<kube::ReconcileResult> ReceiverController::Impl::reconcile(kube:
     tell_changes(*current, std::move(derived.published));
   }
   kube::ReconcileResult result;
-  if (!current->receivers.empty()) result.requeue_after = options_.resync;
+  if (!current->receivers.empty()) result.requeue_after = kRound;
   if (!write) co_return result;
   const auto failure = co_await write_status(current, *next, std::move(derived.published));
   if (!failure) co_return result;
   co_return kube::ReconcileResult{.outcome = kube::ReconcileResult::Outcome::kRetry,
-                                  .requeue_after = options_.resync,
+                                  .requeue_after = kRound,
                                   .retry_after = failure->retry_after};
 }
 

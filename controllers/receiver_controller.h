@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -30,11 +29,9 @@ struct ReceiverControllerOptions {
   std::string system_namespace;  ///< of the ClusterConfig's Secrets; empty: its receivers are off
   SecretAccess secret_access = SecretAccess::kNamespaced;
   int workers = 4;
-  std::chrono::milliseconds resync{300'000};
   /// Asked before each write, beside set_leading(): the Lease may have run out unnoticed while the
   /// thread was held up. Not given: always yes.
   std::function<bool()> leading{};
-  kube::ReflectorTimes secret_watch_times{};
   kube::ReconcileObserver reconciled{};
 };
 

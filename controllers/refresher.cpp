@@ -10,11 +10,11 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "async/kept_alive.h"
+#include "clock/timer.h"
 
 namespace receiver::controllers {
 namespace {
@@ -41,14 +41,14 @@ struct Call {
   std::atomic<State> state{State::kHandedOver};
   std::atomic<std::size_t> applied{0};
   std::atomic<std::size_t> refused{0};
-  asio::steady_timer timer;
+  clock::Timer timer;
 };
 
 void wake(const std::shared_ptr<Call>& call) {
   asio::post(call->caller, [call] { call->timer.cancel(); });
 }
 
-asio::awaitable<void> sleep_until(asio::steady_timer& timer, Time time) {
+asio::awaitable<void> sleep_until(clock::Timer& timer, Time time) {
   timer.expires_at(time);
   boost::system::error_code woken;
   co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, woken));
@@ -120,11 +120,11 @@ class Refresher::Impl : public std::enable_shared_from_this<Impl> {
   RefreshQueue queue_;
   TokenSource tokens_;
   std::unordered_map<RefreshQueue::DeliveryId, std::shared_ptr<Call>> calls_;
-  asio::steady_timer retry_timer_;
+  clock::Timer retry_timer_;
   std::optional<Time> armed_for_;
-  asio::steady_timer answer_timer_;
+  clock::Timer answer_timer_;
   Time answer_by_ = Time::max();
-  asio::steady_timer* draining_ = nullptr;
+  clock::Timer* draining_ = nullptr;
   bool stopped_ = false;
 };
 
@@ -312,7 +312,7 @@ void Refresher::Impl::answer_by(Time time) {
 
 asio::awaitable<std::size_t> Refresher::Impl::drain(async::KeptAlive, Time deadline) {
   co_await asio::post(executor_, asio::use_awaitable);  // after what was handed over before
-  asio::steady_timer timer(executor_);
+  clock::Timer timer(executor_);
   draining_ = &timer;
   queue_.retry_now();
   pump();

@@ -170,7 +170,7 @@ SecretBook::Actions SecretBook::failed(const std::string& source, std::string wh
       // What was known goes on being served. Most outages are over before the next round.
       for_each_of(source, [&](const std::string& ns, Entries& entries) {
         for (auto& [name, entry] : entries) {
-          if (entry.ticket == 0 && !entry.due) schedule({ns, name}, entry, now + round_);
+          if (entry.ticket == 0 && !entry.due) schedule({ns, name}, entry, now + kRound);
         }
       });
       return {};
@@ -360,14 +360,14 @@ bool SecretBook::take(const kube::ObjectKey& key, Entry& entry, kube::ApiResult<
   entry.in_watch = access_ == SecretAccess::kNamespaced || (answer && answer->labelled);
   const bool changed = answer ? set(entry, Known::kPresent, "", std::move(*answer))
                               : set(entry, Known::kMissing, "", {});
-  if (!covered(source_of(key.ns), entry)) schedule(key, entry, now + round_);
+  if (!covered(source_of(key.ns), entry)) schedule(key, entry, now + kRound);
   return changed;
 }
 
 bool SecretBook::take_failure(const kube::ObjectKey& key, Entry& entry, const kube::ApiError& error,
                               Time now) {
   ++entry.failures;
-  const auto asked_for = std::min(error.retry_after.value_or(Milliseconds(0)), round_);
+  const auto asked_for = std::min(error.retry_after.value_or(Milliseconds(0)), kRound);
   schedule(key, entry, now + std::max(pause_after(entry.failures), asked_for));
   const auto known = is_refusal(error) ? Known::kRefused : Known::kUnreadable;
   // The first words are kept: others in each answer would be a new status each.
@@ -429,8 +429,8 @@ void SecretBook::start_reads(Actions& actions, Time now) {
 
 SecretBook::Milliseconds SecretBook::pause_after(int failures) const {
   Milliseconds pause = kFirstPause;
-  for (int i = 1; i < failures && pause < round_; ++i) pause *= 2;
-  return std::min(pause, round_);
+  for (int i = 1; i < failures && pause < kRound; ++i) pause *= 2;
+  return std::min(pause, kRound);
 }
 
 }  // namespace receiver::controllers

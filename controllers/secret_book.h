@@ -54,8 +54,7 @@ class SecretBook {
   /// How often what no watch covers is read again.
   static constexpr Milliseconds kRound{300'000};
 
-  explicit SecretBook(SecretAccess access, Milliseconds round = kRound)
-      : access_(access), round_(round) {}
+  explicit SecretBook(SecretAccess access) : access_(access) {}
 
   // What to do -----------------------------------------------------------------------------------
 
@@ -203,7 +202,6 @@ class SecretBook {
   [[nodiscard]] Milliseconds pause_after(int failures) const;
 
   const SecretAccess access_;
-  const Milliseconds round_;
   bool owners_settled_ = false;
   std::uint64_t stamp_ = 0;  ///< the order of what is named, begun and told
   Ticket last_ticket_ = 0;

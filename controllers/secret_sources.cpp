@@ -1,14 +1,13 @@
 #include "controllers/secret_sources.h"
 
-#include <algorithm>
 #include <map>
 #include <optional>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "async/kept_alive.h"
+#include "clock/timer.h"
 #include "crypto/crypto.h"
 #include "kube/reflector.h"
 #include "log/end_on_exception.h"
@@ -51,13 +50,11 @@ kube::ApiResult<api::Secret> decode(kube::ApiResult<std::string> answer) {
 
 class SecretSources::Impl : public std::enable_shared_from_this<Impl> {
  public:
-  Impl(kube::RestClient& rest, SecretAccess access, Changed changed, log::Logger logger,
-       std::chrono::milliseconds round, const kube::ReflectorTimes& times)
+  Impl(kube::RestClient& rest, SecretAccess access, Changed changed, log::Logger logger)
       : rest_(rest),
         changed_(std::move(changed)),
         logger_(std::move(logger)),
-        times_(times),
-        book_(access, round),
+        book_(access),
         due_(rest.executor()) {}
 
   [[nodiscard]] SecretBook& book() { return book_; }
@@ -83,9 +80,8 @@ class SecretSources::Impl : public std::enable_shared_from_this<Impl> {
   kube::RestClient& rest_;
   const Changed changed_;
   const log::Logger logger_;
-  const kube::ReflectorTimes times_;
   SecretBook book_;
-  asio::steady_timer due_;
+  clock::Timer due_;
   std::optional<Steady::time_point> waits_for_;  ///< what due_ is set to
   bool stopped_ = false;
   kube::ReflectorStatus ended_;  ///< the counts of watches that there were
@@ -140,8 +136,8 @@ class SecretSources::Impl::Watch final : public kube::ObjectSink {
 
  private:
   static kube::ReflectorOptions options(const Impl& owner, const std::string& source) {
-    kube::ReflectorTimes times = owner.times_;
-    if (!source.empty()) times.list_head = std::min(times.list_head, kListTimeout);
+    kube::ReflectorTimes times;
+    if (!source.empty()) times.list_head = kListTimeout;
     return {
         .resource = kSecrets,
         .ns = source,
@@ -242,10 +238,8 @@ void SecretSources::Impl::stop() {
 }
 
 SecretSources::SecretSources(kube::RestClient& rest, SecretAccess access, Changed changed,
-                             log::Logger logger, std::chrono::milliseconds round,
-                             const kube::ReflectorTimes& times)
-    : impl_(std::make_shared<Impl>(rest, access, std::move(changed), std::move(logger), round,
-                                   times)) {}
+                             log::Logger logger)
+    : impl_(std::make_shared<Impl>(rest, access, std::move(changed), std::move(logger))) {}
 
 SecretSources::~SecretSources() {
   impl_->stop();

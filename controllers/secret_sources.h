@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <set>
@@ -23,9 +22,7 @@ class SecretSources {
   /// Called after what lookup() answers for the namespace may have changed.
   using Changed = std::function<void(const std::string& ns)>;
 
-  SecretSources(kube::RestClient& rest, SecretAccess access, Changed changed, log::Logger logger,
-                std::chrono::milliseconds round = SecretBook::kRound,
-                const kube::ReflectorTimes& times = {});
+  SecretSources(kube::RestClient& rest, SecretAccess access, Changed changed, log::Logger logger);
   ~SecretSources();
   SecretSources(const SecretSources&) = delete;
   SecretSources& operator=(const SecretSources&) = delete;

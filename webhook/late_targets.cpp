@@ -12,11 +12,11 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "async/kept_alive.h"
 #include "clock/clock.h"
+#include "clock/timer.h"
 #include "git/ref_selector.h"
 #include "git/repository.h"
 #include "log/end_on_exception.h"
@@ -98,7 +98,7 @@ class LateTargets::Impl : public std::enable_shared_from_this<Impl> {
   std::set<Target> found_;  ///< to be handed to the refresher; each object once
   bool refreshing_ = false;
   bool stopped_ = false;
-  asio::steady_timer pause_;
+  clock::Timer pause_;
 
   std::mutex mutex_;
   RecentDeliveries recent_;  ///< under the mutex: deliveries come on the listener's threads

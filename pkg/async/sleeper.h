@@ -4,9 +4,8 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
 
-#include "clock/clock.h"
+#include "clock/timer.h"
 
 namespace receiver::async {
 
@@ -35,7 +34,7 @@ class Sleeper {
   [[nodiscard]] bool is_woken() const { return woken_; }
 
  private:
-  boost::asio::steady_timer timer_;
+  clock::Timer timer_;
   Queue& queue_;
   Queue::iterator place_;
   bool woken_ = false;

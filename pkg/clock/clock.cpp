@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <iomanip>
 #include <locale>
@@ -9,12 +10,15 @@
 
 #include <fmt/format.h>
 
+#include "clock/time_source.h"
 #include "text/ascii.h"
 
 namespace receiver::clock {
 namespace {
 
 using std::chrono::nanoseconds;
+
+std::atomic<TimeSource*> time_source = nullptr;
 
 /// Whole seconds as 2026-01-02T03:04:05, without a zone.
 std::string format_date_time(std::chrono::sys_seconds time) {
@@ -97,6 +101,25 @@ std::optional<std::chrono::minutes> take_offset(Scanner& scanner) {
 }
 
 }  // namespace
+
+Steady::time_point Steady::now() {
+  const TimeSource* source = time_source;
+  return source == nullptr ? std::chrono::steady_clock::now() : source->steady();
+}
+
+Wall::time_point Wall::now() {
+  const TimeSource* source = time_source;
+  return source == nullptr ? std::chrono::system_clock::now() : source->wall();
+}
+
+void set_time_source(TimeSource* source) {
+  time_source = source;
+}
+
+Steady::duration sleep_at_most(Steady::duration due) {
+  TimeSource* source = time_source;
+  return source == nullptr ? due : source->sleep_at_most(due);
+}
 
 Wall::time_point from_unix_seconds(std::int64_t seconds) {
   // One second less than the last, so that a fraction can be added to it.

@@ -9,10 +9,14 @@
 
 namespace receiver::clock {
 
-/// Deadlines and durations are measured on this clock; it never jumps.
-using Steady = std::chrono::steady_clock;
+/// Deadlines and durations are measured on this clock; it never jumps. Timers on it: clock::Timer.
+struct Steady : std::chrono::steady_clock {
+  [[nodiscard]] static time_point now();
+};
 /// What is shown to people and written to Kubernetes.
-using Wall = std::chrono::system_clock;
+struct Wall : std::chrono::system_clock {
+  [[nodiscard]] static time_point now();
+};
 
 /// What is told from outside, such as the end of a certificate in 9999, may be out of the reach of
 /// 64 bits of nanoseconds: every conversion to a time goes through here, and gives the nearest time

@@ -132,7 +132,7 @@ class Client::Impl::Stream final : public ResponseStream {
 
   asio::awaitable<Result<std::string_view>> next(std::chrono::milliseconds idle) override {
     if (!lease_) co_return std::string_view();
-    lease_->expire_at(std::chrono::steady_clock::now() + idle);
+    lease_->expire_at(clock::Steady::now() + idle);
     auto event = co_await lease_->next_event();
     lease_->never_expire();
     if (!event) co_return tl::unexpected(std::move(event.error()));
@@ -183,7 +183,7 @@ void Client::Impl::keep(std::shared_ptr<ClientConnection> connection) {
   if (closed_ || connection->tls() != tls_) return;
   std::erase_if(idle_, [](const auto& other) { return other->is_broken(); });
   connection->come_to_rest();
-  connection->expire_at(std::chrono::steady_clock::now() + options_.idle_time);
+  connection->expire_at(clock::Steady::now() + options_.idle_time);
   idle_.push_back(std::move(connection));
 }
 
@@ -236,8 +236,7 @@ asio::awaitable<Result<Client::Impl::Endpoints>> Client::Impl::resolve(TimePoint
 
 asio::awaitable<Client::Impl::Done> Client::Impl::connect(Lease& lease, TimePoint deadline) {
   if (!tls_problem_.empty()) co_return failure(Kind::kTls, tls_problem_);
-  const TimePoint until =
-      std::min(deadline, std::chrono::steady_clock::now() + options_.connect_time);
+  const TimePoint until = std::min(deadline, clock::Steady::now() + options_.connect_time);
   auto endpoints = co_await resolve(until);
   Done connected;
   if (endpoints) {
@@ -245,8 +244,7 @@ asio::awaitable<Client::Impl::Done> Client::Impl::connect(Lease& lease, TimePoin
   } else {
     connected = tl::unexpected(std::move(endpoints.error()));
   }
-  if (!connected && connected.error().kind == Kind::kConnect &&
-      std::chrono::steady_clock::now() >= deadline) {
+  if (!connected && connected.error().kind == Kind::kConnect && clock::Steady::now() >= deadline) {
     connected.error().kind = Kind::kTimeout;
   }
   co_return connected;
@@ -276,7 +274,7 @@ asio::awaitable<Result<Client::Impl::Lease>> Client::Impl::exchange(Request requ
   if (is_pooled) lease.use(take_idle());
   for (;;) {
     if (closed_) co_return failure(Kind::kClosed, "the client was closed");
-    if (std::chrono::steady_clock::now() >= deadline) {
+    if (clock::Steady::now() >= deadline) {
       co_return failure(Kind::kTimeout, "the deadline passed before the request was sent");
     }
     const bool is_reused = static_cast<bool>(lease);

@@ -87,7 +87,7 @@ void ClientConnection::arm_timer() {
 void ClientConnection::on_timer() {
   timer_due_ = TimePoint::max();
   if (broken_by_) return;
-  if (std::chrono::steady_clock::now() >= deadline_) {
+  if (clock::Steady::now() >= deadline_) {
     abort(Kind::kTimeout);
   } else if (deadline_ != TimePoint::max()) {
     arm_timer();
@@ -115,7 +115,7 @@ asio::awaitable<ClientConnection::Done> ClientConnection::connect(std::vector<En
                                                                   std::optional<Tunnel> tunnel) {
   std::string problem = "no address";
   for (std::size_t i = 0; i < endpoints.size(); ++i) {
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = clock::Steady::now();
     if (i > 0) broken_by_.reset();
     expire_at(now + (deadline - now) / static_cast<int>(endpoints.size() - i));
     problem = co_await connect_to(endpoints[i]);

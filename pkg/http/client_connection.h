@@ -11,9 +11,9 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <tl/expected.hpp>
 
+#include "clock/timer.h"
 #include "http/client.h"
 #include "http/client_tls.h"
 #include "http/response_parser.h"
@@ -98,7 +98,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
 
   boost::asio::ip::tcp::socket socket_;
   Stream stream_;  ///< over the socket
-  boost::asio::steady_timer timer_;
+  clock::Timer timer_;
   TimePoint deadline_ = TimePoint::max();
   TimePoint timer_due_ = TimePoint::max();  ///< runs late rather than anew for every operation
   std::string peer_;

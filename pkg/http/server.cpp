@@ -8,12 +8,12 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
 #include "async/kept_alive.h"
+#include "clock/timer.h"
 #include "http/connection.h"
 #include "http/response_text.h"
 #include "http/server_tls.h"
@@ -105,7 +105,7 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
   asio::io_context& io_;
   Connection::Strand strand_;  ///< of everything here but start()
   tcp::acceptor acceptor_;
-  asio::steady_timer accept_timer_, sweep_timer_;
+  clock::Timer accept_timer_, sweep_timer_;
   std::optional<ServerTlsFiles> tls_files_;
   std::shared_ptr<const ServerTlsContext> tls_;  ///< for new connections; null: plain
   bool stopped_ = false;
@@ -268,7 +268,7 @@ awaitable<void> Server::Impl::drain(async::KeptAlive, clock::Steady::time_point 
   context_->draining.store(true);
   close_listener();
   context_->connections.close_idle();
-  asio::steady_timer timer(co_await asio::this_coro::executor);
+  clock::Timer timer(co_await asio::this_coro::executor);
   while (!context_->connections.empty() && clock::Steady::now() < deadline) {
     timer.expires_at(std::min(deadline, clock::Steady::now() + kDrainPoll));
     co_await timer.async_wait(asio::use_awaitable);

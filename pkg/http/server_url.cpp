@@ -6,13 +6,17 @@
 #include "text/ascii.h"
 
 namespace receiver::http {
+namespace {
+
+using Failure = tl::unexpected<std::string>;
+
+}  // namespace
 
 std::string ServerUrl::origin() const {
   return scheme + "://" + host_field(scheme, host, port);
 }
 
 tl::expected<ServerUrl, std::string> parse_server_url(std::string_view url) {
-  using Failure = tl::unexpected<std::string>;
   const auto scheme_end = url.find("://");
   if (scheme_end == std::string_view::npos) {
     return Failure("must be a URL such as https://host:6443");

@@ -5,10 +5,10 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "async/kept_alive.h"
+#include "clock/timer.h"
 #include "log/end_on_exception.h"
 
 namespace receiver::kube {
@@ -109,7 +109,7 @@ class Controller::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   asio::any_io_executor executor_;
-  asio::steady_timer wake_;
+  clock::Timer wake_;
   std::string name_;
   std::size_t workers_;
   Reconcile reconcile_;

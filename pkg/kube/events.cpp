@@ -4,11 +4,11 @@
 #include <utility>
 
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
 #include "clock/clock.h"
+#include "clock/timer.h"
 #include "kube/resource.h"
 
 namespace receiver::kube {
@@ -25,6 +25,8 @@ constexpr milliseconds kTimeout{10'000};
 constexpr int kAttempts = 5;
 constexpr milliseconds kFirstRetry{1'000};
 constexpr milliseconds kLongestRetry{30'000};
+/// Whoever may not write just now, asks again after this time.
+constexpr milliseconds kLookAgain{2'000};
 /// Dropped Events are told in the log at most this often.
 constexpr std::chrono::minutes kLogAgainAfter{1};
 
@@ -79,7 +81,7 @@ class EventRecorder::Impl {
         continue;
       }
       if (!may_write()) {
-        clear();
+        next_send_ = clock::Steady::now() + kLookAgain;
         continue;
       }
       next_send_ = clock::Steady::now() + spacing_;
@@ -123,7 +125,10 @@ class EventRecorder::Impl {
       const milliseconds wait = std::min(error->retry_after.value_or(backoff), kLongestRetry);
       backoff *= 2;
       co_await sleep_until(clock::Steady::now() + wait);
-      if (stopping_ || abandon_ || !may_write()) co_return Result::kFailed;
+      while (!stopping_ && !abandon_ && !may_write()) {
+        co_await sleep_until(clock::Steady::now() + kLookAgain);
+      }
+      if (stopping_ || abandon_) co_return Result::kFailed;
     }
   }
 
@@ -166,7 +171,7 @@ class EventRecorder::Impl {
   std::function<bool()> may_write_;
   log::Logger logger_;
   EventSeries series_;
-  asio::steady_timer timer_;
+  clock::Timer timer_;
   Time next_send_ = Time::min();
   bool sending_ = false;  ///< the timer is a retry's, which a new Event must not cut short
   bool abandon_ = false;  ///< the write in progress is not tried again

@@ -23,8 +23,8 @@ struct EventRecorderOptions {
   /// Waiting Events; beyond it the newest of the object that has the most is dropped and counted.
   std::size_t queue = 256;
   double per_second = 5;
-  /// Asked before each request; once it says no, all that waits is dropped, and not counted: it is
-  /// another replica's to tell. Not given: always yes.
+  /// Asked before each request; while it says no, what there is to say waits, or is dropped by
+  /// clear(): it is another replica's to tell then. Not given: always yes.
   std::function<bool()> may_write{};
 };
 

@@ -295,7 +295,7 @@ asio::awaitable<tl::expected<ExecCredential, std::string>> run_exec_plugin(
     if (clock::Steady::now() >= deadline) {
       co_return failed(fmt::format("did not end within {} ms", limits.time.count()));
     }
-    timer.expires_after(kPollInterval);
+    timer.expires_after(kPollInterval);  // of the machine's time, as the plugin's is
     boost::system::error_code ignored;
     co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }

@@ -5,10 +5,10 @@
 #include <utility>
 
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
+#include "clock/timer.h"
 #include "kube/resource.h"
 
 namespace receiver::kube {
@@ -293,7 +293,7 @@ class LeaderElector::Impl {
   Callbacks callbacks_;
   log::Logger logger_;
   Candidate candidate_;
-  asio::steady_timer timer_;
+  clock::Timer timer_;
   std::mt19937 random_;
   /// As last read or written; there whenever candidate_ has observed one.
   std::optional<Lease> lease_;

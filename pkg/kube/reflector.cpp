@@ -8,11 +8,11 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
 #include "async/kept_alive.h"
+#include "clock/timer.h"
 #include "kube/list.h"
 #include "kube/list_reader.h"
 #include "kube/object_meta.h"
@@ -110,9 +110,9 @@ class Reflector::Impl : public std::enable_shared_from_this<Impl> {
   Backoff backoff_;
   std::minstd_rand chance_;
   Steady::time_point rest_until_;
-  asio::steady_timer rest_over_;
+  clock::Timer rest_over_;
   std::optional<Recovery::Waiting> recovery_;  ///< of an API server that could not be reached
-  asio::steady_timer ended_;                   ///< cancelled when run() may end
+  clock::Timer ended_;                         ///< cancelled when run() may end
   bool stopped_ = false;
   bool session_over_ = false;
   std::exception_ptr thrown_;

@@ -17,7 +17,7 @@
 
 namespace receiver::kube {
 
-/// How long a reflector waits for what. Tests shorten it.
+/// How long a reflector waits for what.
 struct ReflectorTimes {
   std::chrono::milliseconds list_head{60'000};  ///< a list of a large collection takes its time
   std::chrono::milliseconds list_silence{30'000};

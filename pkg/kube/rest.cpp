@@ -9,12 +9,12 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
 #include "async/kept_alive.h"
 #include "async/slots.h"
 #include "clock/clock.h"
+#include "clock/timer.h"
 #include "kube/credentials.h"
 #include "kube/throttle.h"
 
@@ -330,7 +330,7 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
   http::Client client_;
   std::uint64_t tls_version_ = 0;  ///< that client_ was given last
   async::Slots large_events_;
-  asio::steady_timer trim_timer_;
+  clock::Timer trim_timer_;
   bool trims_ = false;
   std::deque<LaneState> lanes_;  ///< in the order of Lane
   std::optional<Throttle> throttle_;

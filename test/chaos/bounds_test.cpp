@@ -22,9 +22,11 @@ using test::eventually;
 using test::eventually_equals;
 using test::Operator;
 using test::post;
+using test::post_meanwhile;
 using test::Project;
 using test::sign;
 using test::text_of;
+using test::try_get;
 
 namespace {
 

@@ -8,17 +8,19 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch.hpp>
 
+#include "test/support/simulated_time.h"
+
 namespace receiver::controllers {
 namespace {
 
-using std::chrono::milliseconds;
+using namespace std::chrono_literals;
 
 Target warehouse(const std::string& name) {
   return {TargetKind::kWarehouse, {"team", name}};
 }
 
 struct CatchUpFixture {
-  explicit CatchUpFixture(CatchUpOptions options, RefresherOptions refresher_options = {})
+  explicit CatchUpFixture(CatchUpOptions options = {}, RefresherOptions refresher_options = {})
       : api_server_answers(io, clock::Steady::time_point::max()),
         refresher(
             io.get_executor(),
@@ -44,11 +46,14 @@ struct CatchUpFixture {
     run_until_ended();
   }
   void run_until_ended() {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (!ended && std::chrono::steady_clock::now() < deadline) io.run_one_for(milliseconds(20));
-    REQUIRE(ended);
+    run_until([this] { return ended; });
+  }
+  template <typename Condition>
+  void run_until(Condition condition) {
+    REQUIRE(time.run_until(io, condition));
   }
 
+  test::SimulatedTime time;
   std::string log;
   boost::asio::io_context io;
   bool complete = true;
@@ -59,10 +64,6 @@ struct CatchUpFixture {
   Refresher refresher;
   CatchUp catch_up;
 };
-
-CatchUpOptions quick() {
-  return {milliseconds(1), milliseconds(5'000), milliseconds(1), milliseconds(5'000)};
-}
 
 }  // namespace
 
@@ -88,18 +89,20 @@ TEST_CASE("deliveries may be lost when the Lease expired, or lay free for a minu
 }
 
 TEST_CASE("every object that a receiver reaches is refreshed once") {
-  CatchUpFixture f(quick());
+  CatchUpFixture f;
   f.targets = {warehouse("a"), warehouse("b"), warehouse("a")};
+  const auto begun = clock::Steady::now();
   f.run();
+  CHECK(clock::Steady::now() - begun == 2 * 50ms);
   CHECK(f.patched == std::vector<std::string>{"a", "b"});
   CHECK(f.catch_up.counters().refreshed == 2);
 }
 
 TEST_CASE("an object refreshed meanwhile is skipped") {
-  CatchUpFixture f(quick());
+  CatchUpFixture f;
   f.targets = {warehouse("a"), warehouse("b")};
   boost::asio::co_spawn(f.io, f.catch_up.run(), [&](const std::exception_ptr&) { f.ended = true; });
-  while (f.catch_up.counters().refreshed == 0) f.io.run_one_for(milliseconds(20));
+  f.run_until([&] { return f.catch_up.counters().refreshed > 0; });
   f.catch_up.refreshed(warehouse("b"));
   f.run_until_ended();
   CHECK(f.catch_up.counters().skipped == 1);
@@ -107,38 +110,40 @@ TEST_CASE("an object refreshed meanwhile is skipped") {
 }
 
 TEST_CASE("what the refresher has no room for is tried again, and not counted meanwhile") {
-  CatchUpFixture f(quick(), {.objects_waiting = 1});
+  CatchUpFixture f({}, {.objects_waiting = 1});
   boost::asio::co_spawn(f.io, f.refresher.refresh({warehouse("hangs")}, clock::Steady::now()),
                         [](const std::exception_ptr&, const RefreshOutcome&) {});
-  while (f.patched.empty()) f.io.run_one_for(milliseconds(20));
+  f.run_until([&] { return !f.patched.empty(); });
   f.targets = {warehouse("a")};
   boost::asio::co_spawn(f.io, f.catch_up.run(), [&](const std::exception_ptr&) { f.ended = true; });
-  while (f.catch_up.counters().runs == 0) f.io.run_one_for(milliseconds(20));
-  f.io.run_for(milliseconds(50));
+  f.run_until([&] { return f.catch_up.counters().runs > 0; });
+  f.time.run_for(f.io, 5s);
   CHECK(f.catch_up.counters().refreshed == 0);
 
   f.api_server_answers.cancel();
+  const auto begun = clock::Steady::now();
   f.run_until_ended();
+  CHECK(clock::Steady::now() - begun <= 200ms + 50ms);
   CHECK(f.patched == std::vector<std::string>{"hangs", "a"});
   CHECK(f.catch_up.counters().refreshed == 1);
 }
 
 TEST_CASE("what never becomes known does not keep the rest from being refreshed") {
-  CatchUpOptions options = quick();
-  options.patience = milliseconds(30);
-  CatchUpFixture f(options);
+  CatchUpFixture f;
   f.targets = {warehouse("a")};
   f.complete = false;
   boost::asio::co_spawn(f.io, f.catch_up.run(), [&](const std::exception_ptr&) { f.ended = true; });
-  f.io.run_for(milliseconds(10));
+  f.time.run_for(f.io, 1min - 1ms);
   CHECK(f.patched.empty());
+  f.time.run_for(f.io, 1ms);
+  CHECK(f.patched == std::vector<std::string>{"a"});
   f.run_until_ended();
   CHECK(f.patched == std::vector<std::string>{"a"});
 }
 
 TEST_CASE("at its bound what is left is counted, and left to polling") {
-  CatchUpOptions options = quick();
-  options.longest = milliseconds(0);
+  CatchUpOptions options;
+  options.longest = 0ms;
   CatchUpFixture f(options);
   f.targets = {warehouse("a")};
   f.run();
@@ -150,15 +155,15 @@ TEST_CASE("at its bound what is left is counted, and left to polling") {
 }
 
 TEST_CASE("what a stopped replica has not caught up with is owed") {
-  CatchUpOptions options = quick();
-  options.interval = milliseconds(5'000);
+  CatchUpOptions options;
+  options.interval = 5000ms;
   CatchUpFixture f(options);
   f.targets = {warehouse("a"), warehouse("b")};
 
   SECTION("cut off") {
     boost::asio::co_spawn(f.io, f.catch_up.run(),
                           [&](const std::exception_ptr&) { f.ended = true; });
-    while (f.catch_up.counters().refreshed == 0) f.io.run_one_for(milliseconds(20));
+    f.run_until([&] { return f.catch_up.counters().refreshed > 0; });
     CHECK_FALSE(f.catch_up.owed());
     f.catch_up.stop();
     CHECK(f.catch_up.owed());
@@ -172,7 +177,7 @@ TEST_CASE("what a stopped replica has not caught up with is owed") {
     f.complete = false;
     boost::asio::co_spawn(f.io, f.catch_up.run(),
                           [&](const std::exception_ptr&) { f.ended = true; });
-    f.io.run_for(milliseconds(10));
+    f.time.run_for(f.io, 10ms);
     f.catch_up.stop();
     f.run_until_ended();
     CHECK(f.catch_up.owed());

@@ -160,6 +160,19 @@ TEST_CASE("a Secret source that was never read leaves the object undecided") {
   CHECK(derived.published.empty());
 }
 
+TEST_CASE("a receiver whose Secret was never read does not keep those after it from their routes") {
+  const DerivedReceivers derived =
+      derive(project_config({{"unread", true, "u"}, {"good", true, "g"}, {"bad", true, "b"}}),
+             {{"u", unavailable(SecretState::Known::kNotRead)},
+              {"g", present(kValue)},
+              {"b", unavailable(SecretState::Known::kMissing)}});
+  CHECK(derived.unread);
+  REQUIRE(derived.routes.size() == 1);
+  CHECK(derived.routes[0].receiver == "good");
+  REQUIRE(derived.failures.size() == 1);
+  CHECK(derived.failures[0].receiver == "bad");
+}
+
 TEST_CASE("a Secret that could never be read fails its receiver alone, whose path may come yet") {
   for (const auto known : {SecretState::Known::kUnreadable, SecretState::Known::kRefused}) {
     const DerivedReceivers derived =

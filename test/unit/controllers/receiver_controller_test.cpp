@@ -9,6 +9,7 @@
 
 #include "controllers/metrics.h"
 #include "test/support/shows.h"
+#include "test/support/simulated_time.h"
 #include "test/unit/controllers/secret_server.h"
 
 namespace receiver::controllers {
@@ -16,6 +17,8 @@ namespace receiver::controllers {
 using test::shows;
 
 namespace {
+
+using namespace std::chrono_literals;
 
 constexpr const char* kSecret = "a-secret-of-decent-length";
 
@@ -26,19 +29,14 @@ OwnerStore::Decode decoder(api::OwnerKind kind) {
 }
 
 struct ReceiverFixture {
-  explicit ReceiverFixture(std::chrono::milliseconds resync = std::chrono::minutes(5),
-                           double events_per_second = 1000)
+  explicit ReceiverFixture(double events_per_second = 1000)
       : rest(server.server().client(io)),
         events(*rest, {.controller = "test", .instance = "test", .per_second = events_per_second},
                log::Logger::none()),
         controller(*rest, project_configs, cluster_configs, routes, events,
                    {.base_url = {"https://hooks.example.com", ""},
                     .system_namespace = "system",
-                    .resync = resync,
-                    .leading = [this] { return lease_is_valid; },
-                    .secret_watch_times = {.backoff = {.first = std::chrono::milliseconds(4),
-                                                       .longest = std::chrono::milliseconds(50),
-                                                       .health = std::chrono::hours(1)}}},
+                    .leading = [this] { return lease_is_valid; }},
                    log::Logger::none()) {
     routes.owners_listed();
     server.others = [this](const test::ApiRequest& request) {
@@ -59,8 +57,7 @@ struct ReceiverFixture {
     controller.stop();
     events.stop();
     rest->close();
-    io.restart();
-    io.run_for(std::chrono::milliseconds(20));
+    test::SimulatedTime::settle(io);
   }
   ReceiverFixture(const ReceiverFixture&) = delete;
   ReceiverFixture& operator=(const ReceiverFixture&) = delete;
@@ -83,6 +80,12 @@ struct ReceiverFixture {
     return routes.find(receiver_path({}, project, "bucket", kSecret));
   }
 
+  template <typename Condition>
+  void run_until(Condition condition) {
+    REQUIRE(time.run_until(io, condition));
+  }
+  void run_for(std::chrono::milliseconds span) { time.run_for(io, span); }
+
   /// How many Events have that reason.
   [[nodiscard]] std::ptrdiff_t told_of(const std::string& reason) const {
     return std::ranges::count_if(told, [&](const std::string& event) {
@@ -90,6 +93,7 @@ struct ReceiverFixture {
     });
   }
 
+  test::SimulatedTime time;
   boost::asio::io_context io;
   SecretServer server{io};
   std::vector<test::ApiRequest> patches;
@@ -113,14 +117,14 @@ TEST_CASE("every replica has the routes, and only the leader writes the status")
   f.server.put("demo", "s", kSecret);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
   CHECK_FALSE(f.routes.complete());  // 503 rather than 404
-  run_until(f.io, [&] { return f.routes_of("demo").size() == 1; });
+  f.run_until([&] { return f.routes_of("demo").size() == 1; });
   CHECK(f.routes_of("demo")[0].project == "demo");
   CHECK(f.routes.complete());
-  f.io.run_for(std::chrono::milliseconds(50));
+  f.run_for(50ms);
   CHECK(f.patches.empty());
 
   f.controller.set_leading(true);
-  run_until(f.io, [&] { return f.controller.counters().status_writes == 1; });
+  f.run_until([&] { return f.controller.counters().status_writes == 1; });
   REQUIRE(f.patches.size() == 1);
   CHECK(f.patches[0].method == "PATCH");
   CHECK(f.patches[0].target ==
@@ -139,8 +143,8 @@ TEST_CASE("one namespace whose Secrets answer 500 holds nobody up, and is told o
   f.upsert(f.project_configs, "broken", "broken", kBucket);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
   CHECK_FALSE(f.controller.secrets_settled());
-  run_until(f.io, [&] { return f.controller.secrets_settled(); });
-  run_until(f.io, [&] { return f.controller.counters().status_writes >= 2; });
+  f.run_until([&] { return f.controller.secrets_settled(); });
+  f.run_until([&] { return f.controller.counters().status_writes >= 2; });
   const auto has_said = [&](const std::string& where, const std::string& what) {
     return std::ranges::any_of(f.patches, [&](const auto& patch) {
       return patch.target.find(where) != std::string::npos &&
@@ -153,11 +157,11 @@ TEST_CASE("one namespace whose Secrets answer 500 holds nobody up, and is told o
                  "Secret s cannot be read: the Secrets of namespace broken cannot be listed: "
                  "InternalError; it is tried again"));
   CHECK_FALSE(f.routes.complete());  // 503 rather than 404
-  run_until(f.io, [&] { return f.told_of("SecretInvalid") == 1; });
+  f.run_until([&] { return f.told_of("SecretInvalid") == 1; });
 
   f.server.instead_of_this_one.clear();
   f.server.instead_of_listing.clear();
-  run_until(f.io, [&] { return f.routes_of("broken").size() == 1; });
+  f.run_until([&] { return f.routes_of("broken").size() == 1; });
   CHECK(f.routes.complete());
 }
 
@@ -167,15 +171,15 @@ TEST_CASE("a Secret that may be read but not listed is never said to be unreadab
   f.server.instead_of_listing["demo"] = test::refusal(403, "Forbidden");
   f.controller.set_leading(true);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
-  run_until(f.io, [&] {
+  f.run_until([&] {
     if (f.routes.size() > 0) return true;
     CHECK_FALSE(f.routes.complete());  // 503 rather than 404
     CHECK_FALSE(f.controller.secrets_settled());
     return false;
   });
   CHECK(f.controller.secrets_settled());
-  run_until(f.io, [&] { return f.told_of("ReceiverURLPublished") == 1; });
-  f.io.run_for(std::chrono::milliseconds(50));
+  f.run_until([&] { return f.told_of("ReceiverURLPublished") == 1; });
+  f.run_for(50ms);
   for (const auto& patch : f.patches) {
     CHECK(patch.body.find(R"("status":"True")") != std::string::npos);
   }
@@ -190,9 +194,9 @@ TEST_CASE("a conflict is tried again on the object as it then is") {
   f.refusals = {test::refusal(409, "Conflict")};
   f.controller.set_leading(true);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
-  run_until(f.io, [&] { return f.controller.counters().status_conflicts == 1; });
+  f.run_until([&] { return f.controller.counters().status_conflicts == 1; });
   f.upsert(f.project_configs, "demo", "demo", kBucket, "2");
-  run_until(f.io, [&] { return f.controller.counters().status_writes >= 1; });
+  f.run_until([&] { return f.controller.counters().status_writes >= 1; });
   CHECK(f.patches.back().body.find(R"("resourceVersion":"2")") != std::string::npos);
 }
 
@@ -204,22 +208,22 @@ TEST_CASE("a status is not written again before the time that the API server has
   f.upsert(f.project_configs, "demo", "demo", kBucket);
   const auto begin = clock::Steady::now();
   const kube::WorkQueue& queue = f.controller.queue();
-  run_until(f.io, [&] {
-    return f.controller.counters().status_failures == 1 && queue.in_progress() == 0;
-  });
-  CHECK(*queue.next_due() >= begin + std::chrono::seconds(60));
-  CHECK(*queue.next_due() < begin + std::chrono::minutes(5));
-  f.io.run_for(std::chrono::milliseconds(50));
+  f.run_until(
+      [&] { return f.controller.counters().status_failures == 1 && queue.in_progress() == 0; });
+  CHECK(*queue.next_due() == begin + 60s);
+  f.run_for(60s - 1ms);
   CHECK(f.patches.size() == 1);
+  f.run_for(1ms);
+  CHECK(f.patches.size() == 2);
 }
 
 TEST_CASE("a status that keeps failing is tried again as often as it would be looked at anyway") {
-  ReceiverFixture f(std::chrono::milliseconds(10));
+  ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.refusals.assign(20, test::refusal(500, "InternalError"));
   f.controller.set_leading(true);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
-  run_until(f.io, [&] { return f.controller.counters().status_writes >= 1; });
+  f.run_until([&] { return f.controller.counters().status_writes >= 1; });
   CHECK(f.controller.counters().status_failures == 20);
 }
 
@@ -230,14 +234,14 @@ TEST_CASE("only the API server's own word that an object is gone ends the writin
   SECTION("its own") {
     f.refusals = {test::refusal(404, "NotFound")};
     f.upsert(f.project_configs, "demo", "demo", kBucket);
-    run_until(f.io, [&] { return f.patches.size() == 1; });
-    f.io.run_for(std::chrono::milliseconds(50));
+    f.run_until([&] { return f.patches.size() == 1; });
+    f.run_for(1min);
     CHECK(f.patches.size() == 1);
   }
   SECTION("that of a proxy") {
     f.refusals = {{404, "<html>no such page</html>"}};
     f.upsert(f.project_configs, "demo", "demo", kBucket);
-    run_until(f.io, [&] { return f.controller.counters().status_writes == 1; });
+    f.run_until([&] { return f.controller.counters().status_writes == 1; });
     CHECK(f.controller.counters().status_failures == 1);
   }
 }
@@ -256,10 +260,10 @@ TEST_CASE("a status that another writer keeps replacing is left alone until some
   };
   for (std::uint64_t write = 1; write <= 3; ++write) {
     replaced(1);
-    run_until(f.io, [&] { return f.controller.counters().status_writes == write; });
+    f.run_until([&] { return f.controller.counters().status_writes == write; });
   }
   replaced(1);
-  f.io.run_for(std::chrono::milliseconds(100));
+  f.run_for(100ms);
   CHECK(f.controller.counters().status_writes == 3);
 
   SECTION("of the spec") {
@@ -270,7 +274,7 @@ TEST_CASE("a status that another writer keeps replacing is left alone until some
     f.upsert(f.project_configs, "demo", "demo",
              R"({"name":"bucket","bitbucket":{"secretRef":{"name":"s2"}}})", "99");
   }
-  run_until(f.io, [&] { return f.controller.counters().status_writes == 4; });
+  f.run_until([&] { return f.controller.counters().status_writes == 4; });
 }
 
 TEST_CASE("nobody is told that a URL has changed when two writers fight, only when it has") {
@@ -283,13 +287,13 @@ TEST_CASE("nobody is told that a URL has changed when two writers fight, only wh
   };
   for (std::uint64_t write = 1; write <= 4; ++write) {
     stands(std::to_string(write), "https://kargo.example.com/webhooks/bitbucket/0123");
-    run_until(f.io, [&] {
+    f.run_until([&] {
       return f.controller.counters().status_writes == std::min<std::uint64_t>(write, 3) &&
              f.controller.queue().in_progress() == 0;
     });
   }
-  run_until(f.io, [&] { return f.told_of("StatusConflict") == 1; });
-  f.io.run_for(std::chrono::milliseconds(50));
+  f.run_until([&] { return f.told_of("StatusConflict") == 1; });
+  f.run_for(50ms);
   CHECK(f.told_of("ReceiverURLChanged") == 0);
   CHECK(f.told_of("ReceiverURLPublished") == 1);
   const auto& conflict = f.told.back();
@@ -300,7 +304,7 @@ TEST_CASE("nobody is told that a URL has changed when two writers fight, only wh
   // Once a day, whatever the rounds bring.
   for (int round = 5; round < 10; ++round) {
     stands(std::to_string(round), "https://kargo.example.com/webhooks/bitbucket/0123");
-    f.io.run_for(std::chrono::milliseconds(10));
+    f.run_for(10ms);
   }
   CHECK(f.told_of("StatusConflict") == 1);
   CHECK(f.controller.counters().status_writes == 3);
@@ -308,7 +312,7 @@ TEST_CASE("nobody is told that a URL has changed when two writers fight, only wh
   f.server.put("demo", "s2", "another-secret-of-length");
   f.upsert(f.project_configs, "demo", "demo",
            R"({"name":"bucket","bitbucket":{"secretRef":{"name":"s2"}}})", "99");
-  run_until(f.io, [&] { return f.told_of("ReceiverURLChanged") == 1; });
+  f.run_until([&] { return f.told_of("ReceiverURLChanged") == 1; });
 }
 
 TEST_CASE("a new leader tells of a changed URL that the status still has with our base URL") {
@@ -318,7 +322,7 @@ TEST_CASE("a new leader tells of a changed URL that the status still has with ou
            R"({"webhookReceivers":[{"name":"bucket","path":"/bitbucket/0123",)"
            R"("url":"https://hooks.example.com/bitbucket/0123"}]})");
   f.controller.set_leading(true);
-  run_until(f.io, [&] { return f.told_of("ReceiverURLChanged") == 1; });
+  f.run_until([&] { return f.told_of("ReceiverURLChanged") == 1; });
   CHECK(f.told_of("ReceiverURLPublished") == 0);
 }
 
@@ -328,14 +332,67 @@ TEST_CASE("whoever's Lease has run out unnoticed writes neither status nor Event
   f.lease_is_valid = false;
   f.controller.set_leading(true);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
-  run_until(f.io, [&] { return f.routes.size() == 1; });
-  f.io.run_for(std::chrono::milliseconds(50));
+  f.run_until([&] { return f.routes.size() == 1; });
+  f.run_for(10s);
   CHECK(f.patches.empty());
   CHECK(f.told.empty());
+
+  f.lease_is_valid = true;  // renewed after all
+  f.run_for(2s);
+  CHECK(f.patches.size() == 1);
+  CHECK_FALSE(f.told.empty());
+}
+
+TEST_CASE("a new leader writes the status of every owner, the ClusterConfig's too") {
+  ReceiverFixture f;
+  f.server.put("demo", "s", kSecret);
+  f.server.put("system", "s", kSecret);
+  f.upsert(f.project_configs, "demo", "demo", kBucket);
+  f.upsert(f.cluster_configs, "", "cluster", kBucket);
+  f.run_until([&] { return f.routes.size() == 2; });
+  f.controller.set_leading(true);
+  f.run_until([&] { return f.controller.counters().status_writes == 2; });
+  const auto written = [&](const std::string& what) {
+    return std::ranges::count_if(
+        f.patches, [&](const auto& patch) { return patch.target.ends_with(what + "/status"); });
+  };
+  CHECK(written("/projectconfigs/demo") == 1);
+  CHECK(written("/clusterconfigs/cluster") == 1);
+}
+
+TEST_CASE("a status that is not as it should be is written again after five minutes") {
+  ReceiverFixture f;
+  f.server.put("demo", "s", kSecret);
+  f.controller.set_leading(true);
+  f.upsert(f.project_configs, "demo", "demo", kBucket);
+  f.run_until([&] { return f.controller.counters().status_writes == 1; });
+  f.run_for(5min - 1ms);
+  CHECK(f.patches.size() == 1);
+  f.run_for(1ms);
+  CHECK(f.patches.size() == 2);
+}
+
+TEST_CASE("a former leader writes nothing, whatever changes and however long it lasts") {
+  ReceiverFixture f;
+  f.server.put("demo", "s", kSecret);
+  f.controller.set_leading(true);
+  f.upsert(f.project_configs, "demo", "demo", kBucket);
+  f.run_until([&] { return f.told_of("ReceiverURLPublished") == 1; });
+  f.controller.set_leading(false);
+  const auto writes = f.patches.size();
+  const auto events = f.told.size();
+  f.server.put("demo", "s2", "short");
+  f.upsert(f.project_configs, "demo", "demo",
+           R"({"name":"bucket","bitbucket":{"secretRef":{"name":"s2"}}})", "2");
+  f.upsert(f.cluster_configs, "", "cluster", kBucket);
+  f.run_for(11min);
+  CHECK(f.patches.size() == writes);
+  CHECK(f.told.size() == events);
+  CHECK(f.routes.size() == 1);  // served all the same
 }
 
 TEST_CASE("a former leader whose write is in flight tells nothing more, and no retry follows") {
-  ReceiverFixture f(std::chrono::milliseconds(10));
+  ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.controller.set_leading(true);
   SECTION("it succeeds") {}
@@ -343,25 +400,25 @@ TEST_CASE("a former leader whose write is in flight tells nothing more, and no r
     f.refusals = {test::refusal(500, "InternalError")};
   }
   f.upsert(f.project_configs, "demo", "demo", kBucket);
-  run_until(f.io, [&] { return f.patches.size() == 1; });
+  f.run_until([&] { return f.patches.size() == 1; });
   f.controller.set_leading(false);
-  f.io.run_for(std::chrono::milliseconds(100));
+  f.run_for(10min);
   CHECK(f.patches.size() == 1);
   CHECK(f.told.empty());
 }
 
 TEST_CASE(
     "a former leader drops the Events that wait, and says all of it again when it leads again") {
-  ReceiverFixture f(std::chrono::minutes(5), 10);
+  ReceiverFixture f(10);
   f.server.put("demo", "s", "\xEF\xBB\xBF short ");
   f.controller.set_leading(true);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
-  run_until(f.io, [&] { return f.told.size() == 1; });  // of five
+  f.run_until([&] { return f.told.size() == 1; });  // of five
   f.controller.set_leading(false);
-  f.io.run_for(std::chrono::milliseconds(250));
+  f.run_for(250ms);
   CHECK(f.told.size() == 1);
   f.controller.set_leading(true);
-  run_until(f.io, [&] { return f.told.back().find("is shorter than") != std::string::npos; });
+  f.run_until([&] { return f.told.back().find("is shorter than") != std::string::npos; });
   CHECK(f.told_of("WeakSecret") >= 4);
 }
 
@@ -376,8 +433,8 @@ TEST_CASE("an object that is being deleted is left alone") {
   meta.resource_version = std::string("1");
   meta.deleting = true;
   REQUIRE(f.project_configs.upsert(meta, *object).has_value());
-  run_until(f.io, [&] { return f.routes.size() == 1; });
-  f.io.run_for(std::chrono::milliseconds(50));
+  f.run_until([&] { return f.routes.size() == 1; });
+  f.run_for(50ms);
   CHECK(f.patches.empty());
 }
 
@@ -392,10 +449,10 @@ TEST_CASE("every replica counts the receivers of all owners by readiness") {
            kBucket + R"(,{"name":"other","bitbucket":{"secretRef":{"name":"missing"}}},)" +
                R"({"name":"no-bitbucket","github":{"secretRef":{"name":"s"}}})");
   CHECK(are(0, 2));  // not read yet
-  run_until(f.io, [&] { return are(1, 1); });
+  f.run_until([&] { return are(1, 1); });
   f.server.put("system", "s", kSecret);
   f.upsert(f.cluster_configs, "", "cluster", kBucket);
-  run_until(f.io, [&] { return are(2, 1); });
+  f.run_until([&] { return are(2, 1); });
 
   f.upsert(f.project_configs, "demo", "demo", kBucket, "2");
   CHECK(are(2, 0));
@@ -407,7 +464,7 @@ TEST_CASE("a deleted owner loses its routes") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.upsert(f.project_configs, "demo", "demo", kBucket);
-  run_until(f.io, [&] { return f.routes.size() == 1; });
+  f.run_until([&] { return f.routes.size() == 1; });
   f.project_configs.remove({"demo", "demo"});
   CHECK(f.routes.size() == 0);
   CHECK(f.controller.secret_watches() == 0);
@@ -423,7 +480,7 @@ TEST_CASE("the ClusterConfig takes its Secrets from the system resources namespa
   ReceiverFixture f;
   f.server.put("system", "s", kSecret);
   f.upsert(f.cluster_configs, "", "cluster", kBucket);
-  run_until(f.io, [&] { return f.routes_of("").size() == 1; });
+  f.run_until([&] { return f.routes_of("").size() == 1; });
   CHECK(f.routes_of("")[0].project.empty());
 }
 
@@ -444,7 +501,7 @@ TEST_CASE("receivers, and the watches of their Secrets, are shown") {
   f.server.put("demo", "s", kSecret);
   f.upsert(f.project_configs, "demo", "demo",
            kBucket + R"(,{"name":"bare","bitbucket":{"secretRef":{"name":"missing"}}})");
-  run_until(f.io, [&] { return f.controller.receivers().ready == 1; });
+  f.run_until([&] { return f.controller.receivers().ready == 1; });
   CHECK_THAT(readings.render(),
              shows(R"(bitbucket_receiver_receivers{ready="true"} 1)") &&
                  shows(R"(bitbucket_receiver_receivers{ready="false"} 1)") &&

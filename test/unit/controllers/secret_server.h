@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
@@ -8,7 +7,6 @@
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
-#include <catch2/catch.hpp>
 #include <fmt/format.h>
 
 #include "crypto/crypto.h"
@@ -107,16 +105,5 @@ class SecretServer {
   int lists_ = 0, reads_ = 0;
   test::FakeApiServer server_;
 };
-
-/// Runs the context until the condition holds; fails the test after half a minute.
-template <typename Condition>
-void run_until(boost::asio::io_context& io, Condition condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  io.restart();
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) FAIL("the condition did not come true");
-    io.run_one_for(std::chrono::milliseconds(20));
-  }
-}
 
 }  // namespace receiver::controllers

@@ -2,47 +2,45 @@
 
 #include <catch2/catch.hpp>
 
+#include "test/support/simulated_time.h"
 #include "test/unit/controllers/secret_server.h"
 
 namespace receiver::controllers {
 namespace {
 
+using namespace std::chrono_literals;
 using Known = SecretState::Known;
 
 struct SourcesFixture {
-  explicit SourcesFixture(SecretAccess access, std::chrono::milliseconds round = SecretBook::kRound)
+  explicit SourcesFixture(SecretAccess access)
       : rest(server.server().client(io)),
         sources(
             *rest, access, [this](const std::string& ns) { changed.push_back(ns); },
-            log::Logger::none(), round, quick()) {}
+            log::Logger::none()) {}
   ~SourcesFixture() {
     sources.stop();
     rest->close();
-    io.restart();
-    io.run_for(std::chrono::milliseconds(20));
+    test::SimulatedTime::settle(io);
   }
   SourcesFixture(const SourcesFixture&) = delete;
   SourcesFixture& operator=(const SourcesFixture&) = delete;
-
-  static kube::ReflectorTimes quick() {
-    kube::ReflectorTimes times;
-    times.backoff = {.first = std::chrono::milliseconds(4),
-                     .longest = std::chrono::milliseconds(50),
-                     .health = std::chrono::hours(1)};
-    return times;
-  }
 
   Known known(const std::string& ns, const std::string& name) {
     return sources.lookup(ns, name).known;
   }
   void await(const std::string& ns, const std::string& name, Known wanted) {
-    run_until(io, [&] { return known(ns, name) == wanted; });
+    run_until([&] { return known(ns, name) == wanted; });
+  }
+  template <typename Condition>
+  void run_until(Condition condition) {
+    REQUIRE(time.run_until(io, condition));
   }
   std::string value(const std::string& ns, const std::string& name) {
     const SecretState state = sources.lookup(ns, name);
     return state.secret.value ? std::string(state.secret.value->view()) : "";
   }
 
+  test::SimulatedTime time;
   boost::asio::io_context io;
   SecretServer server{io};
   std::unique_ptr<kube::RestClient> rest;
@@ -153,13 +151,31 @@ TEST_CASE("the Secrets of a namespace that may not be listed are read one by one
         std::string::npos);
 }
 
+TEST_CASE("a namespace whose lists are not answered is read one by one after three of them") {
+  test::SimulatedTime time;
+  boost::asio::io_context io;
+  const test::FakeApiServer server(io, [](const test::FakeApiServer::ExchangePtr& exchange) {
+    if (exchange->target().find("/secrets/s") != std::string::npos) {
+      exchange->answer(200, R"({"metadata":{"namespace":"a","name":"s","resourceVersion":"1"}})");
+    }
+  });
+  const auto rest = server.client(io);
+  SecretSources sources(
+      *rest, SecretAccess::kNamespaced, [](const std::string&) {}, log::Logger::none());
+  const auto begin = clock::Steady::now();
+  sources.reference("a", {"s"});
+  REQUIRE(time.run_until(io, [&] { return sources.lookup("a", "s").known == Known::kPresent; }));
+  CHECK(clock::Steady::now() - begin >= 3 * 20s + 800ms + 1600ms);
+  CHECK(clock::Steady::now() - begin <= 3 * 20s + 1200ms + 2400ms);
+}
+
 TEST_CASE("with cluster access one watch of labelled Secrets serves all namespaces") {
   SourcesFixture f(SecretAccess::kCluster);
   f.server.put("a", "labelled", "value-a");
   f.server.put("b", "plain", "value-b", false);
   f.sources.reference("a", {"labelled"});
   f.sources.reference("b", {"plain"});
-  f.io.run_for(std::chrono::milliseconds(20));
+  f.time.run_for(f.io, 20ms);
   CHECK(f.server.lists() == 0);  // more may come to be named
   f.sources.owners_settled();
   f.await("a", "labelled", Known::kPresent);
@@ -176,7 +192,7 @@ TEST_CASE("with cluster access one watch of labelled Secrets serves all namespac
     f.await("b", "plain", Known::kPresent);
     f.server.put("b", "plain", "changed", false);
     f.sources.refresh_uncovered("b");
-    run_until(f.io, [&] { return f.value("b", "plain") == "changed"; });
+    f.run_until([&] { return f.value("b", "plain") == "changed"; });
   }
   SECTION("names that come later are read one by one") {
     for (int i = 0; i < 50; ++i) {
@@ -194,7 +210,7 @@ TEST_CASE("with cluster access one watch of labelled Secrets serves all namespac
 }
 
 TEST_CASE("a Secret is missing when the API server itself says so, not when a proxy does") {
-  SourcesFixture f(SecretAccess::kCluster, std::chrono::milliseconds(200));
+  SourcesFixture f(SecretAccess::kCluster);
   f.server.put("b", "plain", "value-b", false);
   f.sources.reference("b", {"plain"});
   f.sources.owners_settled();
@@ -202,14 +218,16 @@ TEST_CASE("a Secret is missing when the API server itself says so, not when a pr
   f.changed.clear();
   f.server.put("b", "plain", "changed", false);
   f.server.instead_of_reading = {{404, "<html>no such page</html>"}};
+  const auto begin = clock::Steady::now();
   f.sources.refresh_uncovered("b");
-  run_until(f.io, [&] { return f.value("b", "plain") == "changed"; });
+  f.run_until([&] { return f.value("b", "plain") == "changed"; });
+  CHECK(clock::Steady::now() - begin == 500ms);
   CHECK(f.server.instead_of_reading.empty());
   CHECK(f.changed.size() == 1);
 }
 
 TEST_CASE("a failed read of a Secret is repeated after a pause") {
-  SourcesFixture f(SecretAccess::kCluster, std::chrono::milliseconds(200));
+  SourcesFixture f(SecretAccess::kCluster);
   f.server.put("a", "s", "value");
   f.sources.reference("a", {"s"});
   f.sources.owners_settled();
@@ -220,12 +238,12 @@ TEST_CASE("a failed read of a Secret is repeated after a pause") {
   f.sources.reference("b", {"late"});
   f.await("b", "late", Known::kRefused);
   f.await("b", "late", Known::kPresent);
-  CHECK(clock::Steady::now() - begin >= std::chrono::milliseconds(600));
+  CHECK(clock::Steady::now() - begin == 500ms + 1s + 2s);
   CHECK(f.server.reads() == 4);
 }
 
 TEST_CASE("a change of an unlabelled Secret is found by the next round") {
-  SourcesFixture f(SecretAccess::kCluster, std::chrono::milliseconds(50));
+  SourcesFixture f(SecretAccess::kCluster);
   f.server.put("b", "plain", "value-b", false);
   f.sources.reference("b", {"plain", "later"});
   f.sources.owners_settled();
@@ -233,8 +251,10 @@ TEST_CASE("a change of an unlabelled Secret is found by the next round") {
   f.await("b", "later", Known::kMissing);
   f.server.put("b", "plain", "changed", false);
   f.server.put("b", "later", "made", false);
-  run_until(f.io, [&] { return f.value("b", "plain") == "changed"; });
+  const auto begin = clock::Steady::now();
+  f.run_until([&] { return f.value("b", "plain") == "changed"; });
   f.await("b", "later", Known::kPresent);
+  CHECK(clock::Steady::now() - begin == 5min);
 }
 
 TEST_CASE("nothing but the metadata of a Secret that nobody names is ever decoded") {
@@ -246,13 +266,13 @@ TEST_CASE("nothing but the metadata of a Secret that nobody names is ever decode
                     R"("data":{"secret":"\ud800"}})");
   f.sources.reference("a", {"one"});
   f.await("a", "one", Known::kPresent);
-  run_until(f.io, [&] { return f.sources.settled(); });
+  f.run_until([&] { return f.sources.settled(); });
   CHECK(f.sources.status().bad_objects == 0);
   f.sources.reference("b", {"other"});
   f.server.put_json("b", "other",
                     R"({"metadata":{"namespace":"b","name":"other","resourceVersion":"1"},)"
                     R"("data":{"secret":"\ud800"}})");
-  run_until(f.io, [&] { return f.sources.status().bad_objects == 1; });
+  f.run_until([&] { return f.sources.status().bad_objects == 1; });
 }
 
 }  // namespace receiver::controllers

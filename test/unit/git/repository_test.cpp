@@ -98,6 +98,8 @@ TEST_CASE("URLs of one repository have one identity") {
       {"https://git.example.com/scm/PROJ/Repo.git", "https://GIT.example.com/scm/proj/repo.GIT"},
       {"https://user:secret@git.example.com/scm/proj/repo",
        "https://git.example.com/scm/proj/repo"},
+      {"https://user:s@cret@git.example.com/scm/proj/repo",
+       "https://git.example.com/scm/proj/repo"},
       {"https://git.example.com/scm/~jane/repo", "https://git.example.com/scm/%7Ejane/repo.git"},
       {"https://git.example.com/scm/p/%C3%84", "https://git.example.com/scm/p/ä.git"},
       // The two web schemes and their ports.

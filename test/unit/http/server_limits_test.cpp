@@ -8,6 +8,7 @@
 #include <catch2/catch.hpp>
 
 #include "http/server.h"
+#include "test/support/simulated_time.h"
 #include "test/unit/http/server_fixture.h"
 
 namespace receiver::http {
@@ -207,13 +208,18 @@ TEST_CASE(
     CHECK(server.counters().refused_idle_time == 1);
   }
   SECTION("nothing after an answer") {
-    limits.idle_time = 1s;  // enough for the request before
+    test::SimulatedTime time;
     TestServer server(echo, with(limits));
     RawClient client(server.port());
     client.send(get("/"));
     CHECK(client.read_answer().status == 200);
+    const auto begin = clock::Steady::now();
+    CHECK(eventually([&] {
+      time.pass(1s);
+      return server.counters().refused_idle_time == 1;
+    }));
     CHECK(client.ends());
-    CHECK(server.counters().refused_idle_time == 1);
+    CHECK(clock::Steady::now() - begin >= limits.idle_time);
   }
 }
 

@@ -1,6 +1,5 @@
 #include "kube/credentials.h"
 
-#include <thread>
 #include <vector>
 
 #include <boost/asio/co_spawn.hpp>
@@ -9,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <catch2/catch.hpp>
 
+#include "test/support/simulated_time.h"
 #include "test/support/temporary_directory.h"
 #include "test/support/test_certificates.h"
 
@@ -22,6 +22,7 @@ namespace asio = boost::asio;
 using Catch::Contains;
 using clock::Steady;
 using namespace std::chrono_literals;
+using test::SimulatedTime;
 using test::TestAuthority;
 
 /// What is logged, to be looked at between the steps of a test.
@@ -161,12 +162,13 @@ TEST_CASE("certificates are taken from files when these change, but never half o
   CHECK(files.tls().certificate_pem == first.certificate_pem);
   CHECK(files.tls().key_pem.view() == first.key_pem);
 
-  now += 1min;
+  now += 10s;
   CHECK_FALSE(files.refresh(now));
 
   directory.write("client.crt", second.certificate_pem);
-  CHECK_FALSE(files.refresh(now));  // looked a moment ago
-  now += 1min;
+  CHECK_FALSE(files.refresh(now + 10s - 1ms));  // looked a moment ago
+  CHECK(files.problem().empty());
+  now += 10s;
   CHECK_FALSE(files.refresh(now));
   CHECK_THAT(files.problem(),
              Contains("does not belong to the client certificate") && Contains("client.crt"));
@@ -174,7 +176,7 @@ TEST_CASE("certificates are taken from files when these change, but never half o
   CHECK(log.lines.size() == 1);
 
   directory.write("client.key", second.key_pem);
-  now += 1min;
+  now += 10s;
   CHECK(files.refresh(now));
   CHECK(files.tls().certificate_pem == second.certificate_pem);
   CHECK(files.tls().key_pem.view() == second.key_pem);
@@ -276,66 +278,74 @@ TEST_CASE("requests that arrive together share one run of the plugin") {
 }
 
 TEST_CASE("a plugin runs again before its credential expires") {
+  struct Row {
+    std::chrono::milliseconds life, good;
+  };
+  const auto row = GENERATE(Row{1h, 59min}, Row{5min, 4min}, Row{5s, 4s}, Row{500ms, 1s});
+  CAPTURE(row.life.count());
+  SimulatedTime time;
   const Plugin plugin;
-  constexpr auto kLife = 5s;
-  const auto expires = Steady::now() + kLife;
-  plugin.print(expiring("one", kLife));
+  plugin.print(expiring("one", row.life));
   asio::io_context context;
   const auto credentials =
       *Credentials::create(context.get_executor(), plugin.config(), log::Logger::none());
   CHECK(await(context, credentials->current(soon()))->token.view() == "one");
-  plugin.print(expiring("two", 1h));
+  plugin.print(expiring("two", 2h));
+  time.pass(row.good - 1ms);
   CHECK(await(context, credentials->current(soon()))->token.view() == "one");
-  while (await(context, credentials->current(soon()))->token.view() == "one") {
-    if (Steady::now() > expires) FAIL("the plugin was not run again");
-    std::this_thread::sleep_for(5ms);
-  }
+  CHECK(plugin.runs() == 1);
+  time.pass(1ms);
+  CHECK(await(context, credentials->current(soon()))->token.view() == "two");
   CHECK(plugin.runs() == 2);
 }
 
 TEST_CASE(
     "a failing plugin leaves its last credential until that expires, and is not run for every "
     "request") {
+  SimulatedTime time;
   const Plugin plugin;
-  const auto expires = clock::Wall::now() + 1500ms;
-  plugin.print(expiring("one", 1500ms));
+  plugin.print(expiring("one", 1h));
   asio::io_context context;
   Log log;
   const auto credentials =
       *Credentials::create(context.get_executor(), plugin.config(), log.logger);
   CHECK(await(context, credentials->current(soon()))->token.view() == "one");
   plugin.fail();
-  const auto start = Steady::now();
-  for (;;) {
-    const auto current = await(context, credentials->current(soon()));
-    if (!current) {
-      CHECK_THAT(current.error(), Contains("credential plugin") && Contains("ended with status 1"));
-      break;
+  time.pass(59min);
+  for (const std::uintmax_t runs : {2U, 3U}) {
+    for (int request = 0; request < 3; ++request) {
+      CHECK(await(context, credentials->current(soon()))->token.view() == "one");
     }
-    if (Steady::now() - start > 30s) FAIL("the expired credential is still in use");
-    std::this_thread::sleep_for(5ms);
+    CHECK(plugin.runs() == runs);
+    time.pass(ExecLimits{}.pause);
   }
-  CHECK(clock::Wall::now() >= expires);
-  CHECK(plugin.runs() == 2);
+  time.pass(40s - 1ms);
+  CHECK(await(context, credentials->current(soon())));
+  time.pass(1ms);
+  const auto current = await(context, credentials->current(soon()));
+  REQUIRE_FALSE(current);
+  CHECK_THAT(current.error(), Contains("credential plugin") && Contains("ended with status 1"));
+  CHECK(plugin.runs() == 4);
   CHECK(log.lines.size() == 1);
 }
 
 TEST_CASE("a refused plugin credential is fetched anew, but not again at once") {
+  SimulatedTime time;
   const Plugin plugin;
   plugin.print(R"({"token":"one"})");
   asio::io_context context;
-  const ExecLimits limits{.pause = 2s};
   const auto credentials =
-      *Credentials::create(context.get_executor(), plugin.config(), log::Logger::none(), limits);
+      *Credentials::create(context.get_executor(), plugin.config(), log::Logger::none());
   const auto one = await(context, credentials->current(soon()));
   REQUIRE(one);
   plugin.print(R"({"token":"two"})");
   CHECK_FALSE(await(context, credentials->renew(*one, soon())));
+  time.pass(ExecLimits{}.pause - 1ms);
+  CHECK_FALSE(await(context, credentials->renew(*one, soon())));
   CHECK(plugin.runs() == 1);
 
-  while (!await(context, credentials->renew(*one, soon()))) {
-    std::this_thread::sleep_for(5ms);
-  }
+  time.pass(1ms);
+  CHECK(await(context, credentials->renew(*one, soon())));
   const auto two = await(context, credentials->current(soon()));
   CHECK(two->token.view() == "two");
   CHECK(plugin.runs() == 2);

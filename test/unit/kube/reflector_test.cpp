@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "test/support/fake_api_server.h"
+#include "test/support/simulated_time.h"
 
 namespace receiver::kube {
 namespace {
@@ -43,8 +44,9 @@ std::string status(int code, const std::string& reason) {
                      reason);
 }
 
-/// A reflector of fruit against a server that the test scripts, with times shortened.
+/// A reflector of fruit against a server that the test scripts.
 struct ReflectorFixture {
+  test::SimulatedTime time;
   boost::asio::io_context context;
   FakeApiServer server{context, [this](const Exchange& exchange) { script(exchange); }};
   std::unique_ptr<RestClient> rest = server.client(context);
@@ -65,8 +67,7 @@ struct ReflectorFixture {
   std::function<bool(const Exchange&)> special;  ///< true: has dealt with it
   std::vector<Exchange> watches, lists;
 
-  explicit ReflectorFixture(ReflectorTimes times = quick(),
-                            std::function<bool(const ObjectKey&)> wanted = {})
+  explicit ReflectorFixture(std::function<bool(const ObjectKey&)> wanted = {})
       : reflector(
             *rest,
             {.resource = {"fruit.example", "v1", "fruits"},
@@ -74,19 +75,12 @@ struct ReflectorFixture {
              .label_selector = {},
              .field_selector = {},
              .projection = {"/colour"},
-             .times = times,
+             .times = {},
              .wanted = std::move(wanted)},
             store,
             log::Logger::to_callback(log::Level::kInfo, log::Format::kConsole,
                                      [this](std::string_view line) { lines.emplace_back(line); })) {
     reflector.on_settled([this](const ReflectorStatus& now) { settled.push_back(now.settled); });
-  }
-
-  static ReflectorTimes quick() {
-    ReflectorTimes times;
-    times.watch_life = 20ms;
-    times.backoff = {.first = 4ms, .longest = 30ms, .health = 1h};
-    return times;
   }
 
   void start() {
@@ -106,11 +100,10 @@ struct ReflectorFixture {
     }
   }
 
-  bool run_until(const std::function<bool()>& condition, std::chrono::milliseconds limit = 10s) {
-    const auto deadline = std::chrono::steady_clock::now() + limit;
-    while (!condition() && std::chrono::steady_clock::now() < deadline) context.run_one_for(20ms);
-    return condition();
+  bool run_until(const std::function<bool()>& condition) {
+    return time.run_until(context, condition);
   }
+  void settle() { test::SimulatedTime::settle(context); }
   void start_and_watch() {
     start();
     REQUIRE(run_until([this] { return !watches.empty(); }));
@@ -157,6 +150,12 @@ TEST_CASE("a reflector lists, settles, and follows the watch") {
   CHECK(f.reflector.status().lists == 1);
   CHECK(f.reflector.status().watches == 1);
   CHECK(f.reflector.status().events == 4);
+
+  // Each byte of a watch is heard.
+  f.time.run_for(f.context, 30s);
+  f.watches[0]->piece(bookmark(21).substr(0, 10));
+  f.settle();
+  CHECK(f.reflector.status().last_heard == clock::Steady::now());
 }
 
 TEST_CASE("events are taken byte by byte as well") {
@@ -164,7 +163,7 @@ TEST_CASE("events are taken byte by byte as well") {
   f.start_and_watch();
   for (const char c : event("ADDED", fruit("plum", 11, "blue"))) {
     f.watches[0]->piece(std::string(1, c));
-    f.context.run_one_for(1ms);
+    f.settle();
   }
   CHECK(f.becomes("plum", "blue"));
 }
@@ -233,9 +232,11 @@ TEST_CASE("a page that breaks off is read again, and the list goes on") {
 TEST_CASE("a watch that ends is resumed at once, after the last version seen") {
   ReflectorFixture f;
   f.start_and_watch();
+  const auto begun = clock::Steady::now();
   f.watches[0]->piece(bookmark(33));
   f.watches[0]->end();
   REQUIRE(f.run_until([&] { return f.watches.size() == 2; }));
+  CHECK(clock::Steady::now() == begun);
   CHECK(ReflectorFixture::version_of(f.watches[1]) == "33");
   f.watches[1]->piece(event("ADDED", fruit("plum", 40, "blue")));
   REQUIRE(f.becomes("plum", "blue"));
@@ -294,10 +295,7 @@ TEST_CASE("a watch that ends well and is opened again at once was current all th
 }
 
 TEST_CASE("a watch that ends as it begins is not opened in a loop") {
-  ReflectorTimes times = ReflectorFixture::quick();
-  times.watch_life = 10s;
-  times.backoff = {.first = 50ms, .longest = 60s, .health = 1h};
-  ReflectorFixture f(times);
+  ReflectorFixture f;
   f.special = [&](const Exchange& exchange) {
     if (!exchange->is_watch()) return false;
     exchange->begin();
@@ -305,10 +303,23 @@ TEST_CASE("a watch that ends as it begins is not opened in a loop") {
     return true;
   };
   f.start_and_watch();
-  const auto begun = std::chrono::steady_clock::now();
+  const auto begun = clock::Steady::now();
   REQUIRE(f.run_until([&] { return f.watches.size() == 4; }));
-  CHECK(std::chrono::steady_clock::now() - begun >= 50ms + 100ms + 200ms);
+  CHECK(clock::Steady::now() - begun >= 800ms + 1600ms + 3200ms);
+  CHECK(clock::Steady::now() - begun <= (800ms + 1600ms + 3200ms) * 3 / 2);
   CHECK(f.lists.size() == 1);
+}
+
+TEST_CASE("a watch that has brought nothing is opened again at once if it lasted for a second") {
+  const auto [lasts, pause] =
+      GENERATE(table<std::chrono::milliseconds, bool>({{1s, false}, {999ms, true}}));
+  ReflectorFixture f;
+  f.start_and_watch();
+  f.time.run_for(f.context, lasts);
+  const auto ended = clock::Steady::now();
+  f.watches[0]->end();
+  REQUIRE(f.run_until([&] { return f.watches.size() == 2; }));
+  CHECK((clock::Steady::now() > ended) == pause);
 }
 
 TEST_CASE("a version that is too old leads to a new list, which replaces by difference") {
@@ -339,13 +350,13 @@ TEST_CASE("a busy server is waited for as long as it asks, and nothing is listed
   ReflectorFixture f;
   f.special = [&](const Exchange& exchange) {
     if (!exchange->is_watch() || f.watches.size() > 1) return false;
-    exchange->answer(429, status(429, "TooManyRequests"), "Retry-After: 1\r\n");
+    exchange->answer(429, status(429, "TooManyRequests"), "Retry-After: 20\r\n");
     return true;
   };
   f.start_and_watch();
-  const auto begun = std::chrono::steady_clock::now();
+  const auto begun = clock::Steady::now();
   REQUIRE(f.run_until([&] { return f.watches.size() == 2; }));
-  CHECK(std::chrono::steady_clock::now() - begun >= 990ms);
+  CHECK(clock::Steady::now() - begun == 20s);
   CHECK(f.lists.size() == 1);
 }
 
@@ -386,29 +397,46 @@ TEST_CASE("an API server that is killed and comes back loses nothing and is not 
 }
 
 TEST_CASE("a watch that says nothing is taken for dead and opened again") {
-  ReflectorTimes times = ReflectorFixture::quick();
-  times.watch_silence = 60ms;
-  ReflectorFixture f(times);
+  ReflectorFixture f;
   f.start_and_watch();
+  const auto begun = clock::Steady::now();
   REQUIRE(f.run_until([&] { return f.watches.size() == 2; }));
+  CHECK(clock::Steady::now() - begun == 110s);
   REQUIRE(f.run_until([&] { return f.watches[0]->abandoned(); }));
   CHECK(f.lists.size() == 1);
   CHECK(f.reflector.status().failures == 0);
 }
 
 TEST_CASE("a list that falls silent is given up and begun again") {
-  ReflectorTimes times = ReflectorFixture::quick();
-  times.list_silence = 60ms;
-  ReflectorFixture f(times);
+  ReflectorFixture f;
   f.special = [&](const Exchange& exchange) {
     if (exchange->is_watch() || f.lists.size() > 1) return false;
     exchange->begin();
     exchange->piece("{\"kind\":");
     return true;
   };
+  const auto begun = clock::Steady::now();
   f.start_and_watch();
-  CHECK(f.lists.size() >= 2);  // more, if its answer came too late for this silence
+  CHECK(clock::Steady::now() - begun >= 30s + 800ms);
+  CHECK(clock::Steady::now() - begun <= 30s + 1200ms);
+  CHECK(f.lists.size() == 2);
   CHECK(f.store.size() == 2);
+}
+
+TEST_CASE("a list or a watch whose answer does not begin is given up and asked for again") {
+  const bool watch = GENERATE(false, true);
+  ReflectorFixture f;
+  std::size_t asked = 0;
+  f.special = [&](const Exchange& exchange) {
+    return exchange->is_watch() == watch && ++asked == 1;
+  };
+  f.start();
+  REQUIRE(f.run_until([&] { return asked == 1; }));
+  const auto begun = clock::Steady::now();
+  REQUIRE(f.run_until([&] { return asked == 2; }));
+  const auto patience = watch ? 30s : 60s;
+  CHECK(clock::Steady::now() - begun >= patience + 800ms);
+  CHECK(clock::Steady::now() - begun <= patience + 1200ms);
 }
 
 TEST_CASE("a missing permission or kind is named, settles as refused, and recovers by itself") {
@@ -493,9 +521,7 @@ TEST_CASE("an event that is no JSON ends the watch, not the reflector") {
 }
 
 TEST_CASE("stop ends it at once, whatever it waits for") {
-  ReflectorTimes times = ReflectorFixture::quick();
-  times.backoff = {.first = 20s, .longest = 30s, .health = 1h};
-  ReflectorFixture f(times);
+  ReflectorFixture f;
   SECTION("before it runs") {
     f.reflector.stop();
     f.start();
@@ -524,15 +550,17 @@ TEST_CASE("stop ends it at once, whatever it waits for") {
     };
     f.start();
     REQUIRE(f.run_until([&] { return f.reflector.status().failures == 1; }));
-    f.context.run_for(5ms);
+    f.settle();
   }
+  const auto stopped = clock::Steady::now();
   f.reflector.stop();
   REQUIRE(f.run_until([&] { return f.ended; }));
+  CHECK(clock::Steady::now() == stopped);
   const auto size = f.store.size();
   // What comes later is not looked at.
   for (const auto& watch : f.watches) watch->piece(event("ADDED", fruit("plum", 40, "blue")));
   for (const auto& one : f.lists) one->piece(fmt::format(",{}]}}", fruit("plum", 3, "blue")));
-  f.context.run_for(20ms);
+  f.settle();
   CHECK(f.store.size() == size);
 }
 
@@ -591,7 +619,7 @@ TEST_CASE("each failure is told, and that all goes well again") {
 
 TEST_CASE("of an object that is not wanted nothing but the metadata is ever decoded") {
   std::vector<std::string> asked;
-  ReflectorFixture f(ReflectorFixture::quick(), [&](const ObjectKey& key) {
+  ReflectorFixture f([&](const ObjectKey& key) {
     asked.push_back(key.str());
     return key.name != "secret";
   });

@@ -55,7 +55,7 @@ TEST_CASE("deliveries are counted by outcome and event, and shown so") {
   }
   counters.add(Outcome::kIgnoredEvent, "repo:fork");
   counters.add(Outcome::kIgnoredEvent, "");
-  const std::string shown = metrics::render({&readings});
+  const std::string shown = readings.render();
   const auto shows = [&](const std::string& event, const std::string& source, Outcome outcome,
                          std::size_t value) {
     CHECK_THAT(shown, Catch::Contains(fmt::format(
