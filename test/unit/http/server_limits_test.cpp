@@ -215,7 +215,7 @@ TEST_CASE(
     CHECK(client.read_answer().status == 200);
     const auto begin = clock::Steady::now();
     CHECK(eventually([&] {
-      time.pass(1s);
+      time.pass(5s);
       return server.counters().refused_idle_time == 1;
     }));
     CHECK(client.ends());
