@@ -110,6 +110,7 @@ mutation: install ## how many small faults in ROOM=pkg/git the tests notice, of 
 .PHONY: lint
 lint: install ## formatting, clang-tidy, shell scripts, arrows between rooms, commit messages, the chart's README
 	@test/lint/format.sh
+	@test/lint/style.py
 	@test/lint/scripts.sh
 	@test/lint/arrows.py
 	@test/lint/history.py

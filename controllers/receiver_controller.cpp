@@ -265,9 +265,7 @@ asio::awaitable<kube::ReconcileResult> ReceiverController::Impl::reconcile(kube:
   Memory& memory = memory_[key];
   const bool write =
       next && memory.conflict.may_write(value_of(*current, derived, options_.base_url));
-  if (next && !write) {
-    notes.push_back(conflict_note(current->status, *next, options_.base_url));
-  }
+  if (next && !write) notes.push_back(conflict_note(current->status, *next, options_.base_url));
   for (const Note& note : memory.notes.due(std::move(notes), clock::Steady::now())) {
     emit(*current, note.type, note.reason, note.text);
   }

@@ -28,9 +28,7 @@ void RouteTable::replace(const kube::ObjectKey& owner, std::vector<Route> routes
   const auto owned = by_owner_.try_emplace(owner).first;
   unlink(owned->second);
   owned->second = std::move(routes);
-  for (const Route& route : owned->second) {
-    by_hex_.emplace(last_segment(route.path), &route);
-  }
+  for (const Route& route : owned->second) by_hex_.emplace(last_segment(route.path), &route);
   if (incomplete) {
     incomplete_.insert(owner);
   } else {

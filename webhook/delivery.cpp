@@ -347,9 +347,7 @@ Deliveries::Step<std::vector<controllers::Target>> Deliveries::find_targets(
 
 Deliveries::End Deliveries::report(const Delivery& delivery, bitbucket::EventKind kind,
                                    const controllers::RefreshOutcome& refreshes) {
-  if (options_.answered) {
-    options_.answered(kind.source, clock::Steady::now() - delivery.first_byte);
-  }
+  if (options_.answered) options_.answered(kind.source, clock::Steady::now() - delivery.first_byte);
   return finish(delivery, outcome_of(refreshes), refresh_response(kind, refreshes), refreshes);
 }
 

@@ -193,9 +193,7 @@ asio::awaitable<void> LateTargets::Impl::refresh_found(async::KeptAlive) {
                  {{"objects", count}, {"first", names_of(batch)}});
   }
   refreshing_ = false;
-  for (const Target& target : found_) {
-    controllers::log_not_applied(logger_, target);
-  }
+  for (const Target& target : found_) controllers::log_not_applied(logger_, target);
 }
 
 void LateTargets::Impl::note_counts() {

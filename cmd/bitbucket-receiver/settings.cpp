@@ -156,9 +156,7 @@ tl::expected<void, std::string> add_file(const std::vector<Setting>& table, Give
           "{}: unknown key {}: expected names of environment variables, such as PORT (see --help)",
           file, shown(key)));
     }
-    if (counts(*known, value)) {
-      given.emplace(key, Given{value, fmt::format("{} in {}", key, file)});
-    }
+    if (counts(*known, value)) given.emplace(key, Given{value, fmt::format("{} in {}", key, file)});
   }
   return {};
 }

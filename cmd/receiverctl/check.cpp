@@ -39,9 +39,7 @@ Published check_all_of_cluster(Context& context, const CheckOptions& options,
     return {expected};
   }
   ok(findings, "kubeconfig", "names " + (*cluster)->server());
-  if (!check_cluster(**cluster, options, context.system_namespace, findings)) {
-    return {expected};
-  }
+  if (!check_cluster(**cluster, options, context.system_namespace, findings)) return {expected};
   const auto owners = check_receivers(**cluster, options, findings);
   Published published;
   findings.push_back(judge_base_url(owners, expected, published.base));
@@ -59,9 +57,7 @@ Result<ExitCode> check(Context& context, const CheckOptions& options) {
   if (!ca_pem) return tl::unexpected(ca_pem.error());
   Findings findings;
   const Published published = check_all_of_cluster(context, options, *expected, findings);
-  if (!published.base.empty()) {
-    check_web(published.base, published.receiver_url, *ca_pem, findings);
-  }
+  if (!published.base.empty()) check_web(published.base, published.receiver_url, *ca_pem, findings);
   context.out << (context.format == Format::kJson ? findings_json(findings)
                                                   : findings_text(findings, context.colours));
   const bool failed = std::ranges::any_of(

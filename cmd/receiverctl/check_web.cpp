@@ -129,9 +129,7 @@ void check_path(const std::string& receiver_url, const std::string& base_path,
 void check_web(const std::string& base_url, const std::string& receiver_url,
                const std::string& ca_pem, Findings& findings) {
   const auto address = parse_web_address(base_url);
-  if (!address) {
-    return fail(findings, "base URL", address.error().message, "correct it");
-  }
+  if (!address) return fail(findings, "base URL", address.error().message, "correct it");
   if (!check_name(*address, findings)) return;
   if (!check_certificate(*address, ca_pem, findings)) return;
   check_answer(*address, ca_pem, findings);

@@ -162,8 +162,9 @@ Result<void> deliver(const SendOptions& options, const Draft& draft, const Recei
   const std::string path = address->path;
   if (!options.via.empty()) {
     address = parse_web_address(options.via);
-    if (!address)
+    if (!address) {
       return tl::unexpected(Failure{ExitCode::kUsage, "--via: " + address.error().message});
+    }
   }
   http::Request request{.method = "POST",
                         .target = path.empty() ? "/" : path,

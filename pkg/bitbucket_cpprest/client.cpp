@@ -72,9 +72,7 @@ web::http::client::http_client_config config_of(const ClientOptions& options,
   });
   if (proxy) {
     web::web_proxy through(web::uri("http://" + proxy->address()));
-    if (proxy->user) {
-      through.set_credentials({*proxy->user, std::string(proxy->password.view())});
-    }
+    if (proxy->user) through.set_credentials({*proxy->user, std::string(proxy->password.view())});
     config.set_proxy(through);
   }
   return config;

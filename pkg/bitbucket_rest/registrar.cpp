@@ -31,8 +31,9 @@ tl::expected<std::vector<Webhook>, BitbucketError> list(const Send& send,
     const auto answer = ask(send, registration, *request);
     if (!answer) return tl::unexpected(answer.error());
     auto page = read_page(registration.repository, *request, answer->body);
-    if (!page)
+    if (!page) {
       return tl::unexpected(BitbucketError{ApiFailure::kUnexpected, std::move(page.error())});
+    }
     for (Webhook& webhook : page->webhooks) webhooks.push_back(std::move(webhook));
     request = std::move(page->next);
   }

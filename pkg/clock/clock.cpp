@@ -228,13 +228,15 @@ std::optional<nanoseconds> parse_duration(std::string_view text) {
     std::int64_t part = 0;
     for (const char c : whole) {
       if (__builtin_mul_overflow(count, 10, &count) ||
-          __builtin_add_overflow(count, c - '0', &count))
+          __builtin_add_overflow(count, c - '0', &count)) {
         return std::nullopt;
+      }
     }
     if (__builtin_mul_overflow(count, unit->length.count(), &part) ||
         __builtin_add_overflow(total, part, &total) ||
-        __builtin_add_overflow(total, fraction_of(fraction, unit->length).count(), &total))
+        __builtin_add_overflow(total, fraction_of(fraction, unit->length).count(), &total)) {
       return std::nullopt;
+    }
   }
   return nanoseconds(total);
 }

@@ -101,9 +101,7 @@ std::optional<std::string> parse_host(std::string_view scheme, std::string_view 
   // Go lets some database URLs list several hosts with ports, but not http and https ones.
   const bool strict = scheme == "http" || scheme == "https";
   const std::size_t colon = strict ? text.find(':') : text.rfind(':');
-  if (colon != std::string_view::npos && !is_optional_port(text.substr(colon))) {
-    return std::nullopt;
-  }
+  if (colon != std::string_view::npos && !is_optional_port(text.substr(colon))) return std::nullopt;
   return decode_host(text);
 }
 

@@ -155,9 +155,7 @@ Client::Impl::Impl(asio::any_io_executor executor, ClientOptions options)
       resolver_(executor_),
       slots_(executor_, options_.connections, options_.waiting) {
   boost::system::error_code ec;
-  if (options_.proxy) {
-    peer_ += fmt::format(" (through the proxy {})", options_.proxy->address());
-  }
+  if (options_.proxy) peer_ += fmt::format(" (through the proxy {})", options_.proxy->address());
   const auto address = asio::ip::make_address(next_host(), ec);
   if (!ec) address_ = address;
   set_tls(options_.tls);
@@ -220,8 +218,9 @@ asio::awaitable<Result<Client::Impl::Endpoints>> Client::Impl::resolve(TimePoint
                           asio::ip::resolver_base::numeric_service,
                           [lookup](const boost::system::error_code& ec, const auto& results) {
                             lookup->ec = ec;
-                            for (const auto& result : results)
+                            for (const auto& result : results) {
                               lookup->endpoints.push_back(result.endpoint());
+                            }
                             if (lookup->sleeper) lookup->sleeper->wake();
                           });
   const bool woken = co_await lookup->sleeper->sleep(deadline);

@@ -122,9 +122,7 @@ asio::awaitable<ClientConnection::Done> ClientConnection::connect(std::vector<En
     if (problem.empty() || broken_by_ == Kind::kClosed) break;
   }
   if (broken_by_ == Kind::kClosed) co_return why_broken();
-  if (!problem.empty()) {
-    co_return failure(Kind::kConnect, "cannot connect: " + problem);
-  }
+  if (!problem.empty()) co_return failure(Kind::kConnect, "cannot connect: " + problem);
   set_socket_options();
   stream_ = Stream(socket_.native_handle());
   expire_at(deadline);
@@ -303,9 +301,7 @@ asio::awaitable<ClientConnection::Done> ClientConnection::exchange(std::string_v
   const auto written = co_await write(text);
   // A server that refuses a long request may answer, close and never read the rest: its answer
   // tells more than our failure to send.
-  if (!written && written.error().kind != Kind::kBroken) {
-    co_return tl::unexpected(written.error());
-  }
+  if (!written && written.error().kind != Kind::kBroken) co_return tl::unexpected(written.error());
   for (int i = 0; i < kInterimAnswers; ++i) {
     head_done_ = false;
     answer_.emplace(is_head);

@@ -62,10 +62,12 @@ Done present(SSL_CTX* context, const ClientTls& tls) {
   bool first = true;
   auto done = for_each_certificate(tls.certificate_pem, "client certificate",
                                    [context, &first](crypto::X509Ptr one) {
-                                     if (std::exchange(first, false))
+                                     if (std::exchange(first, false)) {
                                        return SSL_CTX_use_certificate(context, one.get()) == 1;
-                                     if (SSL_CTX_add0_chain_cert(context, one.get()) != 1)
+                                     }
+                                     if (SSL_CTX_add0_chain_cert(context, one.get()) != 1) {
                                        return false;
+                                     }
                                      static_cast<void>(one.release());  // now the context's
                                      return true;
                                    });

@@ -73,9 +73,7 @@ awaitable<void> Connection::run(async::KeptAlive) {
   bool goes_on = co_await handshake();
   while (goes_on) {
     goes_on = co_await await_request();
-    if (goes_on) {
-      goes_on = co_await serve_request();
-    }
+    if (goes_on) goes_on = co_await serve_request();
   }
 }
 
@@ -86,9 +84,7 @@ awaitable<bool> Connection::handshake() {
     const Waited waited = co_await wait(state, deadline);
     state = waited == Waited::kReady ? stream_.handshake() : State::kBroken;
   }
-  if (state == State::kDone) {
-    co_return true;
-  }
+  if (state == State::kDone) co_return true;
   count(context_->counters.tls_handshake_failures);
   if (stream_.peer_spoke_http()) {
     const Response response = error_response(400, "this port speaks HTTPS only");
@@ -114,9 +110,7 @@ awaitable<bool> Connection::await_request() {
     co_return false;
   }
   Stream::Transfer transfer{State::kWantRead};
-  if (stream_.may_hold_bytes()) {
-    transfer = stream_.read(parser_.prepare());
-  }
+  if (stream_.may_hold_bytes()) transfer = stream_.read(parser_.prepare());
   while (transfer.state == State::kWantRead || transfer.state == State::kWantWrite) {
     parser_.release();
     const Waited waited = co_await wait(transfer.state, deadline);
@@ -138,16 +132,10 @@ awaitable<bool> Connection::await_request() {
 
 awaitable<bool> Connection::serve_request() {
   const HeadRead read = co_await read_head();
-  if (read == HeadRead::kClosed) {
-    co_return false;
-  }
+  if (read == HeadRead::kClosed) co_return false;
   std::optional<Response> response = refuse_request(read);
-  if (!response) {
-    response = begin_request();
-  }
-  if (!response) {
-    response = co_await call_handler();
-  }
+  if (!response) response = begin_request();
+  if (!response) response = co_await call_handler();
   const bool goes_on = co_await answer(*response);
   co_return goes_on;
 }
@@ -183,9 +171,7 @@ std::optional<Response> Connection::refuse_request(HeadRead read) {
     count(counters.refused_connections);
     response = overloaded_response();
   }
-  if (response) {
-    response->close = true;
-  }
+  if (response) response->close = true;
   return response;
 }
 
@@ -214,9 +200,7 @@ awaitable<bool> Connection::answer(const Response& response) {
   const std::string text = response_text(response, with_body, goes_on);
   const bool written = co_await write(text);
   end_request();
-  if (written && !goes_on) {
-    co_await linger();
-  }
+  if (written && !goes_on) co_await linger();
   co_return written&& goes_on;
 }
 
@@ -231,9 +215,7 @@ awaitable<void> Connection::linger() {
     left -= transfer.bytes;
     if (transfer.state == State::kWantRead) {
       const Waited waited = co_await wait(State::kWantRead, deadline);
-      if (waited != Waited::kReady) {
-        co_return;
-      }
+      if (waited != Waited::kReady) co_return;
     } else if (transfer.state != State::kDone) {
       co_return;
     }
@@ -241,29 +223,19 @@ awaitable<void> Connection::linger() {
 }
 
 awaitable<tl::expected<std::string_view, BodyError>> Connection::next() {
-  if (body_error_) {
-    co_return tl::make_unexpected(*body_error_);
-  }
-  if (!body_deadline_) {
-    body_deadline_ = clock::Steady::now() + limits_.body_time;
-  }
+  if (body_error_) co_return tl::unexpected(*body_error_);
+  if (!body_deadline_) body_deadline_ = clock::Steady::now() + limits_.body_time;
   for (;;) {
     const auto piece = parser_.parse_body();
-    if (!piece) {
-      co_return refuse_body(piece.error());
-    }
+    if (!piece) co_return refuse_body(piece.error());
     if (*piece) {
-      if (!charge_body((*piece)->size())) {
-        co_return refuse_body(BodyError::kNoRoom);
-      }
+      if (!charge_body((*piece)->size())) co_return refuse_body(BodyError::kNoRoom);
       co_return **piece;
     }
     if (parser_.awaits_continue() && !sent_continue_) {
       sent_continue_ = true;
       const bool written = co_await write(kContinue);
-      if (!written) {
-        co_return refuse_body(BodyError::kPeerClosed);
-      }
+      if (!written) co_return refuse_body(BodyError::kPeerClosed);
     }
     const Waited waited = co_await read_more(*body_deadline_);
     if (waited != Waited::kReady) {
@@ -274,17 +246,13 @@ awaitable<tl::expected<std::string_view, BodyError>> Connection::next() {
 }
 
 awaitable<Connection::Waited> Connection::wait(State wanted, TimePoint deadline) {
-  if (clock::Steady::now() >= deadline) {
-    co_return Waited::kDeadline;
-  }
+  if (clock::Steady::now() >= deadline) co_return Waited::kDeadline;
   const auto direction = wanted == State::kWantWrite ? Socket::wait_write : Socket::wait_read;
   error_code ec;
   deadline_.store(ticks(deadline), std::memory_order_relaxed);
   co_await socket_.async_wait(direction, asio::redirect_error(asio::use_awaitable, ec));
   deadline_.store(kNever, std::memory_order_relaxed);
-  if (!socket_.is_open()) {
-    co_return Waited::kClosed;
-  }
+  if (!socket_.is_open()) co_return Waited::kClosed;
   co_return ec&& clock::Steady::now() >= deadline ? Waited::kDeadline : Waited::kReady;
 }
 
@@ -292,9 +260,7 @@ awaitable<Connection::Waited> Connection::read_more(TimePoint deadline) {
   for (;;) {
     // Looked at before every read: a peer may be quick enough that there is never anything to wait
     // for.
-    if (clock::Steady::now() >= deadline) {
-      co_return Waited::kDeadline;
-    }
+    if (clock::Steady::now() >= deadline) co_return Waited::kDeadline;
     const Stream::Transfer transfer = stream_.read(parser_.prepare());
     switch (transfer.state) {
       case State::kDone:
@@ -303,9 +269,7 @@ awaitable<Connection::Waited> Connection::read_more(TimePoint deadline) {
       case State::kWantRead:
       case State::kWantWrite: {
         const Waited waited = co_await wait(transfer.state, deadline);
-        if (waited != Waited::kReady) {
-          co_return waited;
-        }
+        if (waited != Waited::kReady) co_return waited;
         break;
       }
       case State::kEnd:
@@ -319,18 +283,12 @@ awaitable<bool> Connection::write(std::string_view text) {
   std::optional<TimePoint> deadline;  // most answers go out at once, without a look at the clock
   while (!text.empty()) {
     const Stream::Transfer transfer = stream_.write(text);
-    if (transfer.state == State::kEnd || transfer.state == State::kBroken) {
-      co_return false;
-    }
+    if (transfer.state == State::kEnd || transfer.state == State::kBroken) co_return false;
     text.remove_prefix(transfer.bytes);
     if (transfer.state != State::kDone) {
-      if (!deadline) {
-        deadline = clock::Steady::now() + limits_.write_time;
-      }
+      if (!deadline) deadline = clock::Steady::now() + limits_.write_time;
       const Waited waited = co_await wait(transfer.state, *deadline);
-      if (waited != Waited::kReady) {
-        co_return false;
-      }
+      if (waited != Waited::kReady) co_return false;
     }
   }
   co_return true;
@@ -387,9 +345,7 @@ std::optional<Response> Connection::begin_request() {
   body_error_.reset();
   count(context_->counters.requests);
   const auto others = context_->counters.requests_current.fetch_add(1, std::memory_order_relaxed);
-  if (static_cast<std::size_t>(others) < limits_.requests) {
-    return std::nullopt;
-  }
+  if (static_cast<std::size_t>(others) < limits_.requests) return std::nullopt;
   count(context_->counters.refused_requests);
   return overloaded_response();
 }
@@ -413,9 +369,7 @@ bool Connection::become_idle(TimePoint now) {
 }
 
 bool Connection::leave_idle() {
-  if (admission_ != ConnectionTable::Admission::kServed) {
-    return true;
-  }
+  if (admission_ != ConnectionTable::Admission::kServed) return true;
   std::int64_t since = idle_.load();
   return since != kClaimed && idle_.compare_exchange_strong(since, kBusy);
 }

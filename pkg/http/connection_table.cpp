@@ -14,13 +14,9 @@ constexpr std::size_t kRefusedAtOnce = 64;
 ConnectionTable::Room ConnectionTable::make_room() {
   {
     const std::lock_guard lock(mutex_);
-    if (served_ < bound_) {
-      return {Admission::kServed};
-    }
+    if (served_ < bound_) return {Admission::kServed};
   }
-  if (displace_idle()) {
-    return {Admission::kServed, true};
-  }
+  if (displace_idle()) return {Admission::kServed, true};
   const std::lock_guard lock(mutex_);
   return {refused_ < kRefusedAtOnce ? Admission::kRefused : Admission::kClosed};
 }
@@ -39,9 +35,7 @@ bool ConnectionTable::displace_idle() {
           longest = entry;
         }
       }
-      if (longest == connections_.end()) {
-        return false;
-      }
+      if (longest == connections_.end()) return false;
       // Between the look and the claim its next request may have come; then another one is looked
       // for.
       if (longest->first->claim_idle()) {
@@ -82,9 +76,7 @@ std::vector<std::shared_ptr<Connection>> ConnectionTable::collect(
   collected.reserve(
       connections_.size());  // nothing may throw below: a last reference must not go under the lock
   for (const auto& [connection, admission] : connections_) {
-    if (wanted(*connection)) {
-      collected.push_back(connection->weak_from_this().lock());
-    }
+    if (wanted(*connection)) collected.push_back(connection->weak_from_this().lock());
   }
   return collected;
 }
@@ -92,25 +84,19 @@ std::vector<std::shared_ptr<Connection>> ConnectionTable::collect(
 void ConnectionTable::expire(clock::Steady::time_point now) {
   for (const auto& connection :
        collect([now](Connection& each) { return each.deadline() <= now; })) {
-    if (connection) {
-      connection->wake();
-    }
+    if (connection) connection->wake();
   }
 }
 
 void ConnectionTable::close_idle() {
   for (const auto& connection : collect([](Connection& each) { return each.claim_idle(); })) {
-    if (connection) {
-      connection->cut();
-    }
+    if (connection) connection->cut();
   }
 }
 
 void ConnectionTable::cut_all() {
   for (const auto& connection : collect([](Connection&) { return true; })) {
-    if (connection) {
-      connection->cut();
-    }
+    if (connection) connection->cut();
   }
 }
 

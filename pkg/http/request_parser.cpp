@@ -40,9 +40,7 @@ std::string origin_form(std::string_view target) {
   const std::size_t scheme_end = target.find("://");
   if (scheme_end == std::string_view::npos) return std::string(target);
   const std::string scheme = text::ascii_lower(target.substr(0, scheme_end));
-  if (scheme != "http" && scheme != "https") {
-    return std::string(target);
-  }
+  if (scheme != "http" && scheme != "https") return std::string(target);
   const std::string_view rest = target.substr(scheme_end + 3);
   const std::size_t authority = std::min(rest.find_first_of("/?"), rest.size());
   if (authority == 0) return std::string(target);
@@ -55,9 +53,7 @@ std::string origin_form(std::string_view target) {
 bool has_folded_line(std::string_view head) {
   for (std::size_t at = head.find('\n'); at != std::string_view::npos;
        at = head.find('\n', at + 1)) {
-    if (at + 1 < head.size() && (head[at + 1] == ' ' || head[at + 1] == '\t')) {
-      return true;
-    }
+    if (at + 1 < head.size() && (head[at + 1] == ' ' || head[at + 1] == '\t')) return true;
   }
   return false;
 }
@@ -179,9 +175,7 @@ std::span<char> RequestParser::prepare() {
     if (capacity_ < held + wanted) {
       const std::size_t grown = std::max(held + wanted, std::min(2 * capacity_, kBodyRead));
       auto larger = std::make_unique_for_overwrite<char[]>(grown);
-      if (held > 0) {
-        std::memcpy(larger.get(), storage_.get() + begin_, held);
-      }
+      if (held > 0) std::memcpy(larger.get(), storage_.get() + begin_, held);
       storage_ = std::move(larger);
       capacity_ = grown;
     } else if (held > 0) {
@@ -220,15 +214,11 @@ RequestParser::HeadStep RequestParser::parse_head() {
   error_code ec;
   // The bytes of the head stay in place until it is complete, to be looked at as a whole.
   parsed_ += grammar_->put({bytes + parsed_, held - parsed_}, ec);
-  if (ec == error::need_more && held <= limits_.header_bytes) {
-    return HeadStep::kNeedsMore;
-  }
+  if (ec == error::need_more && held <= limits_.header_bytes) return HeadStep::kNeedsMore;
   if (ec == error::need_more || ec == error::header_limit || parsed_ > limits_.header_bytes) {
     return refuse(Refusal::Kind::kHeaderTooLarge, "request header fields too large");
   }
-  if (ec) {
-    return refuse(Refusal::Kind::kMalformed, "malformed request: " + ec.message());
-  }
+  if (ec) return refuse(Refusal::Kind::kMalformed, "malformed request: " + ec.message());
   const std::string_view text(bytes, parsed_);
   begin_ += parsed_;
   return check_head(text);
@@ -239,27 +229,19 @@ RequestParser::HeadStep RequestParser::check_head(std::string_view text) {
   const auto malformed = [this](const char* what) {
     return refuse(Refusal::Kind::kMalformed, std::string("malformed request: ") + what);
   };
-  if (has_folded_line(text)) {
-    return malformed("folded header line");
-  }
-  if (grammar.lengths > 1) {
-    return malformed("more than one Content-Length");
-  }
+  if (has_folded_line(text)) return malformed("folded header line");
+  if (grammar.lengths > 1) return malformed("more than one Content-Length");
   if (grammar.lengths > 0 && grammar.encodings > 0) {
     return malformed("both Content-Length and Transfer-Encoding");
   }
-  if (grammar.encodings > 0 && grammar.http_1_0) {
-    return malformed("Transfer-Encoding in HTTP/1.0");
-  }
+  if (grammar.encodings > 0 && grammar.http_1_0) return malformed("Transfer-Encoding in HTTP/1.0");
   if (grammar.encodings > 1 || (grammar.encodings == 1 && !grammar.exactly_chunked)) {
     return refuse(Refusal::Kind::kUnsupportedEncoding, "Transfer-Encoding must be chunked");
   }
   if (grammar.hosts > 1 || (grammar.hosts == 0 && !grammar.http_1_0)) {
     return malformed("exactly one Host is required");
   }
-  if (grammar.lengths == 1) {
-    grammar_->head.content_length = grammar.content_length().value_or(0);
-  }
+  if (grammar.lengths == 1) grammar_->head.content_length = grammar.content_length().value_or(0);
   grammar_->head.has_body = grammar.exactly_chunked || grammar.head.content_length.value_or(0) > 0;
   return HeadStep::kComplete;
 }
@@ -286,19 +268,15 @@ tl::expected<std::optional<std::string_view>, BodyError> RequestParser::parse_bo
   Grammar& grammar = *grammar_;
   const auto fail = [&grammar](BodyError body_error) {
     grammar.body_error = body_error;
-    return tl::make_unexpected(body_error);
+    return tl::unexpected(body_error);
   };
-  if (grammar.body_error) {
-    return tl::make_unexpected(*grammar.body_error);
-  }
+  if (grammar.body_error) return tl::unexpected(*grammar.body_error);
   if (grammar.head.content_length.value_or(0) > limits_.body_bytes) {
     return fail(BodyError::kTooLarge);
   }
   while (!grammar.is_done()) {
     const std::size_t held = end_ - begin_;
-    if (held < (grammar.between_chunks() ? kShortestChunkEnd : 1)) {
-      return std::nullopt;
-    }
+    if (held < (grammar.between_chunks() ? kShortestChunkEnd : 1)) return std::nullopt;
     error_code ec;
     const std::size_t taken = grammar.put({storage_.get() + begin_, held}, ec);
     begin_ += taken;
@@ -310,18 +288,10 @@ tl::expected<std::optional<std::string_view>, BodyError> RequestParser::parse_bo
     const bool incomplete = ec == error::need_more;
     // A chunk size with its extensions, and all trailers together, are held to the bound of a head.
     const std::size_t beside_data = incomplete ? end_ - begin_ : taken - grammar.piece.size();
-    if (beside_data > limits_.header_bytes) {
-      return fail(BodyError::kMalformed);
-    }
-    if (incomplete) {
-      return std::nullopt;
-    }
-    if (ec) {
-      return fail(ec == error::body_limit ? BodyError::kTooLarge : BodyError::kMalformed);
-    }
-    if (!grammar.piece.empty()) {
-      return std::exchange(grammar.piece, {});
-    }
+    if (beside_data > limits_.header_bytes) return fail(BodyError::kMalformed);
+    if (incomplete) return std::nullopt;
+    if (ec) return fail(ec == error::body_limit ? BodyError::kTooLarge : BodyError::kMalformed);
+    if (!grammar.piece.empty()) return std::exchange(grammar.piece, {});
   }
   return std::string_view{};
 }

@@ -35,25 +35,17 @@ std::string response_text(const Response& response, bool with_body, bool keep_al
                  std::string_view(reason.data(), reason.size()));
   bool has_type = false;
   for (const auto& [name, value] : response.headers.fields()) {
-    if (is_framing(name)) {
-      continue;
-    }
+    if (is_framing(name)) continue;
     has_type = has_type || text::equal_ignoring_case(name, "Content-Type");
     append_on_one_line(text, name);
     text += ": ";
     append_on_one_line(text, value);
     text += "\r\n";
   }
-  if (!has_type) {
-    text += "Content-Type: application/json\r\n";
-  }
-  if (!keep_alive) {
-    text += "Connection: close\r\n";
-  }
+  if (!has_type) text += "Content-Type: application/json\r\n";
+  if (!keep_alive) text += "Connection: close\r\n";
   fmt::format_to(std::back_inserter(text), "Content-Length: {}\r\n\r\n", response.body.size());
-  if (with_body) {
-    text += response.body;
-  }
+  if (with_body) text += response.body;
   return text;
 }
 

@@ -77,9 +77,7 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
         sweep_timer_(strand_),
         context_(std::make_shared<ServerContext>(std::move(options), std::move(handler),
                                                  std::move(logger))) {
-    if (context_->options.tls) {
-      tls_files_.emplace(*context_->options.tls);
-    }
+    if (context_->options.tls) tls_files_.emplace(*context_->options.tls);
   }
 
   tl::expected<unsigned short, std::string> start();
@@ -116,9 +114,7 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
 tl::expected<unsigned short, std::string> Server::Impl::start() {
   if (tls_files_) {
     auto loaded = tls_files_->poll();
-    if (!*loaded) {
-      return tl::make_unexpected("TLS: " + loaded->error());
-    }
+    if (!*loaded) return tl::unexpected("TLS: " + loaded->error());
     use_certificate(std::move(**loaded));
   }
   const auto port = listen();
@@ -140,25 +136,19 @@ tl::expected<unsigned short, std::string> Server::Impl::listen() {
   error_code ec;
   const auto address = asio::ip::make_address(options.address, ec);
   if (ec) {
-    return tl::make_unexpected(
+    return tl::unexpected(
         fmt::format("cannot listen on \"{}\": not an IP address", options.address));
   }
   const tcp::endpoint endpoint(address, options.port);
   acceptor_.open(endpoint.protocol(), ec);
-  if (!ec) {
-    acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
-  }
-  if (!ec) {
-    acceptor_.bind(endpoint, ec);
-  }
-  if (!ec) {
-    acceptor_.listen(tcp::acceptor::max_listen_connections, ec);
-  }
+  if (!ec) acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
+  if (!ec) acceptor_.bind(endpoint, ec);
+  if (!ec) acceptor_.listen(tcp::acceptor::max_listen_connections, ec);
   if (ec) {
     error_code ignored;
     acceptor_.close(ignored);
-    return tl::make_unexpected(fmt::format("cannot listen on {} port {}: {}", options.address,
-                                           options.port, ec.message()));
+    return tl::unexpected(fmt::format("cannot listen on {} port {}: {}", options.address,
+                                      options.port, ec.message()));
   }
   return acceptor_.local_endpoint().port();
 }
@@ -170,9 +160,7 @@ awaitable<void> Server::Impl::accept_loop(async::KeptAlive) {
     const Connection::Strand strand = asio::make_strand(io_);
     Connection::Socket socket =
         co_await acceptor_.async_accept(strand, asio::redirect_error(asio::use_awaitable, ec));
-    if (context.draining.load() || ec == asio::error::operation_aborted) {
-      continue;
-    }
+    if (context.draining.load() || ec == asio::error::operation_aborted) continue;
     if (!ec) {
       context.counters.accepted.fetch_add(1, std::memory_order_relaxed);
       admit(std::move(socket));
@@ -198,9 +186,7 @@ awaitable<void> Server::Impl::accept_loop(async::KeptAlive) {
 void Server::Impl::admit(Connection::Socket socket) {
   ServerCounters& counters = context_->counters;
   const ConnectionTable::Room room = context_->connections.make_room();
-  if (room.displaced) {
-    counters.gave_way.fetch_add(1, std::memory_order_relaxed);
-  }
+  if (room.displaced) counters.gave_way.fetch_add(1, std::memory_order_relaxed);
   if (room.admission == ConnectionTable::Admission::kClosed) {
     counters.refused_connections.fetch_add(1, std::memory_order_relaxed);
     return;
@@ -230,9 +216,7 @@ awaitable<void> Server::Impl::sweep_loop(async::KeptAlive) {
 
 void Server::Impl::reload_certificate() {
   auto loaded = tls_files_->poll();
-  if (!loaded) {
-    return;
-  }
+  if (!loaded) return;
   if (!*loaded) {
     context_->counters.tls_reload_failures.fetch_add(1, std::memory_order_relaxed);
     context_->logger.error(

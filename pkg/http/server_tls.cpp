@@ -20,9 +20,7 @@ namespace {
 
 clock::Wall::time_point not_after(const X509* certificate) {
   std::tm time{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &time) != 1) {
-    return {};
-  }
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &time) != 1) return {};
   return clock::from_utc(time);
 }
 
@@ -37,12 +35,12 @@ ServerTlsFiles::Loaded ServerTlsContext::from_pem(std::string_view certificate_c
                                                   std::string_view key, const ServerTls& files) {
   ERR_clear_error();
   const auto fault = [](const std::string& path, std::string_view what) {
-    return tl::make_unexpected(fmt::format("{}: {} ({})", path, what, crypto::openssl_reason()));
+    return tl::unexpected(fmt::format("{}: {} ({})", path, what, crypto::openssl_reason()));
   };
 
   SSL_CTX* raw = SSL_CTX_new(TLS_server_method());
   if (raw == nullptr) {
-    return tl::make_unexpected(fmt::format("cannot set up TLS: {}", crypto::openssl_reason()));
+    return tl::unexpected(fmt::format("cannot set up TLS: {}", crypto::openssl_reason()));
   }
   std::shared_ptr<ServerTlsContext> context(
       new ServerTlsContext(raw));  // NOLINT(cppcoreguidelines-owning-memory): private constructor
@@ -65,9 +63,7 @@ ServerTlsFiles::Loaded ServerTlsContext::from_pem(std::string_view certificate_c
   }
   for (;;) {
     crypto::X509Ptr issuer = crypto::next_certificate(chain.get());
-    if (!issuer) {
-      break;
-    }
+    if (!issuer) break;
     if (SSL_CTX_add0_chain_cert(raw, issuer.get()) != 1) {
       return fault(files.certificate_path, "unusable certificate in the chain");
     }
@@ -79,9 +75,7 @@ ServerTlsFiles::Loaded ServerTlsContext::from_pem(std::string_view certificate_c
   ERR_clear_error();
 
   const crypto::KeyPtr private_key = crypto::read_key(crypto::pem_text(key).get());
-  if (!private_key) {
-    return fault(files.key_path, "no usable PEM key");
-  }
+  if (!private_key) return fault(files.key_path, "no usable PEM key");
   if (SSL_CTX_use_PrivateKey(raw, private_key.get()) != 1 || SSL_CTX_check_private_key(raw) != 1) {
     return fault(files.key_path,
                  "the key does not belong to the certificate in " + files.certificate_path);
@@ -97,9 +91,7 @@ ServerTlsContext::~ServerTlsContext() {
 TlsSession ServerTlsContext::new_session(int socket) const {
   TlsSession session(SSL_new(context_));
   BIO* bio = session == nullptr ? nullptr : new_socket_bio(socket);
-  if (bio == nullptr) {
-    return nullptr;
-  }
+  if (bio == nullptr) return nullptr;
   SSL_set_bio(session.get(), bio, bio);
   SSL_set_accept_state(session.get());
   return session;
@@ -116,16 +108,14 @@ std::optional<ServerTlsFiles::Loaded> ServerTlsFiles::poll() {
   if (digest != seen_) {
     seen_ = std::move(digest);
     if (!certificate) {
-      loaded = tl::make_unexpected(certificate.error());
+      loaded = tl::unexpected(certificate.error());
     } else if (!key) {
-      loaded = tl::make_unexpected(key.error());
+      loaded = tl::unexpected(key.error());
     } else {
       loaded = ServerTlsContext::from_pem(*certificate, *key, files_);
     }
   }
-  if (key) {
-    crypto::wipe(*key);
-  }
+  if (key) crypto::wipe(*key);
   return loaded;
 }
 

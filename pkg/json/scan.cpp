@@ -103,8 +103,9 @@ std::size_t Skipper::skip_container(std::size_t at, int depth) {
       if (depth + open >= kMaxDepth) return fail(at - 1, kTooDeep);
       closers[static_cast<std::size_t>(open++)] = c == '{' ? '}' : ']';
     } else if (c == '}' || c == ']') {
-      if (closers[static_cast<std::size_t>(--open)] != c)
+      if (closers[static_cast<std::size_t>(--open)] != c) {
         return fail(at - 1, "brackets do not match");
+      }
       if (open == 0) return at;
     }
   }

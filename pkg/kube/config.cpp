@@ -94,8 +94,9 @@ tl::expected<Config, std::string> load_config(const ConfigSources& sources) {
     return in_cluster(host, port, sources.service_account_dir);
   }
   const std::string home = environment("HOME");
-  if (const auto path = home + "/.kube/config"; !home.empty() && exists(path))
+  if (const auto path = home + "/.kube/config"; !home.empty() && exists(path)) {
     return load_files({path}, sources);
+  }
 
   return Failure(
       fmt::format("no API server is configured: set KUBECONFIG, or create ~/.kube/config, or run "

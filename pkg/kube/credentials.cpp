@@ -262,8 +262,9 @@ asio::awaitable<void> Credentials::run_plugin_once(async::KeptAlive) {
     problem = result.error();
   } else if (!result->certificate_pem.empty()) {
     problem = pair_problem(result->certificate_pem, result->key_pem.view());
-    if (!problem.empty())
+    if (!problem.empty()) {
       problem = fmt::format("credential plugin \"{}\": {}", plugin.command, problem);
+    }
   }
   if (problem.empty()) take(std::move(*result));
   if (!*stop_) set_problem(plugin_problem_, std::move(problem), "plugin", logger_);

@@ -35,8 +35,9 @@ std::string series(std::int64_t count, clock::Wall::time_point last) {
 }  // namespace
 
 EventSeries::EventSeries(Options options) : options_(std::move(options)) {
-  if (options_.instance.empty())
+  if (options_.instance.empty()) {
     options_.instance = options_.controller;  // an empty one is refused
+  }
 }
 
 bool EventSeries::observe(Occurrence occurrence, clock::Wall::time_point now, Time steady) {

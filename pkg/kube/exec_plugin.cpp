@@ -213,8 +213,9 @@ std::string exec_info(const ExecPlugin& plugin, const Config& config,
   std::string cluster;
   if (plugin.provide_cluster_info) {
     cluster = R"("cluster":{"server":)" + json::quote(server_url(config));
-    if (!config.tls_server_name.empty())
+    if (!config.tls_server_name.empty()) {
       cluster += R"(,"tls-server-name":)" + json::quote(config.tls_server_name);
+    }
     if (config.insecure_skip_tls_verify) cluster += R"(,"insecure-skip-tls-verify":true)";
     if (!certificate_authority_pem.empty()) {
       cluster += R"(,"certificate-authority-data":)" +
@@ -252,8 +253,9 @@ tl::expected<ExecCredential, std::string> parse_exec_credential(std::string_view
   const std::string_view expires = json::string_at(*parsed, "/status/expirationTimestamp");
   if (!expires.empty()) {
     credential.expires = clock::parse_rfc3339(expires);
-    if (!credential.expires)
+    if (!credential.expires) {
       return Failure("printed an expirationTimestamp that is no RFC 3339 time");
+    }
   }
   return credential;
 }

@@ -360,8 +360,9 @@ tl::expected<Config, std::string> resolve_kubeconfig(const std::vector<Kubeconfi
       // yaml-cpp gives up at a nesting of 500, and keeps an alias as a reference: neither depth nor
       // anchors can exhaust us.
       const YAML::Node root = YAML::Load(file.text);
-      if (!root.IsMap() && !root.IsNull())
+      if (!root.IsMap() && !root.IsNull()) {
         return Failure(fmt::format("{}: is not a kubeconfig", reading));
+      }
       documents.push_back({&file, root});
     }
     return resolve(files, documents, context, terminal);

@@ -252,9 +252,7 @@ asio::awaitable<Input> Reflector::Impl::watch(OpenWatch watch) {
     }
     if (piece->empty()) break;
     status.last_heard = Steady::now();
-    if (auto fed = reader.feed(*piece); !fed) {
-      co_return Failed{malformed(std::move(fed.error()))};
-    }
+    if (auto fed = reader.feed(*piece); !fed) co_return Failed{malformed(std::move(fed.error()))};
     if (reader.held() == 0) large_event.reset();
     if (stopped_) co_return StopAsked{};
     if (error_event_) co_return Failed{std::move(*error_event_)};

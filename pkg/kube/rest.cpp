@@ -275,8 +275,9 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
         ready.headers.add("Authorization", "Bearer " + std::string(credentials->token.view()));
       }
       ApiResult<T> result = co_await attempt(std::move(ready), deadline);
-      if (result || result.error().kind != ApiError::Kind::kUnauthorized || renewed)
+      if (result || result.error().kind != ApiError::Kind::kUnauthorized || renewed) {
         co_return result;
+      }
       const bool again = co_await credentials_->renew(std::move(*credentials), deadline);
       if (!again) co_return result;
     }

@@ -64,8 +64,9 @@ bool needs_quotes(std::string_view text) {
   while (at < text.size()) {
     const text::CodePoint code = text::first_code_point(text.substr(at));
     if (code.bytes == 0 || is_control(code.value)) return true;
-    if (code.value == ' ' || code.value == '"' || code.value == '=' || code.value == '\\')
+    if (code.value == ' ' || code.value == '"' || code.value == '=' || code.value == '\\') {
       return true;
+    }
     at += code.bytes;
   }
   return false;

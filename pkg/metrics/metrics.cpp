@@ -32,16 +32,12 @@ void Readings::add(prometheus::MetricType type, const std::string& name, const s
   if (!prometheus::CheckMetricName(name)) throw std::invalid_argument("bad metric name " + name);
   Sample sample{.labels = {}, .read = std::move(read)};
   for (const auto& [label, value] : labels) {
-    if (!prometheus::CheckLabelName(label)) {
-      throw std::invalid_argument("bad label name " + label);
-    }
+    if (!prometheus::CheckLabelName(label)) throw std::invalid_argument("bad label name " + label);
     sample.labels.push_back({label, value});
   }
   auto family = std::find_if(families_.begin(), families_.end(),
                              [&name](const Family& known) { return known.name == name; });
-  if (family == families_.end()) {
-    family = families_.insert(family, Family{name, help, type, {}});
-  }
+  if (family == families_.end()) family = families_.insert(family, Family{name, help, type, {}});
   const bool twice =
       std::any_of(family->samples.begin(), family->samples.end(),
                   [&sample](const Sample& known) { return known.labels == sample.labels; });

@@ -110,8 +110,9 @@ asio::awaitable<std::size_t> ApiServer::read_list(std::string path, std::string 
     const Page page = co_await std::move(reading);
     bytes += page.bytes;
     target.clear();
-    if (!page.next.empty())
+    if (!page.next.empty()) {
       target = fmt::format("{}?limit=500&continue={}{}", path, page.next, selector);
+    }
   }
   co_return bytes;
 }

@@ -157,8 +157,9 @@ asio::awaitable<double> requests_counted(kube::RestClient& administrator) {
                         (says("group=\"kargo.akuity.io\"") || says("group=\"events.k8s.io\"") ||
                          says("resource=\"secrets\""));
     double value = 0;
-    if (counts)
+    if (counts) {
       std::from_chars(line.data() + line.rfind(' ') + 1, line.data() + line.size(), value);
+    }
     total += value;
   }
   co_return total;

@@ -43,9 +43,7 @@ class SlowConnections::Impl {
   Impl(unsigned short port, const std::string& path, std::size_t count)
       : operator_(asio::ip::address_v4::loopback(), port),
         begin_("POST " + path + " HTTP/1.1\r\nHost: slow\r\nX-Slow: ") {
-    for (std::size_t index = 0; index < count; ++index) {
-      asio::co_spawn(io_, stay(), asio::detached);
-    }
+    for (std::size_t index = 0; index < count; ++index) asio::co_spawn(io_, stay(), asio::detached);
     thread_ = std::thread([this] { io_.run(); });
   }
 

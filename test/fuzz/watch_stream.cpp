@@ -55,9 +55,9 @@ void fuzz(std::string_view input) {
   std::optional<std::string> whole;
   for_each_cut(input, [&](const Cut& cut) {
     std::string heard = transcript(input, cut);
-    if (!whole)
+    if (!whole) {
       whole = std::move(heard);
-    else
+    } else
       require_equal(heard, *whole, "what a watch says does not depend on how it is cut");
   });
 }

@@ -67,8 +67,9 @@ Operator::~Operator() {
   if (!ended_) {
     process_->process().signal(SIGTERM);
     const auto code = process_->process().wait(2 * kPatience);
-    if (code != 0)
+    if (code != 0) {
       FAIL_CHECK("the operator ended with " << code.value_or(-1) << " (-1: not at all)");
+    }
   }
 }
 

@@ -58,18 +58,14 @@ class RawClient {
   bool send(std::string_view bytes) const {
     while (!bytes.empty()) {
       const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (sent <= 0) {
-        return false;
-      }
+      if (sent <= 0) return false;
       bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
     return true;
   }
   bool send_byte_by_byte(std::string_view bytes) const {
     for (const char byte : bytes) {
-      if (!send({&byte, 1})) {
-        return false;
-      }
+      if (!send({&byte, 1})) return false;
     }
     return true;
   }
@@ -77,9 +73,7 @@ class RawClient {
   /// The next answer; the body of an answer to HEAD does not come.
   RawAnswer read_answer(bool with_body = true) {
     const auto end_of_head = read_until("\r\n\r\n");
-    if (!end_of_head) {
-      return {};
-    }
+    if (!end_of_head) return {};
     RawAnswer answer{.head = unread_.substr(0, *end_of_head)};
     unread_.erase(0, *end_of_head);
     const auto status = static_cast<unsigned>(std::stoul(answer.head.substr(9, 3)));
@@ -87,9 +81,7 @@ class RawClient {
     if (with_body && length_at != std::string::npos) {
       const std::size_t length = std::stoul(answer.head.substr(length_at + 16));
       while (unread_.size() < length) {
-        if (!receive()) {
-          return {};
-        }
+        if (!receive()) return {};
       }
       answer.body = unread_.substr(0, length);
       unread_.erase(0, length);
@@ -117,9 +109,7 @@ class RawClient {
   }
   void end_sending() const { ::shutdown(socket_, SHUT_WR); }
   void close() {
-    if (socket_ >= 0) {
-      ::close(std::exchange(socket_, -1));
-    }
+    if (socket_ >= 0) ::close(std::exchange(socket_, -1));
   }
   [[nodiscard]] int socket() const { return socket_; }
 
@@ -127,27 +117,19 @@ class RawClient {
   std::optional<std::size_t> read_until(std::string_view mark) {
     for (;;) {
       const auto at = unread_.find(mark);
-      if (at != std::string::npos) {
-        return at + mark.size();
-      }
-      if (!receive()) {
-        return std::nullopt;
-      }
+      if (at != std::string::npos) return at + mark.size();
+      if (!receive()) return std::nullopt;
     }
   }
   bool receive() {
     pollfd poll_for{.fd = socket_, .events = POLLIN, .revents = 0};
     const auto patience = std::chrono::duration_cast<std::chrono::milliseconds>(kPatience);
-    if (::poll(&poll_for, 1, static_cast<int>(patience.count())) != 1) {
-      return false;
-    }
+    if (::poll(&poll_for, 1, static_cast<int>(patience.count())) != 1) return false;
     char bytes[16 * 1024];
     const ssize_t got = ::recv(socket_, bytes, sizeof bytes, 0);
     ended_ = got == 0;
     reset_ = got < 0;
-    if (got > 0) {
-      unread_.append(bytes, static_cast<std::size_t>(got));
-    }
+    if (got > 0) unread_.append(bytes, static_cast<std::size_t>(got));
     return got > 0;
   }
 

@@ -31,9 +31,7 @@ struct CertificateSpec {
 namespace detail {
 
 inline void require(bool done) {
-  if (!done) {
-    throw std::runtime_error("OpenSSL refused to make a test certificate");
-  }
+  if (!done) throw std::runtime_error("OpenSSL refused to make a test certificate");
 }
 
 template <typename Write>

@@ -183,9 +183,7 @@ TEST_CASE("a Secret that may be read but not listed is never said to be unreadab
   for (const auto& patch : f.patches) {
     CHECK(patch.body.find(R"("status":"True")") != std::string::npos);
   }
-  for (const std::string& event : f.told) {
-    CHECK(event.find("cannot be read") == std::string::npos);
-  }
+  for (const std::string& event : f.told) CHECK(event.find("cannot be read") == std::string::npos);
 }
 
 TEST_CASE("a conflict is tried again on the object as it then is") {

@@ -135,8 +135,9 @@ class World {
       truth_.erase(key);
     }
     const bool seen = access_ == SecretAccess::kNamespaced || visible || was_visible;
-    if (seen)
+    if (seen) {
       log_.push_back({key, access_ == SecretAccess::kNamespaced ? now.has_value() : visible, now});
+    }
   }
 
   /// Receivers come to name other Secrets.

@@ -32,9 +32,7 @@ constexpr std::chrono::seconds kPatience = RawClient::kPatience;
 inline bool eventually(const std::function<bool()>& holds) {
   const auto end = std::chrono::steady_clock::now() + kPatience;
   while (!holds()) {
-    if (std::chrono::steady_clock::now() > end) {
-      return false;
-    }
+    if (std::chrono::steady_clock::now() > end) return false;
     std::this_thread::sleep_for(1ms);
   }
   return true;
@@ -60,20 +58,14 @@ class TestServer {
                               .tls = options.tls},
                 std::move(handler), options.logger) {
     const auto port = server_->start();
-    if (!port) {
-      throw std::runtime_error(port.error());
-    }
+    if (!port) throw std::runtime_error(port.error());
     port_ = *port;
-    for (int i = 0; i < options.threads; ++i) {
-      threads_.emplace_back([this] { io_.run(); });
-    }
+    for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { io_.run(); });
   }
   ~TestServer() {
     server_.reset();
     io_.stop();
-    for (auto& thread : threads_) {
-      thread.join();
-    }
+    for (auto& thread : threads_) thread.join();
   }
   TestServer(const TestServer&) = delete;
   TestServer& operator=(const TestServer&) = delete;
@@ -102,12 +94,8 @@ inline boost::asio::awaitable<Response> echo(const RequestHead& head, BodyReader
   std::string text = head.target + ":";
   for (;;) {
     const auto piece = co_await body.next();
-    if (!piece) {
-      co_return answer_for(piece.error(), ServerLimits{});
-    }
-    if (piece->empty()) {
-      break;
-    }
+    if (!piece) co_return answer_for(piece.error(), ServerLimits{});
+    if (piece->empty()) break;
     text += *piece;
   }
   Response response;

@@ -56,9 +56,7 @@ TEST_CASE("a head above the bound is 431, which its sender can read") {
       {"101 fields",
        [] {
          std::string text;
-         for (int i = 0; i < 100; ++i) {
-           text += "a:\r\n";
-         }
+         for (int i = 0; i < 100; ++i) text += "a:\r\n";
          return text;
        }()},
   }));
@@ -99,9 +97,7 @@ TEST_CASE("a body above the bound is 413, with the bound in it") {
             co_return again.error() == piece.error() ? answer_for(piece.error(), limits)
                                                      : Response{};
           }
-          if (piece->empty()) {
-            co_return Response{};
-          }
+          if (piece->empty()) co_return Response{};
         }
       },
       with(limits));
@@ -117,9 +113,7 @@ TEST_CASE("a body above the bound is 413, with the bound in it") {
   }
   SECTION("chunked, growing") {
     client.send("POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n");
-    for (int i = 0; i < 11; ++i) {
-      client.send("64\r\n" + std::string(100, 'x') + "\r\n");
-    }
+    for (int i = 0; i < 11; ++i) client.send("64\r\n" + std::string(100, 'x') + "\r\n");
   }
   const RawAnswer answer = client.read_answer();
   CHECK(answer.status == 413);
@@ -149,9 +143,7 @@ TEST_CASE("a chunked body may not be nearly all framing") {
   RawClient client(server.port());
   client.send("POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n");
   const std::string chunk = "1;" + std::string(1000, 'x') + "\r\nx\r\n";
-  for (int i = 0; i < 1000; ++i) {
-    client.send(chunk);
-  }
+  for (int i = 0; i < 1000; ++i) client.send(chunk);
   CHECK(client.read_answer().status == 400);
 }
 
@@ -431,9 +423,7 @@ TEST_CASE("far above the bound connections are closed without an answer") {
   busy.send(get("/"));
   REQUIRE(eventually([&] { return gate.waiting() == 1; }));
   std::vector<RawClient> silent;
-  for (int i = 0; i < 64; ++i) {
-    silent.emplace_back(server.port());
-  }
+  for (int i = 0; i < 64; ++i) silent.emplace_back(server.port());
   REQUIRE(eventually([&] { return server.counters().connections_current == 65; }));
   RawClient one_more(server.port());
   CHECK(one_more.ends_or_resets());
@@ -545,9 +535,7 @@ TEST_CASE(
         try {
           RawClient client(server.port());
           for (int i = 0; i < 5; ++i) {
-            if (!client.send(post("/x", "body"))) {
-              break;
-            }
+            if (!client.send(post("/x", "body"))) break;
             const RawAnswer answer = client.read_answer();
             if (answer.status == 0) {
               break;  // gave way, or the drain took it before its request was seen
@@ -565,9 +553,7 @@ TEST_CASE(
   auto drained = server.drain(kPatience);
   CHECK(drained.wait_for(kPatience / 2) == std::future_status::ready);
   ended = true;
-  for (auto& peer : peers) {
-    peer.join();
-  }
+  for (auto& peer : peers) peer.join();
   CHECK(wrong == 0);
   CHECK(eventually([&] { return server.counters().connections_current == 0; }));
   CHECK(server.counters().body_bytes_current == 0);

@@ -102,9 +102,7 @@ std::vector<Shape> shapes() {
            chunked, "0\r\n" +
                         [] {
                           std::string trailers;
-                          for (int i = 0; i < 4'000; ++i) {
-                            trailers += "X: yyyyyyy\r\n";
-                          }
+                          for (int i = 0; i < 4'000; ++i) trailers += "X: yyyyyyy\r\n";
                           return trailers;
                         }()),
        400},

@@ -180,9 +180,7 @@ TEST_CASE("one request at a time: the second of a segment waits for the answer t
       options);
   RawClient client(server.port());
   client.send(get("/1") + get("/2") + get("/3"));
-  for (const char* body : {"/1", "/2", "/3"}) {
-    CHECK(client.read_answer().body == body);
-  }
+  for (const char* body : {"/1", "/2", "/3"}) CHECK(client.read_answer().body == body);
   CHECK(most == 1);
 }
 
@@ -208,9 +206,7 @@ TEST_CASE("a body is handed on as it arrives") {
 TEST_CASE("a large body arrives whole, whatever its framing") {
   TestServer server(echo);
   std::string body;
-  for (int i = 0; body.size() < 1'000'000; ++i) {
-    body += std::to_string(i) + ",";
-  }
+  for (int i = 0; body.size() < 1'000'000; ++i) body += std::to_string(i) + ",";
   RawClient client(server.port());
   client.send(post("/length", body));
   CHECK(client.read_answer().body == "/length:" + body);
@@ -403,9 +399,7 @@ TEST_CASE("many connections on several threads get each its own answers") {
       }
     });
   }
-  for (auto& peer : peers) {
-    peer.join();
-  }
+  for (auto& peer : peers) peer.join();
   CHECK(right == 8 * 5 * 20);
   CHECK(server.counters().requests == 8 * 5 * 20);
   CHECK(eventually([&] { return server.counters().connections_current == 0; }));

@@ -84,9 +84,7 @@ class TlsClient {
     char bytes[16 * 1024];
     while (!text.ends_with(mark)) {
       const int got = SSL_read(session_.get(), bytes, sizeof bytes);
-      if (got <= 0) {
-        return text + "[ended]";
-      }
+      if (got <= 0) return text + "[ended]";
       text.append(bytes, static_cast<std::size_t>(got));
     }
     return text;
@@ -184,9 +182,7 @@ TEST_CASE("large bodies and answers pass through TLS whole") {
   TlsServer test;
   TlsClient client(test.server->port(), test.authority);
   std::string body;
-  for (int i = 0; body.size() < 2'000'000; ++i) {
-    body += std::to_string(i) + ",";
-  }
+  for (int i = 0; body.size() < 2'000'000; ++i) body += std::to_string(i) + ",";
   body += "$";
   client.send(post("/x", body));
   const std::string answer = client.read_until("$");

@@ -310,8 +310,9 @@ TEST_CASE("a hostile kubeconfig is an error, not a crash") {
     return text;
   };
   std::string bomb = "a0: &a0 [x]\n";
-  for (int i = 1; i < 1000; ++i)
+  for (int i = 1; i < 1000; ++i) {
     bomb += fmt::format("a{}: &a{} [*a{}, *a{}]\n", i, i, i - 1, i - 1);
+  }
   const std::string text =
       GENERATE_REF(repeat("[", 100'000), repeat("{", 100'000), repeat("- ", 100'000),
                    repeat("? ", 100'000), repeat("a: ", 100'000), repeat("{a: [", 100'000),

@@ -236,8 +236,9 @@ TEST_CASE("every reconcile that has ended is observed, with its result and times
       1,
       [&](const ObjectKey&) {
         if (fixture->started.size() == 1) return kRetry;
-        if (fixture->started.size() == 2)
+        if (fixture->started.size() == 2) {
           return ReconcileResult{.outcome = {}, .requeue_after = 1h};
+        }
         fixture->controller.stop();
         return kDone;
       },

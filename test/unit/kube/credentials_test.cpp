@@ -90,8 +90,9 @@ std::string expiring(const std::string& token, std::chrono::milliseconds life) {
 }
 
 std::string json_text(std::string text) {
-  for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos;)
+  for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos;) {
     text.replace(at, 1, "\\n");
+  }
   return '"' + text + '"';
 }
 
@@ -266,8 +267,9 @@ TEST_CASE("requests that arrive together share one run of the plugin") {
     const auto current = co_await from->current(soon());
     if (current && current->token.view() == "t") ++count;
   };
-  for (int i = 0; i < 20; ++i)
+  for (int i = 0; i < 20; ++i) {
     asio::co_spawn(context, request(credentials, served), asio::detached);
+  }
   context.run();
   CHECK(served == 20);
   CHECK(plugin.runs() == 1);

@@ -125,8 +125,9 @@ TEST_CASE("a plugin at a terminal has its input and errors there, and a person's
   ::dup2(own_errors, STDERR_FILENO);
   std::array<char, 64> said{};
   const ssize_t size = ::read(errors[0], said.data(), said.size());
-  for (const int one : {input[0], input[1], errors[0], errors[1], own_input, own_errors})
+  for (const int one : {input[0], input[1], errors[0], errors[1], own_input, own_errors}) {
     ::close(one);
+  }
   REQUIRE(answered);
   CHECK(answered->token.view() == "jane");
   CHECK(std::string(said.data(), static_cast<std::size_t>(size)) == "your name?\nyour name?\n");

@@ -215,8 +215,9 @@ TEST_CASE("a leader that is stopped gives the lease back, after its work has sto
   ElectionFixture test;
   FakeApiServer::Handler watched = [&](const ApiRequest& request) {
     ApiAnswer answer = test.lease.handle(request);
-    if (request.method == "PUT" && test.lease.record().holder.empty())
+    if (request.method == "PUT" && test.lease.record().holder.empty()) {
       test.history.emplace_back("released");
+    }
     return answer;
   };
   Contender a(test.context, "a", watched, test.history);

@@ -196,9 +196,7 @@ TEST_CASE("no key is lost or worked on twice at once, whatever the order of thin
   }
   for (const ObjectKey& key : working) queue.done(key);
   const auto rest = take_all(queue, now + 1h);
-  for (const ObjectKey& key : owed) {
-    CHECK(std::find(rest.begin(), rest.end(), key) != rest.end());
-  }
+  for (const ObjectKey& key : owed) CHECK(std::find(rest.begin(), rest.end(), key) != rest.end());
   CHECK(queue.depth() + queue.delayed() + queue.in_progress() == 0);
 }
 
