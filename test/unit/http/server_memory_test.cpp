@@ -5,7 +5,6 @@
 #include <fstream>
 #include <malloc.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include <openssl/ssl.h>
 
 #include "server_fixture.h"
+#include "test/unit/descriptors.h"
 #include "test/unit/resident_memory.h"
 #include "test_certificates.h"
 
@@ -94,10 +94,7 @@ class Clients {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 TEST_CASE("a thousand connections that wait for a request are small") {
   const bool tls = GENERATE(false, true);
-  rlimit descriptors{};
-  REQUIRE(::getrlimit(RLIMIT_NOFILE, &descriptors) == 0);
-  descriptors.rlim_cur = descriptors.rlim_max;
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &descriptors) == 0);
+  raise_descriptor_limit();
   const Clients clients(tls);
 
   TestServer::Options options;
