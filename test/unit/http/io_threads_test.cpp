@@ -7,23 +7,12 @@
 #include <boost/asio/post.hpp>
 #include <catch2/catch.hpp>
 
+#include "test/unit/http/server_fixture.h"
+
 namespace receiver::http {
 namespace {
 
-using namespace std::chrono_literals;
-
 constexpr auto kLong = 3 * IoThreads::kBeat;
-
-/// Waits for `holds` for a minute at most.
-template <typename Condition>
-bool eventually(Condition holds) {
-  const auto end = clock::Steady::now() + 60s;
-  while (!holds()) {
-    if (clock::Steady::now() > end) return false;
-    std::this_thread::sleep_for(10ms);
-  }
-  return true;
-}
 
 }  // namespace
 

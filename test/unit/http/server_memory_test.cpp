@@ -3,13 +3,13 @@
 #include <array>
 #include <malloc.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <openssl/ssl.h>
 
+#include "test/support/descriptors.h"
 #include "test/support/resident_memory.h"
 #include "test/support/temporary_directory.h"
 #include "test/support/test_certificates.h"
@@ -17,6 +17,7 @@
 
 namespace receiver::http {
 
+using test::raise_descriptor_limit;
 using test::resident_kb;
 using test::TemporaryDirectory;
 using test::TestAuthority;
@@ -96,10 +97,7 @@ class Clients {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 TEST_CASE("a thousand connections that wait for a request are small") {
   const bool tls = GENERATE(false, true);
-  rlimit descriptors{};
-  REQUIRE(::getrlimit(RLIMIT_NOFILE, &descriptors) == 0);
-  descriptors.rlim_cur = descriptors.rlim_max;
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &descriptors) == 0);
+  raise_descriptor_limit();
   const Clients clients(tls);
 
   TestServer::Options options;

@@ -7,7 +7,6 @@
 #include <malloc.h>
 #include <memory>
 #include <string>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <vector>
 
@@ -17,6 +16,7 @@
 #include <catch2/catch.hpp>
 
 #include "kube/reflector.h"
+#include "test/support/descriptors.h"
 #include "test/support/resident_memory.h"
 #include "test/unit/kube/watch_server.h"
 
@@ -25,6 +25,7 @@
 
 namespace receiver::kube {
 
+using test::raise_descriptor_limit;
 using test::resident_kb;
 
 namespace {
@@ -102,27 +103,40 @@ std::size_t markers_in_memory() {
 
 /// What the operator's main sets for the whole process.
 void as_in_the_operator() {
-  rlimit descriptors{};
-  REQUIRE(::getrlimit(RLIMIT_NOFILE, &descriptors) == 0);
-  descriptors.rlim_cur = descriptors.rlim_max;
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &descriptors) == 0);
+  raise_descriptor_limit();
   REQUIRE(::mallopt(M_MMAP_THRESHOLD, 128 * 1024) == 1);
   REQUIRE(::mallopt(M_TRIM_THRESHOLD, 128 * 1024) == 1);
 }
 
+std::string nothing() {
+  return {};
+}
+
+long resident_kb_without_free_blocks() {
+  ::malloc_trim(0);
+  return resident_kb();
+}
+
+/// A server in a process of its own, and a client of it in this one.
 struct Watches {
+  const test::TestAuthority authority;
+  const test::TestIdentity identity = authority.issue();
+  const WatchServer server;
+  const long before_kb = resident_kb_without_free_blocks();  ///< what the client needs comes after
   boost::asio::io_context context;
   std::unique_ptr<RestClient> rest;
   CountingSink sink;
   std::vector<std::unique_ptr<Reflector>> reflectors;
   long most_kb = 0;  ///< resident, of all moments at which run_until() looked
 
-  Watches(unsigned short port, const std::string& ca_pem, const RestOptions& rest_options = {}) {
+  Watches(bool tls, const std::function<std::string()>& event,
+          const std::function<std::string()>& listed, const RestOptions& rest_options = {})
+      : server(event, listed, tls ? &identity : nullptr) {
     Config config;
-    config.scheme = ca_pem.empty() ? "http" : "https";
+    config.scheme = tls ? "https" : "http";
     config.host = "127.0.0.1";
-    config.port = port;
-    config.certificate_authority.data = ca_pem;
+    config.port = server.port();
+    if (tls) config.certificate_authority.data = authority.pem();
     auto created =
         RestClient::create(context.get_executor(), config, rest_options, log::Logger::none());
     REQUIRE(created);
@@ -174,29 +188,24 @@ TEST_CASE("a thousand idle watches are small, also after each has seen an event 
   constexpr std::size_t kWatches = 1'000;
   const bool tls = GENERATE(false, true);
   as_in_the_operator();
-  const test::TestAuthority authority;
-  const auto identity = authority.issue();
-  const WatchServer server([] { return secret_event(1024 * 1024); }, tls ? &identity : nullptr);
-  ::malloc_trim(0);
-  const long before = resident_kb();
-  Watches watches(server.port(), tls ? authority.pem() : "");
+  Watches watches(
+      tls, [] { return secret_event(1024 * 1024); }, nothing);
   watches.open(kWatches);
   const long idle = resident_kb();
 
-  server.send_events();
+  watches.server.send_events();
   watches.most_kb = idle;
   REQUIRE(watches.run_until([&] { return watches.sink.events == kWatches; }));
-  const long most = watches.most_kb;
   watches.run_for(1s);
   const long after = resident_kb();
-  const long each = (idle - before) / static_cast<long>(kWatches);
+  const long each = (idle - watches.before_kb) / static_cast<long>(kWatches);
   WARN((tls ? "TLS" : "plain") << ": an idle watch costs " << each
                                << " KiB; of 1,000 events of a "
                                   "megabyte at once "
-                               << (most - idle) / 1024 << " MiB were held at most, and "
+                               << (watches.most_kb - idle) / 1024 << " MiB were held at most, and "
                                << after - idle << " KiB remain");
   CHECK(each <= (tls ? 40 : 16));
-  CHECK(most - idle <= 64L * 1024);
+  CHECK(watches.most_kb - idle <= 64L * 1024);
   CHECK(after - idle <= 15L * 1024);
 }
 
@@ -204,35 +213,26 @@ TEST_CASE("a thousand namespaces whose Secrets are a megabyte each are read few 
   constexpr std::size_t kWatches = 1'000;
   const bool tls = GENERATE(false, true);
   as_in_the_operator();
-  const test::TestAuthority authority;
-  const auto identity = authority.issue();
-  const WatchServer server([] { return std::string(); }, tls ? &identity : nullptr,
-                           [] { return secret_object(1024 * 1024); });
-  ::malloc_trim(0);
-  const long before = resident_kb();
-  Watches watches(server.port(), tls ? authority.pem() : "");
+  Watches watches(tls, nothing, [] { return secret_object(1024 * 1024); });
   watches.open(kWatches);
   const long idle = resident_kb();
   WARN((tls ? "TLS" : "plain") << ": of 1,000 lists of a megabyte "
-                               << (watches.most_kb - before) / 1024
-                               << " MiB were held at most, and " << (idle - before) / 1024
+                               << (watches.most_kb - watches.before_kb) / 1024
+                               << " MiB were held at most, and "
+                               << (idle - watches.before_kb) / 1024
                                << " MiB remain with their watches");
   CHECK(watches.sink.listed == kWatches);
-  CHECK(watches.most_kb - before <= 64L * 1024);
-  CHECK((idle - before) / static_cast<long>(kWatches) <= (tls ? 40 : 16));
+  CHECK(watches.most_kb - watches.before_kb <= 64L * 1024);
+  CHECK((idle - watches.before_kb) / static_cast<long>(kWatches) <= (tls ? 40 : 16));
 }
 
 TEST_CASE("five hundred connections that rest in the pool are small") {
   constexpr std::size_t kConnections = 500;
   const bool tls = GENERATE(false, true);
-  const test::TestAuthority authority;
-  const auto identity = authority.issue();
-  const WatchServer server([] { return std::string(); }, tls ? &identity : nullptr);
   RestOptions options;
   options.patches = kConnections;
-  Watches client(server.port(), tls ? authority.pem() : "", options);
-  ::malloc_trim(0);
-  const long before = resident_kb();
+  Watches client(tls, nothing, nothing, options);
+  const long before = resident_kb_without_free_blocks();
   std::size_t answered = 0;
   for (std::size_t i = 0; i < kConnections; ++i) {
     boost::asio::co_spawn(client.context, client.rest->merge_patch("/x", ""),
@@ -241,8 +241,7 @@ TEST_CASE("five hundred connections that rest in the pool are small") {
                           });
   }
   REQUIRE(client.run_until([&] { return answered == kConnections; }));
-  ::malloc_trim(0);
-  const long each = (resident_kb() - before) / static_cast<long>(kConnections);
+  const long each = (resident_kb_without_free_blocks() - before) / static_cast<long>(kConnections);
   WARN((tls ? "TLS" : "plain") << ": a connection at rest costs " << each << " KiB");
   CHECK(each <= (tls ? 48 : 8));
 }
@@ -250,12 +249,10 @@ TEST_CASE("five hundred connections that rest in the pool are small") {
 TEST_CASE("of a Secret that nobody keeps no byte is left in memory") {
   const bool tls = GENERATE(false, true);
   const auto bytes = GENERATE(as<std::size_t>{}, 100, 3'000, 300'000);
-  const test::TestAuthority authority;
-  const auto identity = authority.issue();
-  const WatchServer server([bytes] { return secret_event(bytes); }, tls ? &identity : nullptr);
-  Watches watches(server.port(), tls ? authority.pem() : "");
+  Watches watches(
+      tls, [bytes] { return secret_event(bytes); }, nothing);
   watches.open(2);
-  server.send_events();
+  watches.server.send_events();
   REQUIRE(watches.run_until([&] { return watches.sink.events == 2; }));
   watches.run_for(20ms);
   CAPTURE(tls, bytes);

@@ -29,9 +29,8 @@ class WatchServer {
  public:
   /// `event`, and what stands in each list, are made in that process alone. With `identity` it
   /// speaks TLS.
-  explicit WatchServer(
-      std::function<std::string()> event, const test::TestIdentity* identity = nullptr,
-      std::function<std::string()> listed = [] { return std::string(); }) {
+  WatchServer(const std::function<std::string()>& event, const std::function<std::string()>& listed,
+              const test::TestIdentity* identity) {
     listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
