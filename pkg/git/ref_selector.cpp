@@ -72,7 +72,6 @@ std::optional<Patterns> compile(const std::vector<std::string>& regexes) {
   options.set_max_mem(kMaxPatternBytes);
   options.set_never_capture(true);
   Patterns patterns;
-  patterns.reserve(regexes.size());
   for (const std::string& regex : regexes) {
     patterns.push_back(std::make_unique<RE2>(with_named_groups_of_re2(regex), options));
     if (!patterns.back()->ok()) return std::nullopt;

@@ -205,24 +205,21 @@ bool Url::has_parameters() const {
 std::string Url::to_string() const {
   std::string text;
   if (!scheme.empty()) text += scheme + ':';
-  if (!opaque.empty()) {
-    text += opaque;
-  } else {
-    const bool empty = host.empty() && path.empty() && !user;
-    if (has_authority && !empty) text += "//";
-    if (user) text += *user + '@';
-    text += escape(host, Part::kHost);
+  text += opaque;  // Which has none of what follows.
+  const bool empty = host.empty() && path.empty() && !user;
+  if (has_authority && !empty) text += "//";
+  if (user) text += *user + '@';
+  text += escape(host, Part::kHost);
 
-    // Raw only while it still means the path: the caller may have shortened that.
-    const bool raw = is_kept(raw_path, Part::kPath) && text::percent_decode(raw_path) == path;
-    const std::string escaped_path = raw ? raw_path : escape(path, Part::kPath);
-    if (!escaped_path.starts_with('/') && !escaped_path.empty() && !host.empty()) text += '/';
-    // A relative path whose first segment has a colon would read as a scheme.
-    const std::string_view first_segment(escaped_path.data(),
-                                         std::min(escaped_path.find('/'), escaped_path.size()));
-    if (text.empty() && is_one_of(':', first_segment)) text += "./";
-    text += escaped_path;
-  }
+  // Raw only while it still means the path: the caller may have shortened that.
+  const bool raw = is_kept(raw_path, Part::kPath) && text::percent_decode(raw_path) == path;
+  const std::string escaped_path = raw ? raw_path : escape(path, Part::kPath);
+  if (!escaped_path.starts_with('/') && !escaped_path.empty() && !host.empty()) text += '/';
+  // A relative path whose first segment has a colon would read as a scheme.
+  const std::string_view first_segment(escaped_path.data(),
+                                       std::min(escaped_path.find('/'), escaped_path.size()));
+  if (text.empty() && is_one_of(':', first_segment)) text += "./";
+  text += escaped_path;
   if (raw_query) text += '?' + *raw_query;
   if (!raw_fragment.empty()) {
     text += '#';

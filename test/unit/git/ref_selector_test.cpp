@@ -143,6 +143,7 @@ TEST_CASE("a named group is written in either of Go's two ways") {
            Case{R"(^[^]](?<a>v)$)", "xv", "]v"},
            Case{R"(^[\]](?<a>v)$)", "]v", "xv"},
            Case{R"(^[[:alpha:]](?<a>v)$)", "xv", "1v"},
+           Case{R"(^:][[:alpha:]](?<a>v)$)", ":]xv", ":]1v"},
            Case{R"(^[[:x](?<a>v)$)", "[v", "zv"},
            Case{R"(^\Q[\E(?<a>v)$)", "[v", "xv"},
            // None of these is a group.
