@@ -74,6 +74,13 @@ TEST_CASE("no URL, no pull request") {
   CHECK(pull_request_identity("/").empty());
   CHECK(pull_request_identity("/overview/").empty());
   CHECK(pull_request_identity("https://h/" + std::string(1 << 20, 'a')).empty());
+  CHECK(pull_request_identity(std::string(4096, 'a')) == std::string(4096, 'a'));
+  CHECK(pull_request_identity(std::string(4097, 'a')).empty());
+}
+
+TEST_CASE("of a pull request's URL, one tab is cut off, and only the host's case is folded") {
+  CHECK(pull_request_identity("https://H/A/27/diff/overview") == "https://h/A/27/diff");
+  CHECK(pull_request_identity("H/A/27") == "H/A/27");
 }
 
 }  // namespace receiver::bitbucket

@@ -188,6 +188,17 @@ TEST_CASE("links of another type than expected count as absent") {
             .empty());
 }
 
+TEST_CASE("of two members of one name the last counts, even if it says nothing") {
+  CHECK(push_of(kDataCenterPush, with_links(R"({"clone":[{"href":"x"}]},"links":{})"))
+            .repository_urls.empty());
+  CHECK(push_of(kDataCenterPush, with_links(R"({"clone":[{"href":"x"}],"clone":[{"href":"y"}]})"))
+            .repository_urls == Texts{"y"});
+  CHECK(push_of(kDataCenterPush, R"({"changes":[{"ref":{"id":"refs/heads/a"},"ref":{}}]})")
+            .refs.empty());
+  CHECK(
+      push_of(kCloudPush, R"({"push":{"changes":[{"new":{"name":"a"}}]},"push":{}})").refs.empty());
+}
+
 TEST_CASE("one change whose ref cannot be read makes the refs of a Cloud push unknown") {
   const std::string main = R"({"new":{"type":"branch","name":"main"}})";
   const std::string change = GENERATE(values<std::string>({
