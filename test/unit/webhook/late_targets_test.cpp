@@ -66,6 +66,14 @@ TEST_CASE_METHOD(Late, "a Warehouse that is seen after the push is refreshed onc
   CHECK(take_patched().empty());
 }
 
+TEST_CASE_METHOD(Late, "one subscription that the push names is enough") {
+  push({"main"});
+  const std::string nuts = R"("repoURL":"https://bitbucket.org/orchard/nuts")";
+  warehouse({"apples", "late"}, {nuts, R"("repoURL":")" + kRepository + '"', nuts});
+  settle();
+  CHECK(take_patched() == Names{"apples/late"});
+}
+
 TEST_CASE_METHOD(Late, "a Warehouse that a delivery refreshes itself is not refreshed once more") {
   add_warehouses({"w"});
   check(push({"main"}), 200, msg("refreshed 1 warehouse(s)"));

@@ -122,10 +122,14 @@ TEST_CASE("a repository that is named by several URLs refreshes a Warehouse once
   stores.warehouse({"apples", "http"}, {git("https://git.example/scm/orch/fruit.git")});
   stores.warehouse({"apples", "both"}, {git("https://git.example/scm/orch/fruit"),
                                         git("ssh://git@git.example:7999/orch/fruit.git")});
+  for (const char* name : {"an-ssh", "ssh"}) {
+    stores.warehouse({"apples", name}, {git("ssh://git@git.example:7999/orch/fruit.git")});
+  }
   const Names urls{"ssh://git@git.example:7999/orch/fruit.git",
                    "https://git.example/scm/orch/fruit.git",
                    "https://git.example/scm/ORCH/fruit.git"};
-  CHECK(pushed(stores, urls, {}, "apples") == Names{"apples/both", "apples/http"});
+  CHECK(pushed(stores, urls, {}, "apples") ==
+        Names{"apples/an-ssh", "apples/both", "apples/http", "apples/ssh"});
 }
 
 TEST_CASE("only the subscriptions to the pushed repository decide") {
