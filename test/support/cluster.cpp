@@ -37,16 +37,28 @@ std::string lent_by_ctest() {
   return words.substr(begin, words.find(',') - begin);
 }
 
+/// Empty when it is gone.
+std::string status_of(pid_t process) {
+  try {
+    return read_file(fmt::format("/proc/{}/status", process));
+  } catch (const std::runtime_error&) {
+    return {};
+  }
+}
+
 /// Killed, and perhaps not yet reaped. A zombie with other threads still holds its ports.
 bool has_ended(pid_t process) {
-  std::string status;
-  try {
-    status = read_file(fmt::format("/proc/{}/status", process));
-  } catch (const std::runtime_error&) {
-    return true;
-  }
-  const auto says = [&status](const char* line) { return status.find(line) != std::string::npos; };
-  return status.empty() || (says("\nState:\tZ") && says("\nThreads:\t1\n"));
+  const std::string status = status_of(process);
+  return status.empty() || (status.find("\nState:\tZ") != std::string::npos &&
+                            status.find("\nThreads:\t1\n") != std::string::npos);
+}
+
+bool stands_still(pid_t process) {
+  return status_of(process).find("\nState:\tT") != std::string::npos;
+}
+
+void wait_until(bool (*holds)(pid_t), pid_t process) {
+  while (!holds(process)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
 }
 
 }  // namespace
@@ -127,7 +139,7 @@ bool Cluster::is_running(const std::string& name) const {
 void Cluster::kill(const std::string& name) const {
   const pid_t killed = process(name);
   ::kill(killed, SIGKILL);
-  while (!has_ended(killed)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  wait_until(has_ended, killed);
 }
 void Cluster::kill_api_server() const {
   kill("apiserver");
@@ -154,7 +166,9 @@ void Cluster::start_etcd() const {
 }
 
 void Cluster::freeze_api_server() const {
-  ::kill(process("apiserver"), SIGSTOP);
+  const pid_t frozen = process("apiserver");
+  if (::kill(frozen, SIGSTOP) != 0) throw std::runtime_error("kube-apiserver does not run");
+  wait_until(stands_still, frozen);
 }
 void Cluster::thaw_api_server() const {
   ::kill(process("apiserver"), SIGCONT);
