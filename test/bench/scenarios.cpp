@@ -1,8 +1,10 @@
 #include "test/bench/scenarios.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdio>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -29,8 +31,8 @@ constexpr std::size_t kBadSenders = 64;
 constexpr int kCountedDeliveries = 50;
 /// Slower than an object settles, so that each push finds its project at rest.
 constexpr std::chrono::milliseconds kBetweenPushes{50};
-/// At the lowest rate, enough deliveries for a p99.
-constexpr int kRateWindows = 4;
+/// Enough deliveries for a p99.
+constexpr std::chrono::milliseconds kRateWindow{5'000};
 
 std::vector<http::Request> deliveries_to(const Bench& bench) {
   std::vector<http::Request> deliveries;
@@ -323,30 +325,47 @@ asio::awaitable<Report> against_senders(const Bench& bench) {
 }
 
 asio::awaitable<Report> at_fixed_rates(const Bench& bench) {
+  struct Percentile {
+    std::string_view name;
+    double share;
+  };
+  constexpr std::array kPercentiles{Percentile{"p50", 0.5}, Percentile{"p90", 0.9},
+                                    Percentile{"p99", 0.99}};
   const std::vector<http::Request> deliveries = deliveries_to(bench);
-  const double bare =
-      co_await bare_rate(bench, warehouses_of(bench.workload.projects), kBareConnections);
-  const auto each = static_cast<double>(bench.workload.projects.front().warehouses);
+  const std::vector<Project>& projects = bench.workload.projects;
+  const std::size_t each = projects.front().warehouses;
+  const double most = co_await bare_rate(bench, warehouses_of(projects), kBareConnections) /
+                      static_cast<double>(each);
   Report report;
-  report.growth =
-      "## At fixed rates\n\n"
-      "| % of the bare PATCHes | deliveries a second | p50 ms | p99 ms | slowest ms |\n"
-      "|---|---|---|---|---|\n";
-  for (const int percent : {10, 25, 50, 75}) {
-    Acknowledged acknowledged(bench.etcd_port);
-    Work push_next = [&](std::size_t number) {
-      const std::size_t to = number % deliveries.size();
-      return push(bench.receiver, bench.workload.projects[to], deliveries[to], acknowledged);
-    };
-    const double rate = bare / each * percent / 100;
-    const Samples times =
-        co_await fixed_rate(rate, bench.extent.window * kRateWindows, std::move(push_next));
-    acknowledged.check();
-    const std::string line = fmt::format("| {} | {:.1f} | {:.1f} | {:.1f} | {:.1f} |\n", percent,
-                                         rate, times.ms(0.5), times.ms(0.99), times.ms(1));
-    fmt::print("  {}", line);
-    std::fflush(stdout);
-    report.growth += line;
+  for (const int percent : {25, 50}) {
+    std::vector<Figure> figures;
+    for (const Percentile& percentile : kPercentiles) {
+      figures.push_back(
+          {fmt::format("pushes at {} % of the bare rate: {}", percent, percentile.name), "ms",
+           Bound::kAtMost, 1.25});
+    }
+    for (int round = 0; round <= bench.extent.rounds; ++round) {
+      Acknowledged acknowledged(bench.etcd_port);
+      Work patch_next = [&](std::size_t number) {
+        Work patch = [&bench, &project = projects[number % projects.size()]](std::size_t index) {
+          return bench.api.refresh(project.warehouse(index));
+        };
+        return at_once(each, std::move(patch));
+      };
+      Work push_next = [&](std::size_t number) {
+        const std::size_t to = number % deliveries.size();
+        return push(bench.receiver, projects[to], deliveries[to], acknowledged);
+      };
+      const double rate = most * percent / 100;
+      const Samples bare = co_await fixed_rate(rate, kRateWindow, std::move(patch_next));
+      const Samples pushed = co_await fixed_rate(rate, kRateWindow, std::move(push_next));
+      acknowledged.check();
+      for (std::size_t i = 0; i < figures.size(); ++i) {
+        const double share = kPercentiles[i].share;
+        add_round(figures[i], round, {pushed.ms(share), bare.ms(share)});
+      }
+    }
+    std::ranges::move(figures, std::back_inserter(report.figures));
   }
   co_return report;
 }
