@@ -2,42 +2,28 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <concepts>
 #include <limits>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include <boost/asio/ip/address.hpp>
 #include <fmt/format.h>
 
 #include "clock/clock.h"
+#include "text/ascii.h"
 
 namespace receiver {
 namespace {
 
 using std::chrono::milliseconds;
 
-std::optional<bool> parse_bool(std::string_view text) {
+std::optional<bool> parse_bool(std::string_view given) {
   constexpr std::array<std::string_view, 6> kTrue{"1", "t", "T", "TRUE", "true", "True"};
   constexpr std::array<std::string_view, 6> kFalse{"0", "f", "F", "FALSE", "false", "False"};
-  if (std::find(kTrue.begin(), kTrue.end(), text) != kTrue.end()) return true;
-  if (std::find(kFalse.begin(), kFalse.end(), text) != kFalse.end()) return false;
+  if (std::find(kTrue.begin(), kTrue.end(), given) != kTrue.end()) return true;
+  if (std::find(kFalse.begin(), kFalse.end(), given) != kFalse.end()) return false;
   return std::nullopt;
-}
-
-/// Nothing if any of the text is left over, or the number is out of range or too large for T.
-template <typename T>
-std::optional<T> parse_number(std::string_view text, T least, T most) {
-  T value{};
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, value);
-  // Written so that NaN is out of range.
-  if (error != std::errc() || rest != end || !(value >= least && value <= most)) {
-    return std::nullopt;
-  }
-  return value;
 }
 
 std::string show(milliseconds duration) {
@@ -47,18 +33,19 @@ std::string show(milliseconds duration) {
 }
 
 /// A label of RFC 1123, as namespaces must be.
-bool is_namespace(std::string_view text) {
-  const auto in = [](char c, char first, char last) { return c >= first && c <= last; };
-  const auto allowed = [&](char c) { return in(c, 'a', 'z') || in(c, '0', '9') || c == '-'; };
-  return !text.empty() && text.size() <= 63 && text.front() != '-' && text.back() != '-' &&
-         std::all_of(text.begin(), text.end(), allowed);
+bool is_namespace(std::string_view name) {
+  const auto allowed = [](char c) {
+    return (text::is_alphanumeric(c) && text::lower(c) == c) || c == '-';
+  };
+  return !name.empty() && name.size() <= 63 && name.front() != '-' && name.back() != '-' &&
+         std::ranges::all_of(name, allowed);
 }
 
 /// Takes the value that `parse` makes of the text, if it can.
 template <typename T>
 auto into(T& member, std::function<std::optional<T>(std::string_view)> parse) {
-  return [&member, parse = std::move(parse)](std::string_view text) {
-    auto value = parse(text);
+  return [&member, parse = std::move(parse)](std::string_view given) {
+    auto value = parse(given);
     if (value) member = std::move(*value);
     return value.has_value();
   };
@@ -73,16 +60,19 @@ SettingKind on_or_off(bool& member) {
 
 template <typename T>
 SettingKind number(T& member, std::int64_t least, std::int64_t most) {
-  return {
-      .placeholder = "NUMBER",
-      .default_text = fmt::to_string(member),
-      .expected =
-          fmt::format("a {}number from {} to {}", std::integral<T> ? "whole " : "", least, most),
-      .read = into<T>(member,
-                      [least, most](std::string_view text) {
-                        return parse_number<T>(text, static_cast<T>(least), static_cast<T>(most));
-                      }),
-      .range = Range{least, most}};
+  const auto parse = [least, most](std::string_view given) {
+    auto value = text::parse_number<T>(given);
+    // Written so that NaN is out of range.
+    if (value && !(*value >= static_cast<T>(least) && *value <= static_cast<T>(most)))
+      value.reset();
+    return value;
+  };
+  return {.placeholder = "NUMBER",
+          .default_text = fmt::to_string(member),
+          .expected = fmt::format("a {}number from {} to {}", std::integral<T> ? "whole " : "",
+                                  least, most),
+          .read = into<T>(member, parse),
+          .range = Range{least, most}};
 }
 
 SettingKind port(unsigned short& member) {
@@ -92,8 +82,8 @@ SettingKind port(unsigned short& member) {
 }
 
 SettingKind duration(milliseconds& member, milliseconds least, milliseconds most) {
-  const auto parse = [least, most](std::string_view text) -> std::optional<milliseconds> {
-    const auto value = clock::parse_duration(text);
+  const auto parse = [least, most](std::string_view given) -> std::optional<milliseconds> {
+    const auto value = clock::parse_duration(given);
     if (!value || *value < least || *value > most) return std::nullopt;
     return std::chrono::duration_cast<milliseconds>(*value);
   };
@@ -117,7 +107,7 @@ SettingKind queries_per_second(double& member) {
   return kind;
 }
 
-SettingKind text(
+SettingKind words(
     std::string& member, std::string placeholder, std::string expected,
     bool (*allowed)(std::string_view) = [](std::string_view) { return true; }) {
   const auto parse = [allowed](std::string_view given) -> std::optional<std::string> {
@@ -131,13 +121,13 @@ SettingKind text(
 }
 
 SettingKind path(std::string& member) {
-  return text(member, "PATH", "the path of a file");
+  return words(member, "PATH", "the path of a file");
 }
 
 SettingKind name_of_namespace(std::string& member) {
-  return text(member, "NAME",
-              "the name of a namespace: at most 63 lower-case letters, digits and dashes",
-              is_namespace);
+  return words(member, "NAME",
+               "the name of a namespace: at most 63 lower-case letters, digits and dashes",
+               is_namespace);
 }
 
 SettingKind namespace_or_none(std::string& member) {
@@ -154,13 +144,13 @@ SettingKind namespace_or_none(std::string& member) {
 
 /// One of these words.
 template <typename T>
-SettingKind word(T& member, std::string placeholder, const std::vector<std::string>& words,
-                 std::optional<T> (*parse)(std::string_view)) {
+SettingKind one_of(T& member, std::string placeholder, const std::vector<std::string>& choices,
+                   std::optional<T> (*parse)(std::string_view)) {
   const auto is_default = [&](const std::string& one) { return parse(one) == member; };
   return {.placeholder = std::move(placeholder),
-          .default_text = *std::find_if(words.begin(), words.end(), is_default),
-          .expected = fmt::format("{} or {}", fmt::join(words.begin(), words.end() - 1, ", "),
-                                  words.back()),
+          .default_text = *std::find_if(choices.begin(), choices.end(), is_default),
+          .expected = fmt::format("{} or {}", fmt::join(choices.begin(), choices.end() - 1, ", "),
+                                  choices.back()),
           .read = into<T>(member, parse)};
 }
 
@@ -180,31 +170,27 @@ SettingKind base_url(Settings& settings) {
           }};
 }
 
-bool is_ip_address(std::string_view text) {
+bool is_ip_address(std::string_view address) {
   boost::system::error_code error;
-  boost::asio::ip::make_address(std::string(text), error);
+  boost::asio::ip::make_address(std::string(address), error);
   return !error;
 }
 
-bool is_pod_name(std::string_view text) {
-  return text.size() <= 253 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
+bool is_pod_name(std::string_view name) {
+  return name.size() <= 253 && text::is_one_word(name);
 }
 
-std::optional<controllers::SecretAccess> parse_secret_access(std::string_view text) {
-  if (text == "namespaced") return controllers::SecretAccess::kNamespaced;
-  if (text == "cluster") return controllers::SecretAccess::kCluster;
+std::optional<controllers::SecretAccess> parse_secret_access(std::string_view given) {
+  if (given == "namespaced") return controllers::SecretAccess::kNamespaced;
+  if (given == "cluster") return controllers::SecretAccess::kCluster;
   return std::nullopt;
 }
 
 }  // namespace
 
 std::string Setting::flag() const {
-  std::string flag = "--" + variable;
-  std::transform(flag.begin(), flag.end(), flag.begin(), [](char c) {
-    if (c == '_') return '-';
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  });
+  std::string flag = "--" + text::ascii_lower(variable);
+  std::ranges::replace(flag, '_', '-');
   return flag;
 }
 
@@ -225,7 +211,7 @@ std::vector<Setting> settings_table(Settings& s) {
       {"EXTERNAL_WEBHOOK_SERVER_BASE_URL", receiving,
        "The URL under which Bitbucket reaches this server. Required.", base_url(s)},
       {"BIND_ADDRESS", receiving, "IP address that both ports listen on.",
-       text(s.listener.address, "ADDRESS", "an IP address, such as 0.0.0.0 or ::", is_ip_address)},
+       words(s.listener.address, "ADDRESS", "an IP address, such as 0.0.0.0 or ::", is_ip_address)},
       {"PORT", receiving, "Port for webhooks; 0: any free one.", port(s.listener.port)},
       {"TLS_ENABLED", receiving, "Serve webhooks over TLS.", on_or_off(s.tls_enabled)},
       {"TLS_CERT_PATH", receiving, "Certificate chain in PEM; read again when it changes.",
@@ -267,7 +253,7 @@ std::vector<Setting> settings_table(Settings& s) {
       {"SECRET_ACCESS", kubernetes,
        "namespaced: watch the Secrets of each namespace whose receivers name one; cluster: one "
        "watch of\nall Secrets labelled kargo.akuity.io/cred-type: generic.",
-       word(s.receivers.secret_access, "HOW", {"namespaced", "cluster"}, parse_secret_access)},
+       one_of(s.receivers.secret_access, "HOW", {"namespaced", "cluster"}, parse_secret_access)},
       {"SYSTEM_RESOURCES_NAMESPACE", kubernetes,
        "Namespace of the ClusterConfig's Secrets; empty: its receivers are off.",
        namespace_or_none(s.receivers.system_namespace)},
@@ -285,7 +271,7 @@ std::vector<Setting> settings_table(Settings& s) {
        on_or_off(s.leader_elect)},
       {"POD_NAMESPACE", replicas, "Namespace of the Lease.", name_of_namespace(s.lease.ns)},
       {"POD_NAME", replicas, "Name of this replica. If not given: the host name.",
-       text(s.pod_name, "NAME", "at most 253 characters without spaces", is_pod_name)},
+       words(s.pod_name, "NAME", "at most 253 characters without spaces", is_pod_name)},
 
       {"METRICS_PORT", running, "Port for /metrics, /livez and /readyz; 0: off.",
        port(s.metrics_listener.port)},
@@ -293,9 +279,9 @@ std::vector<Setting> settings_table(Settings& s) {
        "Time from SIGTERM to the end; less than the Pod's terminationGracePeriodSeconds.",
        duration(s.graceful_shutdown_timeout, seconds(5), minutes(60))},
       {"LOG_LEVEL", running, "ERROR, WARN, INFO, DEBUG or TRACE.",
-       word(s.log_level, "LEVEL", {"ERROR", "WARN", "INFO", "DEBUG", "TRACE"}, log::parse_level)},
+       one_of(s.log_level, "LEVEL", {"ERROR", "WARN", "INFO", "DEBUG", "TRACE"}, log::parse_level)},
       {"LOG_FORMAT", running, "CONSOLE or JSON.",
-       word(s.log_format, "FORMAT", {"CONSOLE", "JSON"}, log::parse_format)},
+       one_of(s.log_format, "FORMAT", {"CONSOLE", "JSON"}, log::parse_format)},
       {"CONFIG_FILE", running,
        "YAML file of settings; LOG_LEVEL is read again when it changes, the rest at the start.",
        path(s.config_file)},
