@@ -186,7 +186,7 @@ std::string vendors_words(const ApiAnswer& answer) {
   };
   for (const std::string& text : of_cloud) add(text);
   for (const auto& [context, message, exception] : of_data_center) {
-    add((context.empty() ? "" : context + ": ") + message);
+    add(context.empty() ? message : fmt::format("{}: {}", context, message));
   }
   return words;
 }
@@ -328,8 +328,8 @@ ApiRequest write_request(const Repository& repository, const Webhook& webhook) {
   std::string url = hooks_url(repository);
   if (!webhook.id.empty()) url.append("/").append(text::percent_encode(webhook.id));
 
-  std::vector<std::string> events;
-  for (const std::string& event : webhook.events) events.push_back(quote(event));
+  std::vector<std::string> events(webhook.events.size());
+  std::ranges::transform(webhook.events, events.begin(), quote);
   const std::string title = quote(webhook.title);
   const std::string to = quote(webhook.url);
   const std::string secret = quote(webhook.secret ? webhook.secret->view() : std::string_view());
