@@ -9,6 +9,7 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
+#include "test/support/eventually.h"
 #include "test/unit/webhook/delivery_fixture.h"
 
 namespace receiver::webhook {
@@ -267,7 +268,7 @@ TEST_CASE_METHOD(Late, "what is remembered is forgotten only while the watch is 
 }
 
 TEST_CASE_METHOD(Late, "an object that comes at the moment of its push is missed by neither") {
-  constexpr int kRounds = 3'000;
+  constexpr int kRounds = test::kSanitized ? 500 : 3'000;
   const std::vector<controllers::Route> receivers = routes.find(kPath);
   std::barrier begin(2);
   std::barrier end(2);
