@@ -27,7 +27,7 @@ while (($# > 0)); do
   shift 2
 done
 BENCH_SECRET=$(openssl rand -hex 24)
-export BENCH_SECRET CONTROL_PLANE_OWNER=$$ AUDIT_POLICY=
+export BENCH_SECRET
 
 for binary in bitbucket-receiver bench_load bench_floor bench_micro; do
   [[ -x $build/$binary ]] || die "$build/$binary does not exist; build it with 'make bench'"
@@ -36,6 +36,7 @@ done
 SECONDS=0
 mkdir -p "$root/build/bench-runs"
 dir=$(mktemp -d "$root/build/bench-runs/XXXXXX")
+cluster=$dir/$$ # the folder that cluster.py makes for this script
 
 clean_up() {
   trap '' INT TERM
@@ -43,7 +44,7 @@ clean_up() {
     kill -TERM "$floor_pid" 2>/dev/null || true
     wait "$floor_pid" 2>/dev/null || true
   fi
-  "$root/test/integration/cluster.sh" stop "$dir" "$dir/cluster" || true
+  "$root/test/integration/cluster.py" stop "$dir" || true
   rm -rf "$dir"
 }
 trap clean_up EXIT
@@ -67,14 +68,14 @@ measure() {
   local group=$1 status=0
   shift
   say "bench: $group"
-  "$root/test/integration/cluster.sh" start "$dir" "$dir/cluster"
-  within "$minutes" "$build/bench_load" --administrator "$dir/cluster/kubeconfig.admin" --account "$dir/cluster/kubeconfig.operator" \
-    --etcd-port "$(sed -n 's/^ETCD_PORT=//p' "$dir/cluster/settings")" \
+  "$root/test/integration/cluster.py" start "$dir"
+  within "$minutes" "$build/bench_load" --administrator "$cluster/kubeconfig.admin" --account "$cluster/kubeconfig.operator" \
+    --etcd-port "$(sed -n 's/^ETCD_PORT=//p' "$cluster/env")" \
     --operator "$build/bitbucket-receiver" --operator-log "$dir/operator.log" --floor "$floor_url" \
     --table "$dir/table" --growth "$dir/growth" "${quick[@]}" "$group" "$@" || status=$?
   ((status < 2)) || failed "the measurement ended with exit code $status"
   ((status == 0)) || missed=1
-  "$root/test/integration/cluster.sh" stop "$dir" "$dir/cluster"
+  "$root/test/integration/cluster.py" stop "$dir"
 }
 
 measure_micro() {

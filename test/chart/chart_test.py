@@ -12,12 +12,16 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "test/cluster"))
+
+from control_plane import ControlPlane, binaries
+
 CHART = ROOT / "config/chart"
-CLUSTER = ROOT / "test/cluster"
 BASE = {"baseURL": "https://hooks.example.com"}
 
 KARGO_ACCOUNT = "kargo-external-webhooks-server"
@@ -118,13 +122,10 @@ class Chart(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.folder.cleanup)
-        helm = subprocess.check_output([CLUSTER / "binaries.sh", "helm"], text=True).strip()
-        cls.helm_binary = f"{helm}/helm"
-        control_plane = [CLUSTER / "control_plane.sh"]
-        owner = {**os.environ, "CONTROL_PLANE_OWNER": str(os.getpid())}
-        cls.addClassCleanup(subprocess.run, [*control_plane, "stop", cls.folder.name], check=True)
-        lines = subprocess.check_output([*control_plane, "start", cls.folder.name], text=True, env=owner).splitlines()
-        cls.cluster = dict(line.split("=", 1) for line in lines)
+        cls.helm_binary = binaries("helm") / "helm"
+        cls.cluster = ControlPlane(cls.folder.name)
+        cls.addClassCleanup(cls.cluster.stop)
+        cls.cluster.start()
         cls.kubectl("create", "-f", str(ROOT / "test/chart/third_party"))
         cls.kubectl("wait", "--for=condition=Established", "--timeout=180s", "crd", "--all")
         for namespace in "kargo", "kargo-system-resources", "team-a":
@@ -137,7 +138,7 @@ class Chart(unittest.TestCase):
     @classmethod
     def kubectl(cls, *arguments, text=None):
         """Standard output; what is told beside it, a warning for example, fails the test."""
-        command = [cls.cluster["KUBECTL"], "--kubeconfig", cls.cluster["KUBECONFIG"], *arguments]
+        command = [cls.cluster.binaries / "kubectl", "--kubeconfig", cls.cluster.kubeconfig, *arguments]
         done = subprocess.run(command, input=text, text=True, capture_output=True)
         if done.returncode or done.stderr:
             raise AssertionError(f"{' '.join(arguments)}: {done.stderr}")
@@ -149,7 +150,7 @@ class Chart(unittest.TestCase):
         file.write_text(json.dumps(values))
         return subprocess.run(
             [cls.helm_binary, command, *arguments, "--namespace", "kargo", "--values", file],
-            text=True, capture_output=True, env={**os.environ, "KUBECONFIG": cls.cluster["KUBECONFIG"]})
+            text=True, capture_output=True, env={**os.environ, "KUBECONFIG": str(cls.cluster.kubeconfig)})
 
     def rendered(self, values):
         done = self.helm("template", values, "release", str(CHART))

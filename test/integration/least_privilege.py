@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Whether the permissions in config/rbac are exactly those that the operator has used in the integration tests.
 
-least_privilege.py DIR..., the folders of their control planes, whose audit logs say what the operator has asked. It fails
-if the operator has asked for something that no rule grants, which is a 403 wherever it runs, and if a rule grants a verb
-that it has never used. A 403 against a rule is no finding: tests withhold a binding, and an API server that has just
-started refuses everybody.
+least_privilege.py BASE, their control planes being those that cluster.py has started below BASE/* for the caller. The
+audit logs there say what the operator has asked. It fails if the operator has asked for something that no rule grants,
+which is a 403 wherever it runs, and if a rule grants a verb that it has never used. A 403 against a rule is no finding:
+tests withhold a binding, and an API server that has just started refuses everybody.
 """
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -46,7 +47,7 @@ def requests(directory):
 
 
 def main():
-    directories = [pathlib.Path(argument) for argument in sys.argv[1:]]
+    directories = list(pathlib.Path(sys.argv[1]).glob(f"*/{os.getppid()}"))
     rules, seen = granted(directories[0]), [request for directory in directories for request in requests(directory)]
     asked, used = {request for request, _ in seen}, {request for request, allowed in seen if allowed}
     findings = [f"asked for, but granted by no rule: {request}" for request in sorted(asked - rules)]

@@ -224,9 +224,8 @@ class Tree:
     def control_plane(self):
         if self.cluster is None:
             self.cluster = str(self.room.place / f"{self.folder.name}.cluster")
-            command = [ROOT / "test/integration/cluster.sh", "start", self.cluster + ".base", self.cluster]
-            subprocess.run(command, check=True, env={**os.environ, "AUDIT_POLICY": "", "CONTROL_PLANE_OWNER": str(os.getpid())})
-        return self.cluster
+            subprocess.run([ROOT / "test/integration/cluster.py", "start", self.cluster], check=True)
+        return f"{self.cluster}/{os.getpid()}"
 
     def judge(self, fault):
         target = self.folder / fault.file
@@ -241,7 +240,7 @@ class Tree:
 
     def close(self):
         if self.cluster is not None:
-            subprocess.run([ROOT / "test/integration/cluster.sh", "stop", self.cluster + ".base", self.cluster])
+            subprocess.run([ROOT / "test/integration/cluster.py", "stop", self.cluster])
 
 
 class Verdicts:

@@ -9,7 +9,7 @@
 namespace receiver::test {
 
 /// The control plane of this run: the one that INTEGRATION_CLUSTER names (a folder made by
-/// cluster.sh), or that ctest started and lends this test, or one of this process's own, which ends
+/// cluster.py), or that ctest started and lends this test, or one of this process's own, which ends
 /// with this object.
 class ControlPlane {
  public:
@@ -35,30 +35,28 @@ class Cluster {
   [[nodiscard]] const Api& admin() const { return admin_; }
   [[nodiscard]] std::string operator_kubeconfig() const;
   [[nodiscard]] const std::string& directory() const { return directory_; }
-  /// Of what control_plane.sh has written down, such as APISERVER_PORT.
+  /// Of what control_plane.py has written down, such as APISERVER_PORT.
   [[nodiscard]] std::string setting(const std::string& name) const;
   /// kubectl's output, as administrator.
   [[nodiscard]] std::string kubectl(std::vector<std::string> arguments) const;
 
   /// As the machine's failure would.
-  void kill_api_server() const;
+  void kill_api_server() const { tell("kill apiserver"); }
   /// As an upgrade would: asks it to finish, returns when it has.
-  void stop_api_server() const;
+  void stop_api_server() const { tell("stop apiserver"); }
   /// On the same port and data; returns when it is ready.
-  void start_api_server() const;
-  /// It neither answers nor closes anything until it is thawed.
-  void freeze_api_server() const;
-  void thaw_api_server() const;
+  void start_api_server() const { tell("start apiserver"); }
+  /// It neither answers nor closes anything until it is thawed. Stands still when this returns.
+  void freeze_api_server() const { tell("freeze apiserver"); }
+  void thaw_api_server() const { tell("thaw apiserver"); }
   /// The API server shows a certificate of another authority when it is started the next time.
-  void make_new_ca() const;
-  void kill_etcd() const;
-  void start_etcd() const;
+  void make_new_ca() const { tell("new-ca"); }
+  void kill_etcd() const { tell("kill etcd"); }
+  void start_etcd() const { tell("start etcd"); }
 
  private:
-  void control_plane(const char* command) const;
-  void kill(const std::string& name) const;
-  [[nodiscard]] pid_t process(const std::string& name) const;
-  [[nodiscard]] bool is_running(const std::string& name) const;
+  /// One of the commands of control_plane.py, without the folder.
+  void tell(const char* command) const;
 
   std::string directory_;
   Api admin_;

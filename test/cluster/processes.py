@@ -1,0 +1,142 @@
+"""The one way to run what tests need beside them: as children, which the kernel kills when the thread that started them
+ends, however it ends. So start them from the main thread.
+"""
+
+import os
+import pathlib
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+
+class Failed(Exception):
+    """Says what failed, to a person."""
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def run_main(main):
+    """With failures told as such, and SIGTERM taken as Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        main()
+    except Failed as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+
+
+def finish_undisturbed():
+    """From now on: whoever is told twice to end would leave half of it."""
+    for number in signal.SIGINT, signal.SIGTERM:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def succeeds(*command):
+    return subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
+
+
+def free_port():
+    """A TCP port of 127.0.0.1 that nobody listens on, below those that the kernel takes for outgoing connections.
+    Another process may still be quicker: whoever needs it tries again with another."""
+    for port in random.sample(range(20000, 32000), 100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise Failed("no free TCP port found between 20000 and 32000")
+
+
+class Processes:
+    """By name, each with its output in FOLDER/NAME.log. They leave in the reverse order of their coming."""
+
+    def __init__(self, folder):
+        self._folder, self._children = pathlib.Path(folder), {}
+
+    def start(self, name, *command, **environment):
+        """In a session of its own: Ctrl-C is for us alone."""
+        values = {key: str(value) for key, value in environment.items()}
+        with self.log(name).open("wb") as log:
+            self._children[name] = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", *map(str, command)], env=os.environ | values,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+
+    def start_on_free_ports(self, name, start):
+        """By start(), and again when someone else took a port that it had chosen."""
+        for attempts_left in reversed(range(5)):
+            try:
+                return start()
+            except Failed:
+                self.stop(name)
+                if not attempts_left or "address already in use" not in self.log(name).read_text(errors="replace").lower():
+                    raise
+                say(f"a port of {name} was taken meanwhile, trying others")
+
+    def runs(self, name):
+        return name in self._children and self._children[name].poll() is None
+
+    def wait(self, name, seconds):
+        """Whether it ends within that time."""
+        try:
+            self._children[name].wait(seconds)
+            return True
+        except subprocess.TimeoutExpired:
+            return False
+
+    def await_ready(self, name, seconds, is_ready):
+        """Asks until the answer is yes."""
+        started = told = time.monotonic()
+        while not is_ready():
+            now = time.monotonic()
+            if not self.runs(name):
+                raise self.failure(name, "has ended")
+            if now - started >= seconds:
+                raise self.failure(name, f"is not ready after {seconds} s")
+            if now - told >= 5:
+                told = now
+                say(f"waiting for {name} ... {now - started:.0f} s")
+            time.sleep(0.1)
+
+    def log(self, name):
+        return self._folder / f"{name}.log"
+
+    def failure(self, name, what):
+        end = "\n".join(self.log(name).read_text(errors="replace").splitlines()[-25:])
+        return Failed(f"{name} {what}; the end of its log:\n{end}")
+
+    def freeze(self, name):
+        """It neither answers nor closes anything until it is thawed, and stands still when this returns."""
+        if not self.runs(name):
+            raise Failed(f"{name} does not run")
+        self._signal(name, signal.SIGSTOP)
+        stat = pathlib.Path(f"/proc/{self._children[name].pid}/stat")
+        while stat.read_text().rpartition(")")[2].split()[0] not in "TZ":  # stopped, or ended meanwhile
+            time.sleep(0.005)
+
+    def thaw(self, name):
+        self._signal(name, signal.SIGCONT)
+
+    def kill(self, name):
+        """It is gone, with its ports, when this returns."""
+        if name in self._children:
+            self._children[name].kill()
+            self._children[name].wait()
+
+    def stop(self, name, seconds=10):
+        """Asks it to finish, and insists after that time."""
+        self._signal(name, signal.SIGTERM)
+        self.thaw(name)
+        if name in self._children and not self.wait(name, seconds):
+            self.kill(name)
+
+    def stop_all(self):
+        for name in reversed(self._children):
+            self.stop(name)
+
+    def _signal(self, name, number):
+        if self.runs(name):
+            self._children[name].send_signal(number)
