@@ -23,7 +23,7 @@ help: ## this list
 .PHONY: run
 run: build ## build and start everything, send one signed push, stay up until Ctrl-C (KUBECONFIG=… uses that cluster, RUN_SECONDS=… ends it)
 # A process group of its own: Ctrl-C is for the script, which cleans up and ends well; make need not hear of it.
-	@exec setpriv --pdeathsig KILL bash -c 'set -m; setpriv --pdeathsig TERM test/cluster/run.sh || exit $$?'
+	@exec setpriv --pdeathsig KILL bash -c 'set -m; setpriv --pdeathsig TERM test/cluster/run.py || exit $$?'
 
 .PHONY: test
 test: build-tests ## run all tests
