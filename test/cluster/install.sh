@@ -18,7 +18,7 @@ source "$here/lib.sh"
   )
   tests=(catch2 libbenchmark-dev clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev llvm-16 shellcheck)
   # The control plane and its scripts; Python's venv brings a Go toolchain where there is none.
-  cluster=(ca-certificates curl jq openssl procps python3 python3-venv util-linux)
+  cluster=(ca-certificates curl openssl python3 python3-venv util-linux)
   collect=(ca-certificates) # what goes into the image and is not built
   image=(buildah jq openssl)
   bare=(mmdebstrap)

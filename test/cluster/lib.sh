@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by the scripts of this folder: progress, retries, free ports.
+# Sourced by the scripts of this folder: progress, retries, a bound on how long.
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -50,20 +50,6 @@ within() {
   ((status != 0 && SECONDS >= minutes * 60)) || return "$status"
   say "error: not done in $minutes minutes, and so ended: $*"
   exit 124
-}
-
-# A TCP port that nobody listens on now, below the range from which the kernel takes ports for outgoing connections.
-# It may still be taken before its user binds it, so the user tries again with another one.
-free_port() {
-  local port
-  for _ in {1..100}; do
-    port=$((RANDOM % 12000 + 20000))
-    if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-      printf '%s\n' "$port"
-      return 0
-    fi
-  done
-  die "no free TCP port found between 20000 and 32000"
 }
 
 # machine: what measurements were taken on, in one line.

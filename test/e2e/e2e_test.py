@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The life of an installation, from `helm install` to `helm uninstall`, on the node that node.sh has started.
+"""The life of an installation, from `helm install` to `helm uninstall`, on the node that node.py has started.
 
 One story, since each chapter needs the one before. Whatever is waited for is a condition, and each chapter tells how
 long it took. A failure shows the pods and their logs.
@@ -12,10 +12,11 @@ import subprocess
 import sys
 import time
 
-from helpers import (BASE_URL, CA, HOST, KARGO, NODE, NODE_PORT, PROJECT, ROOT, Refreshes, Traffic, check,
-                     cloud_merge, cloud_push, data_center_merge, data_center_push, eventually, halt, kubectl,
-                     kubectl_json, make_certificate, post, post_from_pod, presented_certificate, receiver_url,
-                     refreshes, thread_of)
+from helpers import (ALTERNATIVE_NAMES, BASE_URL, CA, FOLDER, HOST, KARGO, NODE, NODE_PORT, PROJECT, ROOT, Refreshes,
+                     Traffic, check, cloud_merge, cloud_push, data_center_merge, data_center_push, eventually, halt,
+                     kubectl, kubectl_json, post, post_from_pod, presented_certificate, receiver_url, refreshes,
+                     thread_of)
+from control_plane import make_authority, make_certificate
 from prometheus import Prometheus
 
 RELEASE = "bitbucket-receiver"
@@ -104,6 +105,7 @@ def everything():
 
 
 def a_cluster_with_kargos_crds():
+    make_authority(FOLDER)
     kubectl("apply", "-f", str(ROOT / "config/crd"))
     kubectl("wait", "--for=condition=Established", "crd", "--all")
     kubectl("apply", "-f", str(ROOT / "config/rbac/namespaces.yaml"))
@@ -111,15 +113,9 @@ def a_cluster_with_kargos_crds():
     kubectl("apply", "-f", str(ROOT / "config/samples/project.yaml"))
     for namespace in KARGO, PROJECT:
         kubectl("wait", "--for=create", "serviceaccount/default", "-n", namespace, "--timeout=180s")
-        kubectl("create", "configmap", "ca", "-n", namespace, f"--from-file=ca.crt={certificate_authority()}")
-    certificate, key = make_certificate("first")
+        kubectl("create", "configmap", "ca", "-n", namespace, f"--from-file=ca.crt={CA}")
+    certificate, key = make_certificate(FOLDER, "first", ALTERNATIVE_NAMES)
     kubectl("create", "secret", "tls", "certificate", "-n", KARGO, f"--cert={certificate}", f"--key={key}")
-
-
-def certificate_authority():
-    if not CA.exists():
-        make_certificate("authority")
-    return CA
 
 
 def beside_kargos_own_server():
@@ -242,7 +238,7 @@ def rotate_the_secret():
 
 def rotate_the_certificate():
     check(presented_certificate(NODE, NODE_PORT) == "first", "the certificate is not the installed one")
-    certificate, key = make_certificate("second")
+    certificate, key = make_certificate(FOLDER, "second", ALTERNATIVE_NAMES)
     secret = kubectl("create", "secret", "tls", "certificate", "-n", KARGO, f"--cert={certificate}", f"--key={key}",
                      "--dry-run=client", "-o", "yaml")
     before = pods()

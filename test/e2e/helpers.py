@@ -12,15 +12,18 @@ import pathlib
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "test/cluster"))  # of e2e_test.py and prometheus.py, too
 FOLDER = pathlib.Path(os.environ["E2E_DIR"])
-NODE = "10.88.0.1"  # the address of node.sh
+NODE = "10.88.0.1"  # the address of node.py
 NODE_PORT = 30443
 HOST = "hooks.example.com"
+ALTERNATIVE_NAMES = f"DNS:{HOST},IP:{NODE}"  # of the certificates
 BASE_URL = f"https://{HOST}/kargo"
 KARGO, PROJECT = "kargo", "kargo-demo"
 CA = FOLDER / "ca.crt"
@@ -50,23 +53,6 @@ def kubectl(*arguments, text=None):
 
 def kubectl_json(*arguments):
     return json.loads(kubectl(*arguments, "-o", "json"))
-
-
-def openssl(*arguments):
-    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
-
-
-def make_certificate(name):
-    """NAME.crt and NAME.key for HOST and NODE, by one authority, that is made with the first of them."""
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    if not CA.exists():
-        openssl("req", "-x509", *curve, "-days", "30", "-subj", "/CN=e2e", "-keyout", f"{FOLDER}/ca.key",
-                "-out", str(CA))
-    openssl("req", *curve, "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{HOST},IP:{NODE}",
-            "-keyout", f"{FOLDER}/{name}.key", "-out", f"{FOLDER}/{name}.csr")
-    openssl("x509", "-req", "-in", f"{FOLDER}/{name}.csr", "-CA", str(CA), "-CAkey", f"{FOLDER}/ca.key",
-            "-CAcreateserial", "-days", "30", "-copy_extensions", "copy", "-out", f"{FOLDER}/{name}.crt")
-    return f"{FOLDER}/{name}.crt", f"{FOLDER}/{name}.key"
 
 
 def trusting_context():

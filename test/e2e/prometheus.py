@@ -8,6 +8,7 @@ import urllib.parse
 import urllib.request
 
 from helpers import FOLDER, KARGO, ROOT, check, eventually
+from processes import Processes
 
 ALERTS = ROOT / "config/alerts/rules.yaml"
 ADDRESS = "127.0.0.1:9190"
@@ -35,17 +36,15 @@ class Prometheus:
             "rule_files": [str(ALERTS)],
             "scrape_configs": [{"job_name": JOB, "static_configs": targets}]}
         (FOLDER / "prometheus.json").write_text(json.dumps(config))  # JSON is YAML
-        with open(FOLDER / "prometheus.log", "w") as log:
-            self._process = subprocess.Popen(
-                ["prometheus", f"--config.file={FOLDER}/prometheus.json", f"--storage.tsdb.path={FOLDER}/prometheus",
-                 f"--web.listen-address={ADDRESS}"], stdout=log, stderr=log)
+        self._processes = Processes(FOLDER)
+        self._processes.start("prometheus", "prometheus", f"--config.file={FOLDER}/prometheus.json",
+                              f"--storage.tsdb.path={FOLDER}/prometheus", f"--web.listen-address={ADDRESS}")
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self._process.terminate()
-        self._process.wait()
+        self._processes.stop_all()
 
     def get(self, path, **parameters):
         try:
@@ -53,7 +52,7 @@ class Prometheus:
             with urllib.request.urlopen(url, timeout=30) as answer:
                 return json.load(answer)["data"]
         except OSError:
-            check(self._process.poll() is None, f"Prometheus has ended: {(FOLDER / 'prometheus.log').read_text()}")
+            check(self._processes.runs("prometheus"), f"Prometheus has ended: {self._processes.log('prometheus').read_text()}")
             return None
 
     def values(self, expression):

@@ -67,10 +67,10 @@ pack pause "$dir/pause"
 "$root/config/image/collect.sh" "$(command -v curl)" "$dir/curl"
 pack curl "$dir/curl"
 
-# The first process in there is node.sh, with whose end the kernel ends all others; and its end is ours.
+# The first process in there is node.py, with whose end the kernel ends all others; and its end is ours.
 E2E_DIR=$dir KUBEBUILDER_ASSETS=$assets NODE_BINARIES=$node_binaries HELM=$helm/helm E2E_CGROUP=bitbucket-receiver-e2e-$$ \
   setpriv --pdeathsig KILL unshare --mount --net --pid --ipc --uts --fork --kill-child=KILL --mount-proc \
-  "$here/node.sh" "$dir" "$here/e2e_test.py" &
+  "$here/node.py" "$dir" "$here/e2e_test.py" &
 node=$!
 wait "$node"
 node=''

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""node.py FOLDER COMMAND...: a control plane and a node in the namespaces that this runs in (see run.sh), then the
+command, with KUBECONFIG and KUBECTL set. Its data is in FOLDER; everything ends with this process.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "test/cluster"))
+
+from control_plane import ControlPlane, run
+from processes import Failed, Processes, run_main, say, succeeds
+
+ADDRESS = "10.88.0.1"  # of the bridge: the node's, and the API server's
+CONTAINERD = """
+version = 2
+root = "{folder}/containerd"
+state = "/run/containerd"
+[grpc]
+  address = "/run/containerd/containerd.sock"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "localhost/pause:1"
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "native"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = "{folder}/cni"
+"""
+NETWORK = {
+    "cniVersion": "0.4.0", "name": "pods",
+    "plugins": [
+        {"type": "bridge", "bridge": "cni0", "isGateway": True, "hairpinMode": True,
+         "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.88.0.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}},
+        {"type": "loopback"}]}
+
+
+def isolate():
+    """What these programs leave in fixed places is forgotten with the mount namespace; but for empty mount points."""
+    for place in "/run", "/var/lib/cni", "/var/lib/kubelet", "/var/log":
+        os.makedirs(place, exist_ok=True)
+        run("mount", "-t", "tmpfs", "tmpfs", place)
+    run("mount", "--make-rshared", "/")
+    os.mkdir("/run/lock")
+    os.mkdir("/var/log/pods")
+    run("hostname", "node")
+
+
+def make_network(folder):
+    run("ip", "link", "set", "lo", "up")
+    run("ip", "link", "add", "cni0", "type", "bridge")
+    run("ip", "address", "add", f"{ADDRESS}/24", "dev", "cni0")
+    run("ip", "link", "set", "cni0", "up")
+    run("ip", "route", "add", "default", "via", ADDRESS)  # what is sent to Services needs a way before it is diverted
+    pathlib.Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+    (folder / "cni").mkdir()
+    (folder / "cni/10-pods.conflist").write_text(json.dumps(NETWORK))
+
+
+def start_containerd(processes, folder):
+    (folder / "containerd.toml").write_text(CONTAINERD.format(folder=folder))
+    processes.start("containerd", "containerd", "--config", folder / "containerd.toml")
+    processes.await_ready("containerd", 120, lambda: succeeds("ctr", "version"))
+    for image in folder.glob("images/*.tar"):
+        run("ctr", "--namespace", "k8s.io", "images", "import", "--snapshotter", "native", image)
+
+
+def start_kubernetes(processes, folder, control_plane):
+    def start(name, *arguments):
+        processes.start(name, f"{os.environ['NODE_BINARIES']}/{name}", "--kubeconfig", control_plane.kubeconfig, *arguments)
+
+    start("kube-controller-manager", "--leader-elect=false", "--use-service-account-credentials",
+          "--root-ca-file", control_plane.pki / "ca.crt",
+          "--service-account-private-key-file", control_plane.pki / "service-accounts.key", "--bind-address", "127.0.0.1")
+    start("kube-scheduler", "--leader-elect=false", "--bind-address", "127.0.0.1")
+    (folder / "kubelet.json").write_text(json.dumps({
+        "apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration",
+        "address": ADDRESS,
+        "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
+        "authorization": {"mode": "AlwaysAllow"},
+        "cgroupDriver": "cgroupfs", "cgroupRoot": f"/{os.environ['E2E_CGROUP']}",
+        "failCgroupV1": False, "failSwapOn": False, "enforceNodeAllocatable": [],
+        "evictionHard": {"memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
+        "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
+        "clusterDNS": ["10.96.0.10"],  # there is none; nothing here needs names
+        "resolvConf": "/dev/null",
+        "localStorageCapacityIsolation": False, "nodeStatusUpdateFrequency": "2s", "syncFrequency": "5s",
+        "configMapAndSecretChangeDetectionStrategy": "Watch"}))
+    start("kubelet", "--config", folder / "kubelet.json", "--root-dir", folder / "kubelet", "--hostname-override", "node",
+          "--node-ip", ADDRESS)
+    start("kube-proxy", "--hostname-override", "node", "--proxy-mode", "iptables", "--cluster-cidr", "10.88.0.0/24",
+          "--masquerade-all", "--bind-address", ADDRESS, "--conntrack-max-per-core", 0,
+          "--conntrack-tcp-timeout-established", 0, "--conntrack-tcp-timeout-close-wait", 0)
+    processes.await_ready("kubelet", 300, lambda: succeeds(
+        control_plane.binaries / "kubectl", "--kubeconfig", control_plane.kubeconfig, "wait", "--for=condition=Ready", "node/node",
+        "--timeout=1s"))
+
+
+def main():
+    started, folder = time.monotonic(), pathlib.Path(sys.argv[1])
+    if os.getpid() != 1:
+        raise Failed(f"{sys.argv[0]} is the first process of its namespaces; use run.sh")
+    processes, control_plane = Processes(folder), ControlPlane(folder / "control-plane", ADDRESS)
+    isolate()
+    make_network(folder)
+    start_containerd(processes, folder)
+    control_plane.start()
+    start_kubernetes(processes, folder, control_plane)
+    say(f"e2e: a node, ready in {time.monotonic() - started:.0f} s")
+    command = subprocess.Popen(sys.argv[2:], env={**os.environ, "KUBECONFIG": str(control_plane.kubeconfig),
+                                                  "KUBECTL": f"{control_plane.binaries}/kubectl"})
+    while (ended := os.wait())[0] != command.pid:
+        pass  # the first process also waits for those whose parents have ended
+    sys.exit(os.waitstatus_to_exitcode(ended[1]))
+
+
+if __name__ == "__main__":
+    run_main(main)
