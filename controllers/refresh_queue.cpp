@@ -9,9 +9,6 @@ using std::chrono::milliseconds;
 
 namespace {
 
-/// Objects that are known though nothing waits for them; those that settle give way first.
-constexpr std::size_t kIdleKept = 256;
-
 /// What an API server that has just started, or a proxy before it, says of what will be well soon.
 bool may_pass(const kube::ApiError& error) {
   using Kind = kube::ApiError::Kind;
@@ -67,15 +64,7 @@ void RefreshQueue::want(Object& object, Time now) {
   if (object.patching) return;  // finish() puts it in line
   if (object.is_linked()) object.unlink();
   ++queued_;
-  get_in_line(object, now);
-}
-
-void RefreshQueue::get_in_line(Object& object, Time now) {
-  if (object.settles_at > now) {
-    fresh_.emplace(object.settles_at, &object);
-  } else {
-    line_up(object);
-  }
+  line_up(object);
 }
 
 /// Puts it at the end of its project's line. A project that had none gets its turn after all
@@ -93,13 +82,8 @@ void RefreshQueue::leave(DeliveryId delivery) {
 const Target* RefreshQueue::start(Time now) {
   line_up_due(waiting_for_server_, now);
   line_up_due(waiting_in_full_, now);
-  line_up_due(fresh_, now);
   forget_expired(now);
   if (stopped_ || in_flight_ >= options_.patches_in_flight) return nullptr;
-  if (turns_.empty() && !fresh_.empty() && in_flight_ < half_of_slots()) {
-    line_up(*fresh_.top().second);
-    fresh_.pop();
-  }
   Project* const project = next_project();
   if (!project) return nullptr;
   Object& object = project->line.front();
@@ -145,7 +129,6 @@ void RefreshQueue::line_up_due(ByTime& waiting, std::optional<Time> due) {
 }
 
 void RefreshQueue::forget_expired(Time now) {
-  while (!settling_.empty() && settling_.front().settles_at <= now) forget(settling_.front());
   while (!remembered_.empty() &&
          remembered_.front().refused_at + options_.forbidden_memory <= now) {
     forget(remembered_.front());
@@ -169,7 +152,6 @@ RefreshQueue::Finished RefreshQueue::finish(const Target& target,
     server_is_back();
     object.forbidden.reset();
     finished.verdict = Verdict::kApplied;
-    object.settles_at = now + options_.settling;
     settle(object, now, finished);
   } else if (result.error().says_object_is_gone()) {
     object.forbidden.reset();
@@ -205,16 +187,13 @@ void RefreshQueue::settle(Object& object, Time now, Finished& finished) {
     if (complete) deliveries_.erase(delivery.id);
   }
   if (object.wanted) {
-    get_in_line(object, now);
+    line_up(object);
     return;
   }
   --queued_;
   if (finished.verdict == Verdict::kRefused) {
     object.refused_at = now;
     remembered_.push_back(object);
-  } else if (finished.verdict == Verdict::kApplied) {
-    settling_.push_back(object);
-    while (objects_.size() - queued_ > kIdleKept && !settling_.empty()) forget(settling_.front());
   } else {
     forget(object);
   }
@@ -271,8 +250,8 @@ bool RefreshQueue::worth_a_line(Time& not_before, Time now) const {
 }
 
 void RefreshQueue::forget_oldest_beyond_bound() {
-  for (Objects* known : {&settling_, &remembered_}) {
-    while (objects_.size() > options_.objects_waiting && !known->empty()) forget(known->front());
+  while (objects_.size() > options_.objects_waiting && !remembered_.empty()) {
+    forget(remembered_.front());
   }
 }
 
@@ -280,10 +259,6 @@ std::optional<RefreshQueue::Time> RefreshQueue::next_retry() const {
   std::optional<Time> next;
   for (const ByTime* waiting : {&waiting_for_server_, &waiting_in_full_}) {
     if (!waiting->empty() && (!next || waiting->top().first < *next)) next = waiting->top().first;
-  }
-  if (!fresh_.empty() && in_flight_ < options_.patches_in_flight &&
-      (!next || fresh_.top().first < *next)) {
-    next = fresh_.top().first;
   }
   return next;
 }
@@ -299,7 +274,6 @@ void RefreshQueue::server_is_back() {
 void RefreshQueue::retry_now() {
   line_up_due(waiting_for_server_, std::nullopt);
   line_up_due(waiting_in_full_, std::nullopt);
-  line_up_due(fresh_, std::nullopt);
   for (auto& [target, object] : objects_) {
     object.failures = 0;
     object.cut_short = false;

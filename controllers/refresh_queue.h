@@ -33,10 +33,6 @@ struct RefresherOptions {
   /// A 403 that comes later than this after the object's last one begins that time again: the API
   /// server may have been restarted since. Longer than a few retries take, whatever they fail by.
   std::chrono::milliseconds forbidden_memory{120'000};
-  /// How long after a PATCH the API server may still patch an older copy of the object: etcd
-  /// refuses what it makes of that, and it does all of it again. Until then other objects go first,
-  /// and a PATCH of this one starts only while fewer than half of those that may be are in flight.
-  std::chrono::milliseconds settling{250};
 };
 
 /// Which PATCH starts when, and which deliveries it serves: the decisions of the refresher, without
@@ -149,7 +145,7 @@ class RefreshQueue {
     Time first, last;
   };
 
-  /// The hook links it into its project's line, settling_ or remembered_, or none.
+  /// The hook links it into its project's line or remembered_, or none.
   struct Object : boost::intrusive::list_base_hook<
                       boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
     const Target* target = nullptr;  ///< its key in objects_
@@ -157,7 +153,6 @@ class RefreshQueue {
     Waiters served;                  ///< by the PATCH in flight
     Time waiting_since{};            ///< the first delivery for the PATCH that has not started
     Time served_since{};             ///< the first one for the PATCH in flight
-    Time settles_at{};               ///< after its last PATCH
     bool wanted = false;             ///< a PATCH waits, whether or not a delivery still does
     bool patching = false;
     bool unreachable = false;    ///< the last failed PATCH did not reach the API server
@@ -192,7 +187,6 @@ class RefreshQueue {
 
   [[nodiscard]] bool room_for(const std::vector<Target>& targets) const;
   void want(Object& object, Time now);
-  void get_in_line(Object& object, Time now);
   void line_up(Object& object);
   void line_up_due(ByTime& waiting, std::optional<Time> due);
   [[nodiscard]] Project* next_project();
@@ -214,11 +208,9 @@ class RefreshQueue {
   std::unordered_map<Target, Object, TargetHash> objects_;
   std::unordered_map<std::string, Project> projects_;
   Projects turns_;             ///< those whose line is not empty
-  Objects settling_;           ///< patched just now and not queued, oldest first
   Objects remembered_;         ///< refused and not queued, oldest first
   ByTime waiting_for_server_;  ///< backing off, until server_is_back() at the latest
   ByTime waiting_in_full_;     ///< backing off, whatever succeeds elsewhere
-  ByTime fresh_;               ///< to be patched, but patched just now
   std::size_t queued_ = 0;
   std::size_t in_flight_ = 0;
   bool stopped_ = false;

@@ -63,8 +63,9 @@ SettingKind number(T& member, std::int64_t least, std::int64_t most) {
   const auto parse = [least, most](std::string_view given) {
     auto value = text::parse_number<T>(given);
     // Written so that NaN is out of range.
-    if (value && !(*value >= static_cast<T>(least) && *value <= static_cast<T>(most)))
+    if (value && !(*value >= static_cast<T>(least) && *value <= static_cast<T>(most))) {
       value.reset();
+    }
     return value;
   };
   return {.placeholder = "NUMBER",

@@ -29,7 +29,7 @@ constexpr std::size_t kBareConnections = 64;
 constexpr std::size_t kStormSenders = 256;
 constexpr std::size_t kBadSenders = 64;
 constexpr int kCountedDeliveries = 50;
-/// Slower than an object settles, so that each push finds its project at rest.
+/// So that each push finds its project at rest.
 constexpr std::chrono::milliseconds kBetweenPushes{50};
 /// Enough deliveries for a p99.
 constexpr std::chrono::milliseconds kRateWindow{5'000};

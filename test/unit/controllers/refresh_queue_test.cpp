@@ -156,7 +156,7 @@ TEST_CASE("Warehouses and Promotions of one name are different objects") {
 }
 
 TEST_CASE("no more PATCHes are in flight than allowed, and objects take turns") {
-  Script script({.patches_in_flight = 2, .settling = 0ms});
+  Script script({.patches_in_flight = 2});
   script.add(1, {"a", "b", "c", "d"});
   CHECK(script.start() == Names{"a", "b"});
   script.add(2, {"a"});
@@ -269,7 +269,7 @@ TEST_CASE("a project that holds half of the PATCHes in flight gives way to all t
 }
 
 TEST_CASE("a project with slow PATCHes has no more of them than others leave to it") {
-  Script script({.patches_in_flight = 4, .settling = 0ms});
+  Script script({.patches_in_flight = 4});
   script.add(1, {"slow/1", "slow/2", "slow/3", "slow/4", "slow/5"});
   script.add(2, {"a/1", "a/2", "a/3", "a/4"});
   script.add(3, {"b/1"});
@@ -292,7 +292,7 @@ TEST_CASE("a project with slow PATCHes has no more of them than others leave to 
 }
 
 TEST_CASE("a project with nothing in line or in flight takes no memory") {
-  Script script({.patches_in_flight = 2, .settling = 0ms});
+  Script script({.patches_in_flight = 2});
   script.add(1, {"a/1", "b/1", "b/2"});
   CHECK(script.queue.projects() == 2);
   script.start();
@@ -306,81 +306,6 @@ TEST_CASE("a project with nothing in line or in flight takes no memory") {
   script.start();
   script.finish("a/1", kObjectGone);
   CHECK(script.queue.projects() == 0);
-}
-
-TEST_CASE("an object that was patched just now lets those of other projects go first, too") {
-  Script script({.patches_in_flight = 1, .settling = 250ms});
-  script.add(1, {"a/1"});
-  script.start();
-  script.finish("a/1", kAccepted);
-  script.add(2, {"a/1"});
-  script.add(3, {"mono/1", "mono/2", "mono/3"});
-  CHECK(script.start() == Names{"mono/1"});
-  script.finish("mono/1", kAccepted);
-  CHECK(script.start() == Names{"mono/2"});
-  script.now += 250ms;  // for no longer
-  script.finish("mono/2", kAccepted);
-  CHECK(script.start() == Names{"mono/3"});
-  script.finish("mono/3", kAccepted);
-  CHECK(script.start() == Names{"a/1"});
-}
-
-TEST_CASE("an object that was patched just now lets others go first, for a moment") {
-  Script script({.patches_in_flight = 1, .settling = 250ms});
-  const auto patch = [&script](const std::string& name) {
-    CHECK(script.start() == Names{name});
-    script.finish(name, kAccepted);
-  };
-  script.add(1, {"a"});
-  patch("a");
-  script.add(2, {"b"});
-  CHECK(script.start() == Names{"b"});
-  script.add(3, {"a"});
-  script.add(4, {"c"});
-  script.finish("b", kAccepted);
-  patch("c");
-  patch("a");  // with nobody else waiting, at once
-
-  script.now += 250ms;
-  script.add(5, {"b"});
-  CHECK(script.start() == Names{"b"});
-  script.add(6, {"a"});
-  script.add(7, {"c"});
-  script.finish("b", kAccepted);
-  patch("a");
-  patch("c");
-}
-
-TEST_CASE("objects that were patched just now get half of the PATCHes in flight") {
-  Script script({.patches_in_flight = 4, .settling = 250ms});
-  script.add(1, {"a/1", "b/1", "c/1", "d/1"});
-  script.start();
-  for (const char* name : {"d/1", "c/1", "b/1", "a/1"}) {
-    script.finish(name, kAccepted);
-    script.now += 1ms;
-  }
-  script.add(2, {"a/1", "b/1", "c/1", "d/1"});
-  CHECK(script.start() == Names{"d/1", "c/1"});  // whose last PATCH is the oldest
-  script.add(3, {"e/1"});
-  CHECK(script.start() == Names{"e/1"});
-  script.finish("d/1", kAccepted);
-  CHECK(script.start().empty());
-  script.finish("c/1", kAccepted);
-  CHECK(script.start() == Names{"b/1"});
-  CHECK(script.queue.next_retry() == RefreshQueue::Time{1h} + 3ms + 250ms);
-  script.wait_for_retry();
-  CHECK(script.start() == Names{"a/1"});
-}
-
-TEST_CASE("before the end of the process objects that were patched just now go as others do") {
-  Script script({.patches_in_flight = 4, .settling = 250ms});
-  script.add(1, {"a/1", "b/1", "c/1", "d/1"});
-  script.start();
-  for (const char* name : {"a/1", "b/1", "c/1", "d/1"}) script.finish(name, kAccepted);
-  script.add(2, {"a/1", "b/1", "c/1", "d/1"});
-  CHECK(script.start().size() == 2);
-  script.queue.retry_now();
-  CHECK(script.start().size() == 2);
 }
 
 TEST_CASE("one retry serves the deliveries of the failed PATCH and those that came meanwhile") {
@@ -822,13 +747,12 @@ class Model {
     return found == times.end() ? RefreshQueue::Time{} : found->second;
   }
 
-  /// The projects with an object that may be patched now: it waits, and neither backs off nor
-  /// settles. (A success elsewhere or a bound may have ended that earlier: there may be more.)
-  [[nodiscard]] std::set<std::string> waiting_projects(bool also_settling = false) const {
+  /// The projects with an object that may be patched now: it waits, and does not back off. (A
+  /// success elsewhere may have ended that earlier: there may be more.)
+  [[nodiscard]] std::set<std::string> waiting_projects() const {
     std::set<std::string> projects;
     for (const auto& [name, since] : wanted_since_) {
       if (in_flight_.contains(name) || now_ < time_of(backs_off_until_, name)) continue;
-      if (!also_settling && now_ < time_of(settles_at_, name)) continue;
       projects.insert(project_of(name));
     }
     return projects;
@@ -861,7 +785,6 @@ class Model {
     REQUIRE((free() == 0 || !queue_.next_retry() || *queue_.next_retry() > now_));
     // No slot is idle while a project below the threshold waits.
     for (const auto& project : waiting_projects()) REQUIRE(held_by(project) >= 2 * free());
-    if (in_flight_.size() < half()) REQUIRE(waiting_projects(true).empty());
     // What waits has something to wait for.
     for (const auto& [name, since] : wanted_since_) {
       REQUIRE((in_flight_.contains(name) || queue_.next_retry() ||
@@ -910,7 +833,6 @@ class Model {
                                     : failed_with_status(Kind::kServer);
     const auto finished = queue_.finish(queued_warehouse(name), result, now_);
     const bool done = finished.verdict != Verdict::kRetry;
-    if (finished.verdict == Verdict::kApplied) settles_at_[name] = now_ + options_.settling;
     if (done) {
       was_early_.erase(name);
     } else {
@@ -942,7 +864,7 @@ class Model {
   std::map<RefreshQueue::DeliveryId, Waiting> waiting_;
   std::map<std::string, std::uint64_t> in_flight_;     ///< object → start
   std::map<std::string, std::uint64_t> wanted_since_;  ///< object → last arrival not yet served
-  std::map<std::string, RefreshQueue::Time> settles_at_, backs_off_until_;
+  std::map<std::string, RefreshQueue::Time> backs_off_until_;
   std::set<std::string> was_early_;  ///< their last wait was cut short
   /// Project that waits and may have one more in flight → those that have had a turn meanwhile.
   std::map<std::string, std::set<std::string>> passed_;
