@@ -3,10 +3,8 @@
 #include <set>
 #include <utility>
 
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
 #include "async/kept_alive.h"
+#include "async/sleeper.h"
 #include "clock/timer.h"
 
 namespace receiver::controllers {
@@ -48,9 +46,7 @@ class CatchUp::Impl {
 
  private:
   asio::awaitable<void> sleep(std::chrono::milliseconds duration) {
-    timer_.expires_after(duration);
-    boost::system::error_code woken;
-    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    return async::sleep_until(timer_, clock::Steady::now() + duration);
   }
 
   Refresher& refresher_;

@@ -9,11 +9,11 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "async/kept_alive.h"
+#include "async/sleeper.h"
 #include "clock/timer.h"
 
 namespace receiver::controllers {
@@ -46,12 +46,6 @@ struct Call {
 
 void wake(const std::shared_ptr<Call>& call) {
   asio::post(call->caller, [call] { call->timer.cancel(); });
-}
-
-asio::awaitable<void> sleep_until(clock::Timer& timer, Time time) {
-  timer.expires_at(time);
-  boost::system::error_code woken;
-  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, woken));
 }
 
 }  // namespace
@@ -148,9 +142,9 @@ asio::awaitable<RefreshOutcome> Refresher::Impl::refresh(std::weak_ptr<Impl> ref
     co_return outcome;
   }
 
-  co_await sleep_until(call->timer, deadline);
+  co_await async::sleep_until(call->timer, deadline);
   if (call->state == Call::State::kHandedOver) {
-    co_await sleep_until(call->timer, clock::Steady::now() + kHandOver);
+    co_await async::sleep_until(call->timer, clock::Steady::now() + kHandOver);
   }
   auto state = Call::State::kHandedOver;
   call->state.compare_exchange_strong(state, Call::State::kAbandoned);
@@ -317,7 +311,9 @@ asio::awaitable<std::size_t> Refresher::Impl::drain(async::KeptAlive, Time deadl
   queue_.retry_now();
   pump();
   const auto finished = [this] { return stopped_ || queue_.stopped() || queue_.size() == 0; };
-  while (!finished() && clock::Steady::now() < deadline) co_await sleep_until(timer, deadline);
+  while (!finished() && clock::Steady::now() < deadline) {
+    co_await async::sleep_until(timer, deadline);
+  }
   draining_ = nullptr;
 
   const std::vector<Target> lost = queue_.unfinished();

@@ -16,12 +16,12 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
 #include "api/promotion.h"
 #include "api/warehouse.h"
+#include "async/sleeper.h"
 #include "cmd/bitbucket-receiver/health.h"
 #include "cmd/bitbucket-receiver/tasks.h"
 #include "cmd/bitbucket-receiver/wiring.h"
@@ -370,11 +370,10 @@ asio::awaitable<void> Operator::Impl::wait_for_signal() {
 
 /// The settings file's LOG_LEVEL may change at any time: it is a mounted ConfigMap.
 asio::awaitable<void> Operator::Impl::follow_log_level() {
-  asio::steady_timer timer(kube_io_);
+  clock::Timer timer(kube_io_);
   auto known = tl::expected<log::Level, std::string>(settings_.log_level);
   for (;;) {
-    timer.expires_after(kLookAtSettings);
-    co_await timer.async_wait(asio::use_awaitable);
+    co_await async::sleep_until(timer, clock::Steady::now() + kLookAtSettings);
     auto level = log_level_of_file(settings_.config_file);
     if (level == known) continue;
     known = std::move(level);
@@ -395,9 +394,8 @@ asio::awaitable<void> Operator::Impl::shut_down() {
       shutdown_times(clock::Steady::now(), settings_.graceful_shutdown_timeout);
   shutting_down_ = true;
   deliveries_->shutting_down();
-  asio::steady_timer timer(kube_io_);
-  timer.expires_at(times.served);
-  co_await timer.async_wait(asio::use_awaitable);
+  clock::Timer timer(kube_io_);
+  co_await async::sleep_until(timer, times.served);
 
   refresher_->answer_by(times.answer_by);
   catch_up_->stop();
@@ -432,6 +430,7 @@ std::vector<HealthCheck> Operator::Impl::liveness() const {
 
 std::vector<HealthCheck> Operator::Impl::readiness() {
   std::vector<HealthCheck> checks;
+  checks.reserve(all_watched_.size() + 1);
   for (const Watched* watched_kind : all_watched_) {
     checks.push_back(kind_check(watched_kind->plural, watched_kind->reflector->status()));
   }

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
+
+#include "async/sleeper.h"
 
 namespace receiver {
 
@@ -31,9 +31,7 @@ void Tasks::spawn(std::string name, asio::awaitable<void> task) {
 
 asio::awaitable<void> Tasks::ended(clock::Steady::time_point deadline) {
   while (running_ > 0 && clock::Steady::now() < deadline) {
-    one_ended_.expires_at(deadline);
-    boost::system::error_code woken;
-    co_await one_ended_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    co_await async::sleep_until(one_ended_, deadline);
   }
 }
 

@@ -5,9 +5,8 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
 
-#include "clock/clock.h"
+#include "clock/timer.h"
 
 namespace receiver {
 
@@ -27,7 +26,7 @@ class Tasks {
   const boost::asio::any_io_executor executor_;
   const Failed failed_;
   int running_ = 0;
-  boost::asio::steady_timer one_ended_;
+  clock::Timer one_ended_;
 };
 
 }  // namespace receiver

@@ -9,6 +9,9 @@
 
 namespace receiver::async {
 
+/// Until the time, or until the timer is cancelled or set anew.
+boost::asio::awaitable<void> sleep_until(clock::Timer& timer, clock::Steady::time_point time);
+
 /// A coroutine that waits until somebody wakes it, and its place in the queue of those who do so.
 /// One thread; the queue outlives it.
 class Sleeper {

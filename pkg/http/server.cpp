@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "async/kept_alive.h"
+#include "async/sleeper.h"
 #include "clock/timer.h"
 #include "http/connection.h"
 #include "http/response_text.h"
@@ -178,8 +179,7 @@ awaitable<void> Server::Impl::accept_loop(async::KeptAlive) {
     if (context.connections.displace_idle()) {
       context.counters.gave_way.fetch_add(1, std::memory_order_relaxed);
     }
-    accept_timer_.expires_after(kAcceptBackoff);
-    co_await accept_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+    co_await async::sleep_until(accept_timer_, clock::Steady::now() + kAcceptBackoff);
   }
 }
 
@@ -208,9 +208,7 @@ awaitable<void> Server::Impl::sweep_loop(async::KeptAlive) {
       reload_certificate();
       reload_at = now + context_->options.tls->reload_interval;
     }
-    sweep_timer_.expires_after(interval);
-    error_code ignored;
-    co_await sweep_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await async::sleep_until(sweep_timer_, clock::Steady::now() + interval);
   }
 }
 
@@ -254,8 +252,7 @@ awaitable<void> Server::Impl::drain(async::KeptAlive, clock::Steady::time_point 
   context_->connections.close_idle();
   clock::Timer timer(co_await asio::this_coro::executor);
   while (!context_->connections.empty() && clock::Steady::now() < deadline) {
-    timer.expires_at(std::min(deadline, clock::Steady::now() + kDrainPoll));
-    co_await timer.async_wait(asio::use_awaitable);
+    co_await async::sleep_until(timer, std::min(deadline, clock::Steady::now() + kDrainPoll));
   }
   stop();
 }

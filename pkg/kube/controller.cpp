@@ -4,10 +4,9 @@
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "async/kept_alive.h"
+#include "async/sleeper.h"
 #include "clock/timer.h"
 #include "log/end_on_exception.h"
 
@@ -39,9 +38,7 @@ class Controller::Impl : public std::enable_shared_from_this<Impl> {
   asio::awaitable<void> run(async::KeptAlive) {
     while (!stopping_ || queue_.in_progress() > 0) {
       start_ready();
-      wake_.expires_at(next_look());
-      boost::system::error_code woken;
-      co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+      co_await async::sleep_until(wake_, next_look());
     }
   }
 

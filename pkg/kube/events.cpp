@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
+#include "async/sleeper.h"
 #include "clock/clock.h"
 #include "clock/timer.h"
 #include "kube/resource.h"
@@ -160,10 +159,7 @@ class EventRecorder::Impl {
   }
 
   asio::awaitable<void> sleep_until(Time time) {
-    if (stopping_) co_return;
-    timer_.expires_at(time);
-    boost::system::error_code woken;
-    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    if (!stopping_) co_await async::sleep_until(timer_, time);
   }
 
   RestClient& rest_;

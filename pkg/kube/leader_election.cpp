@@ -4,10 +4,9 @@
 #include <random>
 #include <utility>
 
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
+#include "async/sleeper.h"
 #include "clock/timer.h"
 #include "kube/resource.h"
 
@@ -282,10 +281,7 @@ class LeaderElector::Impl {
   }
 
   asio::awaitable<void> sleep_until(Time time) {
-    if (stopping_) co_return;
-    timer_.expires_at(time);
-    boost::system::error_code woken;
-    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    if (!stopping_) co_await async::sleep_until(timer_, time);
   }
 
   RestClient& rest_;

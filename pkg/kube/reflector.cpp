@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "async/kept_alive.h"
+#include "async/sleeper.h"
 #include "clock/timer.h"
 #include "kube/list.h"
 #include "kube/list_reader.h"
@@ -339,9 +340,7 @@ asio::awaitable<Input> Reflector::Impl::rest_for(std::chrono::milliseconds at_le
   rest_until_ = now + wait;
   if (unreachable_) recovery_.emplace(rest_.recovery(), [this] { cut_rest_short(); });
   while (!stopped_ && Steady::now() < rest_until_) {
-    rest_over_.expires_at(rest_until_);
-    boost::system::error_code ignored;
-    co_await rest_over_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await async::sleep_until(rest_over_, rest_until_);
   }
   recovery_.reset();
   co_return Rested{};
