@@ -12,9 +12,11 @@ jobs=${JOBS:-$(nproc)}
 modules=(
   pkg/api/{promotion,receiver_owner,secret,warehouse}.cpp
   pkg/bitbucket/{event,payload,signature}.cpp
-  pkg/git/{ref_selector,repository,semver,unicode,url}.cpp
+  pkg/git/{ref_selector,repository,semver,url}.cpp
   pkg/http/{request_parser,response_text}.cpp
-  pkg/kube/{json,json_scan,kubeconfig,list_reader,object_meta,value_cutter,watch_reader}.cpp
+  pkg/json/{json,reader,scan,value_cutter}.cpp
+  pkg/kube/{kubeconfig,list_reader,object_meta,watch_reader}.cpp
+  pkg/text/unicode.cpp
   webhook/{answers,content_encoding,delivery,targets}.cpp
 )
 least_percent=90
