@@ -11,10 +11,9 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "async/kept_alive.h"
+#include "async/sleeper.h"
 #include "clock/clock.h"
 #include "clock/timer.h"
 #include "git/ref_selector.h"
@@ -181,9 +180,7 @@ asio::awaitable<void> LateTargets::Impl::refresh_found(async::KeptAlive) {
         co_await refresher_.refresh(batch, clock::Steady::now());
     if (queued.overloaded) {
       found_.insert(std::make_move_iterator(batch.begin()), std::make_move_iterator(batch.end()));
-      pause_.expires_after(kPause);
-      boost::system::error_code woken;
-      co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+      co_await async::sleep_until(pause_, clock::Steady::now() + kPause);
       continue;
     }
     counters.refreshes += batch.size();

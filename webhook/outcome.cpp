@@ -7,11 +7,10 @@ namespace receiver::webhook {
 namespace {
 
 /// In the order of Outcome. Alerts and dashboards know them.
-constexpr std::array<std::string_view, kOutcomes> kNames{
-    "ok",           "queued",    "failed",       "overloaded", "ignored_event",     "ping",
-    "unknown_path", "not_ready", "wrong_method", "too_large",  "missing_signature", "bad_signature",
-    "bad_body"};
-static_assert(static_cast<std::size_t>(Outcome::kBadBody) + 1 == kOutcomes);
+constexpr auto kNames = std::to_array<std::string_view>(
+    {"ok", "queued", "failed", "overloaded", "ignored_event", "ping", "unknown_path", "not_ready",
+     "wrong_method", "too_large", "missing_signature", "bad_signature", "bad_body"});
+static_assert(kNames.size() == kOutcomes);
 
 }  // namespace
 

@@ -26,7 +26,7 @@ enum class Outcome : std::uint8_t {
   kBadSignature,
   kBadBody,
 };
-inline constexpr std::size_t kOutcomes = 13;
+inline constexpr std::size_t kOutcomes = static_cast<std::size_t>(Outcome::kBadBody) + 1;
 [[nodiscard]] std::string_view outcome_name(Outcome outcome);
 
 /// Requests by how they ended and by the event that they named. Thread-safe.

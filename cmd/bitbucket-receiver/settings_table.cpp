@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "clock/clock.h"
+#include "kube/resource.h"
 #include "text/ascii.h"
 
 namespace receiver {
@@ -34,11 +35,7 @@ std::string show(milliseconds duration) {
 
 /// A label of RFC 1123, as namespaces must be.
 bool is_namespace(std::string_view name) {
-  const auto allowed = [](char c) {
-    return (text::is_alphanumeric(c) && text::lower(c) == c) || c == '-';
-  };
-  return !name.empty() && name.size() <= 63 && name.front() != '-' && name.back() != '-' &&
-         std::ranges::all_of(name, allowed);
+  return kube::is_subdomain(name) && name.size() <= 63 && name.find('.') == std::string_view::npos;
 }
 
 /// Takes the value that `parse` makes of the text, if it can.

@@ -46,6 +46,19 @@ std::vector<std::string> read_strings(Reader& in) {
   return strings;
 }
 
+/// What both products call the same; skips any other member.
+void read_common(Reader& in, std::string_view member, Webhook& webhook) {
+  if (member == "url") {
+    webhook.url = in.string();
+  } else if (member == "events") {
+    webhook.events = read_strings(in);
+  } else if (member == "active") {
+    webhook.active = in.boolean().value_or(true);
+  } else {
+    in.skip();
+  }
+}
+
 Webhook read_cloud_webhook(Reader& in) {
   Webhook webhook;
   in.object([&](std::string_view member) {
@@ -53,18 +66,12 @@ Webhook read_cloud_webhook(Reader& in) {
       webhook.id = in.string();
     } else if (member == "description") {
       webhook.title = in.string();
-    } else if (member == "url") {
-      webhook.url = in.string();
-    } else if (member == "events") {
-      webhook.events = read_strings(in);
-    } else if (member == "active") {
-      webhook.active = in.boolean().value_or(true);
     } else if (member == "skip_cert_verification") {
       webhook.verifies_certificate = !in.boolean().value_or(false);
     } else if (member == "secret_set") {
       if (in.boolean() == false) webhook.secret.emplace();
     } else {
-      in.skip();
+      read_common(in, member, webhook);
     }
   });
   return webhook;
@@ -82,12 +89,6 @@ Webhook read_data_center_webhook(Reader& in) {
       webhook.id = id ? std::to_string(*id) : std::string();
     } else if (member == "name") {
       webhook.title = in.string();
-    } else if (member == "url") {
-      webhook.url = in.string();
-    } else if (member == "events") {
-      webhook.events = read_strings(in);
-    } else if (member == "active") {
-      webhook.active = in.boolean().value_or(true);
     } else if (member == "sslVerificationRequired") {
       webhook.verifies_certificate = in.boolean().value_or(true);
     } else if (member == "configuration") {
@@ -95,7 +96,7 @@ Webhook read_data_center_webhook(Reader& in) {
     } else if (member == "scopeType") {
       of_project = in.string() == "project";
     } else {
-      in.skip();
+      read_common(in, member, webhook);
     }
   });
   if (of_project) webhook.id.clear();

@@ -64,10 +64,6 @@ std::string_view take_parts(std::string_view& text, char mark, Predicate predica
   return parts;
 }
 
-std::optional<std::uint64_t> parse_number(std::string_view digits) {
-  return text::parse_number<std::uint64_t>(digits);
-}
-
 std::string_view take_identifier(std::string_view& identifiers) {
   const std::string_view identifier = identifiers.substr(0, identifiers.find('.'));
   identifiers.remove_prefix(std::min(identifier.size() + 1, identifiers.size()));
@@ -87,8 +83,8 @@ bool is_valid_prerelease(std::string_view prerelease) {
 }
 
 std::strong_ordering compare_identifiers(std::string_view left, std::string_view right) {
-  const auto left_number = parse_number(left);
-  const auto right_number = parse_number(right);
+  const auto left_number = text::parse_number<std::uint64_t>(left);
+  const auto right_number = text::parse_number<std::uint64_t>(right);
   if (left_number && right_number) return *left_number <=> *right_number;
   if (left_number) return std::strong_ordering::less;
   if (right_number) return std::strong_ordering::greater;
@@ -138,7 +134,8 @@ std::optional<WrittenVersion> take_written(std::string_view& text, Predicate is_
 
 std::optional<Version> to_version(const WrittenVersion& written) {
   const auto number = [](std::string_view digits) {
-    return digits.empty() ? std::optional<std::uint64_t>(0) : parse_number(digits);
+    return digits.empty() ? std::optional<std::uint64_t>(0)
+                          : text::parse_number<std::uint64_t>(digits);
   };
   const auto major = number(written.major);
   const auto minor = number(written.minor);

@@ -150,7 +150,7 @@ class Client::Impl::Stream final : public ResponseStream {
 Client::Impl::Impl(asio::any_io_executor executor, ClientOptions options)
     : executor_(std::move(executor)),
       options_(std::move(options)),
-      peer_(fmt::format("{}:{}", url_host(options_.host), options_.port)),
+      peer_(host_and_port(options_.host, options_.port)),
       host_field_(host_field(options_.scheme, options_.host, options_.port)),
       resolver_(executor_),
       slots_(executor_, options_.connections, options_.waiting) {
@@ -334,7 +334,7 @@ std::optional<ClientConnection::Tunnel> Client::Impl::tunnel() const {
   if (!options_.proxy) return std::nullopt;
   ClientConnection::Tunnel tunnel{proxy_tls_, {}};
   if (!is_tls()) return tunnel;
-  const std::string server = fmt::format("{}:{}", url_host(options_.host), options_.port);
+  const std::string server = host_and_port(options_.host, options_.port);
   tunnel.request = fmt::format("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n", server);
   if (options_.proxy->user) {
     tunnel.request +=

@@ -76,7 +76,7 @@ crypto::SecretString basic_authorization(std::string_view user, std::string_view
 }
 
 std::string Proxy::address() const {
-  return fmt::format("{}:{}", url_host(host), port);
+  return host_and_port(host, port);
 }
 
 crypto::SecretString Proxy::authorization() const {

@@ -51,9 +51,13 @@ std::string url_host(std::string_view host) {
   return fmt::format("[{}]", host.substr(0, host.find('%')));
 }
 
+std::string host_and_port(std::string_view host, unsigned short port) {
+  return fmt::format("{}:{}", url_host(host), port);
+}
+
 std::string host_field(std::string_view scheme, std::string_view host, unsigned short port) {
   const unsigned short usual = scheme == "https" ? 443 : 80;
-  return port == usual ? url_host(host) : fmt::format("{}:{}", url_host(host), port);
+  return port == usual ? url_host(host) : host_and_port(host, port);
 }
 
 tl::expected<std::string, std::string> request_text(const Request& request, std::string_view host) {

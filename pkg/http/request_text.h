@@ -12,6 +12,9 @@ namespace receiver::http {
 /// As a URL has it: IPv6 literals in brackets, without their zone, which means nothing to others.
 [[nodiscard]] std::string url_host(std::string_view host);
 
+/// `HOST:PORT`, with the host as a URL has it.
+[[nodiscard]] std::string host_and_port(std::string_view host, unsigned short port);
+
 /// The value of a Host field: the port unless it is the scheme's own.
 [[nodiscard]] std::string host_field(std::string_view scheme, std::string_view host,
                                      unsigned short port);

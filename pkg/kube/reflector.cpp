@@ -54,7 +54,7 @@ class WipeAtEnd {
 }  // namespace
 
 /// The shell around the state machine: performs its actions and tells it what came of them.
-class Reflector::Impl : public std::enable_shared_from_this<Impl> {
+class Reflector::Impl {
  public:
   Impl(RestClient& rest, ReflectorOptions options, ObjectSink& sink, log::Logger logger)
       : rest_(rest),
@@ -68,7 +68,7 @@ class Reflector::Impl : public std::enable_shared_from_this<Impl> {
         rest_over_(rest.executor()),
         ended_(rest.executor(), Steady::time_point::max()) {}
 
-  asio::awaitable<void> run(async::KeptAlive);
+  asio::awaitable<void> run(async::KeptAlive alive);
   void stop();
 
   std::function<void(const ReflectorStatus&)> on_settled, on_tried;
@@ -127,10 +127,9 @@ class Reflector::Impl : public std::enable_shared_from_this<Impl> {
   log::LogThrottle bad_object_lines_;
 };
 
-asio::awaitable<void> Reflector::Impl::run(async::KeptAlive) {
+asio::awaitable<void> Reflector::Impl::run(async::KeptAlive alive) {
   if (stopped_) co_return;
   // On its own, so that run() need not wait for an answer that is still on its way.
-  const auto alive = shared_from_this();
   asio::co_spawn(rest_.executor(), session(alive), [this, alive](std::exception_ptr thrown) {
     thrown_ = std::move(thrown);
     session_over_ = true;

@@ -492,7 +492,6 @@ TEST_CASE("a ProjectConfig whose name is not its namespace's declares nothing") 
 }
 
 TEST_CASE("receivers, and the watches of their Secrets, are shown") {
-  using test::shows;
   ReceiverFixture f;
   metrics::Readings readings;
   add_metrics(readings, f.controller, 4);

@@ -15,7 +15,6 @@ using test::shows;
 namespace {
 
 using Catch::Matchers::Contains;
-using receiver::test::shows;
 
 }  // namespace
 

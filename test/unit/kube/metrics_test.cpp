@@ -15,7 +15,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using Catch::Matchers::Contains;
-using receiver::test::shows;
 
 }  // namespace
 

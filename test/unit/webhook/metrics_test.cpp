@@ -14,7 +14,6 @@ using test::shows;
 namespace {
 
 using namespace std::chrono_literals;
-using receiver::test::shows;
 
 }  // namespace
 
