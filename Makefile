@@ -108,12 +108,13 @@ mutation: install ## how many small faults in ROOM=pkg/git the tests notice, of 
 	@COUNT=$(COUNT) SEED=$(SEED) JOBS=$(JOBS) test/mutation/run.sh $(ROOM)
 
 .PHONY: lint
-lint: install ## formatting, clang-tidy, shell scripts, arrows between rooms, commit messages, the chart's README
+lint: install ## formatting, clang-tidy, shell scripts, arrows between rooms, commit messages, the chart's files and README
 	@test/lint/format.sh
 	@test/lint/style.py
 	@test/lint/scripts.sh
 	@test/lint/arrows.py
 	@test/lint/history.py
+	@test/lint/chart_files.sh
 	@test/lint/chart_readme.py
 	@cmake --preset lint >/dev/null
 	@test/lint/clang_tidy.py build/lint/UnifiedSource

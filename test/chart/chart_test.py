@@ -13,6 +13,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tarfile
 import tempfile
 import unittest
 
@@ -126,6 +127,7 @@ class Chart(unittest.TestCase):
         cls.cluster = ControlPlane(cls.folder.name)
         cls.addClassCleanup(cls.cluster.stop)
         cls.cluster.start()
+        cls.kubeconfig = cls.cluster.kubeconfig
         cls.kubectl("create", "-f", str(ROOT / "test/chart/third_party"))
         cls.kubectl("wait", "--for=condition=Established", "--timeout=180s", "crd", "--all")
         for namespace in "kargo", "kargo-system-resources", "team-a":
@@ -138,7 +140,7 @@ class Chart(unittest.TestCase):
     @classmethod
     def kubectl(cls, *arguments, text=None):
         """Standard output; what is told beside it, a warning for example, fails the test."""
-        command = [cls.cluster.binaries / "kubectl", "--kubeconfig", cls.cluster.kubeconfig, *arguments]
+        command = [cls.cluster.binaries / "kubectl", "--kubeconfig", cls.kubeconfig, *arguments]
         done = subprocess.run(command, input=text, text=True, capture_output=True)
         if done.returncode or done.stderr:
             raise AssertionError(f"{' '.join(arguments)}: {done.stderr}")
@@ -146,11 +148,13 @@ class Chart(unittest.TestCase):
 
     @classmethod
     def helm(cls, command, values, *arguments):
-        file = pathlib.Path(cls.folder.name, "values.json")
-        file.write_text(json.dumps(values))
-        return subprocess.run(
-            [cls.helm_binary, command, *arguments, "--namespace", "kargo", "--values", file],
-            text=True, capture_output=True, env={**os.environ, "KUBECONFIG": str(cls.cluster.kubeconfig)})
+        arguments = [cls.helm_binary, command, *arguments, "--namespace", "kargo"]
+        if values is not None:
+            file = pathlib.Path(cls.folder.name, "values.json")
+            file.write_text(json.dumps(values))
+            arguments += ["--values", file]
+        return subprocess.run(arguments, text=True, capture_output=True,
+                              env={**os.environ, "KUBECONFIG": str(cls.kubeconfig)})
 
     def rendered(self, values):
         done = self.helm("template", values, "release", str(CHART))
@@ -330,10 +334,24 @@ class Chart(unittest.TestCase):
         reused = self.objects(merged(BASE, {"serviceAccount": {"create": False}}))
         self.assertNotIn("ServiceAccount", {kind for kind, _ in reused})
 
-    def test_the_versions_of_chart_and_operator_agree(self):
+    def test_the_chart_installs_this_operator(self):
         project = re.search(r"^project\(.* VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text(), re.M).group(1)
-        chart = re.findall(r"^(?:version|appVersion): (\S+)$", (CHART / "Chart.yaml").read_text(), re.M)
-        self.assertEqual(chart, [project, project])
+        self.assertEqual(re.findall(r"^appVersion: (\S+)$", (CHART / "Chart.yaml").read_text(), re.M), [project])
+
+    def test_the_package_is_whole(self):
+        """Flux packs a chart's plain files, and helm refuses or warns about anything else."""
+        with tempfile.TemporaryDirectory() as folder:
+            done = self.helm("package", None, str(CHART), "--destination", folder)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            (package,) = pathlib.Path(folder).iterdir()
+            with tarfile.open(package) as archive:
+                packed = {str(pathlib.PurePath(*pathlib.PurePath(member.name).parts[1:])): member.isfile()
+                          for member in archive}
+        files = {str(file.relative_to(CHART)): True for file in CHART.rglob("*") if not file.is_dir()}
+        self.assertEqual(packed, files)
+        about = (CHART / "Chart.yaml").read_text()
+        for field in "home", "icon", "sources", "maintainers", "annotations":
+            self.assertRegex(about, rf"(?m)^{field}:")
 
     def test_the_notes_warn(self):
         def notes(values):
