@@ -69,6 +69,7 @@ chart-test: install ## the Helm chart in every pair of its main choices, against
 .PHONY: alerts-test
 alerts-test: ## the alerts, by promtool
 	@test/cluster/install.sh alerts
+	@test/alerts/coverage.py
 	@promtool check rules config/alerts/rules.yaml
 	@promtool test rules test/alerts/*_test.yaml
 

@@ -21,7 +21,7 @@ def dashboard_queries():
     for panel in dashboard["panels"]:
         for target in panel.get("targets", []):
             expression = target["expr"]
-            for variable, value in ("$namespace", KARGO), ("$job", JOB), ("$__rate_interval", "10s"):
+            for variable, value in ("$cluster", ".*"), ("$namespace", KARGO), ("$job", JOB), ("$__rate_interval", "10s"):
                 expression = expression.replace(variable, value)
             yield panel["title"], expression
 
