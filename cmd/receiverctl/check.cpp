@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <ostream>
+#include <utility>
 
 #include "cmd/receiverctl/check_cluster.h"
 #include "cmd/receiverctl/check_web.h"
@@ -15,6 +17,7 @@ namespace {
 constexpr const char* kCheckExamples = R"(Examples:
   receiverctl check
   receiverctl check --service-account kargo/kargo-external-webhooks-server
+  receiverctl check --via http://bitbucket-receiver.kargo                 # in the cluster, by its Service
   receiverctl check --project kargo-demo --base-url https://hooks.example.com/kargo -o json
   kubectl -n kargo exec deploy/bitbucket-receiver -- receiverctl check    # as the operator itself)";
 
@@ -53,11 +56,21 @@ Result<ExitCode> check(Context& context, const CheckOptions& options) {
   if (!options.service_account.empty() && options.service_account.find('/') == std::string::npos) {
     return wrong_usage("--service-account: expected NAMESPACE/NAME");
   }
+  std::optional<http::ServerUrl> via;
+  if (!options.via.empty()) {
+    auto address = parse_web_address(options.via);
+    if (!address) return wrong_usage("--via: " + address.error().message);
+    via = std::move(*address);
+  }
   const auto ca_pem = read_optional(context, options.ca_file);
   if (!ca_pem) return tl::unexpected(ca_pem.error());
   Findings findings;
   const Published published = check_all_of_cluster(context, options, *expected, findings);
-  if (!published.base.empty()) check_web(published.base, published.receiver_url, *ca_pem, findings);
+  if (!published.base.empty() && via) {
+    check_via(*via, published.base, published.receiver_url, findings);
+  } else if (!published.base.empty()) {
+    check_web(published.base, published.receiver_url, *ca_pem, findings);
+  }
   context.out << (context.format == Format::kJson ? findings_json(findings)
                                                   : findings_text(findings, context.colours));
   const bool failed = std::ranges::any_of(
@@ -98,6 +111,11 @@ void add_check(CLI::App& app, Context& context) {
       ->add_option("--ca-file", options->ca_file,
                    "Authorities to believe instead of the system's, in PEM.")
       ->option_text("FILE");
+  command
+      ->add_option("--via", options->via,
+                   "Where to look for answers instead of the base URL, whose name and certificate "
+                   "are not looked at then: http(s)://HOST:PORT of the Service.")
+      ->option_text("ORIGIN");
   command->footer(std::string(kCheckExamples) +
                   "\n\nExit code 1: there is a failure. Others: see `receiverctl --help`.");
   command->callback([&context, options] {

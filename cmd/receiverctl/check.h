@@ -17,6 +17,7 @@ struct CheckOptions {
   std::string pod_namespace;    ///< where the operator runs
   std::string service_account;  ///< NAMESPACE/NAME; empty: whoever asks
   std::string ca_file;
+  std::string via;           ///< where to look at the answers; empty: at the base URL
   bool all_secrets = false;  ///< SECRET_ACCESS=cluster
 };
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "cmd/receiverctl/check_kargo.h"
 #include "cmd/receiverctl/permissions.h"
 #include "cmd/receiverctl/receivers.h"
 #include "json/json.h"
@@ -117,6 +118,7 @@ bool check_cluster(Cluster& cluster, const CheckOptions& options,
     findings.push_back(judge_kinds(needed, answer));
   }
   check_lease(cluster, options.pod_namespace, clock::Wall::now() + *ahead, findings);
+  check_kargo(cluster, options, findings);
   std::set<std::string> namespaces;
   if (!system_namespace.empty()) namespaces.insert(system_namespace);
   if (const auto owners = cluster.owners(options.project)) {

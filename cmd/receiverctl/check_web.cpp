@@ -76,13 +76,19 @@ bool check_certificate(const http::ServerUrl& address, const std::string& ca_pem
   return seen->problem.empty();
 }
 
+/// How to ask whoever answers for the base URL.
+struct Asking {
+  std::string ca_pem{};
+  Certificate certificate = Certificate::kVerified;
+};
+
 /// An Ingress leads only `…/bitbucket/` to the operator: there an unknown path is answered 404
 /// `{}`.
-void check_answer(const http::ServerUrl& address, const std::string& ca_pem, Findings& findings) {
+void check_answer(const http::ServerUrl& address, const Asking& asking, Findings& findings) {
   const std::string subject = "answer";
   const auto get = [&](const std::string& path) {
-    return ask(address, {.method = "GET", .target = path, .headers = {}, .body = {}}, ca_pem,
-               kPatience);
+    return ask(address, {.method = "GET", .target = path, .headers = {}, .body = {}}, asking.ca_pem,
+               kPatience, asking.certificate);
   };
   const auto health = get("/healthz");
   if (!health) {
@@ -109,16 +115,19 @@ void check_answer(const http::ServerUrl& address, const std::string& ca_pem, Fin
 }
 
 /// By a ping, which is unsigned and refreshes nothing. What else is wrong with the answer,
-/// check_answer() has told already.
-void check_path(const std::string& receiver_url, const std::string& base_path,
-                const std::string& ca_pem, Findings& findings) {
-  const auto address = parse_web_address(receiver_url);
-  if (!address) return;
+/// check_answer() has told already. Without a base path there is nothing that an Ingress could
+/// strip.
+void check_path(const http::ServerUrl& address, const std::string& receiver_url,
+                const Asking& asking, Findings& findings) {
+  const std::string& base_path = address.path;
+  if (base_path.find_first_not_of('/') == std::string::npos || receiver_url.empty()) return;
+  const auto receiver = parse_web_address(receiver_url);
+  if (!receiver) return;
   http::Request ping{.method = "POST",
-                     .target = address->path,
+                     .target = receiver->path,
                      .headers = delivery_headers(bitbucket::kPingEvent, new_uuid()),
                      .body = R"({"test": true})"};
-  const auto answer = ask(*address, std::move(ping), ca_pem, kPatience);
+  const auto answer = ask(address, std::move(ping), asking.ca_pem, kPatience, asking.certificate);
   if (!answer) return;
   const auto finding = judge_path(answer->response.headers.find(kReceiverPathHeader), base_path);
   if (finding) findings.push_back(*finding);
@@ -132,10 +141,19 @@ void check_web(const std::string& base_url, const std::string& receiver_url,
   if (!address) return fail(findings, "base URL", address.error().message, "correct it");
   if (!check_name(*address, findings)) return;
   if (!check_certificate(*address, ca_pem, findings)) return;
-  check_answer(*address, ca_pem, findings);
-  // Without a base path there is nothing that an Ingress could strip.
-  if (address->path.find_first_not_of('/') == std::string::npos || receiver_url.empty()) return;
-  check_path(receiver_url, address->path, ca_pem, findings);
+  check_answer(*address, {ca_pem}, findings);
+  check_path(*address, receiver_url, {ca_pem}, findings);
+}
+
+void check_via(const http::ServerUrl& via, const std::string& base_url,
+               const std::string& receiver_url, Findings& findings) {
+  const auto base = parse_web_address(base_url);
+  if (!base) return fail(findings, "base URL", base.error().message, "correct it");
+  http::ServerUrl address = via;
+  address.path = base->path;
+  const Asking asking{.certificate = Certificate::kIgnored};
+  check_answer(address, asking, findings);
+  check_path(address, receiver_url, asking, findings);
 }
 
 std::optional<Finding> judge_path(std::optional<std::string_view> header,

@@ -18,6 +18,11 @@ namespace receiver::ctl {
 void check_web(const std::string& base_url, const std::string& receiver_url,
                const std::string& ca_pem, Findings& findings);
 
+/// That the operator answers at `via`, the address of its Service for example, where the base URL's
+/// host need not be known. Whose certificate it shows does not matter: it is the base URL's.
+void check_via(const http::ServerUrl& via, const std::string& base_url,
+               const std::string& receiver_url, Findings& findings);
+
 /// The header by which the operator tells in which form the path of a ping arrived.
 inline constexpr std::string_view kReceiverPathHeader = "X-Receiver-Path";
 /// Of that header. Nothing where there is none, as an older operator answers.

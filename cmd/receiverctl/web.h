@@ -21,10 +21,13 @@ struct WebAnswer {
   std::chrono::milliseconds took{};
 };
 
+enum class Certificate { kVerified, kIgnored };
+
 /// Sends it over a connection of its own. `ca_pem`: the authorities to believe; empty: the
 /// system's.
 [[nodiscard]] http::Result<WebAnswer> ask(const http::ServerUrl& address, http::Request request,
                                           const std::string& ca_pem,
-                                          std::chrono::milliseconds patience);
+                                          std::chrono::milliseconds patience,
+                                          Certificate certificate = Certificate::kVerified);
 
 }  // namespace receiver::ctl

@@ -10,6 +10,7 @@
 #include "json/json.h"
 #include "test/support/scripted_server.h"
 #include "test/support/temporary_file.h"
+#include "test/support/test_certificates.h"
 #include "test/unit/cmd/receiverctl/terminal.h"
 
 namespace receiver::ctl {
@@ -260,6 +261,34 @@ TEST_CASE("check asks by an unsigned ping of a published URL, below a base path 
   CHECK_THAT(pinged, Catch::StartsWith("POST /kargo/bitbucket/hex ") &&
                          Contains("X-Event-Key: diagnostics:ping") && !Contains("Signature"));
   CHECK(findings.back().message == "the ingress strips the base path /kargo; served as well");
+}
+
+TEST_CASE("check asks another address than the base URL's, whose certificate is the base URL's") {
+  const test::TestAuthority authority;
+  std::vector<std::string> asked;
+  test::ScriptedServer server(
+      [&](test::Peer& peer) {
+        const std::string request = peer.request().value_or("");
+        asked.push_back(request.substr(0, request.find(" HTTP/")));
+        (void)peer.send(
+            "HTTP/1.1 200 OK\r\nX-Receiver-Path: full\r\nContent-Length: 16\r\n\r\n"
+            "{\"status\":\"ok\"}\n");
+      },
+      test::ServerIdentity{authority.issue(), {}});
+  // A template that does not know the family of an address puts it in brackets.
+  const auto via = parse_web_address("https://[127.0.0.1]:" + std::to_string(server.port()));
+  REQUIRE(via);
+  Findings findings;
+  check_via(*via, "https://nowhere.invalid/kargo", "https://nowhere.invalid/kargo/bitbucket/hex",
+            findings);
+  CHECK(asked == std::vector<std::string>{"GET /healthz", "POST /kargo/bitbucket/hex"});
+  REQUIRE(findings.size() == 2);
+  for (const Finding& finding : findings) CHECK(finding.level == Level::kOk);
+  findings.clear();
+  check_via({.scheme = "http", .host = "127.0.0.1", .port = 1}, "https://nowhere.invalid", "",
+            findings);
+  REQUIRE(findings.size() == 1);
+  CHECK(findings.front().level == Level::kFailure);
 }
 
 TEST_CASE("the path is looked at by a Bitbucket receiver below the base URL") {

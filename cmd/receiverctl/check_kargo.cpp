@@ -1,0 +1,85 @@
+#include "cmd/receiverctl/check_kargo.h"
+
+#include <fmt/format.h>
+
+#include "git/semver.h"
+#include "json/json.h"
+
+namespace receiver::ctl {
+namespace {
+
+constexpr const char* kKargoAccount = "kargo-external-webhooks-server";
+
+kube::ApiResult<std::string> read_account(Cluster& cluster, const kube::ObjectKey& key) {
+  const kube::Resource accounts{"", "v1", "serviceaccounts"};
+  return cluster.await(cluster.rest().get(accounts.path(key)));
+}
+
+}  // namespace
+
+void check_kargo(Cluster& cluster, const CheckOptions& options, Findings& findings) {
+  const auto add = [&findings](const Findings& found) {
+    findings.insert(findings.end(), found.begin(), found.end());
+  };
+  if (const auto slash = options.service_account.find('/'); slash != std::string::npos) {
+    add(judge_account(options.service_account,
+                      read_account(cluster, {options.service_account.substr(0, slash),
+                                             options.service_account.substr(slash + 1)})));
+  }
+  const auto account = read_account(cluster, {options.pod_namespace, kKargoAccount});
+  if (account) add(judge_kargo(kargo_version_of(*account)));
+}
+
+Findings judge_account(const std::string& account, const kube::ApiResult<std::string>& answer) {
+  Findings findings;
+  if (!answer && answer.error().kind == kube::ApiError::Kind::kNotFound) {
+    fail(findings, "account", fmt::format("{} does not exist: no pod can run under it", account),
+         "Kargo's chart creates Kargo's account while its webhook server is enabled; otherwise "
+         "install the operator's chart with serviceAccount.create=true");
+  }
+  return findings;
+}
+
+std::string kargo_version_of(const std::string& json) {
+  const auto object = json::parse(json);
+  if (!object) return {};
+  const auto label = [&](const char* name) {
+    return json::string_at(*object, fmt::format("/metadata/labels/{}", name));
+  };
+  // `/` is written `~1` in a JSON pointer.
+  if (!label("helm.sh~1chart").starts_with("kargo-")) return {};
+  return std::string(label("app.kubernetes.io~1version"));
+}
+
+Findings judge_kargo(std::string_view version) {
+  Findings findings;
+  const auto parsed = git::parse_version(version);
+  if (!parsed) return findings;
+  const std::string subject = "Kargo";
+  const auto before = [&](std::uint64_t minor) {
+    return parsed->major < 1 || (parsed->major == 1 && parsed->minor < minor);
+  };
+  if (before(6)) {
+    fail(findings, subject, fmt::format("{} has no webhook receivers", version),
+         "upgrade Kargo to 1.6 or newer");
+    return findings;
+  }
+  if (before(9)) {
+    warn(findings, subject,
+         fmt::format("{} keeps the Secrets of ClusterConfig's receivers in a namespace of another "
+                     "name than kargo-system-resources",
+                     version),
+         "set systemResourcesNamespace to its global.clusterSecretsNamespace");
+  }
+  if (before(11)) {
+    warn(findings, subject,
+         fmt::format("{} refuses refreshes of Promotions, on pull request events, without the "
+                     "permission to promote",
+                     version),
+         "upgrade Kargo to 1.11 or newer, or set serviceAccount.promote=true");
+  }
+  if (findings.empty()) ok(findings, subject, fmt::format("{} is supported", version));
+  return findings;
+}
+
+}  // namespace receiver::ctl
