@@ -66,6 +66,11 @@ dockerfile-test: image ## the whole Dockerfile in a bare Debian: the same files 
 chart-test: install ## the Helm chart in every pair of its main choices, against a real API server
 	@test/chart/chart_test.py
 
+.PHONY: network-test
+network-test: build ## the operator in network namespaces with IPv6 alone, without IPv6, and with both; needs root
+	@test/cluster/install.sh chaos
+	@test/network/families.sh
+
 .PHONY: alerts-test
 alerts-test: ## the alerts, by promtool
 	@test/cluster/install.sh alerts

@@ -208,8 +208,8 @@ std::vector<Setting> settings_table(Settings& s) {
   return {
       {"EXTERNAL_WEBHOOK_SERVER_BASE_URL", receiving,
        "The URL under which Bitbucket reaches this server. Required.", base_url(s)},
-      {"BIND_ADDRESS", receiving, "IP address that both ports listen on.",
-       words(s.listener.address, "ADDRESS", "an IP address, such as 0.0.0.0 or ::", is_ip_address)},
+      {"BIND_ADDRESS", receiving, "IP address that both ports listen on; :: takes IPv4, too.",
+       words(s.listener.address, "ADDRESS", "an IP address, such as :: or 0.0.0.0", is_ip_address)},
       {"PORT", receiving, "Port for webhooks; 0: any free one.", port(s.listener.port)},
       {"TLS_ENABLED", receiving, "Serve webhooks over TLS.", on_or_off(s.tls_enabled)},
       {"TLS_CERT_PATH", receiving, "Certificate chain in PEM; read again when it changes.",
@@ -234,7 +234,7 @@ std::vector<Setting> settings_table(Settings& s) {
       {"BODY_TIMEOUT", limits, "Time for a request's body.",
        duration(limit.body_time, milliseconds(100), minutes(10))},
       {"IDLE_TIMEOUT", limits, "Time that a connection may wait for its next request.",
-       duration(limit.idle_time, milliseconds(100), minutes(60))},
+       duration(limit.idle_time, milliseconds(100), minutes(24 * 60))},
 
       {"KUBECONFIG", kubernetes,
        "Path of a kubeconfig; the environment variable may name several. If not given: the cluster "

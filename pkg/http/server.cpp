@@ -6,6 +6,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/strand.hpp>
@@ -120,9 +121,10 @@ tl::expected<unsigned short, std::string> Server::Impl::start() {
   }
   const auto port = listen();
   if (port) {
-    context_->logger.info(
-        "listening",
-        {{"address", context_->options.address}, {"port", *port}, {"tls", tls_ != nullptr}});
+    context_->logger.info("listening",
+                          {{"address", acceptor_.local_endpoint().address().to_string()},
+                           {"port", *port},
+                           {"tls", tls_ != nullptr}});
     const log::Logger& logger = context_->logger;
     asio::co_spawn(strand_, accept_loop(shared_from_this()),
                    log::EndOnException{logger, "the accept loop"});
@@ -140,14 +142,25 @@ tl::expected<unsigned short, std::string> Server::Impl::listen() {
     return tl::unexpected(
         fmt::format("cannot listen on \"{}\": not an IP address", options.address));
   }
-  const tcp::endpoint endpoint(address, options.port);
-  acceptor_.open(endpoint.protocol(), ec);
-  if (!ec) acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
-  if (!ec) acceptor_.bind(endpoint, ec);
-  if (!ec) acceptor_.listen(tcp::acceptor::max_listen_connections, ec);
-  if (ec) {
+  const auto listen_on = [&](const asio::ip::address& local) {
+    const tcp::endpoint endpoint(local, options.port);
+    error_code failure;
+    acceptor_.open(endpoint.protocol(), failure);
+    // `::` is for IPv4, too, whatever the kernel's default is.
+    if (!failure && local.is_v6()) acceptor_.set_option(asio::ip::v6_only(false), failure);
+    if (!failure) acceptor_.set_option(tcp::acceptor::reuse_address(true), failure);
+    if (!failure) acceptor_.bind(endpoint, failure);
+    if (!failure) acceptor_.listen(tcp::acceptor::max_listen_connections, failure);
     error_code ignored;
-    acceptor_.close(ignored);
+    if (failure) acceptor_.close(ignored);
+    return failure;
+  };
+  ec = listen_on(address);
+  if (ec == asio::error::address_family_not_supported && address.is_v6() &&
+      address.is_unspecified()) {
+    ec = listen_on(asio::ip::address_v4::any());
+  }
+  if (ec) {
     return tl::unexpected(fmt::format("cannot listen on {} port {}: {}", options.address,
                                       options.port, ec.message()));
   }

@@ -50,9 +50,10 @@ struct ServerTls {
 };
 
 struct ServerOptions {
-  std::string name{};               ///< for logs and metrics: "webhook", "metrics"
-  std::string address = "0.0.0.0";  ///< an IP address, v4 or v6
-  unsigned short port = 0;          ///< 0: any free one
+  std::string name{};  ///< for logs and metrics: "webhook", "metrics"
+  /// An IP address, v4 or v6. `::` takes both families, and IPv4 alone where there is no IPv6.
+  std::string address = "::";
+  unsigned short port = 0;  ///< 0: any free one
   ServerLimits limits{};
   /// Read again when the files change; a bad new pair keeps the old one. Nothing: plain HTTP.
   std::optional<ServerTls> tls{};

@@ -1,21 +1,54 @@
 #include "http/server.h"
 
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <future>
 #include <mutex>
+#include <optional>
 #include <set>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <thread>
 
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 
 #include "test/unit/http/server_fixture.h"
 
 namespace receiver::http {
 namespace {
 
-using boost::asio::awaitable;
+namespace asio = boost::asio;
+using asio::awaitable;
+using asio::ip::tcp;
+
+/// To this thread the kernel is one without IPv6, from now on.
+bool forbid_ipv6() {
+  constexpr auto kNumber = static_cast<std::uint32_t>(offsetof(seccomp_data, nr));
+  constexpr auto kFamily = static_cast<std::uint32_t>(offsetof(seccomp_data, args));
+  std::array<sock_filter, 6> program{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kNumber),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_socket, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kFamily),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAFNOSUPPORT),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  const sock_fprog filter{program.size(), program.data()};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
 
 }  // namespace
 
@@ -405,6 +438,45 @@ TEST_CASE("many connections on several threads get each its own answers") {
   CHECK(eventually([&] { return server.counters().connections_current == 0; }));
   CHECK(server.counters().requests_current == 0);
   CHECK(server.counters().body_bytes_current == 0);
+}
+
+TEST_CASE("all addresses are those of both families") {
+  asio::io_context io;
+  Server server(io, {.name = "test"}, echo, log::Logger::none());
+  const auto port = server.start();
+  REQUIRE(port);
+  std::thread thread([&io] { io.run(); });
+  for (const char* host : {"127.0.0.1", "::1"}) {
+    asio::io_context client;
+    tcp::socket socket(client);
+    socket.connect({asio::ip::make_address(host), *port});
+    asio::write(socket, asio::buffer(
+                            std::string("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")));
+    std::string answer;
+    boost::system::error_code end;
+    asio::read(socket, asio::dynamic_buffer(answer), end);
+    CHECK_THAT(answer, Catch::StartsWith("HTTP/1.1 200 OK"));
+  }
+  io.stop();
+  thread.join();
+}
+
+TEST_CASE("without IPv6 all addresses are those of IPv4, and no other address is replaced") {
+  std::optional<tl::expected<unsigned short, std::string>> all;
+  std::optional<tl::expected<unsigned short, std::string>> one;
+  asio::io_context io;
+  Server server(io, {.name = "test"}, echo, log::Logger::none());
+  Server of_one(io, {.name = "test", .address = "::1"}, echo, log::Logger::none());
+  std::thread([&] {
+    REQUIRE(forbid_ipv6());
+    all = server.start();
+    one = of_one.start();
+  }).join();
+  REQUIRE(*all);
+  RawClient client(**all);
+  CHECK(client.is_quiet());
+  REQUIRE_FALSE(*one);
+  CHECK_THAT(one->error(), Catch::StartsWith("cannot listen on ::1 port 0: "));
 }
 
 }  // namespace receiver::http

@@ -64,7 +64,7 @@ TEST_CASE("everything but the base URL has the default that the contract names")
   CHECK(settings.base_url_text == kUrl);
   CHECK(settings.receivers.base_url.origin == "https://hooks.example.com");
   CHECK(settings.receivers.base_url.path == "/kargo");
-  CHECK(settings.listener.address == "0.0.0.0");
+  CHECK(settings.listener.address == "::");
   CHECK(settings.listener.port == 8080);
   CHECK_FALSE(settings.listener.tls);
   CHECK(settings.metrics_listener.port == 9090);
@@ -319,7 +319,7 @@ TEST_CASE("a value that is not as expected stops the start") {
       {"MAX_HEADER_BYTES", "1023", "a whole number from 1024 to"},
       {"HEADER_TIMEOUT", "0s", "a duration from 100ms to 10m"},
       {"BODY_TIMEOUT", "11m", "a duration from 100ms to 10m"},
-      {"IDLE_TIMEOUT", "75", "a duration from 100ms to 60m"},
+      {"IDLE_TIMEOUT", "75", "a duration from 100ms to 1440m"},
       {"MAX_CONCURRENT_PATCHES", "0", "a whole number from 1 to"},
       {"MAX_CONCURRENT_PROJECT_CONFIG_RECONCILES", "0", "a whole number from 1 to"},
       {"ANSWER_DEADLINE", "8", "a duration from 100ms to 1m"},

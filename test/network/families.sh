@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# `make network-test`: the operator with its default settings in a network namespace with IPv6 alone, in one without IPv6, and
+# in one with both. Whoever asks it by an address that is there gets an answer. Needs root.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+# shellcheck source=test/cluster/lib.sh
+source "$root/test/cluster/lib.sh"
+operator=${OPERATOR:-$root/build/release/bitbucket-receiver}
+
+answers() { # URL
+  for _ in {1..100}; do
+    kill -0 "$operator_pid" 2>/dev/null || return 1
+    [[ $(curl --silent --max-time 2 --output /dev/null --write-out '%{http_code}' --globoff "$1") != 200 ]] || return 0
+    sleep 0.1
+  done
+  return 1
+}
+
+# Runs in the namespace.
+ask() { # ADDRESS...
+  local address status=0 dir
+  dir=$(mktemp -d)
+  cat >"$dir/kubeconfig" <<'YAML'
+clusters: [{name: nobody, cluster: {server: "http://[::1]:1"}}]
+users: [{name: nobody, user: {}}]
+contexts: [{name: nobody, context: {cluster: nobody, user: nobody}}]
+current-context: nobody
+YAML
+  EXTERNAL_WEBHOOK_SERVER_BASE_URL=http://hooks.example.com KUBECONFIG=$dir/kubeconfig LEADER_ELECT=false \
+    GRACEFUL_SHUTDOWN_TIMEOUT=5s "$operator" >"$dir/log" 2>&1 &
+  operator_pid=$!
+  for address in "$@"; do
+    for url in "http://$address:8080/healthz" "http://$address:9090/livez"; do
+      answers "$url" || {
+        say "error: nobody answers at $url"
+        status=1
+      }
+    done
+  done
+  kill "$operator_pid" 2>/dev/null || true
+  wait "$operator_pid" || status=1
+  ((status == 0)) || tail -n 5 "$dir/log" >&2
+  rm -rf "$dir"
+  return "$status"
+}
+
+case ${1:-} in
+  both)
+    ip link set lo up
+    ask 127.0.0.1 '[::1]'
+    ;;
+  ipv6)
+    ip link set lo up
+    ip address del 127.0.0.1/8 dev lo
+    ask '[::1]'
+    ;;
+  ipv4)
+    sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.lo.disable_ipv6=1
+    ip link set lo up
+    ask 127.0.0.1
+    ;;
+  *)
+    ((EUID == 0)) || die "a network namespace needs root"
+    [[ -x $operator ]] || die "$operator does not exist; build it with 'make build'"
+    for families in both ipv6 ipv4; do
+      unshare --net --kill-child "$0" "$families" || die "failed in a namespace with: $families"
+      say "network: answers in a namespace with: $families"
+    done
+    ;;
+esac
