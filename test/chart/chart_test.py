@@ -1,121 +1,58 @@
 #!/usr/bin/env python3
 """The Helm chart against a real API server, without a node: `make chart-test`.
 
-Every pair of the choices below occurs in one rendering at least, and the API server must take each rendering as a dry
-run, under strict validation and the restricted Pod Security Standard, without a warning. Kinds of third parties are
-declared in third_party/. What the API server cannot know is asserted by the tests at the end.
+Every pair of the choices of choices.py occurs in one rendering at least. The API server must take each rendering, under
+strict validation and the restricted Pod Security Standard, without a warning, and must give back what was sent. Kinds of
+third parties are theirs (schemas.py). What the API server cannot know is asserted by the tests at the end.
 """
 
-import itertools
+import contextlib
 import json
 import os
 import pathlib
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
 import unittest
+import unittest.mock
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test/cluster"))
 
+import schemas
+from choices import BASE, CHOICES, GATEWAY, KARGO_ACCOUNT, OWN_ACCOUNT, merged, pairwise
 from control_plane import ControlPlane, binaries
 
 CHART = ROOT / "config/chart"
-BASE = {"baseURL": "https://hooks.example.com"}
-
-KARGO_ACCOUNT = "kargo-external-webhooks-server"
-OWN_ACCOUNT = {"serviceAccount": {"name": "receiver", "promote": True}, "projects": ["team-a"]}
-GATEWAY = {"httpRoute": {"enabled": True, "parentRefs": [{"name": "gateway", "namespace": "team-a"}]}}
-ISSUER = {"name": "letsencrypt", "kind": "ClusterIssuer"}
-
-# What a user decides, and the ways to decide it.
-CHOICES = {
-    "base URL": [BASE, {"baseURL": "http://hooks.example.com:8080/kargo/"}],
-    "replicas": [{}, {"replicas": 1}, {"autoscaling": {"enabled": True}}],
-    "account": [{}, {"serviceAccount": {"create": False}}, OWN_ACCOUNT],
-    "Secrets": [{}, {"secretAccess": "cluster"}, {"systemResourcesNamespace": ""}],
-    "CRDs": [{}, {"crds": {"install": True}}],
-    "TLS": [
-        {},
-        {"tls": {"enabled": True, "secretName": "certificate"}},
-        {"tls": {"enabled": True, "certManager": {"enabled": True, "issuerRef": ISSUER}}},
-    ],
-    "Service": [
-        {},
-        {"service": {"type": "NodePort", "port": 8443, "nodePort": 30443}},
-        {"service": {"type": "LoadBalancer", "loadBalancerClass": "example.com/lb"}},
-    ],
-    "Ingress": [
-        {},
-        {"ingress": {"enabled": True}},
-        {"ingress": {"enabled": True, "className": "nginx", "tlsSecretName": "tls", "annotations": {"a": "b"}}},
-    ],
-    "HTTPRoute": [{}, GATEWAY],
-    "disruption": [{}, {"podDisruptionBudget": {"enabled": False}}],
-    "NetworkPolicy": [
-        {},
-        {"networkPolicy": {"enabled": True}},
-        {"networkPolicy": {"enabled": True, "metricsFrom": [{"namespaceSelector": {}}],
-                           "deliveriesFrom": [{"ipBlock": {"cidr": "104.192.136.0/21"}}]}},
-    ],
-    "monitoring": [
-        {},
-        {"serviceMonitor": {"enabled": True}, "dashboard": {"enabled": True}},
-        {"prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}}},
-    ],
-    "scheduling": [
-        {},
-        {"topologySpreadConstraints": [], "nodeSelector": {"kubernetes.io/arch": "amd64"},
-         "tolerations": [{"key": "edge", "operator": "Exists"}], "priorityClassName": "system-cluster-critical",
-         "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
-             {"matchExpressions": [{"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}]}]}}}},
-    ],
-    "extras": [
-        {},
-        {"extraEnv": [{"name": "SSL_CERT_FILE", "value": "/ca/ca.crt"}],
-         "extraVolumes": [{"name": "ca", "configMap": {"name": "ca"}}],
-         "extraVolumeMounts": [{"name": "ca", "mountPath": "/ca"}],
-         "labels": {"team": "a"}, "annotations": {"owner": "b"}, "podLabels": {"c": "d"}, "podAnnotations": {"e": "f"}},
-    ],
-    "names": [{}, {"fullnameOverride": "hooks"}, {"nameOverride": "hooks"}],
-    "settings": [{}, {"settings": {"MAX_BODIES_BYTES": 33554432, "CATCH_UP": False, "ANSWER_DEADLINE": "5s"}}],
-}
 
 
-def pairwise(choices):
-    """Few combinations that hold every pair of ways of any two choices (greedily: no promise of the fewest)."""
-    names = list(choices)
-    missing = {
-        ((a, i), (b, j))
-        for a, b in itertools.combinations(names, 2)
-        for i in range(len(choices[a]))
-        for j in range(len(choices[b]))
-    }
-    while missing:
-        row = dict(min(missing))
-        for name in names:
-            if name in row:
-                continue
-
-            def gain(way):
-                others = ((other, row[other]) for other in row)
-                return sum(tuple(sorted((pair, (name, way)), key=lambda p: names.index(p[0]))) in missing
-                           for pair in others)
-
-            row[name] = max(range(len(choices[name])), key=gain)
-        missing -= set(itertools.combinations([(name, row[name]) for name in names], 2))
-        yield {name: row[name] for name in names}
+CHOSEN = {"nodePort"}  # by Kubernetes, for each object anew
 
 
-def merged(*parts):
-    result = {}
-    for part in parts:
-        for key, value in part.items():
-            both = isinstance(value, dict) and isinstance(result.get(key), dict)
-            result[key] = merged(result[key], value) if both else value
-    return result
+def documents(text):
+    """Of kubectl, which writes several objects as JSON one after another."""
+    position = 0
+    while position < len(text.rstrip()):
+        document, position = json.JSONDecoder().raw_decode(text, position)
+        yield document
+        position += len(text[position:]) - len(text[position:].lstrip())
+
+
+def drift(sent, stored, path="", whole=False):
+    """Where what is stored differs from what was sent. A map may have got more keys, but not one in a list: who compares
+    lists cannot tell them apart."""
+    if isinstance(sent, dict) and isinstance(stored, dict):
+        for key in sent.keys() | (stored.keys() - CHOSEN if whole else set()):
+            yield from drift(sent.get(key), stored.get(key), f"{path}.{key}", whole)
+    elif isinstance(sent, list) and isinstance(stored, list) and len(sent) == len(stored):
+        for index, pair in enumerate(zip(sent, stored)):
+            yield from drift(*pair, f"{path}[{index}]", True)
+    elif sent != stored:
+        yield f"{path}: {json.dumps(sent)} is stored as {json.dumps(stored)}"
 
 
 class Chart(unittest.TestCase):
@@ -128,11 +65,12 @@ class Chart(unittest.TestCase):
         cls.addClassCleanup(cls.cluster.stop)
         cls.cluster.start()
         cls.kubeconfig = cls.cluster.kubeconfig
-        cls.kubectl("create", "-f", str(ROOT / "test/chart/third_party"))
+        for file in schemas.files():
+            cls.kubectl("create", "-f", str(file))
         cls.kubectl("wait", "--for=condition=Established", "--timeout=180s", "crd", "--all")
-        for namespace in "kargo", "kargo-system-resources", "team-a":
+        for namespace in "kargo", "kargo-system-resources", "team-a", "1234":
             cls.kubectl("create", "namespace", namespace)
-        # The hook of `helm test` is a bare pod, whose account must exist.
+        # As the controllers of a whole cluster make it.
         cls.kubectl("create", "serviceaccount", "default", "--namespace", "kargo")
         cls.kubectl("label", "namespace", "kargo", "pod-security.kubernetes.io/enforce=restricted",
                     "pod-security.kubernetes.io/warn=restricted")
@@ -148,17 +86,18 @@ class Chart(unittest.TestCase):
 
     @classmethod
     def helm(cls, command, values, *arguments):
+        """With several maps or texts of values, of which the later win."""
         arguments = [cls.helm_binary, command, *arguments, "--namespace", "kargo"]
-        if values is not None:
-            file = pathlib.Path(cls.folder.name, "values.json")
-            file.write_text(json.dumps(values))
+        for index, part in enumerate(values):
+            file = pathlib.Path(cls.folder.name, f"values-{index}.yaml")
+            file.write_text(part if isinstance(part, str) else json.dumps(part))
             arguments += ["--values", file]
         return subprocess.run(arguments, text=True, capture_output=True,
                               env={**os.environ, "KUBECONFIG": str(cls.kubeconfig)})
 
-    def rendered(self, values):
-        done = self.helm("template", values, "release", str(CHART))
-        self.assertEqual(done.returncode, 0, done.stderr)
+    def rendered(self, *values, release="release"):
+        done = self.helm("template", values, release, str(CHART), "--no-hooks")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
         return done.stdout
 
     def objects(self, values):
@@ -169,25 +108,185 @@ class Chart(unittest.TestCase):
     def dry_run(self, text, *arguments):
         return self.kubectl("apply", "--dry-run=server", "--validate=strict", "--filename", "-", *arguments, text=text)
 
+    def pod(self, values):
+        return self.objects(merged(BASE, values))["Deployment", "release-bitbucket-receiver"]["spec"]["template"]["spec"]
+
+    @contextlib.contextmanager
+    def account(self, name):
+        """That there is for a while, as Kargo's chart makes its own."""
+        self.kubectl("create", "serviceaccount", name, "--namespace", "kargo")
+        try:
+            yield
+        finally:
+            self.kubectl("delete", "serviceaccount", name, "--namespace", "kargo")
+
     def assert_refused(self, values, reason):
-        done = self.helm("template", values, "release", str(CHART))
+        done = self.helm("template", [values], "release", str(CHART))
         self.assertNotEqual(done.returncode, 0, f"{values} was rendered")
         self.assertIn(reason, done.stderr)
 
     def test_lint(self):
-        done = self.helm("lint", BASE, "--strict", str(CHART))
+        done = self.helm("lint", [BASE], "--strict", str(CHART))
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
-    def test_every_pair_of_choices_is_valid(self):
+    def assert_no_drift(self, text):
+        """Applies the objects as Argo CD and Flux do, and reads them back."""
+        sent = list(documents(self.kubectl("create", "--dry-run=client", "--output=json", "--filename=-", text=text)))
+        self.kubectl("apply", "--server-side", "--field-manager=chart-test", "--validate=strict", "--filename=-", text=text)
+        stored = json.loads(self.kubectl("get", "--output=json", "--filename=-", text=text))["items"]
+        # The CRDs are never deleted: one that is going away would be in the way of the next rendering.
+        passing = [thing for thing in sent if thing["kind"] != "CustomResourceDefinition"]
+        self.kubectl("delete", "--wait=false", "--grace-period=1", "--filename=-",
+                     text=json.dumps({"apiVersion": "v1", "kind": "List", "items": passing}))
+        differences = [f"{before['kind']}{difference}" for before, after in zip(sent, stored, strict=True)
+                       for difference in drift(before, after)]
+        self.assertEqual("\n".join(differences), "")
+
+    def test_every_pair_of_choices_is_stored_as_it_is_sent(self):
         combinations = list(pairwise(CHOICES))
         for combination in combinations:
             with self.subTest(combination):
                 values = merged(BASE, *(CHOICES[name][way] for name, way in combination.items()))
-                self.dry_run(self.rendered(values))
+                self.assert_no_drift(self.rendered(values))
         print(f"{len(combinations)} renderings hold every pair of {len(CHOICES)} choices", flush=True)
 
-    def test_only_the_base_url_is_required(self):
+    def test_the_readmes_first_command_works_beside_a_default_kargo(self):
+        # To where pods are made: `make e2e` goes on from there.
+        self.enterContext(self.account(KARGO_ACCOUNT))
+        for readme in CHART / "README.md", ROOT / "README.md":
+            command = re.search(r"^helm install (?:.*\\\n)*.*", readme.read_text(), re.M).group().replace("\\\n", "")
+            done = subprocess.run([self.helm_binary, *shlex.split(command)[1:], "--dry-run=server"], cwd=ROOT, text=True,
+                                  capture_output=True, env={**os.environ, "KUBECONFIG": str(self.kubeconfig)})
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertNotIn("WARNING", done.stdout)
+
+    def test_a_rendering_needs_no_cluster(self):
+        with unittest.mock.patch.object(Chart, "kubeconfig", "/nowhere"):
+            self.rendered(BASE)
+
+    def test_nothing_is_rendered_that_the_operator_writes(self):
+        for values in {}, {"leaseNamespace": "team-a"}:
+            self.assertNotIn("kind: Lease", self.rendered(BASE, values))
+
+    def test_texts_stay_texts(self):
+        values = merged(BASE, {"projects": ["1234"], "labels": {"a": "1", "b": "true", "c": "1e3"}, "podLabels": {"d": "null"},
+                               "service": {"type": "LoadBalancer", "loadBalancerClass": "1"}, "ingress": {"enabled": True, "className": "007"},
+                               "serviceAccount": {"create": True, "name": "12"}, "tls": {"enabled": True, "secretName": "1e3"}})
+        self.assert_no_drift(self.rendered(values, release="123"))
+
+    def test_labels_are_merged_and_those_that_select_stay(self):
+        wanted = {"app.kubernetes.io/name": "mine", "app.kubernetes.io/instance": "mine",
+                  "app.kubernetes.io/part-of": "mine", "team": "a"}
+        more = merged({key: value + "s" for key, value in wanted.items()}, {"release": "prometheus"})
+        objects = self.objects(merged(BASE, {"labels": wanted, "podLabels": more,
+                                             "serviceMonitor": {"enabled": True, "labels": more}}))
+        selecting = {"app.kubernetes.io/name": "bitbucket-receiver", "app.kubernetes.io/instance": "release"}
+        deployment = objects["Deployment", "release-bitbucket-receiver"]
+        for expected, labels in [
+            (wanted, deployment["metadata"]["labels"]),
+            (more, deployment["spec"]["template"]["metadata"]["labels"]),
+            (more, objects["ServiceMonitor", "release-bitbucket-receiver"]["metadata"]["labels"]),
+        ]:
+            self.assertLessEqual((expected | selecting).items(), labels.items())
+            self.assertEqual(labels["app.kubernetes.io/managed-by"], "Helm")
+        self.assertEqual(deployment["spec"]["selector"]["matchLabels"], selecting)
+
+    def test_an_umbrella_chart_turns_it_on_and_off(self):
+        with tempfile.TemporaryDirectory() as folder:
+            umbrella = pathlib.Path(folder)
+            shutil.copytree(CHART, umbrella / "charts/receiver")
+            (umbrella / "Chart.yaml").write_text(json.dumps({
+                "apiVersion": "v2", "name": "platform", "version": "1.0.0", "dependencies": [
+                    {"name": "bitbucket-receiver", "version": "*", "condition": "bitbucket-receiver.enabled"}]}))
+            for enabled in True, False:
+                values = {"global": {"imageRegistry": "mirror.example.com", "other": 1},
+                          "bitbucket-receiver": merged(BASE, {"enabled": enabled})}
+                done = self.helm("template", [values], "release", folder)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertEqual("kind: Deployment" in done.stdout, enabled)
+                self.assertEqual("mirror.example.com/registry.example.com/bitbucket-receiver:" in done.stdout, enabled)
+
+    def test_alerts_lead_to_the_users_copy_of_the_runbooks(self):
+        values = {"prometheusRule": {"enabled": True, "runbooks": "https://wiki.example.com/runbooks"}}
+        (group,) = self.objects(merged(BASE, values))["PrometheusRule", "release-bitbucket-receiver"]["spec"]["groups"]
+        self.assertGreater(len(group["rules"]), 10)
+        for rule in group["rules"]:
+            self.assertEqual(rule["annotations"]["runbook_url"],
+                             f"https://wiki.example.com/runbooks#{rule['alert'].lower()}")
+
+    def test_the_image_is_named_in_every_way(self):
+        digest = "sha256:" + 64 * "0"
+        for values, image in [
+            ({"image": {"repository": "a/b", "tag": "1"}}, "a/b:1"),
+            ({"image": {"repository": "a/b", "tag": "1", "digest": digest}}, f"a/b@{digest}"),
+            ({"image": {"repository": "a/b", "tag": "1"}, "global": {"imageRegistry": "c.example:5000"}}, "c.example:5000/a/b:1"),
+        ]:
+            text = self.rendered(BASE, values)
+            self.assertEqual(re.findall(r'image: "(.*)"', text), [image])
+
+    def test_pods_keep_to_the_nodes_of_the_only_architecture(self):
+        def affinity(values):
+            return self.pod(values).get("affinity", {})
+
+        self.assertEqual(affinity({}), {})
+        self.assertEqual(affinity({"image": {"architectures": ["amd64", "arm64"]}}), {})
+        (term,) = affinity({"image": {"architectures": ["arm64"]}, "affinity": {"podAffinity": {}}})[
+            "nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+        self.assertEqual(term["matchExpressions"], [{"key": "kubernetes.io/arch", "operator": "In", "values": ["arm64"]}])
+        mine = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+            {"matchExpressions": [{"key": "a", "operator": "Exists"}]}]}}}
+        self.assertEqual(affinity({"image": {"architectures": ["arm64"]}, "affinity": mine}), mine)
+
+    def test_no_user_is_chosen_and_any_may_read_the_files(self):
+        pod = self.pod({"tls": {"enabled": True}})
+        self.assertEqual(pod["securityContext"], {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}})
+        self.assertFalse({"runAsUser", "runAsGroup"} & pod["containers"][0]["securityContext"].keys())
+        modes = {volume["name"]: (volume.get("secret") or volume["configMap"])["defaultMode"] for volume in pod["volumes"]}
+        self.assertEqual(modes, {"settings": 0o444, "tls": 0o444})
+        bare = self.rendered(BASE, {"podSecurityContext": None, "securityContext": None})
+        self.assertNotIn("securityContext", bare)
+
+    def test_the_resources_of_kargo_may_be_in_another_cluster(self):
+        values = {"kubeconfigSecret": "kargo-plane", "leaseNamespace": "kargo-there"}
+        kinds = {kind for kind, _ in self.objects(merged(BASE, values))}
+        self.assertFalse({kind for kind in kinds if "Role" in kind}, "permissions where nobody uses them")
+        pod = self.pod(values)
+        self.assertFalse(pod["automountServiceAccountToken"])
+        self.assertNotIn("serviceAccountName", pod)
+        (container,) = pod["containers"]
+        environment = {entry["name"]: entry.get("value") for entry in container["env"]}
+        self.assertEqual(environment["POD_NAMESPACE"], "kargo-there")
+        (mount,) = [mount for mount in container["volumeMounts"] if mount["name"] == "kubeconfig"]
+        self.assertEqual(environment["KUBECONFIG"], f"{mount['mountPath']}/kubeconfig.yaml")
+        self.assertIn("kargo-plane", [volume.get("secret", {}).get("secretName") for volume in pod["volumes"]])
+
+    def test_the_pod_of_helm_test_runs_where_the_operator_runs(self):
+        values = merged(BASE, {
+            "image": {"digest": "sha256:" + 64 * "0", "pullSecrets": [{"name": "registry"}]},
+            "nodeSelector": {"a": "b"}, "tolerations": [{"key": "edge", "operator": "Exists"}], "tls": {"enabled": True},
+            "extraVolumes": [{"name": "ca", "configMap": {"name": "ca"}}],
+            "extraVolumeMounts": [{"name": "ca", "mountPath": "/ca"}]})
+        done = self.helm("template", [values], "release", str(CHART), "--show-only", "templates/tests/check.yaml")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        with self.account(KARGO_ACCOUNT):
+            pod = json.loads(self.dry_run(done.stdout, "--output", "json"))
+        self.assertEqual(pod["metadata"]["annotations"]["helm.sh/hook"], "test")
+        self.assertFalse(pod["metadata"].get("labels"), "a Service would send it deliveries")
+        operator = self.pod(values)
+        for field in "imagePullSecrets", "nodeSelector", "securityContext", "serviceAccountName":
+            self.assertEqual(pod["spec"][field], operator[field])
+        (test,), (container,) = pod["spec"]["containers"], operator["containers"]
+        for field in "image", "env", "securityContext":
+            self.assertEqual(test[field], container[field])
+        for theirs, ours in (pod["spec"]["tolerations"], operator["tolerations"]), (test["volumeMounts"], container["volumeMounts"]):
+            self.assertEqual([item for item in theirs if item in ours], ours)
+        self.assertIn("memory", test["resources"]["limits"])
+        self.assertEqual(test["command"] + test["args"], [
+            "/usr/bin/receiverctl", "check", "--via", "https://[$(RELEASE_BITBUCKET_RECEIVER_SERVICE_HOST)]:443"])
+
+    def test_only_the_base_url_and_an_image_are_required(self):
         self.assert_refused({}, "baseURL")
+        self.assert_refused({"baseURL": BASE["baseURL"]}, "image.repository is not set: no image is published yet")
         self.dry_run(self.rendered(BASE))
 
     def test_wrong_values_are_refused(self):
@@ -211,7 +310,7 @@ class Chart(unittest.TestCase):
             ("https://hooks.example.com/", "/bitbucket/"),
             ("https://hooks.example.com:8443/kargo//webhooks/", "/kargo/webhooks/bitbucket/"),
         ]:
-            objects = self.objects(merged({"baseURL": url, "ingress": {"enabled": True}}, GATEWAY))
+            objects = self.objects(merged(BASE, {"baseURL": url, "ingress": {"enabled": True}}, GATEWAY))
             (rule,) = objects["Ingress", "release-bitbucket-receiver"]["spec"]["rules"]
             self.assertEqual(rule["host"], "hooks.example.com")
             self.assertEqual([p["path"] for p in rule["http"]["paths"]], [path])
@@ -291,13 +390,12 @@ class Chart(unittest.TestCase):
         strategy = self.objects(BASE)["Deployment", "release-bitbucket-receiver"]["spec"]["strategy"]
         self.assertEqual(strategy, {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}})
         self.assertEqual(budget({})["spec"]["maxUnavailable"], 1)
-        self.assertEqual(budget({"replicas": 1, "autoscaling": {"enabled": True}})["spec"]["maxUnavailable"], 1)
+        self.assertEqual(budget({})["spec"]["unhealthyPodEvictionPolicy"], "AlwaysAllow")
         self.assertIsNone(budget({"replicas": 1}), "a drain would wait for ever")
         self.assertIsNone(budget({"podDisruptionBudget": {"enabled": False}}))
 
     def test_what_points_at_the_pods_finds_them(self):
-        objects = self.objects(merged(BASE, {"networkPolicy": {"enabled": True}, "autoscaling": {"enabled": True},
-                                             "serviceMonitor": {"enabled": True}}))
+        objects = self.objects(merged(BASE, {"networkPolicy": {"enabled": True}, "serviceMonitor": {"enabled": True}}))
         spec = objects["Deployment", "release-bitbucket-receiver"]["spec"]
         pod = spec["template"]["spec"]
         (container,) = pod["containers"]
@@ -310,7 +408,7 @@ class Chart(unittest.TestCase):
         budget = objects["PodDisruptionBudget", "release-bitbucket-receiver"]["spec"]
         policy = objects["NetworkPolicy", "release-bitbucket-receiver"]["spec"]
         self.assertEqual([rule["ports"][0]["port"] for rule in policy["ingress"]], ["webhooks", "metrics"])
-        self.assertEqual([port["port"] for rule in policy["egress"] for port in rule["ports"]], [53, 53, 443, 6443])
+        self.assertEqual([port["port"] for rule in policy["egress"] for port in rule["ports"]], [53, 53, 5353, 5353, 443, 6443])
         (spread,) = pod["topologySpreadConstraints"]
         labels = spec["template"]["metadata"]["labels"]
         for selector in [
@@ -325,23 +423,18 @@ class Chart(unittest.TestCase):
                      if monitor["selector"]["matchLabels"].items() <= item["metadata"]["labels"].items()]
         self.assertEqual((monitored, monitor["endpoints"][0]["port"]), (["metrics"], "metrics"))
 
-        scaler = objects["HorizontalPodAutoscaler", "release-bitbucket-receiver"]["spec"]
-        self.assertEqual(scaler["scaleTargetRef"]["name"], "release-bitbucket-receiver")
-        self.assertEqual((scaler["minReplicas"], scaler["maxReplicas"]), (2, 6))
-
     def test_an_account_that_exists_is_left_alone(self):
-        self.assertIn(("ServiceAccount", KARGO_ACCOUNT), self.objects(BASE))
-        reused = self.objects(merged(BASE, {"serviceAccount": {"create": False}}))
-        self.assertNotIn("ServiceAccount", {kind for kind, _ in reused})
+        self.assertNotIn("ServiceAccount", {kind for kind, _ in self.objects(BASE)})
+        self.assertIn(("ServiceAccount", KARGO_ACCOUNT), self.objects(merged(BASE, {"serviceAccount": {"create": True}})))
 
     def test_the_chart_installs_this_operator(self):
         project = re.search(r"^project\(.* VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text(), re.M).group(1)
         self.assertEqual(re.findall(r"^appVersion: (\S+)$", (CHART / "Chart.yaml").read_text(), re.M), [project])
 
     def test_the_package_is_whole(self):
-        """Flux packs a chart's plain files, and helm refuses or warns about anything else."""
+        # Flux packs plain files only; helm warns about anything else.
         with tempfile.TemporaryDirectory() as folder:
-            done = self.helm("package", None, str(CHART), "--destination", folder)
+            done = self.helm("package", [], str(CHART), "--destination", folder)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             (package,) = pathlib.Path(folder).iterdir()
             with tarfile.open(package) as archive:
@@ -354,8 +447,8 @@ class Chart(unittest.TestCase):
             self.assertRegex(about, rf"(?m)^{field}:")
 
     def test_the_notes_warn(self):
-        def notes(values):
-            done = self.helm("install", merged(BASE, values), "release", str(CHART), "--dry-run=client")
+        def notes(values, cluster="client"):
+            done = self.helm("install", [BASE, values], "release", str(CHART), f"--dry-run={cluster}")
             self.assertEqual(done.returncode, 0, done.stderr)
             return done.stdout.split("NOTES:")[1]
 
@@ -364,6 +457,12 @@ class Chart(unittest.TestCase):
         self.assertIn("promote to every Stage", notes(OWN_ACCOUNT))
         self.assertIn("not https", notes({"baseURL": "http://hooks.example.com"}))
         self.assertIn("may not read the Secrets", notes({"serviceAccount": {"name": "receiver"}}))
+        self.assertIn("in another cluster", notes({"kubeconfigSecret": "kargo"}))
+        self.assertNotIn("--reuse-values", notes({}))
+        self.assertIn(f"there is no ServiceAccount {KARGO_ACCOUNT} in the namespace kargo", notes({}, "server"))
+        self.assertNotIn("there is no ServiceAccount", notes({"serviceAccount": {"create": True}}, "server"))
+        with self.account(KARGO_ACCOUNT):
+            self.assertNotIn("WARNING", notes({}, "server"))
 
 
 if __name__ == "__main__":

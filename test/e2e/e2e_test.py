@@ -14,8 +14,8 @@ import time
 
 from helpers import (ALTERNATIVE_NAMES, BASE_URL, CA, FOLDER, HOST, KARGO, NODE, NODE_PORT, PROJECT, ROOT, Refreshes,
                      Traffic, check, cloud_merge, cloud_push, data_center_merge, data_center_push, eventually, halt,
-                     kubectl, kubectl_json, post, post_from_pod, presented_certificate, receiver_url, refreshes,
-                     thread_of)
+                     kubectl, kubectl_json, owner_of, post, post_from_pod, presented_certificate, receiver_url,
+                     refreshes, thread_of)
 from control_plane import make_authority, make_certificate
 from prometheus import Prometheus
 
@@ -36,8 +36,7 @@ def helm(*arguments, expect_success=True):
 
 
 def deploy(command, *settings, expect_success=True):
-    settings = ",".join([f"baseURL={BASE_URL}", "image.repository=localhost/bitbucket-receiver",
-                         "helmTest.image=localhost/curl:1", *settings])
+    settings = ",".join([f"baseURL={BASE_URL}", "image.repository=localhost/bitbucket-receiver", *settings])
     return helm(command, RELEASE, str(ROOT / "config/chart"), "--wait", "--timeout", "300s", "--set", settings,
                 expect_success=expect_success)
 
@@ -104,13 +103,13 @@ def everything():
     return {tuple(line.split()) for line in lines if "kube-node-lease" not in line.split()}
 
 
-def a_cluster_with_kargos_crds():
+def a_cluster_with_kargo():
     make_authority(FOLDER)
     kubectl("apply", "-f", str(ROOT / "config/crd"))
     kubectl("wait", "--for=condition=Established", "crd", "--all")
     kubectl("apply", "-f", str(ROOT / "config/rbac/namespaces.yaml"))
     kubectl("label", "namespace", KARGO, "pod-security.kubernetes.io/enforce=restricted")
-    kubectl("apply", "-f", str(ROOT / "config/samples/project.yaml"))
+    kubectl("apply", "-f", str(ROOT / "test/e2e/kargo.yaml"))
     for namespace in KARGO, PROJECT:
         kubectl("wait", "--for=create", "serviceaccount/default", "-n", namespace, "--timeout=180s")
         kubectl("create", "configmap", "ca", "-n", namespace, f"--from-file=ca.crt={CA}")
@@ -118,15 +117,31 @@ def a_cluster_with_kargos_crds():
     kubectl("create", "secret", "tls", "certificate", "-n", KARGO, f"--cert={certificate}", f"--key={key}")
 
 
+def kargos_own():
+    """What Kargo's chart has made, as it is now."""
+    kinds = "serviceaccounts,ingresses,rolebindings"
+    items = [item for namespace in (KARGO, PROJECT) for item in kubectl_json("get", kinds, "-n", namespace)["items"]
+             if item["metadata"]["name"].startswith("kargo-")]
+    return {(item["kind"], item["metadata"]["name"]): item["metadata"]["resourceVersion"] for item in items}
+
+
 def beside_kargos_own_server():
-    kubectl("create", "serviceaccount", KARGO_ACCOUNT, "-n", KARGO)
-    refused = deploy("install", expect_success=False)
+    """Nothing is required but the base URL and the image; Kargo's objects stay as they are."""
+    before = kargos_own()
+    check(len(before) == 3, f"Kargo's objects: {before}")
+    refused = deploy("install", "serviceAccount.create=true", expect_success=False)
     check(KARGO_ACCOUNT in refused, f"helm does not say that the account is there already: {refused}")
-    deploy("install", "serviceAccount.create=false", "replicas=1")
+    deploy("install")
+    check(len(pods()) == 2, f"replicas: {pods()}")
+    eventually("one of them leads, by a Lease that it has made itself", lambda: leader() in pods())
+    deploy("upgrade", "ingress.enabled=true", "ingress.className=nginx")
+    rules = {item["metadata"]["name"]: item["spec"]["rules"][0]
+             for item in kubectl_json("get", "ingresses", "-n", KARGO)["items"]}
+    check(rules[RELEASE]["host"] == HOST and rules[RELEASE]["http"]["paths"][0]["path"] == "/kargo/bitbucket/",
+          f"the Ingress claims other paths: {rules}")
     helm("uninstall", RELEASE)
-    kubectl("get", "serviceaccount", KARGO_ACCOUNT, "-n", KARGO)
-    kubectl("delete", "serviceaccount", KARGO_ACCOUNT, "-n", KARGO)
     eventually("the pods are gone", all_pods_are_gone)
+    check(kargos_own() == before, f"Kargo's objects have changed: {before}, {kargos_own()}")
 
 
 def install():
@@ -135,7 +150,8 @@ def install():
 
 
 def the_sample_project():
-    kubectl("apply", "-f", str(ROOT / "config/samples"))
+    for part in "receiver", "warehouses":
+        kubectl("apply", "-f", str(ROOT / f"config/samples/{part}.yaml"))
     kubectl("create", "-f", "-", text=json.dumps({
         "apiVersion": "kargo.akuity.io/v1alpha1", "kind": "Warehouse",
         "metadata": {"name": "shop-data-center", "namespace": PROJECT},
@@ -219,10 +235,22 @@ def merged_pull_requests():
 
 
 def helm_test():
-    path = receiver_url(SECRET).removeprefix(f"https://{BASE_URL.split('/')[2]}")
     helm("test", RELEASE, "--timeout", "180s")
-    deploy("upgrade", *TLS, f"helmTest.path={path}")
+    kubectl("patch", "service", RELEASE, "-n", KARGO, "-p", json.dumps({"spec": {"selector": {"of": "no pod"}}}))
+    helm("test", RELEASE, "--timeout", "180s", expect_success=False)
+    kubectl("patch", "service", RELEASE, "-n", KARGO, "-p", json.dumps({"spec": {"selector": {"of": None}}}))
     helm("test", RELEASE, "--timeout", "180s")
+
+
+def as_openshift_runs_it():
+    """Under a user that the cluster chooses, who is in no file of the image; the group is 0."""
+    uid = 1000680000
+    deploy("upgrade", *TLS, f"podSecurityContext.runAsUser={uid}", "podSecurityContext.runAsGroup=0")
+    for pod in pods():
+        check(owner_of(pod) == (uid, 0), f"{pod} runs as {owner_of(pod)}")
+    expect_refresh(FROM_CLOUD, lambda: post(published_url(), cloud_push(), SECRET))
+    helm("test", RELEASE, "--timeout", "180s")
+    deploy("upgrade", *TLS)
 
 
 def rotate_the_secret():
@@ -330,6 +358,7 @@ def a_thread_that_hangs():
 def uninstall(before):
     helm("uninstall", RELEASE)
     eventually("the pods are gone", all_pods_are_gone)
+    kubectl("delete", "lease", RELEASE, "-n", KARGO)  # the operator's own, as the README says
     try:
         eventually("nothing is left", lambda: everything() <= before)
     except AssertionError:
@@ -352,7 +381,7 @@ def main():
         print(f"{time.monotonic() - begun:6.1f} s {tell.__name__.replace('_', ' ')}", flush=True)
 
     try:
-        chapter(a_cluster_with_kargos_crds)
+        chapter(a_cluster_with_kargo)
         before = everything()
         chapter(beside_kargos_own_server)
         chapter(install)
@@ -364,6 +393,7 @@ def main():
         chapter(deliveries_from_a_pod_and_from_the_host)
         chapter(merged_pull_requests)
         chapter(helm_test)
+        chapter(as_openshift_runs_it)
         chapter(rotate_the_secret)
         chapter(rotate_the_certificate)
         chapter(scale_to_three)

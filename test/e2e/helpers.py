@@ -170,19 +170,29 @@ class Refreshes:
         return [delivery for delivery in deliveries if is_missing(*delivery)]
 
 
-def thread_of(pod, name):
-    """The first thread of that name in the operator of a pod."""
+def process_of(pod):
+    """The operator's process of a pod, in /proc."""
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         try:
-            if (process / "exe").readlink().name != "bitbucket-receiver":
-                continue
-            if f"POD_NAME={pod}".encode() not in (process / "environ").read_bytes().split(b"\0"):
-                continue
-            for thread in (process / "task").iterdir():
-                if (thread / "comm").read_text().strip() == name:
-                    return int(thread.name)
+            if (process / "exe").readlink().name == "bitbucket-receiver" and \
+                    f"POD_NAME={pod}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                return process
         except OSError:  # has no program, or has ended
             continue
+    raise AssertionError(f"no process in {pod}")
+
+
+def owner_of(pod):
+    """The user and the group that the operator of a pod runs as."""
+    lines = dict(line.split(":", 1) for line in (process_of(pod) / "status").read_text().splitlines())
+    return tuple(int(lines[name].split()[0]) for name in ("Uid", "Gid"))
+
+
+def thread_of(pod, name):
+    """The first thread of that name in the operator of a pod."""
+    for thread in (process_of(pod) / "task").iterdir():
+        if (thread / "comm").read_text().strip() == name:
+            return int(thread.name)
     raise AssertionError(f"no thread {name} in {pod}")
 
 
