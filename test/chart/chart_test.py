@@ -33,6 +33,15 @@ CHART = ROOT / "config/chart"
 CHOSEN = {"nodePort"}  # by Kubernetes, for each object anew
 
 
+def blocks(document):
+    """(heading above it, text) of each block of YAML."""
+    heading = ""
+    for title, text in re.findall(r"^## ([^\n]*)$|^```yaml\n(.*?)^```$", (ROOT / document).read_text(), re.M | re.S):
+        heading = title or heading
+        if text:
+            yield heading, text
+
+
 def documents(text):
     """Of kubectl, which writes several objects as JSON one after another."""
     position = 0
@@ -149,6 +158,29 @@ class Chart(unittest.TestCase):
                 values = merged(BASE, *(CHOICES[name][way] for name, way in combination.items()))
                 self.assert_no_drift(self.rendered(values))
         print(f"{len(combinations)} renderings hold every pair of {len(CHOICES)} choices", flush=True)
+
+    def test_documented_values_are_stored_as_they_are_sent(self):
+        recipes = list(blocks("docs/clouds.md"))
+        self.assertGreater(len(recipes), 8)
+        for title, text in recipes:
+            with self.subTest(title):
+                self.assert_no_drift(self.rendered(BASE, text))
+
+    def test_argo_cd_and_flux_take_what_is_documented(self):
+        for title, text in blocks("docs/gitops.md"):
+            with self.subTest(title):
+                if title == "Argo CD":
+                    self.kubectl("create", "namespace", "argocd")
+                    application = json.loads(self.kubectl("create", "--dry-run=server", "--validate=strict", "--output=json",
+                                                          "--filename=-", text=text))["spec"]
+                    source = application["source"]
+                    self.assertEqual(application["destination"]["namespace"], "kargo")
+                    self.assertEqual(ROOT / source["path"], CHART)
+                    values = source["helm"]["valuesObject"]
+                else:
+                    values = schemas.values_for_flux(text)
+                if values:
+                    self.assert_no_drift(self.rendered(values, release="bitbucket-receiver"))
 
     def test_the_readmes_first_command_works_beside_a_default_kargo(self):
         # To where pods are made: `make e2e` goes on from there.
