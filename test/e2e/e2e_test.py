@@ -53,8 +53,9 @@ def all_pods_are_gone():
 
 
 def leader():
-    """Its pod."""
-    return kubectl_json("get", "lease", RELEASE, "-n", KARGO)["spec"].get("holderIdentity", "").partition("_")[0]
+    """Its pod, if there is one."""
+    return kubectl("get", "lease", RELEASE, "-n", KARGO, "--ignore-not-found",
+                   "-o", "jsonpath={.spec.holderIdentity}").partition("_")[0]
 
 
 def published_url():
@@ -139,9 +140,15 @@ def beside_kargos_own_server():
              for item in kubectl_json("get", "ingresses", "-n", KARGO)["items"]}
     check(rules[RELEASE]["host"] == HOST and rules[RELEASE]["http"]["paths"][0]["path"] == "/kargo/bitbucket/",
           f"the Ingress claims other paths: {rules}")
+    remove()
+    check(kargos_own() == before, f"Kargo's objects have changed: {before}, {kargos_own()}")
+
+
+def remove():
+    """As the chart's README says: the Lease is the operator's own."""
     helm("uninstall", RELEASE)
     eventually("the pods are gone", all_pods_are_gone)
-    check(kargos_own() == before, f"Kargo's objects have changed: {before}, {kargos_own()}")
+    kubectl("delete", "lease", RELEASE, "-n", KARGO)
 
 
 def install():
@@ -236,10 +243,16 @@ def merged_pull_requests():
 
 def helm_test():
     helm("test", RELEASE, "--timeout", "180s")
-    kubectl("patch", "service", RELEASE, "-n", KARGO, "-p", json.dumps({"spec": {"selector": {"of": "no pod"}}}))
+    lead_the_service("nowhere")
     helm("test", RELEASE, "--timeout", "180s", expect_success=False)
-    kubectl("patch", "service", RELEASE, "-n", KARGO, "-p", json.dumps({"spec": {"selector": {"of": None}}}))
+    lead_the_service(None)
     helm("test", RELEASE, "--timeout", "180s")
+
+
+def lead_the_service(where):
+    kubectl("patch", "service", RELEASE, "-n", KARGO, "-p", json.dumps({"spec": {"selector": {"leads": where}}}))
+    eventually("the Service has endpoints, or none", lambda: (where is None) == bool(kubectl(
+        "get", "endpoints", RELEASE, "-n", KARGO, "-o", "jsonpath={.subsets[*].addresses}")))
 
 
 def as_openshift_runs_it():
@@ -356,9 +369,7 @@ def a_thread_that_hangs():
 
 
 def uninstall(before):
-    helm("uninstall", RELEASE)
-    eventually("the pods are gone", all_pods_are_gone)
-    kubectl("delete", "lease", RELEASE, "-n", KARGO)  # the operator's own, as the README says
+    remove()
     try:
         eventually("nothing is left", lambda: everything() <= before)
     except AssertionError:
