@@ -83,6 +83,10 @@ e2e: image ## the image and the chart on a real node, from helm install to helm 
 	@test/cluster/install.sh build cluster alerts node
 	@setpriv --pdeathsig TERM test/e2e/run.sh
 
+.PHONY: matrix
+matrix: build-tests ## the integration tests and the chart's against the oldest and the newest supported Kubernetes; takes half an hour
+	@test/cluster/matrix.sh
+
 .PHONY: bench
 bench: build ## measure the release build against the API server's own speed (QUICK=1: shortly, against the committed results)
 	@cmake --build build/release --target bench_load --target bench_floor --target bench_micro --parallel $(JOBS)

@@ -5,13 +5,16 @@
 #   binaries.sh [control-plane]   etcd, kube-apiserver, kubectl; those in the folder KUBEBUILDER_ASSETS when that is set
 #   binaries.sh node              kubelet, kube-controller-manager, kube-scheduler, kube-proxy
 #   binaries.sh helm              helm
+#   binaries.sh oldest, newest    a control plane of the oldest, or the newest, Kubernetes that the chart supports
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=test/cluster/lib.sh
 source "$here/lib.sh"
 
-kubernetes_version=$(awk '$1 == "k8s.io/kubernetes" { print $2; exit }' "$here/tools/go.mod")
+kubernetes_version() { # MODULE
+  awk '$1 == "k8s.io/kubernetes" { print $2; exit }' "$here/$1/go.mod"
+}
 helm_version=$(awk '$1 == "helm.sh/helm/v3" { print $2; exit }' "$here/helm/go.mod")
 commands=k8s.io/kubernetes/cmd
 
@@ -29,7 +32,11 @@ case $set_name in
     module=helm minutes=2
     packages=(helm.sh/helm/v3/cmd/helm)
     ;;
-  *) die "usage: $0 [control-plane|node|helm]" ;;
+  oldest | newest)
+    module=$set_name minutes=6
+    packages=("$commands"/{kubectl,kube-apiserver})
+    ;;
+  *) die "usage: $0 [control-plane|node|helm|oldest|newest]" ;;
 esac
 
 if [[ $set_name == control-plane && -n ${KUBEBUILDER_ASSETS:-} ]]; then
@@ -42,11 +49,14 @@ if [[ $set_name == control-plane && -n ${KUBEBUILDER_ASSETS:-} ]]; then
 fi
 
 flags='-s -w'
-IFS=. read -r major minor _ <<<"${kubernetes_version#v}"
-if [[ $module == tools ]]; then
+if [[ $module != helm ]]; then
+  version=$(kubernetes_version "$module")
+  IFS=. read -r major minor _ <<<"${version#v}"
   base=k8s.io/component-base/version
-  flags+=" -X $base.gitVersion=$kubernetes_version -X $base.gitMajor=$major -X $base.gitMinor=$minor"
+  flags+=" -X $base.gitVersion=$version -X $base.gitMajor=$major -X $base.gitMinor=$minor"
 else # the Kubernetes version is that for which `helm template` renders
+  version=$(kubernetes_version tools)
+  IFS=. read -r major minor _ <<<"${version#v}"
   base=helm.sh/helm/v3/pkg/chartutil
   flags+=" -X $base.k8sVersionMajor=$major -X $base.k8sVersionMinor=$minor"
   flags+=" -X helm.sh/helm/v3/internal/version.version=$helm_version"
@@ -76,6 +86,9 @@ if [[ ! -e $cache/complete ]]; then
   with_progress "$set_name: building ${packages[*]##*/}" \
     "$go" build -mod=readonly -trimpath -gcflags all=-dwarf=false -ldflags "$flags" -o "$cache/" "${packages[@]}" >&2
   [[ $set_name != control-plane ]] || mv "$cache/server" "$cache/etcd"
+  if [[ $module == oldest || $module == newest ]]; then # of etcd there is one
+    cp "$(env -u KUBEBUILDER_ASSETS "$here/binaries.sh")/etcd" "$cache/"
+  fi
   touch "$cache/complete"
 fi
 echo "$cache"
