@@ -83,6 +83,11 @@ e2e: image ## the image and the chart on a real node, from helm install to helm 
 	@test/cluster/install.sh build cluster alerts node
 	@setpriv --pdeathsig TERM test/e2e/run.sh
 
+.PHONY: upgrade-test
+upgrade-test: image ## from the previous release to this one and back, under traffic, on a real node; builds the previous one; needs root
+	@test/cluster/install.sh build cluster node
+	@setpriv --pdeathsig TERM test/e2e/upgrade.sh
+
 .PHONY: matrix
 matrix: build-tests ## the integration tests and the chart's against the oldest and the newest supported Kubernetes; takes half an hour
 	@test/cluster/matrix.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make e2e`: the chart and the image on a real node. Everything that the node does to a machine (processes, mounts,
+# run.sh [STORY [ARCHIVE...]]: the chart and the image, and further images, on a real node; `make e2e` tells e2e_test.py. Everything that the node does to a machine (processes, mounts,
 # networks, packet filters) happens in namespaces of its own, with which the kernel ends it even when all of this is
 # killed. On the machine itself are only the folder build/e2e and a branch of the cgroups, empty then.
 set -euo pipefail
@@ -10,6 +10,7 @@ root=$(cd "$here/../.." && pwd)
 source "$root/test/cluster/lib.sh"
 
 ((EUID == 0)) || die "a node needs root: namespaces, mounts, cgroups"
+story=${1:-e2e_test.py}
 archive=$root/build/image/bitbucket-receiver.tar
 [[ -e $archive ]] || die "$archive does not exist; build it with 'make image'"
 assets=$("$root/test/cluster/binaries.sh")
@@ -62,6 +63,7 @@ pack() {
 # Two more images: what keeps a pod's namespaces, and a pod to deliver from.
 mkdir -p "$dir/images" "$dir/pause/usr/bin"
 cp "$archive" "$dir/images/"
+for further in "${@:2}"; do cp "$further" "$(mktemp "$dir/images/XXXX.tar")"; done
 gcc -static -Os -o "$dir/pause/usr/bin/pause" "$here/pause.c"
 pack pause "$dir/pause"
 "$root/config/image/collect.sh" "$(command -v curl)" "$dir/curl"
@@ -70,7 +72,7 @@ pack curl "$dir/curl"
 # The first process in there is node.py, with whose end the kernel ends all others; and its end is ours.
 E2E_DIR=$dir KUBEBUILDER_ASSETS=$assets NODE_BINARIES=$node_binaries HELM=$helm/helm E2E_CGROUP=bitbucket-receiver-e2e-$$ \
   setpriv --pdeathsig KILL unshare --mount --net --pid --ipc --uts --fork --kill-child=KILL --mount-proc \
-  "$here/node.py" "$dir" "$here/e2e_test.py" &
+  "$here/node.py" "$dir" "$here/$story" &
 node=$!
 wait "$node"
 node=''
