@@ -64,7 +64,12 @@ case ${1:-} in
   *)
     ((EUID == 0)) || die "a network namespace needs root"
     [[ -x $operator ]] || die "$operator does not exist; build it with 'make build'"
-    for families in both ipv6 ipv4; do
+    all=(both ipv6 ipv4)
+    [[ -e /proc/net/if_inet6 ]] || {
+      say "network: this machine's kernel has no IPv6"
+      all=(ipv4)
+    }
+    for families in "${all[@]}"; do
       unshare --net --kill-child "$0" "$families" || die "failed in a namespace with: $families"
       say "network: answers in a namespace with: $families"
     done

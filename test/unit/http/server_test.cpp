@@ -50,6 +50,15 @@ bool forbid_ipv6() {
          ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
+bool has_ipv6() {
+  asio::io_context io;
+  tcp::acceptor acceptor(io);
+  boost::system::error_code failure;
+  acceptor.open(tcp::v6(), failure);
+  if (!failure) acceptor.bind({asio::ip::make_address("::1"), 0}, failure);
+  return !failure;
+}
+
 }  // namespace
 
 TEST_CASE("an answer carries its length and JSON as its type, and the connection goes on") {
@@ -447,6 +456,7 @@ TEST_CASE("all addresses are those of both families") {
   REQUIRE(port);
   std::thread thread([&io] { io.run(); });
   for (const char* host : {"127.0.0.1", "::1"}) {
+    if (host == std::string("::1") && !has_ipv6()) continue;  // a machine of IPv4 alone
     asio::io_context client;
     tcp::socket socket(client);
     socket.connect({asio::ip::make_address(host), *port});
