@@ -49,6 +49,10 @@ def run(*command):
     return done.stdout
 
 
+def in_url(address):
+    return f"[{address}]" if ":" in address else address
+
+
 def make_authority(folder):
     """ca.crt and ca.key."""
     run("openssl", "req", "-x509", *EC_KEY, "-days", 30, "-subj", "/CN=authority", "-keyout", folder / "ca.key",
@@ -80,6 +84,8 @@ class ControlPlane:
 
     def __init__(self, folder, address="127.0.0.1", audit_policy=None):
         self.folder, self._address, self._audit_policy = pathlib.Path(folder).resolve(), address, audit_policy
+        # Of Services, and that of the API server's own.
+        self._services, self._service = ("fd00:96::/112", "fd00:96::1") if ":" in address else ("10.96.0.0/16", "10.96.0.1")
         self.pki, self.kubeconfig = self.folder / "pki", self.folder / "kubeconfig.admin"
         self.processes = Processes(self.folder)
 
@@ -115,7 +121,7 @@ class ControlPlane:
         """The authority, and the API server's certificate by it."""
         make_authority(self.pki)
         make_certificate(self.pki, "apiserver",
-                         f"IP:{self._address},IP:10.96.0.1,DNS:localhost,DNS:kubernetes.default.svc")
+                         f"IP:{self._address},IP:{self._service},DNS:localhost,DNS:kubernetes.default.svc")
 
     def kubectl(self, *arguments):
         return run(self.binaries / "kubectl", "--kubeconfig", self.kubeconfig, *arguments)
@@ -134,7 +140,7 @@ class ControlPlane:
 
     def _start_apiserver(self):
         self._port = free_port()
-        self._server = f"https://{self._address}:{self._port}"
+        self._server = f"https://{in_url(self._address)}:{self._port}"
         self.start_part("apiserver")
 
     def _etcd(self):
@@ -153,7 +159,7 @@ class ControlPlane:
             "--bind-address", address, "--advertise-address", address, "--secure-port", self._port,
             # A loopback address is no endpoint of a Service.
             "--endpoint-reconciler-type", "none" if address.startswith("127.") else "lease",
-            "--service-cluster-ip-range", "10.96.0.0/16",
+            "--service-cluster-ip-range", self._services,
             "--tls-cert-file", pki / "apiserver.crt", "--tls-private-key-file", pki / "apiserver.key",
             "--token-auth-file", pki / "tokens.csv", "--authorization-mode", "Node,RBAC",
             "--service-account-issuer", "https://kubernetes.default.svc",

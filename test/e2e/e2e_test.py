@@ -16,7 +16,7 @@ from helpers import (ALTERNATIVE_NAMES, BASE_URL, CA, FOLDER, HOST, KARGO, NODE,
                      Traffic, check, cloud_merge, cloud_push, data_center_merge, data_center_push, eventually, halt,
                      kubectl, kubectl_json, owner_of, post, post_from_pod, presented_certificate, receiver_url,
                      refreshes, thread_of)
-from control_plane import make_authority, make_certificate
+from control_plane import in_url, make_authority, make_certificate
 from prometheus import Prometheus
 
 RELEASE = "bitbucket-receiver"
@@ -187,7 +187,7 @@ def the_first_refresh(installed):
     def send():
         return subprocess.run(
             [ROOT / "build/release/receiverctl", "send", "--project", PROJECT, "--receiver", "bb-wh-receiver",
-             "--repo", "https://bitbucket.org/acme/shop", "--via", f"https://{NODE}:{NODE_PORT}", "--ca-file", str(CA)],
+             "--repo", "https://bitbucket.org/acme/shop", "--via", f"https://{in_url(NODE)}:{NODE_PORT}", "--ca-file", str(CA)],
             text=True, capture_output=True)
 
     before = refreshes()

@@ -19,8 +19,11 @@ import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test/cluster"))  # of e2e_test.py and prometheus.py, too
+
+from control_plane import in_url
+from family import NODE
+
 FOLDER = pathlib.Path(os.environ["E2E_DIR"])
-NODE = "10.88.0.1"  # the address of node.py
 NODE_PORT = 30443
 HOST = "hooks.example.com"
 ALTERNATIVE_NAMES = f"DNS:{HOST},IP:{NODE}"  # of the certificates
@@ -117,7 +120,7 @@ def post_from_pod(url, delivery, secret, service_address):
     """The same from a pod, through the Service."""
     headers = [word for name, value in delivery.headers(secret).items() for word in ("--header", f"{name}: {value}")]
     command = ["curl", "--silent", "--show-error", "--cacert", "/ca/ca.crt",
-               "--resolve", f"{HOST}:443:{service_address}", "--write-out", "\n%{http_code}", *headers, "--data-binary", delivery.body, url]
+               "--resolve", f"{HOST}:443:{in_url(service_address)}", "--write-out", "\n%{http_code}", *headers, "--data-binary", delivery.body, url]
     pod = {
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "sender", "namespace": PROJECT},
         "spec": {

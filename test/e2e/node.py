@@ -14,9 +14,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test/cluster"))
 
 from control_plane import ControlPlane, run
+from family import ANYWHERE, DNS, IPV6, NODE, PODS
 from processes import Failed, Processes, run_main, say, succeeds
 
-ADDRESS = "10.88.0.1"  # of the bridge: the node's, and the API server's
 CONTAINERD = """
 version = 2
 root = "{folder}/containerd"
@@ -36,7 +36,7 @@ NETWORK = {
     "cniVersion": "0.4.0", "name": "pods",
     "plugins": [
         {"type": "bridge", "bridge": "cni0", "isGateway": True, "hairpinMode": True,
-         "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.88.0.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}},
+         "ipam": {"type": "host-local", "ranges": [[{"subnet": PODS}]], "routes": [{"dst": ANYWHERE}]}},
         {"type": "loopback"}]}
 
 
@@ -54,10 +54,12 @@ def isolate():
 def make_network(folder):
     run("ip", "link", "set", "lo", "up")
     run("ip", "link", "add", "cni0", "type", "bridge")
-    run("ip", "address", "add", f"{ADDRESS}/24", "dev", "cni0")
+    run("ip", "address", "add", f"{NODE}/{PODS.partition('/')[2]}", "dev", "cni0", *["nodad"] * IPV6)
     run("ip", "link", "set", "cni0", "up")
-    run("ip", "route", "add", "default", "via", ADDRESS)  # what is sent to Services needs a way before it is diverted
-    pathlib.Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+    # What is sent to Services needs a way before it is diverted.
+    run("ip", "route", "add", ANYWHERE, "dev", "cni0", *[] if IPV6 else ["via", NODE])
+    forwarding = "ipv6/conf/all/forwarding" if IPV6 else "ipv4/ip_forward"
+    pathlib.Path(f"/proc/sys/net/{forwarding}").write_text("1")
     (folder / "cni").mkdir()
     (folder / "cni/10-pods.conflist").write_text(json.dumps(NETWORK))
 
@@ -80,21 +82,21 @@ def start_kubernetes(processes, folder, control_plane):
     start("kube-scheduler", "--leader-elect=false", "--bind-address", "127.0.0.1")
     (folder / "kubelet.json").write_text(json.dumps({
         "apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration",
-        "address": ADDRESS,
+        "address": NODE,
         "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
         "authorization": {"mode": "AlwaysAllow"},
         "cgroupDriver": "cgroupfs", "cgroupRoot": f"/{os.environ['E2E_CGROUP']}",
         "failCgroupV1": False, "failSwapOn": False, "enforceNodeAllocatable": [],
         "evictionHard": {"memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
         "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
-        "clusterDNS": ["10.96.0.10"],  # there is none; nothing here needs names
+        "clusterDNS": [DNS],
         "resolvConf": "/dev/null",
         "localStorageCapacityIsolation": False, "nodeStatusUpdateFrequency": "2s", "syncFrequency": "5s",
         "configMapAndSecretChangeDetectionStrategy": "Watch"}))
     start("kubelet", "--config", folder / "kubelet.json", "--root-dir", folder / "kubelet", "--hostname-override", "node",
-          "--node-ip", ADDRESS)
-    start("kube-proxy", "--hostname-override", "node", "--proxy-mode", "iptables", "--cluster-cidr", "10.88.0.0/24",
-          "--masquerade-all", "--bind-address", ADDRESS, "--conntrack-max-per-core", 0,
+          "--node-ip", NODE)
+    start("kube-proxy", "--hostname-override", "node", "--proxy-mode", "iptables", "--cluster-cidr", PODS,
+          "--masquerade-all", "--bind-address", NODE, "--conntrack-max-per-core", 0,
           "--conntrack-tcp-timeout-established", 0, "--conntrack-tcp-timeout-close-wait", 0)
     processes.await_ready("kubelet", 300, lambda: succeeds(
         control_plane.binaries / "kubectl", "--kubeconfig", control_plane.kubeconfig, "wait", "--for=condition=Ready", "node/node",
@@ -105,7 +107,7 @@ def main():
     started, folder = time.monotonic(), pathlib.Path(sys.argv[1])
     if os.getpid() != 1:
         raise Failed(f"{sys.argv[0]} is the first process of its namespaces; use run.sh")
-    processes, control_plane = Processes(folder), ControlPlane(folder / "control-plane", ADDRESS)
+    processes, control_plane = Processes(folder), ControlPlane(folder / "control-plane", NODE)
     isolate()
     make_network(folder)
     start_containerd(processes, folder)

@@ -8,6 +8,7 @@ import urllib.parse
 import urllib.request
 
 from helpers import FOLDER, KARGO, ROOT, check, eventually
+from control_plane import in_url
 from processes import Processes
 
 ALERTS = ROOT / "config/alerts/rules.yaml"
@@ -29,7 +30,7 @@ def dashboard_queries():
 class Prometheus:
     def __init__(self, pods):
         self._addresses = list(pods.values())
-        targets = [{"targets": [f"{address}:9090"], "labels": {"namespace": KARGO, "pod": pod}}
+        targets = [{"targets": [f"{in_url(address)}:9090"], "labels": {"namespace": KARGO, "pod": pod}}
                    for pod, address in pods.items()]
         config = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
