@@ -53,7 +53,8 @@ def isolate():
 
 def make_network(folder):
     run("ip", "link", "set", "lo", "up")
-    run("ip", "link", "add", "cni0", "type", "bridge")
+    # With an address of its own, since it would take that of a pod, and another when that ends: the others look for it then.
+    run("ip", "link", "add", "cni0", "address", "02:00:00:00:00:01", "type", "bridge")
     run("ip", "address", "add", f"{NODE}/{PODS.partition('/')[2]}", "dev", "cni0", *["nodad"] * IPV6)
     run("ip", "link", "set", "cni0", "up")
     # What is sent to Services needs a way before it is diverted.
