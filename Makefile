@@ -123,7 +123,7 @@ mutation: install ## how many small faults in ROOM=pkg/git the tests notice, of 
 	@COUNT=$(COUNT) SEED=$(SEED) JOBS=$(JOBS) test/mutation/run.sh $(ROOM)
 
 .PHONY: lint
-lint: install ## formatting, clang-tidy, shell scripts, arrows between rooms, commit messages, the chart's files and README
+lint: install ## formatting, clang-tidy, scripts, arrows, commit messages, the chart's files and README (ANALYZE=1: clang-analyzer, too)
 	@test/lint/format.sh
 	@test/lint/style.py
 	@test/lint/scripts.sh
@@ -132,7 +132,7 @@ lint: install ## formatting, clang-tidy, shell scripts, arrows between rooms, co
 	@test/lint/chart_files.sh
 	@test/lint/chart_readme.py
 	@cmake --preset lint >/dev/null
-	@test/lint/clang_tidy.py build/lint/UnifiedSource
+	@CHECKS='$(if $(ANALYZE),clang-analyzer-*)' test/lint/clang_tidy.py build/lint/UnifiedSource
 
 .PHONY: format
 format: install ## put every C++ file in form

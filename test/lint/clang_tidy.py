@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Runs clang-tidy over every file of a compilation database; what passed once is not checked again.
 
-usage: clang_tidy.py BUILD_DIR [FILE...]
+usage: [CHECKS=…] clang_tidy.py BUILD_DIR [FILE...]
 
+CHECKS: more of clang-tidy's checks than those of .clang-tidy.
 A pass is remembered by content: the compile command, the file, every header it includes, .clang-tidy and the version of
 clang-tidy. Findings are never remembered.
 """
@@ -20,7 +21,7 @@ import sys
 import time
 
 CLANG_TIDY = "clang-tidy-16"
-CHECKS = "-bugprone-suspicious-include"  # a unity file includes sources
+CHECKS = ",".join(filter(None, ["-bugprone-suspicious-include", os.environ.get("CHECKS")]))  # a unity file includes sources
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "bitbucket-receiver/clang-tidy"
 KEPT_SECONDS = 30 * 24 * 3600
