@@ -12,7 +12,7 @@ jobs=${JOBS:-$(nproc)}
 modules=(
   pkg/api/{promotion,receiver_owner,secret,warehouse}.cpp
   pkg/bitbucket/{event,payload,signature}.cpp
-  pkg/git/{ref_selector,repository,semver,url}.cpp
+  pkg/git/{glob,path_pattern,ref_selector,regex,repository,semver,url}.cpp
   pkg/http/{request_parser,response_text}.cpp
   pkg/json/{json,reader,scan,value_cutter}.cpp
   pkg/kube/{kubeconfig,list_reader,object_meta,watch_reader}.cpp
