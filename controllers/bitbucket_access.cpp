@@ -5,11 +5,11 @@
 
 #include <fmt/format.h>
 
+#include "bitbucket_rest/authorization.h"
 #include "crypto/pem.h"
 #include "git/url.h"
 #include "text/ascii.h"
 #include "text/percent.h"
-#include "text/unicode.h"
 
 namespace receiver::controllers {
 namespace {
@@ -52,11 +52,6 @@ bool is_pem(std::string_view text) {
   const bool any = in && crypto::next_certificate(in.get()) != nullptr;
   (void)crypto::openssl_reason();  // forgets it
   return any;
-}
-
-bool may_be_username(std::string_view name) {
-  return name.find(':') == std::string_view::npos && text::is_utf8(name) &&
-         std::ranges::none_of(name, [](char c) { return c >= '\0' && c < ' '; });
 }
 
 }  // namespace
@@ -110,20 +105,24 @@ class AccessCheck {
 
  private:
   void check_credentials() {
-    access_.token = keys_.token;
-    access_.username = keys_.username;
     access_.ca = keys_.ca;
     if (!keys_.problem.empty()) {
       invalid(keys_.problem);
-    } else if (!text::is_one_word(keys_.token.view())) {
+      return;
+    }
+    // As it is stored: what is cut off here is part of the token for other readers.
+    if (!text::is_one_word(keys_.token.view())) {
       invalid(
           "the value of key \"bitbucket.token\" holds line breaks, blanks or other characters that "
           "no token has; store it without them (echo -n, printf %s)");
-    }
-    if (!may_be_username(keys_.username.view())) {
+    } else if (auto header =
+                   bitbucket_rest::authorization(std::string(keys_.username.view()), keys_.token)) {
+      access_.authorization = std::move(*header);
+    } else {
       invalid(
-          "the value of key \"bitbucket.username\" holds a colon, a line break or bytes that are "
-          "not UTF-8; store the e-mail address of the token's account");
+          fmt::format("key \"bitbucket.username\": {}; store the e-mail address of the "
+                      "token's account",
+                      header.error()));
     }
     if (!keys_.ca.empty() && !is_pem(keys_.ca.view())) {
       invalid(

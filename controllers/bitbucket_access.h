@@ -38,11 +38,10 @@ struct BitbucketAccess {
   std::string secret_version;
   /// Bitbucket Cloud or one Data Center: the only server that sees the token.
   bitbucket::Source product = bitbucket::Source::kCloud;
-  std::string server;  ///< `https://HOST[:PORT][/CONTEXT]`
-  crypto::SecretString token;
-  crypto::SecretString username;  ///< empty: the token is sent as Bearer
-  crypto::SecretString ca;        ///< PEM; empty: the system's authorities
-  bool changed_files = true;      ///< files and default branch may be asked for
+  std::string server;                  ///< `https://HOST[:PORT][/CONTEXT]`
+  crypto::SecretString authorization;  ///< the header's value
+  crypto::SecretString ca;             ///< PEM; empty: the system's authorities
+  bool changed_files = true;           ///< files and default branch may be asked for
 
   /// The repository of that URL, if it is one of this Bitbucket's.
   [[nodiscard]] std::optional<bitbucket_rest::Repository> repository(std::string_view url) const;

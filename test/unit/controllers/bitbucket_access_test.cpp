@@ -70,11 +70,18 @@ TEST_CASE("a token alone is for Bitbucket Cloud") {
     REQUIRE(access);
     CHECK(access->product == Source::kCloud);
     CHECK(access->server == "https://api.bitbucket.org");
-    CHECK(access->token.view() == kToken);
+    CHECK(access->authorization.view() == std::string("Bearer ") + kToken);
     CHECK(access->changed_files);
     CHECK(access->secret_uid == "u1");
     CHECK(access->secret_version == "7");
   }
+}
+
+TEST_CASE("with a user the token is sent as a password") {
+  api::BitbucketKeys keys = keys_with();
+  keys.username = secret("me@example.com");
+  CHECK(check_access(keys, &kHosts, "s").access->authorization.view() ==
+        "Basic " + crypto::base64_encode(std::string("me@example.com:") + kToken));
 }
 
 TEST_CASE("with a URL the token is for that Data Center, which the setting must list") {
