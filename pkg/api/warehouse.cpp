@@ -24,6 +24,8 @@ const json::Projection& warehouse_projection() {
       "/spec/subscriptions/*/git/strictSemvers",
       "/spec/subscriptions/*/git/allowTagsRegexes",
       "/spec/subscriptions/*/git/ignoreTagsRegexes",
+      "/spec/subscriptions/*/git/includePaths",
+      "/spec/subscriptions/*/git/excludePaths",
   };
   return projection;
 }
@@ -46,6 +48,8 @@ tl::expected<Warehouse, std::string> decode_warehouse(const kube::ObjectMeta& me
     subscription.strict_semvers = json::bool_at(entry, "/git/strictSemvers");
     subscription.allow_tags_regexes = strings_at(entry, "/git/allowTagsRegexes");
     subscription.ignore_tags_regexes = strings_at(entry, "/git/ignoreTagsRegexes");
+    subscription.paths = git::PathRules(strings_at(entry, "/git/includePaths"),
+                                        strings_at(entry, "/git/excludePaths"));
     warehouse.subscriptions.push_back(std::move(subscription));
   }
   warehouse.subscriptions.shrink_to_fit();

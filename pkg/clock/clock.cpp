@@ -193,6 +193,16 @@ std::optional<Wall::time_point> parse_http_date(std::string_view text) {
   return from_utc(date);
 }
 
+std::optional<nanoseconds> parse_retry_after(std::string_view text, Wall::time_point now) {
+  if (text::is_number(text)) {
+    const auto seconds = text::parse_number<std::uint32_t>(text);
+    return seconds ? std::chrono::seconds(*seconds) : nanoseconds::max();
+  }
+  const auto date = parse_http_date(text);
+  if (!date) return std::nullopt;
+  return std::max<nanoseconds>(*date - now, nanoseconds::zero());
+}
+
 std::optional<nanoseconds> parse_duration(std::string_view text) {
   struct Unit {
     std::string_view name;

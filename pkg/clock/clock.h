@@ -39,6 +39,12 @@ struct Wall : std::chrono::system_clock {
 /// The date of an HTTP header field: Tue, 15 Nov 1994 08:12:31 GMT; nothing if malformed.
 [[nodiscard]] std::optional<Wall::time_point> parse_http_date(std::string_view text);
 
+/// How long Retry-After (of any HTTP answer) asks to wait at `now`: a number of seconds, or until a
+/// date. Not below zero; the longest time there is for a number beyond all bounds; nothing if the
+/// text is neither. Bounds are the caller's.
+[[nodiscard]] std::optional<std::chrono::nanoseconds> parse_retry_after(std::string_view text,
+                                                                        Wall::time_point now);
+
 /// Durations as Go writes them: "8s", "1m30s", "1.5h", "250ms". A bare number and a sign are
 /// refused, and so is what 64 bits of nanoseconds cannot hold.
 [[nodiscard]] std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text);

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <memory>
 #include <optional>
 #include <utility>
 
-#include <re2/re2.h>
-
+#include "git/regex.h"
 #include "git/semver.h"
 
 namespace receiver::git {
@@ -16,73 +14,21 @@ namespace {
 constexpr std::string_view kBranchPrefix = "refs/heads/";
 constexpr std::string_view kTagPrefix = "refs/tags/";
 
-/// For one pattern's program and its automaton. A pattern that needs more counts as invalid.
-constexpr std::int64_t kMaxPatternBytes = std::int64_t{2} << 20;
-
-using Patterns = std::vector<std::unique_ptr<RE2>>;
-
-/// Where the character class that begins at `at` ends: past its `]`, or at the pattern's end.
-std::size_t class_end(std::string_view regex, std::size_t at) {
-  ++at;
-  if (at < regex.size() && regex[at] == '^') ++at;
-  // A bracket that comes first stands for itself.
-  if (at < regex.size() && regex[at] == ']') ++at;
-  while (at < regex.size() && regex[at] != ']') {
-    const std::size_t named = regex.substr(at, 2) == "[:" ? regex.find(":]", at + 2) : regex.npos;
-    if (named != regex.npos) {
-      at = named + 2;
-    } else {
-      at += regex[at] == '\\' ? 2 : 1;
-    }
-  }
-  return std::min(at + 1, regex.size());
-}
-
-/// Go, and so Kargo, reads `(?<name>` as `(?P<name>`. RE2 before 2023-09 knows the latter only.
-std::string with_named_groups_of_re2(std::string_view regex) {
-  std::string result;
-  std::size_t at = 0;
-  const auto copy_until = [&](std::size_t end) {
-    result += regex.substr(at, end - at);
-    at = std::min(end, regex.size());
-  };
-  while (at < regex.size()) {
-    const std::string_view rest = regex.substr(at);
-    if (rest.starts_with("\\Q")) {
-      const std::size_t end = rest.find("\\E");
-      copy_until(end == rest.npos ? regex.size() : at + end + 2);
-    } else if (rest.front() == '\\') {
-      copy_until(at + 2);
-    } else if (rest.front() == '[') {
-      copy_until(class_end(regex, at));
-    } else if (rest.starts_with("(?<") && !rest.starts_with("(?<=") && !rest.starts_with("(?<!")) {
-      result += "(?P<";
-      at += 3;
-    } else {
-      copy_until(at + 1);
-    }
-  }
-  return result;
-}
+using Patterns = std::vector<Regex>;
 
 /// Nothing if one of them is invalid.
 std::optional<Patterns> compile(const std::vector<std::string>& regexes) {
-  RE2::Options options;
-  options.set_log_errors(false);
-  options.set_max_mem(kMaxPatternBytes);
-  options.set_never_capture(true);
   Patterns patterns;
   for (const std::string& regex : regexes) {
-    patterns.push_back(std::make_unique<RE2>(with_named_groups_of_re2(regex), options));
-    if (!patterns.back()->ok()) return std::nullopt;
+    auto pattern = Regex::parse(regex);
+    if (!pattern) return std::nullopt;
+    patterns.push_back(*std::move(pattern));
   }
   return patterns;
 }
 
 bool any_matches(const Patterns& patterns, std::string_view text) {
-  return std::ranges::any_of(patterns, [&](const auto& pattern) {
-    return RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *pattern);
-  });
+  return std::ranges::any_of(patterns, [&](const Regex& pattern) { return pattern.matches(text); });
 }
 
 bool branch_affected(const Subscription& subscription, std::string_view ref) {

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "git/path_rules.h"
+
 /// Whether a push can matter to a Git subscription of a Warehouse.
 namespace receiver::git {
 
@@ -29,6 +31,7 @@ struct Subscription {
   std::string semver_constraint;
   std::vector<std::string> allow_tags_regexes;
   std::vector<std::string> ignore_tags_regexes;
+  PathRules paths;
   Strategy strategy = Strategy::kNewestFromBranch;
   bool strict_semvers = false;
 
@@ -37,7 +40,7 @@ struct Subscription {
 
 /// Whether one of `refs` (full names: `refs/heads/main`, `refs/tags/v1`) could change what the
 /// subscription selects. In doubt it could: when no refs are known, the strategy is unknown, or a
-/// pattern or the constraint is invalid. The repository is not looked at.
+/// pattern or the constraint is invalid. Neither the repository nor `paths` are looked at.
 [[nodiscard]] bool affected(const Subscription& subscription, std::span<const std::string> refs);
 
 }  // namespace receiver::git

@@ -7,7 +7,6 @@
 
 #include "clock/clock.h"
 #include "json/json.h"
-#include "text/ascii.h"
 
 namespace receiver::kube {
 namespace {
@@ -81,17 +80,6 @@ std::string_view meaning_of(unsigned status) {
 
 using Seconds = std::chrono::duration<double>;
 
-std::optional<Seconds> parse_retry_after(std::string_view text,
-                                         std::chrono::system_clock::time_point now) {
-  if (text::is_number(text)) {
-    const auto seconds = text::parse_number<std::uint32_t>(text);
-    return seconds ? Seconds(*seconds) : Seconds::max();
-  }
-  const auto date = clock::parse_http_date(text);
-  if (!date) return std::nullopt;
-  return *date - now;
-}
-
 std::chrono::milliseconds bounded(Seconds wait, ApiError::Kind kind) {
   const Seconds longest =
       kind == ApiError::Kind::kThrottled ? kMaxRetryAfterThrottled : kMaxRetryAfter;
@@ -146,7 +134,7 @@ ApiError make_error(ApiError::Kind kind, std::string message) {
 ApiError error_from_answer(unsigned status, std::string_view retry_after, std::string_view body,
                            std::chrono::system_clock::time_point now) {
   ApiError error{.kind = kind_of(status), .status = status, .reason = {}, .message = {}};
-  std::optional<Seconds> wait = parse_retry_after(retry_after, now);
+  std::optional<Seconds> wait = clock::parse_retry_after(retry_after, now);
   if (body.size() <= kMaxStatusBytes) {
     const auto parsed =
         json::parse(body, {"/kind", "/reason", "/message", "/details/retryAfterSeconds"});
