@@ -6,6 +6,7 @@
 #include <ostream>
 #include <utility>
 
+#include "cmd/receiverctl/check_bitbucket.h"
 #include "cmd/receiverctl/check_cluster.h"
 #include "cmd/receiverctl/check_web.h"
 #include "cmd/receiverctl/files.h"
@@ -44,6 +45,7 @@ Published check_all_of_cluster(Context& context, const CheckOptions& options,
   ok(findings, "kubeconfig", "names " + (*cluster)->server());
   if (!check_cluster(**cluster, options, context.system_namespace, findings)) return {expected};
   const auto owners = check_receivers(**cluster, options, findings);
+  check_bitbucket(**cluster, context, options, owners, findings);
   Published published;
   findings.push_back(judge_base_url(owners, expected, published.base));
   published.receiver_url = receiver_below(owners, published.base);

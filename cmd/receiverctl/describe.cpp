@@ -25,12 +25,13 @@ struct DescribeOptions {
   bool cluster_config = false;
   std::string branch;
   std::string tag;
+  ChangedFiles changed;
   bool show_urls = false;
 };
 
 constexpr const char* kDescribeExamples = R"(Examples:
   receiverctl receivers describe kargo-demo/bb-wh-receiver
-  receiverctl receivers describe kargo-demo/bb-wh-receiver --branch main
+  receiverctl receivers describe kargo-demo/bb-wh-receiver --branch main --changed apps/web/main.go
   receiverctl receivers describe bitbucket --cluster-config)";
 
 /// What a push to one repository would refresh.
@@ -98,12 +99,13 @@ std::vector<Repository> subscribed_repositories(const Warehouses& warehouses) {
   return repositories;
 }
 
-std::vector<PushedRepository> pushes(const std::vector<std::string>& refs,
-                                     const std::string& project, const Warehouses& warehouses) {
+std::vector<PushedRepository> pushes(const DescribeOptions& options, const std::string& project,
+                                     const Warehouses& warehouses) {
   std::vector<PushedRepository> pushed;
   for (const Repository& repository : subscribed_repositories(warehouses)) {
+    const bitbucket::Push push{repository.urls, refs_of(options)};
     pushed.push_back(
-        {git::redacted(repository.url), matches({repository.urls, refs}, project, warehouses)});
+        {git::redacted(repository.url), matches(push, project, warehouses, options.changed)});
   }
   return pushed;
 }
@@ -184,7 +186,7 @@ Result<ExitCode> describe(Context& context, const DescribeOptions& options) {
       std::ranges::count(targets, controllers::TargetKind::kWarehouse, &controllers::Target::kind));
   state->promotions = targets.size() - state->warehouses;
 
-  const auto repositories = pushes(refs_of(options), project, **warehouses);
+  const auto repositories = pushes(options, project, **warehouses);
   const auto print = context.format == Format::kTable ? print_table : print_json;
   print(context, options, *state, repositories);
   return state->ready ? ExitCode::kOk : ExitCode::kNotWell;
@@ -207,6 +209,7 @@ void add_describe(CLI::App& receivers, Context& context) {
   command->add_option("--tag", options->tag, "Of a push of this tag.")
       ->option_text("T")
       ->excludes(branch);
+  add_changed(*command, options->changed);
   command->add_flag("--show-urls", options->show_urls, "Its URL, too: half a secret.");
   command->footer(std::string(kDescribeExamples) +
                   "\n\nExit code 1: it is not ready. Others: see `receiverctl --help`.");

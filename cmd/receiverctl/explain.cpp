@@ -23,11 +23,13 @@ struct ExplainOptions {
   std::string file;
   std::string event;
   Whose whose;
+  ChangedFiles changed;
   bool offline = false;
 };
 
 constexpr const char* kExplainExamples = R"(Examples:
   receiverctl explain payload.json --project kargo-demo
+  receiverctl explain payload.json --project kargo-demo --changed apps/web/main.go --changed README.md
   receiverctl explain payload.json --event repo:push --offline
   pbpaste | receiverctl explain - --cluster-config -o json)";
 
@@ -105,7 +107,7 @@ Result<ExitCode> explain(Context& context, const ExplainOptions& options) {
   if (!options.offline) {
     const auto cluster = Cluster::connect(context);
     if (!cluster) return tl::unexpected(cluster.error());
-    auto matched = matches(**cluster, *payload, options.whose.project);
+    auto matched = matches(**cluster, *payload, options.whose.project, options.changed);
     if (!matched) return tl::unexpected(matched.error());
     found = std::move(*matched);
   }
@@ -147,6 +149,7 @@ void add_explain(CLI::App& app, Context& context) {
                    "The delivery's X-Event-Key. If not given: what the payload looks like.")
       ->option_text("KEY");
   add_whose(*command, options->whose);
+  add_changed(*command, options->changed);
   command->add_flag("--offline", options->offline, "Only read the payload; ask no cluster.");
   command->footer(std::string(kExplainExamples) +
                   "\n\nExit code 1: nothing would be refreshed. Others: see `receiverctl --help`.");

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "git/path_filter.h"
 #include "git/repository.h"
 
 namespace receiver::ctl {
@@ -36,45 +37,7 @@ std::string subscribed_to(const git::Subscription& subscription) {
   return fmt::format("{}, {}", git::redacted(subscription.repo_url), selection_of(subscription));
 }
 
-/// The subscriptions to a repository of the push, or, if there are none, all of them.
-std::string reason(const bitbucket::Push& push, const api::Warehouse& warehouse, Verdict verdict) {
-  if (verdict == Verdict::kSubscribesToNothing) return "it has no Git subscription";
-  std::set<std::string> same, others;
-  for (const git::Subscription& subscription : warehouse.subscriptions) {
-    // As a Warehouse of its own: the verdict on this subscription alone.
-    const Verdict own = judge(push, {warehouse.key, {subscription}});
-    if (own == verdict) same.insert(subscribed_to(subscription));
-    if (own == Verdict::kOther) others.insert(git::redacted(subscription.repo_url));
-  }
-  switch (verdict) {
-    case Verdict::kTarget:
-      return "it subscribes to " + enumerated(same);
-    case Verdict::kOtherRefs:
-      return "it subscribes to other refs: " + enumerated(same);
-    default:
-      return "it subscribes to other repositories: " + enumerated(others);
-  }
-}
-
-std::string redacted(std::span<const std::string> urls) {
-  std::set<std::string> shown;
-  for (const std::string& url : urls) shown.insert(git::redacted(url));
-  return enumerated(shown);
-}
-
-void sort_targets_first(std::vector<Match>& matches) {
-  std::ranges::sort(matches, [](const Match& left, const Match& right) {
-    return std::pair(!left.is_target(), left.object) < std::pair(!right.is_target(), right.object);
-  });
-}
-
-}  // namespace
-
-std::string name_of(const controllers::Target& object) {
-  return (object.kind == TargetKind::kWarehouse ? "Warehouse " : "Promotion ") + object.key.str();
-}
-
-std::string selection_of(const git::Subscription& subscription) {
+std::string refs_selected_by(const git::Subscription& subscription) {
   std::string selection = "tags";
   switch (subscription.strategy) {
     case git::Strategy::kNewestFromBranch:
@@ -100,14 +63,91 @@ std::string selection_of(const git::Subscription& subscription) {
   return selection;
 }
 
+/// Empty: all files.
+std::string files_selected_by(const git::PathRules& rules) {
+  if (rules.empty()) return {};
+  const git::PathFilter filter(rules);
+  if (!filter.problems().empty()) return "all files, since " + enumerated(filter.problems());
+  std::string files =
+      rules.include().empty() ? "all files" : "files " + enumerated(rules.include());
+  if (!rules.exclude().empty()) files += " but not " + enumerated(rules.exclude());
+  return files;
+}
+
+bool may_count(const git::Subscription& subscription, const ChangedFiles& changed) {
+  if (!changed || subscription.paths.empty()) return true;
+  const git::PathFilter filter(subscription.paths);
+  return std::ranges::any_of(*changed,
+                             [&](const std::string& path) { return filter.may_count(path); });
+}
+
+Match match_of(const bitbucket::Push& push, const api::Warehouse& warehouse,
+               const ChangedFiles& changed) {
+  Match match{{TargetKind::kWarehouse, warehouse.key}, judge(push, warehouse), {}};
+  if (match.verdict == Verdict::kSubscribesToNothing) {
+    match.why = "it has no Git subscription";
+    return match;
+  }
+  std::set<std::string> same, others, other_files;
+  for (const git::Subscription& subscription : warehouse.subscriptions) {
+    // As a Warehouse of its own: the verdict on this subscription alone.
+    const Verdict own = judge(push, {warehouse.key, {subscription}});
+    if (own == Verdict::kOther) others.insert(git::redacted(subscription.repo_url));
+    if (own != match.verdict) continue;
+    const bool spared = own == Verdict::kTarget && !may_count(subscription, changed);
+    (spared ? other_files : same).insert(subscribed_to(subscription));
+  }
+  match.spared = match.verdict == Verdict::kTarget && same.empty();
+  if (match.is_target()) {
+    match.why = "it subscribes to " + enumerated(same);
+  } else if (match.spared) {
+    match.why = "it subscribes to other files: " + enumerated(other_files);
+  } else if (match.verdict == Verdict::kOtherRefs) {
+    match.why = "it subscribes to other refs: " + enumerated(same);
+  } else {
+    match.why = "it subscribes to other repositories: " + enumerated(others);
+  }
+  return match;
+}
+
+std::string redacted(std::span<const std::string> urls) {
+  std::set<std::string> shown;
+  for (const std::string& url : urls) shown.insert(git::redacted(url));
+  return enumerated(shown);
+}
+
+void sort_targets_first(std::vector<Match>& matches) {
+  std::ranges::sort(matches, [](const Match& left, const Match& right) {
+    return std::pair(!left.is_target(), left.object) < std::pair(!right.is_target(), right.object);
+  });
+}
+
+}  // namespace
+
+void add_changed(CLI::App& command, ChangedFiles& changed) {
+  command
+      .add_option("--changed", changed,
+                  "A file that the push changed, as a path in the repository; may be repeated. If "
+                  "not given: any file.")
+      ->option_text("FILE")
+      ->take_all();
+}
+
+std::string name_of(const controllers::Target& object) {
+  return (object.kind == TargetKind::kWarehouse ? "Warehouse " : "Promotion ") + object.key.str();
+}
+
+std::string selection_of(const git::Subscription& subscription) {
+  const std::string files = files_selected_by(subscription.paths);
+  return refs_selected_by(subscription) + (files.empty() ? "" : ", " + files);
+}
+
 std::vector<Match> matches(const bitbucket::Push& push, const std::string& project,
-                           const Warehouses& warehouses) {
+                           const Warehouses& warehouses, const ChangedFiles& changed) {
   std::vector<Match> found;
   for (const auto& warehouse : warehouses.list()) {
     if (!project.empty() && warehouse->key.ns != project) continue;
-    const Verdict verdict = judge(push, *warehouse);
-    found.push_back(
-        {{TargetKind::kWarehouse, warehouse->key}, verdict, reason(push, *warehouse, verdict)});
+    found.push_back(match_of(push, *warehouse, changed));
   }
   sort_targets_first(found);
   return found;
@@ -129,11 +169,11 @@ std::vector<Match> matches(const bitbucket::PullRequest& pull_request, const std
 }
 
 Result<std::vector<Match>> matches(Cluster& cluster, const bitbucket::Payload& payload,
-                                   const std::string& project) {
+                                   const std::string& project, const ChangedFiles& changed) {
   if (const auto* push = std::get_if<bitbucket::Push>(&payload)) {
     const auto warehouses = cluster.warehouses(project);
     if (!warehouses) return tl::unexpected(warehouses.error());
-    return matches(*push, project, **warehouses);
+    return matches(*push, project, **warehouses, changed);
   }
   const auto promotions = cluster.promotions(project);
   if (!promotions) return tl::unexpected(promotions.error());

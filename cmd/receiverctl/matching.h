@@ -1,7 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
+
+#include <CLI/App.hpp>
 
 #include "bitbucket/event.h"
 #include "cmd/receiverctl/cluster.h"
@@ -15,10 +18,17 @@ namespace receiver::ctl {
 struct Match {
   controllers::Target object;
   webhook::Verdict verdict = webhook::Verdict::kOther;
-  std::string why;  ///< "it subscribes to …"
+  std::string why;      ///< "it subscribes to …"
+  bool spared = false;  ///< a target but for its includePaths and excludePaths
 
-  [[nodiscard]] bool is_target() const { return verdict == webhook::Verdict::kTarget; }
+  [[nodiscard]] bool is_target() const { return verdict == webhook::Verdict::kTarget && !spared; }
 };
+
+/// Which files a push changed, as paths in the repository; nothing: not known, so all may have.
+using ChangedFiles = std::optional<std::vector<std::string>>;
+
+/// Adds --changed to the command.
+void add_changed(CLI::App& command, ChangedFiles& changed);
 
 /// `Warehouse namespace/name`.
 [[nodiscard]] std::string name_of(const controllers::Target& object);
@@ -26,17 +36,19 @@ struct Match {
 /// Of the project's objects (of all if it is empty), targets first, by name. For a push, its
 /// Warehouses; for a pull request, those Promotions that wait for one.
 [[nodiscard]] std::vector<Match> matches(const bitbucket::Push& push, const std::string& project,
-                                         const Warehouses& warehouses);
+                                         const Warehouses& warehouses,
+                                         const ChangedFiles& changed = {});
 [[nodiscard]] std::vector<Match> matches(const bitbucket::PullRequest& pull_request,
                                          const std::string& project, const Promotions& promotions);
 /// By the kind of the payload; asks the cluster for the objects.
 [[nodiscard]] Result<std::vector<Match>> matches(Cluster& cluster,
                                                  const bitbucket::Payload& payload,
-                                                 const std::string& project);
-/// Those whose verdict is kTarget.
+                                                 const std::string& project,
+                                                 const ChangedFiles& changed = {});
 [[nodiscard]] std::vector<controllers::Target> targets_among(const std::vector<Match>& matches);
 
-/// Which refs a subscription selects: "branch main", "any branch", "tags that meet ^1.2".
+/// Which refs and files a subscription selects: "branch main", "any branch", "versions that meet
+/// ^1.2, files apps/web but not glob:**/*.md".
 [[nodiscard]] std::string selection_of(const git::Subscription& subscription);
 
 [[nodiscard]] std::string matches_table(const std::vector<Match>& matches, bool colours);

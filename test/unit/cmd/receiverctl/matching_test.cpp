@@ -1,5 +1,8 @@
 #include "cmd/receiverctl/matching.h"
 
+#include <set>
+#include <string>
+
 #include <catch2/catch.hpp>
 
 #include "test/support/stores.h"
@@ -67,6 +70,45 @@ TEST_CASE("of a push, every Warehouse of the project is told of, with the reason
   const auto everywhere = matches(push, "", stores.warehouses);
   CHECK(everywhere.size() == 5);
   CHECK(targets_among(everywhere) == webhook::targets_of(push, "", stores.warehouses));
+}
+
+TEST_CASE("a selection of files is told in words, and whether its patterns are wrong") {
+  const auto selection = [](git::PathRules::Texts include, git::PathRules::Texts exclude) {
+    git::Subscription made;
+    made.branch = "main";
+    made.paths = {std::move(include), std::move(exclude)};
+    return selection_of(made);
+  };
+  CHECK(selection({"apps/web", "glob:libs/**"}, {}) == "branch main, files apps/web, glob:libs/**");
+  CHECK(selection({"apps/web"}, {"regex:[.]md$"}) ==
+        "branch main, files apps/web but not regex:[.]md$");
+  CHECK(selection({}, {"docs"}) == "branch main, all files but not docs");
+  CHECK_THAT(selection({"apps/web", "regex:("}, {}),
+             Catch::StartsWith("branch main, all files, since includePaths[1]: "));
+}
+
+TEST_CASE("of a push whose files are known, Warehouses that select none of them are spared") {
+  test::Stores stores;
+  stores.warehouse({"apples", "all"}, {git(kFruit)});
+  stores.warehouse({"apples", "web"}, {git(kFruit, R"(,"includePaths":["apps/web"])")});
+  stores.warehouse({"apples", "api"}, {git(kFruit, R"(,"includePaths":["apps/api"])")});
+  stores.warehouse({"apples", "both"}, {git(kFruit, R"(,"includePaths":["apps/api"])"),
+                                        git(kFruit, R"(,"excludePaths":["docs"])")});
+  const bitbucket::Push push{{kFruit}, {"refs/heads/main"}};
+  const auto refreshed = [&](const ChangedFiles& changed) {
+    std::set<std::string> names;
+    for (const auto& target : targets_among(matches(push, "apples", stores.warehouses, changed))) {
+      names.insert(target.key.name);
+    }
+    return names;
+  };
+  using Names = std::set<std::string>;
+  CHECK(refreshed({}) == Names{"all", "api", "both", "web"});
+  CHECK(refreshed({{"apps/web/main.go", "docs/index.md"}}) == Names{"all", "both", "web"});
+  CHECK(refreshed({{"docs/index.md"}}) == Names{"all"});
+  CHECK_THAT(text_of(matches(push, "apples", stores.warehouses, {{"docs/index.md"}})),
+             Catch::Contains("no Warehouse apples/api: it subscribes to other files: "
+                             "https://bitbucket.org/orchard/fruit, any branch, files apps/api\n"));
 }
 
 TEST_CASE("of a pull request, the Promotions that wait for one are told of") {

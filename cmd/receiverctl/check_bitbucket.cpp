@@ -1,0 +1,156 @@
+#include "cmd/receiverctl/check_bitbucket.h"
+
+#include <map>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "bitbucket_cpprest/client.h"
+#include "bitbucket_rest/questions.h"
+#include "cmd/version.h"
+#include "controllers/bitbucket_access.h"
+#include "http/proxy.h"
+
+namespace receiver::ctl {
+namespace {
+
+namespace rest = bitbucket_rest;
+using controllers::BitbucketAccess;
+using controllers::BitbucketHosts;
+
+/// By name, so that each is asked once, whatever URLs Warehouses write.
+std::map<std::string, rest::Repository> subscribed(const Warehouses& warehouses,
+                                                   const BitbucketAccess& access) {
+  std::map<std::string, rest::Repository> repositories;
+  for (const auto& warehouse : warehouses.list()) {
+    for (const git::Subscription& subscription : warehouse->subscriptions) {
+      auto repository = access.repository(subscription.repo_url);
+      if (repository) repositories.try_emplace(repository->name(), std::move(*repository));
+    }
+  }
+  return repositories;
+}
+
+AskedRepositories ask(const bitbucket_cpprest::Client& client, const BitbucketAccess& access,
+                      const Warehouses& warehouses) {
+  AskedRepositories asked;
+  asked.server = access.server;
+  std::size_t left = kMaxAskedRepositories;
+  for (const auto& [name, repository] : subscribed(warehouses, access)) {
+    if (left == 0) {
+      ++asked.not_asked;
+      continue;
+    }
+    --left;
+    rest::DefaultBranch question(repository);
+    client.run(question);
+    asked.near_limit = asked.near_limit || question.near_limit();
+    // It is readable, and says that it has no default branch.
+    const bool empty =
+        !question.result() && question.result().error().kind == rest::ApiFailure::kUnknown;
+    if (question.result() || empty) {
+      ++asked.readable;
+    } else {
+      asked.refusals.push_back({name, std::move(question.result().error())});
+    }
+  }
+  return asked;
+}
+
+/// What is the same for all receivers.
+struct Asking {
+  Cluster& cluster;
+  BitbucketHosts hosts;
+  http::ProxySettings proxy;
+  Findings& findings;
+};
+
+void check_receiver(Asking& asking, const std::string& receiver, const std::string& secret_name,
+                    const api::BitbucketKeys& keys, const Warehouses& warehouses) {
+  const std::string subject = "Bitbucket of " + receiver;
+  const auto checked = controllers::check_access(keys, &asking.hosts, secret_name);
+  for (const auto& refusal : checked.refusals) {
+    warn(asking.findings, subject, refusal.message,
+         "until then nothing is asked for this receiver");
+  }
+  if (!checked.access) return;
+  const auto client =
+      bitbucket_cpprest::Client::create({.authorization = checked.access->authorization,
+                                         .ca_pem = std::string(checked.access->ca.view()),
+                                         .proxy = asking.proxy,
+                                         .user_agent = user_agent("receiverctl")});
+  if (!client) {
+    return fail(asking.findings, subject, "bitbucket.ca: " + client.error(), "correct the Secret");
+  }
+  const Findings found = judge_repositories(receiver, ask(*client, *checked.access, warehouses));
+  asking.findings.insert(asking.findings.end(), found.begin(), found.end());
+}
+
+}  // namespace
+
+void check_bitbucket(Cluster& cluster, const Context& context, const CheckOptions& options,
+                     const std::vector<api::ReceiverOwner>& owners, Findings& findings) {
+  using controllers::SecretAccess;
+  auto hosts = BitbucketHosts::parse(context.environment("BITBUCKET_HOSTS").value_or(""));
+  if (!hosts) {
+    return fail(findings, "BITBUCKET_HOSTS", "holds an entry that is no host",
+                "set HOST[:PORT], between commas");
+  }
+  auto proxy = http::proxy_settings(context.environment);
+  if (!proxy) return fail(findings, "HTTPS_PROXY", proxy.error(), "correct the variable");
+  Asking asking{cluster, std::move(*hosts), std::move(*proxy), findings};
+  const auto access = options.all_secrets ? SecretAccess::kCluster : SecretAccess::kNamespaced;
+  for (const api::ReceiverOwner& owner : owners) {
+    const auto secrets = cluster.secrets(owner, access);
+    if (!secrets) continue;  // check_receivers() has told
+    Result<std::unique_ptr<Warehouses>> warehouses = std::unique_ptr<Warehouses>();
+    for (const api::Receiver& receiver : owner.receivers) {
+      if (!receiver.bitbucket) continue;
+      const auto secret = (*secrets)(receiver.secret_name);
+      if (!secret.secret.bitbucket) continue;
+      if (warehouses && !*warehouses) warehouses = cluster.warehouses(owner.project());
+      if (!warehouses) {
+        return fail(findings, "Warehouses", warehouses.error().message,
+                    "ask as somebody who may list them");
+      }
+      const std::string name =
+          owner.project().empty() ? receiver.name : owner.project() + "/" + receiver.name;
+      check_receiver(asking, name, receiver.secret_name, *secret.secret.bitbucket, **warehouses);
+    }
+  }
+}
+
+Findings judge_repositories(const std::string& receiver, const AskedRepositories& asked) {
+  Findings findings;
+  const std::string subject = "Bitbucket of " + receiver;
+  for (const auto& [repository, error] : asked.refusals) {
+    fail(findings, subject, fmt::format("{} at {}: {}", repository, asked.server, error.message),
+         "pushes to it refresh every Warehouse that subscribes to their refs, whatever files "
+         "changed");
+  }
+  if (asked.readable > 0) {
+    ok(findings, subject,
+       fmt::format("its token can read {} subscribed {} at {}", asked.readable,
+                   asked.readable == 1 ? "repository" : "repositories", asked.server));
+  } else if (asked.refusals.empty()) {
+    warn(findings, subject,
+         fmt::format("no Warehouse subscribes to a repository at {}, so its token is of no use",
+                     asked.server),
+         "correct bitbucket.url, or remove bitbucket.token");
+  }
+  if (asked.not_asked > 0) {
+    warn(findings, subject,
+         fmt::format("{} more repositories were not asked for, to spare the token's hourly limit",
+                     asked.not_asked),
+         "look at the metric bitbucket_receiver_bitbucket_questions_total for failures");
+  }
+  if (asked.near_limit) {
+    warn(findings, subject,
+         "Bitbucket says that most of the token's requests of this hour are used",
+         "give the project a token of its own, or set bitbucket.changed-files to \"false\"");
+  }
+  return findings;
+}
+
+}  // namespace receiver::ctl
