@@ -168,6 +168,24 @@ std::optional<ReceiverFailure> check_secret(const api::Receiver& receiver,
   return std::nullopt;
 }
 
+/// How the receiver's Bitbucket is asked, or null; why not is added to the advice.
+std::shared_ptr<const BitbucketAccess> derive_access(const api::Receiver& receiver,
+                                                     const SecretState& state,
+                                                     const BitbucketHosts* hosts,
+                                                     DerivedReceivers& derived) {
+  const bool present = state.known == SecretState::Known::kPresent;
+  const auto& keys = state.secret.bitbucket;
+  derived.tokens.push_back({receiver.name, receiver.secret_name,
+                            present ? std::optional(keys != nullptr) : std::nullopt});
+  if (!keys) return nullptr;
+  CheckedAccess checked = check_access(*keys, hosts, receiver.secret_name);
+  for (BitbucketRefusal& refusal : checked.refusals) {
+    derived.advice.push_back(
+        {receiver.name, std::move(refusal.reason), true, std::move(refusal.message)});
+  }
+  return std::move(checked.access);
+}
+
 }  // namespace
 
 tl::expected<BaseUrl, std::string> parse_base_url(std::string_view text) {
@@ -199,12 +217,13 @@ std::string receiver_path(const BaseUrl& base, std::string_view project, std::st
 }
 
 DerivedReceivers derive_receivers(const api::ReceiverOwner& owner, const SecretLookup& secrets,
-                                  const BaseUrl& base) {
+                                  const BaseUrl& base, const BitbucketHosts* hosts) {
   DerivedReceivers derived;
   for (const api::Receiver& receiver : owner.receivers) {
     if (!receiver.bitbucket) continue;
     const bool named = kube::is_subdomain(receiver.secret_name);
     const SecretState state = named ? secrets(receiver.secret_name) : SecretState{};
+    const auto bitbucket = derive_access(receiver, state, hosts, derived);
     if (named && state.known == SecretState::Known::kNotRead) {
       derived.unread = derived.incomplete = true;
       continue;
@@ -215,7 +234,8 @@ DerivedReceivers derive_receivers(const api::ReceiverOwner& owner, const SecretL
     } else {
       const std::string_view value = state.secret.value->view();
       std::string path = receiver_path(base, owner.project(), receiver.name, value);
-      derived.routes.push_back({path, owner.project(), receiver.name, *state.secret.value, false});
+      derived.routes.push_back(
+          {path, owner.project(), receiver.name, *state.secret.value, false, bitbucket});
       derived.published.push_back({receiver.name, path, base.origin + path});
       advise_on_value(receiver, value, derived.advice);
     }
@@ -234,7 +254,7 @@ DerivedReceivers derive_receivers(const api::ReceiverOwner& owner, const SecretL
     }
     derived.routes.push_back(
         {receiver_path(base, owner.project(), receiver.name, state.secret.previous->view()),
-         owner.project(), receiver.name, *state.secret.previous, true});
+         owner.project(), receiver.name, *state.secret.previous, true, bitbucket});
     derived.advice.push_back(
         {receiver.name, "PreviousSecretActive", false,
          fmt::format("Secret {}: deliveries signed with \"secret.previous\" are still accepted; "

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "api/receiver_owner.h"
 #include "api/secret.h"
+#include "controllers/bitbucket_access.h"
 
 namespace receiver::controllers {
 
@@ -50,6 +52,8 @@ struct Route {
   std::string receiver;
   crypto::SecretString key;
   bool previous = false;  ///< derived from `secret.previous`
+  /// How its Bitbucket is asked; null: it is not.
+  std::shared_ptr<const BitbucketAccess> bitbucket{};
 };
 
 /// Why a receiver is not published.
@@ -62,9 +66,16 @@ struct ReceiverFailure {
 /// Something to recommend about a receiver that works.
 struct ReceiverAdvice {
   std::string receiver;
-  std::string reason;  ///< WeakSecret, SecretInvalid or PreviousSecretActive, as of an Event
+  std::string reason;  ///< of the Event, such as WeakSecret or PreviousSecretActive
   bool warning = true;
   std::string message;
+};
+
+/// Whether the Secret of a receiver holds a token for Bitbucket.
+struct TokenState {
+  std::string receiver;
+  std::string secret_name;
+  std::optional<bool> has_token;  ///< nothing: the Secret is not there, or not known
 };
 
 struct DerivedReceivers {
@@ -72,6 +83,7 @@ struct DerivedReceivers {
   std::vector<ReceiverFailure> failures;
   std::vector<ReceiverAdvice> advice;
   std::vector<Route> routes;
+  std::vector<TokenState> tokens;
   bool unread = false;      ///< a Secret has not been tried: the status cannot be told yet
   bool incomplete = false;  ///< one could never be read, and not for a refusal: nor can "no such
                             ///< path"
@@ -81,9 +93,10 @@ struct DerivedReceivers {
 [[nodiscard]] std::string receiver_path(const BaseUrl& base, std::string_view project,
                                         std::string_view receiver, std::string_view secret);
 
-/// Which Bitbucket receivers an object publishes, and why the others are missing. Pure: no clock,
-/// no I/O.
+/// Which Bitbucket receivers an object publishes, and why the others are missing. `hosts`: see
+/// check_access(). Pure: no clock, no I/O.
 [[nodiscard]] DerivedReceivers derive_receivers(const api::ReceiverOwner& owner,
-                                                const SecretLookup& secrets, const BaseUrl& base);
+                                                const SecretLookup& secrets, const BaseUrl& base,
+                                                const BitbucketHosts* hosts = nullptr);
 
 }  // namespace receiver::controllers

@@ -11,6 +11,7 @@
 #include "controllers/daily_notes.h"
 #include "controllers/status.h"
 #include "controllers/status_conflict.h"
+#include "controllers/token_watch.h"
 #include "kube/resource.h"
 
 namespace receiver::controllers {
@@ -102,6 +103,8 @@ class ReceiverController::Impl {
     ReceiverCounts receivers;
     StatusConflict conflict;
     DailyNotes notes;
+    TokenWatch tokens;
+    std::vector<Note> once;                    ///< to be said by the next reconcile, while leading
     std::vector<api::PublishedReceiver> told;  ///< what Events have said, while leading
   };
 
@@ -213,7 +216,7 @@ DerivedReceivers ReceiverController::Impl::derive(const api::ReceiverOwner& owne
         }
         return state;
       },
-      options_.base_url);
+      options_.base_url, &options_.bitbucket_hosts);
 }
 
 void ReceiverController::Impl::update(const api::ReceiverOwner& owner) {
@@ -221,7 +224,11 @@ void ReceiverController::Impl::update(const api::ReceiverOwner& owner) {
   const auto declared =
       static_cast<std::size_t>(std::ranges::count_if(owner.receivers, &api::Receiver::bitbucket));
   const std::size_t ready = derived.published.size();
-  memory_[owner.meta.key].receivers = {.ready = ready, .not_ready = declared - ready};
+  Memory& memory = memory_[owner.meta.key];
+  memory.receivers = {.ready = ready, .not_ready = declared - ready};
+  for (Note& note : memory.tokens.look(derived.tokens)) {
+    if (leading_) memory.once.push_back(std::move(note));
+  }
   routes_.replace(owner.meta.key, std::move(derived.routes), derived.incomplete);
   if (leading_) controller_.enqueue(owner.meta.key);
 }
@@ -242,6 +249,7 @@ void ReceiverController::Impl::set_leading(bool leading) {
     // What it says when it leads again may have been dropped here, and said by another since.
     for (auto& [key, memory] : memory_) {
       memory.notes = {};
+      memory.once.clear();
       memory.told.clear();
     }
     return;
@@ -267,6 +275,9 @@ asio::awaitable<kube::ReconcileResult> ReceiverController::Impl::reconcile(kube:
       next && memory.conflict.may_write(value_of(*current, derived, options_.base_url));
   if (next && !write) notes.push_back(conflict_note(current->status, *next, options_.base_url));
   for (const Note& note : memory.notes.due(std::move(notes), clock::Steady::now())) {
+    emit(*current, note.type, note.reason, note.text);
+  }
+  for (const Note& note : std::exchange(memory.once, {})) {
     emit(*current, note.type, note.reason, note.text);
   }
   if (!next && !derived.unread) {

@@ -27,6 +27,7 @@ using OwnerStore = kube::Store<api::ReceiverOwner>;
 struct ReceiverControllerOptions {
   BaseUrl base_url;
   std::string system_namespace;  ///< of the ClusterConfig's Secrets; empty: its receivers are off
+  BitbucketHosts bitbucket_hosts{};
   SecretAccess secret_access = SecretAccess::kNamespaced;
   int workers = 4;
   /// Asked before each write, beside set_leading(): the Lease may have run out unnoticed while the

@@ -13,11 +13,6 @@ bool was_read(SecretState::Known known) {
   return known == SecretState::Known::kPresent || known == SecretState::Known::kMissing;
 }
 
-bool same_secret(const api::Secret& left, const api::Secret& right) {
-  return left.value == right.value && left.previous == right.previous &&
-         left.labelled == right.labelled;
-}
-
 /// The server has understood, and will not.
 bool is_refusal(const kube::ApiError& error) {
   using Kind = kube::ApiError::Kind;
@@ -342,7 +337,7 @@ bool SecretBook::absent(const kube::ObjectKey& key, Entry& entry, Time now) {
 }
 
 bool SecretBook::set(Entry& entry, Known known, std::string why, api::Secret secret) {
-  const bool same = entry.known == known && entry.why == why && same_secret(entry.secret, secret);
+  const bool same = entry.known == known && entry.why == why && entry.secret == secret;
   if (same) return false;
   entry.known = known;
   entry.why = std::move(why);

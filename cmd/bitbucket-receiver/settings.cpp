@@ -15,6 +15,7 @@
 #include "cmd/bitbucket-receiver/settings_table.h"
 #include "cmd/settings_file.h"
 #include "cmd/version.h"
+#include "text/ascii.h"
 
 namespace receiver {
 namespace {
@@ -135,6 +136,9 @@ void add_environment(const std::vector<Setting>& table, const Environment& envir
   for (const Setting& setting : table) {
     if (given.contains(setting.variable)) continue;
     auto value = environment(setting.variable);
+    if (setting.in_either_case && value.value_or("").empty()) {
+      value = environment(text::ascii_lower(setting.variable));
+    }
     if (!value || !counts(setting, *value)) continue;
     given.emplace(setting.variable, Given{std::move(*value), setting.variable});
   }

@@ -8,6 +8,7 @@
 #include "cmd/environment.h"
 #include "controllers/receiver_controller.h"
 #include "controllers/refresher.h"
+#include "http/proxy.h"
 #include "http/server.h"
 #include "kube/object_key.h"
 #include "kube/rest.h"
@@ -37,6 +38,7 @@ struct Settings {
   controllers::ReceiverControllerOptions receivers{.base_url = {},
                                                    .system_namespace = "kargo-system-resources"};
   controllers::RefresherOptions refresher{};
+  http::ProxySettings bitbucket_proxy{};  ///< to Bitbucket's REST API, and to nothing else
 
   bool leader_elect = true;
   kube::ObjectKey lease{"kargo", "bitbucket-receiver"};

@@ -168,6 +168,28 @@ SettingKind base_url(Settings& settings) {
           }};
 }
 
+SettingKind bitbucket_hosts(controllers::BitbucketHosts& member) {
+  return {.placeholder = "HOSTS",
+          .default_text = "",
+          .expected =
+              "hosts between commas, each perhaps with a port, such as "
+              "bitbucket.example.com,git.example.com:8443",
+          .read = into<controllers::BitbucketHosts>(member, controllers::BitbucketHosts::parse)};
+}
+
+SettingKind proxy(http::ProxySettings& settings) {
+  return {.placeholder = "URL",
+          .default_text = "",
+          .expected = "http://HOST:PORT, perhaps with USER:PASSWORD@ before the host",
+          .read = [&settings](std::string_view given) {
+            const auto read = http::proxy_settings([given](std::string_view name) {
+              return name == "HTTPS_PROXY" ? std::optional<std::string>(given) : std::nullopt;
+            });
+            if (read) settings.proxy = read->proxy;
+            return read.has_value();
+          }};
+}
+
 bool is_ip_address(std::string_view address) {
   boost::system::error_code error;
   boost::asio::ip::make_address(std::string(address), error);
@@ -198,6 +220,8 @@ std::vector<Setting> settings_table(Settings& s) {
   const std::string receiving = "Receiving webhooks";
   const std::string limits = "Limits of the webhook port (beyond them: 408, 413, 431 and 503)";
   const std::string kubernetes = "Kubernetes";
+  const std::string bitbucket =
+      "Bitbucket's REST API (asked by receivers whose Secrets hold a token)";
   const std::string refreshing = "Reconciling and refreshing";
   const std::string replicas = "Replicas";
   const std::string running = "Running";
@@ -255,6 +279,14 @@ std::vector<Setting> settings_table(Settings& s) {
       {"SYSTEM_RESOURCES_NAMESPACE", kubernetes,
        "Namespace of the ClusterConfig's Secrets; empty: its receivers are off.",
        namespace_or_none(s.receivers.system_namespace)},
+
+      {"BITBUCKET_HOSTS", bitbucket,
+       "Hosts of the Data Centers that Secrets may name; Bitbucket Cloud needs no entry.",
+       bitbucket_hosts(s.receivers.bitbucket_hosts)},
+      {"HTTPS_PROXY", bitbucket, "Proxy to Bitbucket; never to the API server.",
+       proxy(s.bitbucket_proxy), true},
+      {"NO_PROXY", bitbucket, "Hosts that are asked without it, as curl and Go read the variable.",
+       words(s.bitbucket_proxy.exceptions, "HOSTS", "hosts between commas"), true},
 
       {"MAX_CONCURRENT_PATCHES", refreshing, "Refreshing PATCH requests in flight.",
        number(s.refresher.patches_in_flight, 1, 1'000)},

@@ -35,6 +35,8 @@ struct Setting {
   std::string group;     ///< in the help
   std::string help;
   SettingKind kind;
+  /// The environment may also name it in lower case, as other programs read it.
+  bool in_either_case = false;
 
   /// `--port` for PORT.
   [[nodiscard]] std::string flag() const;

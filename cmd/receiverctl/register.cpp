@@ -10,6 +10,7 @@
 
 #include "bitbucket_cpprest/client.h"
 #include "bitbucket_rest/allow_list.h"
+#include "bitbucket_rest/authorization.h"
 #include "bitbucket_rest/registrar.h"
 #include "cmd/receiverctl/cluster.h"
 #include "cmd/receiverctl/files.h"
@@ -90,7 +91,7 @@ Result<bitbucket_cpprest::Client> connect(Context& context, const RegisterOption
   const std::string user = options.username.empty()
                                ? context.environment("BITBUCKET_USERNAME").value_or("")
                                : options.username;
-  const auto authorization = bitbucket_cpprest::authorization(user, *token);
+  const auto authorization = rest::authorization(user, *token);
   if (!authorization) return wrong_usage(authorization.error());
   auto ca_pem = read_optional(context, options.ca_file);
   if (!ca_pem) return tl::unexpected(ca_pem.error());
@@ -260,10 +261,12 @@ Result<ExitCode> register_all(Context& context, const RegisterOptions& options) 
       report.repositories.push_back({.repository = repository, .error = "not tried"});
       continue;
     }
-    auto plan = rest::register_webhook(send, {.repository = repository,
-                                              .wanted = *wanted,
-                                              .always = options.force,
-                                              .dry_run = options.dry_run});
+    rest::RegisterWebhook registering({.repository = repository,
+                                       .wanted = *wanted,
+                                       .always = options.force,
+                                       .dry_run = options.dry_run});
+    rest::run(registering, send);
+    auto& plan = registering.result();
     ended = !plan && ends_all(plan.error().kind);
     report.repositories.push_back(
         plan ? Registered{.repository = repository, .plan = std::move(*plan)}

@@ -1,25 +1,74 @@
 #include "api/secret.h"
 
+#include <utility>
+
+#include <fmt/format.h>
+
 namespace receiver::api {
 namespace {
 
-tl::expected<std::optional<crypto::SecretString>, std::string> decode_key(
-    const rapidjson::Value& object, const char* key) {
-  const rapidjson::Value* value = json::find(object, std::string("/data/") + key);
+/// The value of a key as it is stored, in base64; nothing if there is none.
+std::optional<std::string_view> stored(const rapidjson::Value& object, std::string_view key) {
+  const rapidjson::Value* value = json::find(object, fmt::format("/data/{}", key));
   if (value == nullptr || !value->IsString()) return std::nullopt;
-  std::optional<std::string> decoded =
-      crypto::base64_decode({value->GetString(), value->GetStringLength()});
-  if (!decoded) return tl::unexpected(std::string("data.") + key + " is not base64");
+  return std::string_view(value->GetString(), value->GetStringLength());
+}
+
+tl::expected<std::optional<crypto::SecretString>, std::string> decode_key(
+    const rapidjson::Value& object, std::string_view key) {
+  const auto value = stored(object, key);
+  if (!value) return std::nullopt;
+  std::optional<std::string> decoded = crypto::base64_decode(*value);
+  if (!decoded) return tl::unexpected(fmt::format("data.{} is not base64", key));
   return crypto::SecretString(std::move(*decoded));
+}
+
+/// What is wrong with such a key concerns asking only: the receiver works without it.
+std::shared_ptr<const BitbucketKeys> decode_bitbucket(const rapidjson::Value& object) {
+  const auto token = stored(object, "bitbucket.token");
+  if (!token || token->empty()) return nullptr;
+  auto keys = std::make_shared<BitbucketKeys>();
+  const auto take = [&](std::string_view key, crypto::SecretString& member, std::size_t most) {
+    auto value = decode_key(object, key);
+    if (!value) {
+      keys->problem = value.error();
+    } else if (*value && (*value)->view().size() > most) {
+      keys->problem = fmt::format("the value of key \"{}\" is longer than {} bytes", key, most);
+    } else if (*value) {
+      member = std::move(**value);
+    }
+  };
+  take("bitbucket.token", keys->token, kMaxBitbucketValueBytes);
+  take("bitbucket.username", keys->username, kMaxBitbucketValueBytes);
+  take("bitbucket.url", keys->url, kMaxBitbucketValueBytes);
+  take("bitbucket.ca", keys->ca, kMaxBitbucketCaBytes);
+  take("bitbucket.changed-files", keys->changed_files, kMaxBitbucketValueBytes);
+  keys->uid = json::string_at(object, "/metadata/uid");
+  keys->resource_version = json::string_at(object, "/metadata/resourceVersion");
+  return keys;
 }
 
 }  // namespace
 
+bool operator==(const Secret& left, const Secret& right) {
+  const bool same_keys = left.bitbucket == right.bitbucket ||
+                         (left.bitbucket && right.bitbucket && *left.bitbucket == *right.bitbucket);
+  return left.value == right.value && left.previous == right.previous &&
+         left.labelled == right.labelled && same_keys;
+}
+
 const json::Projection& secret_projection() {
   static const json::Projection projection{
       "/metadata/labels/kargo.akuity.io~1cred-type",
+      "/metadata/uid",
+      "/metadata/resourceVersion",
       "/data/secret",
       "/data/secret.previous",
+      "/data/bitbucket.token",
+      "/data/bitbucket.username",
+      "/data/bitbucket.url",
+      "/data/bitbucket.ca",
+      "/data/bitbucket.changed-files",
   };
   return projection;
 }
@@ -35,6 +84,7 @@ tl::expected<Secret, std::string> decode_secret(const kube::ObjectMeta& /*meta*/
   secret.previous = std::move(*previous);
   secret.labelled =
       json::string_at(object, "/metadata/labels/kargo.akuity.io~1cred-type") == "generic";
+  secret.bitbucket = decode_bitbucket(object);
   return secret;
 }
 

@@ -12,6 +12,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "bitbucket_rest/authorization.h"
 #include "crypto/pem.h"
 #include "text/ascii.h"
 
@@ -130,32 +131,11 @@ ApiAnswer answer_of(const web::http::http_response& response, std::string body) 
     return found == response.headers().end() ? std::string() : found->second;
   };
   return {response.status_code(), std::move(body), field(web::http::header_names::retry_after),
-          field(web::http::header_names::location)};
-}
-
-std::string without_line_break(std::string text) {
-  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
-  return text;
+          field(web::http::header_names::location),
+          text::equal_ignoring_case(field(std::string(bitbucket_rest::kNearLimitHeader)), "true")};
 }
 
 }  // namespace
-
-tl::expected<crypto::SecretString, std::string> authorization(const std::string& user,
-                                                              const crypto::SecretString& token) {
-  std::string text = without_line_break(std::string(token.view()));
-  using Wrong = tl::unexpected<std::string>;
-  if (text.empty()) return Wrong("the token is empty");
-  if (!text::is_one_word(text)) {
-    return Wrong("the token holds spaces, line breaks or other signs that no token has");
-  }
-  if (user.empty()) return crypto::SecretString("Bearer " + text);
-  if (!text::is_one_word(user) || user.find(':') != std::string::npos) {
-    return Wrong("the user name holds spaces or colons");
-  }
-  auto value = http::basic_authorization(user, text);
-  crypto::wipe(text);
-  return value;
-}
 
 tl::expected<Client, std::string> Client::create(ClientOptions options) {
   if (!options.ca_pem.empty() && read_authorities(options.ca_pem, nullptr) == 0) {
@@ -208,7 +188,13 @@ Answered Client::send(const ApiRequest& request) const {
     return failed(fmt::format("no whole answer within {} s",
                               std::chrono::duration<double>(options_.deadline).count()));
   }
-  return answer.get();
+  Answered answered = answer.get();
+  if (answered) bitbucket_rest::hide_token(*answered, options_.authorization);
+  return answered;
+}
+
+void Client::run(bitbucket_rest::Operation& operation) const {
+  bitbucket_rest::run(operation, [this](const ApiRequest& request) { return send(request); });
 }
 
 }  // namespace receiver::bitbucket_cpprest

@@ -7,15 +7,11 @@
 #include <tl/expected.hpp>
 
 #include "bitbucket_rest/messages.h"
+#include "bitbucket_rest/operation.h"
 #include "crypto/crypto.h"
 #include "http/proxy.h"
 
 namespace receiver::bitbucket_cpprest {
-
-/// How to show a token: with a user (Cloud's API tokens of an account) as Basic, else as Bearer.
-/// The error says what is wrong with them, without repeating the token.
-[[nodiscard]] tl::expected<crypto::SecretString, std::string> authorization(
-    const std::string& user, const crypto::SecretString& token);
 
 struct ClientOptions {
   crypto::SecretString authorization{};  ///< the header's value
@@ -39,6 +35,8 @@ class Client {
   /// still have been done.
   [[nodiscard]] tl::expected<bitbucket_rest::ApiAnswer, std::string> send(
       const bitbucket_rest::ApiRequest& request) const;
+  /// Until it has ended.
+  void run(bitbucket_rest::Operation& operation) const;
 
   static constexpr std::size_t kMaxAnswerBytes = 4 * 1024 * 1024;
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "bitbucket_rest/pages.h"
 #include "git/url.h"
 #include "json/json.h"
 #include "json/reader.h"
@@ -23,19 +24,7 @@ constexpr int kPageLength = 100;  // Cloud's upper bound
 constexpr std::chrono::seconds kFirstPause{5};
 
 std::string hooks_url(const Repository& repository) {
-  const std::string owner = text::percent_encode(repository.owner);
-  const std::string slug = text::percent_encode(repository.slug);
-  return repository.product == Source::kCloud
-             ? fmt::format("{}/2.0/repositories/{}/{}/hooks", repository.server, owner, slug)
-             : fmt::format("{}/rest/api/latest/projects/{}/repos/{}/webhooks", repository.server,
-                           owner, slug);
-}
-
-ApiRequest page_request(const Repository& repository, std::int64_t start) {
-  const std::string query = repository.product == Source::kCloud
-                                ? fmt::format("?pagelen={}", kPageLength)
-                                : fmt::format("?start={}&limit={}", start, kPageLength);
-  return {"GET", hooks_url(repository) + query, ""};
+  return api_url(repository) + (repository.product == Source::kCloud ? "/hooks" : "/webhooks");
 }
 
 std::vector<std::string> read_strings(Reader& in) {
@@ -104,12 +93,6 @@ Webhook read_data_center_webhook(Reader& in) {
   const bool hidden = !secret.empty() && secret.find_first_not_of("*•") == std::string::npos;
   if (!hidden) webhook.secret.emplace(std::move(secret));
   return webhook;
-}
-
-/// Scheme and authority.
-std::string origin_of(const std::string& url) {
-  const auto parsed = git::Url::parse(url);
-  return parsed && !parsed->user ? parsed->scheme + "://" + parsed->host : std::string();
 }
 
 /// A string, or those of a list.
@@ -215,28 +198,24 @@ ApiFailure kind_of(const ApiAnswer& answer) {
     case 429:
       return ApiFailure::kRateLimited;
     default:
-      return answer.status >= 400 && answer.status < 500 ? ApiFailure::kRefused
-                                                         : ApiFailure::kUnexpected;
+      if (answer.status >= 500) return ApiFailure::kServer;
+      return answer.status >= 400 ? ApiFailure::kRefused : ApiFailure::kUnexpected;
   }
 }
 
-/// Of a number; nothing if it is too large to wait for.
-std::optional<std::chrono::seconds> seconds_of(std::string_view number) {
-  const auto seconds = text::parse_number<std::uint32_t>(number);
-  return seconds ? std::optional(std::chrono::seconds(*seconds)) : std::nullopt;
+/// As Retry-After says, of a wait that is worth to be told apart from none.
+std::optional<std::chrono::seconds> retry_after(const ApiAnswer& answer,
+                                                clock::Wall::time_point now) {
+  constexpr std::chrono::seconds kAtLeast{1};
+  const auto wait = clock::parse_retry_after(answer.retry_after, now);
+  if (!wait) return std::nullopt;
+  return std::max(std::chrono::ceil<std::chrono::seconds>(*wait), kAtLeast);
 }
 
 /// When Retry-After allows another request, for people.
-std::string told_time(const ApiAnswer& answer) {
-  if (text::is_number(answer.retry_after)) {
-    if (const auto seconds = seconds_of(answer.retry_after)) {
-      return fmt::format("in {} s", seconds->count());
-    }
-  }
-  if (const auto date = clock::parse_http_date(answer.retry_after)) {
-    return "after " + clock::format_seconds(*date);
-  }
-  return "later";
+std::string told_time(std::optional<std::chrono::seconds> wait) {
+  constexpr std::chrono::hours kWorthTelling{24 * 365};
+  return wait && *wait < kWorthTelling ? fmt::format("in {} s", wait->count()) : "later";
 }
 
 /// `OWNER/SLUG` of the repository that a redirect within this server leads to; empty if it leads
@@ -266,51 +245,68 @@ std::string moved_to(const Repository& repository, const std::string& location) 
   return owner.empty() || slug.empty() || name == repository.name() ? std::string() : name;
 }
 
-std::string remedy_for(const Repository& repository, ApiFailure kind, const ApiAnswer& answer) {
+std::string remedy_for_token(bool of_cloud, bool is_known, Purpose purpose) {
+  if (purpose == Purpose::kRead) {
+    if (!of_cloud) return "the token needs the permission \"Repository read\", and must be valid";
+    return is_known ? "the token needs the scope read:repository:bitbucket (an access token: "
+                      "repositories read)"
+                    : "the token is wrong or has expired; an API token of an account needs the "
+                      "account's e-mail address in bitbucket.username, an access token of a "
+                      "repository, project or workspace must be given without";
+  }
+  if (!is_known) {
+    return of_cloud ? "the token is wrong or has expired; an API token of an account needs the "
+                      "account's e-mail address with --username, an access token of a repository, "
+                      "project or workspace must be given without"
+                    : "the token is wrong or has expired: make an HTTP access token with the "
+                      "permission \"Repository admin\"";
+  }
+  return of_cloud ? "the token needs the scopes read:webhook:bitbucket, "
+                    "write:webhook:bitbucket, read:repository:bitbucket and "
+                    "read:pullrequest:bitbucket (an access token: webhooks read and write, "
+                    "repositories read, pull requests read), and its account must be an "
+                    "administrator of the repository"
+                  : "the token needs the permission \"Repository admin\", and its user must be "
+                    "an administrator of the repository";
+}
+
+std::string remedy_for(const Repository& repository, const BitbucketError& error,
+                       const ApiAnswer& answer, Purpose purpose) {
   const bool of_cloud = repository.product == Source::kCloud;
-  switch (kind) {
+  switch (error.kind) {
     case ApiFailure::kUnauthorized:
-      return of_cloud
-                 ? "the token is wrong or has expired; an API token of an account needs the "
-                   "account's e-mail address with --username, an access token of a repository, "
-                   "project or workspace must be given without"
-                 : "the token is wrong or has expired: make an HTTP access token with the "
-                   "permission \"Repository admin\"";
     case ApiFailure::kForbidden:
-      return of_cloud ? "the token needs the scopes read:webhook:bitbucket, "
-                        "write:webhook:bitbucket, read:repository:bitbucket and "
-                        "read:pullrequest:bitbucket (an access token: webhooks read and write, "
-                        "repositories read, pull requests read), and its account must be an "
-                        "administrator of the repository"
-                      : "the token needs the permission \"Repository admin\", and its user must be "
-                        "an administrator of the repository";
+      return remedy_for_token(of_cloud, error.kind == ApiFailure::kForbidden, purpose);
     case ApiFailure::kNotFound:
       return fmt::format(
-          "no repository {} that the token may see: is it spelt right, and does the "
+          "no repository {}{} that the token may see: is it spelt right, and does the "
           "token belong to {}?",
-          repository.name(), of_cloud ? "its workspace" : "this server");
+          repository.name(), purpose == Purpose::kRead ? ", or no such commit in it," : "",
+          of_cloud ? "its workspace" : "this server");
     case ApiFailure::kConflict:
       return "another webhook is in the way: look at the repository's webhooks";
     case ApiFailure::kRateLimited:
-      return "too many requests; try again " + told_time(answer);
+      return "too many requests; try again " + told_time(error.retry_after);
     case ApiFailure::kRefused:
-    case ApiFailure::kUnreachable:
       return "";
-    case ApiFailure::kUnexpected:
+    default:
       break;
   }
   if (answer.status / 100 == 3) {
     const std::string moved = moved_to(repository, answer.location);
+    const bool by_secret = purpose == Purpose::kRead;
     if (!moved.empty()) {
       return fmt::format(
           "the repository has moved to {}, and redirects are not followed: correct the repoURL of "
-          "the Warehouses that subscribe to it, or --repo",
-          masked_text(moved, ""));
+          "the Warehouses that subscribe to it{}",
+          masked_text(moved, ""), by_secret ? "" : ", or --repo");
     }
     return fmt::format(
         "redirects are not followed, since they would show the token to somebody "
         "else: name the address that is right with {}{}",
-        of_cloud ? "--cloud-url" : "--bitbucket-url",
+        by_secret  ? "bitbucket.url"
+        : of_cloud ? "--cloud-url"
+                   : "--bitbucket-url",
         answer.location.empty()
             ? ""
             : fmt::format(" (this one leads to {})", masked_text(origin_of(answer.location), "")));
@@ -320,8 +316,17 @@ std::string remedy_for(const Repository& repository, ApiFailure kind, const ApiA
 
 }  // namespace
 
+std::string api_url(const Repository& repository) {
+  const std::string owner = text::percent_encode(repository.owner);
+  const std::string slug = text::percent_encode(repository.slug);
+  return repository.product == Source::kCloud
+             ? fmt::format("{}/2.0/repositories/{}/{}", repository.server, owner, slug)
+             : fmt::format("{}/rest/api/latest/projects/{}/repos/{}", repository.server, owner,
+                           slug);
+}
+
 ApiRequest list_request(const Repository& repository) {
-  return page_request(repository, 0);
+  return first_page(repository, hooks_url(repository), "", kPageLength);
 }
 
 ApiRequest write_request(const Repository& repository, const Webhook& webhook) {
@@ -349,73 +354,38 @@ ApiRequest write_request(const Repository& repository, const Webhook& webhook) {
 
 tl::expected<Page, std::string> read_page(const Repository& repository, const ApiRequest& asked,
                                           std::string_view body) {
-  using Senseless = tl::unexpected<std::string>;
-  std::optional<Page> page;
-  std::string next;
-  bool is_last = true;
-  std::optional<std::int64_t> start;
-  std::optional<std::int64_t> next_start;
-  Reader in(body);
-  in.object([&](std::string_view member) {
-    if (member == "values" && in.at('[')) {
-      page.emplace();
-      in.array([&] {
-        Webhook webhook = repository.product == Source::kCloud ? read_cloud_webhook(in)
-                                                               : read_data_center_webhook(in);
-        if (!webhook.id.empty()) page->webhooks.push_back(std::move(webhook));
-      });
-    } else if (member == "next") {
-      next = in.string();
-    } else if (member == "isLastPage") {
-      is_last = in.boolean().value_or(true);
-    } else if (member == "start") {
-      start = in.integer();
-    } else if (member == "nextPageStart") {
-      next_start = in.integer();
-    } else {
-      in.skip();
-    }
+  Page page;
+  const auto after = read_list(body, [&](Reader& in) {
+    Webhook webhook = repository.product == Source::kCloud ? read_cloud_webhook(in)
+                                                           : read_data_center_webhook(in);
+    if (!webhook.id.empty()) page.webhooks.push_back(std::move(webhook));
   });
-  if (!in.finish().empty() || !text::is_utf8(body) || !page) {
-    return Senseless("the list of webhooks is none: is this Bitbucket's REST API?");
+  if (!after) {
+    return tl::unexpected(
+        std::string("the list of webhooks is none: is this Bitbucket's REST API?"));
   }
-  if (repository.product == Source::kCloud) {
-    if (next.empty()) return *page;
-    if (origin_of(next) != origin_of(asked.url)) {
-      return Senseless(fmt::format("the next page of webhooks is on another server ({})",
-                                   masked_text(origin_of(next), "")));
-    }
-    page->next = {"GET", next, ""};
-  } else if (!is_last) {
-    if (!next_start || *next_start <= start.value_or(0)) {
-      return Senseless("the list of webhooks does not go on, and does not end");
-    }
-    page->next = page_request(repository, *next_start);
-  }
-  return *page;
+  auto next = next_page(repository, asked, *after);
+  if (!next) return tl::unexpected("the list of webhooks " + next.error());
+  page.next = std::move(*next);
+  return page;
 }
 
 BitbucketError describe_failure(const Repository& repository, const ApiAnswer& answer,
-                                std::string_view secret) {
-  const ApiFailure kind = kind_of(answer);
+                                std::string_view secret, Purpose purpose,
+                                clock::Wall::time_point now) {
+  BitbucketError error{
+      .kind = kind_of(answer), .status = answer.status, .retry_after = retry_after(answer, now)};
   const std::string words = masked_text(vendors_words(answer), secret);
-  const std::string remedy = remedy_for(repository, kind, answer);
-  return {kind,
-          fmt::format("Bitbucket answered {}{}{}{}{}", answer.status, words.empty() ? "" : " (",
-                      words, words.empty() ? "" : ")", remedy.empty() ? "" : ": " + remedy)};
+  const std::string remedy = remedy_for(repository, error, answer, purpose);
+  error.message =
+      fmt::format("Bitbucket answered {}{}{}{}{}", answer.status, words.empty() ? "" : " (", words,
+                  words.empty() ? "" : ")", remedy.empty() ? "" : ": " + remedy);
+  return error;
 }
 
 std::chrono::seconds rate_limit_pause(const ApiAnswer& answer, unsigned attempt,
                                       clock::Wall::time_point now) {
-  constexpr std::chrono::seconds kAtLeast{1};
-  if (text::is_number(answer.retry_after)) {
-    const auto seconds = seconds_of(answer.retry_after);
-    return seconds ? std::max(*seconds, kAtLeast) : std::chrono::seconds::max();
-  }
-  if (const auto date = clock::parse_http_date(answer.retry_after)) {
-    return std::max(std::chrono::ceil<std::chrono::seconds>(*date - now), kAtLeast);
-  }
-  return kFirstPause * (1U << std::min(attempt, 6U));
+  return retry_after(answer, now).value_or(kFirstPause * (1U << std::min(attempt, 6U)));
 }
 
 }  // namespace receiver::bitbucket_rest

@@ -13,9 +13,9 @@
 #include "bitbucket_rest/webhook.h"
 #include "clock/clock.h"
 
-/// The requests and answers of the REST APIs: Cloud's 2.0 (`/repositories/…/hooks`) and Data
-/// Center's latest (`/projects/…/repos/…/webhooks`). Pure. Bodies are untrusted, as those of
-/// deliveries are.
+/// The requests and answers of the REST APIs, Cloud's 2.0 and Data Center's latest: of all that is
+/// asked, what failures mean; and the webhooks of repositories. Pure. Bodies are untrusted, as
+/// those of deliveries are.
 namespace receiver::bitbucket_rest {
 
 struct ApiRequest {
@@ -29,7 +29,52 @@ struct ApiAnswer {
   std::string body;
   std::string retry_after;  ///< header fields; empty: none
   std::string location;
+  bool near_limit = false;  ///< Cloud: most of the hour's requests are used up
 };
+
+/// Where a repository is in its REST API; what belongs to it is below.
+[[nodiscard]] std::string api_url(const Repository& repository);
+
+enum class ApiFailure : std::uint8_t {
+  kUnreachable,   ///< no answer
+  kTimeout,       ///< no answer within the deadline
+  kUnauthorized,  ///< the token is not accepted
+  kForbidden,     ///< it is, but may not do this
+  kNotFound,
+  kConflict,
+  kRateLimited,
+  kRefused,     ///< any other 4xx
+  kServer,      ///< 5xx, and Bitbucket Cloud's own time-out, which is 555
+  kUnexpected,  ///< 3xx, or an answer that makes no sense
+  kUnknown,     ///< answered, but not in whole: beyond a bound, cut off by Bitbucket, or nothing
+};
+
+/// Why a request failed.
+struct BitbucketError {
+  ApiFailure kind = ApiFailure::kUnexpected;
+  std::string message{};  ///< for people: what was answered, and what to do
+  unsigned status = 0;    ///< 0 without an answer
+  /// As Retry-After says, unbounded; nothing if it does not.
+  std::optional<std::chrono::seconds> retry_after{};
+};
+
+/// What the token was used for: which permission it needs, and what its settings are called.
+enum class Purpose : std::uint8_t {
+  kRegister,  ///< to write webhooks, by receiverctl
+  kRead,      ///< to read the repository, by keys of a Secret
+};
+
+/// Of an answer other than 2xx that came at `now`. `secret` is not repeated, whatever the answer
+/// says.
+[[nodiscard]] BitbucketError describe_failure(const Repository& repository, const ApiAnswer& answer,
+                                              std::string_view secret, Purpose purpose,
+                                              clock::Wall::time_point now);
+
+/// How long a request that was answered 429 at `now` waits: as Retry-After says, be it seconds (the
+/// longest time there is for what no number holds) or a date, else doubling from 5 s. Cloud often
+/// says nothing. `attempt` counts from 0.
+[[nodiscard]] std::chrono::seconds rate_limit_pause(const ApiAnswer& answer, unsigned attempt,
+                                                    clock::Wall::time_point now);
 
 [[nodiscard]] ApiRequest list_request(const Repository& repository);
 /// Creates the webhook, or replaces it if it has an id. The secret goes along every time: Cloud
@@ -47,32 +92,5 @@ struct Page {
 [[nodiscard]] tl::expected<Page, std::string> read_page(const Repository& repository,
                                                         const ApiRequest& asked,
                                                         std::string_view body);
-
-enum class ApiFailure : std::uint8_t {
-  kUnreachable,   ///< no answer
-  kUnauthorized,  ///< the token is not accepted
-  kForbidden,     ///< it is, but may not do this
-  kNotFound,
-  kConflict,
-  kRateLimited,
-  kRefused,     ///< any other 4xx
-  kUnexpected,  ///< 3xx, 5xx, or an answer that makes no sense
-};
-
-/// Why a request failed, for people: what was answered, and what to do.
-struct BitbucketError {
-  ApiFailure kind = ApiFailure::kUnexpected;
-  std::string message;
-};
-
-/// Of an answer other than 2xx. `secret` is not repeated, whatever the answer says.
-[[nodiscard]] BitbucketError describe_failure(const Repository& repository, const ApiAnswer& answer,
-                                              std::string_view secret);
-
-/// How long a request that was answered 429 at `now` waits: as Retry-After says, be it seconds (the
-/// longest time there is for what no number holds) or a date, else doubling from 5 s. Cloud often
-/// says nothing. `attempt` counts from 0.
-[[nodiscard]] std::chrono::seconds rate_limit_pause(const ApiAnswer& answer, unsigned attempt,
-                                                    clock::Wall::time_point now);
 
 }  // namespace receiver::bitbucket_rest

@@ -1,25 +1,12 @@
 #pragma once
 
-#include <chrono>
-#include <functional>
-
-#include <tl/expected.hpp>
-
-#include "bitbucket_rest/messages.h"
+#include "bitbucket_rest/operation.h"
+#include "bitbucket_rest/webhook.h"
 
 namespace receiver::bitbucket_rest {
 
-/// Sends one request. The error says why there is no answer, for people.
-using Send = std::function<tl::expected<ApiAnswer, std::string>(const ApiRequest&)>;
-/// Waits that long, and may say so.
-using Pause = std::function<void(std::chrono::seconds)>;
-
 /// A list of more pages than this is an error; Bitbucket allows far fewer webhooks.
-inline constexpr int kMaxPages = 20;
-
-/// `send`, but an answer 429 is waited out as it asks, and the request sent again; not beyond
-/// `limit` in all, after which the 429 is the answer.
-[[nodiscard]] Send patient(Send send, Pause pause, std::chrono::seconds limit);
+inline constexpr unsigned kMaxPages = 20;
 
 struct Registration {
   Repository repository;
@@ -28,10 +15,27 @@ struct Registration {
   bool dry_run = false;  ///< read only
 };
 
-/// Makes the repository's webhook what it should be, by one write at most; what was done, or with
-/// `dry_run` what would be. Run again, it changes nothing. If the list has changed between reading
-/// and writing (409; 404 for the webhook), it is read once more.
-[[nodiscard]] tl::expected<Plan, BitbucketError> register_webhook(const Send& send,
-                                                                  const Registration& registration);
+/// Makes the repository's webhook what it should be, by one write at most; ends with what was done,
+/// or with `dry_run` what would be. Run again, it changes nothing. If the list has changed between
+/// reading and writing (409; 404 for the webhook), it is read once more.
+class RegisterWebhook final : public Question<Plan> {
+ public:
+  explicit RegisterWebhook(Registration registration);
+
+ private:
+  void read(const ApiRequest& asked, const std::string& body) override;
+  void failed(BitbucketError error) override;
+  [[nodiscard]] std::string_view secret() const override {
+    return registration_.wanted.secret.view();
+  }
+  void list();
+  void decide();
+
+  Registration registration_;
+  std::vector<Webhook> webhooks_;  ///< listed so far
+  unsigned pages_ = 0;
+  std::optional<Plan> plan_;  ///< being written
+  bool last_try_ = false;
+};
 
 }  // namespace receiver::bitbucket_rest

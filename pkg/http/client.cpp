@@ -270,7 +270,7 @@ asio::awaitable<Result<Client::Impl::Lease>> Client::Impl::exchange(Request requ
     slot = std::move(*given);
   }
   Lease lease(shared_from_this(), std::move(slot));
-  if (is_pooled) lease.use(take_idle());
+  if (is_pooled && request.repeatable) lease.use(take_idle());
   for (;;) {
     if (closed_) co_return failure(Kind::kClosed, "the client was closed");
     if (clock::Steady::now() >= deadline) {

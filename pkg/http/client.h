@@ -70,8 +70,8 @@ class ResponseStream {
 
 /// HTTP/1.1 client of one server. Keep-alive connections are pooled; a pooled one is probed before
 /// use, and a request that fails on a reused one before any byte of an answer is sent once more on
-/// a fresh one: every request must be idempotent. No redirects are followed. All members run on the
-/// executor's single thread (or strand).
+/// a fresh one: a request that is not idempotent says so. No redirects are followed. All members
+/// run on the executor's single thread (or strand).
 class Client {
  public:
   Client(boost::asio::any_io_executor executor, ClientOptions options);

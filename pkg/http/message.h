@@ -60,6 +60,9 @@ struct Request {
   std::string target;
   Headers headers;
   std::string body;
+  /// False: sent on a fresh connection, since a pooled one may prove dead when nobody knows whether
+  /// the server has acted, and then it would be sent again.
+  bool repeatable = true;
 };
 
 }  // namespace receiver::http

@@ -332,6 +332,9 @@ class Chart(unittest.TestCase):
             ({"tls": {"enabled": True, "certManager": {"enabled": True}}}, "issuerRef"),
             ({"settings": {"PORT": 1}}, "PORT"),
             ({"settings": {"LOG_LEVEL": "DEBUG"}}, "LOG_LEVEL"),
+            ({"bitbucket": {"hosts": ["git.example.com"]}, "settings": {"BITBUCKET_HOSTS": "a"}}, "BITBUCKET_HOSTS"),
+            ({"bitbucket": {"hosts": ["https://git.example.com"]}}, "hosts"),
+            ({"bitbucket": {"proxy": "http://user:password@proxy.example.com:3128"}}, "proxy"),
         ]:
             with self.subTest(values):
                 self.assert_refused(merged(BASE, values), reason)
@@ -454,6 +457,21 @@ class Chart(unittest.TestCase):
         monitored = [name for name, item in services.items()
                      if monitor["selector"]["matchLabels"].items() <= item["metadata"]["labels"].items()]
         self.assertEqual((monitored, monitor["endpoints"][0]["port"]), (["metrics"], "metrics"))
+
+    def test_bitbucket_may_be_asked_where_the_values_say_so(self):
+        objects = self.objects(merged(BASE, {
+            "bitbucket": {"hosts": ["git.example.com", "git.example.com:8443"], "proxy": "http://proxy.example.com:3128",
+                          "noProxy": ["example.org"]},
+            "networkPolicy": {"enabled": True, "bitbucketTo": [{"ipBlock": {"cidr": "10.0.0.2/32"}}], "bitbucketPorts": [3128]},
+        }))
+        (settings,) = (item["data"] for (kind, name), item in objects.items()
+                       if kind == "ConfigMap" and "BITBUCKET_HOSTS" in json.dumps(item["data"]))
+        self.assertIn("BITBUCKET_HOSTS: git.example.com,git.example.com:8443", "".join(settings.values()))
+        self.assertIn("HTTPS_PROXY: http://proxy.example.com:3128", "".join(settings.values()))
+        self.assertIn("NO_PROXY: example.org", "".join(settings.values()))
+        policy = objects["NetworkPolicy", "release-bitbucket-receiver"]["spec"]
+        self.assertEqual(policy["egress"][-1], {"ports": [{"port": 3128, "protocol": "TCP"}],
+                                                "to": [{"ipBlock": {"cidr": "10.0.0.2/32"}}]})
 
     def test_an_account_that_exists_is_left_alone(self):
         self.assertNotIn("ServiceAccount", {kind for kind, _ in self.objects(BASE)})

@@ -48,6 +48,7 @@ CHOICES = {
         {"networkPolicy": {"enabled": True}},
         {"networkPolicy": {"enabled": True, "metricsFrom": [{"namespaceSelector": {}}],
                            "apiServerTo": [{"ipBlock": {"cidr": "10.0.0.1/32"}}], "apiServerPorts": [6443],
+                           "bitbucketTo": [{"ipBlock": {"cidr": "10.0.0.2/32"}}], "bitbucketPorts": [443, 3128],
                            "deliveriesFrom": [{"ipBlock": {"cidr": "104.192.136.0/21"}}]}},
     ],
     "monitoring": [
@@ -82,6 +83,8 @@ CHOICES = {
         {},
         {"podSecurityContext": {"runAsUser": 1000680000, "runAsGroup": 0, "fsGroup": 1000680000}},
     ],
+    "Bitbucket": [{}, {"bitbucket": {"hosts": ["git.example.com", "git.example.com:8443"], "proxy": "http://proxy.example.com:3128",
+                                      "noProxy": ["example.org", "10.0.0.0/8"]}}],
     "settings": [{}, {"settings": {"MAX_BODIES_BYTES": 33554432, "CATCH_UP": False, "ANSWER_DEADLINE": "5s"}}],
 }
 

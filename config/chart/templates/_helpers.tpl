@@ -224,6 +224,15 @@ volumeMounts:
 {{- $_ := set $settings "TLS_CERT_PATH" "/etc/bitbucket-receiver/tls/tls.crt" -}}
 {{- $_ := set $settings "TLS_KEY_PATH" "/etc/bitbucket-receiver/tls/tls.key" -}}
 {{- end -}}
+{{- with .Values.bitbucket.hosts -}}
+{{- $_ := set $settings "BITBUCKET_HOSTS" (join "," .) -}}
+{{- end -}}
+{{- with .Values.bitbucket.proxy -}}
+{{- $_ := set $settings "HTTPS_PROXY" . -}}
+{{- end -}}
+{{- with .Values.bitbucket.noProxy -}}
+{{- $_ := set $settings "NO_PROXY" (join "," .) -}}
+{{- end -}}
 {{- range $name, $value := .Values.settings -}}
 {{- if hasKey $settings $name -}}
 {{- fail (printf "settings.%s: this setting has a value of its own in values.yaml" $name) -}}

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "bitbucket_rest/authorization.h"
 #include "bitbucket_rest/registrar.h"
 #include "test/bitbucket_server/bitbucket_server.h"
 #include "test/bitbucket_server/documents.h"
@@ -47,6 +48,12 @@ class World {
   }
   [[nodiscard]] tl::expected<Plan, BitbucketError> make(const Registration& registration) const {
     return register_webhook(send(), registration);
+  }
+  static tl::expected<Plan, BitbucketError> register_webhook(const Send& send,
+                                                             const Registration& registration) {
+    RegisterWebhook registering(registration);
+    run(registering, send);
+    return registering.result();
   }
   [[nodiscard]] Send send() const {
     return [this](const ApiRequest& request) { return client->send(request); };
@@ -222,7 +229,7 @@ TEMPLATE_TEST_CASE_SIG("a rate limit is waited out as the server asks", "", ((So
                              .content_type = "text/plain"},
                             {.status = 429}});
   std::vector<std::chrono::seconds> pauses;
-  const auto created = register_webhook(
+  const auto created = World::register_webhook(
       patient(
           world.send(), [&](std::chrono::seconds pause) { pauses.push_back(pause); }, 60s),
       world.registration());
@@ -231,9 +238,9 @@ TEMPLATE_TEST_CASE_SIG("a rate limit is waited out as the server asks", "", ((So
   CHECK(pauses == std::vector{7s, 10s});
 
   world.server.answer_next({{.status = 429, .retry_after = "3600"}});
-  const auto refused = register_webhook(patient(
-                                            world.send(), [](std::chrono::seconds) {}, 60s),
-                                        world.registration());
+  const auto refused = World::register_webhook(patient(
+                                                   world.send(), [](std::chrono::seconds) {}, 60s),
+                                               world.registration());
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == ApiFailure::kRateLimited);
   CHECK_THAT(refused.error().message, Catch::Contains("try again in 3600 s"));

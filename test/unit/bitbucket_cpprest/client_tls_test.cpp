@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "bitbucket_cpprest/client.h"
+#include "bitbucket_rest/authorization.h"
 #include "test/bitbucket_server/bitbucket_server.h"
 #include "test/bitbucket_server/connect_proxy.h"
 #include "test/support/test_certificates.h"

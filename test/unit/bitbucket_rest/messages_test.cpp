@@ -31,8 +31,15 @@ std::string page_error(const Repository& repository, std::string_view body) {
   return page ? "" : page.error();
 }
 
+const auto kNow = *clock::parse_rfc3339("2026-10-21T07:27:12.5Z");
+
+BitbucketError failure_of(const Repository& repository, const ApiAnswer& answer,
+                          Purpose purpose = Purpose::kRegister) {
+  return describe_failure(repository, answer, "the-secret", purpose, kNow);
+}
+
 std::string described(const Repository& repository, unsigned status, std::string body) {
-  return describe_failure(repository, {status, std::move(body), "", ""}, "the-secret").message;
+  return failure_of(repository, {status, std::move(body), "", ""}).message;
 }
 
 }  // namespace
@@ -192,7 +199,7 @@ TEST_CASE("Data Center's 401 for a missing permission is told as what it is") {
   const std::string body =
       R"({"errors": [{"context": null, "message": "You are not permitted to access this resource",
           "exceptionName": "com.atlassian.bitbucket.AuthorisationException"}]})";
-  const BitbucketError error = describe_failure(kDataCenter, {401, body, "", ""}, "");
+  const BitbucketError error = failure_of(kDataCenter, {401, body, "", ""});
   CHECK(error.kind == ApiFailure::kForbidden);
   CHECK_THAT(error.message, Catch::Contains("Repository admin"));
 }
@@ -205,7 +212,7 @@ TEST_CASE("a failure repeats neither the secret nor a receiver's URL") {
 
 TEST_CASE("a redirect is not followed but told, without its path") {
   const BitbucketError error =
-      describe_failure(kDataCenter, {302, "", "", "https://sso.example.com/login?token=abc"}, "");
+      failure_of(kDataCenter, {302, "", "", "https://sso.example.com/login?token=abc"});
   CHECK(error.kind == ApiFailure::kUnexpected);
   CHECK(error.message ==
         "Bitbucket answered 302: redirects are not followed, since they would show the token to "
@@ -236,8 +243,7 @@ TEST_CASE("a renamed repository is told by its new name, and no redirect is foll
   };
   for (const Row& row : rows) {
     INFO(row.location);
-    const std::string message =
-        describe_failure(row.repository, {301, "", "", row.location}, "").message;
+    const std::string message = failure_of(row.repository, {301, "", "", row.location}).message;
     if (row.moved_to.empty()) {
       CHECK_THAT(message, Catch::Contains("redirects are not followed, since") &&
                               !Catch::Contains("has moved to"));
@@ -250,9 +256,8 @@ TEST_CASE("a renamed repository is told by its new name, and no redirect is foll
 }
 
 TEST_CASE("a rate limit is waited out as told, or doubling from five seconds") {
-  const auto now = *clock::parse_rfc3339("2026-10-21T07:27:12.5Z");
-  const auto pause = [now](std::string told, unsigned attempt) {
-    return rate_limit_pause({429, "", std::move(told), ""}, attempt, now);
+  const auto pause = [](std::string told, unsigned attempt) {
+    return rate_limit_pause({429, "", std::move(told), ""}, attempt, kNow);
   };
   CHECK(pause("7", 3) == 7s);
   CHECK(pause("0", 0) == 1s);
@@ -262,20 +267,20 @@ TEST_CASE("a rate limit is waited out as told, or doubling from five seconds") {
   CHECK(pause("Wed, 21 Oct 2026 07:26:00 GMT", 1) == 1s);
   CHECK(pause("tomorrow", 1) == 10s);
   CHECK(pause("-5", 0) == 5s);
-  CHECK(pause("99999999999999999999", 0) == std::chrono::seconds::max());
+  CHECK(pause("99999999999999999999", 0) > 24h * 365 * 200);
   CHECK(pause("", 1000) == 320s);
 }
 
 TEST_CASE("a rate limit tells a time only if Bitbucket did") {
   const auto told = [](std::string retry_after) {
-    return describe_failure(kCloud, {429, "", std::move(retry_after), ""}, "").message;
+    return failure_of(kCloud, {429, "", std::move(retry_after), ""}).message;
   };
   const std::string begin = "Bitbucket answered 429: too many requests; try again ";
   CHECK(told("") == begin + "later");
   CHECK(told("nonsense") == begin + "later");
   CHECK(told("30") == begin + "in 30 s");
   CHECK(told("99999999999999999999") == begin + "later");
-  CHECK(told("Wed, 21 Oct 2026 07:28:00 GMT") == begin + "after 2026-10-21T07:28:00Z");
+  CHECK(told("Wed, 21 Oct 2026 07:28:00 GMT") == begin + "in 48 s");
 }
 
 }  // namespace receiver::bitbucket_rest

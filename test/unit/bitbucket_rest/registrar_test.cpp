@@ -32,11 +32,14 @@ ApiAnswer limited(std::string retry_after) {
   return {429, "Rate limit for this resource has been exceeded", std::move(retry_after), ""};
 }
 
-Registration registration() {
-  return {.repository = {Source::kDataCenter, "https://git.example.com", "SHOP", "web"},
-          .wanted = {.title = "Kargo demo/bb",
-                     .url = "https://hooks.example.com/bitbucket/" + std::string(64, 'a'),
-                     .secret = crypto::SecretString("the-secret")}};
+tl::expected<Plan, BitbucketError> register_webhook(const Send& send) {
+  RegisterWebhook registering(
+      {.repository = {Source::kDataCenter, "https://git.example.com", "SHOP", "web"},
+       .wanted = {.title = "Kargo demo/bb",
+                  .url = "https://hooks.example.com/bitbucket/" + std::string(64, 'a'),
+                  .secret = crypto::SecretString("the-secret")}});
+  run(registering, send);
+  return registering.result();
 }
 
 }  // namespace
@@ -72,7 +75,7 @@ TEST_CASE("an endless list ends at a bound, and is not taken for all that there 
                                   std::to_string(i + 1) + "}",
                               "", ""});
   }
-  const auto refused = register_webhook(script.send(), registration());
+  const auto refused = register_webhook(script.send());
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == ApiFailure::kUnexpected);
   CHECK_THAT(refused.error().message, Catch::Contains("does not end within 20 pages"));
@@ -84,23 +87,23 @@ TEST_CASE("a list that has changed meanwhile is read once more, and not for ever
   const ApiAnswer conflict{409, "", "", ""};
   Script script;
   script.answers = {none, conflict, none, {201, "{}", "", ""}};
-  CHECK(register_webhook(script.send(), registration())->action == Action::kCreate);
+  CHECK(register_webhook(script.send())->action == Action::kCreate);
 
   script.answers = {none, conflict, none, conflict, none};
-  const auto refused = register_webhook(script.send(), registration());
+  const auto refused = register_webhook(script.send());
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == ApiFailure::kConflict);
   CHECK(script.answers.size() == 1);
 
   // A repository that is gone is not looked for twice.
   script.answers = {none, {404, "", "", ""}, none};
-  CHECK(register_webhook(script.send(), registration()).error().kind == ApiFailure::kNotFound);
+  CHECK(register_webhook(script.send()).error().kind == ApiFailure::kNotFound);
   CHECK(script.answers.size() == 1);
 }
 
 TEST_CASE("no answer is told as such") {
   Script script;
-  const auto failed = register_webhook(script.send(), registration());
+  const auto failed = register_webhook(script.send());
   REQUIRE_FALSE(failed);
   CHECK(failed.error().kind == ApiFailure::kUnreachable);
   CHECK(failed.error().message == "nothing left");

@@ -1,5 +1,6 @@
 #include "controllers/derive.h"
 
+#include <algorithm>
 #include <map>
 
 #include <catch2/catch.hpp>
@@ -338,6 +339,43 @@ TEST_CASE("a receiver whose Secret is unread takes no path from those beside it"
   REQUIRE(derived.routes.size() == 2);
   CHECK(derived.routes[0].receiver == "before");
   CHECK(derived.routes[1].receiver == "after");
+}
+
+TEST_CASE("the routes of a receiver share how its Bitbucket is asked, and no URL depends on it") {
+  SecretState with_token = present(kValue);
+  with_token.secret.previous = crypto::SecretString("another-secret-of-decent-length");
+  const auto owner = project_config({{"r", true, "s"}});
+  const BitbucketHosts hosts;
+  const auto derive_with = [&](const BitbucketHosts* allowed) {
+    return derive_receivers(
+        owner, [&](std::string_view) { return with_token; }, {"https://hooks.example.com", ""},
+        allowed);
+  };
+  const DerivedReceivers without = derive_with(&hosts);
+  CHECK_FALSE(without.routes.at(0).bitbucket);
+  REQUIRE(without.tokens.size() == 1);
+  CHECK(without.tokens[0].has_token == false);
+
+  auto keys = std::make_shared<api::BitbucketKeys>();
+  keys->token = crypto::SecretString("token");
+  with_token.secret.bitbucket = keys;
+  const DerivedReceivers with = derive_with(&hosts);
+  CHECK(with.published == without.published);
+  REQUIRE(with.routes.size() == 2);
+  REQUIRE(with.routes[0].bitbucket);
+  CHECK(with.routes[0].bitbucket == with.routes[1].bitbucket);
+  CHECK(with.tokens.at(0).has_token == true);
+  CHECK(with.advice.size() == without.advice.size());
+  CHECK_FALSE(derive_with(nullptr).routes[0].bitbucket);
+
+  keys->url = crypto::SecretString("https://evil.example.com");
+  const DerivedReceivers refused = derive_with(&hosts);
+  CHECK(refused.published == without.published);
+  CHECK(refused.failures.empty());
+  CHECK_FALSE(refused.routes.at(0).bitbucket);
+  REQUIRE(refused.advice.size() == without.advice.size() + 1);
+  CHECK(std::ranges::count(refused.advice, "BitbucketHostNotAllowed", &ReceiverAdvice::reason) ==
+        1);
 }
 
 }  // namespace receiver::controllers

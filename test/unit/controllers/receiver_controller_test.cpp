@@ -186,6 +186,50 @@ TEST_CASE("a Secret that may be read but not listed is never said to be unreadab
   for (const std::string& event : f.told) CHECK(event.find("cannot be read") == std::string::npos);
 }
 
+TEST_CASE("keys of Bitbucket change no status, and a token that is removed is told") {
+  ReceiverFixture f;
+  const auto put = [&](const std::string& version, const std::string& more) {
+    f.server.put_json(
+        "demo", "s",
+        R"({"metadata":{"namespace":"demo","name":"s","uid":"u","resourceVersion":")" + version +
+            R"(","labels":{"kargo.akuity.io/cred-type":"generic"}},"data":{"secret":")" +
+            crypto::base64_encode(kSecret) + "\"" + more + "}}");
+  };
+  const auto bitbucket = [&] {
+    const auto routes = f.routes_of("demo");
+    return routes.empty() ? nullptr : routes[0].bitbucket;
+  };
+  f.server.instead_of_listing["demo"] = test::refusal(403, "Forbidden");  // so it is read
+  put("1", R"(,"bitbucket.token":"dG9rZW4=")");
+  f.controller.set_leading(true);
+  f.upsert(f.project_configs, "demo", "demo", kBucket);
+  f.run_until([&] { return bitbucket() != nullptr; });
+  f.run_until([&] { return f.patches.size() == 1; });
+  const auto patch = json::parse(f.patches.back().body);
+  REQUIRE(patch.has_value());
+  const std::string status = json::to_text(*json::find(*patch, "/status"));
+  const auto look_again = [&](const std::string& version) {
+    f.upsert(f.project_configs, "demo", "demo", kBucket, version, status);
+  };
+
+  put("2", R"(,"bitbucket.token":"dG9rZW4=","bitbucket.url":")" +
+               crypto::base64_encode("https://evil.example.com") + "\"");
+  look_again("2");
+  f.run_until([&] { return f.told_of("BitbucketHostNotAllowed") == 1; });
+  CHECK_FALSE(bitbucket());
+  CHECK(f.told_of("BitbucketTokenRemoved") == 0);
+
+  put("3", "");
+  look_again("3");
+  f.run_until([&] { return f.told_of("BitbucketTokenRemoved") == 1; });
+  CHECK_FALSE(bitbucket());
+  f.run_for(26h);
+  CHECK(f.told_of("BitbucketTokenRemoved") == 1);
+  CHECK(f.patches.size() == 1);
+  CHECK(f.told_of("ReceiverURLChanged") == 0);
+  for (const std::string& event : f.told) CHECK(event.find("token\"") == std::string::npos);
+}
+
 TEST_CASE("a conflict is tried again on the object as it then is") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);

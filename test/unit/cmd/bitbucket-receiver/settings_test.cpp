@@ -121,6 +121,9 @@ const Variables kAll{
     {"KUBE_API_BURST", "40"},
     {"SYSTEM_RESOURCES_NAMESPACE", "system"},
     {"SECRET_ACCESS", "cluster"},
+    {"BITBUCKET_HOSTS", "git.example.com, Bitbucket.example.com:8443"},
+    {"HTTPS_PROXY", "http://proxy.example.com:3128"},
+    {"NO_PROXY", "example.org"},
     {"MAX_CONCURRENT_PATCHES", "7"},
     {"MAX_CONCURRENT_PROJECT_CONFIG_RECONCILES", "9"},
     {"LEADER_ELECT", "false"},
@@ -156,6 +159,11 @@ void check_all(const Settings& settings) {
   CHECK(settings.rest.burst == 40);
   CHECK(settings.receivers.system_namespace == "system");
   CHECK(settings.receivers.secret_access == controllers::SecretAccess::kCluster);
+  CHECK(settings.receivers.bitbucket_hosts.allow("git.example.com"));
+  CHECK(settings.receivers.bitbucket_hosts.allow("bitbucket.example.com:8443"));
+  REQUIRE(settings.bitbucket_proxy.proxy);
+  CHECK(settings.bitbucket_proxy.proxy->address() == "proxy.example.com:3128");
+  CHECK(settings.bitbucket_proxy.exceptions == "example.org");
   CHECK(settings.refresher.patches_in_flight == 7);
   CHECK(settings.rest.patches == 7);
   CHECK(settings.receivers.workers == 9);
@@ -272,6 +280,20 @@ TEST_CASE("switches take what Go takes for a boolean") {
   CHECK(parsed({"--catch-up"}, {{"CATCH_UP", "false"}}).catch_up);
 }
 
+TEST_CASE("the environment may name the proxy in lower case, as other programs read it") {
+  const Settings lower = parsed({}, {{"https_proxy", "proxy.example.com:3128"},
+                                     {"no_proxy", "example.org"},
+                                     {"bitbucket_hosts", "git.example.com"}});
+  CHECK(lower.bitbucket_proxy.for_server("api.bitbucket.org", 443));
+  CHECK_FALSE(lower.bitbucket_proxy.for_server("git.example.org", 443));
+  CHECK_FALSE(lower.receivers.bitbucket_hosts.allow("git.example.com"));
+  const Settings both =
+      parsed({}, {{"https_proxy", "http://lower:1"}, {"HTTPS_PROXY", "http://upper:2"}});
+  CHECK(both.bitbucket_proxy.proxy->host == "upper");
+  CHECK_FALSE(parsed({}, {{"HTTPS_PROXY", ""}}).bitbucket_proxy.proxy);
+  CHECK_THAT(refusal({"--https-proxy=http://user:hunter2@[::1]:3128"}), !Contains("hunter2"));
+}
+
 TEST_CASE("TLS paths without TLS are kept for later") {
   CHECK_FALSE(parsed({}, {{"TLS_CERT_PATH", "/a"}, {"TLS_KEY_PATH", "/b"}}).listener.tls);
 }
@@ -333,6 +355,10 @@ TEST_CASE("a value that is not as expected stops the start") {
       {"KUBE_API_BURST", "0", "a whole number from 1 to"},
       {"SECRET_ACCESS", "all", "namespaced or cluster"},
       {"SYSTEM_RESOURCES_NAMESPACE", "Upper", "the name of a namespace"},
+      {"BITBUCKET_HOSTS", "https://git.example.com", "hosts between commas"},
+      {"BITBUCKET_HOSTS", "git.example.com/context", "hosts between commas"},
+      {"HTTPS_PROXY", "ftp://proxy", "http://HOST:PORT"},
+      {"HTTPS_PROXY", "https://proxy.example.com", "http://HOST:PORT"},
       {"POD_NAMESPACE", "-a", "the name of a namespace"},
       {"POD_NAMESPACE", "a.b", "the name of a namespace"},
       {"POD_NAME", "a b", "at most 253 characters"},

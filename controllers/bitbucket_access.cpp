@@ -1,0 +1,187 @@
+#include "controllers/bitbucket_access.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "bitbucket_rest/authorization.h"
+#include "crypto/pem.h"
+#include "git/url.h"
+#include "text/ascii.h"
+#include "text/percent.h"
+
+namespace receiver::controllers {
+namespace {
+
+using bitbucket::Source;
+
+constexpr std::string_view kCloudHost = "api.bitbucket.org";
+/// People name Cloud by its page.
+constexpr std::string_view kCloudPage = "bitbucket.org";
+constexpr std::string_view kHttpsPort = ":443";
+/// Of a name in the DNS, with its port.
+constexpr std::size_t kMaxHostBytes = 253 + 6;
+
+std::string without_https_port(std::string_view host) {
+  std::string name = text::ascii_lower(host);
+  if (name.ends_with(kHttpsPort)) name.resize(name.size() - kHttpsPort.size());
+  return name;
+}
+
+/// `https://HOST[:PORT][/CONTEXT]` without anything else; nothing if it is no such URL.
+std::optional<git::Url> parse_https(std::string_view text) {
+  auto url = git::Url::parse(text);
+  const auto in_host = [](char c) {
+    return text::is_unreserved(c) || c == ':' || c == '[' || c == ']';
+  };
+  const auto in_path = [](char c) { return text::is_unreserved(c) || c == '/'; };
+  if (!url || url->scheme != "https" || url->host.starts_with(':') || url->host.empty() ||
+      url->host.ends_with(':') || url->host.size() > kMaxHostBytes || url->user || url->raw_query ||
+      text.find('#') != std::string_view::npos || !std::ranges::all_of(url->host, in_host) ||
+      !std::ranges::all_of(url->path, in_path)) {
+    return std::nullopt;
+  }
+  url->host = without_https_port(url->host);
+  return url;
+}
+
+/// Certificates, one at least, and nothing damaged.
+bool is_pem(std::string_view text) {
+  const crypto::BioPtr in = crypto::pem_text(text);
+  const bool any = in && crypto::next_certificate(in.get()) != nullptr;
+  (void)crypto::openssl_reason();  // forgets it
+  return any;
+}
+
+}  // namespace
+
+std::optional<BitbucketHosts> BitbucketHosts::parse(std::string_view text) {
+  BitbucketHosts hosts;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find_first_of(", \t\r\n"), text.size());
+    const std::string_view entry = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (entry.empty()) continue;
+    const auto url = parse_https(fmt::format("https://{}", entry));
+    if (!url || !url->path.empty()) return std::nullopt;
+    hosts.hosts_.insert(url->host);
+  }
+  return hosts;
+}
+
+bool BitbucketHosts::allow(std::string_view host) const {
+  const std::string name = without_https_port(host);
+  return name == kCloudHost || hosts_.contains(name);
+}
+
+std::optional<bitbucket_rest::Repository> BitbucketAccess::repository(std::string_view url) const {
+  bitbucket_rest::Servers servers;
+  (product == Source::kCloud ? servers.cloud : servers.data_center) = server;
+  auto repository = bitbucket_rest::parse_repository(url, servers);
+  if (!repository) return std::nullopt;
+  return std::move(*repository);
+}
+
+namespace {
+
+/// Where the keys lead to; what is wrong with them is added to the refusals.
+class AccessCheck {
+ public:
+  AccessCheck(const api::BitbucketKeys& keys, const BitbucketHosts* hosts,
+              std::string_view secret_name)
+      : keys_(keys), hosts_(hosts), secret_name_(secret_name) {}
+
+  CheckedAccess run() && {
+    access_.secret_uid = keys_.uid;
+    access_.secret_version = keys_.resource_version;
+    check_credentials();
+    check_wish();
+    check_url();
+    const bool asked = hosts_ != nullptr && refusals_.empty();
+    return {asked ? std::make_shared<const BitbucketAccess>(std::move(access_)) : nullptr,
+            std::move(refusals_)};
+  }
+
+ private:
+  void check_credentials() {
+    access_.ca = keys_.ca;
+    if (!keys_.problem.empty()) {
+      invalid(keys_.problem);
+      return;
+    }
+    // As it is stored: what is cut off here is part of the token for other readers.
+    if (!text::is_one_word(keys_.token.view())) {
+      invalid(
+          "the value of key \"bitbucket.token\" holds line breaks, blanks or other characters that "
+          "no token has; store it without them (echo -n, printf %s)");
+    } else if (auto header =
+                   bitbucket_rest::authorization(std::string(keys_.username.view()), keys_.token)) {
+      access_.authorization = std::move(*header);
+    } else {
+      invalid(
+          fmt::format("key \"bitbucket.username\": {}; store the e-mail address of the "
+                      "token's account",
+                      header.error()));
+    }
+    if (!keys_.ca.empty() && !is_pem(keys_.ca.view())) {
+      invalid(
+          "the value of key \"bitbucket.ca\" is no certificate in PEM; store what begins with "
+          "-----BEGIN CERTIFICATE-----");
+    }
+  }
+
+  void check_wish() {
+    const std::string wish = text::ascii_lower(text::trim(keys_.changed_files.view()));
+    access_.changed_files = wish != "false";
+    if (!wish.empty() && wish != "true" && wish != "false") {
+      invalid("the value of key \"bitbucket.changed-files\" is neither true nor false; store one");
+    }
+  }
+
+  void check_url() {
+    access_.server = bitbucket_rest::kCloudApi;
+    if (keys_.url.empty()) return;
+    const auto url = parse_https(keys_.url.view());
+    if (!url) {
+      invalid(
+          "the value of key \"bitbucket.url\" is no https URL of a Bitbucket Data Center; store "
+          "one like https://HOST/CONTEXT, without user, query and line break, or remove the key "
+          "for Bitbucket Cloud");
+      return;
+    }
+    if (url->host == kCloudHost || url->host == kCloudPage) return;
+    access_.product = Source::kDataCenter;
+    const std::string_view context(url->path);
+    access_.server = fmt::format("https://{}{}", url->host,
+                                 context.substr(0, context.find_last_not_of('/') + 1));
+    if (hosts_ == nullptr || hosts_->allow(url->host)) return;
+    refuse("BitbucketHostNotAllowed",
+           fmt::format("key \"bitbucket.url\" names the host {}, which the operator's setting "
+                       "BITBUCKET_HOSTS does not list; have whoever runs the operator add it",
+                       url->host));
+  }
+
+  void invalid(std::string_view what) { refuse("SecretInvalid", what); }
+  void refuse(std::string_view reason, std::string_view what) {
+    refusals_.push_back(
+        {std::string(reason), fmt::format("Secret {}: {}. Until then Bitbucket is not asked which "
+                                          "files a push changes",
+                                          secret_name_, what)});
+  }
+
+  const api::BitbucketKeys& keys_;
+  const BitbucketHosts* hosts_;
+  const std::string_view secret_name_;
+  BitbucketAccess access_;
+  std::vector<BitbucketRefusal> refusals_;
+};
+
+}  // namespace
+
+CheckedAccess check_access(const api::BitbucketKeys& keys, const BitbucketHosts* hosts,
+                           std::string_view secret_name) {
+  return AccessCheck(keys, hosts, secret_name).run();
+}
+
+}  // namespace receiver::controllers

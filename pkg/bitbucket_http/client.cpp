@@ -1,0 +1,126 @@
+#include "bitbucket_http/client.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "async/kept_alive.h"
+#include "bitbucket_rest/authorization.h"
+#include "crypto/pem.h"
+#include "http/client.h"
+#include "http/server_url.h"
+#include "text/ascii.h"
+
+namespace receiver::bitbucket_http {
+
+namespace asio = boost::asio;
+
+using bitbucket_rest::ApiAnswer;
+using bitbucket_rest::ApiFailure;
+using bitbucket_rest::ApiRequest;
+using bitbucket_rest::BitbucketError;
+
+namespace {
+
+using Answered = tl::expected<ApiAnswer, BitbucketError>;
+
+ApiAnswer answer_of(http::Response response) {
+  const auto field = [&](std::string_view name) {
+    return std::string(response.headers.find(name).value_or(""));
+  };
+  return {response.status, std::move(response.body), field("Retry-After"), field("Location"),
+          text::equal_ignoring_case(field(bitbucket_rest::kNearLimitHeader), "true")};
+}
+
+http::ClientOptions options_of(const ClientOptions& options, const http::ServerUrl& server) {
+  http::ClientOptions made;
+  made.host = server.host;
+  made.port = server.port;
+  made.tls.ca_pem = options.ca_pem;
+  made.proxy = options.proxy.for_server(server.host, server.port);
+  made.connections = options.connections;
+  made.waiting = options.waiting;
+  made.idle_time = options.idle_time;
+  made.body_bytes = options.body_bytes;
+  return made;
+}
+
+}  // namespace
+
+class Client::Impl {
+ public:
+  Impl(asio::any_io_executor executor, ClientOptions options, const http::ServerUrl& server)
+      : options_(std::move(options)),
+        origin_(server.origin()),
+        client_(std::move(executor), options_of(options_, server)) {}
+
+  asio::awaitable<void> run(async::KeptAlive, bitbucket_rest::Operation& operation,
+                            TimePoint deadline) {
+    while (const ApiRequest* request = operation.next()) {
+      auto answered = co_await send(*request, deadline);
+      operation.take(std::move(answered));
+    }
+  }
+  void close() { client_.close(); }
+
+ private:
+  asio::awaitable<Answered> send(const ApiRequest& request, TimePoint deadline) {
+    const auto url = http::parse_server_url(request.url);
+    if (!url || url->user_info || url->origin() != origin_) {
+      co_return tl::unexpected(BitbucketError{
+          .kind = ApiFailure::kUnexpected,
+          .message = fmt::format("a request that is not for {} is not sent", origin_)});
+    }
+    http::Request sent{.method = request.method,
+                       .target = url->path,
+                       .headers = {{"Accept", "application/json"},
+                                   {"User-Agent", options_.user_agent},
+                                   {"Authorization", std::string(options_.authorization.view())}},
+                       .body = request.body,
+                       .repeatable = request.method == "GET"};
+    if (!sent.body.empty()) sent.headers.add("Content-Type", "application/json");
+    auto response = co_await client_.send(std::move(sent), deadline);
+    if (!response) {
+      const bool is_late = response.error().kind == http::ClientError::Kind::kTimeout;
+      co_return tl::unexpected(
+          BitbucketError{.kind = is_late ? ApiFailure::kTimeout : ApiFailure::kUnreachable,
+                         .message = std::move(response.error().message)});
+    }
+    ApiAnswer answer = answer_of(*std::move(response));
+    bitbucket_rest::hide_token(answer, options_.authorization);
+    co_return answer;
+  }
+
+  ClientOptions options_;
+  std::string origin_;
+  http::Client client_;
+};
+
+tl::expected<std::unique_ptr<Client>, std::string> Client::create(asio::any_io_executor executor,
+                                                                  ClientOptions options) {
+  const auto server = http::parse_server_url(options.server);
+  if (!server) return tl::unexpected("the server's URL " + server.error());
+  if (server->scheme != "https" || server->user_info) {
+    return tl::unexpected(std::string("the server's URL must be https://HOST/CONTEXT"));
+  }
+  if (!options.ca_pem.empty() &&
+      !crypto::next_certificate(crypto::pem_text(options.ca_pem).get())) {
+    return tl::unexpected(fmt::format(
+        "the authorities hold no PEM certificate that can be read ({})", crypto::openssl_reason()));
+  }
+  auto impl = std::make_shared<Impl>(std::move(executor), std::move(options), *server);
+  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): private constructor
+  return std::unique_ptr<Client>(new Client(std::move(impl)));
+}
+
+Client::Client(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Client::~Client() {
+  impl_->close();
+}
+
+asio::awaitable<void> Client::run(bitbucket_rest::Operation& operation, TimePoint deadline) {
+  return impl_->run(impl_, operation, deadline);
+}
+
+}  // namespace receiver::bitbucket_http

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <tl/expected.hpp>
+
+#include "bitbucket_rest/messages.h"
+
+namespace receiver::bitbucket_rest {
+
+/// What Bitbucket is asked for, without I/O: a small state machine that says which request comes
+/// next, takes its answer, and ends with a value or an error.
+///
+///     while (operation.next() != nullptr) operation.take(send(*operation.next()));
+///     auto result = operation.result();
+///
+/// A driver does that: run() below, bitbucket_http::Client::run() as a coroutine. One thread.
+class Operation {
+ public:
+  virtual ~Operation() = default;
+
+  /// The request to send now; null: it has ended.
+  [[nodiscard]] const ApiRequest* next() const { return next_ ? &*next_ : nullptr; }
+  /// The answer to next(), whatever its status, or why there is none: kUnreachable or kTimeout.
+  void take(tl::expected<ApiAnswer, BitbucketError> answer);
+
+  /// Sent so far.
+  [[nodiscard]] unsigned requests() const { return requests_; }
+  /// Whether Bitbucket has said that most of the hour's requests are used up.
+  [[nodiscard]] bool near_limit() const { return near_limit_; }
+  [[nodiscard]] const Repository& repository() const { return repository_; }
+
+ protected:
+  /// Both in all; beyond them it ends with kUnknown.
+  struct Bounds {
+    unsigned requests = 1;
+    std::size_t answer_bytes = 0;
+  };
+
+  Operation(Repository repository, Purpose purpose, Bounds bounds)
+      : repository_(std::move(repository)), purpose_(purpose), bounds_(bounds) {}
+  Operation(const Operation&) = default;
+  Operation(Operation&&) = default;
+  Operation& operator=(const Operation&) = default;
+  Operation& operator=(Operation&&) = default;
+
+  void ask(ApiRequest request);
+  /// The body of a 2xx to `asked`.
+  virtual void read(const ApiRequest& asked, const std::string& body) = 0;
+  /// The question failed; ends it, or asks another way.
+  virtual void failed(BitbucketError error) = 0;
+  /// What no error repeats.
+  [[nodiscard]] virtual std::string_view secret() const { return {}; }
+
+ private:
+  Repository repository_;
+  Purpose purpose_;
+  Bounds bounds_;
+  std::optional<ApiRequest> next_;
+  unsigned requests_ = 0;
+  std::size_t answer_bytes_ = 0;
+  bool near_limit_ = false;
+};
+
+/// An operation that ends with a T.
+template <class T>
+class Question : public Operation {
+ public:
+  using Value = T;
+
+  /// Once next() is null; may be moved from.
+  [[nodiscard]] tl::expected<T, BitbucketError>& result() { return *result_; }
+
+ protected:
+  using Operation::Operation;
+
+  void end(T value) { result_.emplace(std::move(value)); }
+  void failed(BitbucketError error) override { result_.emplace(tl::unexpect, std::move(error)); }
+  void fail(ApiFailure kind, std::string message) {
+    Question::failed({.kind = kind, .message = std::move(message)});
+  }
+
+ private:
+  std::optional<tl::expected<T, BitbucketError>> result_;
+};
+
+/// Sends one request. The error says why there is no answer, for people.
+using Send = std::function<tl::expected<ApiAnswer, std::string>(const ApiRequest&)>;
+/// Waits that long, and may say so.
+using Pause = std::function<void(std::chrono::seconds)>;
+
+/// The driver of those who may block.
+void run(Operation& operation, const Send& send);
+
+/// `send`, but an answer 429 is waited out as it asks, and the request sent again; not beyond
+/// `limit` in all, after which the 429 is the answer.
+[[nodiscard]] Send patient(Send send, Pause pause, std::chrono::seconds limit);
+
+}  // namespace receiver::bitbucket_rest
