@@ -137,6 +137,17 @@ TEST_CASE("a refusal pauses what it is about") {
   }
 }
 
+TEST_CASE("a repository without a default branch is still asked about its commits") {
+  AnswerBook book;
+  const Time now{};
+  const QuestionKey branch{kCommitKey.token, kCommitKey.repository, ""};
+  book.failed(branch, failure(ApiFailure::kNotFound), now);
+  CHECK_FALSE(book.paused(kCommitKey, now));
+  CHECK_FALSE(book.paused(branch, now));
+  book.failed(branch, failure(ApiFailure::kForbidden), now);
+  CHECK(book.paused(kCommitKey, now));
+}
+
 TEST_CASE("a pause is as long as it is told, and an hour at most") {
   struct Case {
     std::chrono::seconds asked_for, pause;
