@@ -10,11 +10,16 @@
 #include <utility>
 #include <variant>
 
+#include <boost/asio/this_coro.hpp>
+
+#include "async/beside.h"
+#include "bitbucket/ref_changes.h"
 #include "bitbucket/signature.h"
 #include "crypto/crypto.h"
 #include "git/repository.h"
 #include "http/response_text.h"
 #include "webhook/answers.h"
+#include "webhook/changed_files.h"
 #include "webhook/content_encoding.h"
 #include "webhook/targets.h"
 
@@ -24,6 +29,10 @@ namespace asio = boost::asio;
 using controllers::Route;
 
 namespace {
+
+/// For the patterns of all Warehouses of a delivery, on a thread that others wait for. Whatever is
+/// not judged by then is refreshed.
+constexpr std::chrono::milliseconds kJudgingTime{100};
 
 /// Load balancers probe `/` unless they are told otherwise.
 bool is_health_path(std::string_view path) {
@@ -124,18 +133,13 @@ std::optional<Outcome> outcome_of(http::BodyError error) {
   return std::nullopt;
 }
 
-/// The union over the receivers. An object may be named twice: the refresher takes it once.
-template <typename Event, typename Object>
-std::vector<controllers::Target> targets_for(const std::vector<Route>& receivers,
-                                             const Event& event,
-                                             const kube::Store<Object>& objects) {
-  std::vector<controllers::Target> all;
-  for (const Route& receiver : receivers) {
-    auto targets = targets_of(event, receiver.project, objects);
-    all.insert(all.end(), std::make_move_iterator(targets.begin()),
-               std::make_move_iterator(targets.end()));
+/// An object may be named twice: the refresher takes it once.
+void add(std::vector<controllers::Target>& all, std::vector<controllers::Target> more) {
+  if (all.empty()) {
+    all = std::move(more);
+    return;
   }
-  return all;
+  all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
 }  // namespace
@@ -147,8 +151,41 @@ struct Deliveries::Delivery {
   std::string event;
   std::string traceparent;  ///< of W3C Trace Context, as sent
   clock::Steady::time_point first_byte;
-  std::string content;  ///< the body, inflated
-  std::string url;      ///< of the repository or pull request as it may be logged
+  std::string content;     ///< the body, inflated
+  std::string url;         ///< of the repository or pull request as it may be logged
+  std::size_t spared = 0;  ///< Warehouses that the push is not for, by what Bitbucket said
+};
+
+/// What a delivery is for.
+struct Deliveries::Targets {
+  std::vector<controllers::Target> certain;
+  /// Of a push: what else it could be for, as the answer to `request` tells.
+  std::vector<OpenTarget> open;
+  std::vector<std::string> identities;  ///< of its repository
+  Inquirer::Request request;
+
+  /// Leaves in `open` only those that are so judged by what is found out, and returns the others.
+  /// `request` is then to ask for what the judgement depends on.
+  std::vector<controllers::Target> take_all_but(Judgement wanted, const Findings& findings) {
+    const auto until = clock::Steady::now() + kJudgingTime;
+    const auto enough = [until] { return clock::Steady::now() >= until; };
+    const JudgedPush push{identities, request.push.changes};
+    std::vector<controllers::Target> others;
+    std::vector<OpenTarget> kept;
+    Inquiry inquiry;
+    for (OpenTarget& candidate : open) {
+      const auto judgement =
+          judge_changed_files(push, *candidate.warehouse, findings, inquiry, enough);
+      if (judgement == wanted) {
+        kept.push_back(std::move(candidate));
+      } else {
+        others.push_back(std::move(candidate.target));
+      }
+    }
+    open = std::move(kept);
+    request.inquiry = std::move(inquiry);
+    return others;
+  }
 };
 
 Deliveries::Deliveries(const controllers::RouteTable& routes,
@@ -199,9 +236,10 @@ asio::awaitable<Deliveries::End> Deliveries::take(const http::RequestHead& head,
   auto targets = find_targets(*delivery, *kind, *payload);
   if (!targets) co_return targets.error();
   *payload = {};  // nothing large is kept while waiting
+  delivery->content = {};
 
   const auto deadline = head.first_byte + options_.answer_deadline;
-  auto refreshing = refresher_.refresh(std::move(*targets), deadline);
+  auto refreshing = refresh(std::move(*targets), deadline, *delivery);
   const controllers::RefreshOutcome refreshes = co_await std::move(refreshing);
   co_return report(*delivery, *kind, refreshes);
 }
@@ -314,8 +352,7 @@ Deliveries::Step<bitbucket::EventKind> Deliveries::recognise(const Delivery& del
 
 Deliveries::Step<bitbucket::Payload> Deliveries::parse(Delivery& delivery,
                                                        bitbucket::EventKind kind) {
-  const std::string content = std::move(delivery.content);
-  auto payload = bitbucket::parse_payload(kind, content);
+  auto payload = bitbucket::parse_payload(kind, delivery.content);
   if (payload) return std::move(*payload);
   logger_.warn("a signed delivery cannot be read",
                {{"delivery", delivery.id}, {"event", delivery.event}, {"error", payload.error()}});
@@ -323,8 +360,9 @@ Deliveries::Step<bitbucket::Payload> Deliveries::parse(Delivery& delivery,
       finish(delivery, Outcome::kBadBody, http::error_response(400, "invalid request body")));
 }
 
-Deliveries::Step<std::vector<controllers::Target>> Deliveries::find_targets(
-    Delivery& delivery, bitbucket::EventKind kind, const bitbucket::Payload& payload) {
+Deliveries::Step<Deliveries::Targets> Deliveries::find_targets(Delivery& delivery,
+                                                               bitbucket::EventKind kind,
+                                                               const bitbucket::Payload& payload) {
   const bool pushed = kind.action == bitbucket::Action::kRefreshWarehouses;
   if (!(pushed ? warehouses_.synced() : promotions_.synced())) {
     return tl::unexpected(finish(
@@ -340,9 +378,81 @@ Deliveries::Step<std::vector<controllers::Target>> Deliveries::find_targets(
   } else {
     delivery.url = git::redacted(urls.front());
   }
-  return pushed ? targets_for(delivery.receivers, std::get<bitbucket::Push>(payload), warehouses_)
-                : targets_for(delivery.receivers, std::get<bitbucket::PullRequest>(payload),
-                              promotions_);
+  if (pushed) return find_warehouses(delivery, kind.source, std::get<bitbucket::Push>(payload));
+  Targets targets;
+  for (const Route& receiver : delivery.receivers) {
+    add(targets.certain,
+        targets_of(std::get<bitbucket::PullRequest>(payload), receiver.project, promotions_));
+  }
+  return targets;
+}
+
+Deliveries::Targets Deliveries::find_warehouses(const Delivery& delivery, bitbucket::Source source,
+                                                const bitbucket::Push& push) const {
+  Targets targets;
+  for (const Route& receiver : delivery.receivers) {
+    const auto& bitbucket = receiver.bitbucket;
+    if (options_.inquirer == nullptr || !bitbucket || !bitbucket->changed_files) {
+      add(targets.certain, targets_of(push, receiver.project, warehouses_));
+      continue;
+    }
+    SplitTargets split = split_targets_of(push, receiver.project, warehouses_, *bitbucket);
+    add(targets.certain, std::move(split.certain));
+    if (targets.open.empty() && !split.open.empty()) {
+      targets.request.access = bitbucket;
+      targets.request.repository = *split.repository;
+      targets.open = std::move(split.open);
+    } else {
+      // Two receivers in one delivery are a rare chance, and none decides for the other.
+      for (OpenTarget& open : split.open) targets.certain.push_back(std::move(open.target));
+    }
+  }
+  if (targets.open.empty()) return targets;
+
+  targets.identities = identities_of(push);
+  targets.request.push = bitbucket::parse_ref_changes(source, delivery.content);
+  std::ranges::sort(targets.certain);
+  std::erase_if(targets.open, [&](const OpenTarget& open) {
+    return std::ranges::binary_search(targets.certain, open.target);
+  });
+  Findings nothing_asked;
+  nothing_asked.refs.resize(targets.request.push.changes.size());
+  add(targets.certain, targets.take_all_but(Judgement::kOpen, nothing_asked));
+  return targets;
+}
+
+asio::awaitable<controllers::RefreshOutcome> Deliveries::refresh(Targets targets,
+                                                                 clock::Steady::time_point deadline,
+                                                                 Delivery& delivery) {
+  if (targets.open.empty()) return refresher_.refresh(std::move(targets.certain), deadline);
+  return refresh_what_changed(std::move(targets), deadline, delivery);
+}
+
+asio::awaitable<controllers::RefreshOutcome> Deliveries::refresh_what_changed(
+    Targets targets, clock::Steady::time_point deadline, Delivery& delivery) {
+  const auto now = clock::Steady::now();
+  const auto asked_until = now + std::min<clock::Steady::duration>(options_.inquirer->limits().time,
+                                                                   (deadline - now) / 2);
+  const asio::any_io_executor strand = co_await asio::this_coro::executor;
+  auto certain_ones = refresher_.refresh(std::move(targets.certain), deadline);
+  async::Beside<controllers::RefreshOutcome> certain(strand, std::move(certain_ones));
+
+  Inquirer::Request request = targets.request;
+  auto finding = options_.inquirer->find_out(std::move(request), asked_until);
+  const Findings findings = co_await std::move(finding);
+  std::vector<controllers::Target> affected = targets.take_all_but(Judgement::kSpared, findings);
+  delivery.spared = targets.open.size();
+  counters_.spared += delivery.spared;
+
+  auto refreshing = refresher_.refresh(std::move(affected), deadline);
+  const controllers::RefreshOutcome later = co_await std::move(refreshing);
+  auto ending = certain.result();
+  controllers::RefreshOutcome all = co_await std::move(ending);
+  all.applied += later.applied;
+  all.queued += later.queued;
+  all.refused += later.refused;
+  all.overloaded = all.overloaded || later.overloaded;
+  co_return all;
 }
 
 Deliveries::End Deliveries::report(const Delivery& delivery, bitbucket::EventKind kind,
@@ -411,6 +521,7 @@ Deliveries::End Deliveries::finish(const Delivery& delivery, Outcome outcome, ht
                             {"applied", refreshes.applied},
                             {"queued", refreshes.queued},
                             {"refused", refreshes.refused},
+                            {"spared", delivery.spared},
                             {"duration_ms", duration.count()}});
   return ended;
 }

@@ -20,6 +20,7 @@
 #include "kube/store.h"
 #include "log/log_throttle.h"
 #include "log/logger.h"
+#include "webhook/inquirer.h"
 #include "webhook/late_targets.h"
 #include "webhook/outcome.h"
 
@@ -37,6 +38,8 @@ struct DeliveryOptions {
   /// On any of the listener's threads.
   std::function<void(bitbucket::Source source, std::chrono::nanoseconds took)> answered{};
   AuthenticationObserver authenticated{};
+  /// Asks what pushes change, for receivers whose Secret holds a token. Null: nothing is asked.
+  Inquirer* inquirer = nullptr;
 };
 
 /// Answers the requests of the webhook port. Called on a connection's strand, from any of the
@@ -59,6 +62,7 @@ class Deliveries {
 
  private:
   struct Delivery;
+  struct Targets;
   /// How a request ends. Without an outcome: its body did not arrive, which the listener counts.
   struct End {
     http::Response answer;
@@ -83,10 +87,17 @@ class Deliveries {
       const std::vector<controllers::Route>& candidates);
   [[nodiscard]] Step<bitbucket::EventKind> recognise(const Delivery& delivery);
   [[nodiscard]] Step<bitbucket::Payload> parse(Delivery& delivery, bitbucket::EventKind kind);
-  [[nodiscard]] Step<std::vector<controllers::Target>> find_targets(
-      Delivery& delivery, bitbucket::EventKind kind, const bitbucket::Payload& payload);
+  [[nodiscard]] Step<Targets> find_targets(Delivery& delivery, bitbucket::EventKind kind,
+                                           const bitbucket::Payload& payload);
+  [[nodiscard]] boost::asio::awaitable<controllers::RefreshOutcome> refresh(
+      Targets targets, clock::Steady::time_point deadline, Delivery& delivery);
   [[nodiscard]] End report(const Delivery& delivery, bitbucket::EventKind kind,
                            const controllers::RefreshOutcome& refreshes);
+
+  [[nodiscard]] Targets find_warehouses(const Delivery& delivery, bitbucket::Source source,
+                                        const bitbucket::Push& push) const;
+  [[nodiscard]] boost::asio::awaitable<controllers::RefreshOutcome> refresh_what_changed(
+      Targets targets, clock::Steady::time_point deadline, Delivery& delivery);
 
   [[nodiscard]] End refuse_body(const http::RequestHead& head,
                                 const std::vector<controllers::Route>& candidates,

@@ -15,23 +15,38 @@ namespace {
 /// To where Bitbucket gives up.
 const metrics::Buckets kAnswerSeconds{0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
                                       0.5,    1,     2.5,  5,     8,    10};
+/// To where a question is given up.
+const metrics::Buckets kQuestionSeconds{0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5};
 /// Receivers come and go as long as the process lives; what comes beyond is not shown.
 constexpr std::size_t kMaxAuthenticationSeries = 30'000;
 
-}  // namespace
-
-std::function<void(bitbucket::Source, std::chrono::nanoseconds)> answer_observer(
-    metrics::Readings& readings) {
-  auto& family = readings.histogram_family(own("delivery_duration_seconds"),
-                                           "Time from a delivery's first byte to its answer.");
-  const auto of = [&family](bitbucket::Source source) {
-    return &family.Add({{"source", std::string(bitbucket::source_name(source))}}, kAnswerSeconds);
+std::function<void(bitbucket::Source, std::chrono::nanoseconds)> duration_observer(
+    metrics::HistogramFamily& family, const std::string& label, const metrics::Buckets& buckets) {
+  const auto of = [&](bitbucket::Source source) {
+    return &family.Add({{label, std::string(bitbucket::source_name(source))}}, buckets);
   };
   auto* const cloud = of(bitbucket::Source::kCloud);
   auto* const data_center = of(bitbucket::Source::kDataCenter);
   return [cloud, data_center](bitbucket::Source source, std::chrono::nanoseconds took) {
     (source == bitbucket::Source::kCloud ? cloud : data_center)->Observe(metrics::seconds(took));
   };
+}
+
+}  // namespace
+
+std::function<void(bitbucket::Source, std::chrono::nanoseconds)> answer_observer(
+    metrics::Readings& readings) {
+  return duration_observer(
+      readings.histogram_family(own("delivery_duration_seconds"),
+                                "Time from a delivery's first byte to its answer."),
+      "source", kAnswerSeconds);
+}
+
+Inquirer::Asked question_observer(metrics::Readings& readings) {
+  return duration_observer(
+      readings.histogram_family(own("bitbucket_question_duration_seconds"),
+                                "Time that Bitbucket's REST API took to answer a question."),
+      "product", kQuestionSeconds);
 }
 
 AuthenticationObserver authentication_observer(metrics::Readings& readings) {
@@ -69,6 +84,10 @@ void add_metrics(metrics::Readings& readings, const DeliveryCounters& counters) 
   readings.counter(own("previous_secret_deliveries_total"),
                    "Deliveries signed with a secret that is being replaced.", {},
                    counters.previous_secret);
+  readings.counter(own("refreshes_spared_total"),
+                   "Warehouses that a push did not refresh since Bitbucket said that it changes "
+                   "none of their files, or another branch than the default one.",
+                   {}, counters.spared);
 }
 
 void add_metrics(metrics::Readings& readings, const LateTargetCounters& counters) {
@@ -81,6 +100,31 @@ void add_metrics(metrics::Readings& readings, const LateTargetCounters& counters
   readings.counter(own("recent_deliveries_dropped_total"),
                    "Deliveries forgotten early because too many are remembered.", {},
                    counters.dropped);
+}
+
+void add_metrics(metrics::Readings& readings, const InquirerCounters& counters) {
+  for (const auto source : {bitbucket::Source::kCloud, bitbucket::Source::kDataCenter}) {
+    const auto& results =
+        source == bitbucket::Source::kCloud ? counters.cloud : counters.data_center;
+    for (std::size_t result = 0; result < results.size(); ++result) {
+      readings.counter(own("bitbucket_questions_total"),
+                       "Questions to Bitbucket's REST API by how they ended.",
+                       {{"product", std::string(bitbucket::source_name(source))},
+                        {"result", std::string(kQuestionResults.at(result))}},
+                       results.at(result));
+    }
+  }
+  const auto unasked = [&](std::string_view why, const std::atomic<std::uint64_t>& count) {
+    readings.counter(own("bitbucket_questions_unasked_total"),
+                     "Questions that needed no request: cached, shared with another delivery; or "
+                     "skipped, after a refusal or at a bound.",
+                     {{"why", std::string(why)}}, count);
+  };
+  unasked("cached", counters.from_cache);
+  unasked("shared", counters.shared);
+  unasked("skipped", counters.not_asked);
+  readings.gauge(own("bitbucket_cache_bytes"), "Size of the answers of Bitbucket that are kept.",
+                 {}, counters.cache_bytes);
 }
 
 }  // namespace receiver::webhook

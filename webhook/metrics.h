@@ -5,6 +5,7 @@
 
 #include "metrics/metrics.h"
 #include "webhook/delivery.h"
+#include "webhook/inquirer.h"
 #include "webhook/late_targets.h"
 #include "webhook/outcome.h"
 
@@ -20,5 +21,9 @@ answer_observer(metrics::Readings& readings);
 
 void add_metrics(metrics::Readings& readings, const DeliveryCounters& counters);
 void add_metrics(metrics::Readings& readings, const LateTargetCounters& counters);
+
+/// For an Inquirer: how long its questions took.
+[[nodiscard]] Inquirer::Asked question_observer(metrics::Readings& readings);
+void add_metrics(metrics::Readings& readings, const InquirerCounters& counters);
 
 }  // namespace receiver::webhook

@@ -37,6 +37,7 @@ struct DeliveryCounters {
 
   std::array<std::array<std::atomic<std::uint64_t>, kOther + 1>, kOutcomes> counts{};
   std::atomic<std::uint64_t> previous_secret{0};  ///< signed with a secret that is being replaced
+  std::atomic<std::uint64_t> spared{0};  ///< Warehouses not refreshed, by what Bitbucket said
 
   /// Counts one of this X-Event-Key.
   void add(Outcome outcome, std::string_view event);

@@ -5,6 +5,7 @@
 
 #include "git/ref_selector.h"
 #include "git/repository.h"
+#include "webhook/changed_files.h"
 
 namespace receiver::webhook {
 namespace {
@@ -70,25 +71,55 @@ Verdict verdict_of(std::span<const std::string> ended, const api::Promotion& pro
   return waits ? Verdict::kTarget : Verdict::kOther;
 }
 
-/// The objects under one of the identities that `verdict(object)` confirms. The index narrows down;
-/// a URL that holds a separator itself could make it say too much.
+/// Calls `visit(object)` for what the index has under one of the identities: perhaps twice for one,
+/// and for too many, if a URL holds a separator itself.
+template <typename T, typename Visit>
+void visit_named(std::span<const std::string> identities, const std::string& project,
+                 const kube::Store<T>& store, const Visit& visit) {
+  for (const std::string& identity : identities) {
+    for (const auto& object : store.by_index_prefix(index_prefix(identity, project))) {
+      if (project.empty() || object->key.ns == project) visit(object);
+    }
+  }
+}
+
+void sort_out_repeated(std::vector<Target>& targets) {
+  std::ranges::sort(targets);
+  const auto repeated = std::ranges::unique(targets);
+  targets.erase(repeated.begin(), repeated.end());
+}
+
+/// The objects under one of the identities that `verdict(object)` confirms.
 template <typename T, typename GiveVerdict>
 std::vector<Target> find_targets(std::span<const std::string> identities,
                                  const std::string& project, const kube::Store<T>& store,
                                  TargetKind kind, const GiveVerdict& verdict) {
   std::vector<Target> targets;
-  for (const std::string& identity : identities) {
-    for (const auto& object : store.by_index_prefix(index_prefix(identity, project))) {
-      const bool in_project = project.empty() || object->key.ns == project;
-      if (in_project && verdict(*object) == Verdict::kTarget) {
-        targets.push_back({kind, object->key});
-      }
-    }
-  }
-  std::ranges::sort(targets);
-  const auto repeated = std::ranges::unique(targets);
-  targets.erase(repeated.begin(), repeated.end());
+  visit_named(identities, project, store, [&](const auto& object) {
+    if (verdict(*object) == Verdict::kTarget) targets.push_back({kind, object->key});
+  });
+  sort_out_repeated(targets);
   return targets;
+}
+
+/// What to ask about, of a Warehouse that a push affects; nothing if no answer may spare it: one of
+/// the subscriptions is affected whatever has changed, or its repository is on no Bitbucket that
+/// may be asked. `pushed` is sorted.
+std::optional<bitbucket_rest::Repository> repository_to_ask(
+    std::span<const std::string> pushed, std::span<const std::string> refs,
+    const api::Warehouse& warehouse, const controllers::BitbucketAccess& access) {
+  // First of all, for the many that name neither paths nor no branch.
+  if (std::ranges::none_of(warehouse.subscriptions, may_be_spared)) return std::nullopt;
+  std::optional<bitbucket_rest::Repository> asked;
+  for (const git::Subscription& subscription : warehouse.subscriptions) {
+    if (!std::ranges::binary_search(pushed, git::identity(subscription.repo_url))) continue;
+    if (!git::affected(subscription, refs)) continue;
+    auto repository =
+        may_be_spared(subscription) ? access.repository(subscription.repo_url) : std::nullopt;
+    if (!repository || (asked && *asked != *repository)) return std::nullopt;
+    asked = std::move(repository);
+  }
+  return asked;
 }
 
 }  // namespace
@@ -130,6 +161,30 @@ std::vector<Target> targets_of(const bitbucket::Push& push, const std::string& p
   return find_targets(
       pushed, project, warehouses, TargetKind::kWarehouse,
       [&](const api::Warehouse& candidate) { return verdict_of(pushed, push.refs, candidate); });
+}
+
+SplitTargets split_targets_of(const bitbucket::Push& push, const std::string& project,
+                              const kube::Store<api::Warehouse>& warehouses,
+                              const controllers::BitbucketAccess& access) {
+  SplitTargets split;
+  const auto pushed = identities_of(push);
+  visit_named(pushed, project, warehouses, [&](const auto& warehouse) {
+    if (verdict_of(pushed, push.refs, *warehouse) != Verdict::kTarget) return;
+    Target target{TargetKind::kWarehouse, warehouse->key};
+    auto repository =
+        push.refs.empty() ? std::nullopt : repository_to_ask(pushed, push.refs, *warehouse, access);
+    if (!repository || (split.repository && *split.repository != *repository)) {
+      split.certain.push_back(std::move(target));
+      return;
+    }
+    split.repository = std::move(repository);
+    split.open.push_back({std::move(target), warehouse});
+  });
+  sort_out_repeated(split.certain);
+  std::ranges::sort(split.open, {}, &OpenTarget::target);
+  const auto repeated = std::ranges::unique(split.open, {}, &OpenTarget::target);
+  split.open.erase(repeated.begin(), repeated.end());
+  return split;
 }
 
 std::vector<Target> targets_of(const bitbucket::PullRequest& pull_request,

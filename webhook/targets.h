@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -9,6 +11,8 @@
 #include "api/promotion.h"
 #include "api/warehouse.h"
 #include "bitbucket/event.h"
+#include "bitbucket_rest/repository.h"
+#include "controllers/bitbucket_access.h"
 #include "controllers/refresher.h"
 #include "kube/store.h"
 
@@ -25,6 +29,22 @@ namespace receiver::webhook {
 [[nodiscard]] std::vector<controllers::Target> targets_of(
     const bitbucket::Push& push, const std::string& project,
     const kube::Store<api::Warehouse>& warehouses);
+/// A Warehouse that a push could be for, unless Bitbucket says that it changes nothing there.
+struct OpenTarget {
+  controllers::Target target;
+  std::shared_ptr<const api::Warehouse> warehouse;
+};
+struct SplitTargets {
+  std::vector<controllers::Target> certain;
+  std::vector<OpenTarget> open;
+  /// What to ask about, of all that are open.
+  std::optional<bitbucket_rest::Repository> repository;
+};
+/// The same Warehouses, in two parts: those that the push is for whatever it changes, and those
+/// that it may spare (webhook/changed_files.h), whose repository is on the receiver's Bitbucket.
+[[nodiscard]] SplitTargets split_targets_of(const bitbucket::Push& push, const std::string& project,
+                                            const kube::Store<api::Warehouse>& warehouses,
+                                            const controllers::BitbucketAccess& access);
 /// The running Promotions of `project` (every namespace if empty) that wait for the pull request.
 [[nodiscard]] std::vector<controllers::Target> targets_of(
     const bitbucket::PullRequest& pull_request, const std::string& project,

@@ -42,7 +42,9 @@
 #include "kube/rest.h"
 #include "log/end_on_exception.h"
 #include "metrics/metrics.h"
+#include "webhook/bitbucket_clients.h"
 #include "webhook/delivery.h"
+#include "webhook/inquirer.h"
 #include "webhook/late_targets.h"
 #include "webhook/metrics.h"
 #include "webhook/targets.h"
@@ -146,6 +148,8 @@ class Operator::Impl {
   std::optional<kube::Recovery::Waiting> server_is_back_;  ///< any success wakes the refresher
   std::optional<controllers::CatchUp> catch_up_;
   std::optional<webhook::LateTargets> late_targets_;
+  std::optional<webhook::BitbucketClients> bitbucket_clients_;
+  std::optional<webhook::Inquirer> inquirer_;
   std::optional<webhook::Deliveries> deliveries_;
   std::optional<kube::LeaderElector> elector_;
   Watched watched_project_configs_{"projectconfigs"};
@@ -259,7 +263,19 @@ void Operator::Impl::build_controllers() {
       controllers::CatchUpOptions{}, logger_.named("catch-up"));
   late_targets_.emplace(kube_io_.get_executor(), routes_, warehouses_, promotions_, *refresher_,
                         logger_.named("late-targets"));
+  bitbucket_clients_.emplace(
+      kube_io_.get_executor(),
+      webhook::BitbucketClientsOptions{.proxy = settings_.bitbucket_proxy,
+                                       .user_agent = user_agent("bitbucket-receiver")});
+  inquirer_.emplace(
+      kube_io_.get_executor(),
+      [this](webhook::Inquirer::Access access, bitbucket_rest::Operation& operation,
+             clock::Steady::time_point deadline) {
+        return bitbucket_clients_->ask(std::move(access), operation, deadline);
+      },
+      webhook::InquirerLimits{}, logger_.named("bitbucket"), webhook::question_observer(metrics_));
   webhook::DeliveryOptions deliveries = settings_.deliveries;
+  deliveries.inquirer = &*inquirer_;
   deliveries.answered = webhook::answer_observer(metrics_);
   deliveries.authenticated = webhook::authentication_observer(metrics_);
   deliveries_.emplace(routes_, warehouses_, promotions_, *late_targets_, *refresher_,
@@ -326,6 +342,7 @@ void Operator::Impl::add_metrics() {
   http::add_certificate_metrics(metrics_, [this] { return webhook_server_->certificate_expiry(); });
   webhook::add_metrics(metrics_, deliveries_->counters());
   webhook::add_metrics(metrics_, late_targets_->counters());
+  webhook::add_metrics(metrics_, inquirer_->counters());
   controllers::add_metrics(metrics_, routes_);
   controllers::add_metrics(metrics_, refresher_->counters(),
                            [this] { return refresher_->oldest_age(); });
@@ -397,6 +414,7 @@ asio::awaitable<void> Operator::Impl::shut_down() {
   clock::Timer timer(kube_io_);
   co_await async::sleep_until(timer, times.served);
 
+  inquirer_->stop();  // whatever waits for an answer is refreshed
   refresher_->answer_by(times.answer_by);
   catch_up_->stop();
   co_await webhook_server_->drain(times.answered);

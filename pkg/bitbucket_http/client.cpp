@@ -32,6 +32,17 @@ ApiAnswer answer_of(http::Response response) {
           text::equal_ignoring_case(field(bitbucket_rest::kNearLimitHeader), "true")};
 }
 
+ApiFailure kind_of(http::ClientError::Kind kind) {
+  switch (kind) {
+    case http::ClientError::Kind::kTimeout:
+      return ApiFailure::kTimeout;
+    case http::ClientError::Kind::kTooLarge:
+      return ApiFailure::kUnknown;
+    default:
+      return ApiFailure::kUnreachable;
+  }
+}
+
 http::ClientOptions options_of(const ClientOptions& options, const http::ServerUrl& server) {
   http::ClientOptions made;
   made.host = server.host;
@@ -81,10 +92,8 @@ class Client::Impl {
     if (!sent.body.empty()) sent.headers.add("Content-Type", "application/json");
     auto response = co_await client_.send(std::move(sent), deadline);
     if (!response) {
-      const bool is_late = response.error().kind == http::ClientError::Kind::kTimeout;
-      co_return tl::unexpected(
-          BitbucketError{.kind = is_late ? ApiFailure::kTimeout : ApiFailure::kUnreachable,
-                         .message = std::move(response.error().message)});
+      co_return tl::unexpected(BitbucketError{.kind = kind_of(response.error().kind),
+                                              .message = std::move(response.error().message)});
     }
     ApiAnswer answer = answer_of(*std::move(response));
     bitbucket_rest::hide_token(answer, options_.authorization);

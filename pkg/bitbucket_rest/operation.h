@@ -26,7 +26,8 @@ class Operation {
 
   /// The request to send now; null: it has ended.
   [[nodiscard]] const ApiRequest* next() const { return next_ ? &*next_ : nullptr; }
-  /// The answer to next(), whatever its status, or why there is none: kUnreachable or kTimeout.
+  /// The answer to next(), whatever its status, or why there is none: kUnreachable,
+  /// kTimeout, or kUnknown for one beyond the driver's bounds.
   void take(tl::expected<ApiAnswer, BitbucketError> answer);
 
   /// Sent so far.

@@ -11,8 +11,9 @@ jobs=${JOBS:-$(nproc)}
 # bytes reach 70 %, what is left being time that passes, load, TLS and the end of the server.
 modules=(
   pkg/api/{promotion,receiver_owner,secret,warehouse}.cpp
-  pkg/bitbucket/{event,payload,signature}.cpp
-  pkg/git/{glob,path_pattern,ref_selector,regex,repository,semver,url}.cpp
+  pkg/bitbucket/{event,payload,ref_changes,signature}.cpp
+  pkg/bitbucket_rest/{pages,questions}.cpp
+  pkg/git/{glob,path_filter,path_pattern,ref_selector,regex,repository,semver,url}.cpp
   pkg/http/{request_parser,response_text}.cpp
   pkg/json/{json,reader,scan,value_cutter}.cpp
   pkg/kube/{kubeconfig,list_reader,object_meta,watch_reader}.cpp
@@ -41,7 +42,7 @@ run_target() { # TARGET
   # It measures coverage too; that of a run is of no use.
   LLVM_PROFILE_FILE=/dev/null "$build/fuzz_$target" -max_total_time="$SECONDS_EACH" -timeout=10 -rss_limit_mb=1024 \
     -print_final_stats=1 -artifact_prefix="$build/findings/$target-" "$found" "${corpus[@]}" >"$log" 2>&1 || status=$?
-  printf '%-14s %10s executions %6s edges   %s\n' "$target" \
+  printf '%-17s %10s executions %6s edges   %s\n' "$target" \
     "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")" "$(grep -o 'cov: [0-9]*' "$log" | tail -n 1 | cut -c 6-)" \
     "$( ((status == 0)) && echo 'no finding' || echo FOUND)"
   ((status != 0)) || return 0

@@ -9,6 +9,7 @@
 #include "api/receiver_owner.h"
 #include "api/secret.h"
 #include "api/warehouse.h"
+#include "git/path_filter.h"
 #include "git/ref_selector.h"
 #include "json/json.h"
 #include "kube/object_meta.h"
@@ -66,6 +67,10 @@ void check_selectors(const api::Warehouse& warehouse) {
   for (const git::Subscription& subscription : warehouse.subscriptions) {
     static_cast<void>(git::affected(subscription, refs));
     require(git::affected(subscription, {}), "a push of unknown refs affects every subscription");
+    const git::PathFilter filter(subscription.paths);
+    require(!subscription.paths.empty() || filter.may_count("a"),
+            "without rules every file counts");
+    require(filter.problems().empty() || filter.may_count("a"), "an invalid rule spares nothing");
   }
 }
 

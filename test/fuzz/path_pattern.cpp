@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "git/path_filter.h"
 #include "test/fuzz/fuzz.h"
 #include "test/support/naive_glob.h"
 
@@ -104,6 +105,18 @@ void check_path(const std::string& path) {
   }
 }
 
+/// A filter overlooks nothing that the pattern alone would tell.
+void check_filter(std::string_view text, const std::string& path, PathMatch match) {
+  const git::PathFilter including(git::PathRules({std::string(text)}, {}));
+  const git::PathFilter excluding(git::PathRules({}, {std::string(text)}));
+  require(match == PathMatch::kNo || including.may_count(path), "what may match is included");
+  require(match == PathMatch::kYes || excluding.may_count(path),
+          "what may not match is not excluded");
+  const std::string quoted = git::quoted_path(path);
+  require(std::ranges::all_of(quoted, [](char c) { return c >= ' ' && c < '\x7f'; }),
+          "a quoted path is printable");
+}
+
 }  // namespace
 
 void fuzz(std::string_view input) {
@@ -117,6 +130,7 @@ void fuzz(std::string_view input) {
   }
   const PathMatch match = pattern->matches(path);
   require(match == PathPattern(*pattern).matches(path), "a copy says the same");
+  check_filter(text, path, match);
   if (text.starts_with("glob:")) {
     check_glob(text.substr(5), path, match);
   } else if (!text.starts_with("regex:") && !text.starts_with("regexp:")) {

@@ -1,10 +1,12 @@
 // The bodies of deliveries, as each kind of event reads them.
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <variant>
 
 #include "bitbucket/event.h"
+#include "bitbucket/ref_changes.h"
 #include "test/fuzz/fuzz.h"
 
 namespace receiver::fuzz {
@@ -29,6 +31,34 @@ void check_push(const bitbucket::Push& push, EventKind kind) {
     require(kind.source == Source::kDataCenter || ref.starts_with("refs/heads/") ||
                 ref.starts_with("refs/tags/"),
             "a ref of Cloud is a branch or a tag");
+  }
+}
+
+bool is_hash_or_none(const std::string& text) {
+  return text.empty() || bitbucket::is_commit_hash(text);
+}
+
+/// What the second pass reads of a push.
+void check_ref_changes(std::string_view body, const bitbucket::Push& push, Source source) {
+  const auto [changes, commits] = bitbucket::parse_ref_changes(source, body);
+  require(std::ranges::equal(changes, push.refs, {}, &bitbucket::RefChange::ref),
+          "both passes name the same refs");
+  require(commits.size() <= bitbucket::kMaxCommits, "the commits are bounded");
+  for (const bitbucket::Commit& commit : commits) {
+    require(bitbucket::is_commit_hash(commit.hash) && is_hash_or_none(commit.first_parent),
+            "a commit is known by hashes");
+  }
+  for (const bitbucket::RefChange& change : changes) {
+    require(is_hash_or_none(change.old_hash) && is_hash_or_none(change.new_hash),
+            "a hash is one, or none");
+    require(change.created || !change.old_hash.empty() || source == Source::kCloud,
+            "a ref has an old commit, or is new");
+    const auto walk = bitbucket::walk_first_parents(commits, change.new_hash, change.old_hash);
+    require(walk.commits.size() <= bitbucket::kMaxSteps, "a walk is bounded");
+    if (!walk.reached) continue;
+    require(walk.commits.front().hash == change.new_hash &&
+                walk.commits.back().first_parent == change.old_hash,
+            "a walk leads from the new commit to the old one");
   }
 }
 
@@ -71,6 +101,7 @@ void fuzz(std::string_view input) {
             "a payload is of its event's kind");
     if (pushed) {
       check_push(std::get<bitbucket::Push>(*payload), kind);
+      check_ref_changes(input, std::get<bitbucket::Push>(*payload), kind.source);
     } else {
       check_pull_request(std::get<bitbucket::PullRequest>(*payload));
     }

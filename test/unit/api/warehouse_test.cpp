@@ -22,7 +22,7 @@ TEST_CASE("of a Warehouse its Git subscriptions are kept, and nothing else") {
     "spec": {"interval": "5m", "subscriptions": [
       {"image": {"repoURL": "example.com/image"}},
       {"name": "code", "git": {"repoURL": "https://bitbucket.org/ws/repo.git", "branch": "main",
-        "includePaths": ["a"], "commitSelectionStrategy": "SemVer", "semverConstraint": "^1.0.0",
+        "includePaths": ["a", null, "glob:b/**"], "excludePaths": ["a/docs"], "commitSelectionStrategy": "SemVer", "semverConstraint": "^1.0.0",
         "strictSemvers": true, "allowTagsRegexes": ["^v", 7], "ignoreTagsRegexes": ["-rc"]}},
       {"chart": {"repoURL": "oci://example.com/chart"}},
       {"custom": {"anything": [1, 2]}}]},
@@ -37,6 +37,7 @@ TEST_CASE("of a Warehouse its Git subscriptions are kept, and nothing else") {
   CHECK(subscription.strict_semvers);
   CHECK(subscription.allow_tags_regexes == std::vector<std::string>{"^v"});
   CHECK(subscription.ignore_tags_regexes == std::vector<std::string>{"-rc"});
+  CHECK(subscription.paths == git::PathRules({"a", "glob:b/**"}, {"a/docs"}));
 }
 
 TEST_CASE("a Warehouse of any shape decodes") {

@@ -2,14 +2,12 @@
 
 #include <catch2/catch.hpp>
 
+#include "test/unit/bitbucket_rest/repositories.h"
+
 namespace receiver::bitbucket_rest {
 namespace {
 
-using bitbucket::Source;
 using namespace std::chrono_literals;
-
-const Repository kCloud{Source::kCloud, "https://api.bitbucket.org", "team", "shop"};
-const Repository kDataCenter{Source::kDataCenter, "https://example.com/git", "~someone", "web"};
 
 Webhook webhook(std::string id) {
   return {.id = std::move(id),

@@ -145,4 +145,29 @@ TEST_CASE("the date of an HTTP header field is read, and nothing else") {
   }
 }
 
+TEST_CASE("Retry-After is a number of seconds or a date") {
+  struct Row {
+    std::string text;
+    std::optional<std::chrono::nanoseconds> wait;
+  };
+  const std::vector<Row> rows{
+      {"0", 0s},
+      {"30", 30s},
+      {"4294967295", 4'294'967'295s},
+      {"4294967296", std::chrono::nanoseconds::max()},
+      {"99999999999999999999", std::chrono::nanoseconds::max()},
+      {"Fri, 02 Jan 2026 03:04:15 GMT", 10s},
+      {"Fri, 02 Jan 2026 03:04:04 GMT", 0s},
+      {"Fri, 02 Jan 1970 03:04:04 GMT", 0s},
+      {"", std::nullopt},
+      {"-1", std::nullopt},
+      {"1.5", std::nullopt},
+      {"soon", std::nullopt},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.text);
+    CHECK(parse_retry_after(row.text, kInstant) == row.wait);
+  }
+}
+
 }  // namespace receiver::clock

@@ -159,6 +159,27 @@ TEST_CASE("a request that dies on a fresh connection is not sent again") {
   CHECK(requests == 3);
 }
 
+TEST_CASE("a request that must not be sent twice has a connection of its own, which is kept") {
+  std::atomic<int> requests{0};
+  ScriptedServer server([&](Peer& peer) {
+    while (peer.request()) {
+      ++requests;
+      if (peer.number() == 3) return;  // it may have acted
+      peer.answer();
+    }
+  });
+  ClientFixture test(server);
+  Request once = make_request("POST", "/", {}, "{}");
+  once.repeatable = false;
+  REQUIRE(outcome(test.get()) == "ok");
+  CHECK(outcome(test.send(once)) == "ok");
+  CHECK(server.accepted() == 2);
+  CHECK(outcome(test.send(once)) == "broken");
+  CHECK(requests == 3);
+  CHECK(outcome(test.get()) == "ok");
+  CHECK(server.accepted() == 3);
+}
+
 TEST_CASE("a request is not sent again once a byte of its answer came") {
   std::atomic<int> requests{0};
   ScriptedServer server([&](Peer& peer) {

@@ -71,9 +71,7 @@ TEST_CASE("whatever is asked, the book stays within its bytes and forgets what w
       continue;
     }
     // What the book has dropped is what the model has at its end.
-    if (known != model.end()) {
-      model.erase(known, model.end());
-    }
+    if (known != model.end()) model.erase(known, model.end());
     AnswerBook::Answer answer = AnswerBook::Steps(1 + below(5), {std::string(40, 'a'), "b"});
     if (below(2) == 0) answer = files_in_all(below(200), below(100));
     book.keep(key, std::move(answer));

@@ -106,6 +106,7 @@ struct Fixture : Stores {
   std::vector<std::pair<bitbucket::Source, std::chrono::nanoseconds>> answered;
   std::optional<controllers::Refresher> refresher;
   std::optional<LateTargets> late_targets;
+  Inquirer* inquirer = nullptr;
   std::optional<Deliveries> deliveries;
 
   // Of the request; set before send().
@@ -149,18 +150,21 @@ struct Fixture : Stores {
                 [this](const std::string& project, const std::string& receiver,
                        std::string_view result) {
                   authentications.push_back(project + "/" + receiver + " " + std::string(result));
-                }},
+                },
+            .inquirer = inquirer},
         logger);
   }
 
   /// As of an owner of its own.
-  void add_route(const std::string& project, const std::string& key, bool previous = false) {
+  void add_route(const std::string& project, const std::string& key, bool previous = false,
+                 Inquirer::Access bitbucket = nullptr) {
     routes.replace({project, "owner-of-" + key},
                    {{.path = kPath,
                      .project = project,
                      .receiver = "receiver-of-" + project,
                      .key = crypto::SecretString(std::string(key)),
-                     .previous = previous}},
+                     .previous = previous,
+                     .bitbucket = std::move(bitbucket)}},
                    false);
   }
 

@@ -27,17 +27,19 @@ TEST_CASE("deliveries are shown by their outcome") {
   counters.add(Outcome::kIgnoredEvent, "a stranger's \"event");
   counters.add(Outcome::kIgnoredEvent, "");
   counters.previous_secret = 1;
+  counters.spared = 7;
   const auto sample = [](const std::string& event, const std::string& outcome,
                          const std::string& source, int value) {
     return shows("bitbucket_receiver_deliveries_total{event=\"" + event + "\",outcome=\"" +
                  outcome + "\",source=\"" + source + "\"} " + std::to_string(value));
   };
-  CHECK_THAT(readings.render(), sample("repo:push", "ok", "cloud", 3) &&
-                                    sample("pr:merged", "ok", "data_center", 1) &&
-                                    sample("pr:deleted", "ok", "data_center", 0) &&
-                                    sample("diagnostics:ping", "ping", "data_center", 1) &&
-                                    sample("other", "ignored_event", "unknown", 2) &&
-                                    shows("bitbucket_receiver_previous_secret_deliveries_total 1"));
+  CHECK_THAT(readings.render(),
+             sample("repo:push", "ok", "cloud", 3) && sample("pr:merged", "ok", "data_center", 1) &&
+                 sample("pr:deleted", "ok", "data_center", 0) &&
+                 sample("diagnostics:ping", "ping", "data_center", 1) &&
+                 sample("other", "ignored_event", "unknown", 2) &&
+                 shows("bitbucket_receiver_previous_secret_deliveries_total 1") &&
+                 shows("bitbucket_receiver_refreshes_spared_total 7"));
 }
 
 TEST_CASE("late targets are shown, and what is remembered for them") {
@@ -73,6 +75,31 @@ TEST_CASE("authentications are counted by receiver and result") {
              shows(name + R"({project="team",receiver="bb",result="bad_signature"} 2)") &&
                  shows(name + R"({project="team",receiver="bb",result="missing_signature"} 1)") &&
                  shows(name + R"({project="",receiver="bb",result="accepted"} 1)"));
+}
+
+TEST_CASE("questions to Bitbucket are shown by product and result, and those that needed none") {
+  InquirerCounters counters;
+  metrics::Readings readings;
+  add_metrics(readings, counters);
+  question_observer(readings)(bitbucket::Source::kCloud, 20ms);
+  counters.cloud[0] = 3;
+  counters.data_center[4] = 2;
+  counters.from_cache = 5;
+  counters.shared = 6;
+  counters.not_asked = 7;
+  counters.cache_bytes = 1000;
+  const std::string questions = "bitbucket_receiver_bitbucket_questions_total";
+  const std::string unasked = "bitbucket_receiver_bitbucket_questions_unasked_total";
+  CHECK_THAT(
+      readings.render(),
+      shows(questions + R"({product="cloud",result="ok"} 3)") &&
+          shows(questions + R"({product="data_center",result="forbidden"} 2)") &&
+          shows(questions + R"({product="data_center",result="unknown"} 0)") &&
+          shows(unasked + R"({why="cached"} 5)") && shows(unasked + R"({why="shared"} 6)") &&
+          shows(unasked + R"({why="skipped"} 7)") &&
+          shows("bitbucket_receiver_bitbucket_cache_bytes 1000") &&
+          shows("bitbucket_receiver_bitbucket_question_duration_seconds_bucket{product=\"cloud\","
+                "le=\"0.025\"} 1"));
 }
 
 }  // namespace receiver::webhook

@@ -225,4 +225,52 @@ TEST_CASE("what a project's deliveries can reach is what subscribes or waits in 
                                         "warehouse apples/w", "warehouse pears/w"});
 }
 
+TEST_CASE(
+    "of what a push is for, that is open which an answer of the receiver's Bitbucket may spare") {
+  Stores stores;
+  const std::string apps = R"(,"branch":"main","includePaths":["apps"])";
+  const std::string tags = R"(,"commitSelectionStrategy":"NewestTag","includePaths":["apps"])";
+  stores.warehouse({"p", "paths"}, {git(kFruit, apps)});
+  stores.warehouse({"p", "excluded"}, {git(kFruit, R"(,"branch":"main","excludePaths":["docs"])")});
+  stores.warehouse({"p", "by-ssh"}, {git("git@bitbucket.org:orchard/fruit.git", apps)});
+  stores.warehouse({"p", "any-branch"}, {git(kFruit)});
+  stores.warehouse({"p", "plain"}, {git(kFruit, R"(,"branch":"main")")});
+  stores.warehouse({"p", "both"}, {git(kFruit, apps), git(kFruit, R"(,"branch":"main")")});
+  stores.warehouse({"p", "other-branch"}, {git(kFruit, apps), git(kFruit, R"(,"branch":"dev")")});
+  stores.warehouse({"p", "other-repository"},
+                   {git(kFruit, apps), git(kNuts, R"(,"branch":"main")")});
+  stores.warehouse({"p", "tags"}, {git(kFruit, tags)});
+  stores.warehouse({"q", "paths"}, {git(kFruit, apps)});
+  const auto split = [&](const controllers::BitbucketAccess& access, const Names& urls,
+                         const Names& refs) {
+    const auto found =
+        split_targets_of(bitbucket::Push{urls, refs}, "p", stores.warehouses, access);
+    CHECK(found.repository.has_value() == !found.open.empty());
+    std::vector<controllers::Target> open;
+    for (const OpenTarget& one : found.open) {
+      CHECK(one.warehouse->key == one.target.key);
+      open.push_back(one.target);
+    }
+    auto all = found.certain;
+    all.insert(all.end(), open.begin(), open.end());
+    CHECK(names_of(all, controllers::TargetKind::kWarehouse) == pushed(stores, urls, refs, "p"));
+    return names_of(open, controllers::TargetKind::kWarehouse);
+  };
+  controllers::BitbucketAccess cloud;
+  cloud.server = bitbucket_rest::kCloudApi;
+  const Names open{"p/any-branch",   "p/by-ssh",           "p/excluded",
+                   "p/other-branch", "p/other-repository", "p/paths"};
+  CHECK(split(cloud, {kFruit}, {"refs/heads/main"}) == open);
+  CHECK(split(cloud, {kFruit}, {"refs/heads/x"}) == Names{"p/any-branch"});
+  CHECK(split(cloud, {kFruit}, {"refs/tags/v1"}) == Names{"p/tags"});
+  CHECK(split(cloud, {kFruit}, {}).empty());
+  // A payload that names two repositories could let one answer for the other.
+  CHECK(split(cloud, {kFruit, kNuts}, {"refs/heads/main"}).size() == open.size() - 1);
+  // What is not on the receiver's own Bitbucket is not asked about.
+  controllers::BitbucketAccess center;
+  center.product = bitbucket::Source::kDataCenter;
+  center.server = "https://git.example.com";
+  CHECK(split(center, {kFruit}, {"refs/heads/main"}).empty());
+}
+
 }  // namespace receiver::webhook

@@ -1,0 +1,113 @@
+// What Bitbucket's REST APIs answer to each question. The input holds an answer a line: a body, or
+// a status and a body.
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bitbucket_rest/questions.h"
+#include "bitbucket_rest/registrar.h"
+#include "test/fuzz/fuzz.h"
+#include "text/ascii.h"
+
+namespace receiver::fuzz {
+namespace {
+
+using bitbucket::Commit;
+using bitbucket::Source;
+using namespace bitbucket_rest;
+
+const std::string kOld(40, 'a');
+const std::string kNew(40, 'b');
+
+std::vector<ApiAnswer> answers_of(std::string_view input) {
+  std::vector<ApiAnswer> answers;
+  while (!input.empty() && answers.size() < 100) {
+    std::string_view line = input.substr(0, input.find('\n'));
+    input.remove_prefix(std::min(line.size() + 1, input.size()));
+    ApiAnswer& answer = answers.emplace_back();
+    answer.status = 200;
+    if (const auto status = text::parse_number<unsigned>(line.substr(0, 3))) {
+      answer.status = *status;
+      line.remove_prefix(3);
+      answer.retry_after = answer.location = line;
+    }
+    answer.body = line;
+  }
+  return answers;
+}
+
+/// Asks, and examines what is asked.
+template <class Asked>
+tl::expected<typename Asked::Value, BitbucketError> ask(Asked question, bool reads_only,
+                                                        unsigned max_requests,
+                                                        const std::vector<ApiAnswer>& answers) {
+  const std::string place = api_url(question.repository());
+  std::size_t asked = 0;
+  run(question, [&](const ApiRequest& request) -> tl::expected<ApiAnswer, std::string> {
+    require(!reads_only || request.method == "GET", "a question changes nothing");
+    require(request.url.starts_with(place), "nobody but this repository is asked");
+    if (asked == answers.size()) return tl::unexpected(std::string("no answer"));
+    return answers[asked++];
+  });
+  require(question.requests() <= max_requests, "the requests are bounded");
+  if (!question.result()) {
+    const std::string& message = question.result().error().message;
+    require(!message.empty() && message.find('\n') == std::string::npos, "a failure is one line");
+  }
+  return question.result();
+}
+
+void check_files(const Repository& repository, const std::vector<ApiAnswer>& answers) {
+  const auto files =
+      ask(ChangedFiles(repository, {kNew, kOld}), true, ChangedFiles::kMaxRequests, answers);
+  if (!files) return;
+  require(!files->empty(), "no file is no answer");
+  std::size_t bytes = 0;
+  for (const std::string& path : *files) {
+    require(!path.empty(), "a file has a path");
+    bytes += path.size();
+  }
+  require(bytes <= kMaxAnswerBytes, "paths are bounded");
+}
+
+void check_parents(const Repository& repository, const std::vector<ApiAnswer>& answers) {
+  const auto walk =
+      ask(FirstParents(repository, kNew, kOld), true, FirstParents::kMaxRequests, answers);
+  if (walk) {
+    require(!walk->empty() && walk->size() <= bitbucket::kMaxSteps, "a walk is bounded");
+    std::string next = kNew;
+    for (const Commit& commit : *walk) {
+      require(commit.hash == next, "a walk goes from parent to parent");
+      next = commit.first_parent;
+    }
+    require(next == kOld, "a walk ends at the old commit");
+  }
+  const auto tagged =
+      ask(FirstParents(repository, kNew, ""), true, FirstParents::kMaxRequests, answers);
+  require(!tagged || tagged->size() == 1, "a tag is at one commit");
+}
+
+}  // namespace
+
+void fuzz(std::string_view input) {
+  const std::vector<ApiAnswer> answers = answers_of(input);
+  for (const Repository& repository :
+       {Repository{Source::kCloud, "https://api.bitbucket.org", "team", "shop"},
+        Repository{Source::kDataCenter, "https://example.com/git", "~someone", "web"}}) {
+    check_files(repository, answers);
+    check_parents(repository, answers);
+    const auto branch = ask(DefaultBranch(repository), true, DefaultBranch::kMaxRequests, answers);
+    require(!branch || branch->starts_with("refs/heads/"), "a branch has its full name");
+    const auto plan = ask(RegisterWebhook({.repository = repository,
+                                           .wanted = {.title = "Kargo demo/bb",
+                                                      .url = "https://example.com/bitbucket/0",
+                                                      .secret = crypto::SecretString("secret")}}),
+                          false, 2 * (kMaxPages + 1), answers);
+    require(!plan || plan->webhook.url == "https://example.com/bitbucket/0",
+            "a webhook leads to its receiver");
+  }
+}
+
+}  // namespace receiver::fuzz
