@@ -104,7 +104,7 @@ class Writer {
   void push() {
     const std::size_t count = 1 + random_.weighted({70, 20, 6, 4});
     for (std::size_t i = 0; i < count; ++i) {
-      switch (random_.weighted({46, 6, 10, 4, 12, 16, 5, 2})) {
+      switch (random_.weighted({42, 6, 10, 4, 12, 15, 5, 2, 6})) {
         case 0:
           advance();
           break;
@@ -126,8 +126,11 @@ class Writer {
         case 6:
           move_tag();
           break;
-        default:
+        case 7:
           delete_ref("refs/tags/");
+          break;
+        default:
+          fast_forward();
       }
     }
   }
@@ -212,6 +215,18 @@ class Writer {
     const std::size_t side = with_edits(base, random_.between(1, 3));
     const std::size_t both = merge(side, tip, base);
     move(branch, Tip{with_commits(both, random_.below(2))});
+  }
+
+  /// To where another branch is already.
+  void fast_forward() {
+    const std::string branch = any_ref("refs/heads/");
+    if (branch.empty()) return;
+    std::vector<std::size_t> ahead;
+    for (const auto& [ref, tip] : refs_) {
+      if (!ref.starts_with("refs/heads/") || tip == refs_.at(branch)) continue;
+      if (ancestors(history_, tip.commit)[refs_.at(branch).commit]) ahead.push_back(tip.commit);
+    }
+    if (!ahead.empty()) move(branch, Tip{random_.one_of(ahead)});
   }
 
   void new_branch() {

@@ -24,7 +24,7 @@ HistoryTraits random_history_traits(Random& random) {
   HistoryTraits traits;
   traits.odd_names = random.chance(0.5);
   traits.broken_names = random.chance(0.25);
-  traits.many_files = random.chance(0.1);
+  traits.many_files = random.chance(0.2);
   return traits;
 }
 
@@ -138,21 +138,36 @@ std::vector<std::string> random_patterns(Random& random, std::size_t count) {
 std::string fitting_pattern(World& world, const RefUpdate& update) {
   Random& random = world.random;
   const bool is_new = update.after && (!update.before || random.chance(0.7));
-  std::size_t number = is_new ? update.after->commit : update.before->commit;
-  for (std::size_t steps = random.below(6); steps > 0; --steps) {
-    const auto& parents = world.history.commits[number].parents;
-    if (!parents.empty()) number = parents.front();
-  }
-  const Commit& commit = world.history.commits[number];
-  const auto paths = differing_paths(former_tree(world.history, commit), *commit.tree);
+  const auto& way = world.discovery.way(is_new ? update.after->commit : update.before->commit);
+  // Mostly of the newest.
+  const std::size_t place = random.below(random.below(6) + 1);
+  const auto& paths = way[std::min(place, way.size() - 1)].paths;
   if (paths.empty()) return random_pattern(random, false);
-  const std::string path = git::quoted_path(random.one_of(paths));
+  // The last one is what is cut off.
+  const std::string& path = random.chance(0.3) ? paths.back() : random.one_of(paths);
   return random.chance(0.5) ? path : "regex:^" + RE2::QuoteMeta(path) + '$';
 }
 
-// What is plain -------------------------------------------------------------------------------
+// What is simple ------------------------------------------------------------------------------
 
-/// A commit's own difference can be told, and is not nothing.
+/// The commits that discovery looks at anew, if the ref is a new tag, or its way leads back to what
+/// it was in few steps; else none.
+std::vector<std::size_t> few_steps(const History& history, const RefUpdate& update) {
+  if (!update.after) return {};
+  std::vector<std::size_t> steps{update.after->commit};
+  if (update.ref.starts_with("refs/tags/")) {
+    return update.before ? std::vector<std::size_t>() : steps;
+  }
+  while (update.before && steps.size() <= kLongestWay) {
+    const auto& parents = history.commits[steps.back()].parents;
+    if (parents.empty()) break;
+    if (parents.front() == update.before->commit) return steps;
+    steps.push_back(parents.front());
+  }
+  return {};
+}
+
+/// Whether a commit's own difference is told in full, and is not nothing.
 bool is_told(const World& world, std::size_t number) {
   const Commit& commit = world.history.commits[number];
   const auto paths = differing_paths(former_tree(world.history, commit), *commit.tree);
@@ -163,25 +178,6 @@ bool is_told(const World& world, std::size_t number) {
          std::ranges::all_of(paths, [](const std::string& path) {
            return text::is_utf8(path) && path.find("\xef\xbf\xbd") == std::string::npos;
          });
-}
-
-bool is_plain_tag(const World& world, const RefUpdate& update) {
-  if (update.before || !update.after) return false;
-  const bool is_named = !update.after->tag_object || world.bitbucket.is_cloud() ||
-                        world.bitbucket.traits.knows_tag_objects;
-  return is_named && is_told(world, update.after->commit);
-}
-
-bool is_plain_branch(const World& world, const RefUpdate& update) {
-  if (!update.before || !update.after) return false;
-  std::size_t at = update.after->commit;
-  for (std::size_t steps = 0; steps < kLongestWay; ++steps) {
-    const auto& parents = world.history.commits[at].parents;
-    if (!is_told(world, at) || parents.empty()) return false;
-    at = parents.front();
-    if (at == update.before->commit) return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -256,25 +252,35 @@ git::Subscription random_subscription(World& world, std::size_t push) {
   return subscription;
 }
 
-bool is_plain(World& world, std::size_t push, const git::Subscription& subscription) {
-  constexpr std::size_t kShortPage = 100;
-  if (world.bitbucket.traits.page_length < kShortPage) return false;
+bool is_simple(const World& world, std::size_t push, const git::Subscription& subscription) {
   const auto& updates = world.history.pushes[push].updates;
-  if (updates.size() > 2) return false;
   const bool takes_tags = subscription.strategy != Strategy::kNewestFromBranch;
-  if (!takes_tags && subscription.branch.empty() && !world.bitbucket.traits.tells_default_branch) {
-    return false;
-  }
   const std::string& branch =
       subscription.branch.empty() ? world.history.default_branch : subscription.branch;
-  bool concerns = false;
-  for (const RefUpdate& update : updates) {
-    const bool is_tag = update.ref.starts_with("refs/tags/");
-    if (is_tag ? !is_plain_tag(world, update) : !is_plain_branch(world, update)) return false;
-    concerns = concerns || (is_tag ? takes_tags && git::affected(subscription, {&update.ref, 1})
-                                   : !takes_tags && update.ref == "refs/heads/" + branch);
-  }
-  return concerns;
+  const auto concerns = [&](const RefUpdate& update) {
+    return update.ref.starts_with("refs/tags/")
+               ? takes_tags && git::affected(subscription, {&update.ref, 1})
+               : !takes_tags && update.ref == "refs/heads/" + branch;
+  };
+  return updates.size() <= 2 && std::ranges::any_of(updates, concerns) &&
+         std::ranges::none_of(updates, [&](const RefUpdate& update) {
+           return few_steps(world.history, update).empty();
+         });
+}
+
+bool is_told_in_full(const World& world, std::size_t push, const git::Subscription& subscription) {
+  constexpr std::size_t kShortPage = 100;
+  const BitbucketTraits& traits = world.bitbucket.traits;
+  if (traits.page_length < kShortPage) return false;
+  const bool takes_default =
+      subscription.strategy == Strategy::kNewestFromBranch && subscription.branch.empty();
+  if (takes_default && !traits.tells_default_branch) return false;
+  return std::ranges::all_of(world.history.pushes[push].updates, [&](const RefUpdate& update) {
+    const bool is_named = world.bitbucket.is_cloud() || traits.knows_tag_objects || !update.after ||
+                          !update.after->tag_object;
+    return is_named && std::ranges::all_of(few_steps(world.history, update),
+                                           [&](std::size_t step) { return is_told(world, step); });
+  });
 }
 
 std::string described(const World& world, std::size_t push) {

@@ -48,10 +48,14 @@ class Delivery {
 /// A subscription to the repository with patterns of paths, often one that the push concerns.
 [[nodiscard]] git::Subscription random_subscription(World& world, std::size_t push);
 
-/// Whether a decision can know that a push changes nothing for a subscription, and is to spare the
-/// refresh if it does: the ref's way leads back to what it was in at most five steps, or it is a
-/// new tag; and all files are told.
-[[nodiscard]] bool is_plain(World& world, std::size_t push, const git::Subscription& subscription);
+/// Whether a push that concerns the subscription is of one or two refs, each a new tag, or a branch
+/// whose way leads back to what it was in at most five steps.
+[[nodiscard]] bool is_simple(const World& world, std::size_t push,
+                             const git::Subscription& subscription);
+/// Whether, if it is simple, Bitbucket tells all that there is to know: every changed file of every
+/// step, by its name, on pages of a usual length; and the default branch, if that is asked for.
+[[nodiscard]] bool is_told_in_full(const World& world, std::size_t push,
+                                   const git::Subscription& subscription);
 
 /// For people.
 [[nodiscard]] std::string described(const World& world, std::size_t push);
