@@ -98,9 +98,9 @@ const std::vector<LoggedCommit>& Discovery::way(std::size_t commit) {
 }
 
 bool Discovery::branch_differs(const RefUpdate& update, const NaiveFilter& filter) {
-  static const std::vector<LoggedCommit> kNone;
-  const auto& before = update.before ? way(update.before->commit) : kNone;
-  const auto& after = update.after ? way(update.after->commit) : kNone;
+  static const std::vector<LoggedCommit> none;
+  const auto& before = update.before ? way(update.before->commit) : none;
+  const auto& after = update.after ? way(update.after->commit) : none;
   // Where two ways meet, they go on together.
   std::size_t same = 0;
   while (same < std::min(before.size(), after.size()) &&

@@ -468,8 +468,8 @@ std::vector<std::string> differing_paths(const Tree& before, const Tree& after) 
 }
 
 const Tree& former_tree(const History& history, const Commit& commit) {
-  static const Tree kEmpty;
-  return commit.parents.empty() ? kEmpty : *history.commits[commit.parents.front()].tree;
+  static const Tree empty;
+  return commit.parents.empty() ? empty : *history.commits[commit.parents.front()].tree;
 }
 
 std::vector<bool> ancestors(const History& history, std::size_t commit) {
