@@ -41,6 +41,8 @@ std::optional<QuestionKey> to_pause(const QuestionKey& key, ApiFailure failure) 
     case ApiFailure::kForbidden:
       return QuestionKey{key.token, key.repository, ""};
     case ApiFailure::kNotFound:
+      // That there is no default branch says nothing of the repository's commits.
+      if (key.commit.empty()) return std::nullopt;
       return key;
     default:
       return std::nullopt;

@@ -20,7 +20,7 @@ struct BitbucketClientsOptions {
   std::string user_agent{};
   std::size_t clients = 16;  ///< beyond it the one that was idle for the longest goes
   /// With an idle client goes its token, which the Secret may no longer hold.
-  std::chrono::milliseconds idle_time{300'000};
+  std::chrono::milliseconds idle_time{60'000};
 };
 
 /// The clients of the Bitbuckets that receivers name: one for each version of a Secret, while it is

@@ -135,6 +135,10 @@ class BitbucketServer::Impl {
                         : "Authentication failed. Please check your credentials and try again.",
                     "com.atlassian.bitbucket.auth.IncorrectPasswordAuthenticationException");
     }
+    const bool is_of_webhooks = head.path().find("hooks") != std::string_view::npos;
+    if (answer_reads_ && head.method == "GET" && !is_of_webhooks) {
+      return answer_reads_("https://" + authority_ + head.target);
+    }
     const auto target = parse(head.target);
     if (!target) return failed(400, "the query is malformed");
     std::string id;
@@ -172,6 +176,7 @@ class BitbucketServer::Impl {
   std::map<std::string, std::vector<StoredWebhook>> repositories_;
   std::size_t page_length_ = kMaxPageLength;
   std::deque<Answer> answers_;
+  std::function<Answer(const std::string&)> answer_reads_;
   std::function<void(std::vector<StoredWebhook>&)> before_write_;
   std::vector<std::string> requests_;
   int last_id_ = 0;
@@ -338,6 +343,11 @@ void BitbucketServer::set_page_length(std::size_t length) {
 void BitbucketServer::answer_next(std::vector<Answer> answers) {
   const std::lock_guard lock(impl_->mutex_);
   for (Answer& answer : answers) impl_->answers_.push_back(std::move(answer));
+}
+
+void BitbucketServer::answer_reads(std::function<Answer(const std::string& url)> answer) {
+  const std::lock_guard lock(impl_->mutex_);
+  impl_->answer_reads_ = std::move(answer);
 }
 
 void BitbucketServer::before_next_write(std::function<void(std::vector<StoredWebhook>&)> change) {

@@ -45,6 +45,9 @@ class BitbucketServer {
   void set_page_length(std::size_t length);
   /// What the next requests are answered, in that order, whatever they ask.
   void answer_next(std::vector<Answer> answers);
+  /// What else there is to read than webhooks: answers every GET of it, by its URL in full, if the
+  /// token is accepted.
+  void answer_reads(std::function<Answer(const std::string& url)> answer);
   /// Called before the next POST or PUT is looked at: somebody else is quicker.
   void before_next_write(std::function<void(std::vector<StoredWebhook>&)> change);
 

@@ -71,9 +71,7 @@ TEST_CASE("whatever is asked, the book stays within its bytes and forgets what w
       continue;
     }
     // What the book has dropped is what the model has at its end.
-    if (known != model.end()) {
-      model.erase(known, model.end());
-    }
+    if (known != model.end()) model.erase(known, model.end());
     AnswerBook::Answer answer = AnswerBook::Steps(1 + below(5), {std::string(40, 'a'), "b"});
     if (below(2) == 0) answer = files_in_all(below(200), below(100));
     book.keep(key, std::move(answer));
@@ -135,6 +133,17 @@ TEST_CASE("a refusal pauses what it is about") {
     CHECK_FALSE(paused({"uid 2", kCommitKey.repository, kCommitKey.commit}, now));
     CHECK_FALSE(paused(kCommitKey, now + 1min));
   }
+}
+
+TEST_CASE("a repository without a default branch is still asked about its commits") {
+  AnswerBook book;
+  const Time now{};
+  const QuestionKey branch{kCommitKey.token, kCommitKey.repository, ""};
+  book.failed(branch, failure(ApiFailure::kNotFound), now);
+  CHECK_FALSE(book.paused(kCommitKey, now));
+  CHECK_FALSE(book.paused(branch, now));
+  book.failed(branch, failure(ApiFailure::kForbidden), now);
+  CHECK(book.paused(kCommitKey, now));
 }
 
 TEST_CASE("a pause is as long as it is told, and an hour at most") {

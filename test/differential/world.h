@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bitbucket_rest/messages.h"
+#include "git/ref_selector.h"
+#include "test/differential/bitbucket.h"
+#include "test/differential/discovery.h"
+#include "test/differential/git_repository.h"
+#include "test/differential/history.h"
+
+namespace receiver::test {
+
+/// All that follows from a seed.
+struct World {
+  World(std::uint64_t seed, bitbucket::Source product, std::size_t pushes);
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  Random random;
+  History history;
+  GitRepository repository;
+  Bitbucket bitbucket;
+  Discovery discovery;
+};
+
+/// One push as a receiver has it.
+class Delivery {
+ public:
+  Delivery(World& world, std::size_t push);
+
+  [[nodiscard]] const std::string& body() const { return body_; }
+  /// Whether every question is answered, as things were right after the push.
+  [[nodiscard]] bool is_quiet() const { return is_quiet_; }
+  /// Bitbucket's answer; at times it is none. The same question has the same answer.
+  [[nodiscard]] bitbucket_rest::ApiAnswer answer(const bitbucket_rest::ApiRequest& request) const;
+
+ private:
+  const Bitbucket& bitbucket_;
+  std::size_t asked_after_;
+  std::string body_;
+  std::uint64_t seed_;
+  bool is_quiet_;
+};
+
+/// A subscription to the repository with patterns of paths, often one that the push concerns.
+[[nodiscard]] git::Subscription random_subscription(World& world, std::size_t push);
+
+/// Whether a push that concerns the subscription is of one or two refs, each a new tag, or a branch
+/// whose way leads back to what it was in at most five steps.
+[[nodiscard]] bool is_simple(const World& world, std::size_t push,
+                             const git::Subscription& subscription);
+/// Whether, if it is simple, Bitbucket tells all that there is to know: every changed file of every
+/// step, by its name, on pages of a usual length; and the default branch, if that is asked for.
+[[nodiscard]] bool is_told_in_full(const World& world, std::size_t push,
+                                   const git::Subscription& subscription);
+
+/// For people.
+[[nodiscard]] std::string described(const World& world, std::size_t push);
+[[nodiscard]] std::string described(const git::Subscription& subscription);
+
+}  // namespace receiver::test
