@@ -42,9 +42,7 @@ class Beside {
   };
 
   static boost::asio::awaitable<T> wait(std::shared_ptr<State> state) {
-    while (!state->value) {
-      co_await sleep_until(state->ended, clock::Steady::time_point::max());
-    }
+    while (!state->value) co_await sleep_until(state->ended, clock::Steady::time_point::max());
     if (state->failure) std::rethrow_exception(state->failure);
     co_return std::move(*state->value);
   }

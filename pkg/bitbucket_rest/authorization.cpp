@@ -17,6 +17,16 @@ void overwrite(std::string& text, std::string_view token) {
   }
 }
 
+/// As some write a token in JSON that holds Base64.
+std::string with_escaped_slashes(std::string_view token) {
+  std::string escaped;
+  for (const char character : token) {
+    if (character == '/') escaped += '\\';
+    escaped += character;
+  }
+  return escaped;
+}
+
 }  // namespace
 
 tl::expected<crypto::SecretString, std::string> authorization(const std::string& user,
@@ -42,8 +52,10 @@ void hide_token(ApiAnswer& answer, const crypto::SecretString& authorization) {
   if (value.starts_with("Basic ")) plain = crypto::base64_decode(shown).value_or("");
   const std::string_view token = std::string_view(plain).substr(plain.find(':') + 1);
   for (std::string* text : {&answer.body, &answer.location, &answer.retry_after}) {
-    overwrite(*text, shown);
-    overwrite(*text, token);
+    for (const std::string_view secret : {shown, token}) {
+      overwrite(*text, secret);
+      overwrite(*text, with_escaped_slashes(secret));
+    }
   }
   crypto::wipe(plain);
 }

@@ -28,7 +28,8 @@ std::vector<ApiAnswer> answers_of(std::string_view input) {
     input.remove_prefix(std::min(line.size() + 1, input.size()));
     ApiAnswer& answer = answers.emplace_back();
     answer.status = 200;
-    if (const auto status = text::parse_number<unsigned>(line.substr(0, 3))) {
+    const auto status = text::parse_number<unsigned>(line.substr(0, 3));
+    if (status && line.size() >= 3) {
       answer.status = *status;
       line.remove_prefix(3);
       answer.retry_after = answer.location = line;

@@ -47,7 +47,9 @@ class World {
         .wanted = {.title = "Kargo demo/bb", .url = kUrl, .secret = crypto::SecretString(kSecret)}};
   }
   [[nodiscard]] tl::expected<Plan, BitbucketError> make(const Registration& registration) const {
-    return register_webhook(send(), registration);
+    RegisterWebhook registering(registration);
+    client->run(registering);
+    return registering.result();
   }
   static tl::expected<Plan, BitbucketError> register_webhook(const Send& send,
                                                              const Registration& registration) {

@@ -68,9 +68,7 @@ class World {
     start(question, time);
     finish();
     CHECK(question.next() == nullptr);
-    if (!question.result()) {
-      CHECK_THAT(question.result().error().message, !Contains(kToken));
-    }
+    if (!question.result()) CHECK_THAT(question.result().error().message, !Contains(kToken));
     return question.result();
   }
 

@@ -39,6 +39,12 @@ TEST_CASE("a token that a server repeats is hidden, in either form") {
   CHECK(body.ends_with("*] ******************."));
 }
 
+TEST_CASE("a token with slashes is hidden in JSON that escapes them, too") {
+  const std::string body = R"({"a":"x\/y\/z+123=","b":"x/y/z+123="})";
+  CHECK(hidden({400, body, "", ""}, "Bearer x/y/z+123=").body ==
+        R"({"a":"************","b":"**********"})");
+}
+
 TEST_CASE("a token that is shorter than any is, or none, leaves answers as they are") {
   for (const std::string value :
        {"", "Bearer", "Bearer ", "Bearer a", "Bearer 1234567", "Basic ", "Basic !", "Basic YTpi"}) {
