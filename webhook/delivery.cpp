@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <iterator>
 #include <string>
 #include <utility>
 #include <variant>
@@ -13,15 +12,12 @@
 #include <boost/asio/this_coro.hpp>
 
 #include "async/beside.h"
-#include "bitbucket/ref_changes.h"
 #include "bitbucket/signature.h"
 #include "crypto/crypto.h"
 #include "git/repository.h"
 #include "http/response_text.h"
 #include "webhook/answers.h"
-#include "webhook/changed_files.h"
 #include "webhook/content_encoding.h"
-#include "webhook/targets.h"
 
 namespace receiver::webhook {
 
@@ -29,10 +25,6 @@ namespace asio = boost::asio;
 using controllers::Route;
 
 namespace {
-
-/// For the patterns of all Warehouses of a delivery, on a thread that others wait for. Whatever is
-/// not judged by then is refreshed.
-constexpr std::chrono::milliseconds kJudgingTime{100};
 
 /// Load balancers probe `/` unless they are told otherwise.
 bool is_health_path(std::string_view path) {
@@ -133,15 +125,6 @@ std::optional<Outcome> outcome_of(http::BodyError error) {
   return std::nullopt;
 }
 
-/// An object may be named twice: the refresher takes it once.
-void add(std::vector<controllers::Target>& all, std::vector<controllers::Target> more) {
-  if (all.empty()) {
-    all = std::move(more);
-    return;
-  }
-  all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-}
-
 }  // namespace
 
 /// A request whose sender holds a receiver's key.
@@ -154,38 +137,6 @@ struct Deliveries::Delivery {
   std::string content;     ///< the body, inflated
   std::string url;         ///< of the repository or pull request as it may be logged
   std::size_t spared = 0;  ///< Warehouses that the push is not for, by what Bitbucket said
-};
-
-/// What a delivery is for.
-struct Deliveries::Targets {
-  std::vector<controllers::Target> certain;
-  /// Of a push: what else it could be for, as the answer to `request` tells.
-  std::vector<OpenTarget> open;
-  std::vector<std::string> identities;  ///< of its repository
-  Inquirer::Request request;
-
-  /// Leaves in `open` only those that are so judged by what is found out, and returns the others.
-  /// `request` is then to ask for what the judgement depends on.
-  std::vector<controllers::Target> take_all_but(Judgement wanted, const Findings& findings) {
-    const auto until = clock::Steady::now() + kJudgingTime;
-    const auto enough = [until] { return clock::Steady::now() >= until; };
-    const JudgedPush push{identities, request.push.changes};
-    std::vector<controllers::Target> others;
-    std::vector<OpenTarget> kept;
-    Inquiry inquiry;
-    for (OpenTarget& candidate : open) {
-      const auto judgement =
-          judge_changed_files(push, *candidate.warehouse, findings, inquiry, enough);
-      if (judgement == wanted) {
-        kept.push_back(std::move(candidate));
-      } else {
-        others.push_back(std::move(candidate.target));
-      }
-    }
-    open = std::move(kept);
-    request.inquiry = std::move(inquiry);
-    return others;
-  }
 };
 
 Deliveries::Deliveries(const controllers::RouteTable& routes,
@@ -360,9 +311,9 @@ Deliveries::Step<bitbucket::Payload> Deliveries::parse(Delivery& delivery,
       finish(delivery, Outcome::kBadBody, http::error_response(400, "invalid request body")));
 }
 
-Deliveries::Step<Deliveries::Targets> Deliveries::find_targets(Delivery& delivery,
-                                                               bitbucket::EventKind kind,
-                                                               const bitbucket::Payload& payload) {
+Deliveries::Step<DeliveryTargets> Deliveries::find_targets(Delivery& delivery,
+                                                           bitbucket::EventKind kind,
+                                                           const bitbucket::Payload& payload) {
   const bool pushed = kind.action == bitbucket::Action::kRefreshWarehouses;
   if (!(pushed ? warehouses_.synced() : promotions_.synced())) {
     return tl::unexpected(finish(
@@ -378,50 +329,16 @@ Deliveries::Step<Deliveries::Targets> Deliveries::find_targets(Delivery& deliver
   } else {
     delivery.url = git::redacted(urls.front());
   }
-  if (pushed) return find_warehouses(delivery, kind.source, std::get<bitbucket::Push>(payload));
-  Targets targets;
-  for (const Route& receiver : delivery.receivers) {
-    add(targets.certain,
-        targets_of(std::get<bitbucket::PullRequest>(payload), receiver.project, promotions_));
+  if (!pushed) {
+    return targets_for(delivery.receivers, std::get<bitbucket::PullRequest>(payload), promotions_);
   }
-  return targets;
+  const bool may_ask = options_.inquirer != nullptr;
+  return targets_for(delivery.receivers, std::get<bitbucket::Push>(payload),
+                     {.source = kind.source, .body = delivery.content, .may_ask = may_ask},
+                     warehouses_);
 }
 
-Deliveries::Targets Deliveries::find_warehouses(const Delivery& delivery, bitbucket::Source source,
-                                                const bitbucket::Push& push) const {
-  Targets targets;
-  for (const Route& receiver : delivery.receivers) {
-    const auto& bitbucket = receiver.bitbucket;
-    if (options_.inquirer == nullptr || !bitbucket || !bitbucket->changed_files) {
-      add(targets.certain, targets_of(push, receiver.project, warehouses_));
-      continue;
-    }
-    SplitTargets split = split_targets_of(push, receiver.project, warehouses_, *bitbucket);
-    add(targets.certain, std::move(split.certain));
-    if (targets.open.empty() && !split.open.empty()) {
-      targets.request.access = bitbucket;
-      targets.request.repository = *split.repository;
-      targets.open = std::move(split.open);
-    } else {
-      // Two receivers in one delivery are a rare chance, and none decides for the other.
-      for (OpenTarget& open : split.open) targets.certain.push_back(std::move(open.target));
-    }
-  }
-  if (targets.open.empty()) return targets;
-
-  targets.identities = identities_of(push);
-  targets.request.push = bitbucket::parse_ref_changes(source, delivery.content);
-  std::ranges::sort(targets.certain);
-  std::erase_if(targets.open, [&](const OpenTarget& open) {
-    return std::ranges::binary_search(targets.certain, open.target);
-  });
-  Findings nothing_asked;
-  nothing_asked.refs.resize(targets.request.push.changes.size());
-  add(targets.certain, targets.take_all_but(Judgement::kOpen, nothing_asked));
-  return targets;
-}
-
-asio::awaitable<controllers::RefreshOutcome> Deliveries::refresh(Targets targets,
+asio::awaitable<controllers::RefreshOutcome> Deliveries::refresh(DeliveryTargets targets,
                                                                  clock::Steady::time_point deadline,
                                                                  Delivery& delivery) {
   if (targets.open.empty()) return refresher_.refresh(std::move(targets.certain), deadline);
@@ -429,7 +346,7 @@ asio::awaitable<controllers::RefreshOutcome> Deliveries::refresh(Targets targets
 }
 
 asio::awaitable<controllers::RefreshOutcome> Deliveries::refresh_what_changed(
-    Targets targets, clock::Steady::time_point deadline, Delivery& delivery) {
+    DeliveryTargets targets, clock::Steady::time_point deadline, Delivery& delivery) {
   const auto now = clock::Steady::now();
   const auto asked_until = now + std::min<clock::Steady::duration>(options_.inquirer->limits().time,
                                                                    (deadline - now) / 2);

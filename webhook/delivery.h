@@ -20,6 +20,7 @@
 #include "kube/store.h"
 #include "log/log_throttle.h"
 #include "log/logger.h"
+#include "webhook/delivery_targets.h"
 #include "webhook/inquirer.h"
 #include "webhook/late_targets.h"
 #include "webhook/outcome.h"
@@ -62,7 +63,6 @@ class Deliveries {
 
  private:
   struct Delivery;
-  struct Targets;
   /// How a request ends. Without an outcome: its body did not arrive, which the listener counts.
   struct End {
     http::Response answer;
@@ -87,17 +87,15 @@ class Deliveries {
       const std::vector<controllers::Route>& candidates);
   [[nodiscard]] Step<bitbucket::EventKind> recognise(const Delivery& delivery);
   [[nodiscard]] Step<bitbucket::Payload> parse(Delivery& delivery, bitbucket::EventKind kind);
-  [[nodiscard]] Step<Targets> find_targets(Delivery& delivery, bitbucket::EventKind kind,
-                                           const bitbucket::Payload& payload);
+  [[nodiscard]] Step<DeliveryTargets> find_targets(Delivery& delivery, bitbucket::EventKind kind,
+                                                   const bitbucket::Payload& payload);
   [[nodiscard]] boost::asio::awaitable<controllers::RefreshOutcome> refresh(
-      Targets targets, clock::Steady::time_point deadline, Delivery& delivery);
+      DeliveryTargets targets, clock::Steady::time_point deadline, Delivery& delivery);
   [[nodiscard]] End report(const Delivery& delivery, bitbucket::EventKind kind,
                            const controllers::RefreshOutcome& refreshes);
 
-  [[nodiscard]] Targets find_warehouses(const Delivery& delivery, bitbucket::Source source,
-                                        const bitbucket::Push& push) const;
   [[nodiscard]] boost::asio::awaitable<controllers::RefreshOutcome> refresh_what_changed(
-      Targets targets, clock::Steady::time_point deadline, Delivery& delivery);
+      DeliveryTargets targets, clock::Steady::time_point deadline, Delivery& delivery);
 
   [[nodiscard]] End refuse_body(const http::RequestHead& head,
                                 const std::vector<controllers::Route>& candidates,

@@ -103,12 +103,15 @@ struct Tally {
   std::size_t simple_spared = 0;
   std::size_t told = 0;  ///< of these, those of which Bitbucket tells all
   std::size_t told_spared = 0;
+  std::size_t elsewhere = 0;  ///< it is known that none of the refs is the default branch
+  std::size_t elsewhere_spared = 0;
 
   [[nodiscard]] std::string text() const {
     return fmt::format(
         "{} decisions; discovery finds nothing: {}, spared {}; simple pushes of these: {}, spared "
-        "{}; told in full of these: {}, spared {}",
-        decided, nothing, nothing_spared, simple, simple_spared, told, told_spared);
+        "{}; told in full of these: {}, spared {}; not on the default branch: {}, spared {}",
+        decided, nothing, nothing_spared, simple, simple_spared, told, told_spared, elsewhere,
+        elsewhere_spared);
   }
 };
 
@@ -141,6 +144,10 @@ void check_decision(const Decide& decide) {
       const std::size_t spared = refreshed[i] ? 0 : 1;
       ++tally.nothing;
       tally.nothing_spared += spared;
+      if (delivery.is_quiet() && is_elsewhere(world, push, subscriptions[i])) {
+        ++tally.elsewhere;
+        tally.elsewhere_spared += spared;
+      }
       if (!is_simple(world, push, subscriptions[i])) continue;
       ++tally.simple;
       tally.simple_spared += spared;
@@ -158,6 +165,8 @@ void check_decision(const Decide& decide) {
   if (std::getenv("DIFFERENTIAL_SHOW") != nullptr) WARN(tally.text());
   CHECK(tally.told * 20 > tally.decided);
   CHECK(tally.told_spared * 100 >= tally.told * 95);
+  CHECK(tally.elsewhere > 0);
+  CHECK(tally.elsewhere_spared == tally.elsewhere);
 }
 
 constexpr std::array kFaults{

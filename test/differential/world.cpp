@@ -148,6 +148,10 @@ std::string fitting_pattern(World& world, const RefUpdate& update) {
   return random.chance(0.5) ? path : "regex:^" + RE2::QuoteMeta(path) + '$';
 }
 
+bool takes_default_branch(const git::Subscription& subscription) {
+  return subscription.strategy == Strategy::kNewestFromBranch && subscription.branch.empty();
+}
+
 // What is simple ------------------------------------------------------------------------------
 
 /// The commits that discovery looks at anew, if the ref is a new tag, or its way leads back to what
@@ -272,15 +276,20 @@ bool is_told_in_full(const World& world, std::size_t push, const git::Subscripti
   constexpr std::size_t kShortPage = 100;
   const BitbucketTraits& traits = world.bitbucket.traits;
   if (traits.page_length < kShortPage) return false;
-  const bool takes_default =
-      subscription.strategy == Strategy::kNewestFromBranch && subscription.branch.empty();
-  if (takes_default && !traits.tells_default_branch) return false;
+  if (takes_default_branch(subscription) && !traits.tells_default_branch) return false;
   return std::ranges::all_of(world.history.pushes[push].updates, [&](const RefUpdate& update) {
     const bool is_named = world.bitbucket.is_cloud() || traits.knows_tag_objects || !update.after ||
                           !update.after->tag_object;
     return is_named && std::ranges::all_of(few_steps(world.history, update),
                                            [&](std::size_t step) { return is_told(world, step); });
   });
+}
+
+bool is_elsewhere(const World& world, std::size_t push, const git::Subscription& subscription) {
+  const std::string branch = "refs/heads/" + world.history.default_branch;
+  return takes_default_branch(subscription) && world.bitbucket.traits.tells_default_branch &&
+         std::ranges::none_of(world.history.pushes[push].updates,
+                              [&](const RefUpdate& update) { return update.ref == branch; });
 }
 
 std::string described(const World& world, std::size_t push) {

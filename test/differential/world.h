@@ -57,6 +57,11 @@ class Delivery {
 [[nodiscard]] bool is_told_in_full(const World& world, std::size_t push,
                                    const git::Subscription& subscription);
 
+/// Whether the subscription is to the default branch, which Bitbucket tells, and the push to
+/// others.
+[[nodiscard]] bool is_elsewhere(const World& world, std::size_t push,
+                                const git::Subscription& subscription);
+
 /// For people.
 [[nodiscard]] std::string described(const World& world, std::size_t push);
 [[nodiscard]] std::string described(const git::Subscription& subscription);
