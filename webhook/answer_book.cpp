@@ -13,7 +13,7 @@ using bitbucket_rest::ApiFailure;
 constexpr std::size_t kBytesOfNode = 128;
 
 std::size_t bytes_of(const std::string& text) {
-  return sizeof text + text.capacity();
+  return sizeof(std::string) + text.capacity();
 }
 
 std::size_t bytes_of(const QuestionKey& key) {

@@ -190,7 +190,8 @@ asio::awaitable<Deliveries::End> Deliveries::take(const http::RequestHead& head,
   delivery->content = {};
 
   const auto deadline = head.first_byte + options_.answer_deadline;
-  auto refreshing = refresh(std::move(*targets), deadline, *delivery);
+  const asio::any_io_executor strand = co_await asio::this_coro::executor;
+  auto refreshing = refresh(strand, std::move(*targets), deadline, *delivery);
   const controllers::RefreshOutcome refreshes = co_await std::move(refreshing);
   co_return report(*delivery, *kind, refreshes);
 }
@@ -338,24 +339,25 @@ Deliveries::Step<DeliveryTargets> Deliveries::find_targets(Delivery& delivery,
                      warehouses_);
 }
 
-asio::awaitable<controllers::RefreshOutcome> Deliveries::refresh(DeliveryTargets targets,
+asio::awaitable<controllers::RefreshOutcome> Deliveries::refresh(asio::any_io_executor strand,
+                                                                 DeliveryTargets targets,
                                                                  clock::Steady::time_point deadline,
                                                                  Delivery& delivery) {
   if (targets.open.empty()) return refresher_.refresh(std::move(targets.certain), deadline);
-  return refresh_what_changed(std::move(targets), deadline, delivery);
+  return refresh_what_changed(std::move(strand), std::move(targets), deadline, delivery);
 }
 
 asio::awaitable<controllers::RefreshOutcome> Deliveries::refresh_what_changed(
-    DeliveryTargets targets, clock::Steady::time_point deadline, Delivery& delivery) {
+    asio::any_io_executor strand, DeliveryTargets targets, clock::Steady::time_point deadline,
+    Delivery& delivery) {
   const auto now = clock::Steady::now();
   const auto asked_until = now + std::min<clock::Steady::duration>(options_.inquirer->limits().time,
                                                                    (deadline - now) / 2);
-  const asio::any_io_executor strand = co_await asio::this_coro::executor;
   auto certain_ones = refresher_.refresh(std::move(targets.certain), deadline);
   async::Beside<controllers::RefreshOutcome> certain(strand, std::move(certain_ones));
 
   Inquirer::Request request = targets.request;
-  auto finding = options_.inquirer->find_out(std::move(request), asked_until);
+  auto finding = options_.inquirer->find_out(strand, std::move(request), asked_until);
   const Findings findings = co_await std::move(finding);
   std::vector<controllers::Target> affected = targets.take_all_but(Judgement::kSpared, findings);
   delivery.spared = targets.open.size();

@@ -90,12 +90,14 @@ class Deliveries {
   [[nodiscard]] Step<DeliveryTargets> find_targets(Delivery& delivery, bitbucket::EventKind kind,
                                                    const bitbucket::Payload& payload);
   [[nodiscard]] boost::asio::awaitable<controllers::RefreshOutcome> refresh(
-      DeliveryTargets targets, clock::Steady::time_point deadline, Delivery& delivery);
+      boost::asio::any_io_executor strand, DeliveryTargets targets,
+      clock::Steady::time_point deadline, Delivery& delivery);
   [[nodiscard]] End report(const Delivery& delivery, bitbucket::EventKind kind,
                            const controllers::RefreshOutcome& refreshes);
 
   [[nodiscard]] boost::asio::awaitable<controllers::RefreshOutcome> refresh_what_changed(
-      DeliveryTargets targets, clock::Steady::time_point deadline, Delivery& delivery);
+      boost::asio::any_io_executor strand, DeliveryTargets targets,
+      clock::Steady::time_point deadline, Delivery& delivery);
 
   [[nodiscard]] End refuse_body(const http::RequestHead& head,
                                 const std::vector<controllers::Route>& candidates,

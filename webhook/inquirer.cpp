@@ -12,7 +12,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 
 #include "async/kept_alive.h"
@@ -123,7 +122,8 @@ class Inquirer::Impl : public std::enable_shared_from_this<Impl> {
         asked_(std::move(asked)),
         book_(limits.book) {}
 
-  static asio::awaitable<Findings> find_out(std::weak_ptr<Impl> inquirer, Request request,
+  static asio::awaitable<Findings> find_out(std::weak_ptr<Impl> inquirer,
+                                            asio::any_io_executor caller, Request request,
                                             Time deadline);
   void stop();
   [[nodiscard]] const InquirerLimits& limits() const { return limits_; }
@@ -171,11 +171,11 @@ class Inquirer::Impl : public std::enable_shared_from_this<Impl> {
   bool stopped_ = false;
 };
 
-asio::awaitable<Findings> Inquirer::Impl::find_out(std::weak_ptr<Impl> inquirer, Request request,
+asio::awaitable<Findings> Inquirer::Impl::find_out(std::weak_ptr<Impl> inquirer,
+                                                   asio::any_io_executor caller, Request request,
                                                    Time deadline) {
   const std::size_t refs = request.push.changes.size();
-  const asio::any_io_executor caller = co_await asio::this_coro::executor;
-  const auto call = std::make_shared<Call>(caller);
+  const auto call = std::make_shared<Call>(std::move(caller));
   if (const auto self = inquirer.lock()) {
     asio::post(self->executor_, [self, call, request = std::move(request), deadline]() mutable {
       self->begin(call, std::move(request), deadline);
@@ -426,8 +426,9 @@ Inquirer::Inquirer(asio::any_io_executor executor, Ask ask, InquirerLimits limit
 
 Inquirer::~Inquirer() = default;
 
-asio::awaitable<Findings> Inquirer::find_out(Request request, Time deadline) {
-  return Impl::find_out(impl_, std::move(request), deadline);
+asio::awaitable<Findings> Inquirer::find_out(asio::any_io_executor caller, Request request,
+                                             Time deadline) {
+  return Impl::find_out(impl_, std::move(caller), std::move(request), deadline);
 }
 
 void Inquirer::stop() {

@@ -74,9 +74,10 @@ class Inquirer {
   Inquirer& operator=(const Inquirer&) = delete;
 
   /// What can be found out within the limits, at the latest shortly after `deadline`; everything in
-  /// it counts as asked. From any executor that runs one handler at a time, such as a connection's
-  /// strand; resumes there.
-  boost::asio::awaitable<Findings> find_out(Request request, clock::Steady::time_point deadline);
+  /// it counts as asked. `caller` is the executor that this is called on, which runs one handler at
+  /// a time, such as a connection's strand.
+  boost::asio::awaitable<Findings> find_out(boost::asio::any_io_executor caller, Request request,
+                                            clock::Steady::time_point deadline);
 
   /// Those who wait learn what is known, and later ones nothing: for shutdown. From the executor.
   void stop();

@@ -203,7 +203,7 @@ ApiFailure kind_of(const ApiAnswer& answer) {
   }
 }
 
-/// As Retry-After says, of a wait that is worth to be told apart from none.
+/// As Retry-After says, and never none at all.
 std::optional<std::chrono::seconds> retry_after(const ApiAnswer& answer,
                                                 clock::Wall::time_point now) {
   constexpr std::chrono::seconds kAtLeast{1};

@@ -8,7 +8,7 @@ namespace {
 using bitbucket::Commit;
 using bitbucket::RefChange;
 using Files = Inquiry::Files;
-using Names = std::vector<std::string>;
+using PathNames = std::vector<std::string>;
 
 const std::string kOrchard = "https://bitbucket.org/orchard/fruit";
 const std::string kIdentity = "bitbucket.org/orchard/fruit";
@@ -34,8 +34,8 @@ RefChange forced(RefChange change) {
   return change;
 }
 
-git::Subscription subscription(const std::string& branch, const Names& include,
-                               const Names& exclude = {}) {
+git::Subscription subscription(const std::string& branch, const PathNames& include,
+                               const PathNames& exclude = {}) {
   git::Subscription made;
   made.repo_url = kOrchard;
   made.branch = branch;
@@ -47,19 +47,19 @@ git::Subscription with_strategy(git::Subscription made, const std::string& strat
   return made;
 }
 
-Paths paths(Names names) {
-  return std::make_shared<const Names>(std::move(names));
+Paths paths(PathNames names) {
+  return std::make_shared<const PathNames>(std::move(names));
 }
 
 /// Of each ref the files of its commits.
-Findings found(const std::vector<std::vector<Names>>& refs,
+Findings found(const std::vector<std::vector<PathNames>>& refs,
                std::optional<std::string> default_branch = {}) {
   Findings findings;
   findings.default_branch_asked = true;
   findings.default_branch = std::move(default_branch);
   for (const auto& commits : refs) {
     findings.refs.push_back({.asked = true, .files = {}});
-    for (const Names& names : commits) findings.refs.back().files.push_back(paths(names));
+    for (const PathNames& names : commits) findings.refs.back().files.push_back(paths(names));
   }
   return findings;
 }
@@ -73,7 +73,7 @@ Result judge(
     const std::vector<git::Subscription>& subscriptions, const std::vector<RefChange>& changes,
     const std::optional<Findings>& findings = {},
     const std::function<bool()>& enough = [] { return false; }) {
-  const Names identities{kIdentity};
+  const PathNames identities{kIdentity};
   Findings known;
   known.refs.resize(changes.size());
   if (findings) known = *findings;

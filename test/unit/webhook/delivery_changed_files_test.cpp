@@ -155,15 +155,16 @@ TEST_CASE("both parts are answered as one delivery") {
   f.add_warehouses({"plain", "slow"});
   f.filtered("web", "apps/web");
   f.filtered("broken", "apps");
+  f.filtered("slow-web", "apps/web");
   f.filtered("docs", "docs");
   f.bitbucket.has_files(1, "apps/web/x");
-  f.hanging = {"slow"};
+  f.hanging = {"slow", "slow-web"};
   check(f.deliver_late("repo:push", cloud_push_of(1)), 503,
-        error("failed to refresh 1 of 4 warehouses"));
+        error("failed to refresh 2 of 5 warehouses"));
   f.fail("broken", kube::ApiError::Kind::kInvalid, 422);
   check(f.deliver_late("repo:push", cloud_push_of(1)), 500,
-        error("failed to refresh 2 of 4 warehouses"));
-  CHECK_THAT(f.log("delivery "), Catch::Contains("applied=2") && Catch::Contains("queued=1") &&
+        error("failed to refresh 3 of 5 warehouses"));
+  CHECK_THAT(f.log("delivery "), Catch::Contains("applied=2") && Catch::Contains("queued=2") &&
                                      Catch::Contains("refused=1") && Catch::Contains("spared=1"));
 }
 

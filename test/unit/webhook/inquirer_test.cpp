@@ -64,13 +64,14 @@ struct InquirerFixture {
   std::shared_ptr<Outcome> begin(Inquirer::Request request) {
     auto outcome = std::make_shared<Outcome>();
     const auto begun = clock::Steady::now();
-    boost::asio::co_spawn(io, inquirer.find_out(std::move(request), begun + 2'500ms),
-                          [outcome, begun](const std::exception_ptr& error, Findings findings) {
-                            if (error) std::rethrow_exception(error);
-                            outcome->findings = std::move(findings);
-                            outcome->took = std::chrono::duration_cast<std::chrono::milliseconds>(
-                                clock::Steady::now() - begun);
-                          });
+    boost::asio::co_spawn(
+        io, inquirer.find_out(io.get_executor(), std::move(request), begun + 2'500ms),
+        [outcome, begun](const std::exception_ptr& error, Findings findings) {
+          if (error) std::rethrow_exception(error);
+          outcome->findings = std::move(findings);
+          outcome->took =
+              std::chrono::duration_cast<std::chrono::milliseconds>(clock::Steady::now() - begun);
+        });
     return outcome;
   }
   Outcome find_out(Inquirer::Request request) {
@@ -347,7 +348,8 @@ TEST_CASE("an inquirer that is gone leaves those who wait without answer") {
         InquirerLimits{}, log::Logger::none());
     boost::asio::co_spawn(
         callers,
-        inquirer->find_out(InquirerFixture::request({pushed(kMainRef, 0, 1)}),
+        inquirer->find_out(callers.get_executor(),
+                           InquirerFixture::request({pushed(kMainRef, 0, 1)}),
                            clock::Steady::now() + 1s),
         [&](const std::exception_ptr&, Findings found) { findings = std::move(found); });
     test::SimulatedTime::settle(callers);
