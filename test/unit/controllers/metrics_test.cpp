@@ -72,6 +72,12 @@ TEST_CASE("refreshes are timed") {
                    "\"60\"} 0") &&
                  shows("bitbucket_receiver_refresh_delay_seconds_sum{kind=\"promotion\"} 120") &&
                  shows("bitbucket_receiver_refresh_delay_seconds_count{kind=\"warehouse\"} 0"));
+  for (const std::string bound : {"0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1",
+                                  "2.5", "5", "10", "30", "60", "300", "+Inf"}) {
+    CHECK_THAT(readings.render(),
+               shows("bitbucket_receiver_refresh_delay_seconds_bucket{kind=\"warehouse\",le=\"" +
+                     bound + "\"} 0"));
+  }
 }
 
 TEST_CASE("paths that are served are counted") {

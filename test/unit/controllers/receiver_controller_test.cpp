@@ -482,6 +482,27 @@ TEST_CASE("the ClusterConfig takes its Secrets from the system resources namespa
   CHECK(f.routes_of("")[0].project.empty());
 }
 
+TEST_CASE("a ClusterConfig without its Secrets says in which namespace they should be") {
+  ReceiverFixture f;
+  f.controller.set_leading(true);
+  const auto said = [&](const std::string& words) {
+    return !f.patches.empty() && f.patches.back().body.find(words) != std::string::npos;
+  };
+  SECTION("if they are not there") {
+    f.upsert(f.cluster_configs, "", "cluster", kBucket);
+    f.run_until([&] { return said("Secret s not found in namespace system"); });
+  }
+  SECTION("if they may not be read") {
+    f.server.forbid("system", true);
+    f.upsert(f.cluster_configs, "", "cluster", kBucket);
+    f.run_until([&] {
+      return said(
+          " (is SYSTEM_RESOURCES_NAMESPACE right, and does it grant this account reading its "
+          "Secrets?)");
+    });
+  }
+}
+
 TEST_CASE("a ProjectConfig whose name is not its namespace's declares nothing") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
