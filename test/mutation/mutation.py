@@ -4,7 +4,8 @@
 universalmutator proposes faults of single lines of a room's sources. A sample of them, one of a line, is compiled one by
 one in copies of the tree below build/mutation, and judged by the room's unit tests, of cmd/bitbucket-receiver by a choice
 of integration tests, too. What does not compile does not count. A fault that no test notices has survived; one that
-nobody could notice is listed in equivalent.txt with the reason, and does not count either.
+nobody could notice is listed in equivalent.txt with the reason, and does not count either. A test that hangs has noticed
+as well, if it hangs alone, too: the line of such a fault says `hangs`.
 
 The sample depends on the seed and on the text of each line alone: other lines may change without another sample. Verdicts
 are kept in build/mutation/ROOM/verdicts.json: what was interrupted goes on, and after a change of the tests only the
@@ -15,6 +16,7 @@ import concurrent.futures
 import contextlib
 import difflib
 import hashlib
+import html
 import io
 import json
 import os
@@ -33,6 +35,7 @@ from universalmutator import mutator  # of the environment that run.sh makes
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 RESULTS = HERE / "RESULTS.md"
+TREES = ROOT / "build/mutation"  # copies of the project, which all rooms share, and what was found by room
 ENOUGH = 40  # faults of a room for a result that is written down
 
 # Headers that hold code. Others are left out: a change of theirs compiles half of the tree anew.
@@ -44,8 +47,11 @@ IGNORED = [r"^\s*(#|//|namespace\b|using\b|static_assert\b|(public|private|prote
 # Rules that seldom give what compiles, and then the same program: a jump behind the line.
 USELESS = (r"\n\1break;\n", r"\n\1continue;\n")
 
-BUILD_SECONDS = 600
-TESTS_AT_ONCE = 8  # most of what they do is waiting
+# The name in it: `const auto name = …`, `Type name{…}`, `bool Type::name(`.
+DECLARATION = re.compile(r"\s*(?!return\b|co_return\b|throw\b|else\b|delete\b)(?:[\w:]+(?:<.*?>)?[&*]? )+(?:\w+::)*(\w+)(?: = |[;{(])")
+
+BUILD_SECONDS = 120
+CASE_SECONDS = 30  # of one test by itself, to see whether it fails again
 INTEGRATION_SECONDS = 600
 MEMORY = 8 << 30  # of one process; a fault may ask for more and more
 
@@ -54,11 +60,10 @@ class Room:
     def __init__(self, name):
         self.name = name
         self.folder = ROOT / name
-        self.place = ROOT / "build/mutation" / name
+        self.place = TREES / name
         short = name.removeprefix("pkg/")
         self.unit = f"unit_{self.folder.name}"
-        self.test_seconds = 1200  # then four times what they take without a fault
-        self.tests = f"^unit/{re.escape(short)}:"  # CMake drops the space behind it
+        self.test_seconds = 1200  # then three times what they take without a fault
         self.targets = [self.unit] + (["integration"] if name in INTEGRATION else [])
         self.test_files = [ROOT / "test/unit" / short] + ([ROOT / "test/integration"] if name in INTEGRATION else [])
 
@@ -79,9 +84,15 @@ class Fault:
         self.key = digest(file, "".join(lines), str(line), changed)
 
     def hopeless(self):
-        """No compiler need be asked: a bracket is left open, or an operator stands in a type's name, since it has no space."""
+        """No compiler need be asked: a bracket is left open, an operator stands in a type's name, since it has no space, a
+        number in a name has become a sum, parameters stand in another order than declared, or the declaration is gone."""
         before, after = marks(self.text), marks(self.changed)
-        return before[:-1] != after[:-1] or before[-1] < after[-1]
+        return before[:-1] != after[:-1] or before[-1] < after[-1] or bool(
+            re.search(r"\w\(\d+[+-]1\)\w| \( .*\bconst [\w:<>]+& \w+", self.changed)) or self.leaves_undeclared()
+
+    def leaves_undeclared(self):
+        declared = DECLARATION.match(self.text) if self.changed.strip().startswith("/*") else None
+        return declared and len(re.findall(rf"\b{declared[1]}\b", "".join(self.lines))) > 1
 
     def source(self):
         return "".join([*self.lines[:self.line - 1], self.changed, *self.lines[self.line:]])
@@ -157,9 +168,9 @@ class Tree:
 
     def __init__(self, room, number):
         self.room = room
-        self.folder = room.place / f"tree{number}"
+        self.folder = TREES / f"tree{number}"
         self.build = self.folder / "build"
-        self.log = room.place / f"tree{number}.log"
+        self.log = TREES / f"tree{number}.log"
         self.cluster = None
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log.write_bytes(b"")
@@ -202,18 +213,25 @@ class Tree:
         command = ["cmake", "--build", self.build, "--parallel", "2", *self.target_words()]
         return run(command, self.log, BUILD_SECONDS, self.folder, self.environment)
 
-    def passes(self):
-        return self.passes_unit_tests() and self.passes_integration_tests()
+    def unit_tests(self, seconds, *arguments):
+        """None if they pass, else the name of the first test that failed or hung, and which of both."""
+        report, begun = self.folder / "report.xml", time.monotonic()
+        report.write_bytes(b"")
+        command = ["prlimit", f"--as={MEMORY}", self.build / self.room.unit, "--abort", "--reporter", "xml", *arguments]
+        if run(command, report, seconds, self.build / "test"):
+            return None
+        names = re.findall(r'<TestCase name="([^"]*)"', report.read_text(errors="replace"))
+        return html.unescape(names[-1]) if names else "", "hangs" if time.monotonic() - begun > seconds else "fails"
 
-    def passes_unit_tests(self):
-        """The failed ones twice: what fails by load alone is not the fault's doing."""
-        ctest = ["prlimit", f"--as={MEMORY}", "ctest", "--test-dir", self.build, "--output-on-failure", "--no-tests=error"]
-        failed = self.build / "Testing/Temporary/LastTestsFailed.log"
-        failed.unlink(missing_ok=True)
-        command = [*ctest, "--tests-regex", self.room.tests, "--parallel", str(TESTS_AT_ONCE), "--stop-on-failure"]
-        if run(command, self.log, self.room.test_seconds, self.folder):
-            return True
-        return failed.exists() and run([*ctest, "--rerun-failed"], self.log, self.room.test_seconds, self.folder)
+    def noticed(self, file):
+        """By which test, if any. It must fail by itself, too: what fails by load alone is not the fault's doing."""
+        nearest = ["--filenames-as-tags", f"[#{pathlib.Path(file).stem}_test]"]
+        for tests in (nearest, []):
+            if failed := self.unit_tests(self.room.test_seconds, *tests):
+                name = re.sub(r'([\\\[\],"])', r"\\\1", failed[0])
+                if again := self.unit_tests(CASE_SECONDS, name):
+                    return f"{again[0]}: {again[1]}"
+        return None if self.passes_integration_tests() else "an integration test fails"
 
     def passes_integration_tests(self):
         if not (tags := INTEGRATION.get(self.room.name)):
@@ -223,7 +241,7 @@ class Tree:
 
     def control_plane(self):
         if self.cluster is None:
-            self.cluster = str(self.room.place / f"{self.folder.name}.cluster")
+            self.cluster = f"{self.folder}.cluster"
             subprocess.run([ROOT / "test/integration/cluster.py", "start", self.cluster], check=True)
         return f"{self.cluster}/{os.getpid()}"
 
@@ -233,8 +251,9 @@ class Tree:
         target.write_text(fault.source())
         try:
             if not self.compiles():
-                return "not compiled"
-            return "survived" if self.passes() else "killed"
+                return "not compiled", ""
+            noticed = self.noticed(fault.file)
+            return ("killed", noticed) if noticed else ("survived", "")
         finally:
             target.write_text(original)
 
@@ -278,11 +297,13 @@ def judge_sample(room, count, seed, jobs):
             return verdict
         tree, started = trees.get(), time.monotonic()
         try:
-            verdict = tree.judge(fault)
+            verdict, how = tree.judge(fault)
         finally:
             trees.put(tree)
         verdicts.keep(fault, verdict)
         print(f"{verdict:12} {time.monotonic() - started:4.0f} s  {fault.file}:{fault.line}: {one_line(fault.changed)[:90]}", flush=True)
+        if how:
+            print(f"             {how}", flush=True)
         return verdict
 
     def work():
@@ -308,9 +329,9 @@ def judge_sample(room, count, seed, jobs):
             tree.prepare(jobs)
             if number == 0:
                 begun = time.monotonic()
-                if not tree.passes_unit_tests() or not tree.passes_integration_tests():
-                    sys.exit(f"the tests fail without any fault; see {tree.log}")
-                room.test_seconds = 20 + 4 * (time.monotonic() - begun)
+                if (failed := tree.unit_tests(room.test_seconds)) or not tree.passes_integration_tests():
+                    sys.exit(f"the tests fail without any fault: {failed or f'see {tree.log}'}")
+                room.test_seconds = 10 + 3 * (time.monotonic() - begun)
             trees.put(tree)
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             for worker in [pool.submit(work) for _ in range(jobs)]:
