@@ -128,8 +128,8 @@ TEST_CASE(
   REQUIRE(time.run_until(test.context, [&] { return test.lists_done > 0; }));
   for (int i = 0; i < 20; ++i) REQUIRE(test.succeeds(test.rest->merge_patch("/warehouse", "{}")));
   CHECK(test.lists_done < kLists / 2);
-  CHECK(time.run_until(test.context,
-                       [&] { return test.lists_done + test.lists_failed == kLists; }));
+  CHECK(
+      time.run_until(test.context, [&] { return test.lists_done + test.lists_failed == kLists; }));
   CHECK(test.lists_failed == 0);
   CHECK(clock::Steady::now() - start > 10 * kTimeout);
 }
