@@ -524,6 +524,9 @@ TEST_CASE("receivers, and the watches of their Secrets, are shown") {
              shows(R"(bitbucket_receiver_receivers{ready="true"} 1)") &&
                  shows(R"(bitbucket_receiver_receivers{ready="false"} 1)") &&
                  shows("bitbucket_receiver_secret_watches 1") &&
+                 shows("# HELP bitbucket_receiver_secret_watches Watches of Secrets.") &&
+                 shows("# HELP bitbucket_receiver_receivers Bitbucket receivers that are declared, "
+                       "by whether they are served.") &&
                  shows(R"(bitbucket_receiver_reflector_synced{kind="secrets"} 1)") &&
                  shows(R"(controller_runtime_active_workers{controller="receivers"} 0)") &&
                  shows(R"(bitbucket_receiver_status_writes_total{result="ok"} 0)"));

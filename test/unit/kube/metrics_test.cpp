@@ -9,6 +9,8 @@
 
 namespace receiver::kube {
 
+using test::bounds;
+using test::descriptions;
 using test::shows;
 
 namespace {
@@ -80,6 +82,27 @@ TEST_CASE("the leader is shown as client-go shows it") {
   CHECK_THAT(readings.render(), shows("leader_election_master_status{name=\"lease\"} 0"));
   leading = true;
   CHECK_THAT(readings.render(), shows("leader_election_master_status{name=\"lease\"} 1"));
+}
+
+TEST_CASE("/metrics says what is counted of clients, controllers and reflectors") {
+  WorkQueue queue;
+  ReflectorStatus status;
+  status.last_heard = clock::Steady::now();
+  metrics::Readings readings;
+  request_observer(readings)("GET", 200, 1ms);
+  reconcile_observer(readings, "receivers");
+  add_queue_metrics(readings, "receivers", queue, 4);
+  add_reflector_metrics(readings, "warehouses", [&status] { return status; });
+  add_leader_metrics(readings, "lease", [] { return true; });
+  const std::string text = readings.render();
+  CHECK(descriptions(text) == R"()");
+  CHECK(bounds(text, R"(rest_client_request_duration_seconds_bucket{verb="GET",)") ==
+        "0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 30 +Inf");
+  CHECK(
+      bounds(
+          text,
+          R"(workqueue_queue_duration_seconds_bucket{controller="receivers",name="receivers",)") ==
+      "1e-06 1e-05 0.0001 0.001 0.01 0.1 1 10 60 300 1000 +Inf");
 }
 
 }  // namespace receiver::kube
