@@ -44,9 +44,12 @@ HEADERS = {"pkg/kube": ["store.h"]}
 INTEGRATION = {"cmd/bitbucket-receiver": "[lifecycle]~[.],[certificate],[liveness],[readiness],[cluster_config],[late_targets]"}
 # Lines that are no code of their own.
 IGNORED = [r"^\s*(#|//|namespace\b|using\b|static_assert\b|(public|private|protected):|\}+;?\s*$)", r"\) = delete;$"]
-# Rules that seldom give what compiles, and then the same program: a jump behind the line.
-USELESS = (r"\n\1break;\n", r"\n\1continue;\n")
+# Rules that seldom give what compiles: a jump behind the line, two arguments or operands in each other's place.
+USELESS = (r"\n\1break;\n", r"\n\1continue;\n", r"\1\3,\2\4", "(1==1) &&", "(0==1) ||")
 
+# Operators without the spaces of clang-format, which stand in types and before pointers; texts and times are only added.
+HOPELESS = [re.compile(pattern) for pattern in (
+    r"\w\(\d+[+-]1\)\w", r"\w>[\w:]+[*&]?>", r"[\s(,!][-%+/]\*?[a-z_]\w*(\.|->|[,;)])", r'" [-*/%] | [-*/%] "', r"\bnow(\(\))? [*/%] ", "===")]
 # The name in it: `const auto name = …`, `Type name{…}`, `bool Type::name(`.
 DECLARATION = re.compile(r"\s*(?!return\b|co_return\b|throw\b|else\b|delete\b)(?:[\w:]+(?:<.*?>)?[&*]? )+(?:\w+::)*(\w+)(?: = |[;{(])")
 
@@ -84,15 +87,24 @@ class Fault:
         self.key = digest(file, "".join(lines), str(line), changed)
 
     def hopeless(self):
-        """No compiler need be asked: a bracket is left open, an operator stands in a type's name, since it has no space, a
-        number in a name has become a sum, parameters stand in another order than declared, or the declaration is gone."""
+        """No compiler need be asked."""
         before, after = marks(self.text), marks(self.changed)
-        return before[:-1] != after[:-1] or before[-1] < after[-1] or bool(
-            re.search(r"\w\(\d+[+-]1\)\w| \( .*\bconst [\w:<>]+& \w+", self.changed)) or self.leaves_undeclared()
+        if before[:-1] != after[:-1] or before[-1] < after[-1]:
+            return True
+        return self.leaves_a_torso() if self.is_gone() else any(pattern.search(self.changed) for pattern in HOPELESS)
 
-    def leaves_undeclared(self):
-        declared = DECLARATION.match(self.text) if self.changed.strip().startswith("/*") else None
-        return declared and len(re.findall(rf"\b{declared[1]}\b", "".join(self.lines))) > 1
+    def is_gone(self):
+        return self.changed.strip().startswith("/*")
+
+    def leaves_a_torso(self):
+        """Without a name that is used, the only `return`, or a part of a statement."""
+        code = re.sub(r"\s*//.*", "", self.text).rstrip()
+        if declared := DECLARATION.match(code):
+            return len(re.findall(rf"\b{declared[1]}\b", "".join(self.lines))) > 1
+        following = self.lines[self.line] if self.line < len(self.lines) else ""
+        if re.match(r"\s*(co_)?return .*;$", code):
+            return following.startswith("}")
+        return not code.endswith((";", "}", ":")) and not re.match(r'\s*("|\}|\w*\{)', code)
 
     def source(self):
         return "".join([*self.lines[:self.line - 1], self.changed, *self.lines[self.line:]])
