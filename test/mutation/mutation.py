@@ -276,6 +276,7 @@ class Tree:
 
 class Verdicts:
     def __init__(self, room):
+        room.place.mkdir(parents=True, exist_ok=True)
         self.file = room.place / "verdicts.json"
         self.tests = room.tests_digest()
         self.lock = threading.Lock()
