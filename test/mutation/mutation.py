@@ -54,7 +54,6 @@ HOPELESS = [re.compile(pattern) for pattern in (
 DECLARATION = re.compile(r"\s*(?!return\b|co_return\b|throw\b|else\b|delete\b)(?:[\w:]+(?:<.*?>)?[&*]? )+(?:\w+::)*(\w+)(?: = |[;{(])")
 
 BUILD_SECONDS = 120
-CASE_SECONDS = 30  # of one test by itself, to see whether it fails again
 INTEGRATION_SECONDS = 600
 MEMORY = 8 << 30  # of one process; a fault may ask for more and more
 
@@ -66,7 +65,7 @@ class Room:
         self.place = TREES / name
         short = name.removeprefix("pkg/")
         self.unit = f"unit_{self.folder.name}"
-        self.test_seconds = 1200  # then three times what they take without a fault
+        self.test_seconds = 600  # of one test; then three times what the slowest takes without a fault
         self.targets = [self.unit] + (["integration"] if name in INTEGRATION else [])
         self.test_files = [ROOT / "test/unit" / short] + ([ROOT / "test/integration"] if name in INTEGRATION else [])
 
@@ -161,14 +160,19 @@ def equivalents():
 
 
 def run(command, log, seconds, folder, environment=None):
-    """Whether it succeeds in that time; all of its processes end with it."""
+    """Whether it succeeds; None if it is silent for that time. All of its processes end with it."""
     with open(log, "ab") as output:
         process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                    env={**os.environ, **(environment or {})}, start_new_session=True)
+        heard, written = time.monotonic(), 0
         try:
-            return process.wait(seconds) == 0
-        except subprocess.TimeoutExpired:
-            return False
+            while process.poll() is None:
+                if (size := os.fstat(output.fileno()).st_size) != written:
+                    heard, written = time.monotonic(), size
+                if time.monotonic() - heard > seconds:
+                    return None
+                time.sleep(0.05)
+            return process.returncode == 0
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -183,6 +187,7 @@ class Tree:
         self.folder = TREES / f"tree{number}"
         self.build = self.folder / "build"
         self.log = TREES / f"tree{number}.log"
+        self.report = TREES / f"tree{number}.xml"
         self.cluster = None
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log.write_bytes(b"")
@@ -225,23 +230,26 @@ class Tree:
         command = ["cmake", "--build", self.build, "--parallel", "2", *self.target_words()]
         return run(command, self.log, BUILD_SECONDS, self.folder, self.environment)
 
-    def unit_tests(self, seconds, *arguments):
+    def unit_tests(self, *arguments):
         """None if they pass, else the name of the first test that failed or hung, and which of both."""
-        report, begun = self.folder / "report.xml", time.monotonic()
-        report.write_bytes(b"")
-        command = ["prlimit", f"--as={MEMORY}", self.build / self.room.unit, "--abort", "--reporter", "xml", *arguments]
-        if run(command, report, seconds, self.build / "test"):
+        self.report.write_bytes(b"")
+        command = ["prlimit", f"--as={MEMORY}", f"--fsize={MEMORY >> 5}", self.build / self.room.unit, "--abort", *arguments,
+                   "--reporter", "xml", "--durations", "yes"]
+        if passed := run(command, self.report, self.room.test_seconds, self.build / "test"):
             return None
-        names = re.findall(r'<TestCase name="([^"]*)"', report.read_text(errors="replace"))
-        return html.unescape(names[-1]) if names else "", "hangs" if time.monotonic() - begun > seconds else "fails"
+        names = re.findall(r'<TestCase name="([^"]*)"', self.report.read_text(errors="replace"))
+        return html.unescape(names[-1]) if names else "", "hangs" if passed is None else "fails"
+
+    def slowest_test(self):
+        return max(map(float, re.findall(r'<OverallResult .*durationInSeconds="([^"]*)"', self.report.read_text())))
 
     def noticed(self, file):
         """By which test, if any. It must fail by itself, too: what fails by load alone is not the fault's doing."""
         nearest = ["--filenames-as-tags", f"[#{pathlib.Path(file).stem}_test]"]
         for tests in (nearest, []):
-            if failed := self.unit_tests(self.room.test_seconds, *tests):
+            if failed := self.unit_tests(*tests):
                 name = re.sub(r'([\\\[\],"])', r"\\\1", failed[0])
-                if again := self.unit_tests(CASE_SECONDS, name):
+                if again := self.unit_tests(name):
                     return f"{again[0]}: {again[1]}"
         return None if self.passes_integration_tests() else "an integration test fails"
 
@@ -341,10 +349,9 @@ def judge_sample(room, count, seed, jobs):
             print(f"{room.name}: building {tree.folder}", flush=True)
             tree.prepare(jobs)
             if number == 0:
-                begun = time.monotonic()
-                if (failed := tree.unit_tests(room.test_seconds)) or not tree.passes_integration_tests():
+                if (failed := tree.unit_tests()) or not tree.passes_integration_tests():
                     sys.exit(f"the tests fail without any fault: {failed or f'see {tree.log}'}")
-                room.test_seconds = 10 + 3 * (time.monotonic() - begun)
+                room.test_seconds = 10 + 3 * tree.slowest_test()
             trees.put(tree)
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             for worker in [pool.submit(work) for _ in range(jobs)]:
