@@ -195,6 +195,8 @@ class Tree:
 
     def prepare(self, jobs):
         self.copy_project()
+        for source in self.room.sources():  # of a run that was killed a fault may have been compiled
+            (self.folder / source.relative_to(ROOT)).touch()
         if not (self.build / "build.ninja").exists():
             self.must(["cmake", "-S", self.folder, "-B", self.build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug",
                        "-DCMAKE_CXX_FLAGS_DEBUG=-O0"])
