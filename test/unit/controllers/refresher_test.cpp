@@ -270,6 +270,27 @@ TEST_CASE_METHOD(RefresherFixture, "a deadline that has passed already still que
   CHECK(api.started.size() == 1);
 }
 
+TEST_CASE_METHOD(RefresherFixture, "a caller that has gone is not woken at the end") {
+  make();
+  api.held = true;
+  std::optional<RefreshOutcome> outcome;
+  asio::co_spawn(callers, refresher->refresh(warehouses({"a"}), Steady::now() - 1s),
+                 [&](const std::exception_ptr&, RefreshOutcome value) { outcome = value; });
+  const auto poll = [](asio::io_context& context) {
+    context.restart();
+    return context.poll();
+  };
+  poll(callers);
+  poll(io);
+  poll(callers);
+  REQUIRE(outcome);
+  CHECK(outcome->queued == 1);
+  poll(io);
+  refresher.reset();
+  poll(io);
+  CHECK(poll(callers) == 0);
+}
+
 TEST_CASE_METHOD(RefresherFixture, "above the bound nothing is taken") {
   make({.objects_waiting = 2});
   const auto outcome = refresh({"a", "b", "c"});
