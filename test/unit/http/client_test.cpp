@@ -80,6 +80,14 @@ TEST_CASE("names are resolved, and every address of theirs is tried") {
   CHECK(outcome(test.get()) == "ok");
 }
 
+TEST_CASE("a name that cannot be resolved is an error of connecting") {
+  const std::string name(300, 'a');  // longer than any: nobody need be asked
+  ClientFixture test(ClientOptions{.scheme = "http", .host = name, .port = 80});
+  const auto result = test.get();
+  REQUIRE(outcome(result) == "connect");
+  CHECK_THAT(result.error().message, Catch::StartsWith(name + ":80: cannot resolve the name: "));
+}
+
 TEST_CASE("requests in turn share one connection") {
   ScriptedServer server([](Peer& peer) { peer.answer_all(); });
   ClientFixture test(server);
