@@ -14,6 +14,7 @@ survivors are judged anew. A sample of 40 or more is written into RESULTS.md bes
 
 import concurrent.futures
 import contextlib
+import datetime
 import difflib
 import hashlib
 import html
@@ -392,7 +393,7 @@ def main():
     print(f"{room.name}: {killed} of {len(judged)} faults killed ({100 * killed / max(1, len(judged)):.0f} %), "
           f"{not_compiled} did not compile, seed {seed}, {time.monotonic() - started:.0f} s")
     if len(judged) >= ENOUGH:
-        row = f"| `{room.name}` | {len(judged)} | {killed} | {len(survived)} | {100 * killed / len(judged):.0f} % | {not_compiled} | {seed} |"
+        row = f"| `{room.name}` | {datetime.date.today()} | {len(judged)} | {killed} | {len(survived)} | {100 * killed / len(judged):.0f} % | {not_compiled} | {seed} |"
         write_result(room, row, survivors)
 
 

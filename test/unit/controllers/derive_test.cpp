@@ -88,8 +88,8 @@ TEST_CASE("a base URL needs http(s) and a host, and has no query, fragment or us
     INFO(url);
     const auto base = parse_base_url(url);
     REQUIRE_FALSE(base.has_value());
-    CHECK(base.error() == "base URL: must " + what +
-                              "; expected something like https://hooks.example.com/kargo");
+    CHECK(base.error() ==
+          "base URL: must " + what + "; expected something like https://hooks.example.com/kargo");
   }
   CHECK(parse_base_url("https://a.example.com/x/../y//./z/")->path == "/y/z");
   CHECK(parse_base_url("https://a.example.com/")->path.empty());

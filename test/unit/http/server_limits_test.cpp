@@ -196,6 +196,8 @@ TEST_CASE(
     RawClient client(server.port());
     CHECK(client.ends());
     CHECK(Clock::now() - begin >= 120ms);
+    // Though the client has not closed it.
+    CHECK(eventually([&] { return server.counters().connections_current == 0; }));
     CHECK(server.counters().refused_header_time == 0);
     CHECK(server.counters().refused_idle_time == 1);
   }
@@ -427,6 +429,7 @@ TEST_CASE("far above the bound connections are closed without an answer") {
   REQUIRE(eventually([&] { return server.counters().connections_current == 65; }));
   RawClient one_more(server.port());
   CHECK(one_more.ends_or_resets());
+  CHECK(server.counters().refused_connections == 1);
   // The silent ones do not get to stay, either.
   CHECK(eventually([&] { return server.counters().connections_current == 1; }));
   gate.open();

@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "crypto/pem.h"
 #include "http/server.h"
 #include "test/support/mounted_pair.h"
 #include "test/support/temporary_directory.h"
@@ -344,6 +345,23 @@ TEST_CASE("an expired certificate is served with a warning: some senders do not 
   test.start(files_in(test.folder.path()));
   CHECK(test.logged("the certificate has expired"));
   CHECK(*test.server->server().certificate_expiry() < clock::Wall::now());
+}
+
+TEST_CASE("a certificate whose expiry cannot be read counts as expired, and shows none") {
+  TlsServer test(std::nullopt);
+  TestIdentity identity = test.authority.issue();
+  const auto certificate =
+      crypto::next_certificate(crypto::pem_text(identity.certificate_pem).get());
+  const std::unique_ptr<ASN1_TIME, crypto::FreedBy<ASN1_TIME_free>> nonsense(ASN1_UTCTIME_new());
+  ASN1_STRING_set(nonsense.get(), "nonsense", -1);
+  X509_set1_notAfter(certificate.get(), nonsense.get());
+  i2d_re_X509_tbs(certificate.get(), nullptr);
+  identity.certificate_pem =
+      test::detail::to_pem([&](BIO* bio) { return PEM_write_bio_X509(bio, certificate.get()); });
+  write_pair(test.folder.path(), identity);
+  test.start(files_in(test.folder.path()));
+  CHECK(test.logged("the certificate has expired"));
+  CHECK_FALSE(test.server->server().certificate_expiry());
 }
 
 TEST_CASE("a server whose certificate cannot be read does not start, and says which file it was") {
