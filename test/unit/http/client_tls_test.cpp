@@ -313,7 +313,9 @@ TEST_CASE("over TLS the end of a body without a length must be told, not just ha
       },
       ServerIdentity{.identity = authority.issue(), .client_ca_pem = {}});
   ClientFixture test(ClientFixture::tls(server, authority.pem()));
-  CHECK(outcome(test.get()) == (told ? "ok" : "broken"));
+  const auto result = test.get();
+  CHECK(outcome(result) == (told ? "ok" : "broken"));
+  if (!result) CHECK_THAT(result.error().message, Catch::EndsWith("the connection was cut off"));
 }
 
 TEST_CASE("over TLS streams hand on what arrives") {
@@ -372,6 +374,17 @@ TEST_CASE("a server that does not speak TLS is told apart from one that is not t
   options.tls.insecure_skip_verify = true;
   ClientFixture test(options);
   CHECK(outcome(test.get()) == "tls");
+}
+
+TEST_CASE("a server that hangs up during the TLS handshake is told as such") {
+  ScriptedServer server([](Peer& /*peer*/) {});
+  auto options = ClientFixture::tls(server, "");
+  options.tls.insecure_skip_verify = true;
+  ClientFixture test(options);
+  const auto result = test.get();
+  REQUIRE_FALSE(result);
+  CHECK_THAT(result.error().message,
+             Catch::EndsWith("the connection ended during the TLS handshake"));
 }
 
 }  // namespace receiver::http

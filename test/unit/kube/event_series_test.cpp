@@ -336,6 +336,23 @@ TEST_CASE("what happens again while its failing write was in progress is written
   CHECK_FALSE(test.write(120s).has_value());
 }
 
+TEST_CASE("so is what happens again while the write of its series fails") {
+  Test test;
+  test.observe(secret_not_found());
+  const auto first = test.write();
+  test.observe(secret_not_found());
+  const auto series = test.series.next();
+  REQUIRE(series.has_value());
+  CHECK(series->method == Method::kPatch);
+  test.observe(secret_not_found(), 10s);
+  test.series.settle(Result::kFailed, kFirstEvent + 11s);
+  const auto again = test.write(12s);
+  REQUIRE(again.has_value());
+  CHECK(again->method == Method::kCreate);
+  CHECK(again->name != first->name);
+  CHECK(json::find(parsed(again), "/series") == nullptr);
+}
+
 TEST_CASE("memory is bounded: the quietest Event is forgotten first") {
   Test test;
   for (std::size_t i = 0; i < EventSeries::kMaxEvents + 10; ++i) {
