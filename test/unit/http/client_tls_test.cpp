@@ -1,9 +1,11 @@
+#include <cstdlib>
 #include <future>
 #include <vector>
 
 #include <catch2/catch.hpp>
 
 #include "http/client.h"
+#include "test/support/temporary_file.h"
 #include "test/unit/http/client_fixture.h"
 
 namespace receiver::http {
@@ -128,8 +130,20 @@ TEST_CASE("without authorities of its own, the client trusts the system's only")
   const TestAuthority authority;
   ScriptedServer server(answer_all,
                         ServerIdentity{.identity = authority.issue(), .client_ca_pem = {}});
-  ClientFixture test(ClientFixture::tls(server, ""));
-  CHECK(outcome(test.get()) == "tls");
+  SECTION("which do not know the server's") {
+    ClientFixture test(ClientFixture::tls(server, ""));
+    const auto result = test.get();
+    REQUIRE(outcome(result) == "tls");
+    CHECK_THAT(result.error().message, Catch::Contains("unable to get local issuer certificate"));
+  }
+  SECTION("which are those of SSL_CERT_FILE, if that is given") {
+    const test::TemporaryFile system(authority.pem());
+    ::setenv("SSL_CERT_FILE", system.path().c_str(), 1);
+    ClientFixture test(ClientFixture::tls(server, ""));
+    const auto result = test.get();
+    ::unsetenv("SSL_CERT_FILE");
+    CHECK(outcome(result) == "ok");
+  }
 }
 
 TEST_CASE("any authority of a bundle will do") {

@@ -1,3 +1,4 @@
+#include <ctime>
 #include <dirent.h>
 #include <set>
 #include <sys/resource.h>
@@ -474,6 +475,17 @@ TEST_CASE(
   CHECK(second.read_answer().body == "/second:");
 }
 #endif
+
+TEST_CASE("connections that wait for their peers take no time of the processor") {
+  TestServer server(echo);
+  RawClient idle(server.port());
+  RawClient half(server.port());
+  half.send("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nfirst");
+  REQUIRE(eventually([&] { return server.counters().requests_current == 1; }));
+  const std::clock_t before = std::clock();
+  std::this_thread::sleep_for(200ms);
+  CHECK(std::clock() - before < CLOCKS_PER_SEC / 20);
+}
 
 TEST_CASE("draining lets requests in flight finish and closes everything else") {
   HeldHandler gate;
