@@ -94,6 +94,16 @@ TEST_CASE("the first occurrence creates an Event with all that the API requires"
   CHECK_FALSE(test.write().has_value());
 }
 
+TEST_CASE("what the API refuses if it is empty is what stands nearest to it") {
+  Test test({.controller = "example.com/receiver", .instance = "", .default_namespace = "default"});
+  Occurrence occurrence = secret_not_found();
+  occurrence.action.clear();
+  test.observe(occurrence);
+  const auto event = parsed(test.write());
+  CHECK(json::string_at(event, "/reportingInstance") == "example.com/receiver");
+  CHECK(json::string_at(event, "/action") == "SecretNotFound");
+}
+
 TEST_CASE("the second equal occurrence makes it a series at once") {
   Test test;
   test.observe(secret_not_found());
