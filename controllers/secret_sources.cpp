@@ -185,7 +185,8 @@ void SecretSources::Impl::perform(const SecretBook::SourceFails& fails) {
 }
 
 void SecretSources::Impl::close(const std::string& source) {
-  const auto closed = watches_.extract(source);  // the book closes only what it has opened
+  const auto closed = watches_.extract(source);
+  if (closed.empty()) return;
   add_counts(ended_, closed.mapped()->status());
 }
 
