@@ -41,8 +41,8 @@ ENOUGH = 40  # faults of a room for a result that is written down
 
 # Headers that hold code. Others are left out: a change of theirs compiles half of the tree anew.
 HEADERS = {"pkg/kube": ["store.h"]}
-# Beside the unit tests: tags of test/integration.
-INTEGRATION = {"cmd/bitbucket-receiver": "[lifecycle]~[.],[certificate],[liveness],[readiness],[cluster_config],[late_targets]"}
+# Beside the unit tests: tags and names of test/integration.
+INTEGRATION = {"cmd/bitbucket-receiver": "[lifecycle]~[.],[certificate],[liveness],[readiness],[cluster_config],[late_targets],Events on the ProjectConfig*"}
 # Tests of memory, which take minutes where nothing is optimised.
 LEFT_OUT = ["--filenames-as-tags", "~[#watch_memory_test]"]
 # Lines that are no code of their own.
