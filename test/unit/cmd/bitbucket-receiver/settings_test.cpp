@@ -389,7 +389,7 @@ TEST_CASE("ranges are those of the contract") {
       {"MAX_HEADER_BYTES", "a whole number from 1024 to 1048576"},
       {"HEADER_TIMEOUT", "a duration from 100ms to 10m"},
       {"BODY_TIMEOUT", "a duration from 100ms to 10m"},
-      {"IDLE_TIMEOUT", "a duration from 100ms to 60m"},
+      {"IDLE_TIMEOUT", "a duration from 100ms to 1440m"},
       {"KUBE_API_QPS", "a number from 0 to 100000; 0: no limit"},
       {"KUBE_API_BURST", "a whole number from 1 to 1000000"},
       {"MAX_CONCURRENT_PATCHES", "a whole number from 1 to 1000"},
