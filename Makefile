@@ -119,7 +119,7 @@ build-fuzz: install build/fuzz/build.ninja
 	@cmake --build build/fuzz --target fuzz --parallel $(JOBS)
 
 .PHONY: mutation
-mutation: install ## how many small faults in ROOM=pkg/git the tests notice, of COUNT=40 by SEED=1; takes an hour
+mutation: install ## how many small faults in ROOM=pkg/git the tests notice, of COUNT=40 by SEED=1; takes 20 minutes
 	@COUNT=$(COUNT) SEED=$(SEED) JOBS=$(JOBS) test/mutation/run.sh $(ROOM)
 
 .PHONY: lint

@@ -178,7 +178,6 @@ RefreshQueue::Finished RefreshQueue::finish(const Target& target,
 /// The PATCH in flight was the last word for the deliveries that it served.
 void RefreshQueue::settle(Object& object, Time now, Finished& finished) {
   object.failures = 0;
-  object.cut_short = false;
   while (!object.served.empty()) {
     Delivery& delivery = *object.served.front().delivery;
     object.served.pop_front();
@@ -274,10 +273,7 @@ void RefreshQueue::server_is_back() {
 void RefreshQueue::retry_now() {
   line_up_due(waiting_for_server_, std::nullopt);
   line_up_due(waiting_in_full_, std::nullopt);
-  for (auto& [target, object] : objects_) {
-    object.failures = 0;
-    object.cut_short = false;
-  }
+  for (auto& [target, object] : objects_) object.failures = 0;
 }
 
 RefreshQueue::Time::duration RefreshQueue::oldest_age(Time now) const {

@@ -209,8 +209,7 @@ void SecretSources::Impl::wait_for_due() {
 asio::awaitable<void> SecretSources::Impl::read_one(async::KeptAlive, SecretBook::ReadOne read) {
   if (stopped_) co_return;
   auto answer = co_await rest_.get(kSecrets.path(read.key), SecretBook::kReadTimeout);
-  const bool closed = !answer && answer.error().kind == kube::ApiError::Kind::kClosed;
-  if (stopped_ || closed) co_return;
+  if (stopped_) co_return;
   act(book_.answered(read.ticket, decode(std::move(answer)), Steady::now()));
 }
 

@@ -4,7 +4,8 @@
 universalmutator proposes faults of single lines of a room's sources. A sample of them, one of a line, is compiled one by
 one in copies of the tree below build/mutation, and judged by the room's unit tests, of cmd/bitbucket-receiver by a choice
 of integration tests, too. What does not compile does not count. A fault that no test notices has survived; one that
-nobody could notice is listed in equivalent.txt with the reason, and does not count either.
+nobody could notice is listed in equivalent.txt with the reason, and does not count either. A test that hangs has noticed
+as well, if it hangs alone, too: the line of such a fault says `hangs`.
 
 The sample depends on the seed and on the text of each line alone: other lines may change without another sample. Verdicts
 are kept in build/mutation/ROOM/verdicts.json: what was interrupted goes on, and after a change of the tests only the
@@ -13,8 +14,10 @@ survivors are judged anew. A sample of 40 or more is written into RESULTS.md bes
 
 import concurrent.futures
 import contextlib
+import datetime
 import difflib
 import hashlib
+import html
 import io
 import json
 import os
@@ -33,19 +36,27 @@ from universalmutator import mutator  # of the environment that run.sh makes
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 RESULTS = HERE / "RESULTS.md"
+TREES = ROOT / "build/mutation"  # copies of the project, which all rooms share, and what was found by room
 ENOUGH = 40  # faults of a room for a result that is written down
 
 # Headers that hold code. Others are left out: a change of theirs compiles half of the tree anew.
 HEADERS = {"pkg/kube": ["store.h"]}
-# Beside the unit tests: tags of test/integration.
-INTEGRATION = {"cmd/bitbucket-receiver": "[lifecycle]~[.],[certificate],[liveness],[readiness],[cluster_config],[late_targets]"}
+# Beside the unit tests: tags and names of test/integration.
+INTEGRATION = {"cmd/bitbucket-receiver": "[lifecycle]~[.],[certificate],[liveness],[readiness],[cluster_config],[late_targets],Events on the ProjectConfig*"}
+# Tests of memory, which take minutes where nothing is optimised.
+LEFT_OUT = ["--filenames-as-tags", "~[#watch_memory_test]"]
 # Lines that are no code of their own.
 IGNORED = [r"^\s*(#|//|namespace\b|using\b|static_assert\b|(public|private|protected):|\}+;?\s*$)", r"\) = delete;$"]
-# Rules that seldom give what compiles, and then the same program: a jump behind the line.
-USELESS = (r"\n\1break;\n", r"\n\1continue;\n")
+# Rules that seldom give what compiles: a jump behind the line, two arguments or operands in each other's place.
+USELESS = (r"\n\1break;\n", r"\n\1continue;\n", r"\1\3,\2\4", "(1==1) &&", "(0==1) ||")
 
-BUILD_SECONDS = 600
-TESTS_AT_ONCE = 8  # most of what they do is waiting
+# Operators without the spaces of clang-format, which stand in types and before pointers; texts and times are only added.
+HOPELESS = [re.compile(pattern) for pattern in (
+    r"\w\(\d+[+-]1\)\w", r"\w>[\w:]+[*&]?>", r"[\s(,!][-%+/]\*?[a-z_]\w*(\.|->|[,;)])", r'" [-*/%] | [-*/%] "', r"\bnow(\(\))? [*/%] ", "===")]
+# The name in it: `const auto name = …`, `Type name{…}`, `bool Type::name(`.
+DECLARATION = re.compile(r"\s*(?!return\b|co_return\b|throw\b|else\b|delete\b)(?:[\w:]+(?:<.*?>)?[&*]? )+(?:\w+::)*(\w+)(?: = |[;{(])")
+
+BUILD_SECONDS = 120
 INTEGRATION_SECONDS = 600
 MEMORY = 8 << 30  # of one process; a fault may ask for more and more
 
@@ -54,11 +65,10 @@ class Room:
     def __init__(self, name):
         self.name = name
         self.folder = ROOT / name
-        self.place = ROOT / "build/mutation" / name
+        self.place = TREES / name
         short = name.removeprefix("pkg/")
         self.unit = f"unit_{self.folder.name}"
-        self.test_seconds = 1200  # then four times what they take without a fault
-        self.tests = f"^unit/{re.escape(short)}:"  # CMake drops the space behind it
+        self.test_seconds = 600  # of one test; then three times what the slowest takes without a fault
         self.targets = [self.unit] + (["integration"] if name in INTEGRATION else [])
         self.test_files = [ROOT / "test/unit" / short] + ([ROOT / "test/integration"] if name in INTEGRATION else [])
 
@@ -79,9 +89,24 @@ class Fault:
         self.key = digest(file, "".join(lines), str(line), changed)
 
     def hopeless(self):
-        """No compiler need be asked: a bracket is left open, or an operator stands in a type's name, since it has no space."""
+        """No compiler need be asked."""
         before, after = marks(self.text), marks(self.changed)
-        return before[:-1] != after[:-1] or before[-1] < after[-1]
+        if before[:-1] != after[:-1] or before[-1] < after[-1]:
+            return True
+        return self.leaves_a_torso() if self.is_gone() else any(pattern.search(self.changed) for pattern in HOPELESS)
+
+    def is_gone(self):
+        return self.changed.strip().startswith("/*")
+
+    def leaves_a_torso(self):
+        """Without a name that is used, the only `return`, or a part of a statement."""
+        code = re.sub(r"\s*//.*", "", self.text).rstrip()
+        if declared := DECLARATION.match(code):
+            return len(re.findall(rf"\b{declared[1]}\b", "".join(self.lines))) > 1
+        following = self.lines[self.line] if self.line < len(self.lines) else ""
+        if re.match(r"\s*(co_)?return .*;$", code):
+            return following.startswith("}")
+        return not code.endswith((";", "}", ":")) and not re.match(r'\s*("|\}|\w*\{)', code)
 
     def source(self):
         return "".join([*self.lines[:self.line - 1], self.changed, *self.lines[self.line:]])
@@ -99,7 +124,7 @@ def marks(line):
     """Open brackets by kind, and how many operators have a name to their left without the space of clang-format."""
     code = re.sub(r'"(\\.|[^"\\])*"|\'(\\.|[^\'\\])+\'|/\*.*?\*/|//.*', "", line)
     brackets = [code.count(opening) - code.count(closing) for opening, closing in ("()", "[]", "{}")]
-    return [*brackets, len(re.findall(r"[\w>\[](==|!=|<=|>=|\||\^)", re.sub("[01]==1", "", code)))]
+    return [*brackets, len(re.findall(r"[\w>\[](==|!=|<=|>=|\||\^|[-%+/] |<( |$))", re.sub("[01]==1", "", code)))]
 
 
 def one_line(text):
@@ -138,14 +163,19 @@ def equivalents():
 
 
 def run(command, log, seconds, folder, environment=None):
-    """Whether it succeeds in that time; all of its processes end with it."""
+    """Whether it succeeds; None if it is silent for that time. All of its processes end with it."""
     with open(log, "ab") as output:
         process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                    env={**os.environ, **(environment or {})}, start_new_session=True)
+        heard, written = time.monotonic(), 0
         try:
-            return process.wait(seconds) == 0
-        except subprocess.TimeoutExpired:
-            return False
+            while process.poll() is None:
+                if (size := os.fstat(output.fileno()).st_size) != written:
+                    heard, written = time.monotonic(), size
+                if time.monotonic() - heard > seconds:
+                    return None
+                time.sleep(0.05)
+            return process.returncode == 0
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -157,9 +187,10 @@ class Tree:
 
     def __init__(self, room, number):
         self.room = room
-        self.folder = room.place / f"tree{number}"
+        self.folder = TREES / f"tree{number}"
         self.build = self.folder / "build"
-        self.log = room.place / f"tree{number}.log"
+        self.log = TREES / f"tree{number}.log"
+        self.report = TREES / f"tree{number}.xml"
         self.cluster = None
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log.write_bytes(b"")
@@ -167,6 +198,8 @@ class Tree:
 
     def prepare(self, jobs):
         self.copy_project()
+        for source in self.room.sources():  # of a run that was killed a fault may have been compiled
+            (self.folder / source.relative_to(ROOT)).touch()
         if not (self.build / "build.ninja").exists():
             self.must(["cmake", "-S", self.folder, "-B", self.build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug",
                        "-DCMAKE_CXX_FLAGS_DEBUG=-O0"])
@@ -202,18 +235,28 @@ class Tree:
         command = ["cmake", "--build", self.build, "--parallel", "2", *self.target_words()]
         return run(command, self.log, BUILD_SECONDS, self.folder, self.environment)
 
-    def passes(self):
-        return self.passes_unit_tests() and self.passes_integration_tests()
+    def unit_tests(self, *arguments):
+        """None if they pass, else the name of the first test that failed or hung, and which of both."""
+        self.report.write_bytes(b"")
+        command = ["prlimit", f"--as={MEMORY}", f"--fsize={MEMORY >> 5}", self.build / self.room.unit, "--abort", *arguments,
+                   "--reporter", "xml", "--durations", "yes"]
+        if passed := run(command, self.report, self.room.test_seconds, self.build / "test"):
+            return None
+        names = re.findall(r'<TestCase name="([^"]*)"', self.report.read_text(errors="replace"))
+        return html.unescape(names[-1]) if names else "", "hangs" if passed is None else "fails"
 
-    def passes_unit_tests(self):
-        """The failed ones twice: what fails by load alone is not the fault's doing."""
-        ctest = ["prlimit", f"--as={MEMORY}", "ctest", "--test-dir", self.build, "--output-on-failure", "--no-tests=error"]
-        failed = self.build / "Testing/Temporary/LastTestsFailed.log"
-        failed.unlink(missing_ok=True)
-        command = [*ctest, "--tests-regex", self.room.tests, "--parallel", str(TESTS_AT_ONCE), "--stop-on-failure"]
-        if run(command, self.log, self.room.test_seconds, self.folder):
-            return True
-        return failed.exists() and run([*ctest, "--rerun-failed"], self.log, self.room.test_seconds, self.folder)
+    def slowest_test(self):
+        return max(map(float, re.findall(r'<OverallResult .*durationInSeconds="([^"]*)"', self.report.read_text())))
+
+    def noticed(self, file):
+        """By which test, if any. It must fail by itself, too: what fails by load alone is not the fault's doing."""
+        nearest = ["--filenames-as-tags", f"[#{pathlib.Path(file).stem}_test]"]
+        for tests in (nearest, LEFT_OUT):
+            if failed := self.unit_tests(*tests):
+                name = re.sub(r'([\\\[\],"])', r"\\\1", failed[0])
+                if again := self.unit_tests(name):
+                    return f"{again[0]}: {again[1]}"
+        return None if self.passes_integration_tests() else "an integration test fails"
 
     def passes_integration_tests(self):
         if not (tags := INTEGRATION.get(self.room.name)):
@@ -223,7 +266,7 @@ class Tree:
 
     def control_plane(self):
         if self.cluster is None:
-            self.cluster = str(self.room.place / f"{self.folder.name}.cluster")
+            self.cluster = f"{self.folder}.cluster"
             subprocess.run([ROOT / "test/integration/cluster.py", "start", self.cluster], check=True)
         return f"{self.cluster}/{os.getpid()}"
 
@@ -233,8 +276,9 @@ class Tree:
         target.write_text(fault.source())
         try:
             if not self.compiles():
-                return "not compiled"
-            return "survived" if self.passes() else "killed"
+                return "not compiled", ""
+            noticed = self.noticed(fault.file)
+            return ("killed", noticed) if noticed else ("survived", "")
         finally:
             target.write_text(original)
 
@@ -245,6 +289,7 @@ class Tree:
 
 class Verdicts:
     def __init__(self, room):
+        room.place.mkdir(parents=True, exist_ok=True)
         self.file = room.place / "verdicts.json"
         self.tests = room.tests_digest()
         self.lock = threading.Lock()
@@ -278,11 +323,13 @@ def judge_sample(room, count, seed, jobs):
             return verdict
         tree, started = trees.get(), time.monotonic()
         try:
-            verdict = tree.judge(fault)
+            verdict, how = tree.judge(fault)
         finally:
             trees.put(tree)
         verdicts.keep(fault, verdict)
         print(f"{verdict:12} {time.monotonic() - started:4.0f} s  {fault.file}:{fault.line}: {one_line(fault.changed)[:90]}", flush=True)
+        if how:
+            print(f"             {how}", flush=True)
         return verdict
 
     def work():
@@ -307,10 +354,9 @@ def judge_sample(room, count, seed, jobs):
             print(f"{room.name}: building {tree.folder}", flush=True)
             tree.prepare(jobs)
             if number == 0:
-                begun = time.monotonic()
-                if not tree.passes_unit_tests() or not tree.passes_integration_tests():
-                    sys.exit(f"the tests fail without any fault; see {tree.log}")
-                room.test_seconds = 20 + 4 * (time.monotonic() - begun)
+                if (failed := tree.unit_tests(*LEFT_OUT)) or not tree.passes_integration_tests():
+                    sys.exit(f"the tests fail without any fault: {failed or f'see {tree.log}'}")
+                room.test_seconds = 10 + 3 * tree.slowest_test()
             trees.put(tree)
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             for worker in [pool.submit(work) for _ in range(jobs)]:
@@ -347,7 +393,7 @@ def main():
     print(f"{room.name}: {killed} of {len(judged)} faults killed ({100 * killed / max(1, len(judged)):.0f} %), "
           f"{not_compiled} did not compile, seed {seed}, {time.monotonic() - started:.0f} s")
     if len(judged) >= ENOUGH:
-        row = f"| `{room.name}` | {len(judged)} | {killed} | {len(survived)} | {100 * killed / len(judged):.0f} % | {not_compiled} | {seed} |"
+        row = f"| `{room.name}` | {datetime.date.today()} | {len(judged)} | {killed} | {len(survived)} | {100 * killed / len(judged):.0f} % | {not_compiled} | {seed} |"
         write_result(room, row, survivors)
 
 

@@ -9,6 +9,8 @@
 
 namespace receiver::controllers {
 
+using test::bounds;
+using test::descriptions;
 using test::shows;
 
 namespace {
@@ -72,6 +74,9 @@ TEST_CASE("refreshes are timed") {
                    "\"60\"} 0") &&
                  shows("bitbucket_receiver_refresh_delay_seconds_sum{kind=\"promotion\"} 120") &&
                  shows("bitbucket_receiver_refresh_delay_seconds_count{kind=\"warehouse\"} 0"));
+  CHECK(bounds(readings.render(),
+               R"(bitbucket_receiver_refresh_delay_seconds_bucket{kind="warehouse",)") ==
+        "0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 30 60 300 +Inf");
 }
 
 TEST_CASE("paths that are served are counted") {
@@ -86,6 +91,33 @@ TEST_CASE("paths that are served are counted") {
                    .key = crypto::SecretString(std::string("key"))}},
                  false);
   CHECK_THAT(readings.render(), shows("bitbucket_receiver_routes 1"));
+}
+
+TEST_CASE("/metrics says what is counted of refreshes and routes") {
+  RefresherCounters refresher;
+  CatchUpCounters catch_up;
+  ReceiverControllerCounters receivers;
+  RouteTable routes;
+  metrics::Readings readings;
+  refresh_observer(readings)(TargetKind::kWarehouse, 1s);
+  add_metrics(readings, refresher, [] { return 0ms; });
+  add_metrics(readings, catch_up);
+  add_metrics(readings, receivers);
+  add_metrics(readings, routes);
+  CHECK(
+      descriptions(readings.render()) ==
+      R"(bitbucket_receiver_refresh_delay_seconds Time from a delivery to the refresh of each of its objects.
+bitbucket_receiver_refresh_patches_total PATCHes of the refresh annotation that have ended, by result.
+bitbucket_receiver_refreshes_coalesced_total Refreshes that share a PATCH which others waited for already.
+bitbucket_receiver_refresh_queue_full_total Deliveries not taken because too many objects wait.
+bitbucket_receiver_refresh_queue_objects Objects waiting, backing off or in flight.
+bitbucket_receiver_refresh_patches_in_flight PATCHes in flight.
+bitbucket_receiver_refresh_queue_oldest_age_seconds How long the first delivery that is not applied yet has waited.
+bitbucket_receiver_catch_up_runs_total Times that a new leader took deliveries for lost.
+bitbucket_receiver_catch_up_objects_total Objects that lost deliveries may have been for, by what became of them.
+bitbucket_receiver_status_writes_total Writes of the status of ProjectConfigs and the ClusterConfig, by result.
+bitbucket_receiver_routes Paths that deliveries are accepted at.
+)");
 }
 
 }  // namespace receiver::controllers

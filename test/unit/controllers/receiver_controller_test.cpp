@@ -526,6 +526,27 @@ TEST_CASE("the ClusterConfig takes its Secrets from the system resources namespa
   CHECK(f.routes_of("")[0].project.empty());
 }
 
+TEST_CASE("a ClusterConfig without its Secrets says in which namespace they should be") {
+  ReceiverFixture f;
+  f.controller.set_leading(true);
+  const auto said = [&](const std::string& words) {
+    return !f.patches.empty() && f.patches.back().body.find(words) != std::string::npos;
+  };
+  SECTION("if they are not there") {
+    f.upsert(f.cluster_configs, "", "cluster", kBucket);
+    f.run_until([&] { return said("Secret s not found in namespace system"); });
+  }
+  SECTION("if they may not be read") {
+    f.server.forbid("system", true);
+    f.upsert(f.cluster_configs, "", "cluster", kBucket);
+    f.run_until([&] {
+      return said(
+          " (is SYSTEM_RESOURCES_NAMESPACE right, and does it grant this account reading its "
+          "Secrets?)");
+    });
+  }
+}
+
 TEST_CASE("a ProjectConfig whose name is not its namespace's declares nothing") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
@@ -547,6 +568,9 @@ TEST_CASE("receivers, and the watches of their Secrets, are shown") {
              shows(R"(bitbucket_receiver_receivers{ready="true"} 1)") &&
                  shows(R"(bitbucket_receiver_receivers{ready="false"} 1)") &&
                  shows("bitbucket_receiver_secret_watches 1") &&
+                 shows("# HELP bitbucket_receiver_secret_watches Watches of Secrets.") &&
+                 shows("# HELP bitbucket_receiver_receivers Bitbucket receivers that are declared, "
+                       "by whether they are served.") &&
                  shows(R"(bitbucket_receiver_reflector_synced{kind="secrets"} 1)") &&
                  shows(R"(controller_runtime_active_workers{controller="receivers"} 0)") &&
                  shows(R"(bitbucket_receiver_status_writes_total{result="ok"} 0)"));

@@ -270,6 +270,27 @@ TEST_CASE_METHOD(RefresherFixture, "a deadline that has passed already still que
   CHECK(api.started.size() == 1);
 }
 
+TEST_CASE_METHOD(RefresherFixture, "a caller that has gone is not woken at the end") {
+  make();
+  api.held = true;
+  std::optional<RefreshOutcome> outcome;
+  asio::co_spawn(callers, refresher->refresh(warehouses({"a"}), Steady::now() - 1s),
+                 [&](const std::exception_ptr&, RefreshOutcome value) { outcome = value; });
+  const auto poll = [](asio::io_context& context) {
+    context.restart();
+    return context.poll();
+  };
+  poll(callers);
+  poll(io);
+  poll(callers);
+  REQUIRE(outcome);
+  CHECK(outcome->queued == 1);
+  poll(io);
+  refresher.reset();
+  poll(io);
+  CHECK(poll(callers) == 0);
+}
+
 TEST_CASE_METHOD(RefresherFixture, "above the bound nothing is taken") {
   make({.objects_waiting = 2});
   const auto outcome = refresh({"a", "b", "c"});
@@ -345,6 +366,17 @@ TEST_CASE_METHOD(RefresherFixture,
   CHECK(refresher->counters().warehouses.applied == 4);  // b was in flight when it was wanted again
 }
 
+TEST_CASE_METHOD(RefresherFixture, "after a drain nothing is left that its thread would wait for") {
+  make({.first_backoff = 10min, .longest_backoff = 10min});
+  refresher->answer_by(Steady::now() + 10min);
+  api.script["lost"] = {failed(Kind::kServer, 500, "away"), failed(Kind::kServer, 500, "away")};
+  CHECK(refresh({"lost"}, 200ms).queued == 1);
+  CHECK(run(refresher->drain(Steady::now() + 500ms)) == 1);
+  io.restart();
+  io.poll();
+  CHECK(io.stopped());
+}
+
 TEST_CASE_METHOD(RefresherFixture, "with nothing queued draining ends at once") {
   make();
   const auto began = Steady::now();
@@ -371,6 +403,16 @@ TEST_CASE_METHOD(RefresherFixture, "a refresher that goes wakes those who wait")
   refresher.reset();
   run_until([&] { return outcome.has_value(); });
   CHECK(outcome->queued == 1);
+}
+
+TEST_CASE_METHOD(RefresherFixture, "a refresher that has gone takes nothing") {
+  make();
+  auto call = refresher->refresh(warehouses({"a"}), Steady::now() + 10s);
+  refresher.reset();
+  io.poll();
+  const RefreshOutcome outcome = run(std::move(call));
+  CHECK(outcome.overloaded);
+  CHECK(outcome.queued == 0);
 }
 
 TEST_CASE("a call that waits keeps nothing of the refresher, whose context goes first") {

@@ -275,4 +275,29 @@ TEST_CASE("nothing but the metadata of a Secret that nobody names is ever decode
   f.run_until([&] { return f.sources.status().bad_objects == 1; });
 }
 
+TEST_CASE("once stopped, nothing is watched, read or told any more") {
+  SourcesFixture f(SecretAccess::kNamespaced);
+  f.server.put("a", "one", "value-1");
+  f.server.put("a", "other", "value-2");
+  f.sources.reference("a", {"one"});
+  f.await("a", "one", Known::kPresent);
+  f.changed.clear();
+  SECTION("whoever asks") {
+    f.sources.stop();
+    f.sources.reference("a", {"one", "other"});
+    f.sources.reference("b", {"s"});
+    f.sources.owners_settled();
+    f.sources.refresh_uncovered("a");
+  }
+  SECTION("nor is a read sent that was to begin") {
+    f.sources.reference("a", {"one", "other"});
+    f.sources.stop();
+  }
+  f.time.run_for(f.io, 10min);
+  CHECK(f.sources.watches() == 0);
+  CHECK(f.server.lists() == 1);
+  CHECK(f.server.reads() == 0);
+  CHECK(f.changed.empty());
+}
+
 }  // namespace receiver::controllers

@@ -80,6 +80,8 @@ TEST_CASE("a URL that is read like Go reads it keeps or rewrites its escapes lik
       {"https://", "https:"},
       {"https:///ws/repo", "https:///ws/repo"},
       {"ssh://us!er@h/ws/repo", "ssh://us%21er@h/ws/repo"},
+      {"ssh://us:p@ss@H/ws/repo", "ssh://us:p%40ss@h/ws/repo"},
+      {"https://us:p@ss@H/ws/repo", "https://h/ws/repo"},
       {"ssh://us er@H/ws/repo", "ssh://us er@H/ws/repo"},
       {"ssh://us%zz:p@H/ws/repo", "ssh://us%zz:p@H/ws/repo"},
       {"ssh://us:%zz@H/ws/repo", "ssh://us:%zz@H/ws/repo"},

@@ -1,9 +1,11 @@
+#include <cstdlib>
 #include <future>
 #include <vector>
 
 #include <catch2/catch.hpp>
 
 #include "http/client.h"
+#include "test/support/temporary_file.h"
 #include "test/unit/http/client_fixture.h"
 
 namespace receiver::http {
@@ -128,8 +130,20 @@ TEST_CASE("without authorities of its own, the client trusts the system's only")
   const TestAuthority authority;
   ScriptedServer server(answer_all,
                         ServerIdentity{.identity = authority.issue(), .client_ca_pem = {}});
-  ClientFixture test(ClientFixture::tls(server, ""));
-  CHECK(outcome(test.get()) == "tls");
+  SECTION("which do not know the server's") {
+    ClientFixture test(ClientFixture::tls(server, ""));
+    const auto result = test.get();
+    REQUIRE(outcome(result) == "tls");
+    CHECK_THAT(result.error().message, Catch::Contains("unable to get local issuer certificate"));
+  }
+  SECTION("which are those of SSL_CERT_FILE, if that is given") {
+    const test::TemporaryFile system(authority.pem());
+    ::setenv("SSL_CERT_FILE", system.path().c_str(), 1);
+    ClientFixture test(ClientFixture::tls(server, ""));
+    const auto result = test.get();
+    ::unsetenv("SSL_CERT_FILE");
+    CHECK(outcome(result) == "ok");
+  }
 }
 
 TEST_CASE("any authority of a bundle will do") {
@@ -313,7 +327,9 @@ TEST_CASE("over TLS the end of a body without a length must be told, not just ha
       },
       ServerIdentity{.identity = authority.issue(), .client_ca_pem = {}});
   ClientFixture test(ClientFixture::tls(server, authority.pem()));
-  CHECK(outcome(test.get()) == (told ? "ok" : "broken"));
+  const auto result = test.get();
+  CHECK(outcome(result) == (told ? "ok" : "broken"));
+  if (!result) CHECK_THAT(result.error().message, Catch::EndsWith("the connection was cut off"));
 }
 
 TEST_CASE("over TLS streams hand on what arrives") {
@@ -372,6 +388,17 @@ TEST_CASE("a server that does not speak TLS is told apart from one that is not t
   options.tls.insecure_skip_verify = true;
   ClientFixture test(options);
   CHECK(outcome(test.get()) == "tls");
+}
+
+TEST_CASE("a server that hangs up during the TLS handshake is told as such") {
+  ScriptedServer server([](Peer& /*peer*/) {});
+  auto options = ClientFixture::tls(server, "");
+  options.tls.insecure_skip_verify = true;
+  ClientFixture test(options);
+  const auto result = test.get();
+  REQUIRE_FALSE(result);
+  CHECK_THAT(result.error().message,
+             Catch::EndsWith("the connection ended during the TLS handshake"));
 }
 
 }  // namespace receiver::http

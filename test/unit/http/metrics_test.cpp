@@ -10,6 +10,7 @@
 
 namespace receiver::http {
 
+using test::descriptions;
 using test::shows;
 
 namespace {
@@ -85,6 +86,27 @@ TEST_CASE("a certificate's expiry is shown if there is one") {
   expiry = clock::Wall::from_time_t(1'767'225'600);
   CHECK_THAT(readings.render(),
              shows("bitbucket_receiver_tls_certificate_expiry_timestamp_seconds 1767225600"));
+}
+
+TEST_CASE("/metrics says what is counted of listeners") {
+  ServerCounters counters;
+  metrics::Readings readings;
+  add_metrics(readings, "webhook", counters);
+  add_certificate_metrics(readings, [] { return clock::Wall::now(); });
+  CHECK(descriptions(readings.render()) == R"(bitbucket_receiver_http_connections Open connections.
+bitbucket_receiver_http_requests_in_flight Requests being read or answered.
+bitbucket_receiver_http_body_bytes Bytes of bodies held.
+bitbucket_receiver_http_connections_accepted_total Connections accepted.
+bitbucket_receiver_http_connections_gave_way_total Idle connections closed to make room for new ones.
+bitbucket_receiver_http_accept_failures_total Connections that could not be accepted: too few descriptors, mostly.
+bitbucket_receiver_http_requests_total Requests whose head was read.
+bitbucket_receiver_http_handler_failures_total Requests answered 500: a defect.
+bitbucket_receiver_http_refusals_total Requests and connections refused, by limit.
+bitbucket_receiver_tls_handshake_failures_total TLS handshakes that failed.
+bitbucket_receiver_tls_reloads_total Changed certificates taken into use.
+bitbucket_receiver_tls_reload_failures_total Changed certificates that are unusable: the old one is kept.
+bitbucket_receiver_tls_certificate_expiry_timestamp_seconds When the webhook port's certificate expires, in Unix time.
+)");
 }
 
 }  // namespace receiver::http

@@ -1,3 +1,4 @@
+#include <ctime>
 #include <dirent.h>
 #include <set>
 #include <sys/resource.h>
@@ -196,6 +197,8 @@ TEST_CASE(
     RawClient client(server.port());
     CHECK(client.ends());
     CHECK(Clock::now() - begin >= 120ms);
+    // Though the client has not closed it.
+    CHECK(eventually([&] { return server.counters().connections_current == 0; }));
     CHECK(server.counters().refused_header_time == 0);
     CHECK(server.counters().refused_idle_time == 1);
   }
@@ -427,6 +430,7 @@ TEST_CASE("far above the bound connections are closed without an answer") {
   REQUIRE(eventually([&] { return server.counters().connections_current == 65; }));
   RawClient one_more(server.port());
   CHECK(one_more.ends_or_resets());
+  CHECK(server.counters().refused_connections == 1);
   // The silent ones do not get to stay, either.
   CHECK(eventually([&] { return server.counters().connections_current == 1; }));
   gate.open();
@@ -471,6 +475,17 @@ TEST_CASE(
   CHECK(second.read_answer().body == "/second:");
 }
 #endif
+
+TEST_CASE("connections that wait for their peers take no time of the processor") {
+  TestServer server(echo);
+  RawClient idle(server.port());
+  RawClient half(server.port());
+  half.send("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nfirst");
+  REQUIRE(eventually([&] { return server.counters().requests_current == 1; }));
+  const std::clock_t before = std::clock();
+  std::this_thread::sleep_for(200ms);
+  CHECK(std::clock() - before < CLOCKS_PER_SEC / 20);
+}
 
 TEST_CASE("draining lets requests in flight finish and closes everything else") {
   HeldHandler gate;

@@ -239,9 +239,19 @@ TEST_CASE("a body is handed on as it arrives") {
     co_return response;
   });
   RawClient client(server.port());
-  client.send("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nfirst");
-  CHECK(first_piece.get_future().get() == "first");
-  client.send("other");
+  SECTION("of a known length") {
+    client.send("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nfirst");
+    CHECK(first_piece.get_future().get() == "first");
+    client.send("other");
+  }
+  SECTION("in chunks, the head of one in parts") {
+    client.send(
+        "POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "5\r\nfirst\r\n0005;nam");
+    CHECK(first_piece.get_future().get() == "first");
+    std::this_thread::sleep_for(20ms);  // for the part to be looked at by itself
+    client.send("e=value\r\nother\r\n0\r\n\r\n");
+  }
   CHECK(client.read_answer().body == "other|end");
 }
 

@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "crypto/pem.h"
 #include "http/server.h"
 #include "test/support/mounted_pair.h"
 #include "test/support/temporary_directory.h"
@@ -48,8 +49,15 @@ ServerTls files_in(const fs::path& folder) {
 /// A TLS peer that trusts one authority; it does not survive the test that it belongs to.
 class TlsClient {
  public:
-  TlsClient(unsigned short port, const TestAuthority& authority, int version = 0) : raw_(port) {
+  TlsClient(unsigned short port, const TestAuthority& authority, int version = 0,
+            const TlsClient* before = nullptr)
+      : raw_(port) {
     context_.reset(SSL_CTX_new(TLS_client_method()));
+    SSL_CTX_set_session_cache_mode(context_.get(), SSL_SESS_CACHE_CLIENT);
+    SSL_CTX_sess_set_new_cb(context_.get(), [](SSL* session, SSL_SESSION* /*ticket*/) {
+      ++static_cast<TlsClient*>(SSL_get_app_data(session))->tickets_;
+      return 0;
+    });
     SSL_CTX_set_min_proto_version(context_.get(), version);
     SSL_CTX_set_max_proto_version(context_.get(), version);
     SSL_CTX_set_security_level(context_.get(), 0);
@@ -63,10 +71,17 @@ class TlsClient {
     session_.reset(SSL_new(context_.get()));
     SSL_set1_host(session_.get(), "localhost");
     SSL_set_fd(session_.get(), raw_.socket());
+    SSL_set_app_data(session_.get(), this);
+    if (before != nullptr) SSL_set_session(session_.get(), SSL_get_session(before->session_.get()));
     connected_ = SSL_connect(session_.get()) == 1;
   }
 
+  TlsClient(const TlsClient&) = delete;
+  TlsClient& operator=(const TlsClient&) = delete;
+
   [[nodiscard]] bool connected() const { return connected_; }
+  [[nodiscard]] bool resumed() const { return SSL_session_reused(session_.get()) == 1; }
+  [[nodiscard]] int tickets() const { return tickets_; }
   [[nodiscard]] std::string common_name() const {
     char name[100] = "";
     const std::unique_ptr<X509, decltype(&X509_free)> certificate(
@@ -108,6 +123,7 @@ class TlsClient {
   std::unique_ptr<SSL_CTX, ContextFree> context_;
   std::unique_ptr<SSL, SessionFree> session_;
   bool connected_ = false;
+  int tickets_ = 0;
 };
 
 struct TlsServer {
@@ -163,6 +179,18 @@ TEST_CASE("requests are served over TLS 1.2 and 1.3") {
   client.send("GET /4 HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
   CHECK(client.read_until("/4:").find("Connection: close") != std::string::npos);
   CHECK(client.ends_properly());
+}
+
+TEST_CASE("a peer may resume its TLS session, by the one ticket that it gets") {
+  TlsServer test;
+  const int version = GENERATE(TLS1_2_VERSION, TLS1_3_VERSION);
+  TlsClient first(test.server->port(), test.authority, version);
+  first.send(get("/"));
+  CHECK(first.read_until("/:").find("HTTP/1.1 200 OK") == 0);
+  CHECK_FALSE(first.resumed());
+  CHECK(first.tickets() == 1);
+  const TlsClient second(test.server->port(), test.authority, version, &first);
+  CHECK(second.resumed());
 }
 
 TEST_CASE("TLS 1.1 is refused") {
@@ -317,6 +345,23 @@ TEST_CASE("an expired certificate is served with a warning: some senders do not 
   test.start(files_in(test.folder.path()));
   CHECK(test.logged("the certificate has expired"));
   CHECK(*test.server->server().certificate_expiry() < clock::Wall::now());
+}
+
+TEST_CASE("a certificate whose expiry cannot be read counts as expired, and shows none") {
+  TlsServer test(std::nullopt);
+  TestIdentity identity = test.authority.issue();
+  const auto certificate =
+      crypto::next_certificate(crypto::pem_text(identity.certificate_pem).get());
+  const std::unique_ptr<ASN1_TIME, crypto::FreedBy<ASN1_TIME_free>> nonsense(ASN1_UTCTIME_new());
+  ASN1_STRING_set(nonsense.get(), "nonsense", -1);
+  X509_set1_notAfter(certificate.get(), nonsense.get());
+  i2d_re_X509_tbs(certificate.get(), nullptr);
+  identity.certificate_pem =
+      test::detail::to_pem([&](BIO* bio) { return PEM_write_bio_X509(bio, certificate.get()); });
+  write_pair(test.folder.path(), identity);
+  test.start(files_in(test.folder.path()));
+  CHECK(test.logged("the certificate has expired"));
+  CHECK_FALSE(test.server->server().certificate_expiry());
 }
 
 TEST_CASE("a server whose certificate cannot be read does not start, and says which file it was") {

@@ -1,5 +1,8 @@
 #include "kube/error.h"
 
+#include <map>
+#include <string>
+
 #include <catch2/catch.hpp>
 
 namespace receiver::kube {
@@ -72,6 +75,36 @@ TEST_CASE("a body that is no Status object leaves the meaning of the status") {
   CHECK(error.message == "404 Not Found");
   CHECK(error.reason.empty());
   CHECK_FALSE(error.retry_after);
+}
+
+TEST_CASE("every status that the API server answers with has a meaning") {
+  const std::string redirect = "a redirect, which is not followed: is the server's URL right?";
+  const std::map<unsigned, std::string> meanings{
+      {299, "unexpected answer"},
+      {300, redirect},
+      {399, redirect},
+      {400, "Bad Request"},
+      {401, "Unauthorized"},
+      {403, "Forbidden"},
+      {404, "Not Found"},
+      {405, "Method Not Allowed"},
+      {408, "Request Timeout"},
+      {409, "Conflict"},
+      {410, "Gone"},
+      {413, "Content Too Large"},
+      {415, "Unsupported Media Type"},
+      {422, "Unprocessable Content"},
+      {429, "Too Many Requests"},
+      {500, "Internal Server Error"},
+      {502, "Bad Gateway"},
+      {503, "Service Unavailable"},
+      {504, "Gateway Timeout"},
+      {599, "unexpected answer"},
+  };
+  for (const auto& [status, meaning] : meanings) {
+    CHECK(error_from_answer(status, "", "", kNow).message ==
+          std::to_string(status) + ' ' + meaning);
+  }
 }
 
 TEST_CASE("a message is cut to a readable length") {

@@ -94,6 +94,16 @@ TEST_CASE("the first occurrence creates an Event with all that the API requires"
   CHECK_FALSE(test.write().has_value());
 }
 
+TEST_CASE("what the API refuses if it is empty is what stands nearest to it") {
+  Test test({.controller = "example.com/receiver", .instance = "", .default_namespace = "default"});
+  Occurrence occurrence = secret_not_found();
+  occurrence.action.clear();
+  test.observe(occurrence);
+  const auto event = parsed(test.write());
+  CHECK(json::string_at(event, "/reportingInstance") == "example.com/receiver");
+  CHECK(json::string_at(event, "/action") == "SecretNotFound");
+}
+
 TEST_CASE("the second equal occurrence makes it a series at once") {
   Test test;
   test.observe(secret_not_found());
@@ -334,6 +344,23 @@ TEST_CASE("what happens again while its failing write was in progress is written
   CHECK(second->name != first->name);
   CHECK(json::find(parsed(second), "/series") == nullptr);
   CHECK_FALSE(test.write(120s).has_value());
+}
+
+TEST_CASE("so is what happens again while the write of its series fails") {
+  Test test;
+  test.observe(secret_not_found());
+  const auto first = test.write();
+  test.observe(secret_not_found());
+  const auto series = test.series.next();
+  REQUIRE(series.has_value());
+  CHECK(series->method == Method::kPatch);
+  test.observe(secret_not_found(), 10s);
+  test.series.settle(Result::kFailed, kFirstEvent + 11s);
+  const auto again = test.write(12s);
+  REQUIRE(again.has_value());
+  CHECK(again->method == Method::kCreate);
+  CHECK(again->name != first->name);
+  CHECK(json::find(parsed(again), "/series") == nullptr);
 }
 
 TEST_CASE("memory is bounded: the quietest Event is forgotten first") {

@@ -148,6 +148,21 @@ TEST_CASE("at the throttle the lanes take turns: lists that wait there hold up n
   CHECK(test.lists_seen() <= 8);
 }
 
+TEST_CASE("a list holds its place until it is read to its end") {
+  LanesFixture test;
+  std::vector<Exchange> begun;
+  test.script = [&](const Exchange& exchange) {
+    exchange->begin();
+    begun.push_back(exchange);
+  };
+  for (int i = 0; i < 3; ++i) test.begin_list(Lane::kLists);
+  REQUIRE(test.run_until([&] { return begun.size() == 2; }));
+  CHECK_FALSE(test.run_until([&] { return begun.size() > 2; }, 50ms));
+  begun[0]->end();
+  CHECK(test.run_until([&] { return begun.size() == 3; }));
+  CHECK(test.lists_done == 1);
+}
+
 TEST_CASE("a stream that is not read to its end gives its place back when it goes") {
   LanesFixture test;
   test.script = [](const Exchange& exchange) { exchange->begin(); };

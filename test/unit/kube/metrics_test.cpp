@@ -9,6 +9,8 @@
 
 namespace receiver::kube {
 
+using test::bounds;
+using test::descriptions;
 using test::shows;
 
 namespace {
@@ -80,6 +82,54 @@ TEST_CASE("the leader is shown as client-go shows it") {
   CHECK_THAT(readings.render(), shows("leader_election_master_status{name=\"lease\"} 0"));
   leading = true;
   CHECK_THAT(readings.render(), shows("leader_election_master_status{name=\"lease\"} 1"));
+}
+
+TEST_CASE("/metrics says what is counted of clients, controllers and reflectors") {
+  WorkQueue queue;
+  ReflectorStatus status;
+  status.last_heard = clock::Steady::now();
+  metrics::Readings readings;
+  request_observer(readings)("GET", 200, 1ms);
+  reconcile_observer(readings, "receivers")({"success", 1ms, 1ms});
+  add_queue_metrics(readings, "receivers", queue, 4);
+  add_reflector_metrics(readings, "warehouses", [&status] { return status; });
+  add_leader_metrics(readings, "lease", [] { return true; });
+  const std::string text = readings.render();
+  CHECK(descriptions(text) ==
+        R"(rest_client_requests_total Requests to the API server, by method and status code.
+controller_runtime_reconcile_total Reconciles, by result.
+controller_runtime_reconcile_errors_total Reconciles that failed and are retried.
+rest_client_request_duration_seconds Time from a request to the API server to its answer; of a watch, to the answer's head.
+controller_runtime_reconcile_time_seconds How long reconciles took.
+workqueue_queue_duration_seconds How long keys waited to be worked on.
+workqueue_work_duration_seconds How long keys were worked on.
+workqueue_depth Keys ready to be worked on.
+workqueue_adds_total Additions of keys that were not waiting.
+workqueue_retries_total Failures that led to a retry.
+bitbucket_receiver_workqueue_delayed Keys that wait for their time.
+controller_runtime_active_workers Keys being worked on.
+controller_runtime_max_concurrent_reconciles Keys worked on at once, at most.
+workqueue_unfinished_work_seconds How long the keys in progress have been worked on, all together.
+workqueue_longest_running_processor_seconds How long the longest of them has been worked on.
+bitbucket_receiver_workqueue_failing Keys whose last work failed.
+bitbucket_receiver_workqueue_oldest_age_seconds How long the oldest ready key has waited.
+bitbucket_receiver_reflector_synced 1 if the kind was read as a whole.
+bitbucket_receiver_reflector_refused 1 if the kind, or the permission for it, is missing.
+bitbucket_receiver_reflector_lists_total Lists begun.
+bitbucket_receiver_reflector_watches_total Watches begun.
+bitbucket_receiver_reflector_events_total Watch events received.
+bitbucket_receiver_reflector_bad_objects_total Objects that could not be read.
+bitbucket_receiver_reflector_failures_total Lists and watches that failed.
+bitbucket_receiver_reflector_silence_seconds Time since the API server sent anything about the kind.
+leader_election_master_status 1 in the replica that holds the Lease: it writes statuses and Events.
+)");
+  CHECK(bounds(text, R"(rest_client_request_duration_seconds_bucket{verb="GET",)") ==
+        "0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 30 +Inf");
+  CHECK(
+      bounds(
+          text,
+          R"(workqueue_queue_duration_seconds_bucket{controller="receivers",name="receivers",)") ==
+      "1e-06 1e-05 0.0001 0.001 0.01 0.1 1 10 60 300 1000 +Inf");
 }
 
 }  // namespace receiver::kube

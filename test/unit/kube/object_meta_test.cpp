@@ -31,9 +31,11 @@ TEST_CASE("of metadata only name and version are required") {
   CHECK_FALSE(meta->deleting);
   for (const auto* json :
        {"{}", "[]", R"({"metadata":[]})", R"({"metadata":{"name":7,"resourceVersion":"5"}})",
-        R"({"metadata":{"name":"apple"}})", R"({"metadata":{"resourceVersion":"5"}})"}) {
-    CHECK_FALSE(read_meta(*json::parse(json)).has_value());
+        R"({"metadata":{"resourceVersion":"5"}})"}) {
+    CHECK(read_meta(*json::parse(json)).error() == "it has no metadata.name");
   }
+  CHECK(read_meta(*json::parse(R"({"metadata":{"name":"apple"}})")).error() ==
+        "it has no metadata.resourceVersion");
 }
 
 TEST_CASE("the key is found in an object of which only the beginning is there") {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -181,6 +182,43 @@ TEST_CASE_METHOD(Fixture, "a body that cannot be read is answered by why, whoeve
   CHECK(std::ranges::count(told, '\n') == 1);
   CHECK(deliveries->counters().of(Outcome::kPing) == 0);
   CHECK(take_patched().empty());
+}
+
+TEST_CASE("the log says why a body is refused") {
+  const std::map<http::BodyError, std::string> reasons{
+      {http::BodyError::kTooLarge,
+       "answered 413: the delivery is larger than MAX_BODY_BYTES delivery="},
+      {http::BodyError::kNoRoom,
+       "answered 503: deliveries of MAX_BODIES_BYTES are held already delivery="},
+      {http::BodyError::kTooSlow,
+       "answered 408: the delivery did not arrive within BODY_TIMEOUT delivery="},
+      {http::BodyError::kMalformed, "answered 400: the delivery's chunks are malformed delivery="},
+      {http::BodyError::kPeerClosed,
+       "the sender went away before its delivery was complete delivery="},
+  };
+  for (const auto& [error, words] : reasons) {
+    Fixture f;
+    f.body_error = error;
+    f.deliver("repo:push", kCloudPush);
+    CHECK_THAT(f.log("WARN"), Catch::Contains(words));
+  }
+}
+
+TEST_CASE("the log says why a sender is refused, and what to do") {
+  const std::vector<std::pair<http::Headers, std::string>> senders{
+      {{{"X-Event-Key", "repo:push"}},
+       "answered 401: the delivery is not signed; set the receiver's secret in the webhook in "
+       "Bitbucket delivery="},
+      {{{"X-Event-Key", "repo:push"}, {"X-Hub-Signature", signature(kCloudPush, "another key")}},
+       "answered 401: the signature is not of this receiver's secret; the webhook in Bitbucket "
+       "must have the same delivery="},
+  };
+  for (const auto& [headers, words] : senders) {
+    Fixture f;
+    f.head.headers = headers;
+    f.send(kCloudPush);
+    CHECK_THAT(f.log("WARN"), Catch::Contains(words));
+  }
 }
 
 TEST_CASE_METHOD(Fixture, "a ping is answered though it is not signed, and does nothing") {

@@ -9,6 +9,8 @@
 
 namespace receiver::webhook {
 
+using test::bounds;
+using test::descriptions;
 using test::shows;
 
 namespace {
@@ -100,6 +102,30 @@ TEST_CASE("questions to Bitbucket are shown by product and result, and those tha
           shows("bitbucket_receiver_bitbucket_cache_bytes 1000") &&
           shows("bitbucket_receiver_bitbucket_question_duration_seconds_bucket{product=\"cloud\","
                 "le=\"0.025\"} 1"));
+}
+
+TEST_CASE("/metrics says what is counted of deliveries") {
+  DeliveryCounters deliveries;
+  LateTargetCounters late;
+  metrics::Readings readings;
+  add_metrics(readings, deliveries);
+  add_metrics(readings, late);
+  authentication_observer(readings)("team", "bb", "accepted");
+  answer_observer(readings)(bitbucket::Source::kCloud, 1ms);
+  const std::string text = readings.render();
+  CHECK(
+      descriptions(text) ==
+      R"(bitbucket_receiver_authentications_total Whether senders had the receiver's key: accepted, or what was wrong.
+bitbucket_receiver_delivery_duration_seconds Time from a delivery's first byte to its answer.
+bitbucket_receiver_deliveries_total Requests to the webhook port, by the event named and how they ended.
+bitbucket_receiver_previous_secret_deliveries_total Deliveries signed with a secret that is being replaced.
+bitbucket_receiver_refreshes_spared_total Warehouses that a push did not refresh since Bitbucket said that it changes none of their files, or another branch than the default one.
+bitbucket_receiver_late_refreshes_total Objects refreshed because they were seen after a delivery that names them.
+bitbucket_receiver_recent_deliveries Deliveries remembered for objects that are not seen yet; equal ones count once.
+bitbucket_receiver_recent_deliveries_dropped_total Deliveries forgotten early because too many are remembered.
+)");
+  CHECK(bounds(text, R"(bitbucket_receiver_delivery_duration_seconds_bucket{source="cloud",)") ==
+        "0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 8 10 +Inf");
 }
 
 }  // namespace receiver::webhook

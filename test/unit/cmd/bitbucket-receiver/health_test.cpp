@@ -90,6 +90,7 @@ TEST_CASE("/livez does not depend on readiness, nor /readyz on liveness") {
                       .metrics = [] { return std::string(); }});
   CHECK(ask(handler, "GET", "/livez").status == 200);
   CHECK(ask(handler, "GET", "/readyz").status == 503);
+  CHECK(ask(handler, "GET", "/livez").headers.find("content-type") == "text/plain; charset=utf-8");
   live = false;
   CHECK(ask(handler, "GET", "/livez").status == 503);
   CHECK(ask(handler, "GET", "/readyz").status == 200);

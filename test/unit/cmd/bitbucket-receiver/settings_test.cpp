@@ -405,12 +405,34 @@ TEST_CASE("names may be as long as Kubernetes allows") {
 }
 
 TEST_CASE("ranges are those of the contract") {
-  CHECK(parsed({"--port=65535"}).listener.port == 65'535);
-  CHECK(parsed({"--max-concurrent-patches=1"}).refresher.patches_in_flight == 1);
-  CHECK(parsed({"--max-concurrent-patches=1000"}).refresher.patches_in_flight == 1000);
-  CHECK(parsed({"--answer-deadline=100ms"}).deliveries.answer_deadline == 100ms);
-  CHECK(parsed({"--answer-deadline=1m"}).deliveries.answer_deadline == 60s);
-  CHECK(parsed({"--graceful-shutdown-timeout=5s"}).graceful_shutdown_timeout == 5s);
+  const std::map<std::string, std::string> ranges{
+      {"PORT", "a port, a whole number from 0 to 65535"},
+      {"ANSWER_DEADLINE", "a duration from 100ms to 1m"},
+      {"MAX_BODY_BYTES", "a whole number from 1 to 1073741824"},
+      {"MAX_BODIES_BYTES", "a whole number from 1 to 68719476736"},
+      {"MAX_CONNECTIONS", "a whole number from 1 to 1000000"},
+      {"MAX_REQUESTS_IN_FLIGHT", "a whole number from 1 to 1000000"},
+      {"MAX_HEADER_BYTES", "a whole number from 1024 to 1048576"},
+      {"HEADER_TIMEOUT", "a duration from 100ms to 10m"},
+      {"BODY_TIMEOUT", "a duration from 100ms to 10m"},
+      {"IDLE_TIMEOUT", "a duration from 100ms to 1440m"},
+      {"KUBE_API_QPS", "a number from 0 to 100000; 0: no limit"},
+      {"KUBE_API_BURST", "a whole number from 1 to 1000000"},
+      {"MAX_CONCURRENT_PATCHES", "a whole number from 1 to 1000"},
+      {"MAX_CONCURRENT_PROJECT_CONFIG_RECONCILES", "a whole number from 1 to 100"},
+      {"METRICS_PORT", "a port, a whole number from 0 to 65535"},
+      {"GRACEFUL_SHUTDOWN_TIMEOUT", "a duration from 5s to 60m"},
+  };
+  const std::string unit = ", with its unit, such as 8s or 1m30s";
+  Settings settings;
+  std::map<std::string, std::string> found;
+  for (const Setting& setting : settings_table(settings)) {
+    if (!setting.kind.range) continue;
+    std::string expected = setting.kind.expected;
+    if (expected.ends_with(unit)) expected.resize(expected.size() - unit.size());
+    found.emplace(setting.variable, expected);
+  }
+  CHECK(found == ranges);
 }
 
 TEST_CASE("the base URL is required") {
@@ -524,6 +546,12 @@ TEST_CASE("help explains every flag, and is no failure") {
     }
     CHECK_THAT(settings.error().text, Contains("--config-file") && Contains("Default: 8080."));
   }
+}
+
+TEST_CASE("help is word for word what testdata/help.txt says") {
+  std::ifstream file(std::string(TESTDATA_DIR) + "/help.txt");
+  const std::string words(std::istreambuf_iterator<char>(file), {});
+  CHECK(started({"--help"}, {}).error().text == words);
 }
 
 TEST_CASE("the version is printed, and is no failure") {
