@@ -57,7 +57,7 @@ case ${1:-} in
     ask '[::1]'
     ;;
   ipv4)
-    sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.lo.disable_ipv6=1
+    for file in /proc/sys/net/ipv6/conf/{all,lo}/disable_ipv6; do [[ ! -e $file ]] || echo 1 >"$file"; done
     ip link set lo up
     ask 127.0.0.1
     ;;

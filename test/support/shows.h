@@ -14,11 +14,11 @@ inline auto shows(const std::string& sample) {
 
 /// Of /metrics: what is said of each metric, a line each.
 inline std::string descriptions(const std::string& metrics) {
-  static const std::string kStart = "# HELP ";
+  static const std::string start = "# HELP ";
   std::istringstream lines(metrics);
   std::string found;
   for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with(kStart)) found += line.substr(kStart.size()) + "\n";
+    if (line.starts_with(start)) found += line.substr(start.size()) + "\n";
   }
   return found;
 }
