@@ -2,6 +2,7 @@
 
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include <catch2/catch.hpp>
 
@@ -12,26 +13,30 @@ inline auto shows(const std::string& sample) {
   return Catch::Matchers::Contains("\n" + sample + "\n");
 }
 
+/// Of /metrics: what follows `start` in each line that begins so.
+inline std::vector<std::string> rests_of_lines(const std::string& metrics,
+                                               const std::string& start) {
+  std::istringstream lines(metrics);
+  std::vector<std::string> rests;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(start)) rests.push_back(line.substr(start.size()));
+  }
+  return rests;
+}
+
 /// Of /metrics: what is said of each metric, a line each.
 inline std::string descriptions(const std::string& metrics) {
-  static const std::string start = "# HELP ";
-  std::istringstream lines(metrics);
   std::string found;
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with(start)) found += line.substr(start.size()) + "\n";
-  }
+  for (const std::string& rest : rests_of_lines(metrics, "# HELP ")) found += rest + "\n";
   return found;
 }
 
 /// Of /metrics: the upper bounds of a series' buckets, such as `took_seconds_bucket{kind="a",`.
 inline std::string bounds(const std::string& metrics, const std::string& series) {
-  const std::string start = series + "le=\"";
-  std::istringstream lines(metrics);
   std::string found;
-  for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with(start)) continue;
+  for (const std::string& rest : rests_of_lines(metrics, series + "le=\"")) {
     if (!found.empty()) found += ' ';
-    found += line.substr(start.size(), line.find('"', start.size()) - start.size());
+    found += rest.substr(0, rest.find('"'));
   }
   return found;
 }

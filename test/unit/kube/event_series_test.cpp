@@ -63,6 +63,15 @@ json::Document parsed(const std::optional<EventSeries::Write>& write) {
   return std::move(*document);
 }
 
+/// As an Event of its own, in place of the former one.
+void check_written_anew(const std::optional<EventSeries::Write>& write,
+                        const EventSeries::Write& former) {
+  REQUIRE(write.has_value());
+  CHECK(write->method == Method::kCreate);
+  CHECK(write->name != former.name);
+  CHECK(json::find(parsed(write), "/series") == nullptr);
+}
+
 }  // namespace
 
 TEST_CASE("the first occurrence creates an Event with all that the API requires") {
@@ -338,11 +347,7 @@ TEST_CASE("what happens again while its failing write was in progress is written
   if (cleared) test.series.clear();
   test.observe(secret_not_found("a"), 10s);
   test.series.settle(Result::kFailed, kFirstEvent + 11s);
-  const auto second = test.write(12s);
-  REQUIRE(second.has_value());
-  CHECK(second->method == Method::kCreate);
-  CHECK(second->name != first->name);
-  CHECK(json::find(parsed(second), "/series") == nullptr);
+  check_written_anew(test.write(12s), *first);
   CHECK_FALSE(test.write(120s).has_value());
 }
 
@@ -350,17 +355,14 @@ TEST_CASE("so is what happens again while the write of its series fails") {
   Test test;
   test.observe(secret_not_found());
   const auto first = test.write();
+  REQUIRE(first.has_value());
   test.observe(secret_not_found());
   const auto series = test.series.next();
   REQUIRE(series.has_value());
   CHECK(series->method == Method::kPatch);
   test.observe(secret_not_found(), 10s);
   test.series.settle(Result::kFailed, kFirstEvent + 11s);
-  const auto again = test.write(12s);
-  REQUIRE(again.has_value());
-  CHECK(again->method == Method::kCreate);
-  CHECK(again->name != first->name);
-  CHECK(json::find(parsed(again), "/series") == nullptr);
+  check_written_anew(test.write(12s), *first);
 }
 
 TEST_CASE("memory is bounded: the quietest Event is forgotten first") {
