@@ -32,8 +32,8 @@ std::map<std::string, rest::Repository> subscribed(const Warehouses& warehouses,
   return repositories;
 }
 
-AskedRepositories ask(const bitbucket_cpprest::Client& client, const BitbucketAccess& access,
-                      const Warehouses& warehouses) {
+AskedRepositories ask_for_each(const bitbucket_cpprest::Client& client,
+                               const BitbucketAccess& access, const Warehouses& warehouses) {
   AskedRepositories asked;
   asked.server = access.server;
   std::size_t left = kMaxAskedRepositories;
@@ -84,7 +84,8 @@ void check_receiver(Surroundings& common, const std::string& receiver,
   if (!client) {
     return fail(common.findings, subject, "bitbucket.ca: " + client.error(), "correct the Secret");
   }
-  const Findings found = judge_repositories(receiver, ask(*client, *checked.access, warehouses));
+  const Findings found =
+      judge_repositories(receiver, ask_for_each(*client, *checked.access, warehouses));
   common.findings.insert(common.findings.end(), found.begin(), found.end());
 }
 
