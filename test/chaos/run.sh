@@ -44,10 +44,10 @@ answered; must be 0. *Applied after recovery*: of those that were answered 202, 
 *Recovery*: from the fault's end until a delivery to every repository has been acknowledged. *Worst latency of
 unaffected*: of deliveries answered before the fault, or sent after recovery, with their connections.
 
-Faults of Bitbucket (\`[bitbucket]\`) happen all at once, each to a project with four repositories, of which a Warehouse
-each is filtered by paths, names no branch, or needs no question to Bitbucket. *All refreshed*, *without question*: the
-longest time from a push's arrival until etcd had the refresh of the last Warehouse that it could be for, and of the one
-that needs no question.
+Faults of Bitbucket (\`[bitbucket]\`) last 20 s, all at once, each for a project of its own with four repositories that are
+pushed to in turns; Warehouses of each are filtered by paths, name no branch, or need no question to Bitbucket. *All
+refreshed*, *without question*: the longest time from a push's arrival until etcd had the refresh of the last Warehouse
+that it could be for, and of the one that needs no question. *Recovery*: until Bitbucket was asked again, and answered.
 
 - machine: $(machine)
 - date: $(date -u +%Y-%m-%d), commit $(git -C "$root" rev-parse --short HEAD)
