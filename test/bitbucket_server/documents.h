@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +34,7 @@ struct Answer {
   std::string retry_after{};
   std::string location{};
   std::string content_type = "application/json";
+  std::chrono::milliseconds after{0};  ///< it goes out that long after the request came in
 };
 
 /// `{"type": "error", …}` or `{"errors": […]}`.
