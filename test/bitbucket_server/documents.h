@@ -33,6 +33,7 @@ struct Answer {
   std::string retry_after{};
   std::string location{};
   std::string content_type = "application/json";
+  bool near_limit = false;  ///< Cloud: most of the hour's requests are used up
 };
 
 /// `{"type": "error", …}` or `{"errors": […]}`.
