@@ -37,7 +37,7 @@ struct FakeBitbucket {
   std::size_t at_once = 0, most_at_once = 0;
   std::function<void()> answering = [] {};
 
-  boost::asio::awaitable<void> ask(const boost::asio::any_io_executor& executor,
+  boost::asio::awaitable<void> ask(boost::asio::any_io_executor executor,
                                    rest::Operation& operation, clock::Steady::time_point deadline) {
     clock::Timer timer(executor);
     most_at_once = std::max(most_at_once, ++at_once);
