@@ -1,10 +1,8 @@
 #include <atomic>
-#include <cstdlib>
 #include <dlfcn.h>
 #include <netdb.h>
 #include <semaphore>
 #include <string_view>
-#include <vector>
 
 #include <catch2/catch.hpp>
 
@@ -15,6 +13,17 @@ namespace {
 constexpr std::string_view kSilentName = "silent.invalid";
 std::atomic<int> lookups_of_silent_name{0};
 std::counting_semaphore<> answers_of_silent_name{0};
+
+/// As long as it lives, the name is looked up for nothing until an answer is released.
+struct Silence {
+  Silence() {
+    lookups_of_silent_name = 0;
+    while (answers_of_silent_name.try_acquire()) continue;  // what others have left
+  }
+  ~Silence() { answers_of_silent_name.release(100); }  // the client's thread is waited for
+  Silence(const Silence&) = delete;
+  Silence& operator=(const Silence&) = delete;
+};
 
 }  // namespace
 
@@ -34,8 +43,8 @@ extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo
 namespace receiver::http {
 
 TEST_CASE("one lookup of the server's name is under way, however many have given up waiting") {
-  lookups_of_silent_name = 0;
   ClientFixture test(ClientOptions{.scheme = "http", .host = std::string(kSilentName), .port = 80});
+  const Silence silence;
   for (int i = 0; i < 3; ++i) {
     const auto one = test.start_get("/", 20ms);
     const auto another = test.start_get("/", 20ms);
@@ -56,13 +65,12 @@ TEST_CASE("one lookup of the server's name is under way, however many have given
 }
 
 TEST_CASE("a client that is destroyed while its name is looked up leaves no wait behind") {
-  lookups_of_silent_name = 0;
   ClientFixture test(ClientOptions{.scheme = "http", .host = std::string(kSilentName), .port = 80});
+  const Silence silence;
   const auto waiting = test.start_get();
   test.run_until([] { return lookups_of_silent_name > 0; });
   test.destroy_client();
   CHECK(outcome(test.finish(waiting)) == "closed");
-  answers_of_silent_name.release();
 }
 
 }  // namespace receiver::http
