@@ -82,9 +82,9 @@ class BitbucketServer::Impl {
     const auto port = server_->start();
     if (!port) throw std::runtime_error(port.error());
     port_ = *port;
-    const bool at_https_port = name.ends_with(kHttpsPort);
-    authority_ = at_https_port ? name.substr(0, name.size() - kHttpsPort.size())
-                               : name + ":" + std::to_string(port_);
+    const bool is_default_port = name.ends_with(kHttpsPort);
+    authority_ = is_default_port ? name.substr(0, name.size() - kHttpsPort.size())
+                                 : name + ":" + std::to_string(port_);
     thread_ = std::thread([this] { io_.run(); });
   }
 
@@ -119,6 +119,7 @@ class BitbucketServer::Impl {
     response.headers.add("Content-Type", answer.content_type);
     if (!answer.retry_after.empty()) response.headers.add("Retry-After", answer.retry_after);
     if (!answer.location.empty()) response.headers.add("Location", answer.location);
+    if (answer.near_limit) response.headers.add("X-RateLimit-NearLimit", "true");
     co_return response;
   }
 

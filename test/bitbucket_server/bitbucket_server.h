@@ -21,7 +21,7 @@ enum class Grant { kAdmin, kReadOnly };
 class BitbucketServer {
  public:
   /// `name`: what it calls itself; only a proxy finds it under another one than localhost. With
-  /// `:443` behind the name, the proxy has to lead from there to port().
+  /// `:443` behind it, clients take that for its port, and leave it out.
   explicit BitbucketServer(bitbucket::Source product, const CertificateSpec& certificate = {},
                            const std::string& name = "localhost");
   ~BitbucketServer();

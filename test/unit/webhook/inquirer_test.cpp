@@ -318,6 +318,36 @@ TEST_CASE("deliveries beyond the bound find out nothing, at once") {
   CHECK(f.files(*second->findings) == "a");
 }
 
+TEST_CASE("questions beyond the bound are not asked, of files as of default branches") {
+  InquirerFixture f(InquirerLimits{.questions = 2});
+  for (int number = 0; number < 9; ++number) f.bitbucket.has_files(number, "a");
+  f.bitbucket.has_default_branch("main");
+  const auto push = [&](int number, bool default_branch = false) {
+    const Files files = default_branch ? Files::kNo : Files::kYes;
+    return f.request({pushed(kMainRef, number - 1, number)}, {{commit(number), commit(number - 1)}},
+                     files, default_branch);
+  };
+  const auto first = f.begin(push(1));
+  const auto second = f.begin(push(2, true));
+  f.time.run_for(f.io, 10ms);
+  for (const bool default_branch : {false, true}) {
+    Inquirer::Request beyond = push(3, default_branch);
+    beyond.access = access_of("of another receiver");
+    const auto third = f.find_out(std::move(beyond));
+    CHECK(third.took == 0ms);
+    CHECK_FALSE(third.findings->default_branch);
+    CHECK(f.files(*third.findings) == "?");
+  }
+  CHECK(f.inquirer.counters().not_asked == 2);
+  CHECK(f.bitbucket.asked.size() == 2);
+  REQUIRE(f.time.run_until(f.io, [&] { return first->findings && second->findings; }));
+  CHECK(f.files(*first->findings) == "a");
+  CHECK(second->findings->default_branch == kMainRef);
+  // Once they are answered there is room again.
+  CHECK(f.files(*f.find_out(push(3)).findings) == "a");
+  CHECK(f.find_out(push(4, true)).findings->default_branch == kMainRef);
+}
+
 TEST_CASE("who waits when everything ends is told at once, and later ones nothing is asked for") {
   InquirerFixture f;
   f.bitbucket.takes = 2s;
