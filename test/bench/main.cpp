@@ -52,7 +52,7 @@ struct Settings {
 constexpr Extent kQuick{.rounds = 3,
                         .deliveries = 50,
                         .turns = 1,
-                        .more_answers = 4'000,
+                        .more_answers = 2'000,
                         .window = std::chrono::milliseconds(2'000)};
 constexpr std::size_t kApiConnections = 64;
 constexpr std::size_t kReceiverConnections = 256;
