@@ -90,7 +90,7 @@ class Product::Impl {
   Findings find_out(Inquirer::Request request) {
     std::optional<Findings> found;
     const auto deadline = clock::Steady::now() + inquirer_.limits().time;
-    boost::asio::co_spawn(io_, inquirer_.find_out(std::move(request), deadline),
+    boost::asio::co_spawn(io_, inquirer_.find_out(io_.get_executor(), std::move(request), deadline),
                           [&](const std::exception_ptr& error, Findings findings) {
                             if (error) std::rethrow_exception(error);
                             found = std::move(findings);
