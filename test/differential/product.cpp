@@ -62,8 +62,9 @@ class Product::Impl {
                            Inquiry& inquiry) {
       if (webhook::judge(push, warehouse) != webhook::Verdict::kTarget) return Judgement::kSpared;
       if (!webhook::may_be_spared(warehouse.subscriptions.front())) return Judgement::kAffected;
-      return webhook::judge_changed_files({identities, request.push.changes}, warehouse, findings,
-                                          inquiry, [] { return false; });
+      return webhook::judge_changed_files(
+          {webhook::PushedRepositories(identities), request.push.changes}, warehouse, findings,
+          inquiry, [] { return false; });
     };
 
     Findings findings;

@@ -1,5 +1,9 @@
+#include <algorithm>
+#include <limits>
+
 #include <catch2/catch.hpp>
 
+#include "test/unit/webhook/allocations.h"
 #include "test/unit/webhook/delivery_fixture.h"
 #include "test/unit/webhook/fake_bitbucket.h"
 
@@ -103,6 +107,38 @@ TEST_CASE("a push without filtered Warehouses asks nothing") {
   CHECK(f.bitbucket.asked.empty());
   CHECK_THAT(f.log("delivery "), Catch::Contains("spared=0"));
 }
+
+#ifdef COUNTS_ALLOCATIONS
+TEST_CASE("a push that no paths decide about allocates no more for a token") {
+  // The least of many, since what the fixture writes down grows now and then.
+  const auto allocations_of_push = [](AskingFixture& f) {
+    auto least = std::numeric_limits<std::size_t>::max();
+    for (int time = 0; time < 50; ++time) {
+      const std::size_t before = allocations();
+      const http::Response answer = f.deliver("repo:push", cloud_push_of(1));
+      least = std::min(least, allocations() - before);
+      REQUIRE(answer.status == 200);
+    }
+    return least;
+  };
+  const Names names{"a", "b", "c", "d"};
+  AskingFixture without(nullptr);
+  without.add_warehouses(names);
+  const std::size_t plain = allocations_of_push(without);
+  CHECK(plain > 0);
+
+  AskingFixture with;
+  with.add_warehouses(names);
+  with.warehouse({"apples", "elsewhere"}, {R"("repoURL":"https://bitbucket.org/orchard/tools",)"
+                                           R"("branch":"main","includePaths":["apps/web"])"});
+  CHECK(allocations_of_push(with) == plain);
+  CHECK(with.bitbucket.asked.empty());
+
+  with.filtered("web", "apps/web");
+  CHECK(allocations_of_push(with) > plain);
+  CHECK(with.bitbucket.asked.size() > 0);
+}
+#endif
 
 TEST_CASE("a Warehouse without branch is refreshed by pushes to the default branch only") {
   AskingFixture f;
