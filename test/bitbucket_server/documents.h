@@ -35,7 +35,7 @@ struct Answer {
   std::string location{};
   std::string content_type = "application/json";
   std::chrono::milliseconds after{0};  ///< it goes out that long after the request came in
-  bool near_limit = false;  ///< Cloud: most of the hour's requests are used up
+  bool near_limit = false;             ///< Cloud: most of the hour's requests are used up
 };
 
 /// `{"type": "error", …}` or `{"errors": […]}`.
