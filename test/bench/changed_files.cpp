@@ -18,7 +18,7 @@ using Bound = Figure::Bound;
 
 namespace {
 
-constexpr int kCountedDeliveries = 50;
+constexpr int kCountedPushes = 50;
 constexpr std::size_t kSenders = 16;
 constexpr std::size_t kAtATime = 500;
 /// What the operator keeps of answers at most.
@@ -70,13 +70,13 @@ asio::awaitable<Report> one_folder_of_many(const Bench& bench) {
 
     const double before = co_await requests_counted(bench.administrator);
     const std::size_t questions = bench.data_center.questions();
-    for (int i = 0; i < kCountedDeliveries; ++i) {
+    for (int i = 0; i < kCountedPushes; ++i) {
       (void)co_await timed_push(bench, by_folder, acknowledged);
     }
     const double after = co_await requests_counted(bench.administrator);
-    check_questions(bench, questions, kCountedDeliveries);
+    check_questions(bench, questions, kCountedPushes);
     acknowledged.check();
-    add_round(requests, round, {(after - before) / kCountedDeliveries, 1});
+    add_round(requests, round, {(after - before) / kCountedPushes, 1});
   }
   co_return Report{{std::move(p50), std::move(requests)}, {}};
 }

@@ -21,10 +21,10 @@ constexpr std::size_t kMonorepoWarehouses = 200;
 constexpr std::size_t kOfSmallProject = 4;
 constexpr int kFilesOfLargeCommit = 20;
 constexpr std::string_view kKey = "ACME";
-constexpr std::string_view kMonorepo = "by-folder";
+constexpr std::string_view kByFolder = "by-folder";
 constexpr std::string_view kLarge = "unconcerned";
 constexpr std::string_view kToken = "token-of-the-load-generator";
-constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::seconds kAnsweredWithin{5};
 
 std::string hash_of(int commit) {
   return fmt::format("{:040x}", commit + 1);
@@ -60,7 +60,7 @@ DataCenter::DataCenter(asio::any_io_executor executor)
 
 Project DataCenter::by_folder() const {
   Project project = with_token();
-  project.name = kMonorepo;
+  project.name = kByFolder;
   project.warehouses = kMonorepoWarehouses;
   project.by_folder = true;
   return project;
@@ -84,7 +84,7 @@ Project DataCenter::with_token() const {
 
 Project DataCenter::without_token() const {
   Project project{.name = "without-token", .warehouses = kOfSmallProject};
-  project.clone_url = clone_url(kMonorepo);
+  project.clone_url = clone_url(kByFolder);
   return project;
 }
 
@@ -110,11 +110,11 @@ http::Request DataCenter::next_push(const Project& project, const crypto::Secret
 asio::awaitable<void> DataCenter::ask() {
   http::Request question;
   question.target =
-      question_url(repository(kMonorepo), ++commits_).substr(("https://" + host()).size());
+      question_url(repository(kByFolder), ++commits_).substr(("https://" + host()).size());
   question.headers = {
       {"User-Agent", "bench"}, {"Accept", "application/json"}, {"Authorization", authorization()}};
   const auto answered =
-      co_await client_.send(std::move(question), clock::Steady::now() + kPatience);
+      co_await client_.send(std::move(question), clock::Steady::now() + kAnsweredWithin);
   if (!answered) throw std::runtime_error("Data Center: " + answered.error().message);
   if (answered->status != 200) throw std::runtime_error("Data Center: " + answered->body);
 }
@@ -139,7 +139,7 @@ test::Answer DataCenter::answer(const std::string& url) const {
   std::from_chars(hash, url.data() + url.size(), commit, 16);
   --commit;
   std::vector<std::string> files;
-  if (url == question_url(repository(kMonorepo), commit)) {
+  if (url == question_url(repository(kByFolder), commit)) {
     files.push_back(by_folder().folder(0) + "/main.go");
   } else if (url == question_url(repository(kLarge), commit)) {
     for (int file = 0; file < kFilesOfLargeCommit; ++file) {

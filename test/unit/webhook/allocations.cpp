@@ -22,7 +22,7 @@ std::size_t size_of(void* memory) {
 
 void* operator new(std::size_t bytes) {
   ++news;
-  void* const memory = std::malloc(bytes);
+  void* const memory = std::malloc(bytes);  // NOLINT(cppcoreguidelines-owning-memory): is new
   if (memory == nullptr) throw std::bad_alloc();
   held += size_of(memory);
   return memory;
@@ -30,7 +30,7 @@ void* operator new(std::size_t bytes) {
 
 void operator delete(void* memory) noexcept {
   held -= size_of(memory);
-  std::free(memory);
+  std::free(memory);  // NOLINT(cppcoreguidelines-owning-memory): is delete
 }
 
 void operator delete(void* memory, std::size_t /*bytes*/) noexcept {

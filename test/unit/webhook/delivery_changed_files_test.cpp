@@ -136,7 +136,7 @@ TEST_CASE("a push that no paths decide about allocates no more for a token") {
 
   with.filtered("web", "apps/web");
   CHECK(allocations_of_push(with) > plain);
-  CHECK(with.bitbucket.asked.size() > 0);
+  CHECK_FALSE(with.bitbucket.asked.empty());
 }
 #endif
 

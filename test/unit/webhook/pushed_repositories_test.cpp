@@ -27,7 +27,7 @@ TEST_CASE("the URLs of one Warehouse after another are taken apart once") {
 
 TEST_CASE("of more URLs than are remembered each is still told from the others") {
   std::vector<std::string> urls;
-  for (int number = 0; number < 9; ++number) urls.push_back(std::string(number, 'x'));
+  for (std::size_t length = 0; length < 9; ++length) urls.emplace_back(length, 'x');
   UrlMemo<std::size_t> lengths([](const std::string& url) { return url.size(); });
   for (std::size_t step : {1U, 2U, 4U, 5U, 7U}) {
     for (std::size_t i = 0; i < 5 * urls.size(); ++i) {
