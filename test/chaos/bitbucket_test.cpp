@@ -13,6 +13,7 @@
 
 #include "test/chaos/bitbuckets.h"
 #include "test/chaos/experiment.h"
+#include "test/support/commits.h"
 #include "test/support/delivery.h"
 
 namespace receiver::chaos {
@@ -140,35 +141,6 @@ std::vector<BitbucketFault> faults(const std::string& elsewhere) {
   };
 }
 
-std::string hash_of(int number) {
-  return fmt::format("{:040x}", number);
-}
-
-/// A commit on top of another one, on `main`.
-test::Delivery push_to_cloud(const std::string& repository, int number) {
-  constexpr const char* kBody =
-      R"({{"repository": {{"links": {{"html": {{"href": "{0}"}}}}}},
-           "push": {{"changes": [{{"forced": false, "created": false, "closed": false,
-             "truncated": false,
-             "old": {{"type": "branch", "name": "main", "target": {{"hash": "{2}",
-                      "parents": [{{"hash": "{1}"}}]}}}},
-             "new": {{"type": "branch", "name": "main", "target": {{"hash": "{3}",
-                      "parents": [{{"hash": "{2}"}}]}}}},
-             "commits": [{{"hash": "{3}", "parents": [{{"hash": "{2}"}}]}}]}}]}}}})";
-  return {"repo:push", fmt::format(kBody, repository, hash_of(number - 1), hash_of(number),
-                                   hash_of(number + 1))};
-}
-
-test::Delivery push_to_data_center(const std::string& repository, int number) {
-  constexpr const char* kBody =
-      R"({{"repository": {{"links": {{"clone": [{{"name": "http", "href": "{0}"}}]}}}},
-           "changes": [{{"ref": {{"id": "refs/heads/main"}}, "type": "UPDATE",
-                         "fromHash": "{1}", "toHash": "{2}"}}],
-           "commits": [{{"id": "{2}", "parents": [{{"id": "{1}"}}]}}]}})";
-  return {"repo:refs_changed",
-          fmt::format(kBody, repository, hash_of(number), hash_of(number + 1))};
-}
-
 /// Projects with a fault each, and pushes to all of their repositories in turns.
 class Tenants {
  public:
@@ -221,9 +193,10 @@ class Tenants {
       targets.push_back(warehouses(i) + slug_of(slug) + "-" + kWarehouses.at(kind).first);
     }
     const auto repository = bitbuckets.repository(project.name(), slug_of(slug));
-    const int number = static_cast<int>(pushes_.size()) + 2;  // 0 is the hash of nothing
-    const auto delivery = faults_[i].at == At::kCloud ? push_to_cloud(repository, number)
-                                                      : push_to_data_center(repository, number);
+    const int number = static_cast<int>(pushes_.size()) + 1;
+    const auto delivery = faults_[i].at == At::kCloud
+                              ? test::cloud_commit(repository, number)
+                              : test::data_center_commit(repository, number);
     pushes_.push_back({World::path(project), test::sign(delivery, World::kSecret), targets});
   }
 

@@ -10,8 +10,8 @@
 
 #include "test/bitbucket_server/bitbucket_server.h"
 #include "test/bitbucket_server/connect_proxy.h"
-#include "test/integration/commits.h"
 #include "test/support/cluster.h"
+#include "test/support/commits.h"
 #include "test/support/delivery.h"
 #include "test/support/eventually.h"
 #include "test/support/operator.h"
@@ -120,10 +120,10 @@ TEST_CASE("of several Warehouses of a repository that is refreshed whose files c
   project.add_warehouse("docs", repository, only("docs"));
 
   int number = 1;
-  await_spared(op, 2, [&] { (void)post(url, data_center_commit(repository, ++number)); });
+  await_spared(op, 2, [&] { push_to(url, data_center_commit(repository, ++number)); });
   const auto before = std::set{token_of(project, "api"), token_of(project, "docs")};
   const std::string web = token_of(project, "web");
-  CHECK(text_of(post(url, data_center_commit(repository, ++number))) == kRefreshed);
+  CHECK(push_to(url, data_center_commit(repository, ++number)) == kRefreshed);
   CHECK(token_of(project, "web") != web);
   CHECK(std::set{token_of(project, "api"), token_of(project, "docs")} == before);
 
@@ -134,7 +134,7 @@ TEST_CASE("of several Warehouses of a repository that is refreshed whose files c
   }
   // The same commit is asked about once.
   const std::size_t asked = center.requests().size();
-  CHECK(text_of(post(url, data_center_commit(repository, number))) == kRefreshed);
+  CHECK(push_to(url, data_center_commit(repository, number)) == kRefreshed);
   CHECK(center.requests().size() == asked);
   CHECK_THAT(op.log(), Catch::Contains("spared=2") && !Catch::Contains(kReadToken));
 }
@@ -156,13 +156,13 @@ TEST_CASE("a project whose Bitbucket is not listed sends nothing there, and is t
   project.add_warehouse("web", repository, only("apps/web"));
   eventually_equals(
       "the operator has seen the Warehouse",
-      [&] { return text_of(post(url, data_center_commit(repository, 2))); }, kRefreshed);
+      [&] { return push_to(url, data_center_commit(repository, 2)); }, kRefreshed);
   CHECK(center.connections() == 0);
 
   // Nor does it where the token is missing; which is told once it was there.
   project.put_secret("s", {{"secret", kSecret}});
   eventually("an Event tells", [&] { return !project.events("BitbucketTokenRemoved").empty(); });
-  CHECK(text_of(post(url, data_center_commit(repository, 2))) == kRefreshed);
+  CHECK(push_to(url, data_center_commit(repository, 2)) == kRefreshed);
   CHECK(center.connections() == 0);
 }
 
@@ -187,7 +187,7 @@ TEST_CASE("a Bitbucket that lies to one receiver spares nobody else's Warehouses
   deceived.add_warehouse("web", repository, only("apps/web"));
   other.add_warehouse("web", repository, only("apps/web"));
   const auto post_to = [&](const std::string& to, int number) {
-    return text_of(post(to, data_center_commit(repository, number)));
+    return push_to(to, data_center_commit(repository, number));
   };
   int number = 1;
   eventually_equals(
@@ -249,13 +249,11 @@ TEST_CASE("Bitbucket Cloud is asked through HTTPS_PROXY, and who is in NO_PROXY 
     }
   }
   int number = 1;
-  const auto push_to_cloud = [&] {
-    return text_of(post(op.url(receiver_path(project.name(), "cloud", kSecret)),
-                        cloud_commit(in_cloud, ++number)));
-  };
+  const std::string to_cloud = op.url(receiver_path(project.name(), "cloud", kSecret));
+  const auto push_to_cloud = [&] { return push_to(to_cloud, cloud_commit(in_cloud, ++number)); };
+  const std::string to_center = op.url(receiver_path(project.name(), "center", kSecret));
   const auto push_to_center = [&] {
-    return text_of(post(op.url(receiver_path(project.name(), "center", kSecret)),
-                        data_center_commit(in_center, ++number)));
+    return push_to(to_center, data_center_commit(in_center, ++number));
   };
 
   await_spared(op, 2, push_to_cloud);

@@ -4,8 +4,8 @@
 
 #include <catch2/catch.hpp>
 
-#include "test/integration/commits.h"
 #include "test/support/cluster.h"
+#include "test/support/commits.h"
 #include "test/support/eventually.h"
 #include "test/support/operator.h"
 #include "test/support/project.h"
@@ -54,13 +54,11 @@ TEST_CASE("a receiver without a token sends nothing to anybody but the API serve
     project.add_warehouse(name + "docs", repository, only("docs"));
   }
   int number = 1;
-  const auto push_to_cloud = [&] {
-    return text_of(post(op.url(receiver_path(project.name(), "cloud", kSecret)),
-                        cloud_commit(in_cloud, ++number)));
-  };
+  const std::string to_cloud = op.url(receiver_path(project.name(), "cloud", kSecret));
+  const auto push_to_cloud = [&] { return push_to(to_cloud, cloud_commit(in_cloud, ++number)); };
+  const std::string to_center = op.url(receiver_path(project.name(), "center", kSecret));
   const auto push_to_center = [&] {
-    return text_of(post(op.url(receiver_path(project.name(), "center", kSecret)),
-                        data_center_commit(in_center, ++number)));
+    return push_to(to_center, data_center_commit(in_center, ++number));
   };
   const std::string all = "200 {\"msg\":\"refreshed 4 warehouse(s)\"}\n";
   eventually_equals("Cloud's Warehouses are seen, and refreshed", push_to_cloud, all);

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "test/support/commits.h"
 #include "test/unit/webhook/allocations.h"
 #include "test/unit/webhook/delivery_fixture.h"
 #include "test/unit/webhook/fake_bitbucket.h"
@@ -18,25 +19,8 @@ Inquirer::Access cloud_access(const std::string& uid, bool changed_files = true)
   return std::make_shared<const controllers::BitbucketAccess>(std::move(made));
 }
 
-/// One commit on top of another one, on `branch`.
 std::string cloud_push_of(int number, const std::string& branch = "main") {
-  const auto end = [&](int at) {
-    return fmt::format(
-        R"({{"type":"branch","name":"{}","target":{{"hash":"{}","parents":[{{"hash":"{}"}}]}}}})",
-        branch, commit(at), commit(at - 1));
-  };
-  return fmt::format(
-      R"({{"repository":{{"links":{{"html":{{"href":"{}"}}}}}},"push":{{"changes":[{{"new":{},)"
-      R"("old":{},"commits":[{{"hash":"{}","parents":[{{"hash":"{}"}}]}}]}}]}}}})",
-      kRepository, end(number), end(number - 1), commit(number), commit(number - 1));
-}
-
-std::string center_push_of(int number) {
-  return fmt::format(
-      R"({{"repository":{{"links":{{"clone":[{{"href":"{}"}}]}}}},"changes":[{{"ref":)"
-      R"({{"id":"refs/heads/main"}},"type":"UPDATE","fromHash":"{}","toHash":"{}"}}],"commits":)"
-      R"([{{"id":"{}","parents":[{{"id":"{}"}}]}}]}})",
-      kRepository, commit(number - 1), commit(number), commit(number), commit(number - 1));
+  return test::cloud_commit(kRepository, number, branch).body;
 }
 
 struct AskingFixture : Fixture {
@@ -212,7 +196,8 @@ TEST_CASE("Data Center's pushes are asked about where their repository is") {
   AskingFixture f(std::make_shared<const controllers::BitbucketAccess>(made));
   // The Warehouse's repository is in Bitbucket Cloud: nothing of it is known there.
   f.filtered("web", "apps/web");
-  check(f.deliver("repo:refs_changed", center_push_of(1)), 200, msg("refreshed 1 warehouse(s)"));
+  check(f.deliver("repo:refs_changed", test::data_center_commit(kRepository, 1).body), 200,
+        msg("refreshed 1 warehouse(s)"));
   CHECK(f.bitbucket.asked.empty());
 }
 
