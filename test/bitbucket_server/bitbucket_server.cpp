@@ -141,6 +141,12 @@ class BitbucketServer::Impl {
     }
     const auto target = parse(head.target);
     if (!target) return failed(400, "the query is malformed");
+    if (const auto owner = owner_in(target->segments)) {
+      const auto inherited = inherited_.find(*owner);
+      if (inherited == inherited_.end() || grant->second != Grant::kAdmin) return not_permitted();
+      if (head.method != "GET") return failed(405, "Method Not Allowed");
+      return page(head, *target, inherited->second);
+    }
     std::string id;
     std::vector<StoredWebhook>* webhooks = find_webhooks(target->segments, id);
     if (webhooks == nullptr) {
@@ -151,15 +157,14 @@ class BitbucketServer::Impl {
                         : "The repository does not exist.",
                     "com.atlassian.bitbucket.repository.NoSuchRepositoryException");
     }
-    if (grant->second != Grant::kAdmin) {
-      return of_cloud()
-                 ? failed(403, "Your credentials lack one or more required privilege scopes.")
-                 : failed(401, "You are not permitted to access this resource",
-                          "com.atlassian.bitbucket.AuthorisationException");
-    }
+    if (grant->second != Grant::kAdmin) return not_permitted();
     if (head.method == "GET" && id.empty()) return page(head, *target, *webhooks);
-    if (head.method != (id.empty() ? "POST" : "PUT")) return failed(405, "Method Not Allowed");
+    const bool deletes = head.method == "DELETE" && !id.empty();
+    if (!deletes && head.method != (id.empty() ? "POST" : "PUT")) {
+      return failed(405, "Method Not Allowed");
+    }
     if (!target->query.empty()) return failed(400, "a write has no query");
+    if (deletes) return deleted(*webhooks, id);
     if (head.headers.find("Content-Type") != "application/json") {
       return failed(415, "Unsupported Media Type");
     }
@@ -174,6 +179,7 @@ class BitbucketServer::Impl {
   mutable std::mutex mutex_;
   std::map<std::string, Grant> grants_;
   std::map<std::string, std::vector<StoredWebhook>> repositories_;
+  std::map<std::string, std::vector<StoredWebhook>> inherited_;  ///< by owner
   std::size_t page_length_ = kMaxPageLength;
   std::deque<Answer> answers_;
   std::function<Answer(const std::string&)> answer_reads_;
@@ -192,6 +198,23 @@ class BitbucketServer::Impl {
   [[nodiscard]] Answer failed(unsigned status, std::string_view message,
                               std::string_view exception = {}) const {
     return failure(product_, status, message, exception);
+  }
+
+  [[nodiscard]] Answer not_permitted() const {
+    return of_cloud() ? failed(403, "Your credentials lack one or more required privilege scopes.")
+                      : failed(401, "You are not permitted to access this resource",
+                               "com.atlassian.bitbucket.AuthorisationException");
+  }
+
+  /// Whose webhooks the path asks for, if it is those of a project or workspace.
+  [[nodiscard]] std::optional<std::string> owner_in(std::vector<std::string> segments) const {
+    const std::vector<std::string> before =
+        of_cloud() ? std::vector<std::string>{"", "2.0", "workspaces"}
+                   : std::vector<std::string>{"", "git", "rest", "api", "latest", "projects"};
+    const bool is_list = segments.size() == before.size() + 2 &&
+                         segments.back() == (of_cloud() ? "hooks" : "webhooks") &&
+                         std::equal(before.begin(), before.end(), segments.begin());
+    return is_list ? std::optional(segments[before.size()]) : std::nullopt;
   }
 
   /// Those of the repository that the path names, and the id of one if it names one.
@@ -267,7 +290,8 @@ class BitbucketServer::Impl {
   Answer written(std::vector<StoredWebhook>& webhooks, const std::string& id,
                  const std::string& body) {
     if (before_write_) std::exchange(before_write_, nullptr)(webhooks);
-    auto webhook = read_document(product_, body);
+    const auto found = std::ranges::find(webhooks, id, &StoredWebhook::id);
+    auto webhook = read_document(product_, body, found == webhooks.end() ? nullptr : &*found);
     if (!webhook) return webhook.error();
     if (id.empty()) {
       // Data Center takes as many as it is given.
@@ -278,13 +302,22 @@ class BitbucketServer::Impl {
       webhooks.push_back(*webhook);
       return {.status = 201, .body = document_of(product_, *webhook)};
     }
-    const auto found = std::ranges::find(webhooks, id, &StoredWebhook::id);
-    if (found == webhooks.end()) {
-      return failed(404, "Webhook not found", "com.atlassian.webhooks.NoSuchWebhookException");
-    }
+    if (found == webhooks.end()) return no_webhook();
     webhook->id = id;
     *found = *webhook;
     return {.body = document_of(product_, *webhook)};
+  }
+
+  Answer deleted(std::vector<StoredWebhook>& webhooks, const std::string& id) {
+    if (before_write_) std::exchange(before_write_, nullptr)(webhooks);
+    const bool there = std::erase_if(webhooks, [&](const StoredWebhook& webhook) {
+                         return webhook.id == id && !webhook.of_project;
+                       }) > 0;
+    return there ? Answer{.status = 204} : no_webhook();
+  }
+
+  [[nodiscard]] Answer no_webhook() const {
+    return failed(404, "Webhook not found", "com.atlassian.webhooks.NoSuchWebhookException");
   }
 
   boost::asio::io_context io_;
@@ -328,6 +361,15 @@ void BitbucketServer::add_repository(const std::string& name, std::vector<Stored
   const std::lock_guard lock(impl_->mutex_);
   for (StoredWebhook& webhook : webhooks) webhook.id = impl_->new_id();
   impl_->repositories_[name] = std::move(webhooks);
+}
+
+void BitbucketServer::add_inherited(const std::string& owner, std::vector<StoredWebhook> webhooks) {
+  const std::lock_guard lock(impl_->mutex_);
+  for (StoredWebhook& webhook : webhooks) {
+    webhook.id = impl_->new_id();
+    webhook.of_project = true;
+  }
+  impl_->inherited_[owner] = std::move(webhooks);
 }
 
 std::vector<StoredWebhook> BitbucketServer::webhooks(const std::string& repository) const {
