@@ -77,9 +77,12 @@ enum class Purpose : std::uint8_t {
                                                     clock::Wall::time_point now);
 
 [[nodiscard]] ApiRequest list_request(const Repository& repository);
+/// Of the webhooks that the repository inherits, from its project or workspace.
+[[nodiscard]] ApiRequest inherited_list_request(const Repository& repository);
 /// Creates the webhook, or replaces it if it has an id. The secret goes along every time: Cloud
 /// keeps an absent one and Data Center drops it.
 [[nodiscard]] ApiRequest write_request(const Repository& repository, const Webhook& webhook);
+[[nodiscard]] ApiRequest delete_request(const Repository& repository, const std::string& id);
 
 /// A part of the list of webhooks.
 struct Page {

@@ -387,7 +387,8 @@ TEMPLATE_TEST_CASE_SIG("webhooks are registered by this driver too, once", "", (
   World world({.server = server.url(), .ca_pem = server.ca_pem()});
   const Registration registration{
       .repository = {V, server.url(), of_cloud ? "team" : "SHOP", of_cloud ? "shop" : "web"},
-      .wanted = {.title = "Kargo demo/bb",
+      .wanted = {.name = "Kargo demo/bb",
+                 .mark = "[0123456789ab/bb]",
                  .url = "https://hooks.example.com/bitbucket/" + std::string(64, 'a'),
                  .secret = crypto::SecretString("the-secret-of-the-receiver")}};
   const auto created = world.ask(RegisterWebhook(registration));
@@ -409,12 +410,13 @@ TEST_CASE("a write that may have been done is not sent again") {
   World world(bitbucket.options());
   const auto failed = world.ask(RegisterWebhook(
       {.repository = bitbucket.repository(),
-       .wanted = {.title = "Kargo demo/bb",
+       .wanted = {.name = "Kargo demo/bb",
+                  .mark = "[0123456789ab/bb]",
                   .url = "https://hooks.example.com/bitbucket/" + std::string(64, 'a'),
                   .secret = crypto::SecretString("the-secret-of-the-receiver")}}));
   REQUIRE_FALSE(failed);
   CHECK(failed.error().kind == ApiFailure::kUnreachable);
-  CHECK(bitbucket.requests().size() == 2);
+  CHECK(bitbucket.requests().size() == 3);  // two lists before it
   CHECK(bitbucket.server().accepted() == 2);
 }
 
