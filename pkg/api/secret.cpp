@@ -43,6 +43,10 @@ std::shared_ptr<const BitbucketKeys> decode_bitbucket(const rapidjson::Value& ob
   take("bitbucket.url", keys->url, kMaxBitbucketValueBytes);
   take("bitbucket.ca", keys->ca, kMaxBitbucketCaBytes);
   take("bitbucket.changed-files", keys->changed_files, kMaxBitbucketValueBytes);
+  take("bitbucket.register", keys->registers, kMaxBitbucketValueBytes);
+  if (stored(object, "bitbucket.allow")) {
+    take("bitbucket.allow", keys->allow.emplace(), kMaxBitbucketAllowBytes);
+  }
   keys->uid = json::string_at(object, "/metadata/uid");
   keys->resource_version = json::string_at(object, "/metadata/resourceVersion");
   return keys;
@@ -69,6 +73,8 @@ const json::Projection& secret_projection() {
       "/data/bitbucket.url",
       "/data/bitbucket.ca",
       "/data/bitbucket.changed-files",
+      "/data/bitbucket.register",
+      "/data/bitbucket.allow",
   };
   return projection;
 }
