@@ -96,7 +96,7 @@ class AccessCheck {
     access_.secret_uid = keys_.uid;
     access_.secret_version = keys_.resource_version;
     check_credentials();
-    check_wish();
+    check_wishes();
     check_url();
     const bool asked = hosts_ != nullptr && refusals_.empty();
     return {asked ? std::make_shared<const BitbucketAccess>(std::move(access_)) : nullptr,
@@ -131,12 +131,25 @@ class AccessCheck {
     }
   }
 
-  void check_wish() {
-    const std::string wish = text::ascii_lower(text::trim(keys_.changed_files.view()));
-    access_.changed_files = wish != "false";
-    if (!wish.empty() && wish != "true" && wish != "false") {
-      invalid("the value of key \"bitbucket.changed-files\" is neither true nor false; store one");
+  void check_wishes() {
+    access_.changed_files = wish("bitbucket.changed-files", keys_.changed_files, true);
+    access_.registers = wish("bitbucket.register", keys_.registers, false);
+    if (!keys_.allow) return;
+    auto allow = bitbucket_rest::AllowList::parse(keys_.allow->view());
+    if (allow) {
+      access_.allow = std::move(*allow);
+    } else {
+      invalid(allow.error());
     }
+  }
+
+  bool wish(std::string_view key, const crypto::SecretString& value, bool by_default) {
+    const std::string wish = text::ascii_lower(text::trim(value.view()));
+    if (wish == "true" || wish == "false") return wish == "true";
+    if (!wish.empty()) {
+      invalid(fmt::format("the value of key \"{}\" is neither true nor false; store one", key));
+    }
+    return by_default;
   }
 
   void check_url() {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/secret.h"
+#include "bitbucket_rest/allow_list.h"
 #include "bitbucket_rest/repository.h"
 #include "crypto/crypto.h"
 
@@ -38,10 +39,12 @@ struct BitbucketAccess {
   std::string secret_version;
   /// Bitbucket Cloud or one Data Center: the only server that sees the token.
   bitbucket::Source product = bitbucket::Source::kCloud;
-  std::string server;                  ///< `https://HOST[:PORT][/CONTEXT]`
-  crypto::SecretString authorization;  ///< the header's value
-  crypto::SecretString ca;             ///< PEM; empty: the system's authorities
-  bool changed_files = true;           ///< files and default branch may be asked for
+  std::string server;                                ///< `https://HOST[:PORT][/CONTEXT]`
+  crypto::SecretString authorization;                ///< the header's value
+  crypto::SecretString ca;                           ///< PEM; empty: the system's authorities
+  bool changed_files = true;                         ///< files and default branch may be asked for
+  bool registers = false;                            ///< webhooks are to be made and kept right
+  std::optional<bitbucket_rest::AllowList> allow{};  ///< where; nothing: the key is not there
 
   /// The repository of that URL, if it is one of this Bitbucket's.
   [[nodiscard]] std::optional<bitbucket_rest::Repository> repository(std::string_view url) const;

@@ -146,6 +146,7 @@ TEST_CASE("a key that cannot be what it should be is told, and nothing is sent")
            {"text", &Keys::ca, "hidden", "no certificate in PEM"},
            {"damaged", &Keys::ca, certificate.substr(0, 100), "no certificate in PEM"},
            {"word", &Keys::changed_files, "nope", "neither true nor false"},
+           {"word", &Keys::registers, "nope", "neither true nor false"},
        }) {
     CAPTURE(c.what, c.words);
     Keys keys = keys_with();
@@ -175,6 +176,22 @@ TEST_CASE("changed files may be turned off") {
     REQUIRE(access);
     CHECK(access->changed_files == on);
   }
+}
+
+TEST_CASE("webhooks are registered on demand only, and within bounds where there are any") {
+  api::BitbucketKeys keys = keys_with();
+  CHECK_FALSE(check_access(keys, &kHosts, "s").access->registers);
+  CHECK_FALSE(check_access(keys, &kHosts, "s").access->allow);
+  keys.registers = secret("True\n");
+  keys.allow = secret("acme\n");
+  const auto access = check_access(keys, &kHosts, "s").access;
+  CHECK(access->registers);
+  CHECK(access->allow->allows(*access->repository("https://bitbucket.org/acme/shop")));
+  CHECK_FALSE(access->allow->allows(*access->repository("https://bitbucket.org/loot/shop")));
+  keys.allow = secret("two words");
+  const auto [none, refusals] = check_access(keys, &kHosts, "s");
+  CHECK_FALSE(none);
+  CHECK_THAT(refusals.at(0).message, Catch::Contains("bitbucket.allow, line 1"));
 }
 
 TEST_CASE("a repository is asked about on the Bitbucket of the token only") {
