@@ -270,20 +270,20 @@ std::string moved_to(const Repository& repository, const std::string& location) 
 }
 
 std::string remedy_for_token(bool of_cloud, bool is_known, Purpose purpose) {
+  if (of_cloud && !is_known) {
+    return fmt::format(
+        "the token is wrong or has expired; an API token of an account needs the account's e-mail "
+        "address {}, an access token of a repository, project or workspace must be given without",
+        purpose == Purpose::kRegister ? "with --username" : "in bitbucket.username");
+  }
   if (purpose == Purpose::kRead) {
-    if (!of_cloud) return "the token needs the permission \"Repository read\", and must be valid";
-    return is_known ? "the token needs the scope read:repository:bitbucket (an access token: "
+    return of_cloud ? "the token needs the scope read:repository:bitbucket (an access token: "
                       "repositories read)"
-                    : "the token is wrong or has expired; an API token of an account needs the "
-                      "account's e-mail address in bitbucket.username, an access token of a "
-                      "repository, project or workspace must be given without";
+                    : "the token needs the permission \"Repository read\", and must be valid";
   }
   if (!is_known) {
-    return of_cloud ? "the token is wrong or has expired; an API token of an account needs the "
-                      "account's e-mail address with --username, an access token of a repository, "
-                      "project or workspace must be given without"
-                    : "the token is wrong or has expired: make an HTTP access token with the "
-                      "permission \"Repository admin\"";
+    return "the token is wrong or has expired: make an HTTP access token with the permission "
+           "\"Repository admin\"";
   }
   return of_cloud ? "the token needs the scopes read:webhook:bitbucket, "
                     "write:webhook:bitbucket, read:repository:bitbucket and "
@@ -318,7 +318,7 @@ std::string remedy_for(const Repository& repository, const BitbucketError& error
   }
   if (answer.status / 100 == 3) {
     const std::string moved = moved_to(repository, answer.location);
-    const bool by_secret = purpose == Purpose::kRead;
+    const bool by_secret = purpose != Purpose::kRegister;
     if (!moved.empty()) {
       return fmt::format(
           "the repository has moved to {}, and redirects are not followed: correct the repoURL of "

@@ -62,6 +62,7 @@ struct BitbucketError {
 enum class Purpose : std::uint8_t {
   kRegister,  ///< to write webhooks, by receiverctl
   kRead,      ///< to read the repository, by keys of a Secret
+  kUpkeep,    ///< to write webhooks, by keys of a Secret
 };
 
 /// Of an answer other than 2xx that came at `now`. `secret` is not repeated, whatever the answer

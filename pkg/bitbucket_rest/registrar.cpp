@@ -19,7 +19,7 @@ bool may_not_be_read(ApiFailure failure) {
 }  // namespace
 
 RegisterWebhook::RegisterWebhook(Registration registration)
-    : Question(registration.repository, Purpose::kRegister,
+    : Question(registration.repository, registration.purpose,
                {kMaxRequests, (kTries + 1) * kMaxListBytes}),
       registration_(std::move(registration)) {
   list(Step::kList);
@@ -88,8 +88,7 @@ void RegisterWebhook::decide() {
   } else if (registration_.dry_run || !(writes || plan_.action == Action::kDelete)) {
     end(std::move(plan_));
   } else if (writes) {
-    step_ = Step::kWrite;
-    ask(write_request(repository(), plan_.webhook));
+    write(Step::kWrite, write_request(repository(), plan_.webhook));
   } else {
     delete_next();
   }
@@ -100,8 +99,16 @@ void RegisterWebhook::delete_next() {
     end(std::move(plan_));
     return;
   }
-  step_ = Step::kDelete;
-  ask(delete_request(repository(), plan_.surplus[deleted_++]));
+  write(Step::kDelete, delete_request(repository(), plan_.surplus[deleted_++]));
+}
+
+void RegisterWebhook::write(Step step, ApiRequest request) {
+  if (registration_.may_write && !registration_.may_write()) {
+    fail(ApiFailure::kUnknown, "not written: it is another's to do now");
+    return;
+  }
+  step_ = step;
+  ask(std::move(request));
 }
 
 void RegisterWebhook::failed(BitbucketError error) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,9 @@ struct Registration {
   Moves moves = Moves::kAll;
   bool always = false;   ///< write it even if nothing seems to differ
   bool dry_run = false;  ///< read only
+  Purpose purpose = Purpose::kRegister;
+  /// Asked before each write; if it says no, that is an error. Not given: always yes.
+  std::function<bool()> may_write{};
   /// Shared by the registrations of the same owner's repositories, so that it is asked for once.
   InheritedWebhooks inherited = std::make_shared<InheritedWebhooks::element_type>();
 };
@@ -50,6 +54,7 @@ class RegisterWebhook final : public Question<Plan> {
   void list(Step step);
   void read_part(const ApiRequest& asked, const std::string& body);
   void decide();
+  void write(Step step, ApiRequest request);
   void delete_next();
 
   Registration registration_;

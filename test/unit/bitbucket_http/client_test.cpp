@@ -51,9 +51,10 @@ class World {
     client = std::move(*made);
   }
 
-  void start(Operation& operation, std::chrono::milliseconds time = kLongest) {
+  void start(Operation& operation, std::chrono::milliseconds time = kLongest,
+             std::chrono::milliseconds gap = {}) {
     ++running_;
-    boost::asio::co_spawn(io, client->run(operation, std::chrono::steady_clock::now() + time),
+    boost::asio::co_spawn(io, client->run(operation, std::chrono::steady_clock::now() + time, gap),
                           [this](std::exception_ptr thrown) {
                             if (thrown) std::rethrow_exception(thrown);
                             --running_;
@@ -163,6 +164,22 @@ TEST_CASE("an operation goes on until it has ended") {
   REQUIRE(files);
   CHECK(*files == std::vector<std::string>{"a", "b"});
   CHECK(bitbucket.requests().size() == 2);
+}
+
+TEST_CASE("the requests of an operation keep their distance where that is asked for") {
+  const Bitbucket bitbucket([](Peer& peer, const std::string& request) {
+    const bool is_first = request.find("start=0") != std::string::npos;
+    peer.answer(is_first ? R"({"values":[{"type":"ADD","path":{"toString":"a"}}],
+                               "isLastPage":false,"start":0,"nextPageStart":1})"
+                         : R"({"values":[],"isLastPage":true})");
+  });
+  World world(bitbucket.options());
+  ChangedFiles question(bitbucket.repository(), {std::string(40, 'b'), std::string(40, 'a')});
+  const auto begun = std::chrono::steady_clock::now();
+  world.start(question, kLongest, std::chrono::milliseconds(200));
+  world.finish();
+  CHECK(question.requests() == 2);
+  CHECK(std::chrono::steady_clock::now() - begun >= std::chrono::milliseconds(200));
 }
 
 TEST_CASE("questions are asked beside each other, within the bound of connections") {

@@ -146,6 +146,27 @@ TEST_CASE("what Data Center would drop is sent again as it was") {
         R"("credentials":{"username": "me", "password": "p"}})");
 }
 
+TEST_CASE("a remedy names the settings of who asked, and the permission that is lacking") {
+  struct Row {
+    Purpose purpose;
+    const char* setting;
+    const char* scope;
+  };
+  for (const Row& row :
+       {Row{Purpose::kRegister, "with --username", "write:webhook:bitbucket"},
+        Row{Purpose::kUpkeep, "in bitbucket.username", "write:webhook:bitbucket"},
+        Row{Purpose::kRead, "in bitbucket.username", "the scope read:repository:bitbucket"}}) {
+    INFO(row.setting);
+    CHECK_THAT(failure_of(kCloud, {401, "", "", ""}, row.purpose).message,
+               Catch::Contains(row.setting));
+    CHECK_THAT(failure_of(kCloud, {403, "", "", ""}, row.purpose).message,
+               Catch::Contains(row.scope));
+  }
+  const ApiAnswer moved{301, "", "", "https://elsewhere.example.com/"};
+  CHECK_THAT(failure_of(kDataCenter, moved, Purpose::kUpkeep).message,
+             Catch::Contains("is right with bitbucket.url"));
+}
+
 TEST_CASE("the next page is asked for as the product says") {
   const std::string next = "https://api.bitbucket.org/2.0/repositories/team/shop/hooks?page=2";
   CHECK(page_of(kCloud, R"({"values": [], "next": ")" + next + "\"}").next->url == next);

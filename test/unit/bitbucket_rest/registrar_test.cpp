@@ -118,6 +118,24 @@ TEST_CASE("nothing is made while it is not known what the repository inherits") 
   }
 }
 
+TEST_CASE("nothing is written by who may not write any more") {
+  const ApiAnswer none{200, R"({"values": [], "isLastPage": true})", "", ""};
+  Script script;
+  script.answers = {none, none, {201, "{}", "", ""}};
+  bool may = true;
+  RegisterWebhook registering(
+      {.repository = {Source::kDataCenter, "https://git.example.com", "SHOP", "web"},
+       .wanted = {.name = "Kargo demo/bb",
+                  .mark = "[0123456789ab/bb]",
+                  .url = "https://hooks.example.com/bitbucket/" + std::string(64, 'a'),
+                  .secret = crypto::SecretString("the-secret")},
+       .may_write = [&] { return may; }});
+  may = false;  // it was asked for the write, not before
+  run(registering, script.send());
+  CHECK_FALSE(registering.result());
+  CHECK(script.asked.size() == 2);
+}
+
 TEST_CASE("no answer is told as such") {
   Script script;
   const auto failed = register_webhook(script.send());
