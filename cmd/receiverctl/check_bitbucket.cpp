@@ -71,8 +71,7 @@ void check_receiver(Asking& asking, const std::string& receiver, const std::stri
   const std::string subject = "Bitbucket of " + receiver;
   const auto checked = controllers::check_access(keys, &asking.hosts, secret_name);
   for (const auto& refusal : checked.refusals) {
-    warn(asking.findings, subject, refusal.message,
-         "until then nothing is asked for this receiver");
+    warn(asking.findings, subject, refusal.message, "correct the Secret");
   }
   if (!checked.access) return;
   const auto client =

@@ -30,6 +30,8 @@ struct BitbucketKeys {
   crypto::SecretString registers;             ///< `bitbucket.register`
   std::optional<crypto::SecretString> allow;  ///< an empty one allows nothing
   std::string problem;  ///< a value that is not kept, and why, for people; empty: there is none
+  std::string
+      register_problem;  ///< the same of `registers` and `allow`, which asking does not need
 
   // Of the Secret. Another version is another Bitbucket, or another token.
   std::string uid;

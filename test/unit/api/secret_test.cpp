@@ -109,6 +109,18 @@ TEST_CASE("what is wrong with a key of Bitbucket leaves the secret usable, and i
   }
 }
 
+TEST_CASE("what is wrong with the keys of registering is kept apart") {
+  const std::string too_long = crypto::base64_encode(std::string(kMaxBitbucketAllowBytes + 1, 'x'));
+  for (const auto& [key, value] : std::vector<std::pair<std::string, std::string>>{
+           {"bitbucket.register", "%%hidden%%"}, {"bitbucket.allow", too_long}}) {
+    const auto secret = secret_of(R"({"data": {"bitbucket.token": "dG9rZW4=", ")" + key +
+                                  R"(": ")" + value + "\"}}");
+    REQUIRE((secret && secret->bitbucket));
+    CHECK(secret->bitbucket->problem.empty());
+    CHECK_THAT(secret->bitbucket->register_problem, Catch::Contains(key));
+  }
+}
+
 TEST_CASE("Secrets are equal by what they say, and with a token by their version") {
   const auto of = [](const std::string& version, const std::string& token) {
     return *secret_of(R"({"metadata": {"resourceVersion": ")" + version +

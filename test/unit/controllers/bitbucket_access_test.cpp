@@ -146,7 +146,6 @@ TEST_CASE("a key that cannot be what it should be is told, and nothing is sent")
            {"text", &Keys::ca, "hidden", "no certificate in PEM"},
            {"damaged", &Keys::ca, certificate.substr(0, 100), "no certificate in PEM"},
            {"word", &Keys::changed_files, "nope", "neither true nor false"},
-           {"word", &Keys::registers, "nope", "neither true nor false"},
        }) {
     CAPTURE(c.what, c.words);
     Keys keys = keys_with();
@@ -188,10 +187,31 @@ TEST_CASE("webhooks are registered on demand only, and within bounds where there
   CHECK(access->registers);
   CHECK(access->allow->allows(*access->repository("https://bitbucket.org/acme/shop")));
   CHECK_FALSE(access->allow->allows(*access->repository("https://bitbucket.org/loot/shop")));
-  keys.allow = secret("two words");
-  const auto [none, refusals] = check_access(keys, &kHosts, "s");
-  CHECK_FALSE(none);
-  CHECK_THAT(refusals.at(0).message, Catch::Contains("bitbucket.allow, line 1"));
+}
+
+TEST_CASE("what is wrong with the keys of registering does not stop the asking") {
+  struct Row {
+    std::string registers, allow, problem, words;
+  };
+  for (const Row& row : std::vector<Row>{
+           {"nope", "acme", "", "neither true nor false"},
+           {"true", "two words", "", "bitbucket.allow, line 1"},
+           {"true", "", "the value of key \"bitbucket.allow\" is longer", "is longer"},
+       }) {
+    INFO(row.words);
+    api::BitbucketKeys keys = keys_with();
+    keys.registers = secret(std::string(row.registers));
+    keys.allow = secret(std::string(row.allow));
+    keys.register_problem = row.problem;
+    const auto [access, refusals] = check_access(keys, &kHosts, "s");
+    REQUIRE(access);
+    CHECK(access->changed_files);
+    CHECK_FALSE(access->registers);
+    REQUIRE(refusals.size() == 1);
+    CHECK(refusals[0].reason == "SecretInvalid");
+    CHECK_THAT(refusals[0].message, Catch::Contains(row.words) &&
+                                        Catch::EndsWith("Until then no webhook is registered"));
+  }
 }
 
 TEST_CASE("a repository is asked about on the Bitbucket of the token only") {
