@@ -29,8 +29,12 @@ ApiAnswer answer_of(http::Response response) {
   const auto field = [&](std::string_view name) {
     return std::string(response.headers.find(name).value_or(""));
   };
-  return {response.status, std::move(response.body), field("Retry-After"), field("Location"),
-          text::equal_ignoring_case(field(bitbucket_rest::kNearLimitHeader), "true")};
+  return {response.status,
+          std::move(response.body),
+          field("Retry-After"),
+          field("Location"),
+          text::equal_ignoring_case(field(bitbucket_rest::kNearLimitHeader), "true"),
+          field("Date")};
 }
 
 ApiFailure kind_of(http::ClientError::Kind kind) {

@@ -119,6 +119,10 @@ Webhook read_data_center_webhook(Reader& in) {
   return webhook;
 }
 
+Webhook read_webhook(Reader& in, Source product) {
+  return product == Source::kCloud ? read_cloud_webhook(in) : read_data_center_webhook(in);
+}
+
 /// A string, or those of a list.
 std::string read_words(Reader& in) {
   return in.at('[') ? fmt::format("{}", fmt::join(read_strings(in), " ")) : in.string();
@@ -384,6 +388,12 @@ ApiRequest write_request(const Repository& repository, const Webhook& webhook) {
           is_new ? hooks_url(repository) : hook_url(repository, webhook.id), std::move(body)};
 }
 
+std::string read_id(const Repository& repository, std::string_view body) {
+  Reader in(body);
+  std::string id = read_webhook(in, repository.product).id;
+  return in.finish().empty() ? id : std::string();
+}
+
 ApiRequest delete_request(const Repository& repository, const std::string& id) {
   return {"DELETE", hook_url(repository, id), ""};
 }
@@ -392,8 +402,7 @@ tl::expected<Page, std::string> read_page(const Repository& repository, const Ap
                                           std::string_view body) {
   Page page;
   const auto after = read_list(body, [&](Reader& in) {
-    Webhook webhook = repository.product == Source::kCloud ? read_cloud_webhook(in)
-                                                           : read_data_center_webhook(in);
+    Webhook webhook = read_webhook(in, repository.product);
     if (!webhook.id.empty()) page.webhooks.push_back(std::move(webhook));
   });
   if (!after) {

@@ -39,6 +39,9 @@ void RegisterWebhook::read(const ApiRequest& asked, const std::string& body) {
       read_part(asked, body);
       break;
     case Step::kWrite:
+      if (plan_.webhook.id.empty()) plan_.webhook.id = read_id(repository(), body);
+      delete_next();
+      break;
     case Step::kDelete:
       delete_next();
       break;

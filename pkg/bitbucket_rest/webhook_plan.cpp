@@ -232,4 +232,14 @@ Plan plan_webhook(bitbucket::Source product, const std::vector<Webhook>& existin
   return plan;
 }
 
+std::vector<Webhook> webhooks_to_delete(const std::vector<Webhook>& existing,
+                                        const WantedWebhook& wanted, bool stale_only) {
+  std::vector<Webhook> going;
+  for (const Own& own : own_webhooks(existing, wanted)) {
+    if (own.webhook->inherited || (stale_only && own.place != Place::kElsewhere)) continue;
+    going.push_back(*own.webhook);
+  }
+  return going;
+}
+
 }  // namespace receiver::bitbucket_rest

@@ -76,4 +76,9 @@ inline constexpr std::size_t kMaxSurplus = 10;
 [[nodiscard]] Plan plan_webhook(bitbucket::Source product, const std::vector<Webhook>& existing,
                                 const WantedWebhook& wanted, Moves moves, bool always);
 
+/// Which of ours go when the receiver is to have none any more; with `stale_only` those alone that
+/// lead to neither of its URLs.
+[[nodiscard]] std::vector<Webhook> webhooks_to_delete(const std::vector<Webhook>& existing,
+                                                      const WantedWebhook& wanted, bool stale_only);
+
 }  // namespace receiver::bitbucket_rest

@@ -1,8 +1,10 @@
 #include "test/bitbucket_server/bitbucket_server.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <charconv>
+#include <ctime>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -15,6 +17,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "http/server.h"
+#include "test/bitbucket_server/breaker.h"
 #include "test/support/temporary_directory.h"
 
 namespace receiver::test {
@@ -54,6 +57,14 @@ std::optional<Target> parse(std::string_view text) {
   return target;
 }
 
+std::string http_date() {
+  const std::time_t now = std::time(nullptr);
+  std::tm date{};
+  gmtime_r(&now, &date);
+  std::array<char, 64> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &date)};
+}
+
 }  // namespace
 
 class BitbucketServer::Impl {
@@ -81,7 +92,9 @@ class BitbucketServer::Impl {
     const auto port = server_->start();
     if (!port) throw std::runtime_error(port.error());
     port_ = *port;
-    authority_ = name + ":" + std::to_string(port_);
+    const std::size_t of_https = name.rfind(":443");
+    authority_ = of_https != std::string::npos ? name.substr(0, of_https)
+                                               : name + ":" + std::to_string(port_);
     thread_ = std::thread([this] { io_.run(); });
   }
 
@@ -109,6 +122,7 @@ class BitbucketServer::Impl {
     }
     const Answer answer = answer_to(head, text);
     http::Response response{.status = answer.status, .headers = {}, .body = answer.body};
+    response.headers.add("Date", http_date());
     response.headers.add("Content-Type", answer.content_type);
     if (!answer.retry_after.empty()) response.headers.add("Retry-After", answer.retry_after);
     if (!answer.location.empty()) response.headers.add("Location", answer.location);
@@ -139,6 +153,7 @@ class BitbucketServer::Impl {
     if (answer_reads_ && head.method == "GET" && !is_of_webhooks) {
       return answer_reads_("https://" + authority_ + head.target);
     }
+    if (!of_cloud() && head.path().ends_with("/latest")) return latest(head, grant->second);
     const auto target = parse(head.target);
     if (!target) return failed(400, "the query is malformed");
     if (const auto owner = owner_in(target->segments)) {
@@ -185,6 +200,7 @@ class BitbucketServer::Impl {
   std::function<Answer(const std::string&)> answer_reads_;
   std::function<void(std::vector<StoredWebhook>&)> before_write_;
   std::vector<std::string> requests_;
+  std::map<std::string, Breaker> breakers_;  ///< by webhook
   int last_id_ = 0;
   std::atomic<bool> held_{false};
 
@@ -242,6 +258,26 @@ class BitbucketServer::Impl {
     }
     const auto found = repositories_.find(name);
     return found == repositories_.end() ? nullptr : &found->second;
+  }
+
+  /// The newest delivery of a webhook that had the outcome that is asked for.
+  Answer latest(const http::RequestHead& head, Grant grant) {
+    std::vector<std::string> segments = split(head.path(), '/');
+    segments.pop_back();
+    std::string id;
+    const std::vector<StoredWebhook>* webhooks = find_webhooks(std::move(segments), id);
+    if (webhooks == nullptr || head.method != "GET") return failed(404, "HTTP 404 Not Found");
+    if (grant != Grant::kAdmin) return not_permitted();
+    if (std::ranges::find(*webhooks, id, &StoredWebhook::id) == webhooks->end()) {
+      return no_webhook();
+    }
+    const std::string query = head.target.substr(head.path().size());
+    for (const char* outcome : {"SUCCESS", "FAILURE", "ERROR"}) {
+      if (query != std::string("?outcome=") + outcome) continue;
+      const auto found = breakers_[id].latest(outcome);
+      return found ? Answer{.body = *found} : Answer{.status = 204};
+    }
+    return failed(400, "outcome is none");
   }
 
   Answer page(const http::RequestHead& head, const Target& target,
@@ -395,6 +431,20 @@ void BitbucketServer::answer_reads(std::function<Answer(const std::string& url)>
 void BitbucketServer::before_next_write(std::function<void(std::vector<StoredWebhook>&)> change) {
   const std::lock_guard lock(impl_->mutex_);
   impl_->before_write_ = std::move(change);
+}
+
+void BitbucketServer::deliver(const std::string& repository,
+                              const std::function<unsigned(const StoredWebhook&)>& send) {
+  for (const StoredWebhook& webhook : webhooks(repository)) {
+    if (!webhook.active) continue;
+    // What is sent may lead to questions about it.
+    std::unique_lock lock(impl_->mutex_);
+    Breaker breaker = impl_->breakers_[webhook.id];
+    lock.unlock();
+    breaker.deliver([&] { return send(webhook); });
+    lock.lock();
+    impl_->breakers_[webhook.id] = std::move(breaker);
+  }
 }
 
 void BitbucketServer::hold(bool held) {

@@ -20,7 +20,8 @@ enum class Grant { kAdmin, kReadOnly };
 /// documents do not have: other paths, queries, fields, types, events, content types. Thread-safe.
 class BitbucketServer {
  public:
-  /// `name`: what it calls itself; only a proxy finds it under another one than localhost.
+  /// `name`: what it calls itself; only a proxy finds it under another one than localhost, or at
+  /// the port of https (`NAME:443`).
   explicit BitbucketServer(bitbucket::Source product, const CertificateSpec& certificate = {},
                            const std::string& name = "localhost");
   ~BitbucketServer();
@@ -52,6 +53,11 @@ class BitbucketServer {
   void answer_reads(std::function<Answer(const std::string& url)> answer);
   /// Called before the next write is looked at: somebody else is quicker.
   void before_next_write(std::function<void(std::vector<StoredWebhook>&)> change);
+
+  /// Data Center: a push happens, and each of the repository's webhooks that is active has it
+  /// delivered by `send`, or skipped (Breaker).
+  void deliver(const std::string& repository,
+               const std::function<unsigned(const StoredWebhook&)>& send);
 
   /// As long as it is held, it takes requests and answers none.
   void hold(bool held);

@@ -6,8 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "bitbucket_rest/latest_failure.h"
 #include "bitbucket_rest/questions.h"
 #include "bitbucket_rest/registrar.h"
+#include "bitbucket_rest/unregister.h"
 #include "test/fuzz/fuzz.h"
 #include "text/ascii.h"
 
@@ -105,15 +107,26 @@ void fuzz(std::string_view input) {
     check_parents(repository, answers);
     const auto branch = ask(DefaultBranch(repository), true, DefaultBranch::kMaxRequests, answers);
     require(!branch || branch->starts_with("refs/heads/"), "a branch has its full name");
-    const auto plan = ask(RegisterWebhook({.repository = repository,
-                                           .wanted = {.name = "Kargo demo/bb",
-                                                      .mark = "[0123456789ab/bb]",
-                                                      .url = "https://example.com/bitbucket/0",
-                                                      .secret = crypto::SecretString("secret")}}),
-                          false, RegisterWebhook::kMaxRequests, answers);
+    const WantedWebhook wanted{.name = "Kargo demo/bb",
+                               .mark = "[0123456789ab/bb]",
+                               .url = "https://example.com/bitbucket/0",
+                               .secret = crypto::SecretString("secret")};
+    const auto plan = ask(RegisterWebhook({.repository = repository, .wanted = wanted}), false,
+                          RegisterWebhook::kMaxRequests, answers);
     require(!plan || plan->action == Action::kSkip ||
                 place_of(plan->webhook.url) == "https://example.com/bitbucket/0",
             "a webhook leads to its receiver, or is left alone");
+    const auto deleted = ask(UnregisterWebhooks({.repository = repository, .receiver = wanted}),
+                             false, UnregisterWebhooks::kMaxRequests, answers);
+    for (const Webhook& webhook : deleted.value_or(std::vector<Webhook>())) {
+      require(place_of(webhook.url) == wanted.url ||
+                  webhook.title.find(wanted.mark) != std::string::npos,
+              "no stranger's webhook is deleted");
+    }
+    const auto failure =
+        ask(LatestFailure(repository, "7"), true, LatestFailure::kMaxRequests, answers);
+    require(!failure || !*failure || (*failure)->words.find('\n') == std::string::npos,
+            "Bitbucket's words are one line");
   }
 }
 

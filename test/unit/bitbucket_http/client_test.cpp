@@ -14,6 +14,7 @@
 #include <catch2/catch.hpp>
 
 #include "bitbucket_rest/authorization.h"
+#include "bitbucket_rest/latest_failure.h"
 #include "bitbucket_rest/questions.h"
 #include "bitbucket_rest/registrar.h"
 #include "test/bitbucket_server/bitbucket_server.h"
@@ -411,8 +412,24 @@ TEMPLATE_TEST_CASE_SIG("webhooks are registered by this driver too, once", "", (
   const auto created = world.ask(RegisterWebhook(registration));
   REQUIRE(created);
   CHECK(created->action == Action::kCreate);
-  CHECK(world.ask(RegisterWebhook(registration))->action == Action::kNone);
+  RegisterWebhook again(registration);
+  world.start(again);
+  world.finish();
+  REQUIRE(again.result());
+  CHECK(again.result()->action == Action::kNone);
+  CHECK(again.result()->webhook.id == created->webhook.id);
+  CHECK(again.answered_at());
   CHECK(server.writes() == 1);
+  if (of_cloud) return;
+  const auto latest = [&] {
+    return world.ask(LatestFailure(registration.repository, created->webhook.id));
+  };
+  REQUIRE(latest());
+  CHECK_FALSE(*latest());
+  server.deliver("SHOP/web", [](const test::StoredWebhook&) { return 0U; });
+  const auto failure = latest();
+  REQUIRE((failure && *failure));
+  CHECK((*failure)->words == "Connection refused");
 }
 
 TEST_CASE("a write that may have been done is not sent again") {

@@ -102,6 +102,17 @@ TEST_CASE("a list that has changed meanwhile is read once more, and not for ever
   CHECK(script.answers.size() == 1);
 }
 
+TEST_CASE("the webhook that was made is told by its id, if Bitbucket tells it") {
+  const ApiAnswer none{200, R"({"values": [], "isLastPage": true})", "", ""};
+  for (const auto& [body, id] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"id": 12, "name": "Kargo demo/bb"})", "12"}, {"{}", ""}, {"<html>", ""}}) {
+    INFO(body);
+    Script script;
+    script.answers = {none, none, {201, body, "", ""}};
+    CHECK(register_webhook(script.send())->webhook.id == id);
+  }
+}
+
 TEST_CASE("nothing is made while it is not known what the repository inherits") {
   const ApiAnswer none{200, R"({"values": [], "isLastPage": true})", "", ""};
   Script script;

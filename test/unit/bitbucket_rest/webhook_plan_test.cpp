@@ -308,6 +308,28 @@ TEST_CASE("no webhook is made beside one that the repository inherits") {
         Moves::kAll);
 }
 
+TEST_CASE("only the receiver's own webhooks are deleted") {
+  const Webhooks existing{hook("now"),
+                          hook("off", {.active = false}),
+                          hook("by hand", {.title = "by hand"}),
+                          hook("former", {.place = "FORMER", .title = "by hand"}),
+                          hook("rotated", {.place = "ROTATED"}),
+                          hook("moved", {.place = "STAGING"}),
+                          hook("inherited", {.inherited = true}),
+                          hook("ci", {.place = "https://ci.example.com/hook", .title = "CI"}),
+                          hook("clone", {.place = "CLONE", .title = "Kargo demo/bb [other/bb]"})};
+  const auto going = [&](bool stale_only) {
+    std::vector<std::string> ids;
+    for (const Webhook& webhook : webhooks_to_delete(existing, wanted(), stale_only)) {
+      ids.push_back(webhook.id);
+    }
+    std::ranges::sort(ids);
+    return fmt::format("{}", fmt::join(ids, " "));
+  };
+  CHECK(going(false) == "by hand former moved now off rotated");
+  CHECK(going(true) == "moved rotated");
+}
+
 TEST_CASE("without a mark nothing is marked") {
   WantedWebhook unmarked = wanted();
   unmarked.mark = "";
