@@ -56,9 +56,16 @@ std::string DesiredWebhooks::wish() const {
                      wanted.pull_requests, wanted.mark, access->secret_uid, access->secret_version);
 }
 
+bool registers(const DerivedReceivers& derived) {
+  return std::ranges::any_of(derived.routes, [](const Route& route) {
+    return route.bitbucket && route.bitbucket->registers;
+  });
+}
+
 std::map<std::string, Reached> reached_by(const std::set<std::string>& projects,
                                           const kube::Store<api::Warehouse>& warehouses,
-                                          const kube::Store<api::Promotion>& promotions) {
+                                          const kube::Store<api::Promotion>& promotions,
+                                          const std::set<std::string>& waiting) {
   std::map<std::string, Reached> reached;
   for (const std::string& project : projects) reached[project];
   const auto for_reaching = [&](const std::string& ns, auto add) {
@@ -74,10 +81,11 @@ std::map<std::string, Reached> reached_by(const std::set<std::string>& projects,
       }
     });
   });
+  const auto waits = [](Reached& one) { one.pull_requests = true; };
   promotions.for_each([&](const kube::ObjectKey& key, const auto& promotion) {
-    if (promotion->pull_request_urls.empty()) return;
-    for_reaching(key.ns, [](Reached& one) { one.pull_requests = true; });
+    if (!promotion->pull_request_urls.empty()) for_reaching(key.ns, waits);
   });
+  for (const std::string& project : waiting) for_reaching(project, waits);
   return reached;
 }
 

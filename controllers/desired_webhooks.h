@@ -30,17 +30,20 @@ struct DesiredWebhooks {
   [[nodiscard]] std::string wish() const;
 };
 
+/// Whether one of the receivers asks for its webhooks to be made.
+[[nodiscard]] bool registers(const DerivedReceivers& derived);
+
 /// What receivers of a project reach.
 struct Reached {
   std::set<std::string> urls{};  ///< that Warehouses subscribe to
-  bool pull_requests = false;    ///< promotions wait for some
+  bool pull_requests = false;    ///< promotions wait for some, or will
 };
 
-/// Of each of these projects; the empty one stands for all. In one pass, since there may be a
-/// hundred thousand Warehouses.
+/// Of each of these projects; the empty one stands for all. `waiting`: the projects whose Stages
+/// wait for pull requests. In one pass, since there may be a hundred thousand Warehouses.
 [[nodiscard]] std::map<std::string, Reached> reached_by(
     const std::set<std::string>& projects, const kube::Store<api::Warehouse>& warehouses,
-    const kube::Store<api::Promotion>& promotions);
+    const kube::Store<api::Promotion>& promotions, const std::set<std::string>& waiting);
 
 /// Of those receivers of the owner whose Secret asks for it (`bitbucket.register`). The author of
 /// any Warehouse could direct a ClusterConfig's secret to a repository of his own: without

@@ -120,10 +120,7 @@ class Registrar::Impl : public std::enable_shared_from_this<Impl> {
 };
 
 void Registrar::Impl::derived(const api::ReceiverOwner& owner, const DerivedReceivers& derived) {
-  const bool registers = std::ranges::any_of(derived.routes, [](const Route& route) {
-    return route.bitbucket && route.bitbucket->registers;
-  });
-  if (!registers) {
+  if (!registers(derived)) {
     gone(owner.meta.key);
     return;
   }
@@ -143,7 +140,7 @@ void Registrar::Impl::gone(const kube::ObjectKey& key) {
 
 void Registrar::Impl::changed(const std::string& project) {
   for (const auto& [key, owner] : owners_) {
-    if (key.ns.empty() || key.ns == project) look_again(key);
+    if (project.empty() || key.ns.empty() || key.ns == project) look_again(key);
   }
 }
 

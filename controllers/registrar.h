@@ -56,7 +56,7 @@ class Registrar {
   /// serves its URLs.
   void derived(const api::ReceiverOwner& owner, const DerivedReceivers& derived);
   void gone(const kube::ObjectKey& owner);
-  /// What receivers of the project reach may have changed.
+  /// What receivers of the project reach may have changed; the empty one stands for all.
   void changed(const std::string& project);
   void set_leading(bool leading);
 

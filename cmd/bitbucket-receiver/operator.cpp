@@ -33,6 +33,7 @@
 #include "controllers/refresher.h"
 #include "controllers/registrar.h"
 #include "controllers/routes.h"
+#include "controllers/stage_watch.h"
 #include "http/io_threads.h"
 #include "http/metrics.h"
 #include "http/server.h"
@@ -153,6 +154,7 @@ class Operator::Impl {
   std::optional<webhook::LateTargets> late_targets_;
   std::optional<webhook::BitbucketClients> bitbucket_clients_;
   std::optional<webhook::Inquirer> inquirer_;
+  std::optional<controllers::StageWatch> stages_;
   std::optional<controllers::Registrar> registrar_;
   std::optional<webhook::Deliveries> deliveries_;
   std::optional<kube::LeaderElector> elector_;
@@ -243,6 +245,7 @@ void Operator::Impl::build_controllers() {
   receivers.reconciled =
       kube::reconcile_observer(metrics_, std::string(controllers::ReceiverController::kName));
   receivers.derived = [this](const auto& owner, const auto& derived) {
+    if (controllers::registers(derived)) stages_->begin();
     registrar_->derived(owner, derived);
   };
   receivers.gone = [this](const kube::ObjectKey& owner) { registrar_->gone(owner); };
@@ -293,6 +296,8 @@ void Operator::Impl::build_controllers() {
 }
 
 void Operator::Impl::build_registrar() {
+  stages_.emplace(
+      *rest_, [this](const std::string& ns) { registrar_->changed(ns); }, logger_);
   registrar_.emplace(
       kube_io_.get_executor(),
       [this](controllers::Registrar::Access access, bitbucket_rest::Operation& operation,
@@ -300,7 +305,7 @@ void Operator::Impl::build_registrar() {
         return bitbucket_clients_->ask(std::move(access), operation, deadline, gap);
       },
       [this](const std::set<std::string>& projects) {
-        return controllers::reached_by(projects, warehouses_, promotions_);
+        return controllers::reached_by(projects, warehouses_, promotions_, stages_->projects());
       },
       [this](const api::ReceiverOwner& owner, const controllers::Note& note) {
         events_->emit(api::reference_to(owner), note.type, note.reason, "Register", note.text);
@@ -463,6 +468,7 @@ asio::awaitable<void> Operator::Impl::shut_down() {
 
   receivers_->stop();
   registrar_->stop();
+  stages_->stop();
   events_->stop();
   for (Watched* watched_kind : all_watched_) watched_kind->reflector->stop();
   if (elector_ && catch_up_->owed()) {

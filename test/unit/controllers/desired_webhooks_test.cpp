@@ -91,13 +91,20 @@ TEST_CASE("a project's receivers reach its own objects, the ClusterConfig's all"
   put(warehouses, {"b", "one"}, warehouse("https://b/1", "https://b/1"));
   put(promotions, {"b", "waits"}, promotion("Running"));
   put(promotions, {"a", "over"}, promotion("Succeeded"));
-  const auto reached = reached_by({"", "a", "c"}, warehouses, promotions);
+  const auto reached = reached_by({"", "a", "c"}, warehouses, promotions, {});
   REQUIRE(reached.size() == 3);
   CHECK(reached.at("").urls == std::set<std::string>{"https://a/1", "https://a/2", "https://b/1"});
   CHECK(reached.at("").pull_requests);
   CHECK(reached.at("a").urls == std::set<std::string>{"https://a/1", "https://a/2"});
   CHECK_FALSE(reached.at("a").pull_requests);
   CHECK(reached.at("c").urls.empty());
+
+  // Before any Promotion runs, the Stages say so.
+  const kube::Store<api::Promotion> none(api::decode_promotion);
+  const auto by_stages = reached_by({"", "a", "c"}, warehouses, none, {"a", "b"});
+  CHECK(by_stages.at("").pull_requests);
+  CHECK(by_stages.at("a").pull_requests);
+  CHECK_FALSE(by_stages.at("c").pull_requests);
 }
 
 TEST_CASE("webhooks are wanted where Warehouses subscribe, within what the Secret allows") {
