@@ -9,8 +9,10 @@
 
 #include "async/kept_alive.h"
 #include "async/sleeper.h"
+#include "bitbucket_rest/latest_failure.h"
 #include "bitbucket_rest/registrar.h"
 #include "clock/timer.h"
+#include "controllers/missed_deliveries.h"
 #include "controllers/registration_notes.h"
 #include "log/end_on_exception.h"
 
@@ -24,6 +26,7 @@ using bitbucket_rest::Plan;
 using State = RegistrationSchedule::State;
 using Time = clock::Steady::time_point;
 using Result = tl::expected<Plan, BitbucketError>;
+using Newest = tl::expected<std::optional<bitbucket_rest::FailedDelivery>, BitbucketError>;
 
 namespace {
 
@@ -31,6 +34,10 @@ namespace {
 constexpr std::chrono::minutes kInheritedAge{10};
 constexpr std::chrono::hours kIdle{1};
 constexpr std::chrono::seconds kAskAgain{2};
+
+BitbucketError not_wanted() {
+  return {.message = "it is not wanted any more"};
+}
 
 RegistrationSchedule::Outcome outcome_of(const Result& result) {
   if (!result) return {.state = State::kFailed, .error = result.error()};
@@ -68,6 +75,7 @@ class Registrar::Impl : public std::enable_shared_from_this<Impl> {
     timer_.cancel();
   }
   [[nodiscard]] std::map<State, std::size_t> states() const;
+  RegistrarCounters counters;
 
  private:
   struct Inherited {
@@ -78,6 +86,7 @@ class Registrar::Impl : public std::enable_shared_from_this<Impl> {
     std::shared_ptr<const DesiredWebhooks> desired;
     std::map<std::string, Inherited> inherited{};   ///< by owner of repositories
     std::map<std::string, std::string> failures{};  ///< by repository
+    MissedDeliveries missed{};
   };
   struct Owner {
     api::ReceiverOwner owner;
@@ -97,6 +106,9 @@ class Registrar::Impl : public std::enable_shared_from_this<Impl> {
   [[nodiscard]] bitbucket_rest::Registration registration(const RegistrationSchedule::Visit& visit,
                                                           Receiver& receiver);
   void ended(const RegistrationSchedule::Visit& visit, const Result& result);
+  asio::awaitable<void> ask_for_deliveries(async::KeptAlive, RegistrationSchedule::Visit visit);
+  void asked(const RegistrationSchedule::Visit& visit, const Newest& newest,
+             clock::Wall::time_point now);
   void tell_lasting(Owner& owner);
   /// Null: it is not wanted any more.
   [[nodiscard]] Owner* owner_of(const std::string& receiver);
@@ -154,7 +166,10 @@ void Registrar::Impl::set_leading(bool leading) {
   leading_ = leading;
   // What it says when it leads again, another may have said since.
   if (!leading) {
-    for (auto& [key, owner] : owners_) owner.notes = {};
+    for (auto& [key, owner] : owners_) {
+      owner.notes = {};
+      for (auto& [name, receiver] : owner.receivers) receiver.missed = {};
+    }
   }
   timer_.cancel();
 }
@@ -197,9 +212,14 @@ void Registrar::Impl::want(Owner& owner, const Reached& reached, Time now) {
     schedule_.want(name, wish, desired.wanted.url, desired.repositories, now);
     Receiver receiver;
     const auto before = owner.receivers.find(name);
-    if (before != owner.receivers.end() && before->second.desired->wish() == wish) {
-      receiver = std::move(before->second);
+    if (before != owner.receivers.end()) {
+      receiver.missed = std::move(before->second.missed);
+      if (before->second.desired->wish() == wish) {
+        receiver.inherited = std::move(before->second.inherited);
+        receiver.failures = std::move(before->second.failures);
+      }
     }
+    receiver.missed.keep(desired.repositories);
     receiver.desired = std::make_shared<const DesiredWebhooks>(std::move(desired));
     std::erase_if(receiver.failures, [&](const auto& failure) {
       return std::ranges::none_of(receiver.desired->repositories, [&](const auto& repository) {
@@ -219,8 +239,9 @@ void Registrar::Impl::start_visits() {
     auto next = schedule_.next(clock::Steady::now());
     if (!next) return;
     ++visits_;
-    asio::co_spawn(executor_, visit(shared_from_this(), *std::move(next)),
-                   log::EndOnException{logger_, "a registration"});
+    auto work = next->deliveries_of.empty() ? visit(shared_from_this(), *next)
+                                            : ask_for_deliveries(shared_from_this(), *next);
+    asio::co_spawn(executor_, std::move(work), log::EndOnException{logger_, "a registration"});
   }
 }
 
@@ -247,7 +268,7 @@ bitbucket_rest::Registration Registrar::Impl::registration(const RegistrationSch
 }
 
 asio::awaitable<void> Registrar::Impl::visit(async::KeptAlive, RegistrationSchedule::Visit visit) {
-  Result result = tl::unexpected(BitbucketError{.message = "it is not wanted any more"});
+  Result result = tl::unexpected(not_wanted());
   if (Owner* owner = owner_of(visit.receiver)) {
     Receiver& receiver = owner->receivers.at(visit.receiver);
     const Access access = receiver.desired->access;
@@ -262,7 +283,11 @@ asio::awaitable<void> Registrar::Impl::visit(async::KeptAlive, RegistrationSched
 
 void Registrar::Impl::ended(const RegistrationSchedule::Visit& visit, const Result& result) {
   --visits_;
-  const auto outcome = outcome_of(result);
+  auto outcome = outcome_of(result);
+  const bool tells = options_.refresh && visit.repository.product == bitbucket::Source::kDataCenter;
+  if (tells && outcome.state == State::kRegistered && !result->webhook.inherited) {
+    outcome.webhook = result->webhook.id;
+  }
   const auto was = schedule_.ended(visit, outcome, clock::Steady::now());
   timer_.cancel();
   Owner* owner = owner_of(visit.receiver);
@@ -287,6 +312,45 @@ void Registrar::Impl::ended(const RegistrationSchedule::Visit& visit, const Resu
   tell_lasting(*owner);
 }
 
+asio::awaitable<void> Registrar::Impl::ask_for_deliveries(async::KeptAlive,
+                                                          RegistrationSchedule::Visit visit) {
+  Newest newest = tl::unexpected(not_wanted());
+  bitbucket_rest::LatestFailure operation(visit.repository, visit.deliveries_of);
+  if (Owner* owner = owner_of(visit.receiver)) {
+    const Access access = owner->receivers.at(visit.receiver).desired->access;
+    auto asking = ask_(access, operation, clock::Steady::now() + options_.visit_time,
+                       RegistrationSchedule::kDeliveriesGap);
+    co_await std::move(asking);
+    newest = std::move(operation.result());
+  }
+  asked(visit, newest, operation.answered_at().value_or(clock::Wall::now()));
+}
+
+void Registrar::Impl::asked(const RegistrationSchedule::Visit& visit, const Newest& newest,
+                            clock::Wall::time_point now) {
+  --visits_;
+  const auto error = newest ? std::nullopt : std::optional(newest.error());
+  const bool wanted = schedule_.asked(visit, error, clock::Steady::now());
+  timer_.cancel();
+  Owner* owner = owner_of(visit.receiver);
+  if (owner == nullptr || !wanted || !leading()) return;
+  Receiver& receiver = owner->receivers.at(visit.receiver);
+  const std::string repository = visit.repository.name();
+  if (error) {
+    logger_.debug("failed deliveries not asked for; will be tried again",
+                  {{"owner", owner->owner.meta.key.str()},
+                   {"repository", repository},
+                   {"error", error->message}});
+    return;
+  }
+  if (!receiver.missed.is_news(repository, *newest, now)) return;
+  ++counters.missed;
+  const Note note = missed_note(receiver.desired->receiver, repository, (*newest)->words);
+  logger_.warn("deliveries missed", {{"owner", owner->owner.meta.key.str()}, {"what", note.text}});
+  tell_(owner->owner, note);
+  options_.refresh(owner->owner.project(), *receiver.desired->access, visit.repository);
+}
+
 void Registrar::Impl::tell_lasting(Owner& owner) {
   if (!leading()) return;
   std::vector<Note> holding;
@@ -302,6 +366,7 @@ void Registrar::Impl::tell_lasting(Owner& owner) {
 
 std::map<State, std::size_t> Registrar::Impl::states() const {
   std::map<State, std::size_t> sum;
+  if (!leading()) return sum;
   for (const auto& [key, owner] : owners_) {
     for (const auto& [name, receiver] : owner.receivers) {
       for (const auto& [state, count] : schedule_.states(name)) sum[state] += count;
@@ -345,6 +410,10 @@ void Registrar::stop() {
 
 std::map<State, std::size_t> Registrar::states() const {
   return impl_->states();
+}
+
+const RegistrarCounters& Registrar::counters() const {
+  return impl_->counters;
 }
 
 }  // namespace receiver::controllers

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -25,14 +26,23 @@ struct RegistrarOptions {
   BaseUrl base_url;
   /// Asked before each visit and each write. Not given: always yes.
   std::function<bool()> leading{};
+  /// Refreshes the Warehouses that receivers of the project reach (the empty one: all), and that
+  /// subscribe to the repository: Data Center could not deliver. Not given: it is not asked.
+  std::function<void(const std::string& project, const BitbucketAccess& access,
+                     const bitbucket_rest::Repository& repository)>
+      refresh{};
   std::chrono::milliseconds visit_time{60'000};  ///< for all requests of one repository
   std::chrono::milliseconds settle{1'000};       ///< changes are gathered for so long
   std::size_t visits = 16;                       ///< at once, one a Bitbucket
 };
 
+struct RegistrarCounters {
+  std::uint64_t missed = 0;  ///< news of deliveries that Bitbucket could not make
+};
+
 /// Makes the webhooks of the receivers whose Secret asks for it, and keeps them right, while it
-/// leads. It has no state of its own: what there is to do is read from Bitbucket. All members run
-/// on the executor's single thread.
+/// leads; and has refreshed what Data Center could not deliver for. It has no state of its own:
+/// what there is to do is read from Bitbucket. All members run on the executor's single thread.
 class Registrar {
  public:
   using Access = std::shared_ptr<const BitbucketAccess>;
@@ -64,8 +74,9 @@ class Registrar {
   boost::asio::awaitable<void> run();
   void stop();
 
-  /// Of all receivers.
+  /// Of all receivers, while it leads.
   [[nodiscard]] std::map<RegistrationSchedule::State, std::size_t> states() const;
+  [[nodiscard]] const RegistrarCounters& counters() const;
 
  private:
   class Impl;

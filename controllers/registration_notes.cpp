@@ -42,6 +42,14 @@ std::optional<Note> visit_note(const std::string& receiver, const std::string& r
   return std::nullopt;
 }
 
+Note missed_note(const std::string& receiver, const std::string& repository,
+                 const std::string& words) {
+  return {kube::EventType::kWarning, "DeliveriesMissed",
+          fmt::format("receiver \"{}\": repository {}: Bitbucket could not deliver ({}); the "
+                      "Warehouses that subscribe to it are refreshed",
+                      receiver, repository, words.empty() ? "it does not say why" : words)};
+}
+
 std::vector<Note> lasting_notes(const DesiredWebhooks& desired,
                                 const std::map<std::string, std::string>& failures,
                                 const std::map<State, std::size_t>& states) {

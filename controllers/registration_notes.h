@@ -20,6 +20,10 @@ namespace receiver::controllers {
                                              const bitbucket_rest::Plan& plan,
                                              RegistrationSchedule::State was);
 
+/// That Bitbucket could not deliver to it, in Bitbucket's words.
+[[nodiscard]] Note missed_note(const std::string& receiver, const std::string& repository,
+                               const std::string& words);
+
 /// What holds of a receiver, for as long as it does: why webhooks are not registered, each cause
 /// once (`failures`: by repository), of which there may be many; and that a rotation is through.
 [[nodiscard]] std::vector<Note> lasting_notes(

@@ -55,10 +55,10 @@ void RegistrationSchedule::want(const std::string& name, const std::string& wish
 }
 
 RegistrationSchedule::Time RegistrationSchedule::ready_at(const Receiver& receiver,
-                                                          const Entry& entry) const {
+                                                          const Entry& entry, Time due) const {
   const auto server = servers_.find(entry.repository.server);
   const Time free_at = server == servers_.end() ? Time() : server->second.free_at;
-  return std::max({entry.due, receiver.paused_until, free_at});
+  return std::max({due, receiver.paused_until, free_at});
 }
 
 bool RegistrationSchedule::busy(const Entry& entry) const {
@@ -67,16 +67,24 @@ bool RegistrationSchedule::busy(const Entry& entry) const {
 }
 
 std::optional<RegistrationSchedule::Visit> RegistrationSchedule::next(Time now) {
-  using Rank = std::tuple<bool, std::uint64_t, Time>;
+  enum class Errand : std::uint8_t { kMake, kCompare, kAsk };
+  using Rank = std::tuple<Errand, std::uint64_t, Time>;
   std::optional<Rank> best;
   Visit visit;
   for (const auto& [name, receiver] : receivers_) {
     for (const auto& [repository, entry] : receiver.entries) {
-      if (busy(entry) || ready_at(receiver, entry) > now) continue;
-      const Rank rank(!entry.is_new, receiver.turn, entry.due);
-      if (best && *best <= rank) continue;
-      best = rank;
-      visit = {.receiver = name, .wish = receiver.wish, .repository = entry.repository};
+      if (busy(entry)) continue;
+      const auto consider = [&](Errand errand, Time due, const std::string& webhook) {
+        const Rank rank(errand, receiver.turn, due);
+        if (ready_at(receiver, entry, due) > now || (best && *best <= rank)) return;
+        best = rank;
+        visit = {.receiver = name,
+                 .wish = receiver.wish,
+                 .repository = entry.repository,
+                 .deliveries_of = webhook};
+      };
+      consider(entry.is_new ? Errand::kMake : Errand::kCompare, entry.due, "");
+      if (!entry.webhook.empty()) consider(Errand::kAsk, entry.deliveries_due, entry.webhook);
     }
   }
   if (!best) return std::nullopt;
@@ -92,7 +100,9 @@ std::optional<RegistrationSchedule::Time> RegistrationSchedule::next_due() const
   for (const auto& [name, receiver] : receivers_) {
     for (const auto& [repository, entry] : receiver.entries) {
       if (busy(entry)) continue;
-      const Time ready = ready_at(receiver, entry);
+      Time due = entry.due;
+      if (!entry.webhook.empty()) due = std::min(due, entry.deliveries_due);
+      const Time ready = ready_at(receiver, entry, due);
       if (!first || ready < *first) first = ready;
     }
   }
@@ -102,38 +112,67 @@ std::optional<RegistrationSchedule::Time> RegistrationSchedule::next_due() const
 std::optional<RegistrationSchedule::State> RegistrationSchedule::ended(const Visit& visit,
                                                                        const Outcome& outcome,
                                                                        Time now) {
-  const std::string& server = visit.repository.server;
-  std::erase_if(servers_,
-                [&](const auto& one) { return !one.second.busy && one.second.free_at <= now; });
-  servers_[server] = {.busy = false, .free_at = now + kGap};
-  if (!outcome.error || !is_of_server(outcome.error->kind)) server_is_back(server, now);
-
-  const auto receiver = receivers_.find(visit.receiver);
-  if (receiver == receivers_.end() || receiver->second.wish != visit.wish) return std::nullopt;
-  const auto found = receiver->second.entries.find(visit.repository.name());
-  if (found == receiver->second.entries.end()) return std::nullopt;
-  Entry& entry = found->second;
+  release(visit.repository.server, outcome.error, kGap, now);
+  Receiver* const receiver = receiver_of(visit);
+  if (receiver == nullptr) return std::nullopt;
+  Entry& entry = receiver->entries.at(visit.repository.name());
   const State was = std::exchange(entry.state, outcome.state);
   if (outcome.error) {
-    failed(receiver->second, entry, *outcome.error, now);
+    failed(*receiver, entry, *outcome.error, now);
     return was;
   }
-  receiver->second.refusals = 0;
+  receiver->refusals = 0;
   entry.failures = 0;
   entry.server_failed = false;
+  if (entry.webhook != outcome.webhook) entry.deliveries_due = now;
+  entry.webhook = outcome.webhook;
   entry.is_new = outcome.state == State::kPending;
   const auto round = kRound * (1 + random_() / 10);
-  entry.due = entry.is_new ? std::max(now, receiver->second.served_since + kServed)
+  entry.due = entry.is_new ? std::max(now, receiver->served_since + kServed)
                            : now + std::chrono::duration_cast<Time::duration>(round);
   return was;
+}
+
+bool RegistrationSchedule::asked(const Visit& visit, const std::optional<BitbucketError>& error,
+                                 Time now) {
+  release(visit.repository.server, error, kDeliveriesGap, now);
+  Receiver* const receiver = receiver_of(visit);
+  if (receiver == nullptr) return false;
+  Entry& entry = receiver->entries.at(visit.repository.name());
+  entry.deliveries_due = now + kDeliveriesRound;
+  if (!error) receiver->refusals = 0;
+  if (error && is_of_token(error->kind)) pause(*receiver, *error, now);
+  // It is gone, or this version has no such list: the next visit knows.
+  if (error && error->kind == ApiFailure::kNotFound) entry.webhook.clear();
+  return true;
+}
+
+void RegistrationSchedule::release(const std::string& server,
+                                   const std::optional<BitbucketError>& error,
+                                   std::chrono::milliseconds gap, Time now) {
+  std::erase_if(servers_,
+                [&](const auto& one) { return !one.second.busy && one.second.free_at <= now; });
+  servers_[server] = {.busy = false, .free_at = now + gap};
+  if (!error || !is_of_server(error->kind)) server_is_back(server, now);
+}
+
+RegistrationSchedule::Receiver* RegistrationSchedule::receiver_of(const Visit& visit) {
+  const auto found = receivers_.find(visit.receiver);
+  const bool wanted = found != receivers_.end() && found->second.wish == visit.wish &&
+                      found->second.entries.contains(visit.repository.name());
+  return wanted ? &found->second : nullptr;
+}
+
+void RegistrationSchedule::pause(Receiver& receiver, const BitbucketError& error, Time now) {
+  const Seconds told = error.retry_after.value_or(pause_after(++receiver.refusals));
+  receiver.paused_until = now + std::clamp(told, Seconds(1), kLongestPause);
 }
 
 void RegistrationSchedule::failed(Receiver& receiver, Entry& entry, const BitbucketError& error,
                                   Time now) {
   entry.server_failed = is_of_server(error.kind);
   if (is_of_token(error.kind)) {
-    const Seconds told = error.retry_after.value_or(pause_after(++receiver.refusals));
-    receiver.paused_until = now + std::clamp(told, Seconds(1), kLongestPause);
+    pause(receiver, error, now);
     entry.due = receiver.paused_until;
     return;
   }

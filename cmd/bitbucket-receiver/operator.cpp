@@ -29,6 +29,7 @@
 #include "cmd/version.h"
 #include "controllers/catch_up.h"
 #include "controllers/metrics.h"
+#include "controllers/missed_deliveries.h"
 #include "controllers/receiver_controller.h"
 #include "controllers/refresher.h"
 #include "controllers/registrar.h"
@@ -123,6 +124,7 @@ class Operator::Impl {
   asio::awaitable<void> shut_down();
   asio::awaitable<void> follow_log_level();
   asio::awaitable<kube::ApiResult<void>> patch(controllers::Target target, std::string token);
+  asio::awaitable<void> refresh(std::vector<controllers::Target> targets);
 
   [[nodiscard]] bool leading() const {
     return !settings_.leader_elect || (elector_ && elector_->leading());
@@ -310,8 +312,16 @@ void Operator::Impl::build_registrar() {
       [this](const api::ReceiverOwner& owner, const controllers::Note& note) {
         events_->emit(api::reference_to(owner), note.type, note.reason, "Register", note.text);
       },
-      controllers::RegistrarOptions{.base_url = settings_.receivers.base_url,
-                                    .leading = [this] { return leading(); }},
+      controllers::RegistrarOptions{
+          .base_url = settings_.receivers.base_url,
+          .leading = [this] { return leading(); },
+          .refresh =
+              [this](const std::string& project, const auto& access, const auto& repository) {
+                asio::co_spawn(
+                    kube_io_,
+                    refresh(controllers::subscribers(project, access, repository, warehouses_)),
+                    log::EndOnException{logger_, "a refresh"});
+              }},
       logger_.named("registrar"));
   warehouses_.observe([this](const kube::ObjectKey& key, const auto& /*before*/,
                              const auto& /*now*/) { registrar_->changed(key.ns); });
@@ -389,6 +399,8 @@ void Operator::Impl::add_metrics() {
                            [this] { return refresher_->oldest_age(); });
   controllers::add_metrics(metrics_, catch_up_->counters());
   controllers::add_metrics(metrics_, *receivers_, settings_.receivers.workers);
+  controllers::add_metrics(metrics_, registrar_->counters(),
+                           [this] { return registrar_->states(); });
   kube::add_leader_metrics(metrics_, settings_.lease.name, [this] { return leading(); });
 }
 
@@ -420,6 +432,12 @@ asio::awaitable<kube::ApiResult<void>> Operator::Impl::patch(controllers::Target
   if (!answer) co_return tl::unexpected(std::move(answer.error()));
   catch_up_->refreshed(target);
   co_return kube::ApiResult<void>{};
+}
+
+/// Queues them, and does not wait.
+asio::awaitable<void> Operator::Impl::refresh(std::vector<controllers::Target> targets) {
+  auto queued = refresher_->refresh(std::move(targets), clock::Steady::now());
+  (void)co_await std::move(queued);
 }
 
 asio::awaitable<void> Operator::Impl::wait_for_signal() {

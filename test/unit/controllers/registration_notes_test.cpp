@@ -39,6 +39,13 @@ DesiredWebhooks receiver_that(bool rotating = false) {
 
 }  // namespace
 
+TEST_CASE("what Bitbucket could not deliver is told in its words") {
+  CHECK(said({missed_note("bb", "SHOP/app", "Connection refused")}) ==
+        "Warning DeliveriesMissed: receiver \"bb\": repository SHOP/app: Bitbucket could not "
+        "deliver (Connection refused); the Warehouses that subscribe to it are refreshed\n");
+  CHECK_THAT(missed_note("bb", "SHOP/app", "").text, Catch::Contains("does not say why"));
+}
+
 TEST_CASE("what a visit has done is told, without URLs") {
   CHECK(said(plan_of(Action::kCreate)) ==
         "Normal WebhookRegistered: receiver \"bb\": repository acme/shop: its webhook has been "

@@ -33,13 +33,18 @@ class ScheduleWorld {
     schedule.want(receiver, wish + url, url, repositories, now);
   }
   /// `SECONDS RECEIVER SLUG` of each visit before that time is over, with `moves` where it may
-  /// move.
+  /// move; `SECONDS? SLUG` of those for deliveries.
   std::vector<std::string> run(std::chrono::seconds time) {
     std::vector<std::string> visits;
     const auto end = now + time;
     for (;;) {
       while (const auto visit = schedule.next(now)) {
         const double at = std::chrono::duration<double>(now - begun).count();
+        if (!visit->deliveries_of.empty()) {
+          visits.push_back(fmt::format("{:g}? {}", at, visit->repository.slug));
+          schedule.asked(*visit, asking_fails, now);
+          continue;
+        }
         visits.push_back(fmt::format("{:g} {} {}{}", at, visit->receiver, visit->repository.slug,
                                      visit->moves == Moves::kAll ? " moves" : ""));
         schedule.ended(*visit, outcome_of(*visit), now);
@@ -56,7 +61,8 @@ class ScheduleWorld {
     const auto failure = failures.find(visit.repository.slug);
     if (failure != failures.end()) return {.state = State::kFailed, .error = failure->second};
     const bool waits = to_be_moved.contains(visit.repository.slug) && visit.moves == Moves::kNone;
-    return {.state = waits ? State::kPending : State::kRegistered};
+    return {.state = waits ? State::kPending : State::kRegistered,
+            .webhook = tells_of_deliveries && !waits ? "webhook " + visit.repository.slug : ""};
   }
   std::size_t count(State state, const std::string& receiver = "demo/bb") {
     return schedule.states(receiver)[state];
@@ -68,6 +74,8 @@ class ScheduleWorld {
   Schedule::Time now = begun;
   std::map<std::string, bitbucket_rest::BitbucketError> failures;
   std::set<std::string> to_be_moved;
+  bool tells_of_deliveries = false;
+  std::optional<bitbucket_rest::BitbucketError> asking_fails;
 };
 
 using Visits = std::vector<std::string>;
@@ -234,6 +242,54 @@ TEST_CASE("the end of a visit for what is not wanted any more says nothing") {
     world.schedule.forget("demo/bb");
     world.schedule.ended(*visit, {}, world.now);
     CHECK(world.run(24h).empty());
+  }
+}
+
+TEST_CASE("failed deliveries are asked for every five minutes, once a second, after all else") {
+  ScheduleWorld world;
+  world.tells_of_deliveries = true;
+  world.want({"a", "b"});
+  CHECK(world.run(5min) == Visits{"0 demo/bb a", "0.5 demo/bb b", "1? a", "2? b"});
+  CHECK(world.run(1s) == Visits{});
+  CHECK(world.run(5min) == Visits{"301? a", "302? b"});
+  world.want({"a", "b", "c"});
+  CHECK(world.run(10s) == Visits{"601 demo/bb c moves", "601.5? a", "602.5? c", "603.5? b"});
+
+  SECTION("a round takes as long as it takes") {
+    std::vector<std::string> slugs;
+    for (int i = 0; i < 600; ++i) slugs.push_back(std::to_string(i));
+    ScheduleWorld large;
+    large.tells_of_deliveries = true;
+    large.want(slugs);
+    CHECK(large.run(5min).size() == 600);
+    CHECK(large.run(20min).size() == 20 * 60);
+  }
+  SECTION("of a webhook that waits for its move nobody asks") {
+    world.to_be_moved = {"a", "b", "c"};
+    world.want({"a", "b", "c"}, "url2");
+    CHECK(world.run(59s).empty());
+    CHECK(world.run(10s).size() == 6);
+  }
+  SECTION("a webhook that is gone is asked for no more until the next visit") {
+    world.asking_fails = {.kind = ApiFailure::kNotFound};
+    CHECK(world.run(10min).size() == 3);
+    CHECK(world.run(1h).empty());
+  }
+  SECTION("a token that is refused is not shown again meanwhile") {
+    world.asking_fails = {.kind = ApiFailure::kUnauthorized};
+    CHECK(world.run(7min) == Visits{"901.5? a", "961.5? c"});
+  }
+  SECTION("any other failure waits for the round") {
+    world.asking_fails = {.kind = ApiFailure::kServer};
+    CHECK(world.run(5min).size() == 3);
+    CHECK(world.run(5min).size() == 3);
+  }
+  SECTION("what is not wanted any more") {
+    const auto visit = world.schedule.next(world.now + 5min);
+    REQUIRE(visit);
+    CHECK(visit->deliveries_of == "webhook a");
+    world.schedule.forget("demo/bb");
+    CHECK_FALSE(world.schedule.asked(*visit, {}, world.now));
   }
 }
 
