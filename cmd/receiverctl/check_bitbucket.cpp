@@ -32,8 +32,8 @@ std::map<std::string, rest::Repository> subscribed(const Warehouses& warehouses,
   return repositories;
 }
 
-AskedRepositories ask(const bitbucket_cpprest::Client& client, const BitbucketAccess& access,
-                      const Warehouses& warehouses) {
+AskedRepositories ask_for_each(const bitbucket_cpprest::Client& client,
+                               const BitbucketAccess& access, const Warehouses& warehouses) {
   AskedRepositories asked;
   asked.server = access.server;
   std::size_t left = kMaxAskedRepositories;
@@ -59,31 +59,33 @@ AskedRepositories ask(const bitbucket_cpprest::Client& client, const BitbucketAc
 }
 
 /// What is the same for all receivers.
-struct Asking {
+struct Surroundings {
   Cluster& cluster;
   BitbucketHosts hosts;
   http::ProxySettings proxy;
   Findings& findings;
 };
 
-void check_receiver(Asking& asking, const std::string& receiver, const std::string& secret_name,
-                    const api::BitbucketKeys& keys, const Warehouses& warehouses) {
+void check_receiver(Surroundings& common, const std::string& receiver,
+                    const std::string& secret_name, const api::BitbucketKeys& keys,
+                    const Warehouses& warehouses) {
   const std::string subject = "Bitbucket of " + receiver;
-  const auto checked = controllers::check_access(keys, &asking.hosts, secret_name);
+  const auto checked = controllers::check_access(keys, &common.hosts, secret_name);
   for (const auto& refusal : checked.refusals) {
-    warn(asking.findings, subject, refusal.message, "correct the Secret");
+    warn(common.findings, subject, refusal.message, "correct the Secret");
   }
   if (!checked.access) return;
   const auto client =
       bitbucket_cpprest::Client::create({.authorization = checked.access->authorization,
                                          .ca_pem = std::string(checked.access->ca.view()),
-                                         .proxy = asking.proxy,
+                                         .proxy = common.proxy,
                                          .user_agent = user_agent("receiverctl")});
   if (!client) {
-    return fail(asking.findings, subject, "bitbucket.ca: " + client.error(), "correct the Secret");
+    return fail(common.findings, subject, "bitbucket.ca: " + client.error(), "correct the Secret");
   }
-  const Findings found = judge_repositories(receiver, ask(*client, *checked.access, warehouses));
-  asking.findings.insert(asking.findings.end(), found.begin(), found.end());
+  const Findings found =
+      judge_repositories(receiver, ask_for_each(*client, *checked.access, warehouses));
+  common.findings.insert(common.findings.end(), found.begin(), found.end());
 }
 
 }  // namespace
@@ -98,7 +100,7 @@ void check_bitbucket(Cluster& cluster, const Context& context, const CheckOption
   }
   auto proxy = http::proxy_settings(context.environment);
   if (!proxy) return fail(findings, "HTTPS_PROXY", proxy.error(), "correct the variable");
-  Asking asking{cluster, std::move(*hosts), std::move(*proxy), findings};
+  Surroundings common{cluster, std::move(*hosts), std::move(*proxy), findings};
   const auto access = options.all_secrets ? SecretAccess::kCluster : SecretAccess::kNamespaced;
   for (const api::ReceiverOwner& owner : owners) {
     const auto secrets = cluster.secrets(owner, access);
@@ -115,7 +117,7 @@ void check_bitbucket(Cluster& cluster, const Context& context, const CheckOption
       }
       const std::string name =
           owner.project().empty() ? receiver.name : owner.project() + "/" + receiver.name;
-      check_receiver(asking, name, receiver.secret_name, *secret.secret.bitbucket, **warehouses);
+      check_receiver(common, name, receiver.secret_name, *secret.secret.bitbucket, **warehouses);
     }
   }
 }
