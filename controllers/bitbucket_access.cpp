@@ -96,9 +96,9 @@ class AccessCheck {
     access_.secret_uid = keys_.uid;
     access_.secret_version = keys_.resource_version;
     check_credentials();
-    check_wish();
+    check_wishes();
     check_url();
-    const bool asked = hosts_ != nullptr && refusals_.empty();
+    const bool asked = hosts_ != nullptr && may_ask_;
     return {asked ? std::make_shared<const BitbucketAccess>(std::move(access_)) : nullptr,
             std::move(refusals_)};
   }
@@ -131,12 +131,36 @@ class AccessCheck {
     }
   }
 
-  void check_wish() {
-    const std::string wish = text::ascii_lower(text::trim(keys_.changed_files.view()));
-    access_.changed_files = wish != "false";
-    if (!wish.empty() && wish != "true" && wish != "false") {
-      invalid("the value of key \"bitbucket.changed-files\" is neither true nor false; store one");
+  void check_wishes() {
+    if (const auto changed_files = wish("bitbucket.changed-files", keys_.changed_files, true)) {
+      access_.changed_files = *changed_files;
+    } else {
+      invalid(changed_files.error());
     }
+    if (const auto registers = check_registration()) {
+      access_.registers = *registers;
+    } else {
+      add_refusal("SecretInvalid", registers.error(), "no webhook is registered");
+    }
+  }
+
+  tl::expected<bool, std::string> check_registration() {
+    if (!keys_.register_problem.empty()) return tl::unexpected(keys_.register_problem);
+    if (keys_.allow) {
+      auto allow = bitbucket_rest::AllowList::parse(keys_.allow->view());
+      if (!allow) return tl::unexpected(std::move(allow.error()));
+      access_.allow = std::move(*allow);
+    }
+    return wish("bitbucket.register", keys_.registers, false);
+  }
+
+  static tl::expected<bool, std::string> wish(std::string_view key,
+                                              const crypto::SecretString& value, bool by_default) {
+    const std::string wish = text::ascii_lower(text::trim(value.view()));
+    if (wish.empty()) return by_default;
+    if (wish == "true" || wish == "false") return wish == "true";
+    return tl::unexpected(
+        fmt::format("the value of key \"{}\" is neither true nor false; store one", key));
   }
 
   void check_url() {
@@ -170,16 +194,19 @@ class AccessCheck {
 
   void invalid(std::string_view what) { refuse("SecretInvalid", what); }
   void refuse(std::string_view reason, std::string_view what) {
-    refusals_.push_back(
-        {std::string(reason), fmt::format("Secret {}: {}. Until then Bitbucket is not asked which "
-                                          "files a push changes",
-                                          secret_name_, what)});
+    may_ask_ = false;
+    add_refusal(reason, what, "Bitbucket is not asked which files a push changes");
+  }
+  void add_refusal(std::string_view reason, std::string_view what, std::string_view consequence) {
+    refusals_.push_back({std::string(reason), fmt::format("Secret {}: {}. Until then {}",
+                                                          secret_name_, what, consequence)});
   }
 
   const api::BitbucketKeys& keys_;
   const BitbucketHosts* hosts_;
   const std::string_view secret_name_;
   BitbucketAccess access_;
+  bool may_ask_ = true;
   std::vector<BitbucketRefusal> refusals_;
 };
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/secret.h"
+#include "bitbucket_rest/allow_list.h"
 #include "bitbucket_rest/repository.h"
 #include "crypto/crypto.h"
 
@@ -42,12 +43,16 @@ struct BitbucketAccess {
   crypto::SecretString authorization;  ///< the header's value
   crypto::SecretString ca;             ///< PEM; empty: the system's authorities
   bool changed_files = true;           ///< files and default branch may be asked for
+  /// Webhooks are to be made and kept right. What is wrong with the keys for that is no reason not
+  /// to ask.
+  bool registers = false;
+  std::optional<bitbucket_rest::AllowList> allow{};  ///< where; nothing: the key is not there
 
   /// The repository of that URL, if it is one of this Bitbucket's.
   [[nodiscard]] std::optional<bitbucket_rest::Repository> repository(std::string_view url) const;
 };
 
-/// Why it is not asked, for an Event.
+/// Why it is not asked, or no webhook registered, for an Event.
 struct BitbucketRefusal {
   std::string reason;
   std::string message;  ///< holds neither token nor certificate

@@ -15,6 +15,7 @@ struct Note {
   kube::EventType type = kube::EventType::kWarning;
   std::string reason;
   std::string text;
+  std::string cause{};  ///< what makes it the same as another one; empty: the text
 };
 
 /// Of the notes that hold, those which are to be said now: each at once, and then once a day. One

@@ -101,6 +101,22 @@ void add_metrics(metrics::Readings& readings, const ReceiverController& receiver
   count("false", &ReceiverCounts::not_ready);
 }
 
+void add_metrics(metrics::Readings& readings, const RegistrarCounters& counters,
+                 std::function<std::map<RegistrationSchedule::State, std::size_t>()> states) {
+  using State = RegistrationSchedule::State;
+  for (const auto& [label, state] :
+       {std::pair{"registered", State::kRegistered}, std::pair{"pending", State::kPending},
+        std::pair{"skipped", State::kSkipped}, std::pair{"failed", State::kFailed}}) {
+    readings.gauge(own("registrations"),
+                   "Webhooks that the leader keeps registered, by what it last found.",
+                   {{"state", label}},
+                   [states, state = state] { return static_cast<double>(states()[state]); });
+  }
+  readings.counter(own("missed_deliveries_total"),
+                   "Times that Bitbucket told of deliveries it could not make.", {},
+                   counters.missed);
+}
+
 void add_metrics(metrics::Readings& readings, const RouteTable& routes) {
   readings.gauge(own("routes"), "Paths that deliveries are accepted at.", {},
                  [&routes] { return static_cast<double>(routes.size()); });

@@ -1,11 +1,14 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
+#include <map>
 
 #include "controllers/catch_up.h"
 #include "controllers/receiver_controller.h"
 #include "controllers/refresher.h"
+#include "controllers/registrar.h"
 #include "controllers/routes.h"
 #include "metrics/metrics.h"
 
@@ -20,6 +23,9 @@ void add_metrics(metrics::Readings& readings, const RefresherCounters& counters,
 
 void add_metrics(metrics::Readings& readings, const CatchUpCounters& counters);
 void add_metrics(metrics::Readings& readings, const RouteTable& routes);
+/// `states` as Registrar::states().
+void add_metrics(metrics::Readings& readings, const RegistrarCounters& counters,
+                 std::function<std::map<RegistrationSchedule::State, std::size_t>()> states);
 
 void add_metrics(metrics::Readings& readings, const ReceiverControllerCounters& counters);
 /// The same, and what it has and watches.

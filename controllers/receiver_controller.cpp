@@ -166,6 +166,7 @@ void ReceiverController::Impl::owner_changed(const kube::ObjectKey& key,
   } else {
     memory_.erase(key);
     routes_.remove(key);
+    if (options_.gone) options_.gone(key);
   }
 }
 
@@ -229,6 +230,7 @@ void ReceiverController::Impl::update(const api::ReceiverOwner& owner) {
   for (Note& note : memory.tokens.look(derived.tokens)) {
     if (leading_) memory.once.push_back(std::move(note));
   }
+  if (options_.derived) options_.derived(owner, derived);
   routes_.replace(owner.meta.key, std::move(derived.routes), derived.incomplete);
   if (leading_) controller_.enqueue(owner.meta.key);
 }
@@ -363,9 +365,7 @@ void ReceiverController::Impl::tell_changes(const api::ReceiverOwner& owner,
 void ReceiverController::Impl::emit(const api::ReceiverOwner& owner, kube::EventType type,
                                     const std::string& reason, const std::string& note) {
   if (!leading()) return;
-  events_.emit({"kargo.akuity.io/v1alpha1", std::string(api::kind_name(owner.kind)), owner.meta.key,
-                owner.meta.uid, owner.meta.resource_version},
-               type, reason, "Sync", note);
+  events_.emit(api::reference_to(owner), type, reason, "Sync", note);
 }
 
 ReceiverController::ReceiverController(kube::RestClient& rest, OwnerStore& project_configs,

@@ -34,6 +34,9 @@ struct ReceiverControllerOptions {
   /// thread was held up. Not given: always yes.
   std::function<bool()> leading{};
   kube::ReconcileObserver reconciled{};
+  /// In every replica: what is derived from an owner from now on, and that one is gone.
+  std::function<void(const api::ReceiverOwner&, const DerivedReceivers&)> derived{};
+  std::function<void(const kube::ObjectKey&)> gone{};
 };
 
 struct ReceiverControllerCounters {

@@ -20,7 +20,7 @@ class BitbucketClients::Impl : public std::enable_shared_from_this<Impl> {
       : executor_(std::move(executor)), options_(std::move(options)), sweep_(executor_) {}
 
   asio::awaitable<void> ask(async::KeptAlive, Access access, bitbucket_rest::Operation& operation,
-                            Time deadline);
+                            Time deadline, std::chrono::milliseconds gap);
   void stop() {
     clients_.clear();
     sweep_.cancel();
@@ -47,10 +47,10 @@ class BitbucketClients::Impl : public std::enable_shared_from_this<Impl> {
 
 asio::awaitable<void> BitbucketClients::Impl::ask(async::KeptAlive, Access access,
                                                   bitbucket_rest::Operation& operation,
-                                                  Time deadline) {
+                                                  Time deadline, std::chrono::milliseconds gap) {
   const auto client = client_of(access);
   if (client) {
-    auto running = (*client)->run(operation, deadline);
+    auto running = (*client)->run(operation, deadline, gap);
     co_await std::move(running);
     co_return;
   }
@@ -106,8 +106,8 @@ BitbucketClients::~BitbucketClients() {
 }
 
 asio::awaitable<void> BitbucketClients::ask(Access access, bitbucket_rest::Operation& operation,
-                                            Time deadline) {
-  return impl_->ask(impl_, std::move(access), operation, deadline);
+                                            Time deadline, std::chrono::milliseconds gap) {
+  return impl_->ask(impl_, std::move(access), operation, deadline, gap);
 }
 
 std::size_t BitbucketClients::size() const {

@@ -32,11 +32,12 @@ class BitbucketClients {
   BitbucketClients(const BitbucketClients&) = delete;
   BitbucketClients& operator=(const BitbucketClients&) = delete;
 
-  /// Runs the operation until it has ended, at the latest shortly after the deadline. The operation
-  /// outlives the call; this need not.
+  /// Runs the operation until it has ended, at the latest shortly after the deadline, its requests
+  /// at least `gap` apart. The operation outlives the call; this need not.
   boost::asio::awaitable<void> ask(std::shared_ptr<const controllers::BitbucketAccess> access,
                                    bitbucket_rest::Operation& operation,
-                                   clock::Steady::time_point deadline);
+                                   clock::Steady::time_point deadline,
+                                   std::chrono::milliseconds gap = {});
 
   [[nodiscard]] std::size_t size() const;
 

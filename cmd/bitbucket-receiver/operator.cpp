@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <random>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -28,9 +29,12 @@
 #include "cmd/version.h"
 #include "controllers/catch_up.h"
 #include "controllers/metrics.h"
+#include "controllers/missed_deliveries.h"
 #include "controllers/receiver_controller.h"
 #include "controllers/refresher.h"
+#include "controllers/registrar.h"
 #include "controllers/routes.h"
+#include "controllers/stage_watch.h"
 #include "http/io_threads.h"
 #include "http/metrics.h"
 #include "http/server.h"
@@ -104,6 +108,7 @@ class Operator::Impl {
  private:
   tl::expected<void, std::string> connect();
   void build_controllers();
+  void build_registrar();
   struct Watched {
     std::string plural;
     std::optional<kube::Reflector> reflector{};
@@ -119,6 +124,7 @@ class Operator::Impl {
   asio::awaitable<void> shut_down();
   asio::awaitable<void> follow_log_level();
   asio::awaitable<kube::ApiResult<void>> patch(controllers::Target target, std::string token);
+  asio::awaitable<void> refresh(std::vector<controllers::Target> targets);
 
   [[nodiscard]] bool leading() const {
     return !settings_.leader_elect || (elector_ && elector_->leading());
@@ -150,6 +156,8 @@ class Operator::Impl {
   std::optional<webhook::LateTargets> late_targets_;
   std::optional<webhook::BitbucketClients> bitbucket_clients_;
   std::optional<webhook::Inquirer> inquirer_;
+  std::optional<controllers::StageWatch> stages_;
+  std::optional<controllers::Registrar> registrar_;
   std::optional<webhook::Deliveries> deliveries_;
   std::optional<kube::LeaderElector> elector_;
   Watched watched_project_configs_{"projectconfigs"};
@@ -196,6 +204,7 @@ tl::expected<int, std::string> Operator::Impl::run() {
   watch(watched_promotions_, api::promotion_projection(), promotions_,
         tell_late_targets(TargetKind::kPromotion));
   tasks_.spawn("receivers", receivers_->run());
+  tasks_.spawn("registrar", registrar_->run());
   tasks_.spawn("events", events_->run());
   lead_or_stand();
   asio::co_spawn(kube_io_, wait_for_signal(), log::EndOnException{logger_, "the shutdown"});
@@ -237,6 +246,11 @@ void Operator::Impl::build_controllers() {
   receivers.leading = [this] { return leading(); };
   receivers.reconciled =
       kube::reconcile_observer(metrics_, std::string(controllers::ReceiverController::kName));
+  receivers.derived = [this](const auto& owner, const auto& derived) {
+    if (controllers::registers(derived)) stages_->begin();
+    registrar_->derived(owner, derived);
+  };
+  receivers.gone = [this](const kube::ObjectKey& owner) { registrar_->gone(owner); };
   receivers_.emplace(*rest_, project_configs_, cluster_configs_, routes_, *events_,
                      std::move(receivers), logger_);
   refresher_.emplace(
@@ -274,12 +288,49 @@ void Operator::Impl::build_controllers() {
         return bitbucket_clients_->ask(std::move(access), operation, deadline);
       },
       webhook::InquirerLimits{}, logger_.named("bitbucket"), webhook::question_observer(metrics_));
+  build_registrar();
   webhook::DeliveryOptions deliveries = settings_.deliveries;
   deliveries.inquirer = &*inquirer_;
   deliveries.answered = webhook::answer_observer(metrics_);
   deliveries.authenticated = webhook::authentication_observer(metrics_);
   deliveries_.emplace(routes_, warehouses_, promotions_, *late_targets_, *refresher_,
                       std::move(deliveries), logger_.named("webhook"));
+}
+
+void Operator::Impl::build_registrar() {
+  stages_.emplace(
+      *rest_, [this](const std::string& ns) { registrar_->changed(ns); }, logger_);
+  registrar_.emplace(
+      kube_io_.get_executor(),
+      [this](controllers::Registrar::Access access, bitbucket_rest::Operation& operation,
+             clock::Steady::time_point deadline, milliseconds gap) {
+        return bitbucket_clients_->ask(std::move(access), operation, deadline, gap);
+      },
+      [this](const std::set<std::string>& projects) {
+        return controllers::reached_by(projects, warehouses_, promotions_, stages_->projects());
+      },
+      [this](const api::ReceiverOwner& owner, const controllers::Note& note) {
+        events_->emit(api::reference_to(owner), note.type, note.reason, "Register", note.text);
+      },
+      controllers::RegistrarOptions{
+          .base_url = settings_.receivers.base_url,
+          .leading = [this] { return leading(); },
+          .refresh =
+              [this](const std::string& project, const auto& access, const auto& repository) {
+                asio::co_spawn(
+                    kube_io_,
+                    refresh(controllers::subscribers(project, access, repository, warehouses_)),
+                    log::EndOnException{logger_, "a refresh"});
+              }},
+      logger_.named("registrar"));
+  warehouses_.observe([this](const kube::ObjectKey& key, const auto& /*before*/,
+                             const auto& /*now*/) { registrar_->changed(key.ns); });
+  promotions_.observe([this](const kube::ObjectKey& key, const auto& before, const auto& now) {
+    const auto waits = [](const auto& promotion) {
+      return promotion && !promotion->pull_request_urls.empty();
+    };
+    if (waits(before) != waits(now)) registrar_->changed(key.ns);
+  });
 }
 
 void Operator::Impl::watch(Watched& watched_kind, const json::Projection& projection,
@@ -348,22 +399,28 @@ void Operator::Impl::add_metrics() {
                            [this] { return refresher_->oldest_age(); });
   controllers::add_metrics(metrics_, catch_up_->counters());
   controllers::add_metrics(metrics_, *receivers_, settings_.receivers.workers);
+  controllers::add_metrics(metrics_, registrar_->counters(),
+                           [this] { return registrar_->states(); });
   kube::add_leader_metrics(metrics_, settings_.lease.name, [this] { return leading(); });
 }
 
 void Operator::Impl::lead_or_stand() {
   if (!settings_.leader_elect) {
     receivers_->set_leading(true);
+    registrar_->set_leading(true);
     return;
   }
-  elector_.emplace(
-      *rest_,
-      kube::LeaderElectionOptions{.lease = settings_.lease,
-                                  .identity = identity(settings_.pod_name)},
-      leader_callbacks(
-          settings_.catch_up, [this](bool leading) { receivers_->set_leading(leading); },
-          [this] { tasks_.spawn("catch-up", catch_up_->run()); }),
-      logger_.named("leader"));
+  elector_.emplace(*rest_,
+                   kube::LeaderElectionOptions{.lease = settings_.lease,
+                                               .identity = identity(settings_.pod_name)},
+                   leader_callbacks(
+                       settings_.catch_up,
+                       [this](bool leading) {
+                         receivers_->set_leading(leading);
+                         registrar_->set_leading(leading);
+                       },
+                       [this] { tasks_.spawn("catch-up", catch_up_->run()); }),
+                   logger_.named("leader"));
   tasks_.spawn("leader", elector_->run());
 }
 
@@ -375,6 +432,12 @@ asio::awaitable<kube::ApiResult<void>> Operator::Impl::patch(controllers::Target
   if (!answer) co_return tl::unexpected(std::move(answer.error()));
   catch_up_->refreshed(target);
   co_return kube::ApiResult<void>{};
+}
+
+/// Queues them, and does not wait.
+asio::awaitable<void> Operator::Impl::refresh(std::vector<controllers::Target> targets) {
+  auto queued = refresher_->refresh(std::move(targets), clock::Steady::now());
+  (void)co_await std::move(queued);
 }
 
 asio::awaitable<void> Operator::Impl::wait_for_signal() {
@@ -422,6 +485,8 @@ asio::awaitable<void> Operator::Impl::shut_down() {
   (void)co_await refresher_->drain(times.drained);  // what is left, it has named
 
   receivers_->stop();
+  registrar_->stop();
+  stages_->stop();
   events_->stop();
   for (Watched* watched_kind : all_watched_) watched_kind->reflector->stop();
   if (elector_ && catch_up_->owed()) {

@@ -72,8 +72,7 @@ void check_receiver(Surroundings& common, const std::string& receiver,
   const std::string subject = "Bitbucket of " + receiver;
   const auto checked = controllers::check_access(keys, &common.hosts, secret_name);
   for (const auto& refusal : checked.refusals) {
-    warn(common.findings, subject, refusal.message,
-         "until then nothing is asked for this receiver");
+    warn(common.findings, subject, refusal.message, "correct the Secret");
   }
   if (!checked.access) return;
   const auto client =

@@ -270,7 +270,7 @@ Result<ReceiverAccess> receiver_access(Cluster& cluster, const std::string& proj
   const api::Secret secret = (*secrets)(declared->secret_name).secret;
   const bool rotating = secret.previous && !secret.previous->empty();
   return ReceiverAccess{published->url, *secret.value, rotating ? secret.previous : std::nullopt,
-                        cluster.secret_key(*owner, declared->secret_name)};
+                        cluster.secret_key(*owner, declared->secret_name), owner->meta.uid};
 }
 
 }  // namespace receiver::ctl

@@ -104,6 +104,7 @@ struct ReceiverAccess {
   crypto::SecretString secret;
   std::optional<crypto::SecretString> previous{};  ///< of `secret.previous`, unless empty
   kube::ObjectKey secret_key{};                    ///< of the Secret; empty: no cluster was asked
+  std::string owner_uid{};                         ///< of the object that declares it
 };
 
 /// Of a Bitbucket receiver that is published. The failure says why it is not, or that the status

@@ -1,29 +1,12 @@
 #pragma once
 
-#include <set>
 #include <string>
-#include <string_view>
 #include <vector>
-
-#include <rapidjson/document.h>
 
 #include "cmd/receiverctl/cluster.h"
 
-/// Whether promotions of a project will wait for pull requests: by a step `git-wait-for-pr` of a
-/// Stage itself, or of a PromotionTask or ClusterPromotionTask that it uses.
+/// Whether promotions of a project will wait for pull requests (api/stage.h).
 namespace receiver::ctl {
-
-/// What a Stage's promotion template runs.
-struct StageSteps {
-  bool waits = false;
-  std::set<std::string, std::less<>>
-      tasks{};  ///< names of PromotionTasks, of the Stage's namespace
-  std::set<std::string, std::less<>> cluster_tasks{};
-};
-[[nodiscard]] StageSteps steps_of_stage(const rapidjson::Value& stage);
-
-/// Whether a PromotionTask or ClusterPromotionTask has such a step itself.
-[[nodiscard]] bool task_waits(const rapidjson::Value& task);
 
 struct PullRequestSteps {
   bool found = false;

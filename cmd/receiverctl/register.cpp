@@ -1,6 +1,7 @@
 #include "cmd/receiverctl/register.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <ostream>
 #include <set>
@@ -42,6 +43,7 @@ struct RegisterOptions {
   std::string ca_file;
   bool dry_run = false;
   bool force = false;
+  bool move = false;
   bool show_urls = false;
 
   [[nodiscard]] rest::Servers servers() const { return {bitbucket_url, cloud_url}; }
@@ -65,6 +67,10 @@ permission "Repository admin".
 Bitbucket does not show a webhook's secret, or not everywhere. One at the right URL is taken to have
 the right one, since the URL is derived from it; if somebody has changed it by hand: --force.
 
+Which webhooks are the receiver's: one at exactly its URL or that of `secret.previous`, and one whose
+title holds its mark, which tells clusters apart. No other is changed. What people have added to its
+own stays: events, title, settings; and so does that it is switched off.
+
 Where webhooks may go. Whoever may write a Warehouse names any repository in it, and the receiver's
 secret goes there. The key `bitbucket.allow` of its Secret bounds that, by a workspace, a project key
 or a host a line; repositories outside are named, and not touched. For a ClusterConfig's receiver
@@ -72,7 +78,7 @@ or a host a line; repositories outside are named, and not touched. For a Cluster
 
 A proxy: HTTPS_PROXY and NO_PROXY, as for kubectl, but for Bitbucket only.
 
-Exit code 1: a repository could not be registered. Others: see `receiverctl --help`.)";
+Exit code 1: a repository could not be registered, or its webhook is switched off. Others: see `receiverctl --help`.)";
 
 Result<crypto::SecretString> read_token(Context& context, const RegisterOptions& options) {
   if (!options.token_file.empty()) {
@@ -163,7 +169,8 @@ Result<void> confirm(Context& context, const RegisterOptions& options,
 /// What a repository's webhook has to be.
 Result<rest::WantedWebhook> want(Cluster& cluster, const RegisterOptions& options,
                                  const ReceiverAccess& access, std::vector<std::string>& notes) {
-  rest::WantedWebhook wanted{.title = rest::webhook_title(options.whose.project, options.receiver),
+  rest::WantedWebhook wanted{.name = rest::webhook_name(options.whose.project, options.receiver),
+                             .mark = rest::webhook_mark(access.owner_uid, options.receiver),
                              .url = access.url,
                              .secret = access.secret,
                              .pull_requests = options.pull_requests};
@@ -255,16 +262,22 @@ Result<ExitCode> register_all(Context& context, const RegisterOptions& options) 
                     },
                     kRegisterPatience);
   report.skipped = std::move(selection->skipped);
+  std::map<std::string, rest::InheritedWebhooks> inherited;  // by owner
   bool ended = false;
   for (const rest::Repository& repository : selection->repositories) {
     if (ended) {
       report.repositories.push_back({.repository = repository, .error = "not tried"});
       continue;
     }
-    rest::RegisterWebhook registering({.repository = repository,
-                                       .wanted = *wanted,
-                                       .always = options.force,
-                                       .dry_run = options.dry_run});
+    rest::Registration registration{
+        .repository = repository,
+        .wanted = *wanted,
+        .moves = options.move ? rest::Moves::kAll : rest::Moves::kRotation,
+        .always = options.force,
+        .dry_run = options.dry_run};
+    registration.inherited =
+        inherited.try_emplace(repository.owner, registration.inherited).first->second;
+    rest::RegisterWebhook registering(std::move(registration));
     rest::run(registering, send);
     auto& plan = registering.result();
     ended = !plan && ends_all(plan.error().kind);
@@ -274,10 +287,11 @@ Result<ExitCode> register_all(Context& context, const RegisterOptions& options) 
   }
   print(context, report, options.show_urls);
   // A repository that was named, and is left out, is not what was asked for.
-  const bool well = (options.all_subscribed || report.outside.empty()) &&
-                    std::ranges::all_of(report.repositories, [](const Registered& registered) {
-                      return registered.error.empty();
-                    });
+  const bool well =
+      (options.all_subscribed || report.outside.empty()) &&
+      std::ranges::all_of(report.repositories, [](const Registered& registered) {
+        return registered.error.empty() && registered.plan.action != rest::Action::kSkip;
+      });
   return well ? ExitCode::kOk : ExitCode::kNotWell;
 }
 
@@ -336,6 +350,9 @@ void add_register(CLI::App& app, Context& context) {
   command->add_flag("--dry-run", options->dry_run, "Tell the difference, and write nothing.");
   command->add_flag("--force", options->force,
                     "Write the webhook, and so its secret, even if nothing seems to differ.");
+  command->add_flag("--move", options->move,
+                    "Take the receiver's webhooks here that lead to another base URL, as after the "
+                    "operator's has changed. If not given, they are named, and stay.");
   command->add_flag(
       "--show-urls", options->show_urls,
       "The receiver's URLs in full. A URL is half a secret: nobody else should see it.");

@@ -24,7 +24,7 @@ std::string line_of(const Difference& difference, bool show_urls) {
                      to);
 }
 
-/// `created`, `would create`, `unchanged`, `failed`.
+/// `created`, `would create`, `unchanged`, `skipped`, `failed`.
 Cell result_of(const Registered& registered, bool dry_run) {
   if (!registered.error.empty()) return {"failed", Tone::kBad};
   switch (registered.plan.action) {
@@ -33,7 +33,11 @@ Cell result_of(const Registered& registered, bool dry_run) {
     case Change::kCreate:
       return dry_run ? Cell("would create", Tone::kWarning) : Cell("created", Tone::kGood);
     case Change::kUpdate:
+    case Change::kDelete:
       return dry_run ? Cell("would update", Tone::kWarning) : Cell("updated", Tone::kGood);
+    case Change::kPostpone:
+    case Change::kSkip:
+      return {"skipped", Tone::kWarning};
   }
   return "";
 }
@@ -48,6 +52,7 @@ std::string report_table(const Report& report, bool show_urls, bool colours) {
     for (const Difference& difference : registered.plan.differences) {
       lines.push_back(line_of(difference, show_urls));
     }
+    if (!registered.plan.reason.empty()) lines = {registered.plan.reason};
     if (!registered.error.empty()) lines = {registered.error};
     if (lines.empty()) lines.emplace_back();
     table.add({registered.repository.name(), result_of(registered, report.dry_run), lines.front()});
@@ -77,6 +82,7 @@ std::string report_json(const Report& report, bool show_urls) {
         json.EndObject();
       }
       json.EndArray();
+      member(json, "reason", registered.plan.reason);
       member(json, "notes", registered.plan.notes);
       member(json, "error", registered.error);
       json.EndObject();

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "bitbucket_rest/repository.h"
-#include "bitbucket_rest/webhook.h"
+#include "bitbucket_rest/webhook_plan.h"
 
 /// How `receiverctl register` tells what it has done. Holds no secret, and URLs in full only if
 /// they are asked for.

@@ -76,6 +76,11 @@ kube::Resource kargo_resource(std::string plural) {
   return {"kargo.akuity.io", "v1alpha1", std::move(plural)};
 }
 
+kube::ObjectReference reference_to(const ReceiverOwner& owner) {
+  return {"kargo.akuity.io/v1alpha1", std::string(kind_name(owner.kind)), owner.meta.key,
+          owner.meta.uid, owner.meta.resource_version};
+}
+
 kube::Resource resource_of(OwnerKind kind) {
   return kargo_resource(kind == OwnerKind::kProjectConfig ? "projectconfigs" : "clusterconfigs");
 }

@@ -9,6 +9,7 @@
 #include <tl/expected.hpp>
 
 #include "json/json.h"
+#include "kube/event_series.h"
 #include "kube/object_key.h"
 #include "kube/resource.h"
 
@@ -73,6 +74,8 @@ struct ReceiverOwner {
 };
 
 [[nodiscard]] std::string_view kind_name(OwnerKind kind);
+/// What an Event about it is about.
+[[nodiscard]] kube::ObjectReference reference_to(const ReceiverOwner& owner);
 [[nodiscard]] kube::Resource resource_of(OwnerKind kind);
 
 /// What of a ProjectConfig or ClusterConfig is read.

@@ -28,12 +28,13 @@ std::shared_ptr<const BitbucketKeys> decode_bitbucket(const rapidjson::Value& ob
   const auto token = stored(object, "bitbucket.token");
   if (!token || token->empty()) return nullptr;
   auto keys = std::make_shared<BitbucketKeys>();
-  const auto take = [&](std::string_view key, crypto::SecretString& member, std::size_t most) {
+  const auto take = [&](std::string_view key, crypto::SecretString& member, std::size_t most,
+                        std::string BitbucketKeys::*problem = &BitbucketKeys::problem) {
     auto value = decode_key(object, key);
     if (!value) {
-      keys->problem = value.error();
+      (*keys).*problem = value.error();
     } else if (*value && (*value)->view().size() > most) {
-      keys->problem = fmt::format("the value of key \"{}\" is longer than {} bytes", key, most);
+      (*keys).*problem = fmt::format("the value of key \"{}\" is longer than {} bytes", key, most);
     } else if (*value) {
       member = std::move(**value);
     }
@@ -43,6 +44,12 @@ std::shared_ptr<const BitbucketKeys> decode_bitbucket(const rapidjson::Value& ob
   take("bitbucket.url", keys->url, kMaxBitbucketValueBytes);
   take("bitbucket.ca", keys->ca, kMaxBitbucketCaBytes);
   take("bitbucket.changed-files", keys->changed_files, kMaxBitbucketValueBytes);
+  take("bitbucket.register", keys->registers, kMaxBitbucketValueBytes,
+       &BitbucketKeys::register_problem);
+  if (stored(object, "bitbucket.allow")) {
+    take("bitbucket.allow", keys->allow.emplace(), kMaxBitbucketAllowBytes,
+         &BitbucketKeys::register_problem);
+  }
   keys->uid = json::string_at(object, "/metadata/uid");
   keys->resource_version = json::string_at(object, "/metadata/resourceVersion");
   return keys;
@@ -69,6 +76,8 @@ const json::Projection& secret_projection() {
       "/data/bitbucket.url",
       "/data/bitbucket.ca",
       "/data/bitbucket.changed-files",
+      "/data/bitbucket.register",
+      "/data/bitbucket.allow",
   };
   return projection;
 }

@@ -16,6 +16,7 @@ namespace receiver::api {
 
 /// Longer values of the keys `bitbucket.*` are not kept.
 inline constexpr std::size_t kMaxBitbucketValueBytes = 4 * 1024;
+inline constexpr std::size_t kMaxBitbucketAllowBytes = 64 * 1024;
 inline constexpr std::size_t kMaxBitbucketCaBytes = 256 * 1024;
 
 /// The keys `bitbucket.*` as they are written: how a receiver's Bitbucket may be asked. An absent
@@ -26,7 +27,11 @@ struct BitbucketKeys {
   crypto::SecretString url;
   crypto::SecretString ca;
   crypto::SecretString changed_files;
+  crypto::SecretString registers;             ///< `bitbucket.register`
+  std::optional<crypto::SecretString> allow;  ///< an empty one allows nothing
   std::string problem;  ///< a value that is not kept, and why, for people; empty: there is none
+  std::string
+      register_problem;  ///< the same of `registers` and `allow`, which asking does not need
 
   // Of the Secret. Another version is another Bitbucket, or another token.
   std::string uid;

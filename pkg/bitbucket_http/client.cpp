@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "async/kept_alive.h"
+#include "async/sleeper.h"
 #include "bitbucket_rest/authorization.h"
 #include "crypto/pem.h"
 #include "http/client.h"
@@ -28,8 +29,12 @@ ApiAnswer answer_of(http::Response response) {
   const auto field = [&](std::string_view name) {
     return std::string(response.headers.find(name).value_or(""));
   };
-  return {response.status, std::move(response.body), field("Retry-After"), field("Location"),
-          text::equal_ignoring_case(field(bitbucket_rest::kNearLimitHeader), "true")};
+  return {response.status,
+          std::move(response.body),
+          field("Retry-After"),
+          field("Location"),
+          text::equal_ignoring_case(field(bitbucket_rest::kNearLimitHeader), "true"),
+          field("Date")};
 }
 
 ApiFailure kind_of(http::ClientError::Kind kind) {
@@ -61,13 +66,18 @@ http::ClientOptions options_of(const ClientOptions& options, const http::ServerU
 class Client::Impl {
  public:
   Impl(asio::any_io_executor executor, ClientOptions options, const http::ServerUrl& server)
-      : options_(std::move(options)),
+      : executor_(std::move(executor)),
+        options_(std::move(options)),
         origin_(server.origin()),
-        client_(std::move(executor), options_of(options_, server)) {}
+        client_(executor_, options_of(options_, server)) {}
 
   asio::awaitable<void> run(async::KeptAlive, bitbucket_rest::Operation& operation,
-                            TimePoint deadline) {
+                            TimePoint deadline, std::chrono::milliseconds gap) {
+    clock::Timer pause(executor_);
     while (const ApiRequest* request = operation.next()) {
+      if (operation.requests() > 1 && gap.count() > 0) {
+        co_await async::sleep_until(pause, clock::Steady::now() + gap);
+      }
       auto answered = co_await send(*request, deadline);
       operation.take(std::move(answered));
     }
@@ -100,6 +110,7 @@ class Client::Impl {
     co_return answer;
   }
 
+  asio::any_io_executor executor_;
   ClientOptions options_;
   std::string origin_;
   http::Client client_;
@@ -128,8 +139,9 @@ Client::~Client() {
   impl_->close();
 }
 
-asio::awaitable<void> Client::run(bitbucket_rest::Operation& operation, TimePoint deadline) {
-  return impl_->run(impl_, operation, deadline);
+asio::awaitable<void> Client::run(bitbucket_rest::Operation& operation, TimePoint deadline,
+                                  std::chrono::milliseconds gap) {
+  return impl_->run(impl_, operation, deadline, gap);
 }
 
 }  // namespace receiver::bitbucket_http

@@ -43,8 +43,10 @@ class Client {
   Client& operator=(const Client&) = delete;
 
   /// Until the operation has ended: after the deadline, or when the client is destroyed, with an
-  /// error. The operation outlives the call; the client need not.
-  boost::asio::awaitable<void> run(bitbucket_rest::Operation& operation, TimePoint deadline);
+  /// error. Its requests are at least `gap` apart. The operation outlives the call; the client need
+  /// not.
+  boost::asio::awaitable<void> run(bitbucket_rest::Operation& operation, TimePoint deadline,
+                                   std::chrono::milliseconds gap = {});
 
  private:
   class Impl;

@@ -27,6 +27,10 @@ std::string hooks_url(const Repository& repository) {
   return api_url(repository) + (repository.product == Source::kCloud ? "/hooks" : "/webhooks");
 }
 
+std::string hook_url(const Repository& repository, const std::string& id) {
+  return hooks_url(repository) + "/" + text::percent_encode(id);
+}
+
 std::vector<std::string> read_strings(Reader& in) {
   std::vector<std::string> strings;
   in.array([&] {
@@ -59,6 +63,10 @@ Webhook read_cloud_webhook(Reader& in) {
       webhook.verifies_certificate = !in.boolean().value_or(false);
     } else if (member == "secret_set") {
       if (in.boolean() == false) webhook.secret.emplace();
+    } else if (member == "created_at") {
+      webhook.made = in.string();
+    } else if (member == "subject_type") {
+      webhook.inherited = in.string() == "workspace";
     } else {
       read_common(in, member, webhook);
     }
@@ -66,33 +74,53 @@ Webhook read_cloud_webhook(Reader& in) {
   return webhook;
 }
 
-/// Without an id if it is a project's webhook, which its repositories inherit: it cannot be written
-/// here.
+/// Its secret, and the other members as Webhook::configuration has them.
+std::string read_configuration(Reader& in, Webhook& webhook) {
+  std::string secret;
+  std::string others;
+  in.object([&](std::string_view member) {
+    if (member == "secret") {
+      secret = in.string();
+    } else {
+      crypto::append_wiping(others, fmt::format(",{}:", quote(member)));
+      crypto::append_wiping(others, in.raw());
+    }
+  });
+  webhook.configuration = crypto::SecretString(std::move(others));
+  return secret;
+}
+
 Webhook read_data_center_webhook(Reader& in) {
   Webhook webhook;
   std::string secret;
-  bool of_project = false;
   in.object([&](std::string_view member) {
     if (member == "id") {
-      const auto id = in.integer();
-      webhook.id = id ? std::to_string(*id) : std::string();
+      if (const auto id = in.integer()) {
+        webhook.id = std::to_string(*id);
+        webhook.made = fmt::format("{:020}", *id);
+      }
     } else if (member == "name") {
       webhook.title = in.string();
     } else if (member == "sslVerificationRequired") {
       webhook.verifies_certificate = in.boolean().value_or(true);
     } else if (member == "configuration") {
-      in.strings({{"secret", secret}});
+      secret = read_configuration(in, webhook);
+    } else if (member == "credentials" && in.at('{')) {
+      webhook.credentials = crypto::SecretString(std::string(in.raw()));
     } else if (member == "scopeType") {
-      of_project = in.string() == "project";
+      webhook.inherited = in.string() == "project";
     } else {
       read_common(in, member, webhook);
     }
   });
-  if (of_project) webhook.id.clear();
   // Whoever may see webhooks sees their secrets, unless something hides them behind signs.
   const bool hidden = !secret.empty() && secret.find_first_not_of("*•") == std::string::npos;
   if (!hidden) webhook.secret.emplace(std::move(secret));
   return webhook;
+}
+
+Webhook read_webhook(Reader& in, Source product) {
+  return product == Source::kCloud ? read_cloud_webhook(in) : read_data_center_webhook(in);
 }
 
 /// A string, or those of a list.
@@ -246,20 +274,20 @@ std::string moved_to(const Repository& repository, const std::string& location) 
 }
 
 std::string remedy_for_token(bool of_cloud, bool is_known, Purpose purpose) {
+  if (of_cloud && !is_known) {
+    return fmt::format(
+        "the token is wrong or has expired; an API token of an account needs the account's e-mail "
+        "address {}, an access token of a repository, project or workspace must be given without",
+        purpose == Purpose::kRegister ? "with --username" : "in bitbucket.username");
+  }
   if (purpose == Purpose::kRead) {
-    if (!of_cloud) return "the token needs the permission \"Repository read\", and must be valid";
-    return is_known ? "the token needs the scope read:repository:bitbucket (an access token: "
+    return of_cloud ? "the token needs the scope read:repository:bitbucket (an access token: "
                       "repositories read)"
-                    : "the token is wrong or has expired; an API token of an account needs the "
-                      "account's e-mail address in bitbucket.username, an access token of a "
-                      "repository, project or workspace must be given without";
+                    : "the token needs the permission \"Repository read\", and must be valid";
   }
   if (!is_known) {
-    return of_cloud ? "the token is wrong or has expired; an API token of an account needs the "
-                      "account's e-mail address with --username, an access token of a repository, "
-                      "project or workspace must be given without"
-                    : "the token is wrong or has expired: make an HTTP access token with the "
-                      "permission \"Repository admin\"";
+    return "the token is wrong or has expired: make an HTTP access token with the permission "
+           "\"Repository admin\"";
   }
   return of_cloud ? "the token needs the scopes read:webhook:bitbucket, "
                     "write:webhook:bitbucket, read:repository:bitbucket and "
@@ -294,7 +322,7 @@ std::string remedy_for(const Repository& repository, const BitbucketError& error
   }
   if (answer.status / 100 == 3) {
     const std::string moved = moved_to(repository, answer.location);
-    const bool by_secret = purpose == Purpose::kRead;
+    const bool by_secret = purpose != Purpose::kRegister;
     if (!moved.empty()) {
       return fmt::format(
           "the repository has moved to {}, and redirects are not followed: correct the repoURL of "
@@ -329,35 +357,52 @@ ApiRequest list_request(const Repository& repository) {
   return first_page(repository, hooks_url(repository), "", kPageLength);
 }
 
+ApiRequest inherited_list_request(const Repository& repository) {
+  const std::string owner = text::percent_encode(repository.owner);
+  const auto* const form = repository.product == Source::kCloud
+                               ? "{}/2.0/workspaces/{}/hooks"
+                               : "{}/rest/api/latest/projects/{}/webhooks";
+  return first_page(repository, fmt::format(fmt::runtime(form), repository.server, owner), "",
+                    kPageLength);
+}
+
 ApiRequest write_request(const Repository& repository, const Webhook& webhook) {
   const bool of_cloud = repository.product == Source::kCloud;
-  std::string url = hooks_url(repository);
-  if (!webhook.id.empty()) url.append("/").append(text::percent_encode(webhook.id));
-
   std::vector<std::string> events(webhook.events.size());
   std::ranges::transform(webhook.events, events.begin(), quote);
-  const std::string title = quote(webhook.title);
-  const std::string to = quote(webhook.url);
+  const std::string common = fmt::format(
+      R"({}:{},"url":{},"active":{},"events":[{}])", of_cloud ? R"("description")" : R"("name")",
+      quote(webhook.title), quote(webhook.url), webhook.active, fmt::join(events, ","));
   const std::string secret = quote(webhook.secret ? webhook.secret->view() : std::string_view());
   std::string body =
       of_cloud
-          ? fmt::format(R"({{"description":{},"url":{},"active":{},"events":[{}],"secret":{}{}}})",
-                        title, to, webhook.active, fmt::join(events, ","), secret,
+          ? fmt::format(R"({{{},"secret":{}{}}})", common, secret,
                         webhook.verifies_certificate ? "" : R"(,"skip_cert_verification":true)")
-          : fmt::format(
-                R"({{"name":{},"url":{},"active":{},"events":[{}],"configuration":{{"secret":{}}},)"
-                R"("sslVerificationRequired":{}}})",
-                title, to, webhook.active, fmt::join(events, ","), secret,
-                webhook.verifies_certificate);
-  return {webhook.id.empty() ? "POST" : "PUT", std::move(url), std::move(body)};
+          : fmt::format(R"({{{},"configuration":{{"secret":{}{}}},"sslVerificationRequired":{})"
+                        R"({}{}}})",
+                        common, secret, webhook.configuration.view(), webhook.verifies_certificate,
+                        webhook.credentials.empty() ? "" : R"(,"credentials":)",
+                        webhook.credentials.view());
+  const bool is_new = webhook.id.empty();
+  return {is_new ? "POST" : "PUT",
+          is_new ? hooks_url(repository) : hook_url(repository, webhook.id), std::move(body)};
+}
+
+std::string read_id(const Repository& repository, std::string_view body) {
+  Reader in(body);
+  std::string id = read_webhook(in, repository.product).id;
+  return in.finish().empty() ? id : std::string();
+}
+
+ApiRequest delete_request(const Repository& repository, const std::string& id) {
+  return {"DELETE", hook_url(repository, id), ""};
 }
 
 tl::expected<Page, std::string> read_page(const Repository& repository, const ApiRequest& asked,
                                           std::string_view body) {
   Page page;
   const auto after = read_list(body, [&](Reader& in) {
-    Webhook webhook = repository.product == Source::kCloud ? read_cloud_webhook(in)
-                                                           : read_data_center_webhook(in);
+    Webhook webhook = read_webhook(in, repository.product);
     if (!webhook.id.empty()) page.webhooks.push_back(std::move(webhook));
   });
   if (!after) {

@@ -30,6 +30,7 @@ struct ApiAnswer {
   std::string retry_after;  ///< header fields; empty: none
   std::string location;
   bool near_limit = false;  ///< Cloud: most of the hour's requests are used up
+  std::string date{};       ///< header field
 };
 
 /// Where a repository is in its REST API; what belongs to it is below.
@@ -62,6 +63,7 @@ struct BitbucketError {
 enum class Purpose : std::uint8_t {
   kRegister,  ///< to write webhooks, by receiverctl
   kRead,      ///< to read the repository, by keys of a Secret
+  kUpkeep,    ///< to write webhooks, by keys of a Secret
 };
 
 /// Of an answer other than 2xx that came at `now`. `secret` is not repeated, whatever the answer
@@ -77,9 +79,14 @@ enum class Purpose : std::uint8_t {
                                                     clock::Wall::time_point now);
 
 [[nodiscard]] ApiRequest list_request(const Repository& repository);
+/// Of the webhooks that the repository inherits, from its project or workspace.
+[[nodiscard]] ApiRequest inherited_list_request(const Repository& repository);
 /// Creates the webhook, or replaces it if it has an id. The secret goes along every time: Cloud
 /// keeps an absent one and Data Center drops it.
 [[nodiscard]] ApiRequest write_request(const Repository& repository, const Webhook& webhook);
+/// The id in the answer to a write; empty if there is none.
+[[nodiscard]] std::string read_id(const Repository& repository, std::string_view body);
+[[nodiscard]] ApiRequest delete_request(const Repository& repository, const std::string& id);
 
 /// A part of the list of webhooks.
 struct Page {

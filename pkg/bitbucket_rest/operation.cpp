@@ -24,6 +24,7 @@ void Operation::take(tl::expected<ApiAnswer, BitbucketError> answer) {
     return;
   }
   near_limit_ = near_limit_ || answer->near_limit;
+  answered_at_ = clock::parse_http_date(answer->date);
   if (answer->status / 100 != 2) {
     failed(describe_failure(repository_, *answer, secret(), purpose_, clock::Wall::now()));
     return;

@@ -10,6 +10,7 @@
 #include <tl/expected.hpp>
 
 #include "bitbucket_rest/messages.h"
+#include "clock/clock.h"
 
 namespace receiver::bitbucket_rest {
 
@@ -34,6 +35,8 @@ class Operation {
   [[nodiscard]] unsigned requests() const { return requests_; }
   /// Whether Bitbucket has said that most of the hour's requests are used up.
   [[nodiscard]] bool near_limit() const { return near_limit_; }
+  /// When the last answer was sent, by Bitbucket's clock; nothing if it did not say.
+  [[nodiscard]] std::optional<clock::Wall::time_point> answered_at() const { return answered_at_; }
   [[nodiscard]] const Repository& repository() const { return repository_; }
 
  protected:
@@ -66,6 +69,7 @@ class Operation {
   unsigned requests_ = 0;
   std::size_t answer_bytes_ = 0;
   bool near_limit_ = false;
+  std::optional<clock::Wall::time_point> answered_at_;
 };
 
 /// An operation that ends with a T.

@@ -1,5 +1,6 @@
 #include "bitbucket_rest/registrar.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -7,68 +8,127 @@
 namespace receiver::bitbucket_rest {
 namespace {
 
-constexpr unsigned kTries = 2;  // of reading the list and writing
 constexpr std::size_t kMaxListBytes = 16UL * 1024 * 1024;
+
+/// Few tokens may read what is of a whole project or workspace.
+bool may_not_be_read(ApiFailure failure) {
+  return failure == ApiFailure::kUnauthorized || failure == ApiFailure::kForbidden ||
+         failure == ApiFailure::kNotFound;
+}
 
 }  // namespace
 
 RegisterWebhook::RegisterWebhook(Registration registration)
-    : Question(registration.repository, Purpose::kRegister,
-               {kTries * (kMaxPages + 1), kTries * kMaxListBytes}),
+    : Question(registration.repository, registration.purpose,
+               {kMaxRequests, (kTries + 1) * kMaxListBytes}),
       registration_(std::move(registration)) {
-  list();
+  list(Step::kList);
 }
 
-void RegisterWebhook::list() {
-  webhooks_.clear();
+void RegisterWebhook::list(Step step) {
+  step_ = step;
+  listing_.clear();
   pages_ = 1;
-  ask(list_request(repository()));
+  ask(step == Step::kList ? list_request(repository()) : inherited_list_request(repository()));
 }
 
 void RegisterWebhook::read(const ApiRequest& asked, const std::string& body) {
-  if (plan_) {
-    end(*std::move(plan_));
-    return;
+  switch (step_) {
+    case Step::kList:
+    case Step::kInherited:
+      read_part(asked, body);
+      break;
+    case Step::kWrite:
+      if (plan_.webhook.id.empty()) plan_.webhook.id = read_id(repository(), body);
+      delete_next();
+      break;
+    case Step::kDelete:
+      delete_next();
+      break;
   }
+}
+
+void RegisterWebhook::read_part(const ApiRequest& asked, const std::string& body) {
   auto page = read_page(repository(), asked, body);
   if (!page) {
     fail(ApiFailure::kUnexpected, std::move(page.error()));
     return;
   }
-  for (Webhook& webhook : page->webhooks) webhooks_.push_back(std::move(webhook));
-  if (!page->next) {
-    decide();
-  } else if (pages_ < kMaxPages) {
+  for (Webhook& webhook : page->webhooks) {
+    webhook.inherited = webhook.inherited || step_ == Step::kInherited;
+    listing_.push_back(std::move(webhook));
+  }
+  if (page->next && pages_ < kMaxPages) {
     ++pages_;
     ask(*std::move(page->next));
-  } else {
+  } else if (page->next) {
     // What was not looked at may be the receiver's own.
     fail(ApiFailure::kUnexpected,
          fmt::format("the list of webhooks does not end within {} pages: delete some, or "
                      "make this one by hand",
                      kMaxPages));
+  } else if (step_ == Step::kList) {
+    webhooks_ = std::move(listing_);
+    decide();
+  } else {
+    *registration_.inherited = std::move(listing_);
+    decide();
   }
 }
 
 void RegisterWebhook::decide() {
-  Plan plan =
-      plan_webhook(repository().product, webhooks_, registration_.wanted, registration_.always);
-  if (plan.action == Action::kNone || registration_.dry_run) {
-    end(std::move(plan));
+  const auto& inherited = *registration_.inherited;
+  std::vector<Webhook> existing = webhooks_;
+  // Some versions of Data Center list them with the repository's, too.
+  for (const Webhook& webhook : inherited.value_or(std::vector<Webhook>())) {
+    if (std::ranges::count(webhooks_, webhook.id, &Webhook::id) == 0) existing.push_back(webhook);
+  }
+  plan_ = plan_webhook(repository().product, existing, registration_.wanted, registration_.moves,
+                       registration_.always);
+  const bool writes = plan_.action == Action::kCreate || plan_.action == Action::kUpdate;
+  if (plan_.action == Action::kCreate && !inherited) {
+    list(Step::kInherited);
+  } else if (registration_.dry_run || !(writes || plan_.action == Action::kDelete)) {
+    end(std::move(plan_));
+  } else if (writes) {
+    write(Step::kWrite, write_request(repository(), plan_.webhook));
+  } else {
+    delete_next();
+  }
+}
+
+void RegisterWebhook::delete_next() {
+  if (deleted_ == plan_.surplus.size()) {
+    end(std::move(plan_));
     return;
   }
-  ApiRequest write = write_request(repository(), plan.webhook);
-  plan_ = std::move(plan);
-  ask(std::move(write));
+  write(Step::kDelete, delete_request(repository(), plan_.surplus[deleted_++]));
+}
+
+void RegisterWebhook::write(Step step, ApiRequest request) {
+  if (registration_.may_write && !registration_.may_write()) {
+    fail(ApiFailure::kUnknown, "not written: it is another's to do now");
+    return;
+  }
+  step_ = step;
+  ask(std::move(request));
 }
 
 void RegisterWebhook::failed(BitbucketError error) {
-  const auto written = std::exchange(plan_, std::nullopt);
-  const bool list_is_old =
-      written && (error.kind == ApiFailure::kConflict ||
-                  (error.kind == ApiFailure::kNotFound && written->action == Action::kUpdate));
+  if (step_ == Step::kInherited && may_not_be_read(error.kind)) {
+    registration_.inherited->emplace();
+    decide();
+    return;
+  }
+  const bool gone = error.kind == ApiFailure::kNotFound;
+  if (step_ == Step::kDelete && gone) {  // by somebody who saw the same
+    delete_next();
+    return;
+  }
+  const bool list_is_old = step_ == Step::kWrite && (error.kind == ApiFailure::kConflict ||
+                                                     (gone && plan_.action == Action::kUpdate));
   if (list_is_old && !std::exchange(last_try_, true)) {
-    list();
+    list(Step::kList);
   } else {
     Question::failed(std::move(error));
   }

@@ -1,40 +1,69 @@
 #pragma once
 
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "bitbucket_rest/operation.h"
-#include "bitbucket_rest/webhook.h"
+#include "bitbucket_rest/webhook_plan.h"
 
 namespace receiver::bitbucket_rest {
 
 /// A list of more pages than this is an error; Bitbucket allows far fewer webhooks.
 inline constexpr unsigned kMaxPages = 20;
 
+/// What the repositories of one project or workspace inherit. Nothing: not asked for yet.
+using InheritedWebhooks = std::shared_ptr<std::optional<std::vector<Webhook>>>;
+
 struct Registration {
   Repository repository;
   WantedWebhook wanted;
+  Moves moves = Moves::kAll;
   bool always = false;   ///< write it even if nothing seems to differ
   bool dry_run = false;  ///< read only
+  Purpose purpose = Purpose::kRegister;
+  /// Asked before each write; if it says no, that is an error. Not given: always yes.
+  std::function<bool()> may_write{};
+  /// Shared by the registrations of the same owner's repositories, so that it is asked for once.
+  InheritedWebhooks inherited = std::make_shared<InheritedWebhooks::element_type>();
 };
 
-/// Makes the repository's webhook what it should be, by one write at most; ends with what was done,
-/// or with `dry_run` what would be. Run again, it changes nothing. If the list has changed between
-/// reading and writing (409; 404 for the webhook), it is read once more.
+/// Makes the repository's webhook what it should be, by one write at most, and deletes duplicates;
+/// ends with what was done, or with `dry_run` what would be. Run again, it changes nothing. If the
+/// list has changed between reading and writing (409; 404 for the webhook), it is read once more. A
+/// write without an answer may have been done, and is not sent again: the next run sees.
+///
+/// Before a webhook is made, those of the project or workspace are looked at, if the token may.
 class RegisterWebhook final : public Question<Plan> {
  public:
+  static constexpr unsigned kTries = 2;  ///< of reading the list and writing
+  static constexpr unsigned kMaxRequests = kTries * (kMaxPages + 1) + kMaxPages + kMaxSurplus;
+
   explicit RegisterWebhook(Registration registration);
 
  private:
+  enum class Step { kList, kInherited, kWrite, kDelete };
+
   void read(const ApiRequest& asked, const std::string& body) override;
   void failed(BitbucketError error) override;
   [[nodiscard]] std::string_view secret() const override {
     return registration_.wanted.secret.view();
   }
-  void list();
+  void list(Step step);
+  void read_part(const ApiRequest& asked, const std::string& body);
   void decide();
+  void write(Step step, ApiRequest request);
+  void delete_next();
 
   Registration registration_;
-  std::vector<Webhook> webhooks_;  ///< listed so far
+  Step step_ = Step::kList;
+  std::vector<Webhook> listing_;   ///< of the list that is being read
+  std::vector<Webhook> webhooks_;  ///< the repository's
   unsigned pages_ = 0;
-  std::optional<Plan> plan_;  ///< being written
+  Plan plan_;                ///< being carried out
+  std::size_t deleted_ = 0;  ///< of its surplus
   bool last_try_ = false;
 };
 

@@ -68,6 +68,8 @@ class Reader {
   [[nodiscard]] std::optional<bool> boolean();
   /// Nothing if it has a fraction, an exponent or more than 64 bits, or is no number.
   [[nodiscard]] std::optional<std::int64_t> integer();
+  /// The value as it is written, with what is in it; empty if it is malformed.
+  [[nodiscard]] std::string_view raw() { return take(); }
   /// Returns false.
   bool skip();
 

@@ -1,8 +1,10 @@
 #include "test/bitbucket_server/bitbucket_server.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <charconv>
+#include <ctime>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -15,6 +17,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "http/server.h"
+#include "test/bitbucket_server/breaker.h"
 #include "test/support/temporary_directory.h"
 
 namespace receiver::test {
@@ -53,6 +56,14 @@ std::optional<Target> parse(std::string_view text) {
     target.query[parameter.substr(0, equals)] = value;
   }
   return target;
+}
+
+std::string http_date() {
+  const std::time_t now = std::time(nullptr);
+  std::tm date{};
+  gmtime_r(&now, &date);
+  std::array<char, 64> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &date)};
 }
 
 }  // namespace
@@ -116,6 +127,7 @@ class BitbucketServer::Impl {
       co_await timer.async_wait(boost::asio::use_awaitable);
     }
     http::Response response{.status = answer.status, .headers = {}, .body = answer.body};
+    response.headers.add("Date", http_date());
     response.headers.add("Content-Type", answer.content_type);
     if (!answer.retry_after.empty()) response.headers.add("Retry-After", answer.retry_after);
     if (!answer.location.empty()) response.headers.add("Location", answer.location);
@@ -147,8 +159,15 @@ class BitbucketServer::Impl {
     if (answer_reads_ && head.method == "GET" && !is_of_webhooks) {
       return answer_reads_("https://" + authority_ + head.target);
     }
+    if (!of_cloud() && head.path().ends_with("/latest")) return latest(head, grant->second);
     const auto target = parse(head.target);
     if (!target) return failed(400, "the query is malformed");
+    if (const auto owner = owner_in(target->segments)) {
+      const auto inherited = inherited_.find(*owner);
+      if (inherited == inherited_.end() || grant->second != Grant::kAdmin) return not_permitted();
+      if (head.method != "GET") return failed(405, "Method Not Allowed");
+      return page(head, *target, inherited->second);
+    }
     std::string id;
     std::vector<StoredWebhook>* webhooks = find_webhooks(target->segments, id);
     if (webhooks == nullptr) {
@@ -159,15 +178,14 @@ class BitbucketServer::Impl {
                         : "The repository does not exist.",
                     "com.atlassian.bitbucket.repository.NoSuchRepositoryException");
     }
-    if (grant->second != Grant::kAdmin) {
-      return of_cloud()
-                 ? failed(403, "Your credentials lack one or more required privilege scopes.")
-                 : failed(401, "You are not permitted to access this resource",
-                          "com.atlassian.bitbucket.AuthorisationException");
-    }
+    if (grant->second != Grant::kAdmin) return not_permitted();
     if (head.method == "GET" && id.empty()) return page(head, *target, *webhooks);
-    if (head.method != (id.empty() ? "POST" : "PUT")) return failed(405, "Method Not Allowed");
+    const bool deletes = head.method == "DELETE" && !id.empty();
+    if (!deletes && head.method != (id.empty() ? "POST" : "PUT")) {
+      return failed(405, "Method Not Allowed");
+    }
     if (!target->query.empty()) return failed(400, "a write has no query");
+    if (deletes) return deleted(*webhooks, id);
     if (head.headers.find("Content-Type") != "application/json") {
       return failed(415, "Unsupported Media Type");
     }
@@ -182,11 +200,13 @@ class BitbucketServer::Impl {
   mutable std::mutex mutex_;
   std::map<std::string, Grant> grants_;
   std::map<std::string, std::vector<StoredWebhook>> repositories_;
+  std::map<std::string, std::vector<StoredWebhook>> inherited_;  ///< by owner
   std::size_t page_length_ = kMaxPageLength;
   std::deque<Answer> answers_;
   std::function<Answer(const std::string&)> answer_reads_;
   std::function<void(std::vector<StoredWebhook>&)> before_write_;
   std::vector<std::string> requests_;
+  std::map<std::string, Breaker> breakers_;  ///< by webhook
   int last_id_ = 0;
   std::atomic<bool> held_{false};
 
@@ -200,6 +220,23 @@ class BitbucketServer::Impl {
   [[nodiscard]] Answer failed(unsigned status, std::string_view message,
                               std::string_view exception = {}) const {
     return failure(product_, status, message, exception);
+  }
+
+  [[nodiscard]] Answer not_permitted() const {
+    return of_cloud() ? failed(403, "Your credentials lack one or more required privilege scopes.")
+                      : failed(401, "You are not permitted to access this resource",
+                               "com.atlassian.bitbucket.AuthorisationException");
+  }
+
+  /// Whose webhooks the path asks for, if it is those of a project or workspace.
+  [[nodiscard]] std::optional<std::string> owner_in(std::vector<std::string> segments) const {
+    const std::vector<std::string> before =
+        of_cloud() ? std::vector<std::string>{"", "2.0", "workspaces"}
+                   : std::vector<std::string>{"", "git", "rest", "api", "latest", "projects"};
+    const bool is_list = segments.size() == before.size() + 2 &&
+                         segments.back() == (of_cloud() ? "hooks" : "webhooks") &&
+                         std::equal(before.begin(), before.end(), segments.begin());
+    return is_list ? std::optional(segments[before.size()]) : std::nullopt;
   }
 
   /// Those of the repository that the path names, and the id of one if it names one.
@@ -227,6 +264,26 @@ class BitbucketServer::Impl {
     }
     const auto found = repositories_.find(name);
     return found == repositories_.end() ? nullptr : &found->second;
+  }
+
+  /// The newest delivery of a webhook that had the outcome that is asked for.
+  Answer latest(const http::RequestHead& head, Grant grant) {
+    std::vector<std::string> segments = split(head.path(), '/');
+    segments.pop_back();
+    std::string id;
+    const std::vector<StoredWebhook>* webhooks = find_webhooks(std::move(segments), id);
+    if (webhooks == nullptr || head.method != "GET") return failed(404, "HTTP 404 Not Found");
+    if (grant != Grant::kAdmin) return not_permitted();
+    if (std::ranges::find(*webhooks, id, &StoredWebhook::id) == webhooks->end()) {
+      return no_webhook();
+    }
+    const std::string query = head.target.substr(head.path().size());
+    for (const char* outcome : {"SUCCESS", "FAILURE", "ERROR"}) {
+      if (query != std::string("?outcome=") + outcome) continue;
+      const auto found = breakers_[id].latest(outcome);
+      return found ? Answer{.body = *found} : Answer{.status = 204};
+    }
+    return failed(400, "outcome is none");
   }
 
   Answer page(const http::RequestHead& head, const Target& target,
@@ -275,7 +332,8 @@ class BitbucketServer::Impl {
   Answer written(std::vector<StoredWebhook>& webhooks, const std::string& id,
                  const std::string& body) {
     if (before_write_) std::exchange(before_write_, nullptr)(webhooks);
-    auto webhook = read_document(product_, body);
+    const auto found = std::ranges::find(webhooks, id, &StoredWebhook::id);
+    auto webhook = read_document(product_, body, found == webhooks.end() ? nullptr : &*found);
     if (!webhook) return webhook.error();
     if (id.empty()) {
       // Data Center takes as many as it is given.
@@ -286,13 +344,22 @@ class BitbucketServer::Impl {
       webhooks.push_back(*webhook);
       return {.status = 201, .body = document_of(product_, *webhook)};
     }
-    const auto found = std::ranges::find(webhooks, id, &StoredWebhook::id);
-    if (found == webhooks.end()) {
-      return failed(404, "Webhook not found", "com.atlassian.webhooks.NoSuchWebhookException");
-    }
+    if (found == webhooks.end()) return no_webhook();
     webhook->id = id;
     *found = *webhook;
     return {.body = document_of(product_, *webhook)};
+  }
+
+  Answer deleted(std::vector<StoredWebhook>& webhooks, const std::string& id) {
+    if (before_write_) std::exchange(before_write_, nullptr)(webhooks);
+    const bool there = std::erase_if(webhooks, [&](const StoredWebhook& webhook) {
+                         return webhook.id == id && !webhook.of_project;
+                       }) > 0;
+    return there ? Answer{.status = 204} : no_webhook();
+  }
+
+  [[nodiscard]] Answer no_webhook() const {
+    return failed(404, "Webhook not found", "com.atlassian.webhooks.NoSuchWebhookException");
   }
 
   boost::asio::io_context io_;
@@ -338,6 +405,15 @@ void BitbucketServer::add_repository(const std::string& name, std::vector<Stored
   impl_->repositories_[name] = std::move(webhooks);
 }
 
+void BitbucketServer::add_inherited(const std::string& owner, std::vector<StoredWebhook> webhooks) {
+  const std::lock_guard lock(impl_->mutex_);
+  for (StoredWebhook& webhook : webhooks) {
+    webhook.id = impl_->new_id();
+    webhook.of_project = true;
+  }
+  impl_->inherited_[owner] = std::move(webhooks);
+}
+
 std::vector<StoredWebhook> BitbucketServer::webhooks(const std::string& repository) const {
   const std::lock_guard lock(impl_->mutex_);
   return impl_->repositories_.at(repository);
@@ -361,6 +437,20 @@ void BitbucketServer::answer_reads(std::function<Answer(const std::string& url)>
 void BitbucketServer::before_next_write(std::function<void(std::vector<StoredWebhook>&)> change) {
   const std::lock_guard lock(impl_->mutex_);
   impl_->before_write_ = std::move(change);
+}
+
+void BitbucketServer::deliver(const std::string& repository,
+                              const std::function<unsigned(const StoredWebhook&)>& send) {
+  for (const StoredWebhook& webhook : webhooks(repository)) {
+    if (!webhook.active) continue;
+    // What is sent may lead to questions about it.
+    std::unique_lock lock(impl_->mutex_);
+    Breaker breaker = impl_->breakers_[webhook.id];
+    lock.unlock();
+    breaker.deliver([&] { return send(webhook); });
+    lock.lock();
+    impl_->breakers_[webhook.id] = std::move(breaker);
+  }
 }
 
 void BitbucketServer::hold(bool held) {

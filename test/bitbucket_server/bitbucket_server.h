@@ -16,7 +16,7 @@ namespace receiver::test {
 enum class Grant { kAdmin, kReadOnly };
 
 /// Bitbucket Cloud's REST API 2.0, or Data Center's (latest) with a context path, as far as the
-/// webhooks of repositories go, over TLS on a free port of localhost. It refuses what the vendor's
+/// webhooks go, over TLS on a free port of localhost. It refuses what the vendor's
 /// documents do not have: other paths, queries, fields, types, events, content types. Thread-safe.
 class BitbucketServer {
  public:
@@ -41,6 +41,8 @@ class BitbucketServer {
   /// `WORKSPACE/SLUG` or `KEY/SLUG`; with these webhooks.
   void add_repository(const std::string& name, std::vector<StoredWebhook> webhooks = {});
   [[nodiscard]] std::vector<StoredWebhook> webhooks(const std::string& repository) const;
+  /// Of a workspace or project, which tokens may read from now on; before, none may.
+  void add_inherited(const std::string& owner, std::vector<StoredWebhook> webhooks);
 
   /// Pages hold no more than this, however many were asked for.
   void set_page_length(std::size_t length);
@@ -49,8 +51,13 @@ class BitbucketServer {
   /// What else there is to read than webhooks: answers every GET of it, by its URL in full, if the
   /// token is accepted.
   void answer_reads(std::function<Answer(const std::string& url)> answer);
-  /// Called before the next POST or PUT is looked at: somebody else is quicker.
+  /// Called before the next write is looked at: somebody else is quicker.
   void before_next_write(std::function<void(std::vector<StoredWebhook>&)> change);
+
+  /// Data Center: a push happens, and each of the repository's webhooks that is active has it
+  /// delivered by `send`, or skipped (Breaker).
+  void deliver(const std::string& repository,
+               const std::function<unsigned(const StoredWebhook&)>& send);
 
   /// As long as it is held, it takes requests and answers none.
   void hold(bool held);

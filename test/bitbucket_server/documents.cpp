@@ -63,6 +63,23 @@ std::string text_of(const Value& value) {
   return {value.GetString(), value.GetStringLength()};
 }
 
+std::string json_of(const Value& value) {
+  rapidjson::StringBuffer buffer;
+  Writer writer(buffer);
+  value.Accept(writer);
+  return buffer.GetString();
+}
+
+void json(Writer& writer, const std::string& name, const std::string& value) {
+  writer.String(name);
+  writer.RawValue(value.data(), value.size(), rapidjson::kObjectType);
+}
+
+/// What the server has counted: ids end in it.
+long number_of(const std::string& id) {
+  return std::stol(id.substr(id.find_last_of("-{") + 1));
+}
+
 /// Reads one member into the webhook; what is wrong with it, if something is.
 std::string read_member(Source product, const std::string& name, const Value& value,
                         StoredWebhook& webhook) {
@@ -90,9 +107,9 @@ std::string read_member(Source product, const std::string& name, const Value& va
     if (once.size() != webhook.events.size()) return "an event is given twice";
     return webhook.events.empty() ? "must name at least one event" : "";
   }
-  if (of_cloud && name == "secret" && value.IsString()) {
-    webhook.secret = text_of(value);
-    return "";
+  if (of_cloud && name == "secret" && (value.IsString() || value.IsNull())) {
+    webhook.secret = value.IsString() ? text_of(value) : "";
+    return webhook.secret.size() > 128 ? "must have 128 characters at most" : "";
   }
   if (of_cloud && name == "skip_cert_verification" && value.IsBool()) {
     webhook.verifies_certificate = !value.GetBool();
@@ -104,10 +121,19 @@ std::string read_member(Source product, const std::string& name, const Value& va
   }
   if (!of_cloud && name == "configuration" && value.IsObject()) {
     for (const auto& member : value.GetObject()) {
-      const bool is_secret = text_of(member.name) == "secret" && member.value.IsString();
-      if (!is_secret || member.value.GetStringLength() == 0) return "unusable";
-      webhook.secret = text_of(member.value);
+      const std::string key = text_of(member.name);
+      if (key != "secret") {
+        webhook.configuration[key] = json_of(member.value);
+      } else if (member.value.IsString() && member.value.GetStringLength() > 0) {
+        webhook.secret = text_of(member.value);
+      } else {
+        return "unusable";
+      }
     }
+    return "";
+  }
+  if (!of_cloud && name == "credentials" && value.IsObject()) {
+    webhook.credentials = json_of(value);
     return "";
   }
   return "is unknown, or of another type";
@@ -158,11 +184,12 @@ std::string document_of(Source product, const StoredWebhook& webhook) {
     text(writer, "uuid", webhook.id);
     text(writer, "description", webhook.title);
     text(writer, "url", webhook.url);
-    text(writer, "subject_type", "repository");
+    text(writer, "subject_type", webhook.of_project ? "workspace" : "repository");
     flag(writer, "active", webhook.active);
     flag(writer, "secret_set", !webhook.secret.empty());
     if (!webhook.verifies_certificate) flag(writer, "skip_cert_verification", true);
-    text(writer, "created_at", "2026-01-02T03:04:05.678901Z");
+    const std::string order = std::to_string(number_of(webhook.id) + 100'000);
+    text(writer, "created_at", "2026-01-02T03:04:05." + order + "Z");
     list(writer, webhook.events);
   } else {
     writer.Key("id");
@@ -177,20 +204,24 @@ std::string document_of(Source product, const StoredWebhook& webhook) {
     writer.Key("configuration");
     writer.StartObject();
     if (!webhook.secret.empty()) text(writer, "secret", webhook.secret);
+    for (const auto& [name, value] : webhook.configuration) json(writer, name, value);
     writer.EndObject();
+    if (!webhook.credentials.empty()) json(writer, "credentials", webhook.credentials);
     list(writer, webhook.events);
   }
   writer.EndObject();
   return buffer.GetString();
 }
 
-tl::expected<StoredWebhook, Answer> read_document(Source product, std::string_view body) {
+tl::expected<StoredWebhook, Answer> read_document(Source product, std::string_view body,
+                                                  const StoredWebhook* before) {
   rapidjson::Document document;
   document.Parse(body.data(), body.size());
   if (document.HasParseError() || !document.IsObject()) {
     return Refused(failure(product, 400, "Unable to parse the request body"));
   }
   StoredWebhook webhook;
+  if (before != nullptr && product == Source::kCloud) webhook.secret = before->secret;
   std::set<std::string> seen;
   for (const auto& member : document.GetObject()) {
     const std::string name = text_of(member.name);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,7 +23,10 @@ struct StoredWebhook {
   bool active = true;
   std::string secret{};
   bool verifies_certificate = true;
-  bool of_project = false;  ///< Data Center: inherited from the project
+  bool of_project = false;  ///< inherited from the project, or from the workspace
+  /// Data Center, members as JSON: what a PUT drops unless it holds them, too.
+  std::string credentials{};
+  std::map<std::string, std::string> configuration{};
 
   friend bool operator==(const StoredWebhook&, const StoredWebhook&) = default;
 };
@@ -46,8 +50,9 @@ struct Answer {
 [[nodiscard]] std::string document_of(bitbucket::Source product, const StoredWebhook& webhook);
 
 /// A webhook as it was sent. What the document does not have is refused, and what it must have is
-/// missed, as the product would say it.
-[[nodiscard]] tl::expected<StoredWebhook, Answer> read_document(bitbucket::Source product,
-                                                                std::string_view body);
+/// missed, as the product would say it. `before`: the one that it replaces; Cloud keeps its secret
+/// unless another is sent.
+[[nodiscard]] tl::expected<StoredWebhook, Answer> read_document(
+    bitbucket::Source product, std::string_view body, const StoredWebhook* before = nullptr);
 
 }  // namespace receiver::test

@@ -397,9 +397,12 @@ class Chart(unittest.TestCase):
                              if file.name != "namespaces.yaml")
         tested = json.loads(self.dry_run(text, "--output", "json"))["items"]
         self.assertEqual(rules(self.objects(BASE).values()), rules(tested))
-        more = rules(self.objects(merged(BASE, OWN_ACCOUNT)).values())
-        self.assertEqual([rule for rule in more if rule not in rules(tested)],
-                         [("ClusterRole", "kargo.akuity.io", "stages", "", "promote")])
+        def more(values):
+            return [rule for rule in rules(self.objects(merged(BASE, values)).values()) if rule not in rules(tested)]
+
+        self.assertEqual(more(OWN_ACCOUNT), [("ClusterRole", "kargo.akuity.io", "stages", "", "promote")])
+        registration = self.dry_run((ROOT / "config/rbac/registration/role.yaml").read_text(), "--output", "json")
+        self.assertEqual(more({"bitbucket": {"registration": True}}), rules([json.loads(registration)]))
 
     def test_the_node_ends_what_hangs(self):
         deployment = self.objects(BASE)["Deployment", "release-bitbucket-receiver"]
@@ -507,6 +510,7 @@ class Chart(unittest.TestCase):
         self.assertIn("promote to every Stage", notes(OWN_ACCOUNT))
         self.assertIn("not https", notes({"baseURL": "http://hooks.example.com"}))
         self.assertIn("may not read the Secrets", notes({"serviceAccount": {"name": "receiver"}}))
+        self.assertIn("bitbucket.register=true", notes({"bitbucket": {"registration": True}}))
         self.assertIn("in another cluster", notes({"kubeconfigSecret": "kargo"}))
         self.assertNotIn("--reuse-values", notes({}))
         self.assertIn(f"there is no ServiceAccount {KARGO_ACCOUNT} in the namespace kargo", notes({}, "server"))

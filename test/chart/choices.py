@@ -84,7 +84,7 @@ CHOICES = {
         {"podSecurityContext": {"runAsUser": 1000680000, "runAsGroup": 0, "fsGroup": 1000680000}},
     ],
     "Bitbucket": [{}, {"bitbucket": {"hosts": ["git.example.com", "git.example.com:8443"], "proxy": "http://proxy.example.com:3128",
-                                      "noProxy": ["example.org", "10.0.0.0/8"]}}],
+                                      "noProxy": ["example.org", "10.0.0.0/8"], "registration": True}}],
     "settings": [{}, {"settings": {"MAX_BODIES_BYTES": 33554432, "CATCH_UP": False, "ANSWER_DEADLINE": "5s"}}],
 }
 

@@ -6,8 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "bitbucket_rest/latest_failure.h"
 #include "bitbucket_rest/questions.h"
 #include "bitbucket_rest/registrar.h"
+#include "bitbucket_rest/unregister.h"
 #include "test/fuzz/fuzz.h"
 #include "text/ascii.h"
 
@@ -45,10 +47,14 @@ tl::expected<typename Asked::Value, BitbucketError> ask(Asked question, bool rea
                                                         unsigned max_requests,
                                                         const std::vector<ApiAnswer>& answers) {
   const std::string place = api_url(question.repository());
+  std::string inherited = inherited_list_request(question.repository()).url;
+  inherited.erase(inherited.find('?'));
   std::size_t asked = 0;
   run(question, [&](const ApiRequest& request) -> tl::expected<ApiAnswer, std::string> {
     require(!reads_only || request.method == "GET", "a question changes nothing");
-    require(request.url.starts_with(place), "nobody but this repository is asked");
+    require(request.url.starts_with(place) ||
+                (request.method == "GET" && request.url.starts_with(inherited)),
+            "nobody but this repository and its owner is asked");
     if (asked == answers.size()) return tl::unexpected(std::string("no answer"));
     return answers[asked++];
   });
@@ -101,13 +107,26 @@ void fuzz(std::string_view input) {
     check_parents(repository, answers);
     const auto branch = ask(DefaultBranch(repository), true, DefaultBranch::kMaxRequests, answers);
     require(!branch || branch->starts_with("refs/heads/"), "a branch has its full name");
-    const auto plan = ask(RegisterWebhook({.repository = repository,
-                                           .wanted = {.title = "Kargo demo/bb",
-                                                      .url = "https://example.com/bitbucket/0",
-                                                      .secret = crypto::SecretString("secret")}}),
-                          false, 2 * (kMaxPages + 1), answers);
-    require(!plan || plan->webhook.url == "https://example.com/bitbucket/0",
-            "a webhook leads to its receiver");
+    const WantedWebhook wanted{.name = "Kargo demo/bb",
+                               .mark = "[0123456789ab/bb]",
+                               .url = "https://example.com/bitbucket/0",
+                               .secret = crypto::SecretString("secret")};
+    const auto plan = ask(RegisterWebhook({.repository = repository, .wanted = wanted}), false,
+                          RegisterWebhook::kMaxRequests, answers);
+    require(!plan || plan->action == Action::kSkip ||
+                place_of(plan->webhook.url) == "https://example.com/bitbucket/0",
+            "a webhook leads to its receiver, or is left alone");
+    const auto deleted = ask(UnregisterWebhooks({.repository = repository, .receiver = wanted}),
+                             false, UnregisterWebhooks::kMaxRequests, answers);
+    for (const Webhook& webhook : deleted.value_or(std::vector<Webhook>())) {
+      require(place_of(webhook.url) == wanted.url ||
+                  webhook.title.find(wanted.mark) != std::string::npos,
+              "no stranger's webhook is deleted");
+    }
+    const auto failure =
+        ask(LatestFailure(repository, "7"), true, LatestFailure::kMaxRequests, answers);
+    require(!failure || !*failure || (*failure)->words.find('\n') == std::string::npos,
+            "Bitbucket's words are one line");
   }
 }
 

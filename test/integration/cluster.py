@@ -32,6 +32,7 @@ def start(folder, audit_policy=None):
         kubectl("create", "-f", ROOT / "config/crd")
         kubectl("wait", "--for=condition=Established", "--timeout=180s", "-f", ROOT / "config/crd")
         kubectl("create", "-f", ROOT / "config/rbac")
+        kubectl("create", "-f", ROOT / "config/rbac/registration/role.yaml")  # which tests bind
         write_operator_kubeconfig(kubectl, folder / "kubeconfig.operator")
 
     start_apart(control_plane, prepare)

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Whether the permissions in config/rbac are exactly those that the operator has used in the integration tests.
+"""Whether the permissions in config/rbac are exactly those that the operator has used in the integration tests, and
+whether it asks for those of registering webhooks only where a receiver does that.
 
 least_privilege.py BASE, their control planes being those that cluster.py has started below BASE/* for the caller. The
 audit logs there say what the operator has asked. It fails if the operator has asked for something that no rule grants,
 which is a 403 wherever it runs, and if a rule grants a verb that it has never used. A 403 against a rule is no finding:
-tests withhold a binding, and an API server that has just started refuses everybody.
+tests withhold a binding, and an API server that has just started refuses everybody. But those of registration are bound in
+tests of registering alone: a 403 there means that the operator has read Stages for nobody.
 """
 
 import json
@@ -14,15 +16,18 @@ import subprocess
 import sys
 
 
-def granted(directory):
+RBAC = pathlib.Path(__file__).resolve().parents[2] / "config/rbac"
+
+
+def granted(directory, files):
     """(group, resource, verb) of all rules."""
     settings = dict(line.split("=", 1) for line in (directory / "env").read_text().splitlines())
     command = [settings["KUBECTL"], "--kubeconfig", settings["KUBECONFIG"], "get", "--output", "json", "--filename",
-               str(pathlib.Path(__file__).resolve().parents[2] / "config/rbac")]
-    items = json.loads(subprocess.check_output(command))["items"]
+               str(files)]
+    answer = json.loads(subprocess.check_output(command))
     return {
         (group, resource, verb)
-        for item in items
+        for item in answer.get("items", [answer])
         for rule in item.get("rules", [])
         for group in rule["apiGroups"]
         for resource in rule["resources"]
@@ -48,10 +53,13 @@ def requests(directory):
 
 def main():
     directories = list(pathlib.Path(sys.argv[1]).glob(f"*/{os.getppid()}"))
-    rules, seen = granted(directories[0]), [request for directory in directories for request in requests(directory)]
+    always, registration = (granted(directories[0], files) for files in (RBAC, RBAC / "registration/role.yaml"))
+    rules, seen = always | registration, [request for directory in directories for request in requests(directory)]
     asked, used = {request for request, _ in seen}, {request for request, allowed in seen if allowed}
+    refused = {request for request, allowed in seen if not allowed}
     findings = [f"asked for, but granted by no rule: {request}" for request in sorted(asked - rules)]
     findings += [f"granted, but never used: {permission}" for permission in sorted(rules - used)]
+    findings += [f"asked for without registration: {request}" for request in sorted(refused & registration)]
     print(f"{len(seen)} requests of the operator, {len(used)} of {len(rules)} permissions used")
     sys.exit("\n".join(findings) or None)
 

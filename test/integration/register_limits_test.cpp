@@ -139,11 +139,11 @@ TEST_CASE("register asks Bitbucket through HTTPS_PROXY, unless NO_PROXY exempts 
   INFO(registered.output);
   CHECK(registered.exit_code == 0);
   CHECK(hidden.webhooks("acme/shop").size() == 1);
-  // The list and the write; the API server is asked without it.
+  // Two lists and the write; the API server is asked without it.
   CHECK(proxy.connects() ==
-        std::vector<std::string>(2, host + ":" + std::to_string(hidden.port())));
+        std::vector<std::string>(3, host + ":" + std::to_string(hidden.port())));
   CHECK(run_through({{"NO_PROXY", ".test"}}).exit_code == 1);
-  CHECK(proxy.connects().size() == 2);
+  CHECK(proxy.connects().size() == 3);
   CHECK_THAT(told(run_through({{"HTTPS_PROXY", "socks5://me:pass-word@proxy"}})),
              Catch::StartsWith("2\n") && Catch::Contains("HTTPS_PROXY names no proxy") &&
                  !Catch::Contains("pass-word"));

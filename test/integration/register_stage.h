@@ -97,6 +97,7 @@ class RegisterStage {
     replace(finished.output, bitbucket.url(), "https://BITBUCKET");
     replace(finished.output, project.name(), kShownProject);
     finished.output = std::regex_replace(finished.output, std::regex("/[0-9a-f]{8}…"), "/HEX…");
+    finished.output = std::regex_replace(finished.output, std::regex("\\[[0-9a-f]{12}/"), "[HASH/");
     finished.output =
         std::regex_replace(finished.output, std::regex("localhost:[0-9]+"), "BITBUCKET");
     return finished;

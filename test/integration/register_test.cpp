@@ -18,12 +18,12 @@ TEST_CASE("register makes the webhooks of every subscribed Cloud repository, onc
   CHECK(told(stage.run_all({"--dry-run"})) == R"(0
 skipped: https://github.com/example/shop is not known to be on this Bitbucket
 REPOSITORY                WEBHOOK        DIFFERENCE
-project-of-the-test/app   would create   title: Kargo project-of-the-test/bb
+project-of-the-test/app   would create   title: Kargo project-of-the-test/bb [HASH/bb]
                                          url: https://hooks.example.com/kargo/bitbucket/HEX…
                                          events: repo:push
                                          active: yes
                                          secret: set
-project-of-the-test/web   would create   title: Kargo project-of-the-test/bb
+project-of-the-test/web   would create   title: Kargo project-of-the-test/bb [HASH/bb]
                                          url: https://hooks.example.com/kargo/bitbucket/HEX…
                                          events: repo:push
                                          active: yes
@@ -39,12 +39,12 @@ project-of-the-test/web   would create   title: Kargo project-of-the-test/bb
   const std::string created = R"(0
 skipped: https://github.com/example/shop is not known to be on this Bitbucket
 REPOSITORY                WEBHOOK   DIFFERENCE
-project-of-the-test/app   created   title: Kargo project-of-the-test/bb
+project-of-the-test/app   created   title: Kargo project-of-the-test/bb [HASH/bb]
                                     url: https://hooks.example.com/kargo/bitbucket/HEX…
                                     events: repo:push
                                     active: yes
                                     secret: set
-project-of-the-test/web   created   title: Kargo project-of-the-test/bb
+project-of-the-test/web   created   title: Kargo project-of-the-test/bb [HASH/bb]
                                     url: https://hooks.example.com/kargo/bitbucket/HEX…
                                     events: repo:push
                                     active: yes
@@ -87,7 +87,7 @@ TEST_CASE("register makes the webhooks of a Data Center that is named", "[regist
         {
           "field": "title",
           "from": "",
-          "to": "Kargo project-of-the-test/bb"
+          "to": "Kargo project-of-the-test/bb [HASH/bb]"
         },
         {
           "field": "url",
@@ -110,6 +110,7 @@ TEST_CASE("register makes the webhooks of a Data Center that is named", "[regist
           "to": "set"
         }
       ],
+      "reason": "",
       "notes": [],
       "error": ""
     }
@@ -128,6 +129,7 @@ TEST_CASE("register makes the webhooks of a Data Center that is named", "[regist
       "repository": "SHOP/web",
       "result": "unchanged",
       "differences": [],
+      "reason": "",
       "notes": [],
       "error": ""
     }
@@ -175,19 +177,84 @@ TEST_CASE("register knows a webhook that was made by hand by the former secret's
   const std::string repository = stage.subscribe("app", {{.title = "by hand",
                                                           .url = old_url,
                                                           .events = {"repo:push", "repo:fork"},
-                                                          .active = false,
                                                           .secret = kSecret}});
   stage.rotate(kNewSecret, {{"secret.previous", kSecret}});
   CHECK(told(stage.run_all({"--pull-requests"})) == R"(0
 REPOSITORY                WEBHOOK   DIFFERENCE
-project-of-the-test/app   updated   title: by hand → Kargo project-of-the-test/bb
+project-of-the-test/app   updated   title: by hand → by hand [HASH/bb]
                                     url: https://hooks.example.com/kargo/bitbucket/HEX… → https://hooks.example.com/kargo/bitbucket/HEX…
-                                    events: repo:fork, repo:push → pullrequest:fulfilled, pullrequest:rejected, repo:push
-                                    active: no → yes
+                                    events: repo:fork, repo:push → pullrequest:fulfilled, pullrequest:rejected, repo:fork, repo:push
                                     secret: changed, as the URL
 )");
   REQUIRE(stage.bitbucket.webhooks(repository).size() == 1);
   CHECK(stage.bitbucket.webhooks(repository)[0].secret == kNewSecret);
+}
+
+TEST_CASE("register leaves another environment's webhook alone, and moves its own on demand",
+          "[register]") {
+  RegisterStage stage(Source::kCloud);
+  const std::string repository = stage.subscribe("app");
+  REQUIRE(stage.run_all().exit_code == 0);
+  const StoredWebhook own = stage.bitbucket.webhooks(repository).at(0);
+  StoredWebhook staging = own;
+  staging.url = "https://hooks.example.com/staging" + stage.path;
+
+  // Its mark is of another cluster's ProjectConfig: a second one is made.
+  StoredWebhook theirs = staging;
+  theirs.title = "Kargo " + stage.project.name() + "/bb [0123456789ab/bb]";
+  stage.bitbucket.add_repository(repository, {theirs});
+  theirs = stage.bitbucket.webhooks(repository).at(0);
+  const Finished made = stage.run_all();
+  CHECK(made.exit_code == 0);
+  CHECK_THAT(made.output, Catch::Contains("created") &&
+                              Catch::Contains("has this receiver's title, but leads to "
+                                              "https://hooks.example.com/staging/kargo/"));
+  REQUIRE(stage.bitbucket.webhooks(repository).size() == 2);
+  CHECK(stage.bitbucket.webhooks(repository)[0] == theirs);
+  CHECK(stage.bitbucket.webhooks(repository)[1].url == own.url);
+
+  // The same mark: the base URL has changed.
+  stage.bitbucket.add_repository(repository, {staging});
+  const Finished left = stage.run_all();
+  CHECK(left.exit_code == 1);
+  CHECK_THAT(left.output,
+             Catch::Contains("skipped") && Catch::Contains("--move takes it to https://hooks"));
+  CHECK(stage.bitbucket.webhooks(repository).at(0).url == staging.url);
+  CHECK(stage.run_all({"--move"}).exit_code == 0);
+  REQUIRE(stage.bitbucket.webhooks(repository).size() == 1);
+  CHECK(stage.bitbucket.webhooks(repository)[0].url == own.url);
+}
+
+TEST_CASE("register leaves a webhook switched off, and says so", "[register]") {
+  RegisterStage stage(Source::kDataCenter);
+  const std::string repository = stage.subscribe("app");
+  REQUIRE(stage.run_all().exit_code == 0);
+  StoredWebhook off = stage.bitbucket.webhooks(repository).at(0);
+  off.active = false;
+  stage.bitbucket.add_repository(repository, {off});
+  const std::size_t writes = stage.bitbucket.writes();
+  CHECK(told(stage.run_all()) == R"(1
+REPOSITORY   WEBHOOK   DIFFERENCE
+SHOP/app     skipped   webhook 2 (Kargo project-of-the-test/bb [HASH/bb]) is switched off, and stays so: switch it on in Bitbucket, or delete it
+)");
+  CHECK(stage.bitbucket.writes() == writes);
+}
+
+TEST_CASE("register makes no webhook beside the project's, and asks for those once", "[register]") {
+  RegisterStage stage(Source::kDataCenter);
+  stage.subscribe("app");
+  stage.subscribe("web");
+  stage.bitbucket.add_inherited("SHOP", {{.title = "for all",
+                                          .url = "https://hooks.example.com" + stage.path,
+                                          .events = {"repo:refs_changed"}}});
+  CHECK(told(stage.run_all()) == R"(0
+REPOSITORY   WEBHOOK     DIFFERENCE
+SHOP/app     unchanged
+SHOP/web     unchanged
+SHOP/app: webhook 1 (for all) of the whole project leads here
+SHOP/web: webhook 1 (for all) of the whole project leads here
+)");
+  CHECK(stage.bitbucket.requests().size() == 3);
 }
 
 TEST_CASE("register asks for pull requests where a promotion waits for one", "[register]") {
@@ -287,7 +354,7 @@ TEST_CASE("register says what is wrong with each repository, and does the others
         R"(1
 REPOSITORY                WEBHOOK   DIFFERENCE
 project-of-the-test/aa    failed    Bitbucket answered 404 (You may not have access to this repository or it no longer exists in this workspace.): no repository project-of-the-test/aa that the token may see: is it spelt right, and does the token belong to its workspace?
-project-of-the-test/app   created   title: Kargo project-of-the-test/bb
+project-of-the-test/app   created   title: Kargo project-of-the-test/bb [HASH/bb]
                                     url: https://hooks.example.com/kargo/bitbucket/HEX…
                                     events: repo:push
                                     active: yes

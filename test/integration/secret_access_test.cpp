@@ -5,33 +5,18 @@
 #include "test/support/eventually.h"
 #include "test/support/operator.h"
 #include "test/support/project.h"
+#include "test/support/role_bound.h"
 
 namespace receiver::test {
 
 namespace {
 
-constexpr const char* kBindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
 const Environment kClusterWide{{"SECRET_ACCESS", "cluster"}};
 
-/// The operator may read every Secret, for as long as this lives.
-class AccessToAll {
- public:
-  explicit AccessToAll(const Cluster& cluster) : api_(cluster.admin()) {
-    api_.create(kBindings, R"({"metadata": {"name": ")" + name_ + R"("},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
-                    "name": "bitbucket-receiver-project-secrets"},
-        "subjects": [{"kind": "ServiceAccount", "namespace": "kargo",
-                      "name": "kargo-external-webhooks-server"}]})");
-    await_access(api_, true, "list", "", "secrets");
-  }
-  ~AccessToAll() { api_.remove(kBindings + ("/" + name_)); }
-  AccessToAll(const AccessToAll&) = delete;
-  AccessToAll& operator=(const AccessToAll&) = delete;
-
- private:
-  const Api& api_;
-  const std::string name_ = unique_name();
-};
+/// The operator may read every Secret.
+RoleBound access_to_all(const Cluster& cluster) {
+  return {cluster, "bitbucket-receiver-project-secrets", "", "secrets"};
+}
 
 std::string url(const Operator& op, const Project& project, const std::string& secret) {
   return op.url(receiver_path(project.name(), "bb", secret));
@@ -48,7 +33,7 @@ void await_url(const Operator& op, const Project& project, const std::string& se
 
 TEST_CASE("one watch of labelled Secrets serves all projects", "[secret_access]") {
   const Cluster cluster;
-  const AccessToAll access(cluster);
+  const RoleBound access = access_to_all(cluster);
   const Operator op(cluster, kClusterWide);
   const Project first(cluster, Project::Secrets::kForbidden);
   const Project second(cluster, Project::Secrets::kForbidden);
@@ -72,7 +57,7 @@ TEST_CASE("one watch of labelled Secrets serves all projects", "[secret_access]"
 TEST_CASE("an unlabelled Secret works where labelled ones are watched, with advice to label it",
           "[secret_access]") {
   const Cluster cluster;
-  const AccessToAll access(cluster);
+  const RoleBound access = access_to_all(cluster);
   const Operator op(cluster, kClusterWide);
   const Project project(cluster, Project::Secrets::kForbidden);
   project.put_secret("plain", {{"secret", kSecret}}, false);
@@ -116,7 +101,7 @@ TEST_CASE("access to all Secrets that is not granted is told, and its arrival ma
       3 * kPatience);
   CHECK(op.metrics_port("/readyz").status == 200);
 
-  const AccessToAll access(cluster);
+  const RoleBound access = access_to_all(cluster);
   // It is tried again at least every 30 seconds.
   await_url(op, project, kSecret, 30s + kPatience);
 }

@@ -47,7 +47,8 @@ TEST_CASE("the keys of Bitbucket come with a token, and with the Secret's identi
       R"({"metadata": {"uid": "u1", "resourceVersion": "7"},
           "data": {"bitbucket.token": "dG9rZW4=", "bitbucket.username": "bWU=",
                    "bitbucket.url": "dXJs", "bitbucket.ca": "Y2E=",
-                   "bitbucket.changed-files": "ZmFsc2U=", "bitbucket.more": "eA=="}})");
+                   "bitbucket.changed-files": "ZmFsc2U=", "bitbucket.register": "dHJ1ZQ==",
+                   "bitbucket.allow": "YQ==", "bitbucket.more": "eA=="}})");
   REQUIRE(secret.has_value());
   REQUIRE(secret->bitbucket);
   const BitbucketKeys& keys = *secret->bitbucket;
@@ -56,9 +57,19 @@ TEST_CASE("the keys of Bitbucket come with a token, and with the Secret's identi
   CHECK(keys.url.view() == "url");
   CHECK(keys.ca.view() == "ca");
   CHECK(keys.changed_files.view() == "false");
+  CHECK(keys.registers.view() == "true");
+  CHECK(keys.allow->view() == "a");
   CHECK(keys.problem.empty());
   CHECK(keys.uid == "u1");
   CHECK(keys.resource_version == "7");
+}
+
+TEST_CASE("an empty bitbucket.allow is not an absent one") {
+  const auto allow_of = [](const std::string& more) {
+    return secret_of(R"({"data": {"bitbucket.token": "dG9rZW4=")" + more + "}}")->bitbucket->allow;
+  };
+  CHECK_FALSE(allow_of(""));
+  CHECK(allow_of(R"(, "bitbucket.allow": "")")->empty());
 }
 
 TEST_CASE("without a token nothing of Bitbucket is kept") {
@@ -95,6 +106,18 @@ TEST_CASE("what is wrong with a key of Bitbucket leaves the secret usable, and i
     CHECK(secret->bitbucket->problem == c.problem);
     CHECK(secret->bitbucket->url.empty());
     CHECK(secret->bitbucket->ca.empty());
+  }
+}
+
+TEST_CASE("what is wrong with the keys of registering is kept apart") {
+  const std::string too_long = crypto::base64_encode(std::string(kMaxBitbucketAllowBytes + 1, 'x'));
+  for (const auto& [key, value] : std::vector<std::pair<std::string, std::string>>{
+           {"bitbucket.register", "%%hidden%%"}, {"bitbucket.allow", too_long}}) {
+    const auto secret = secret_of(R"({"data": {"bitbucket.token": "dG9rZW4=", ")" + key +
+                                  R"(": ")" + value + "\"}}");
+    REQUIRE((secret && secret->bitbucket));
+    CHECK(secret->bitbucket->problem.empty());
+    CHECK_THAT(secret->bitbucket->register_problem, Catch::Contains(key));
   }
 }
 

@@ -42,9 +42,11 @@ class World {
   }
   [[nodiscard]] Registration registration() const {
     const std::string owner = server.product() == Source::kCloud ? "team" : "SHOP";
-    return {
-        .repository = {server.product(), server.url(), owner, name().substr(owner.size() + 1)},
-        .wanted = {.title = "Kargo demo/bb", .url = kUrl, .secret = crypto::SecretString(kSecret)}};
+    return {.repository = {server.product(), server.url(), owner, name().substr(owner.size() + 1)},
+            .wanted = {.name = "Kargo demo/bb",
+                       .mark = "[0123456789ab/bb]",
+                       .url = kUrl,
+                       .secret = crypto::SecretString(kSecret)}};
   }
   [[nodiscard]] tl::expected<Plan, BitbucketError> make(const Registration& registration) const {
     RegisterWebhook registering(registration);
@@ -57,11 +59,23 @@ class World {
     run(registering, send);
     return registering.result();
   }
+  /// It lacks the push, but not what somebody has added.
+  [[nodiscard]] StoredWebhook drifted() const {
+    StoredWebhook webhook = right();
+    webhook.events = {another_event()};
+    return webhook;
+  }
+  [[nodiscard]] std::string another_event() const {
+    return server.product() == Source::kCloud ? "repo:fork" : "repo:forked";
+  }
   [[nodiscard]] Send send() const {
     return [this](const ApiRequest& request) { return client->send(request); };
   }
   [[nodiscard]] StoredWebhook right() const {
-    return {.title = "Kargo demo/bb", .url = kUrl, .events = {push()}, .secret = kSecret};
+    return {.title = "Kargo demo/bb [0123456789ab/bb]",
+            .url = kUrl,
+            .events = {push()},
+            .secret = kSecret};
   }
 
   BitbucketServer server;
@@ -122,25 +136,22 @@ TEMPLATE_TEST_CASE_SIG("a rotated secret updates the webhook, on whatever page i
 TEMPLATE_TEST_CASE_SIG("a dry run tells the difference and writes nothing", "", ((Source V), V),
                        Source::kCloud, Source::kDataCenter) {
   World world(V);
-  StoredWebhook inactive = world.right();
-  inactive.active = false;
-  world.server.add_repository(world.name(), {inactive});
+  world.server.add_repository(world.name(), {world.drifted()});
   Registration dry = world.registration();
   dry.dry_run = true;
   const auto told = world.make(dry);
   REQUIRE(told);
   CHECK(told->action == Action::kUpdate);
-  CHECK(told->differences == std::vector<Difference>{{"active", "no", "yes"}});
+  const std::string was = world.another_event();
+  CHECK(told->differences == std::vector<Difference>{{"events", was, was + ", " + world.push()}});
   CHECK(world.server.writes() == 0);
-  CHECK(is_same(world.server.webhooks(world.name())[0], inactive));
+  CHECK(is_same(world.server.webhooks(world.name())[0], world.drifted()));
 }
 
 TEMPLATE_TEST_CASE_SIG("a webhook that is deleted between reading and writing is created anew", "",
                        ((Source V), V), Source::kCloud, Source::kDataCenter) {
   World world(V);
-  StoredWebhook inactive = world.right();
-  inactive.active = false;
-  world.server.add_repository(world.name(), {inactive});
+  world.server.add_repository(world.name(), {world.drifted()});
   world.server.before_next_write([](std::vector<StoredWebhook>& webhooks) { webhooks.clear(); });
   const auto created = world.make(world.registration());
   REQUIRE(created);
@@ -159,6 +170,79 @@ TEST_CASE("a webhook that somebody else creates meanwhile is not created twice")
   REQUIRE(found);
   CHECK(found->action == Action::kNone);
   CHECK(world.server.webhooks(world.name()).size() == 1);
+}
+
+TEMPLATE_TEST_CASE_SIG("what people have set stays, though a write replaces all", "",
+                       ((Source V), V), Source::kCloud, Source::kDataCenter) {
+  World world(V);
+  StoredWebhook theirs = world.drifted();
+  theirs.title = "Chat [0123456789ab/bb], see the wiki";
+  theirs.verifies_certificate = false;
+  if (V == Source::kDataCenter) {
+    theirs.credentials = R"({"username":"me","password":"a\"b"})";
+    theirs.configuration = {{"createdBy", R"("bitbucket")"}, {"limits", R"({"a":[1,null]})"}};
+  }
+  world.server.add_repository(world.name(), {theirs});
+  CHECK(world.make(world.registration())->action == Action::kUpdate);
+  theirs.events = {world.another_event(), world.push()};
+  const auto after = world.server.webhooks(world.name());
+  REQUIRE(after.size() == 1);
+  CHECK(is_same(after[0], theirs));
+  CHECK(world.make(world.registration())->action == Action::kNone);
+  CHECK(world.server.writes() == 1);
+}
+
+TEMPLATE_TEST_CASE_SIG("a webhook that is switched off is not written", "", ((Source V), V),
+                       Source::kCloud, Source::kDataCenter) {
+  World world(V);
+  StoredWebhook off = world.drifted();
+  off.active = false;
+  world.server.add_repository(world.name(), {off});
+  CHECK(world.make(world.registration())->action == Action::kSkip);
+  CHECK(world.server.writes() == 0);
+}
+
+TEMPLATE_TEST_CASE_SIG("no webhook is made beside one of the project or workspace", "",
+                       ((Source V), V), Source::kCloud, Source::kDataCenter) {
+  World world(V);
+  const std::string owner = world.registration().repository.owner;
+  Registration asked = world.registration();
+  SECTION("that leads here") {
+    world.server.add_inherited(owner, {world.right()});
+    CHECK(world.make(asked)->action == Action::kNone);
+    // What is known of the owner is not asked for again.
+    CHECK(world.make(asked)->action == Action::kNone);
+    CHECK(world.server.requests().size() == 3);
+    CHECK(world.server.writes() == 0);
+  }
+  SECTION("but beside one that leads elsewhere, or that the token may not see") {
+    if (GENERATE(false, true)) {
+      StoredWebhook elsewhere = world.right();
+      elsewhere.url = kOldUrl;
+      world.server.add_inherited(owner, {elsewhere});
+    }
+    CHECK(world.make(asked)->action == Action::kCreate);
+    CHECK(world.server.webhooks(world.name()).size() == 1);
+  }
+}
+
+TEST_CASE("of two that a race has made, one is left") {
+  World world(Source::kDataCenter);
+  const StoredWebhook right = world.right();
+  world.server.add_repository(world.name(), {world.drifted(), right, right});
+  SECTION("by the first who sees them") {}
+  SECTION("also if another sees them, too") {
+    world.server.before_next_write(
+        [](std::vector<StoredWebhook>& webhooks) { webhooks.erase(webhooks.begin() + 1); });
+  }
+  const std::string first = world.server.webhooks(world.name()).at(0).id;
+  const auto done = world.make(world.registration());
+  REQUIRE(done);
+  CHECK(done->action == Action::kUpdate);
+  const auto left = world.server.webhooks(world.name());
+  REQUIRE(left.size() == 1);
+  CHECK(left[0].id == first);
+  CHECK(world.make(world.registration())->action == Action::kNone);
 }
 
 TEMPLATE_TEST_CASE_SIG("each refusal is told apart", "", ((Source V), V), Source::kCloud,

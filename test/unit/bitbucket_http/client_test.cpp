@@ -14,6 +14,7 @@
 #include <catch2/catch.hpp>
 
 #include "bitbucket_rest/authorization.h"
+#include "bitbucket_rest/latest_failure.h"
 #include "bitbucket_rest/questions.h"
 #include "bitbucket_rest/registrar.h"
 #include "test/bitbucket_server/bitbucket_server.h"
@@ -51,9 +52,10 @@ class World {
     client = std::move(*made);
   }
 
-  void start(Operation& operation, std::chrono::milliseconds time = kLongest) {
+  void start(Operation& operation, std::chrono::milliseconds time = kLongest,
+             std::chrono::milliseconds gap = {}) {
     ++running_;
-    boost::asio::co_spawn(io, client->run(operation, std::chrono::steady_clock::now() + time),
+    boost::asio::co_spawn(io, client->run(operation, std::chrono::steady_clock::now() + time, gap),
                           [this](std::exception_ptr thrown) {
                             if (thrown) std::rethrow_exception(thrown);
                             --running_;
@@ -163,6 +165,22 @@ TEST_CASE("an operation goes on until it has ended") {
   REQUIRE(files);
   CHECK(*files == std::vector<std::string>{"a", "b"});
   CHECK(bitbucket.requests().size() == 2);
+}
+
+TEST_CASE("the requests of an operation keep their distance where that is asked for") {
+  const Bitbucket bitbucket([](Peer& peer, const std::string& request) {
+    const bool is_first = request.find("start=0") != std::string::npos;
+    peer.answer(is_first ? R"({"values":[{"type":"ADD","path":{"toString":"a"}}],
+                               "isLastPage":false,"start":0,"nextPageStart":1})"
+                         : R"({"values":[],"isLastPage":true})");
+  });
+  World world(bitbucket.options());
+  ChangedFiles question(bitbucket.repository(), {std::string(40, 'b'), std::string(40, 'a')});
+  const auto begun = std::chrono::steady_clock::now();
+  world.start(question, kLongest, std::chrono::milliseconds(200));
+  world.finish();
+  CHECK(question.requests() == 2);
+  CHECK(std::chrono::steady_clock::now() - begun >= std::chrono::milliseconds(200));
 }
 
 TEST_CASE("questions are asked beside each other, within the bound of connections") {
@@ -387,14 +405,31 @@ TEMPLATE_TEST_CASE_SIG("webhooks are registered by this driver too, once", "", (
   World world({.server = server.url(), .ca_pem = server.ca_pem()});
   const Registration registration{
       .repository = {V, server.url(), of_cloud ? "team" : "SHOP", of_cloud ? "shop" : "web"},
-      .wanted = {.title = "Kargo demo/bb",
+      .wanted = {.name = "Kargo demo/bb",
+                 .mark = "[0123456789ab/bb]",
                  .url = "https://hooks.example.com/bitbucket/" + std::string(64, 'a'),
                  .secret = crypto::SecretString("the-secret-of-the-receiver")}};
   const auto created = world.ask(RegisterWebhook(registration));
   REQUIRE(created);
   CHECK(created->action == Action::kCreate);
-  CHECK(world.ask(RegisterWebhook(registration))->action == Action::kNone);
+  RegisterWebhook again(registration);
+  world.start(again);
+  world.finish();
+  REQUIRE(again.result());
+  CHECK(again.result()->action == Action::kNone);
+  CHECK(again.result()->webhook.id == created->webhook.id);
+  CHECK(again.answered_at());
   CHECK(server.writes() == 1);
+  if (of_cloud) return;
+  const auto latest = [&] {
+    return world.ask(LatestFailure(registration.repository, created->webhook.id));
+  };
+  REQUIRE(latest());
+  CHECK_FALSE(*latest());
+  server.deliver("SHOP/web", [](const test::StoredWebhook&) { return 0U; });
+  const auto failure = latest();
+  REQUIRE((failure && *failure));
+  CHECK((*failure)->words == "Connection refused");
 }
 
 TEST_CASE("a write that may have been done is not sent again") {
@@ -409,12 +444,13 @@ TEST_CASE("a write that may have been done is not sent again") {
   World world(bitbucket.options());
   const auto failed = world.ask(RegisterWebhook(
       {.repository = bitbucket.repository(),
-       .wanted = {.title = "Kargo demo/bb",
+       .wanted = {.name = "Kargo demo/bb",
+                  .mark = "[0123456789ab/bb]",
                   .url = "https://hooks.example.com/bitbucket/" + std::string(64, 'a'),
                   .secret = crypto::SecretString("the-secret-of-the-receiver")}}));
   REQUIRE_FALSE(failed);
   CHECK(failed.error().kind == ApiFailure::kUnreachable);
-  CHECK(bitbucket.requests().size() == 2);
+  CHECK(bitbucket.requests().size() == 3);  // two lists before it
   CHECK(bitbucket.server().accepted() == 2);
 }
 

@@ -50,6 +50,14 @@ TEST_CASE("requests go to the repository's webhooks") {
         "https://example.com/git/rest/api/latest/projects/~someone/repos/web/webhooks"
         "?start=0&limit=100");
 
+  CHECK(inherited_list_request(kCloud).url ==
+        "https://api.bitbucket.org/2.0/workspaces/team/hooks?pagelen=100");
+  CHECK(inherited_list_request(kDataCenter).url ==
+        "https://example.com/git/rest/api/latest/projects/~someone/webhooks?start=0&limit=100");
+  CHECK(delete_request(kCloud, "{0a-1b}").method == "DELETE");
+  CHECK(delete_request(kCloud, "{0a-1b}").url ==
+        "https://api.bitbucket.org/2.0/repositories/team/shop/hooks/%7B0a-1b%7D");
+
   const ApiRequest created = write_request(kCloud, webhook(""));
   CHECK(created.method == "POST");
   CHECK(created.url == "https://api.bitbucket.org/2.0/repositories/team/shop/hooks");
@@ -105,12 +113,58 @@ TEST_CASE("Data Center's list is read, with secrets that are not hidden") {
     {"id": 2, "name": "two", "url": "https://b", "configuration": {"secret": "*****"}},
     {"id": 3, "name": "three", "url": "https://c", "sslVerificationRequired": false},
     {"id": 4, "name": "inherited", "url": "https://d", "scopeType": "project"}]})");
-  REQUIRE(page.webhooks.size() == 3);
+  REQUIRE(page.webhooks.size() == 4);
   CHECK(page.webhooks[0].id == "1");
+  CHECK_FALSE(page.webhooks[0].inherited);
+  CHECK(page.webhooks[3].inherited);
   CHECK(page.webhooks[0].secret->view() == "known");
   CHECK_FALSE(page.webhooks[1].secret);
   CHECK(page.webhooks[2].secret->empty());
   CHECK_FALSE(page.webhooks[2].verifies_certificate);
+}
+
+TEST_CASE("webhooks are told apart by their age") {
+  const auto cloud = page_of(kCloud, R"({"values": [
+    {"uuid": "{2}", "created_at": "2026-01-02T03:04:05.678901Z", "subject_type": "workspace"},
+    {"uuid": "{1}", "created_at": "2026-01-02T03:04:05.678902Z", "subject_type": "repository"}]})");
+  CHECK(cloud.webhooks.at(0).made < cloud.webhooks.at(1).made);
+  CHECK(cloud.webhooks.at(0).inherited);
+  CHECK_FALSE(cloud.webhooks.at(1).inherited);
+  const auto data_center = page_of(kDataCenter, R"({"values": [{"id": 9}, {"id": 10}]})");
+  CHECK(data_center.webhooks.at(0).made < data_center.webhooks.at(1).made);
+}
+
+TEST_CASE("what Data Center would drop is sent again as it was") {
+  const Page page = page_of(kDataCenter, R"({"values": [{"id": 1, "url": "https://a",
+    "configuration": {"a\"b": {"c": [1, "\u00e9"]}, "secret": "old", "createdBy": null},
+    "credentials": {"username": "me", "password": "p"}}]})");
+  Webhook kept = page.webhooks.at(0);
+  kept.secret = crypto::SecretString("new");
+  CHECK(write_request(kDataCenter, kept).body ==
+        R"({"name":"","url":"https://a","active":true,"events":[],"configuration":{"secret":"new",)"
+        R"("a\"b":{"c": [1, "\u00e9"]},"createdBy":null},"sslVerificationRequired":true,)"
+        R"("credentials":{"username": "me", "password": "p"}})");
+}
+
+TEST_CASE("a remedy names the settings of who asked, and the permission that is lacking") {
+  struct Row {
+    Purpose purpose;
+    const char* setting;
+    const char* scope;
+  };
+  for (const Row& row :
+       {Row{Purpose::kRegister, "with --username", "write:webhook:bitbucket"},
+        Row{Purpose::kUpkeep, "in bitbucket.username", "write:webhook:bitbucket"},
+        Row{Purpose::kRead, "in bitbucket.username", "the scope read:repository:bitbucket"}}) {
+    INFO(row.setting);
+    CHECK_THAT(failure_of(kCloud, {401, "", "", ""}, row.purpose).message,
+               Catch::Contains(row.setting));
+    CHECK_THAT(failure_of(kCloud, {403, "", "", ""}, row.purpose).message,
+               Catch::Contains(row.scope));
+  }
+  const ApiAnswer moved{301, "", "", "https://elsewhere.example.com/"};
+  CHECK_THAT(failure_of(kDataCenter, moved, Purpose::kUpkeep).message,
+             Catch::Contains("is right with bitbucket.url"));
 }
 
 TEST_CASE("the next page is asked for as the product says") {

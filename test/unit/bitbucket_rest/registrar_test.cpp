@@ -35,7 +35,8 @@ ApiAnswer limited(std::string retry_after) {
 tl::expected<Plan, BitbucketError> register_webhook(const Send& send) {
   RegisterWebhook registering(
       {.repository = {Source::kDataCenter, "https://git.example.com", "SHOP", "web"},
-       .wanted = {.title = "Kargo demo/bb",
+       .wanted = {.name = "Kargo demo/bb",
+                  .mark = "[0123456789ab/bb]",
                   .url = "https://hooks.example.com/bitbucket/" + std::string(64, 'a'),
                   .secret = crypto::SecretString("the-secret")}});
   run(registering, send);
@@ -86,19 +87,64 @@ TEST_CASE("a list that has changed meanwhile is read once more, and not for ever
   const ApiAnswer none{200, R"({"values": [], "isLastPage": true})", "", ""};
   const ApiAnswer conflict{409, "", "", ""};
   Script script;
-  script.answers = {none, conflict, none, {201, "{}", "", ""}};
+  script.answers = {none, none, conflict, none, {201, "{}", "", ""}};
   CHECK(register_webhook(script.send())->action == Action::kCreate);
 
-  script.answers = {none, conflict, none, conflict, none};
+  script.answers = {none, none, conflict, none, conflict, none};
   const auto refused = register_webhook(script.send());
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == ApiFailure::kConflict);
   CHECK(script.answers.size() == 1);
 
   // A repository that is gone is not looked for twice.
-  script.answers = {none, {404, "", "", ""}, none};
+  script.answers = {none, none, {404, "", "", ""}, none};
   CHECK(register_webhook(script.send()).error().kind == ApiFailure::kNotFound);
   CHECK(script.answers.size() == 1);
+}
+
+TEST_CASE("the webhook that was made is told by its id, if Bitbucket tells it") {
+  const ApiAnswer none{200, R"({"values": [], "isLastPage": true})", "", ""};
+  for (const auto& [body, id] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"id": 12, "name": "Kargo demo/bb"})", "12"}, {"{}", ""}, {"<html>", ""}}) {
+    INFO(body);
+    Script script;
+    script.answers = {none, none, {201, body, "", ""}};
+    CHECK(register_webhook(script.send())->webhook.id == id);
+  }
+}
+
+TEST_CASE("nothing is made while it is not known what the repository inherits") {
+  const ApiAnswer none{200, R"({"values": [], "isLastPage": true})", "", ""};
+  Script script;
+  for (const unsigned status : {429U, 500U, 302U}) {
+    INFO(status);
+    script.answers = {none, {status, "", "", ""}, {201, "{}", "", ""}};
+    CHECK_FALSE(register_webhook(script.send()));
+    CHECK(script.answers.size() == 1);
+  }
+  for (const unsigned status : {401U, 403U, 404U}) {  // few tokens may ask
+    INFO(status);
+    script.answers = {none, {status, "", "", ""}, {201, "{}", "", ""}};
+    CHECK(register_webhook(script.send())->action == Action::kCreate);
+  }
+}
+
+TEST_CASE("nothing is written by who may not write any more") {
+  const ApiAnswer none{200, R"({"values": [], "isLastPage": true})", "", ""};
+  Script script;
+  script.answers = {none, none, {201, "{}", "", ""}};
+  bool may = true;
+  RegisterWebhook registering(
+      {.repository = {Source::kDataCenter, "https://git.example.com", "SHOP", "web"},
+       .wanted = {.name = "Kargo demo/bb",
+                  .mark = "[0123456789ab/bb]",
+                  .url = "https://hooks.example.com/bitbucket/" + std::string(64, 'a'),
+                  .secret = crypto::SecretString("the-secret")},
+       .may_write = [&] { return may; }});
+  may = false;  // it was asked for the write, not before
+  run(registering, script.send());
+  CHECK_FALSE(registering.result());
+  CHECK(script.asked.size() == 2);
 }
 
 TEST_CASE("no answer is told as such") {

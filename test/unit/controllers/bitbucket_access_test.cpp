@@ -189,6 +189,43 @@ TEST_CASE("changed files may be turned off") {
   }
 }
 
+TEST_CASE("webhooks are registered on demand only, and within bounds where there are any") {
+  api::BitbucketKeys keys = keys_with();
+  CHECK_FALSE(check_access(keys, &kHosts, "s").access->registers);
+  CHECK_FALSE(check_access(keys, &kHosts, "s").access->allow);
+  keys.registers = secret("True\n");
+  keys.allow = secret("acme\n");
+  const auto access = check_access(keys, &kHosts, "s").access;
+  CHECK(access->registers);
+  CHECK(access->allow->allows(*access->repository("https://bitbucket.org/acme/shop")));
+  CHECK_FALSE(access->allow->allows(*access->repository("https://bitbucket.org/loot/shop")));
+}
+
+TEST_CASE("what is wrong with the keys of registering does not stop the asking") {
+  struct Row {
+    std::string registers, allow, problem, words;
+  };
+  for (const Row& row : std::vector<Row>{
+           {"nope", "acme", "", "neither true nor false"},
+           {"true", "two words", "", "bitbucket.allow, line 1"},
+           {"true", "", "the value of key \"bitbucket.allow\" is longer", "is longer"},
+       }) {
+    INFO(row.words);
+    api::BitbucketKeys keys = keys_with();
+    keys.registers = secret(std::string(row.registers));
+    keys.allow = secret(std::string(row.allow));
+    keys.register_problem = row.problem;
+    const auto [access, refusals] = check_access(keys, &kHosts, "s");
+    REQUIRE(access);
+    CHECK(access->changed_files);
+    CHECK_FALSE(access->registers);
+    REQUIRE(refusals.size() == 1);
+    CHECK(refusals[0].reason == "SecretInvalid");
+    CHECK_THAT(refusals[0].message, Catch::Contains(row.words) &&
+                                        Catch::EndsWith("Until then no webhook is registered"));
+  }
+}
+
 TEST_CASE("a repository is asked about on the Bitbucket of the token only") {
   const auto cloud = check_access(keys_with(), &kHosts, "s").access;
   REQUIRE(cloud->repository("git@bitbucket.org:acme/shop.git"));

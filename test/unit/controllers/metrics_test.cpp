@@ -93,16 +93,35 @@ TEST_CASE("paths that are served are counted") {
   CHECK_THAT(readings.render(), shows("bitbucket_receiver_routes 1"));
 }
 
+TEST_CASE("registrations are shown by their state, and deliveries that were missed are counted") {
+  using State = RegistrationSchedule::State;
+  RegistrarCounters counters;
+  std::map<State, std::size_t> states{{State::kRegistered, 3}, {State::kFailed, 1}};
+  metrics::Readings readings;
+  add_metrics(readings, counters, [&] { return states; });
+  counters.missed = 2;
+  CHECK_THAT(readings.render(),
+             shows("bitbucket_receiver_registrations{state=\"registered\"} 3") &&
+                 shows("bitbucket_receiver_registrations{state=\"failed\"} 1") &&
+                 shows("bitbucket_receiver_registrations{state=\"pending\"} 0") &&
+                 shows("bitbucket_receiver_missed_deliveries_total 2"));
+  states.clear();  // another leads
+  CHECK_THAT(readings.render(), shows("bitbucket_receiver_registrations{state=\"failed\"} 0"));
+}
+
 TEST_CASE("/metrics says what is counted of refreshes and routes") {
   RefresherCounters refresher;
   CatchUpCounters catch_up;
   ReceiverControllerCounters receivers;
+  RegistrarCounters registrar;
   RouteTable routes;
   metrics::Readings readings;
   refresh_observer(readings)(TargetKind::kWarehouse, 1s);
   add_metrics(readings, refresher, [] { return 0ms; });
   add_metrics(readings, catch_up);
   add_metrics(readings, receivers);
+  add_metrics(readings, registrar,
+              [] { return std::map<RegistrationSchedule::State, std::size_t>(); });
   add_metrics(readings, routes);
   CHECK(
       descriptions(readings.render()) ==
@@ -116,6 +135,8 @@ bitbucket_receiver_refresh_queue_oldest_age_seconds How long the first delivery 
 bitbucket_receiver_catch_up_runs_total Times that a new leader took deliveries for lost.
 bitbucket_receiver_catch_up_objects_total Objects that lost deliveries may have been for, by what became of them.
 bitbucket_receiver_status_writes_total Writes of the status of ProjectConfigs and the ClusterConfig, by result.
+bitbucket_receiver_registrations Webhooks that the leader keeps registered, by what it last found.
+bitbucket_receiver_missed_deliveries_total Times that Bitbucket told of deliveries it could not make.
 bitbucket_receiver_routes Paths that deliveries are accepted at.
 )");
 }

@@ -33,11 +33,18 @@ struct ReceiverFixture {
       : rest(server.server().client(io)),
         events(*rest, {.controller = "test", .instance = "test", .per_second = events_per_second},
                log::Logger::none()),
-        controller(*rest, project_configs, cluster_configs, routes, events,
-                   {.base_url = {"https://hooks.example.com", ""},
-                    .system_namespace = "system",
-                    .leading = [this] { return lease_is_valid; }},
-                   log::Logger::none()) {
+        controller(
+            *rest, project_configs, cluster_configs, routes, events,
+            {.base_url = {"https://hooks.example.com", ""},
+             .system_namespace = "system",
+             .leading = [this] { return lease_is_valid; },
+             .derived =
+                 [this](const api::ReceiverOwner& owner, const DerivedReceivers& derived) {
+                   hooks.push_back(
+                       fmt::format("{} {}", owner.meta.key.str(), derived.routes.size()));
+                 },
+             .gone = [this](const kube::ObjectKey& key) { hooks.push_back(key.str() + " gone"); }},
+            log::Logger::none()) {
     routes.owners_listed();
     server.others = [this](const test::ApiRequest& request) {
       if (request.target.find("/events") != std::string::npos) {
@@ -98,6 +105,7 @@ struct ReceiverFixture {
   SecretServer server{io};
   std::vector<test::ApiRequest> patches;
   std::vector<std::string> told;         ///< Events
+  std::vector<std::string> hooks;        ///< what the hooks are told: owner, and its routes
   std::deque<test::ApiAnswer> refusals;  ///< of the next PATCHes
   std::unique_ptr<kube::RestClient> rest;
   OwnerStore project_configs{decoder(api::OwnerKind::kProjectConfig)};
@@ -131,6 +139,23 @@ TEST_CASE("every replica has the routes, and only the leader writes the status")
         "/apis/kargo.akuity.io/v1alpha1/namespaces/demo/projectconfigs/demo/status");
   CHECK(f.patches[0].body.find("https://hooks.example.com" + f.routes_of("demo")[0].path) !=
         std::string::npos);
+}
+
+TEST_CASE("every replica tells what is derived from an owner, and that one is gone") {
+  ReceiverFixture f;
+  f.server.put("demo", "s", kSecret);
+  f.upsert(f.project_configs, "demo", "demo", kBucket);
+  CHECK(f.hooks == std::vector<std::string>{"demo/demo 0"});  // its Secret is not read yet
+  f.run_until([&] { return f.routes_of("demo").size() == 1; });
+  CHECK(f.hooks.back() == "demo/demo 1");
+  // A ProjectConfig of another name declares nothing.
+  f.upsert(f.project_configs, "demo", "another", kBucket);
+  f.project_configs.remove({"demo", "another"});
+  CHECK(f.hooks.back() == "demo/demo 1");
+  f.upsert(f.project_configs, "demo", "demo", "", "2");
+  CHECK(f.hooks.back() == "demo/demo 0");
+  f.project_configs.remove({"demo", "demo"});
+  CHECK(f.hooks.back() == "demo/demo gone");
 }
 
 TEST_CASE("one namespace whose Secrets answer 500 holds nobody up, and is told of") {

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "api/stage.h"
+#include "kube/rest.h"
+#include "kube/store.h"
+#include "log/logger.h"
+
+namespace receiver::controllers {
+
+/// The namespaces of Stages that wait for pull requests, by steps of their own or of tasks.
+[[nodiscard]] std::set<std::string> waiting_projects(
+    const kube::Store<api::Stage>& stages, const kube::Store<api::PromotionTask>& tasks,
+    const kube::Store<api::PromotionTask>& cluster_tasks);
+
+/// Which projects' promotions will wait for pull requests. Nothing is read before begin(): where no
+/// receiver registers its webhooks, the operator need not be allowed to read these kinds. One that
+/// is not served, or may not be read, has no objects. All members run on the client's thread.
+class StageWatch {
+ public:
+  /// Called after projects() may have changed: by an object of that namespace, or one that has
+  /// none.
+  using Changed = std::function<void(const std::string& ns)>;
+
+  /// The client outlives it.
+  StageWatch(kube::RestClient& rest, Changed changed, log::Logger logger);
+  ~StageWatch();
+  StageWatch(const StageWatch&) = delete;
+  StageWatch& operator=(const StageWatch&) = delete;
+
+  /// From now on. Again: nothing.
+  void begin();
+  void stop();
+
+  [[nodiscard]] std::set<std::string> projects() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace receiver::controllers

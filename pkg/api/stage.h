@@ -1,0 +1,44 @@
+#pragma once
+
+#include <functional>
+#include <set>
+#include <string>
+
+#include <rapidjson/document.h>
+#include <tl/expected.hpp>
+
+#include "json/json.h"
+#include "kube/object_key.h"
+
+/// Whether promotions will wait for pull requests: by a step `git-wait-for-pr` of a Stage itself,
+/// or of a PromotionTask or ClusterPromotionTask that it uses.
+namespace receiver::api {
+
+/// What a Stage's promotion template runs.
+struct Stage {
+  kube::ObjectKey key;
+  bool waits = false;                 ///< by a step of its own
+  std::set<kube::ObjectKey> tasks{};  ///< those of the cluster have no namespace
+  friend bool operator==(const Stage&, const Stage&) = default;
+};
+
+[[nodiscard]] const json::Projection& stage_projection();
+[[nodiscard]] tl::expected<Stage, std::string> decode_stage(const kube::ObjectMeta& meta,
+                                                            const rapidjson::Value& object);
+
+/// A PromotionTask or ClusterPromotionTask.
+struct PromotionTask {
+  kube::ObjectKey key;
+  bool waits = false;
+  friend bool operator==(const PromotionTask&, const PromotionTask&) = default;
+};
+
+[[nodiscard]] const json::Projection& promotion_task_projection();
+[[nodiscard]] tl::expected<PromotionTask, std::string> decode_promotion_task(
+    const kube::ObjectMeta& meta, const rapidjson::Value& object);
+
+/// By itself, or by a task of which `task_waits` says so.
+[[nodiscard]] bool waits_for_pull_requests(
+    const Stage& stage, const std::function<bool(const kube::ObjectKey&)>& task_waits);
+
+}  // namespace receiver::api

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "bitbucket_rest/operation.h"
+#include "clock/clock.h"
+
+namespace receiver::bitbucket_rest {
+
+/// A delivery that Bitbucket could not make, or has skipped after too many of those.
+struct FailedDelivery {
+  clock::Wall::time_point when{};  ///< by Bitbucket's clock
+  std::string words{};             ///< Bitbucket's, fit for people
+};
+
+/// The newest failed delivery of a webhook; nothing if there is none. For Data Center only: Cloud
+/// has no such list.
+class LatestFailure final : public Question<std::optional<FailedDelivery>> {
+ public:
+  /// One for those that were answered, and not by 2xx; one for those that were not.
+  static constexpr unsigned kMaxRequests = 2;
+
+  LatestFailure(Repository repository, std::string webhook);
+
+ private:
+  void read(const ApiRequest& asked, const std::string& body) override;
+  void ask_for(const char* outcome);
+
+  std::string webhook_;
+  std::optional<FailedDelivery> newest_;
+};
+
+}  // namespace receiver::bitbucket_rest

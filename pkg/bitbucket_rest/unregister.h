@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "bitbucket_rest/operation.h"
+#include "bitbucket_rest/webhook_plan.h"
+
+namespace receiver::bitbucket_rest {
+
+struct Unregistration {
+  Repository repository;
+  WantedWebhook receiver;   ///< whose webhooks
+  bool stale_only = false;  ///< those that lead to neither of its URLs
+  bool dry_run = false;     ///< read only
+};
+
+/// Deletes a receiver's webhooks of a repository, and ends with those that are gone now, or with
+/// `dry_run` would be. Strangers' webhooks and inherited ones stay.
+class UnregisterWebhooks final : public Question<std::vector<Webhook>> {
+ public:
+  static constexpr unsigned kMaxRequests = 30;
+
+  explicit UnregisterWebhooks(Unregistration unregistration);
+
+ private:
+  void read(const ApiRequest& asked, const std::string& body) override;
+  void failed(BitbucketError error) override;
+  [[nodiscard]] std::string_view secret() const override {
+    return unregistration_.receiver.secret.view();
+  }
+  void delete_next();
+
+  Unregistration unregistration_;
+  std::vector<Webhook> webhooks_;  ///< of the list that is being read
+  std::vector<Webhook> going_;
+  bool listed_ = false;
+  std::size_t deleted_ = 0;  ///< of those that go, or being deleted
+};
+
+}  // namespace receiver::bitbucket_rest

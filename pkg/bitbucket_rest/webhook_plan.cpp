@@ -1,0 +1,245 @@
+#include "bitbucket_rest/webhook_plan.h"
+
+#include <algorithm>
+#include <ranges>
+#include <set>
+#include <tuple>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "git/url.h"
+#include "text/ascii.h"
+
+namespace receiver::bitbucket_rest {
+namespace {
+
+constexpr std::size_t kMaxTitleBytes = 255;
+
+enum class Place : std::uint8_t { kCurrent, kFormer, kElsewhere };
+
+/// A webhook that is ours.
+struct Own {
+  const Webhook* webhook;
+  Place place;
+  bool marked;
+};
+
+bool is_marked(const Webhook& webhook, const WantedWebhook& wanted) {
+  return !wanted.mark.empty() && webhook.title.find(wanted.mark) != std::string::npos;
+}
+
+Place place_in(const Webhook& webhook, const WantedWebhook& wanted) {
+  const std::string place = place_of(webhook.url);
+  if (place == place_of(wanted.url)) return Place::kCurrent;
+  return wanted.former_url && place == place_of(*wanted.former_url) ? Place::kFormer
+                                                                    : Place::kElsewhere;
+}
+
+/// The one that is kept right comes first: one that delivers, and to the right place; then one that
+/// may be written; of two alike the older.
+std::vector<Own> own_webhooks(const std::vector<Webhook>& existing, const WantedWebhook& wanted) {
+  std::vector<Own> own;
+  for (const Webhook& webhook : existing) {
+    const Own one{&webhook, place_in(webhook, wanted), is_marked(webhook, wanted)};
+    // One that is inherited cannot be moved: it counts if nothing is left to do.
+    const bool ours = webhook.inherited ? one.place == Place::kCurrent
+                                        : one.place != Place::kElsewhere || one.marked;
+    if (ours) own.push_back(one);
+  }
+  std::ranges::sort(own, {}, [](const Own& one) {
+    const Webhook& webhook = *one.webhook;
+    return std::tuple(!webhook.active, one.place, webhook.inherited, !one.marked, webhook.made,
+                      webhook.id);
+  });
+  return own;
+}
+
+std::string shown(const std::vector<std::string>& events) {
+  return fmt::format("{}", fmt::join(std::set<std::string>(events.begin(), events.end()), ", "));
+}
+
+/// What Bitbucket calls a webhook, fit for people: its number and its title.
+std::string shown(const Webhook& webhook, const WantedWebhook& wanted) {
+  const std::string_view secret = wanted.secret.view();
+  return fmt::format("{} ({})", masked_text(webhook.id, secret),
+                     masked_text(webhook.title, secret));
+}
+
+std::string shown_base(std::string_view url) {
+  const auto parsed = git::Url::parse(url);
+  return parsed && !parsed->host.empty() ? masked_url(url) : "no host";
+}
+
+std::string with_mark(const std::string& title, const WantedWebhook& wanted) {
+  const std::string marked = title + " " + wanted.mark;
+  const bool there = title.find(wanted.mark) != std::string::npos;
+  return there || marked.size() > kMaxTitleBytes ? title : marked;
+}
+
+/// As it is to be: what is not decided here stays.
+Webhook put_right(bitbucket::Source product, Webhook webhook, const WantedWebhook& wanted) {
+  webhook.title = with_mark(webhook.title.empty() ? wanted.name : webhook.title, wanted);
+  if (place_in(webhook, wanted) != Place::kCurrent) webhook.url = wanted.url;
+  webhook.events = wanted_events(product, wanted.pull_requests, std::move(webhook.events));
+  webhook.secret = wanted.secret;
+  return webhook;
+}
+
+/// Why the secret has to be written; empty if it need not.
+std::string secret_difference(const Own& was, const WantedWebhook& wanted, bool always) {
+  const auto& secret = was.webhook->secret;
+  if (secret && secret->empty()) return "set (there was none)";
+  if (secret && !(*secret == wanted.secret)) return "changed";
+  if (was.place != Place::kCurrent) return "changed, as the URL";
+  return always ? "set again" : "";
+}
+
+void create(Plan& plan) {
+  plan.action = Action::kCreate;
+  plan.differences = {{"title", "", plan.webhook.title},
+                      {"url", "", plan.webhook.url},
+                      {"events", "", shown(plan.webhook.events)},
+                      {"active", "", "yes"},
+                      {"secret", "", "set"}};
+}
+
+void correct(const Own& was, const WantedWebhook& wanted, bool always, Plan& plan) {
+  const auto compare = [&](std::string_view field, const std::string& from, const std::string& to) {
+    if (from == to) return;
+    const auto fit = [&](const std::string& text) {
+      return field == "url" ? text : masked_text(text, wanted.secret.view());
+    };
+    plan.differences.push_back({field, fit(from), fit(to)});
+  };
+  compare("title", was.webhook->title, plan.webhook.title);
+  compare("url", was.webhook->url, plan.webhook.url);
+  compare("events", shown(was.webhook->events), shown(plan.webhook.events));
+  const std::string secret = secret_difference(was, wanted, always);
+  if (!secret.empty()) plan.differences.push_back({"secret", "", secret});
+  if (!plan.differences.empty()) plan.action = Action::kUpdate;
+}
+
+/// Why it is left as it is, though it is not right; empty if it is not.
+std::string obstacle(const Own& was, const WantedWebhook& wanted, Moves moves, Action& action) {
+  action = Action::kSkip;
+  if (!was.webhook->active) {
+    return fmt::format(
+        "webhook {} is switched off, and stays so: switch it on in Bitbucket, or delete it",
+        shown(*was.webhook, wanted));
+  }
+  if (was.place == Place::kCurrent || moves == Moves::kAll) return {};
+  if (moves == Moves::kNone) {
+    action = Action::kPostpone;
+    return "it is moved once every replica serves the new URL";
+  }
+  const std::string here = place_of(wanted.url);
+  const std::string there = place_of(was.webhook->url);
+  if (was.place == Place::kFormer || receivers_folder(here) == receivers_folder(there)) return {};
+  return fmt::format("webhook {} is this receiver's, but leads to {}: --move takes it to {}",
+                     shown(*was.webhook, wanted), shown_base(was.webhook->url), shown_base(here));
+}
+
+/// Of two that a race has made, the newer goes: both are marked, active, and lead to one place. Of
+/// all others somebody may think something.
+void tidy_up(const std::vector<Own>& own, const WantedWebhook& wanted, Plan& plan) {
+  const Own& kept = own.front();
+  for (const Own& other : own | std::views::drop(1)) {
+    const Webhook& webhook = *other.webhook;
+    if (!webhook.active) continue;
+    const bool twin = kept.marked && other.marked && !kept.webhook->inherited &&
+                      !webhook.inherited && place_of(webhook.url) == place_of(kept.webhook->url);
+    if (!twin) {
+      plan.notes.push_back(fmt::format(
+          "webhook {} {}: delete it, or pushes are delivered twice", shown(webhook, wanted),
+          webhook.inherited ? "of the whole project leads here, too" : "is this receiver's too"));
+    } else if (plan.surplus.size() < kMaxSurplus) {
+      plan.surplus.push_back(webhook.id);
+      plan.differences.push_back({"duplicate", shown(webhook, wanted), "deleted"});
+      if (plan.action == Action::kNone) plan.action = Action::kDelete;
+    }
+  }
+}
+
+/// Strangers that look as if they were ours, where none is.
+void note_strangers(const std::vector<Webhook>& existing, const WantedWebhook& wanted, Plan& plan) {
+  const std::string here = place_of(wanted.url);
+  for (const Webhook& webhook : existing) {
+    if (webhook.inherited) continue;
+    if (webhook.title == wanted.name || webhook.title.starts_with(wanted.name + " [")) {
+      plan.notes.push_back(
+          fmt::format("webhook {} has this receiver's title, but leads to {}: if no other cluster "
+                      "of yours is there, delete it",
+                      shown(webhook, wanted), shown_base(webhook.url)));
+      continue;
+    }
+    const std::string there = place_of(webhook.url);
+    const std::string_view folder = receivers_folder(there);
+    if (folder.empty() || folder != receivers_folder(here)) continue;
+    plan.notes.push_back(
+        fmt::format("webhook {} leads to another receiver, or to a former secret of this one: in "
+                    "the latter case delete it",
+                    shown(webhook, wanted)));
+  }
+}
+
+void note_inherited(bitbucket::Source product, const Own& was, const WantedWebhook& wanted,
+                    Plan& plan) {
+  const auto& events = was.webhook->events;
+  const auto all = wanted_events(product, wanted.pull_requests, events);
+  const std::vector<std::string> lacking(all.begin() + std::ssize(events), all.end());
+  plan.notes.push_back(
+      fmt::format("webhook {} of the whole project leads here{}", shown(*was.webhook, wanted),
+                  lacking.empty() ? "" : "; it lacks the events " + shown(lacking)));
+}
+
+}  // namespace
+
+std::vector<std::string> wanted_events(bitbucket::Source product, bool pull_requests,
+                                       std::vector<std::string> existing) {
+  for (const bitbucket::Event& event : bitbucket::kEvents) {
+    const bool wanted =
+        event.kind.source == product &&
+        (pull_requests || event.kind.action == bitbucket::Action::kRefreshWarehouses);
+    const bool there = std::ranges::find(existing, event.key) != existing.end();
+    if (wanted && !there) existing.emplace_back(event.key);
+  }
+  return existing;
+}
+
+Plan plan_webhook(bitbucket::Source product, const std::vector<Webhook>& existing,
+                  const WantedWebhook& wanted, Moves moves, bool always) {
+  Plan plan;
+  const auto own = own_webhooks(existing, wanted);
+  if (own.empty()) {
+    plan.webhook = put_right(product, {}, wanted);
+    create(plan);
+    note_strangers(existing, wanted, plan);
+    return plan;
+  }
+  const Own& was = own.front();
+  plan.webhook = *was.webhook;
+  plan.reason = obstacle(was, wanted, moves, plan.action);
+  if (!plan.reason.empty()) return plan;
+  plan.action = Action::kNone;
+  if (was.webhook->inherited) {
+    note_inherited(product, was, wanted, plan);
+  } else {
+    plan.webhook = put_right(product, *was.webhook, wanted);
+    correct(was, wanted, always, plan);
+  }
+  tidy_up(own, wanted, plan);
+  return plan;
+}
+
+std::vector<Webhook> webhooks_to_delete(const std::vector<Webhook>& existing,
+                                        const WantedWebhook& wanted, bool stale_only) {
+  std::vector<Webhook> going;
+  for (const Own& own : own_webhooks(existing, wanted)) {
+    if (own.webhook->inherited || (stale_only && own.place != Place::kElsewhere)) continue;
+    going.push_back(*own.webhook);
+  }
+  return going;
+}
+
+}  // namespace receiver::bitbucket_rest

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bitbucket/event.h"
+#include "bitbucket_rest/webhook.h"
+
+/// What is to become of a repository's webhooks so that a receiver hears of its pushes: the rules
+/// that the operator and receiverctl share. Pure.
+///
+/// Ours is a webhook at exactly the receiver's URL or its former one, or with its mark in the
+/// title; every other is a stranger's. Of ours, one is kept right, and all that people have added
+/// to it stays: events, title, settings; and it stays off if somebody has switched it off.
+namespace receiver::bitbucket_rest {
+
+/// The webhook of one receiver as it should be.
+struct WantedWebhook {
+  std::string name;  ///< webhook_name()
+  std::string mark;  ///< webhook_mark()
+  std::string url;
+  crypto::SecretString secret;
+  /// The URL that `secret.previous` leads to, if there is one.
+  std::optional<std::string> former_url{};
+  bool pull_requests = false;
+};
+
+/// Which of ours may be taken to the receiver's URL.
+enum class Moves : std::uint8_t {
+  kNone,      ///< none yet: not every replica may know the URL
+  kRotation,  ///< those at the former URL, and marked ones that lead to the same base URL
+  kAll,
+};
+
+enum class Action : std::uint8_t {
+  kNone,
+  kCreate,
+  kUpdate,
+  kDelete,    ///< duplicates only
+  kPostpone,  ///< it is to be moved, but not yet
+  kSkip,      ///< it is not right, and that is for people to decide
+};
+
+/// One line of a difference. `from` is empty where nothing was. URLs are in full: mask them where
+/// they are shown. Bitbucket's other texts are as masked_text() shows them.
+struct Difference {
+  std::string_view field;
+  std::string from;
+  std::string to;
+  friend bool operator==(const Difference&, const Difference&) = default;
+};
+
+struct Plan {
+  Action action = Action::kNone;
+  Webhook webhook;  ///< as it is to be written, or as it is; without an id if it is to be created
+  std::vector<Difference> differences;
+  std::string reason;                ///< of kPostpone and kSkip, fit for people
+  std::vector<std::string> surplus;  ///< ids: to be deleted, once the webhook is right
+  std::vector<std::string> notes;    ///< what else there is to say, fit for people
+};
+
+/// Duplicates that one plan deletes; the next one goes on.
+inline constexpr std::size_t kMaxSurplus = 10;
+
+/// The events of `existing`, and those that the receiver acts on.
+[[nodiscard]] std::vector<std::string> wanted_events(bitbucket::Source product, bool pull_requests,
+                                                     std::vector<std::string> existing);
+
+/// `existing`: the repository's webhooks, and inherited ones as far as they are known. With
+/// `always` it is written even if nothing differs: a secret that was changed by hand cannot be seen
+/// in Cloud.
+[[nodiscard]] Plan plan_webhook(bitbucket::Source product, const std::vector<Webhook>& existing,
+                                const WantedWebhook& wanted, Moves moves, bool always);
+
+/// Which of ours go when the receiver is to have none any more; with `stale_only` those alone that
+/// lead to neither of its URLs.
+[[nodiscard]] std::vector<Webhook> webhooks_to_delete(const std::vector<Webhook>& existing,
+                                                      const WantedWebhook& wanted, bool stale_only);
+
+}  // namespace receiver::bitbucket_rest

@@ -1,0 +1,237 @@
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+#include "test/integration/registration_stage.h"
+#include "test/support/eventually.h"
+
+namespace receiver::test {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+Delivery push_to(const RegistrationStage& stage, const std::string& slug,
+                 const std::string& secret) {
+  const std::string url = stage.clone_url(slug);
+  return sign(stage.of_cloud ? cloud_push(url, "main") : data_center_push({url}, "refs/heads/main"),
+              secret);
+}
+
+bool leads(const Operator& op) {
+  return op.sum_of_metrics("leader_election_master_status{") == 1;
+}
+
+}  // namespace
+
+TEST_CASE("webhooks register themselves, and what drifts is put right", "[registrar]") {
+  RegistrationStage stage(GENERATE(Source::kCloud, Source::kDataCenter));
+  BitbucketServer& bitbucket = stage.bitbucket;
+  std::optional<Operator> op(std::in_place, stage.cluster, stage.environment);
+  stage.declare({{"bitbucket.allow", stage.owner() + "\n"}});
+  const std::string app = stage.subscribe("app");
+  bitbucket.add_repository("LOOT/web");
+  stage.project.add_warehouse("loot", stage.of_cloud ? "https://bitbucket.org/loot/web"
+                                                     : bitbucket.url() + "/scm/loot/web.git");
+  eventually(
+      "the webhook is made", [&] { return stage.count(app) == 1; }, 10s);
+
+  // What Bitbucket now holds is what the operator takes.
+  const StoredWebhook webhook = bitbucket.webhooks(app).at(0);
+  CHECK(webhook.url == kHooksBaseUrl + stage.path());
+  CHECK(webhook.events == Strings{stage.of_cloud ? "repo:push" : "repo:refs_changed"});
+  const Delivery push = push_to(stage, "app", webhook.secret);
+  eventually_equals(
+      "a push is delivered", [&] { return text_of(post(op->url("/kargo" + stage.path()), push)); },
+      kRefreshed);
+  const auto shown = [&](const char* state) {
+    return op->metric(fmt::format("bitbucket_receiver_registrations{{state=\"{}\"}}", state));
+  };
+  eventually_equals(
+      "it is counted", [&] { return shown("registered"); }, 1);
+  CHECK(shown("failed") == 0);
+
+  // A leader that knows nothing of them looks at all, as the round does.
+  op.reset();
+  struct Drift {
+    std::string slug;
+    StoredWebhook webhook;
+  };
+  std::vector<Drift> drifts{
+      {"title", webhook}, {"events", webhook}, {"secret", webhook}, {"off", webhook}};
+  drifts[0].webhook.title = "Mine";
+  drifts[1].webhook.events = {stage.of_cloud ? "repo:fork" : "repo:forked"};
+  drifts[2].webhook.secret = "";
+  drifts[3].webhook.active = false;
+  for (const Drift& drift : drifts) {
+    bitbucket.add_repository(stage.subscribe(drift.slug), {drift.webhook});
+  }
+  op.emplace(stage.cluster, stage.environment);
+  const auto now = [&](const char* slug) { return bitbucket.webhooks(stage.name_of(slug)).at(0); };
+  eventually("the title", [&] { return now("title").title.starts_with("Mine ["); });
+  eventually("the events", [&] { return now("events").events.size() == 2; });
+  eventually("the secret", [&] { return now("secret").secret == kSecret; });
+  eventually_equals(
+      "one is left alone", [&] { return shown("skipped"); }, 1);
+  CHECK_FALSE(now("off").active);
+  eventually("that is told", [&] {
+    return stage.project.events("WebhookLeftAlone").find("/off: ") != std::string::npos;
+  });
+  eventually_equals(
+      "all are looked at", [&] { return shown("registered"); }, 4);
+  for (const Drift& drift : drifts) CHECK(stage.count(stage.name_of(drift.slug)) == 1);
+  CHECK(now("app") == webhook);
+  CHECK(stage.count("LOOT/web") == 0);
+  for (const std::string& request : bitbucket.requests()) {
+    CHECK_THAT(request, !Catch::Contains("loot", Catch::CaseSensitive::No));
+  }
+}
+
+TEST_CASE("webhooks get the events of pull requests once a Stage's task waits for one",
+          "[registrar]") {
+  RegistrationStage stage(Source::kDataCenter);
+  const Operator op(stage.cluster, stage.environment);
+  stage.declare();
+  const std::string app = stage.subscribe("app");
+  const auto events = [&] {
+    const auto webhooks = stage.bitbucket.webhooks(app);
+    return webhooks.empty() ? Strings{} : webhooks[0].events;
+  };
+  eventually_equals("the webhook is made", events, Strings{"repo:refs_changed"});
+  // A task that no Stage uses asks for nothing; seen by what comes after it.
+  stage.create(kPromotionTask, "review", R"([{"uses": "git-wait-for-pr"}])");
+  stage.create(kStage, "direct", R"([{"uses": "git-push"}])");
+  const std::string web = stage.subscribe("web");
+  eventually("the next one is made", [&] { return stage.count(web) == 1; });
+  CHECK(events().size() == 1);
+  stage.create(kStage, "reviewed", R"([{"task": {"name": "review"}}])");
+  eventually_equals("it is corrected", events,
+                    Strings{"repo:refs_changed", "pr:merged", "pr:declined", "pr:deleted"});
+}
+
+TEST_CASE("two receivers of one repository have a webhook each, whichever replica leads",
+          "[registrar]") {
+  RegistrationStage stage(Source::kDataCenter);
+  auto leader = std::make_unique<Operator>(stage.cluster, stage.environment);
+  auto other = std::make_unique<Operator>(stage.cluster, stage.environment);
+  eventually("one leads", [&] { return leads(*leader) || leads(*other); });
+  if (leads(*other)) std::swap(leader, other);
+  const Project second(stage.cluster);
+  stage.declare();
+  stage.declare(second);
+  Strings repositories;
+  for (const char* slug : {"a", "b", "c", "d"}) {
+    repositories.push_back(stage.subscribe(slug));
+    second.add_warehouse(slug, stage.clone_url(slug));
+  }
+  const auto all = [&] {
+    return std::ranges::all_of(repositories, [&](const std::string& repository) {
+      const auto webhooks = stage.bitbucket.webhooks(repository);
+      return webhooks.size() == 2 && webhooks[0].url != webhooks[1].url;
+    });
+  };
+  eventually("some webhooks are made", [&] { return stage.bitbucket.writes() >= 2; });
+  CHECK_FALSE(all());  // in the middle
+  leader->kill();
+  leader.reset();
+  eventually("the other leads, and makes the rest", all, 60s);
+  CHECK(leads(*other));
+  for (const std::string& repository : repositories) CHECK(stage.count(repository) == 2);
+}
+
+TEST_CASE("what stops a registration is told with its remedy, and writes nothing", "[registrar]") {
+  RegistrationStage stage(Source::kDataCenter);
+  BitbucketServer& bitbucket = stage.bitbucket;
+  bitbucket.accept("Bearer only-reads", Grant::kReadOnly);
+  BitbucketServer cloud(Source::kCloud);
+  cloud.accept(std::string("Bearer ") + kAdminToken);
+  Environment environment = stage.environment;
+  environment["BITBUCKET_HOSTS"] += fmt::format(",localhost:{}", cloud.port());
+  const Operator op(stage.cluster, environment);
+  bitbucket.add_repository("SHOP/app");
+  struct Row {
+    const char* what;
+    RegistrationStage::Keys keys;
+    std::string repository;
+    const char* words;
+  };
+  const std::string app = stage.clone_url("app");
+  const std::vector<Row> rows{
+      {"no permission", {{"bitbucket.token", "only-reads"}}, app, "\"Repository admin\""},
+      {"an expired token", {{"bitbucket.token", "expired"}}, app, "wrong or has expired"},
+      {"no repository", {}, stage.clone_url("nowhere"), "is it spelt right"},
+      {"another product",
+       {{"bitbucket.url", cloud.url()}, {"bitbucket.ca", cloud.ca_pem()}},
+       cloud.url() + "/scm/shop/app.git",
+       "Bitbucket answered 404"},
+  };
+  std::vector<std::unique_ptr<Project>> projects;
+  for (const Row& row : rows) {
+    projects.push_back(std::make_unique<Project>(stage.cluster));
+    stage.declare(*projects.back(), row.keys);
+    projects.back()->add_warehouse("app", row.repository);
+  }
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    INFO(rows[i].what);
+    std::string told;
+    eventually("it is told", [&] {
+      told = projects[i]->events("WebhookRegistrationFailed");
+      return !told.empty();
+    });
+    CHECK_THAT(told, Catch::StartsWith("Warning receiver \"bb\": no webhook is kept right in ") &&
+                         Catch::Contains(rows[i].words) && !Catch::Contains(kSecret));
+    CHECK(std::ranges::count(told, '\n') == 1);
+  }
+  CHECK(bitbucket.writes() == 0);
+  const std::string failed = R"(bitbucket_receiver_registrations{state="failed"})";
+  eventually_equals(
+      "they are counted", [&] { return op.metric(failed); }, 4);
+}
+
+TEST_CASE("what Data Center has skipped while nobody was there is refreshed at the first look",
+          "[registrar]") {
+  RegistrationStage stage(Source::kDataCenter);
+  stage.environment["CATCH_UP"] = "false";
+  std::optional<Operator> op(std::in_place, stage.cluster, stage.environment);
+  stage.declare();
+  const std::string app = stage.subscribe("app");
+  const std::string web = stage.subscribe("web");
+  stage.project.add_warehouse("app-too", stage.clone_url("app"));
+  eventually("the webhooks are made", [&] { return stage.count(app) + stage.count(web) == 2; });
+  const auto token = [&](const char* warehouse) {
+    return stage.project.warehouse(warehouse).at("/metadata/annotations/kargo.akuity.io~1refresh");
+  };
+  const auto deliver = [&](const std::string& slug) {
+    stage.bitbucket.deliver(stage.name_of(slug), [&](const StoredWebhook& webhook) -> unsigned {
+      if (!op) return 0;
+      return post(op->url("/kargo" + stage.path()), push_to(stage, slug, webhook.secret)).status;
+    });
+  };
+  eventually("pushes are delivered", [&] {
+    deliver("web");
+    return !token("web").empty();
+  });
+  const std::string before = token("web");
+
+  op.reset();
+  for (int i = 0; i < 10; ++i) deliver("app");
+  op.emplace(stage.cluster, stage.environment);
+  eventually("both Warehouses are refreshed",
+             [&] { return !token("app").empty() && !token("app-too").empty(); });
+  CHECK(token("web") == before);
+  std::string told;
+  eventually("it is told", [&] {
+    told = stage.project.events("DeliveriesMissed");
+    return !told.empty();
+  });
+  CHECK_THAT(told, Catch::Contains("repository SHOP/app: ") &&
+                       Catch::Contains("Webhook failed too many times") &&
+                       !Catch::Contains("SHOP/web"));
+  CHECK(op->metric("bitbucket_receiver_missed_deliveries_total") == 1);
+}
+
+}  // namespace receiver::test

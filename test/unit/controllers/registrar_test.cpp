@@ -1,0 +1,407 @@
+#include "controllers/registrar.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+#include "async/sleeper.h"
+#include "clock/timer.h"
+#include "log/end_on_exception.h"
+#include "test/bitbucket_server/documents.h"
+#include "test/support/simulated_time.h"
+
+namespace receiver::controllers {
+namespace {
+
+using namespace std::chrono_literals;
+using bitbucket::Source;
+using bitbucket_rest::ApiAnswer;
+using bitbucket_rest::ApiRequest;
+using test::StoredWebhook;
+using Strings = std::vector<std::string>;
+
+const std::string kCenter = "https://git.example.com";
+const BaseUrl kOurBase{"https://hooks.example.com", ""};
+
+/// A Data Center on the test's own thread, of one project.
+struct Center {
+  std::map<std::string, std::vector<StoredWebhook>> repositories;
+  Strings asked{};  ///< `METHOD SLUG`
+  std::vector<clock::Steady::time_point> asked_at{};
+  bool is_away = false;       ///< it answers nothing, and does nothing
+  bool loses_writes = false;  ///< it does them, and does not answer
+  std::optional<ApiAnswer> fails{};
+  std::string failed_delivery{};  ///< of each webhook, what is answered for it
+  std::string date{};             ///< of its clock
+  std::function<void()> before_answer = [] {};
+  int last_id = 0;
+
+  ApiAnswer answer(const ApiRequest& request) {
+    const std::string path = request.url.substr(0, request.url.find('?'));
+    const std::size_t begin = path.find("/repos/");
+    if (begin == std::string::npos) {
+      return {.status = 401, .body = "", .retry_after = "", .location = ""};
+    }
+    const std::string rest = path.substr(begin + 7);
+    const std::string slug = rest.substr(0, rest.find('/'));
+    asked.push_back(request.method + " " + slug);
+    before_answer();
+    if (fails) return *fails;
+    std::vector<StoredWebhook>& webhooks = repositories[slug];
+    if (path.ends_with("/latest")) {
+      asked.back() = "DELIVERIES " + slug;
+      const bool of_errors = request.url.ends_with("outcome=ERROR");
+      const bool any = of_errors && !failed_delivery.empty();
+      ApiAnswer answer{any ? 200U : 204U, any ? failed_delivery : "", "", ""};
+      answer.date = date;
+      return answer;
+    }
+    if (request.method == "GET") {
+      std::string values;
+      for (const StoredWebhook& webhook : webhooks) {
+        values += (values.empty() ? "" : ",") + document_of(Source::kDataCenter, webhook);
+      }
+      return {200, R"({"isLastPage": true, "values": [)" + values + "]}", "", ""};
+    }
+    auto webhook = test::read_document(Source::kDataCenter, request.body);
+    if (!webhook) return {webhook.error().status, webhook.error().body, "", ""};
+    if (request.method == "POST") {
+      webhook->id = std::to_string(++last_id);
+      webhooks.push_back(*webhook);
+      return {201, document_of(Source::kDataCenter, *webhook), "", ""};
+    }
+    webhook->id = webhooks.at(0).id;
+    webhooks.at(0) = *webhook;
+    return {200, "{}", "", ""};
+  }
+};
+
+/// A project with one receiver, `demo/bb`, whose Warehouses subscribe to some repositories.
+struct RegistrarWorld {
+  explicit RegistrarWorld(bool for_deliveries = false) : follows_deliveries(for_deliveries) {
+    change_leader();
+  }
+  ~RegistrarWorld() {
+    registrar->stop();
+    test::SimulatedTime::settle(io);
+  }
+  RegistrarWorld(const RegistrarWorld&) = delete;
+  RegistrarWorld& operator=(const RegistrarWorld&) = delete;
+
+  /// To one that knows nothing.
+  void change_leader() {
+    registrar = make();
+    registrar->set_leading(true);
+    boost::asio::co_spawn(io, registrar->run(),
+                          log::EndOnException{log::Logger::none(), "the registrar"});
+  }
+  std::unique_ptr<Registrar> make() {
+    return std::make_unique<Registrar>(
+        io.get_executor(),
+        [this](const Registrar::Access&, bitbucket_rest::Operation& operation, auto /*deadline*/,
+               auto gap) { return ask(operation, gap); },
+        [this](const std::set<std::string>& projects) {
+          CHECK(projects == std::set<std::string>{"demo"});
+          Reached reached;
+          for (const std::string& slug : slugs) {
+            reached.urls.insert(fmt::format("{}/scm/demo/{}.git", kCenter, slug));
+          }
+          return std::map<std::string, Reached>{{"demo", reached}};
+        },
+        [this](const api::ReceiverOwner& owner, const Note& note) {
+          events.push_back(owner.meta.key.ns + " " + note.reason);
+        },
+        options(), log::Logger::none());
+  }
+
+  boost::asio::awaitable<void> ask(bitbucket_rest::Operation& operation,
+                                   std::chrono::milliseconds gap) {
+    clock::Timer timer(io);
+    while (operation.next() != nullptr) {
+      if (operation.requests() > 1) co_await async::sleep_until(timer, clock::Steady::now() + gap);
+      const ApiRequest request = *operation.next();
+      center.asked_at.push_back(clock::Steady::now());
+      const auto answer = center.is_away ? ApiAnswer{} : center.answer(request);
+      if (center.is_away || (center.loses_writes && request.method != "GET")) {
+        operation.take(tl::unexpected(bitbucket_rest::BitbucketError{
+            .kind = bitbucket_rest::ApiFailure::kTimeout, .message = "no answer"}));
+      } else {
+        operation.take(answer);
+      }
+    }
+  }
+
+  /// Two hundred repositories are known by their number.
+  void subscribe_to_two_hundred() {
+    slugs.clear();
+    for (int i = 0; i < 200; ++i) slugs.insert(std::to_string(i));
+  }
+  /// Repositories with exactly one webhook.
+  [[nodiscard]] std::ptrdiff_t registered() const {
+    return std::ranges::count_if(center.repositories,
+                                 [](const auto& one) { return one.second.size() == 1; });
+  }
+
+  void derive(const std::string& secret, const std::optional<std::string>& previous = {}) {
+    api::ReceiverOwner owner;
+    owner.meta.key = {"demo", "demo"};
+    owner.meta.uid = "uid-1";
+    auto access = std::make_shared<BitbucketAccess>();
+    access->secret_version = secret;
+    access->product = Source::kDataCenter;
+    access->server = kCenter;
+    access->registers = true;
+    DerivedReceivers derived;
+    const auto route = [&](const std::string& key, bool is_previous) {
+      return Route{receiver_path(kOurBase, "demo", "bb", key), "demo",      "bb",
+                   crypto::SecretString(std::string(key)),     is_previous, access};
+    };
+    derived.routes.push_back(route(secret, false));
+    if (previous) derived.routes.push_back(route(*previous, true));
+    registrar->derived(owner, derived);
+  }
+  void pass(std::chrono::milliseconds duration) { time.run_for(io, duration); }
+  Strings asked() { return std::exchange(center.asked, {}); }
+  Strings told() { return std::exchange(events, {}); }
+  Strings refreshed() { return std::exchange(refreshes, {}); }
+  RegistrarOptions options() {
+    RegistrarOptions options{.base_url = kOurBase, .leading = [this] { return leads; }};
+    if (follows_deliveries) {
+      options.refresh = [this](const std::string& project, const BitbucketAccess& access,
+                               const bitbucket_rest::Repository& repository) {
+        CHECK(access.server == kCenter);
+        refreshes.push_back(project + " " + repository.name());
+      };
+    }
+    return options;
+  }
+  [[nodiscard]] std::string url(const std::string& secret) const {
+    return kOurBase.origin + receiver_path(kOurBase, "demo", "bb", secret);
+  }
+  [[nodiscard]] std::string url_of(const std::string& slug) const {
+    const auto found = center.repositories.find(slug);
+    if (found == center.repositories.end() || found->second.empty()) return "none";
+    return found->second.size() > 1 ? "several" : found->second[0].url;
+  }
+
+  test::SimulatedTime time;
+  boost::asio::io_context io;
+  Center center;
+  std::set<std::string> slugs{"app", "web"};
+  Strings events;
+  Strings refreshes;
+  const bool follows_deliveries;
+  bool leads = true;
+  std::unique_ptr<Registrar> registrar;
+};
+
+}  // namespace
+
+TEST_CASE("webhooks are made at once, told, and then looked at every six hours") {
+  RegistrarWorld world;
+  world.derive("secret-1");
+  world.pass(5s);
+  CHECK(world.asked() == Strings{"GET app", "POST app", "GET web", "POST web"});
+  CHECK(world.told() == Strings(2, "demo WebhookRegistered"));
+  CHECK(world.url_of("app") == world.url("secret-1"));
+  CHECK(world.registrar->states().at(RegistrationSchedule::State::kRegistered) == 2);
+  // Nothing else is asked until the round, which puts right what has drifted.
+  world.center.repositories["app"][0].events = {"repo:forked"};
+  world.pass(6h - 10s);
+  CHECK(world.asked().empty());
+  world.pass(1h);
+  Strings round = world.asked();
+  std::ranges::sort(round);
+  CHECK(round == Strings{"GET app", "GET web", "PUT app"});
+  CHECK(world.told() == Strings{"demo WebhookCorrected"});
+}
+
+TEST_CASE("a new Warehouse's webhook is made within ten seconds") {
+  RegistrarWorld world;
+  world.derive("secret-1");
+  world.pass(1min);
+  (void)world.asked();
+  world.slugs.insert("new");
+  for (int i = 0; i < 100; ++i) world.registrar->changed("demo");
+  world.registrar->changed("another");
+  world.pass(10s);
+  CHECK(world.asked() == Strings{"GET new", "POST new"});
+  // What is not subscribed to any more is left to `receiverctl unregister`.
+  world.slugs.erase("new");
+  world.registrar->changed("demo");
+  world.pass(7h);
+  CHECK(world.url_of("new") == world.url("secret-1"));
+}
+
+TEST_CASE("a rotated secret is taken to Bitbucket once it was served for a minute") {
+  RegistrarWorld world;
+  world.derive("secret-1");
+  world.pass(1h);
+  (void)world.told();
+  world.derive("secret-2", "secret-1");
+  world.pass(59s);
+  CHECK(world.url_of("app") == world.url("secret-1"));
+  world.pass(5s);
+  CHECK(world.url_of("app") == world.url("secret-2"));
+  CHECK(world.url_of("web") == world.url("secret-2"));
+  CHECK(world.told() ==
+        Strings{"demo WebhookCorrected", "demo WebhookCorrected", "demo WebhooksMoved"});
+}
+
+TEST_CASE("what Data Center could not deliver refreshes the repository's Warehouses once") {
+  RegistrarWorld world(true);
+  world.slugs = {"app"};
+  world.center.date = "Thu, 01 Jan 2026 00:00:00 GMT";
+  world.derive("secret-1");
+  world.pass(4min);
+  CHECK(world.asked() == Strings{"GET app", "POST app", "DELIVERIES app", "DELIVERIES app"});
+  CHECK(world.told() == Strings{"demo WebhookRegistered"});
+  CHECK(world.refreshed().empty());
+
+  // A minute ago by Bitbucket's clock; of ours no word.
+  world.center.failed_delivery = R"({"finish": "2025-12-31T23:59:00Z", "result": {}})";
+  world.pass(11min);
+  CHECK(world.refreshed() == Strings{"demo DEMO/app"});
+  CHECK(world.told() == Strings{"demo DeliveriesMissed"});
+  CHECK(world.registrar->counters().missed == 1);
+  world.center.failed_delivery = R"({"finish": "2025-12-31T23:59:00.001Z", "result": {}})";
+  world.pass(11min);
+  CHECK(world.refreshed() == Strings{"demo DEMO/app"});
+  CHECK(world.asked().size() == 10);  // nothing but those questions
+
+  SECTION("another leader looks back for a quarter of an hour") {
+    world.registrar->set_leading(false);
+    world.pass(1h);
+    CHECK(world.asked().empty());
+    world.registrar->set_leading(true);
+    world.pass(6min);
+    CHECK(world.refreshed() == Strings{"demo DEMO/app"});
+  }
+  SECTION("and does not tell of what is older") {
+    world.registrar->set_leading(false);
+    world.pass(1h);
+    world.registrar->set_leading(true);
+    world.center.failed_delivery = R"({"finish": "2025-12-31T23:44:59Z", "result": {}})";
+    world.pass(1h);
+    CHECK(world.refreshed().empty());
+  }
+  SECTION("a rotation does not make it news again") {
+    world.derive("secret-2", "secret-1");
+    world.pass(1h);
+    CHECK(world.refreshed().empty());
+  }
+  SECTION("it is asked for no more when nothing is wanted any more") {
+    (void)world.asked();
+    world.registrar->gone({"demo", "demo"});
+    world.pass(1h);
+    CHECK(world.asked().empty());
+  }
+}
+
+TEST_CASE("only the leader writes, and another goes on where it ended") {
+  RegistrarWorld world;
+  world.registrar->set_leading(false);
+  world.derive("secret-1");
+  world.pass(1h);
+  CHECK(world.asked().empty());
+  world.registrar->set_leading(true);
+  SECTION("its Lease runs out unnoticed between reading and writing") {
+    world.center.before_answer = [&] { world.leads = false; };
+    world.pass(1h);
+    CHECK(world.asked() == Strings{"GET app"});
+    CHECK(world.told().empty());
+    world.leads = true;
+    world.center.before_answer = [] {};
+    world.registrar->set_leading(true);
+  }
+  world.pass(2h);
+  CHECK(world.url_of("app") == world.url("secret-1"));
+  CHECK(world.url_of("web") == world.url("secret-1"));
+}
+
+TEST_CASE("two hundred repositories are registered in four minutes, by two requests a second") {
+  RegistrarWorld world;
+  world.subscribe_to_two_hundred();
+  world.derive("secret-1");
+  world.pass(4min);
+  CHECK(world.registered() == 200);
+  const auto& at = world.center.asked_at;
+  REQUIRE(at.size() > 400);
+  for (std::size_t i = 1; i < at.size(); ++i) CHECK(at[i] - at[i - 1] >= 500ms);
+
+  // When nothing changes, no repository is asked about twice in six hours.
+  (void)world.asked();
+  world.pass(6h - 4min);
+  CHECK(world.asked().empty());
+}
+
+TEST_CASE("a webhook whose making was not answered is not made again") {
+  RegistrarWorld world;
+  world.center.loses_writes = true;
+  world.derive("secret-1");
+  world.pass(1h);
+  CHECK(world.registered() == 2);
+  CHECK(world.registrar->states()[RegistrationSchedule::State::kRegistered] == 2);
+  CHECK_THAT(world.told(), Catch::VectorContains(std::string("demo WebhookRegistrationFailed")));
+}
+
+TEST_CASE("a Bitbucket that was away for an hour is made up for in minutes, and asked little") {
+  RegistrarWorld world;
+  world.subscribe_to_two_hundred();
+  world.center.is_away = true;
+  world.derive("secret-1");
+  world.pass(1h);
+  CHECK(world.center.repositories.empty());
+  // Each repository at first, and then ever more rarely.
+  CHECK(world.center.asked_at.size() < 200 * 8);
+  world.center.is_away = false;
+  world.pass(10min);  // until the next try of any, and what the work takes
+  CHECK(world.registered() == 200);
+}
+
+TEST_CASE("a leader that ends in the middle leaves nothing twice") {
+  RegistrarWorld world;
+  world.subscribe_to_two_hundred();
+  world.derive("secret-1");
+  world.pass(100s);
+  const auto begun = world.registered();
+  CHECK(begun > 50);
+  CHECK(begun < 150);
+  world.change_leader();
+  world.derive("secret-1");
+  world.pass(4min);
+  CHECK(world.registered() == 200);
+}
+
+TEST_CASE("a failure is told once a day by its cause") {
+  RegistrarWorld world;
+  world.center.fails = {403, "", "", ""};
+  world.derive("secret-1");
+  world.pass(23h);
+  CHECK(world.told() == Strings{"demo WebhookRegistrationFailed"});
+  world.pass(2h);
+  CHECK(world.told() == Strings{"demo WebhookRegistrationFailed"});
+  world.center.fails.reset();
+  world.pass(2h);
+  CHECK(world.told() == Strings(2, "demo WebhookRegistered"));
+}
+
+TEST_CASE("a receiver that asks for nothing any more is left alone") {
+  RegistrarWorld world;
+  world.derive("secret-1");
+  world.pass(1min);
+  (void)world.asked();
+  SECTION("its owner is gone") {
+    world.registrar->gone({"demo", "demo"});
+  }
+  SECTION("its Secret lacks the key") {
+    api::ReceiverOwner owner;
+    owner.meta.key = {"demo", "demo"};
+    world.registrar->derived(owner, {});
+  }
+  world.pass(24h);
+  CHECK(world.asked().empty());
+}
+
+}  // namespace receiver::controllers

@@ -1,0 +1,305 @@
+#include "controllers/registration_schedule.h"
+
+#include <map>
+#include <set>
+
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+namespace receiver::controllers {
+namespace {
+
+using namespace std::chrono_literals;
+using bitbucket_rest::ApiFailure;
+using bitbucket_rest::Moves;
+using bitbucket_rest::Repository;
+using Schedule = RegistrationSchedule;
+using State = Schedule::State;
+using Milliseconds = std::chrono::milliseconds;
+
+const std::string kServer = "https://git.example.com";
+
+Repository repository(const std::string& slug, const std::string& server = kServer) {
+  return {bitbucket::Source::kDataCenter, server, "SHOP", slug};
+}
+
+/// The schedule, a clock, and visits that take no time.
+class ScheduleWorld {
+ public:
+  void want(const std::vector<std::string>& slugs, const std::string& url = "url",
+            const std::string& wish = "wish", const std::string& receiver = "demo/bb") {
+    std::vector<Repository> repositories;
+    for (const std::string& slug : slugs) repositories.push_back(repository(slug));
+    schedule.want(receiver, wish + url, url, repositories, now);
+  }
+  /// `SECONDS RECEIVER SLUG` of each visit before that time is over, with `moves` where it may
+  /// move; `SECONDS? SLUG` of those for deliveries.
+  std::vector<std::string> run(std::chrono::seconds time) {
+    std::vector<std::string> visits;
+    const auto end = now + time;
+    for (;;) {
+      while (const auto visit = schedule.next(now)) {
+        const double at = std::chrono::duration<double>(now - begun).count();
+        if (!visit->deliveries_of.empty()) {
+          visits.push_back(fmt::format("{:g}? {}", at, visit->repository.slug));
+          schedule.asked(*visit, asking_fails, now);
+          continue;
+        }
+        visits.push_back(fmt::format("{:g} {} {}{}", at, visit->receiver, visit->repository.slug,
+                                     visit->moves == Moves::kAll ? " moves" : ""));
+        schedule.ended(*visit, outcome_of(*visit), now);
+      }
+      const auto due = schedule.next_due();
+      REQUIRE((!due || *due > now));  // else it would turn for ever
+      if (!due || *due >= end) break;
+      now = *due;
+    }
+    now = end;
+    return visits;
+  }
+  Schedule::Outcome outcome_of(const Schedule::Visit& visit) {
+    const auto failure = failures.find(visit.repository.slug);
+    if (failure != failures.end()) return {.state = State::kFailed, .error = failure->second};
+    const bool waits = to_be_moved.contains(visit.repository.slug) && visit.moves == Moves::kNone;
+    return {.state = waits ? State::kPending : State::kRegistered,
+            .webhook = tells_of_deliveries && !waits ? "webhook " + visit.repository.slug : ""};
+  }
+  std::size_t count(State state, const std::string& receiver = "demo/bb") {
+    return schedule.states(receiver)[state];
+  }
+
+  double random = 0;
+  Schedule schedule{[this] { return random; }};
+  const Schedule::Time begun = Schedule::Time() + 1h;
+  Schedule::Time now = begun;
+  std::map<std::string, bitbucket_rest::BitbucketError> failures;
+  std::set<std::string> to_be_moved;
+  bool tells_of_deliveries = false;
+  std::optional<bitbucket_rest::BitbucketError> asking_fails;
+};
+
+using Visits = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("what is wanted is looked at at once, twice a second, and then every six hours") {
+  ScheduleWorld world;
+  world.want({"a", "b", "c"});
+  CHECK(world.run(6h) == Visits{"0 demo/bb a", "0.5 demo/bb b", "1 demo/bb c"});
+  CHECK(world.count(State::kRegistered) == 3);
+  CHECK(world.run(2s) ==
+        Visits{"21600 demo/bb a moves", "21600.5 demo/bb b moves", "21601 demo/bb c moves"});
+  // Up to a tenth later: never earlier, so that there is no more than one list in six hours.
+  world.random = 0.999;
+  CHECK(world.run(6h).size() == 3);
+  CHECK(world.run(6h + 35min).empty());
+  CHECK(world.run(1min).size() == 3);
+}
+
+TEST_CASE("two hundred repositories are looked at within two minutes") {
+  ScheduleWorld world;
+  std::vector<std::string> slugs;
+  for (int i = 0; i < 200; ++i) slugs.push_back(std::to_string(i));
+  world.want(slugs);
+  CHECK(world.run(100s).size() == 200);
+}
+
+TEST_CASE("a webhook is moved once its URL was served for a minute") {
+  ScheduleWorld world;
+  world.to_be_moved = {"old"};
+  world.want({"new", "old"});
+  CHECK(world.run(2min) == Visits{"0 demo/bb new", "0.5 demo/bb old", "60 demo/bb old moves"});
+
+  SECTION("after a rotation: what was right before is not looked at until then") {
+    world.to_be_moved = {"new", "old"};
+    world.want({"another", "new", "old"}, "url2");
+    CHECK(world.run(2min) ==
+          Visits{"120 demo/bb another", "180 demo/bb new moves", "180.5 demo/bb old moves"});
+  }
+  SECTION("another wish without another URL is looked at at once") {
+    world.want({"new", "old"}, "url", "other events");
+    CHECK(world.run(2min) == Visits{"120 demo/bb new moves", "120.5 demo/bb old moves"});
+  }
+  SECTION("the same wish, again and again, is none") {
+    for (int i = 0; i < 10; ++i) world.want({"new", "old"});
+    CHECK(world.run(2min).empty());
+  }
+}
+
+TEST_CASE("what is new comes before the round, and receivers take turns") {
+  ScheduleWorld world;
+  std::vector<std::string> slugs{"a", "b", "c", "d"};
+  world.want(slugs);
+  (void)world.run(6h);
+  slugs.push_back("new");
+  world.want(slugs);
+  CHECK(world.run(1s) == Visits{"21600 demo/bb new moves", "21600.5 demo/bb a moves"});
+
+  ScheduleWorld shared;
+  shared.want({"a1", "a2", "a3"}, "url", "wish", "a/bb");
+  shared.want({"b1", "b2"}, "url", "wish", "b/bb");
+  CHECK(shared.run(10s) ==
+        Visits{"0 a/bb a1", "0.5 b/bb b1", "1 a/bb a2", "1.5 b/bb b2", "2 a/bb a3"});
+}
+
+TEST_CASE("Bitbuckets do not wait for one another, and each does one thing at a time") {
+  ScheduleWorld world;
+  world.schedule.want("demo/bb", "w", "u", {repository("a"), repository("b")}, world.now);
+  world.schedule.want("demo/cloud", "w", "u", {repository("c", "https://another.example.com")},
+                      world.now);
+  const auto first = world.schedule.next(world.now);
+  const auto second = world.schedule.next(world.now);
+  REQUIRE((first && second));
+  CHECK(first->repository.slug == "a");
+  CHECK(second->repository.slug == "c");
+  CHECK_FALSE(world.schedule.next(world.now + 1h));
+  CHECK_FALSE(world.schedule.next_due());
+  world.now += 10s;
+  world.schedule.ended(*first, {}, world.now);
+  CHECK(*world.schedule.next_due() == world.now + 500ms);
+  CHECK_FALSE(world.schedule.next(world.now + 499ms));
+  CHECK(world.schedule.next(world.now + 500ms)->repository.slug == "b");
+}
+
+TEST_CASE("a repository that fails is tried again after a minute, and ever more rarely") {
+  ScheduleWorld world;
+  world.want({"bad", "good"});
+  world.failures["bad"] = {.kind = ApiFailure::kForbidden};
+  Visits bad;
+  for (const std::string& visit : world.run(4h)) {
+    if (visit.find(" bad") != std::string::npos) bad.push_back(visit);
+  }
+  CHECK(bad == Visits{"0 demo/bb bad", "60 demo/bb bad moves", "180 demo/bb bad moves",
+                      "420 demo/bb bad moves", "900 demo/bb bad moves", "1860 demo/bb bad moves",
+                      "3780 demo/bb bad moves", "7380 demo/bb bad moves",
+                      "10980 demo/bb bad moves"});
+  CHECK(world.count(State::kFailed) == 1);
+  CHECK(world.count(State::kRegistered) == 1);
+  world.failures.clear();
+  (void)world.run(1h);
+  CHECK(world.count(State::kRegistered) == 2);
+
+  // As long as it has been told, and no longer than an hour.
+  for (const auto& [told, waits] :
+       std::vector<std::pair<std::chrono::seconds, int>>{{5s, 60}, {90s, 90}, {24h, 3600}}) {
+    ScheduleWorld patient;
+    patient.want({"bad"});
+    patient.failures["bad"] = {.kind = ApiFailure::kServer, .retry_after = told};
+    CHECK(patient.run(70min).at(1) == fmt::format("{} demo/bb bad moves", waits));
+  }
+}
+
+TEST_CASE("a token that is refused or used up is not shown again meanwhile") {
+  for (const ApiFailure kind : {ApiFailure::kUnauthorized, ApiFailure::kRateLimited}) {
+    ScheduleWorld world;
+    world.want({"a", "b"});
+    world.schedule.want("demo/other", "w", "u", {repository("c")}, world.now);
+    world.failures["a"] = world.failures["b"] = {.kind = kind};
+    // One question of this token at a time, and the other goes on.
+    CHECK(world.run(5min) ==
+          Visits{"0 demo/bb a", "0.5 demo/other c", "60 demo/bb b moves", "180 demo/bb a moves"});
+    // Another token may be better.
+    world.failures.clear();
+    world.want({"a", "b"}, "url", "another token");
+    CHECK(world.run(1min) == Visits{"300 demo/bb a moves", "300.5 demo/bb b moves"});
+  }
+  ScheduleWorld told;
+  told.want({"a"});
+  told.failures["a"] = {.kind = ApiFailure::kRateLimited, .retry_after = 7s};
+  CHECK(told.run(10s) == Visits{"0 demo/bb a", "7 demo/bb a"});
+}
+
+TEST_CASE("once a Bitbucket answers again, nothing that waited for it waits any longer") {
+  ScheduleWorld world;
+  world.want({"a", "b", "c"});
+  for (const char* slug : {"a", "b", "c"}) {
+    world.failures[slug] = {.kind = ApiFailure::kUnreachable};
+  }
+  (void)world.run(64min);  // the next tries would be in an hour
+  world.failures.clear();
+  world.want({"a", "b", "c", "new"});
+  CHECK(world.run(2min) == Visits{"3840 demo/bb new moves", "3840.5 demo/bb a moves",
+                                  "3841 demo/bb b moves", "3841.5 demo/bb c moves"});
+}
+
+TEST_CASE("the end of a visit for what is not wanted any more says nothing") {
+  ScheduleWorld world;
+  world.want({"a"});
+  const auto visit = world.schedule.next(world.now);
+  REQUIRE(visit);
+  SECTION("another wish") {
+    world.want({"a"}, "url", "other events");
+    world.schedule.ended(*visit, {}, world.now);
+    CHECK(world.count(State::kPending) == 1);
+    CHECK(world.run(10s) == Visits{"0.5 demo/bb a"});
+  }
+  SECTION("another repository") {
+    world.want({"b"});
+    world.schedule.ended(*visit, {}, world.now);
+    CHECK(world.run(10s) == Visits{"0.5 demo/bb b"});
+  }
+  SECTION("no receiver") {
+    world.schedule.forget("demo/bb");
+    world.schedule.ended(*visit, {}, world.now);
+    CHECK(world.run(24h).empty());
+  }
+}
+
+TEST_CASE("failed deliveries are asked for every five minutes, once a second, after all else") {
+  ScheduleWorld world;
+  world.tells_of_deliveries = true;
+  world.want({"a", "b"});
+  CHECK(world.run(5min) == Visits{"0 demo/bb a", "0.5 demo/bb b", "1? a", "2? b"});
+  CHECK(world.run(1s) == Visits{});
+  CHECK(world.run(5min) == Visits{"301? a", "302? b"});
+  world.want({"a", "b", "c"});
+  CHECK(world.run(10s) == Visits{"601 demo/bb c moves", "601.5? a", "602.5? c", "603.5? b"});
+
+  SECTION("a round takes as long as it takes") {
+    std::vector<std::string> slugs;
+    for (int i = 0; i < 600; ++i) slugs.push_back(std::to_string(i));
+    ScheduleWorld large;
+    large.tells_of_deliveries = true;
+    large.want(slugs);
+    CHECK(large.run(5min).size() == 600);
+    CHECK(large.run(20min).size() == 20 * 60);
+  }
+  SECTION("of a webhook that waits for its move nobody asks") {
+    world.to_be_moved = {"a", "b", "c"};
+    world.want({"a", "b", "c"}, "url2");
+    CHECK(world.run(59s).empty());
+    CHECK(world.run(10s).size() == 6);
+  }
+  SECTION("a webhook that is gone is asked for no more until the next visit") {
+    world.asking_fails = {.kind = ApiFailure::kNotFound};
+    CHECK(world.run(10min).size() == 3);
+    CHECK(world.run(1h).empty());
+  }
+  SECTION("a token that is refused is not shown again meanwhile") {
+    world.asking_fails = {.kind = ApiFailure::kUnauthorized};
+    CHECK(world.run(7min) == Visits{"901.5? a", "961.5? c"});
+  }
+  SECTION("any other failure waits for the round") {
+    world.asking_fails = {.kind = ApiFailure::kServer};
+    CHECK(world.run(5min).size() == 3);
+    CHECK(world.run(5min).size() == 3);
+  }
+  SECTION("what is not wanted any more") {
+    const auto visit = world.schedule.next(world.now + 5min);
+    REQUIRE(visit);
+    CHECK(visit->deliveries_of == "webhook a");
+    world.schedule.forget("demo/bb");
+    CHECK_FALSE(world.schedule.asked(*visit, {}, world.now));
+  }
+}
+
+TEST_CASE("a webhook that is left to people is looked at in the round") {
+  ScheduleWorld world;
+  world.want({"a"});
+  const auto visit = world.schedule.next(world.now);
+  world.schedule.ended(*visit, {.state = State::kSkipped}, world.now);
+  CHECK(world.count(State::kSkipped) == 1);
+  CHECK(world.run(7h) == Visits{"21600 demo/bb a moves"});
+}
+
+}  // namespace receiver::controllers
