@@ -105,7 +105,7 @@ std::unique_ptr<CLI::App> make_app(const std::string& program, Context& context)
   auto app = std::make_unique<CLI::App>("Helps with Bitbucket's webhooks for Kargo.", program);
   app->require_subcommand(1);
   app->fallthrough();
-  app->set_version_flag("--version", fmt::format("receiverctl {} ({})", version(), commit()));
+  app->set_version_flag("--version", version_line("receiverctl"));
   app->footer(kFooter);
   add_common_options(*app, context);
   add_receivers(*app, context);
