@@ -23,9 +23,10 @@ source "$here/lib.sh"
   collect=(ca-certificates) # what goes into the image and is not built
   image=(buildah jq openssl)
   bare=(mmdebstrap)
-  release=(dpkg-dev jq patchelf shellcheck)
+  release=(jq patchelf)
   arm64=(g++-aarch64-linux-gnu mmdebstrap)
-  release_test=(docker-registry mmdebstrap qemu-user-static skopeo)
+  release_push=(jq skopeo)
+  release_test=(docker-registry jq man-db mmdebstrap skopeo)
   alerts=(prometheus) # promtool
   chaos=(iproute2 iptables)
   node=(containerd containernetworking-plugins conntrack iproute2 iptables runc)
