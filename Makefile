@@ -145,7 +145,7 @@ mutation: install ## how many small faults in ROOM=pkg/git the tests notice, of 
 	@COUNT=$(COUNT) SEED=$(SEED) JOBS=$(JOBS) test/mutation/run.sh $(ROOM)
 
 .PHONY: lint
-lint: install ## formatting, clang-tidy, scripts, arrows, commit messages, the chart's files and README (ANALYZE=1: clang-analyzer, too)
+lint: install ## formatting, clang-tidy, scripts, workflows, arrows, commit messages, the chart's files and README (ANALYZE=1: clang-analyzer, too)
 	@test/lint/format.sh
 	@test/lint/style.py
 	@test/lint/scripts.sh
@@ -153,6 +153,7 @@ lint: install ## formatting, clang-tidy, scripts, arrows, commit messages, the c
 	@test/lint/history.py
 	@test/lint/chart_files.sh
 	@test/lint/chart_readme.py
+	@test/lint/workflows.sh
 	@cmake --preset lint >/dev/null
 	@CHECKS='$(if $(ANALYZE),clang-analyzer-*)' test/lint/clang_tidy.py build/lint/UnifiedSource
 

@@ -5,7 +5,7 @@
 #   binaries.sh [control-plane]   etcd, kube-apiserver, kubectl; those in the folder KUBEBUILDER_ASSETS when that is set
 #   binaries.sh node              kubelet, kube-controller-manager, kube-scheduler, kube-proxy
 #   binaries.sh helm              helm
-#   binaries.sh syft, cosign      what says and signs what is in a release
+#   binaries.sh actionlint, syft, cosign    what checks the workflows, and what says and signs what is in a release
 #   binaries.sh oldest, newest    a control plane of the oldest, or the newest, Kubernetes that the chart supports
 set -euo pipefail
 
@@ -37,11 +37,11 @@ case $set_name in
     module=$set_name minutes=6
     packages=("$commands"/{kubectl,kube-apiserver})
     ;;
-  syft | cosign)
+  actionlint | syft | cosign)
     module=$set_name minutes=5
     packages=("$(awk '$1 == "tool" { print $2 }' "$here/$module/go.mod")")
     ;;
-  *) die "usage: $0 [control-plane|node|helm|syft|cosign|oldest|newest]" ;;
+  *) die "usage: $0 [control-plane|node|helm|actionlint|syft|cosign|oldest|newest]" ;;
 esac
 
 if [[ $set_name == control-plane && -n ${KUBEBUILDER_ASSETS:-} ]]; then
