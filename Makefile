@@ -89,9 +89,11 @@ chart-test: install ## the Helm chart in every pair of its main choices, against
 	@test/chart/chart_test.py
 
 .PHONY: network-test
-network-test: build ## the operator in network namespaces with IPv6 alone, without IPv6, and with both; needs root
-	@test/cluster/install.sh chaos
+network-test: build ## the operator in network namespaces with IPv6 alone, without IPv6, with both, and with nobody but the API server; needs root
+	@test/cluster/install.sh build tests cluster chaos
 	@test/network/families.sh
+	@cmake --build build/release --target integration --parallel $(JOBS)
+	@test/network/questions.sh
 
 .PHONY: alerts-test
 alerts-test: ## the alerts, by promtool

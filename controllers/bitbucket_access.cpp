@@ -155,11 +155,17 @@ class AccessCheck {
     const std::string_view context(url->path);
     access_.server = fmt::format("https://{}{}", url->host,
                                  context.substr(0, context.find_last_not_of('/') + 1));
-    if (hosts_ == nullptr || hosts_->allow(url->host)) return;
-    refuse("BitbucketHostNotAllowed",
-           fmt::format("key \"bitbucket.url\" names the host {}, which the operator's setting "
-                       "BITBUCKET_HOSTS does not list; have whoever runs the operator add it",
-                       url->host));
+    if (hosts_ != nullptr && !hosts_->allow(url->host)) {
+      refuse("BitbucketHostNotAllowed",
+             fmt::format("key \"bitbucket.url\" names the host {}, which the operator's setting "
+                         "BITBUCKET_HOSTS does not list; have whoever runs the operator add it",
+                         url->host));
+    } else if (!bitbucket_rest::parse_server(access_.server)) {
+      // Else every repository would be taken for one of another server.
+      invalid(
+          "the value of key \"bitbucket.url\" names an IP address; store the URL with the host's "
+          "name");
+    }
   }
 
   void invalid(std::string_view what) { refuse("SecretInvalid", what); }

@@ -11,9 +11,11 @@ using bitbucket_rest::ApiFailure;
 
 /// Beyond its characters: what a container and the allocator keep about each.
 constexpr std::size_t kBytesOfNode = 128;
+/// The most that the final zero, what the allocator keeps about a text and its rounding add.
+constexpr std::size_t kBytesOfAllocation = 24;
 
 std::size_t bytes_of(const std::string& text) {
-  return sizeof(std::string) + text.capacity();
+  return sizeof(std::string) + text.capacity() + kBytesOfAllocation;
 }
 
 std::size_t bytes_of(const QuestionKey& key) {

@@ -4,7 +4,6 @@
 #include <string_view>
 
 #include "git/path_filter.h"
-#include "git/repository.h"
 
 namespace receiver::webhook {
 namespace {
@@ -107,9 +106,7 @@ Judgement judge_changed_files(const JudgedPush& push, const api::Warehouse& ware
   Inquiry wanted = inquiry;
   bool open = false;
   for (const git::Subscription& subscription : warehouse.subscriptions) {
-    if (!std::ranges::binary_search(push.identities, git::identity(subscription.repo_url))) {
-      continue;
-    }
+    if (!push.repositories.have(subscription.repo_url)) continue;
     SubscriptionJudge judge(subscription, findings, wanted, enough);
     for (std::size_t index = 0; index < push.changes.size(); ++index) {
       const Judgement judgement = judge.judge(push.changes[index], index);

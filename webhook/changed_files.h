@@ -11,6 +11,7 @@
 #include "api/warehouse.h"
 #include "bitbucket/ref_changes.h"
 #include "git/ref_selector.h"
+#include "webhook/pushed_repositories.h"
 
 /// Which of the Warehouses that a push could be for it spares, since discovery would find nothing
 /// in it: rules of SPEC 6.1 and 6.2. Whatever is not known for sure refreshes. Pure.
@@ -51,7 +52,7 @@ struct Inquiry {
 
 /// A push as far as it decides.
 struct JudgedPush {
-  std::span<const std::string> identities;  ///< sorted, of the repository
+  PushedRepositories repositories;
   std::span<const bitbucket::RefChange> changes;
 };
 

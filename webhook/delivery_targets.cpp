@@ -51,7 +51,7 @@ void add_targets_of(const Route& receiver, const bitbucket::Push& push, bool may
 std::vector<Target> DeliveryTargets::take_all_but(Judgement wanted, const Findings& findings) {
   const auto until = clock::Steady::now() + kJudgingTime;
   const auto enough = [until] { return clock::Steady::now() >= until; };
-  const JudgedPush push{identities, request.push.changes};
+  const JudgedPush push{PushedRepositories(identities), request.push.changes};
   std::vector<Target> others;
   std::vector<OpenTarget> kept;
   Inquiry inquiry;

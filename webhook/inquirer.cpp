@@ -151,6 +151,9 @@ class Inquirer::Impl : public std::enable_shared_from_this<Impl> {
   asio::awaitable<void> put_default_branch(async::KeptAlive, Access access, QuestionKey key,
                                            bitbucket_rest::Repository repository);
   void note_failure(const QuestionKey& key, const bitbucket_rest::BitbucketError& error);
+  [[nodiscard]] bool all_taken() const {
+    return being_asked_.size() + default_branches_.size() >= limits_.questions;
+  }
 
   const asio::any_io_executor executor_;
   const Ask ask_;
@@ -319,7 +322,8 @@ PendingPtr Inquirer::Impl::ask(const Request& request, std::string commit, Quest
     ++counters.shared;
     return same->second;
   }
-  if (stopped_ || question.next() == nullptr || book_.paused(key, clock::Steady::now())) {
+  if (stopped_ || all_taken() || question.next() == nullptr ||
+      book_.paused(key, clock::Steady::now())) {
     ++counters.not_asked;
     return answered(std::nullopt);
   }
@@ -378,7 +382,10 @@ void Inquirer::Impl::note_failure(const QuestionKey& key,
 /// A question that is asked already may be answered by what was so before the delivery arrived.
 PendingPtr Inquirer::Impl::ask_default_branch(const Request& request) {
   const QuestionKey key = key_of(request, {});
-  if (stopped_) return answered(std::nullopt);
+  if (stopped_ || (all_taken() && !default_branches_.contains(key))) {
+    ++counters.not_asked;
+    return answered(std::nullopt);
+  }
   DefaultBranch& branch = default_branches_[key];
   if (branch.now) {
     if (branch.next) {

@@ -26,6 +26,9 @@ struct InquirerLimits {
   std::size_t requests_of_ref = 7;
   std::size_t requests_of_delivery = 14;
   std::size_t inquiries = 200;  ///< of deliveries at once; further ones find out nothing
+  /// That are asked at once; further ones are not. Each may hold one answer and what it has read of
+  /// others, which all together fit the chart's memory limit.
+  std::size_t questions = 32;
   /// Of a question, and of all that one delivery waits for.
   std::chrono::milliseconds time{2'500};
   AnswerBookLimits book{};

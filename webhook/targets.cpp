@@ -1,11 +1,13 @@
 #include "webhook/targets.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "git/ref_selector.h"
 #include "git/repository.h"
 #include "webhook/changed_files.h"
+#include "webhook/pushed_repositories.h"
 
 namespace receiver::webhook {
 namespace {
@@ -49,13 +51,12 @@ std::vector<std::string> index_keys(std::span<const std::string> identities,
   return keys;
 }
 
-/// `pushed` is sorted.
-Verdict verdict_of(std::span<const std::string> pushed, std::span<const std::string> refs,
+Verdict verdict_of(const PushedRepositories& pushed, std::span<const std::string> refs,
                    const api::Warehouse& warehouse) {
   if (warehouse.subscriptions.empty()) return Verdict::kSubscribesToNothing;
   Verdict verdict = Verdict::kOther;
   for (const git::Subscription& subscription : warehouse.subscriptions) {
-    if (!std::ranges::binary_search(pushed, git::identity(subscription.repo_url))) continue;
+    if (!pushed.have(subscription.repo_url)) continue;
     if (git::affected(subscription, refs)) return Verdict::kTarget;
     verdict = Verdict::kOtherRefs;
   }
@@ -71,16 +72,25 @@ Verdict verdict_of(std::span<const std::string> ended, const api::Promotion& pro
   return waits ? Verdict::kTarget : Verdict::kOther;
 }
 
-/// Calls `visit(object)` for what the index has under one of the identities: perhaps twice for one,
-/// and for too many, if a URL holds a separator itself.
-template <typename T, typename Visit>
-void visit_named(std::span<const std::string> identities, const std::string& project,
-                 const kube::Store<T>& store, const Visit& visit) {
+/// What the index has under one of the identities: perhaps twice the same, and too many, if a URL
+/// holds a separator itself.
+template <typename T>
+std::vector<std::shared_ptr<const T>> objects_named(std::span<const std::string> identities,
+                                                    const std::string& project,
+                                                    const kube::Store<T>& store) {
+  std::vector<std::shared_ptr<const T>> named;
   for (const std::string& identity : identities) {
-    for (const auto& object : store.by_index_prefix(index_prefix(identity, project))) {
-      if (project.empty() || object->key.ns == project) visit(object);
+    auto found = store.by_index_prefix(index_prefix(identity, project));
+    std::erase_if(found, [&](const auto& object) -> bool {
+      return !project.empty() && object->key.ns != project;
+    });
+    if (named.empty()) {
+      named = std::move(found);
+    } else {
+      std::ranges::move(found, std::back_inserter(named));
     }
   }
+  return named;
 }
 
 void sort_out_repeated(std::vector<Target>& targets) {
@@ -89,35 +99,37 @@ void sort_out_repeated(std::vector<Target>& targets) {
   targets.erase(repeated.begin(), repeated.end());
 }
 
-/// The objects under one of the identities that `verdict(object)` confirms.
+/// Those of the objects that `verdict(object)` confirms.
 template <typename T, typename GiveVerdict>
-std::vector<Target> find_targets(std::span<const std::string> identities,
-                                 const std::string& project, const kube::Store<T>& store,
-                                 TargetKind kind, const GiveVerdict& verdict) {
+std::vector<Target> confirmed(const std::vector<std::shared_ptr<const T>>& objects, TargetKind kind,
+                              const GiveVerdict& verdict) {
   std::vector<Target> targets;
-  visit_named(identities, project, store, [&](const auto& object) {
+  for (const auto& object : objects) {
     if (verdict(*object) == Verdict::kTarget) targets.push_back({kind, object->key});
-  });
+  }
   sort_out_repeated(targets);
   return targets;
 }
 
+using AskedRepositories = UrlMemo<std::optional<bitbucket_rest::Repository>>;
+
 /// What to ask about, of a Warehouse that a push affects; nothing if no answer may spare it: one of
 /// the subscriptions is affected whatever has changed, or its repository is on no Bitbucket that
-/// may be asked. `pushed` is sorted.
-std::optional<bitbucket_rest::Repository> repository_to_ask(
-    std::span<const std::string> pushed, std::span<const std::string> refs,
-    const api::Warehouse& warehouse, const controllers::BitbucketAccess& access) {
+/// may be asked.
+std::optional<bitbucket_rest::Repository> repository_to_ask(const PushedRepositories& pushed,
+                                                            std::span<const std::string> refs,
+                                                            const api::Warehouse& warehouse,
+                                                            AskedRepositories& on_bitbucket) {
   // First of all, for the many that name neither paths nor no branch.
   if (std::ranges::none_of(warehouse.subscriptions, may_be_spared)) return std::nullopt;
   std::optional<bitbucket_rest::Repository> asked;
   for (const git::Subscription& subscription : warehouse.subscriptions) {
-    if (!std::ranges::binary_search(pushed, git::identity(subscription.repo_url))) continue;
+    if (!pushed.have(subscription.repo_url)) continue;
     if (!git::affected(subscription, refs)) continue;
-    auto repository =
-        may_be_spared(subscription) ? access.repository(subscription.repo_url) : std::nullopt;
+    if (!may_be_spared(subscription)) return std::nullopt;
+    const auto& repository = on_bitbucket.of(subscription.repo_url);
     if (!repository || (asked && *asked != *repository)) return std::nullopt;
-    asked = std::move(repository);
+    asked = repository;
   }
   return asked;
 }
@@ -148,7 +160,8 @@ std::vector<std::string> promotion_index_keys(const api::Promotion& promotion) {
 }
 
 Verdict judge(const bitbucket::Push& push, const api::Warehouse& warehouse) {
-  return verdict_of(identities_of(push), push.refs, warehouse);
+  const auto identities = identities_of(push);
+  return verdict_of(PushedRepositories(identities), push.refs, warehouse);
 }
 
 Verdict judge(const bitbucket::PullRequest& pull_request, const api::Promotion& promotion) {
@@ -157,29 +170,36 @@ Verdict judge(const bitbucket::PullRequest& pull_request, const api::Promotion& 
 
 std::vector<Target> targets_of(const bitbucket::Push& push, const std::string& project,
                                const kube::Store<api::Warehouse>& warehouses) {
-  const auto pushed = identities_of(push);
-  return find_targets(
-      pushed, project, warehouses, TargetKind::kWarehouse,
-      [&](const api::Warehouse& candidate) { return verdict_of(pushed, push.refs, candidate); });
+  const auto identities = identities_of(push);
+  const auto candidates = objects_named(identities, project, warehouses);
+  const PushedRepositories pushed(identities);
+  return confirmed(candidates, TargetKind::kWarehouse, [&](const api::Warehouse& candidate) {
+    return verdict_of(pushed, push.refs, candidate);
+  });
 }
 
 SplitTargets split_targets_of(const bitbucket::Push& push, const std::string& project,
                               const kube::Store<api::Warehouse>& warehouses,
                               const controllers::BitbucketAccess& access) {
   SplitTargets split;
-  const auto pushed = identities_of(push);
-  visit_named(pushed, project, warehouses, [&](const auto& warehouse) {
-    if (verdict_of(pushed, push.refs, *warehouse) != Verdict::kTarget) return;
+  const auto identities = identities_of(push);
+  const auto candidates = objects_named(identities, project, warehouses);
+  const PushedRepositories pushed(identities);
+  AskedRepositories on_bitbucket(
+      [&access](const std::string& url) { return access.repository(url); });
+  for (const auto& warehouse : candidates) {
+    if (verdict_of(pushed, push.refs, *warehouse) != Verdict::kTarget) continue;
     Target target{TargetKind::kWarehouse, warehouse->key};
-    auto repository =
-        push.refs.empty() ? std::nullopt : repository_to_ask(pushed, push.refs, *warehouse, access);
+    auto repository = push.refs.empty()
+                          ? std::nullopt
+                          : repository_to_ask(pushed, push.refs, *warehouse, on_bitbucket);
     if (!repository || (split.repository && *split.repository != *repository)) {
       split.certain.push_back(std::move(target));
-      return;
+      continue;
     }
     split.repository = std::move(repository);
     split.open.push_back({std::move(target), warehouse});
-  });
+  }
   sort_out_repeated(split.certain);
   std::ranges::sort(split.open, {}, &OpenTarget::target);
   const auto repeated = std::ranges::unique(split.open, {}, &OpenTarget::target);
@@ -191,9 +211,8 @@ std::vector<Target> targets_of(const bitbucket::PullRequest& pull_request,
                                const std::string& project,
                                const kube::Store<api::Promotion>& promotions) {
   const auto ended = identities_of(pull_request);
-  return find_targets(
-      ended, project, promotions, TargetKind::kPromotion,
-      [&](const api::Promotion& candidate) { return verdict_of(ended, candidate); });
+  return confirmed(objects_named(ended, project, promotions), TargetKind::kPromotion,
+                   [&](const api::Promotion& candidate) { return verdict_of(ended, candidate); });
 }
 
 std::vector<Target> reachable_targets(const std::set<std::string>& projects,

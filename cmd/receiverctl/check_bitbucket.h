@@ -27,9 +27,9 @@ struct AskedRepositories {
     std::string repository;
     bitbucket_rest::BitbucketError error;
   };
-  std::string server;
+  std::string server{};
   std::size_t readable = 0;
-  std::vector<Refusal> refusals;
+  std::vector<Refusal> refusals{};
   std::size_t not_asked = 0;  ///< beyond kMaxAskedRepositories
   bool near_limit = false;
 };

@@ -25,7 +25,7 @@ struct ClientOptions {
   std::size_t connections = 4;                  ///< at once; further requests wait in order
   std::size_t waiting = 100;                    ///< requests that wait; further ones fail at once
   std::chrono::milliseconds idle_time{30'000};  ///< a connection idle for longer is closed
-  std::size_t body_bytes = 4UL * 1024 * 1024;   ///< of one answer; longer ones are none
+  std::size_t body_bytes = 2UL * 1024 * 1024;   ///< of one answer; longer ones are none
 };
 
 /// Asks one Bitbucket with one token: the driver of operations in the operator, by coroutines. The

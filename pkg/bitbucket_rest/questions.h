@@ -14,8 +14,9 @@
 /// (kUnexpected if it is not Bitbucket's at all).
 namespace receiver::bitbucket_rest {
 
-/// The most that an answer may hold, all its pages together.
-inline constexpr std::size_t kMaxAnswerBytes = 4UL * 1024 * 1024;
+/// The most that an answer may hold, all its pages together: 1,000 changes of ordinary files, and
+/// what the operator has room for, however many questions are asked at once.
+inline constexpr std::size_t kMaxAnswerBytes = 2UL * 1024 * 1024;
 
 /// Both paths of every change between a commit and its first parent, without detection of renames,
 /// as Kargo looks at commits. Each path once; never empty. Paths may be of any length, and hold

@@ -47,6 +47,7 @@ class Client::Impl : public std::enable_shared_from_this<Impl> {
   asio::awaitable<Result<Slots::Slot>> wait_for_slot(TimePoint deadline);
   asio::awaitable<Done> connect(Lease& lease, TimePoint deadline);
   asio::awaitable<Result<Endpoints>> resolve(TimePoint deadline);
+  void look_up();
 
   [[nodiscard]] bool is_tls() const { return options_.scheme != "http"; }
   /// Where connections go to.
@@ -73,7 +74,7 @@ class Client::Impl : public std::enable_shared_from_this<Impl> {
   std::string tls_problem_;  ///< why one of them is not there
 
   Slots slots_;
-  Sleeper::Queue looking_up_;
+  std::shared_ptr<Lookup> lookup_;                       ///< that is under way
   std::vector<std::shared_ptr<ClientConnection>> idle_;  ///< the last one used is used first
   std::unordered_set<ClientConnection*> leased_;
   bool closed_ = false;
@@ -201,36 +202,42 @@ asio::awaitable<Result<Slots::Slot>> Client::Impl::wait_for_slot(TimePoint deadl
 
 // Connecting ----------------------------------------------------------------------------------
 
-/// Shared with the resolver, which answers when it pleases.
+/// Shared by those who wait for it, and with the resolver, which answers when it pleases.
 struct Client::Impl::Lookup {
-  explicit Lookup(std::shared_ptr<Impl> client)
-      : owner(std::move(client)), sleeper(std::in_place, owner->executor_, owner->looking_up_) {}
-  std::shared_ptr<Impl> owner;
-  std::optional<Sleeper> sleeper;  ///< until the client gave up waiting
+  Sleeper::Queue waiting;
   boost::system::error_code ec;
   Endpoints endpoints;
 };
 
 asio::awaitable<Result<Client::Impl::Endpoints>> Client::Impl::resolve(TimePoint deadline) {
   if (address_) co_return Endpoints{{*address_, next_port()}};
-  const auto lookup = std::make_shared<Lookup>(shared_from_this());
-  resolver_.async_resolve(next_host(), std::to_string(next_port()),
-                          asio::ip::resolver_base::numeric_service,
-                          [lookup](const boost::system::error_code& ec, const auto& results) {
-                            lookup->ec = ec;
-                            for (const auto& result : results) {
-                              lookup->endpoints.push_back(result.endpoint());
-                            }
-                            if (lookup->sleeper) lookup->sleeper->wake();
-                          });
-  const bool woken = co_await lookup->sleeper->sleep(deadline);
-  lookup->sleeper.reset();
+  if (!lookup_) look_up();
+  const std::shared_ptr<const Lookup> lookup = lookup_;
+  Sleeper sleeper(executor_, lookup_->waiting);
+  const bool woken = co_await sleeper.sleep(deadline);
   if (closed_) co_return failure(Kind::kClosed, "the client was closed");
   if (!woken) co_return failure(Kind::kConnect, "the name was not resolved in time");
   if (lookup->ec) {
     co_return failure(Kind::kConnect, "cannot resolve the name: " + lookup->ec.message());
   }
-  co_return std::move(lookup->endpoints);
+  co_return lookup->endpoints;
+}
+
+/// One at a time: it cannot be called off, and while name servers are silent those who give up
+/// waiting for it would leave ever more of them behind.
+void Client::Impl::look_up() {
+  lookup_ = std::make_shared<Lookup>();
+  resolver_.async_resolve(next_host(), std::to_string(next_port()),
+                          asio::ip::resolver_base::numeric_service,
+                          [weak = weak_from_this(), lookup = lookup_](
+                              const boost::system::error_code& ec, const auto& results) {
+                            lookup->ec = ec;
+                            for (const auto& result : results) {
+                              lookup->endpoints.push_back(result.endpoint());
+                            }
+                            if (const auto self = weak.lock()) self->lookup_.reset();
+                            Sleeper::wake_all(lookup->waiting);
+                          });
 }
 
 asio::awaitable<Client::Impl::Done> Client::Impl::connect(Lease& lease, TimePoint deadline) {
@@ -365,7 +372,7 @@ void Client::Impl::close() {
   if (std::exchange(closed_, true)) return;
   for (ClientConnection* connection : leased_) connection->abort(Kind::kClosed);
   slots_.close();
-  Sleeper::wake_all(looking_up_);
+  if (lookup_) Sleeper::wake_all(lookup_->waiting);
   resolver_.cancel();
   idle_.clear();
 }

@@ -26,6 +26,7 @@
 #include <fmt/format.h>
 
 #include "log/logger.h"
+#include "test/bench/changed_files.h"
 #include "test/bench/measured_operator.h"
 #include "test/bench/scale.h"
 #include "test/bench/scenarios.h"
@@ -48,8 +49,11 @@ struct Settings {
   bool quick = false;
 };
 
-constexpr Extent kQuick{
-    .rounds = 3, .deliveries = 50, .turns = 1, .window = std::chrono::milliseconds(2'000)};
+constexpr Extent kQuick{.rounds = 3,
+                        .deliveries = 50,
+                        .turns = 1,
+                        .more_answers = 2'000,
+                        .window = std::chrono::milliseconds(2'000)};
 constexpr std::size_t kApiConnections = 64;
 constexpr std::size_t kReceiverConnections = 256;
 
@@ -146,7 +150,10 @@ constexpr Scenario kScenarios[] = {{"alone", one_delivery_alone},
                                    {"fairness", beside_a_fan_out, false},
                                    {"senders", against_senders, false},
                                    {"rates", at_fixed_rates, false},
-                                   {"signatures", bad_signatures}};
+                                   {"signatures", bad_signatures},
+                                   {"folders", one_folder_of_many},
+                                   {"tokens", nothing_to_ask},
+                                   {"answers", full_of_answers}};
 
 bool is_chosen(const Scenario& scenario, const Settings& settings) {
   if (settings.scenarios.empty()) return scenario.in_quick || !settings.quick;
@@ -160,9 +167,13 @@ asio::awaitable<void> measure_deliveries(const Settings& settings, kube::RestCli
   std::vector<Project> projects = workload.projects;
   projects.push_back(workload.monorepo);
   projects.push_back(workload.fan_out);
+  DataCenter data_center(executor);
+  for (Project& project : data_center.projects()) projects.push_back(std::move(project));
   co_await create_projects(administrator, std::move(projects), secret_of_environment());
   // On a slow machine a push to the monorepo takes longer than Bitbucket waits.
-  MeasuredOperator started(executor, settings.launch, {{"ANSWER_DEADLINE", "20s"}});
+  const test::Environment environment{{"ANSWER_DEADLINE", "20s"},
+                                      {"BITBUCKET_HOSTS", data_center.host()}};
+  MeasuredOperator started(executor, settings.launch, environment);
   co_await started.at_rest();
 
   ApiServer api(executor, load_config(settings.account), kApiConnections);
@@ -175,7 +186,10 @@ asio::awaitable<void> measure_deliveries(const Settings& settings, kube::RestCli
                     settings.etcd_port,
                     api,
                     receiver,
-                    floor};
+                    floor,
+                    data_center,
+                    settings.launch,
+                    environment};
   for (const Scenario& scenario : kScenarios) {
     if (!is_chosen(scenario, settings)) continue;
     std::function<asio::awaitable<Report>()> measure = [&] { return scenario.measure(bench); };

@@ -51,6 +51,19 @@ std::string reference(std::string_view repository, std::string_view branch, int 
          R"("default_merge_strategy":"merge_commit"})";
 }
 
+std::string data_center_user() {
+  return R"({"name":"load","emailAddress":"load@example.com","active":true,"displayName":)"
+         R"("Load Generator","id":1042,"slug":"load","type":"NORMAL"})";
+}
+
+/// Its parents are a JSON array.
+std::string data_center_commit(std::string_view hash, std::string_view parents) {
+  return fmt::format(R"({{"id":"{}","displayId":"{}","author":{},"authorTimestamp":1774036800000,)"
+                     R"("committer":{},"committerTimestamp":1774036800000,"message":)"
+                     R"("What it changes and why, in a few words.\n\n","parents":{}}})",
+                     hash, hash.substr(0, 11), data_center_user(), data_center_user(), parents);
+}
+
 }  // namespace
 
 std::string long_cloud_push(std::string_view repository, std::string_view branch) {
@@ -68,6 +81,25 @@ std::string long_cloud_push(std::string_view repository, std::string_view branch
          R"(,"truncated":false,"created":false,"forced":false,"closed":false,"links":{)" +
          link("commits", fmt::format("{}{}/commits?include=5eed0002", kApi, repository)) +
          R"(},"commits":[)" + commits + "]}]}}";
+}
+
+std::string long_data_center_push(std::string_view clone_url, std::string_view commit,
+                                  std::string_view parent) {
+  const std::string before = data_center_commit(parent, "[]");
+  const std::string after = data_center_commit(commit, "[" + before + "]");
+  return R"({"eventKey":"repo:refs_changed","date":"2026-03-14T11:20:01+0000","actor":)" +
+         data_center_user() +
+         fmt::format(
+             R"(,"repository":{{"slug":"load","id":512,"name":"Load","hierarchyId":)"
+             R"("e959e14e1c13685743f9","scmId":"git","state":"AVAILABLE","statusMessage":)"
+             R"("Available","forkable":true,"project":{{"key":"ACME","id":77,"name":"Acme",)"
+             R"("description":"What is deployed, and when","public":false,"type":"NORMAL"}},"public":false,"archived":false,"links":)"
+             R"({{"clone":[{{"href":"{}","name":"http"}}]}}}},)",
+             clone_url) +
+         fmt::format(R"("changes":[{{"ref":{{"id":"refs/heads/main","displayId":"main","type":)"
+                     R"("BRANCH"}},"refId":"refs/heads/main","fromHash":"{}","toHash":"{}",)"
+                     R"("type":"UPDATE"}}],"commits":[{}],"toCommit":{}}})",
+                     parent, commit, after, after);
 }
 
 }  // namespace receiver::bench

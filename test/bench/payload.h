@@ -9,4 +9,9 @@ namespace receiver::bench {
 /// links that the real thing has: about 8 KB. `repository` is `workspace/slug`.
 [[nodiscard]] std::string long_cloud_push(std::string_view repository, std::string_view branch);
 
+/// The body of Data Center's `repo:refs_changed` for a branch `main` that gained one commit on top
+/// of `parent`, as the real thing is: about 3 KB.
+[[nodiscard]] std::string long_data_center_push(std::string_view clone_url, std::string_view commit,
+                                                std::string_view parent);
+
 }  // namespace receiver::bench

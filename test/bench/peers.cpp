@@ -142,8 +142,9 @@ asio::awaitable<ApiServer::Page> ApiServer::read_page(std::string target) {
   co_return page;
 }
 
-http::Request signed_push(std::string path, std::string body, const crypto::SecretString& secret) {
-  test::Delivery push{"repo:push", std::move(body)};
+http::Request signed_push(std::string path, std::string body, const crypto::SecretString& secret,
+                          std::string event) {
+  test::Delivery push{std::move(event), std::move(body)};
   http::Request request = test::request_of(test::sign(std::move(push), std::string(secret.view())));
   request.target = std::move(path);
   request.headers.add("User-Agent", "Bitbucket-Webhooks/2.0");

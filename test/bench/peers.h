@@ -48,9 +48,10 @@ class ApiServer {
   http::Client client_;
 };
 
-/// A push as Bitbucket Cloud sends it.
+/// A push as Bitbucket Cloud sends it, or Data Center with its event.
 [[nodiscard]] http::Request signed_push(std::string path, std::string body,
-                                        const crypto::SecretString& secret);
+                                        const crypto::SecretString& secret,
+                                        std::string event = "repo:push");
 
 /// A server of deliveries, as Bitbucket sees it.
 class Receiver {

@@ -4,7 +4,7 @@
 #
 #   run.sh                       everything
 #   run.sh --scenario NAME...    only these, and writes nothing: alone, requests, load, fairness, senders, rates,
-#                                signatures, growth, heavy, micro
+#                                signatures, folders, tokens, answers, growth, heavy, micro
 #   QUICK=1 run.sh [...]         fewer rounds of less, and writes nothing: fails when a ratio is more than 40 % worse than
 #                                the one in RESULTS.md, twice. Leaves out fairness, senders, rates, statuses, namespaced,
 #                                the cost of deliveries among 10,000 Warehouses, what is larger, and micro

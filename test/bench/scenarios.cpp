@@ -50,15 +50,6 @@ std::vector<kube::ObjectKey> warehouses_of(const std::vector<Project>& projects)
   return keys;
 }
 
-/// Prints one round of one figure, and keeps it unless it is the first.
-void add_round(Figure& figure, int round, Figure::Round measured) {
-  fmt::print("  {:<16} {:<58} {:>9.5g} {:<12} floor {:>9.5g}   ratio {:.2f}\n",
-             round == 0 ? "settling" : fmt::format("round {}", round), figure.what, measured.ours,
-             figure.unit, measured.floor, measured.ratio());
-  std::fflush(stdout);
-  if (round > 0) figure.rounds.push_back(measured);
-}
-
 /// PATCHes per second of all Warehouses in turn, each connection with Warehouses of its own.
 asio::awaitable<double> bare_rate(const Bench& bench, std::vector<kube::ObjectKey> warehouses,
                                   std::size_t connections) {
@@ -142,8 +133,16 @@ asio::awaitable<Samples> push_beside(const Bench& bench, Acknowledged& acknowled
   co_return times;
 }
 
-/// What the API server counted so far of requests that could be the operator's: watches, which are
-/// counted as they end, and the Lease are not among them.
+}  // namespace
+
+void add_round(Figure& figure, int round, Figure::Round measured) {
+  fmt::print("  {:<16} {:<58} {:>9.5g} {:<12} floor {:>9.5g}   ratio {:.2f}\n",
+             round == 0 ? "settling" : fmt::format("round {}", round), figure.what, measured.ours,
+             figure.unit, measured.floor, measured.ratio());
+  std::fflush(stdout);
+  if (round > 0) figure.rounds.push_back(measured);
+}
+
 asio::awaitable<double> requests_counted(kube::RestClient& administrator) {
   const auto metrics = co_await administrator.get("/metrics");
   if (!metrics) throw std::runtime_error("GET /metrics: " + metrics.error().message);
@@ -167,7 +166,6 @@ asio::awaitable<double> requests_counted(kube::RestClient& administrator) {
   co_return total;
 }
 
-/// The Events of the operator's start are emitted one by one.
 asio::awaitable<void> until_nothing_is_counted(kube::RestClient& administrator) {
   for (double before = -1;;) {
     const double now = co_await requests_counted(administrator);
@@ -176,8 +174,6 @@ asio::awaitable<void> until_nothing_is_counted(kube::RestClient& administrator) 
     co_await pause_for(std::chrono::seconds(1));
   }
 }
-
-}  // namespace
 
 asio::awaitable<Report> one_delivery_alone(const Bench& bench) {
   const Project& project = bench.workload.projects.front();

@@ -7,9 +7,11 @@
 
 #include "crypto/crypto.h"
 #include "kube/rest.h"
+#include "test/bench/data_center.h"
 #include "test/bench/figures.h"
 #include "test/bench/peers.h"
 #include "test/bench/workload.h"
+#include "test/support/operator_process.h"
 
 namespace receiver::bench {
 
@@ -20,6 +22,7 @@ struct Extent {
   int turns = 4;                            ///< of bare PATCHes and a load, in each round
   int fan_outs = 3;                         ///< in each turn
   int monorepo_pushes = 2;                  ///< in each round
+  std::size_t more_answers = 10'000;        ///< of Bitbucket, than are kept
   std::chrono::milliseconds window{3'000};  ///< of each load
 };
 
@@ -32,7 +35,19 @@ struct Bench {
   ApiServer& api;
   Receiver& receiver;
   Receiver& floor;  ///< computes the signature and answers 401
+  DataCenter& data_center;
+  test::OperatorLaunch launch;  ///< of a further operator, and its settings
+  test::Environment settings;
 };
+
+/// Prints one round of one figure, and keeps it unless it is the first.
+void add_round(Figure& figure, int round, Figure::Round measured);
+
+/// What the API server counted so far of requests that could be the operator's: watches, which are
+/// counted as they end, and the Lease are not among them.
+boost::asio::awaitable<double> requests_counted(kube::RestClient& administrator);
+/// The Events of the operator's start are emitted one by one.
+boost::asio::awaitable<void> until_nothing_is_counted(kube::RestClient& administrator);
 
 // Each measures its rounds, floor and operator in turns, and prints them as they come. A first
 // round, in which connections, caches and clock rates settle, does not count.

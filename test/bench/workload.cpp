@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "json/json.h"
 #include "test/bench/at_once.h"
 
 namespace receiver::bench {
@@ -69,12 +70,16 @@ Object access_to_secrets(const Project& project) {
 }
 
 Object secret_of(const Project& project, const crypto::SecretString& secret) {
+  std::string keys = fmt::format(R"("secret":{})", json::quote(secret.view()));
+  for (const auto& [name, value] : project.secret_keys) {
+    keys += fmt::format(R"(,{}:{})", json::quote(name), json::quote(value));
+  }
   return {
       kSecrets.path(project.name), "load",
       fmt::format(
           R"({{"metadata":{{"name":"load","labels":{{"kargo.akuity.io/cred-type":"generic"}}}},)"
-          R"("stringData":{{"secret":"{}"}}}})",
-          secret.view())};
+          R"("stringData":{{{}}}}})",
+          keys)};
 }
 
 Object config_of(const Project& project) {
@@ -102,15 +107,16 @@ std::string discovered(const Project& project) {
 }
 
 Object warehouse_of(const Project& project, std::size_t index) {
-  const std::string repository = index < project.warehouses
-                                     ? project.repository()
-                                     : fmt::format("{}-{}", project.repository(), index);
+  std::string url = project.clone_url.empty() ? "https://bitbucket.org/" + project.repository()
+                                              : project.clone_url;
+  if (index >= project.warehouses) url += fmt::format("-{}", index);
+  const std::string paths =
+      project.by_folder ? fmt::format(R"(,"includePaths":["{}"])", project.folder(index)) : "";
   std::string name = project.warehouse(index).name;
-  std::string json =
-      fmt::format(R"({{"apiVersion":"kargo.akuity.io/v1alpha1","kind":"Warehouse",)"
-                  R"("metadata":{{"name":"{}"}},"spec":{{"subscriptions":[{{"git":)"
-                  R"({{"repoURL":"https://bitbucket.org/{}","branch":"main"}}}}]}}}})",
-                  name, repository);
+  std::string json = fmt::format(R"({{"apiVersion":"kargo.akuity.io/v1alpha1","kind":"Warehouse",)"
+                                 R"("metadata":{{"name":"{}"}},"spec":{{"subscriptions":[{{"git":)"
+                                 R"({{"repoURL":"{}","branch":"main"{}}}}}]}}}})",
+                                 name, url, paths);
   return {kWarehouses.path(project.name), std::move(name), std::move(json),
           project.commits > 0 ? discovered(project) : std::string()};
 }
@@ -158,6 +164,10 @@ const kube::Resource kSecrets{"", "v1", "secrets"};
 
 kube::ObjectKey Project::warehouse(std::size_t index) const {
   return {name, fmt::format("warehouse-{}", index)};
+}
+
+std::string Project::folder(std::size_t index) const {
+  return "apps/" + warehouse(index).name;
 }
 
 std::string Project::path(const crypto::SecretString& secret) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,9 +25,13 @@ struct Project {
   std::size_t others = 0;      ///< more Warehouses, each of a repository of its own
   std::size_t commits = 0;     ///< that each Warehouse has discovered
   std::size_t promotions = 0;  ///< finished ones
+  std::string clone_url{};     ///< of the repository, if that is not in Bitbucket Cloud
+  bool by_folder = false;      ///< each Warehouse looks at a folder of its own
+  std::map<std::string, std::string> secret_keys{};  ///< more of its receiver
 
   [[nodiscard]] std::string repository() const { return "acme/" + name; }
   [[nodiscard]] kube::ObjectKey warehouse(std::size_t index) const;
+  [[nodiscard]] std::string folder(std::size_t index) const;
   /// Of its receiver.
   [[nodiscard]] std::string path(const crypto::SecretString& secret) const;
 };

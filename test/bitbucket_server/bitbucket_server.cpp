@@ -23,6 +23,7 @@ namespace {
 using bitbucket::Source;
 
 constexpr std::size_t kMaxPageLength = 100;
+constexpr std::string_view kHttpsPort = ":443";
 
 /// A path and its query, of which every parameter is a number.
 struct Target {
@@ -81,7 +82,9 @@ class BitbucketServer::Impl {
     const auto port = server_->start();
     if (!port) throw std::runtime_error(port.error());
     port_ = *port;
-    authority_ = name + ":" + std::to_string(port_);
+    const bool is_default_port = name.ends_with(kHttpsPort);
+    authority_ = is_default_port ? name.substr(0, name.size() - kHttpsPort.size())
+                                 : name + ":" + std::to_string(port_);
     thread_ = std::thread([this] { io_.run(); });
   }
 
@@ -108,10 +111,15 @@ class BitbucketServer::Impl {
       co_await timer.async_wait(boost::asio::use_awaitable);
     }
     const Answer answer = answer_to(head, text);
+    if (answer.after.count() > 0) {
+      timer.expires_after(answer.after);
+      co_await timer.async_wait(boost::asio::use_awaitable);
+    }
     http::Response response{.status = answer.status, .headers = {}, .body = answer.body};
     response.headers.add("Content-Type", answer.content_type);
     if (!answer.retry_after.empty()) response.headers.add("Retry-After", answer.retry_after);
     if (!answer.location.empty()) response.headers.add("Location", answer.location);
+    if (answer.near_limit) response.headers.add("X-RateLimit-NearLimit", "true");
     co_return response;
   }
 

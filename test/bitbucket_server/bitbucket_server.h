@@ -20,7 +20,8 @@ enum class Grant { kAdmin, kReadOnly };
 /// documents do not have: other paths, queries, fields, types, events, content types. Thread-safe.
 class BitbucketServer {
  public:
-  /// `name`: what it calls itself; only a proxy finds it under another one than localhost.
+  /// `name`: what it calls itself; only a proxy finds it under another one than localhost. With
+  /// `:443` behind it, clients take that for its port, and leave it out.
   explicit BitbucketServer(bitbucket::Source product, const CertificateSpec& certificate = {},
                            const std::string& name = "localhost");
   ~BitbucketServer();

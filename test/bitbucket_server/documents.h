@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +34,8 @@ struct Answer {
   std::string retry_after{};
   std::string location{};
   std::string content_type = "application/json";
+  std::chrono::milliseconds after{0};  ///< it goes out that long after the request came in
+  bool near_limit = false;             ///< Cloud: most of the hour's requests are used up
 };
 
 /// `{"type": "error", …}` or `{"errors": […]}`.

@@ -132,7 +132,7 @@ class ChangeFeed::Impl {
     std::string token = test::refresh_of(object);
     std::string name = decoded(message.at(event + "/kv/key")).substr(kKargoObjects.size());
     if (token.empty() || std::exchange(last_[name], token) == token) return;
-    changes_.push_back({std::move(name), std::move(token)});
+    changes_.push_back({std::move(name), std::move(token), clock::Wall::now()});
   }
 
   asio::io_context io_{1};

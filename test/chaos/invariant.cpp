@@ -9,16 +9,18 @@
 namespace receiver::chaos {
 namespace {
 
+Time begin_of(const Change& change) {
+  const auto time = clock::parse_rfc3339(change.token);
+  if (!time) throw std::runtime_error("a refresh token is no time: " + change.token);
+  return *time;
+}
+
 /// When the PATCHes of each object began, in order.
 using Begins = std::unordered_map<std::string, std::vector<Time>>;
 
 Begins begins_of(const std::vector<Change>& changes) {
   Begins begins;
-  for (const Change& change : changes) {
-    const auto time = clock::parse_rfc3339(change.token);
-    if (!time) throw std::runtime_error("a refresh token is no time: " + change.token);
-    begins[change.object].push_back(*time);
-  }
+  for (const Change& change : changes) begins[change.object].push_back(begin_of(change));
   for (auto& [object, times] : begins) std::sort(times.begin(), times.end());
   return begins;
 }
@@ -66,6 +68,19 @@ Findings check(const std::vector<SentDelivery>& deliveries, const std::vector<Ch
         *unserved, acknowledged ? "in between" : "after it"));
   }
   return findings;
+}
+
+std::optional<std::chrono::nanoseconds> applied_after(const SentDelivery& sent,
+                                                      const std::vector<Change>& changes) {
+  Time last = sent.last_byte;
+  for (const std::string& target : sent.targets) {
+    const auto first = std::ranges::find_if(changes, [&](const Change& change) {
+      return change.object == target && begin_of(change) > sent.last_byte;
+    });
+    if (first == changes.end()) return std::nullopt;
+    last = std::max(last, first->stored);
+  }
+  return last - sent.last_byte;
 }
 
 }  // namespace receiver::chaos

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,7 @@ enum class Promise {
 struct Change {
   std::string object;
   std::string token;
+  Time stored{};  ///< when etcd had told of it
 };
 
 struct Kept {
@@ -60,5 +62,10 @@ struct Findings {
 /// Throws if a token is no time.
 [[nodiscard]] Findings check(const std::vector<SentDelivery>& deliveries,
                              const std::vector<Change>& changes);
+
+/// From the delivery's arrival until the last of its targets had been refreshed for it; nothing if
+/// one never was. The changes are in etcd's order.
+[[nodiscard]] std::optional<std::chrono::nanoseconds> applied_after(
+    const SentDelivery& sent, const std::vector<Change>& changes);
 
 }  // namespace receiver::chaos

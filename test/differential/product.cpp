@@ -62,8 +62,9 @@ class Product::Impl {
                            Inquiry& inquiry) {
       if (webhook::judge(push, warehouse) != webhook::Verdict::kTarget) return Judgement::kSpared;
       if (!webhook::may_be_spared(warehouse.subscriptions.front())) return Judgement::kAffected;
-      return webhook::judge_changed_files({identities, request.push.changes}, warehouse, findings,
-                                          inquiry, [] { return false; });
+      return webhook::judge_changed_files(
+          {webhook::PushedRepositories(identities), request.push.changes}, warehouse, findings,
+          inquiry, [] { return false; });
     };
 
     Findings findings;
@@ -89,7 +90,7 @@ class Product::Impl {
   Findings find_out(Inquirer::Request request) {
     std::optional<Findings> found;
     const auto deadline = clock::Steady::now() + inquirer_.limits().time;
-    boost::asio::co_spawn(io_, inquirer_.find_out(std::move(request), deadline),
+    boost::asio::co_spawn(io_, inquirer_.find_out(io_.get_executor(), std::move(request), deadline),
                           [&](const std::exception_ptr& error, Findings findings) {
                             if (error) std::rethrow_exception(error);
                             found = std::move(findings);

@@ -1,5 +1,6 @@
 // Everything between a peer's bytes and the server's answers: the listener and the deliveries
-// behind it, in an operator that knows a few objects and whose API server answers at once.
+// behind it, in an operator that knows a few objects and whose API server answers at once, as does
+// Bitbucket, by whose word every commit has changed a file of the seeds.
 //
 // The input is what a peer sends before it ends its side of the connection. In it, @256@ and @512@
 // stand for the hex digits of the HMAC of all that follows the first empty line: the receiver's key
@@ -8,6 +9,7 @@
 #include "webhook/delivery.h"
 
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <set>
 #include <stdexcept>
@@ -23,6 +25,9 @@
 
 #include "api/promotion.h"
 #include "api/warehouse.h"
+#include "bitbucket_rest/operation.h"
+#include "bitbucket_rest/repository.h"
+#include "controllers/bitbucket_access.h"
 #include "controllers/refresher.h"
 #include "controllers/routes.h"
 #include "crypto/crypto.h"
@@ -30,6 +35,7 @@
 #include "json/json.h"
 #include "kube/store.h"
 #include "test/fuzz/fuzz.h"
+#include "webhook/inquirer.h"
 #include "webhook/targets.h"
 
 namespace receiver::fuzz {
@@ -95,7 +101,28 @@ class World {
             .project = std::string(kProject),
             .receiver = "receiver",
             .key = crypto::SecretString(std::string(kKey)),
-            .previous = previous};
+            .previous = previous,
+            .bitbucket = cloud()};
+  }
+
+  static std::shared_ptr<const controllers::BitbucketAccess> cloud() {
+    controllers::BitbucketAccess access;
+    access.server = bitbucket_rest::kCloudApi;
+    return std::make_shared<const controllers::BitbucketAccess>(std::move(access));
+  }
+
+  /// Commits have changed a file each; Bitbucket tells nothing else.
+  static asio::awaitable<void> ask(bitbucket_rest::Operation& operation) {
+    while (operation.next() != nullptr) {
+      bitbucket_rest::ApiAnswer answer{
+          .status = 404, .body = {}, .retry_after = {}, .location = {}};
+      if (operation.next()->url.find("/diffstat/") != std::string::npos) {
+        answer.status = 200;
+        answer.body = R"({"values":[{"status":"added","old":null,"new":{"path":"seeds/one"}}]})";
+      }
+      operation.take(std::move(answer));
+    }
+    co_return;
   }
 
   template <typename Object>
@@ -108,12 +135,17 @@ class World {
 
   void fill() {
     warehouses_.begin_replace();
-    for (const char* name : {"apple", "pear", "gone", "refused"}) {
-      put(warehouses_, name,
-          R"({"spec": {"subscriptions": [{"git": {"branch": "main", "repoURL":)"
-          R"("https://bitbucket.org/orchard/)" +
-              std::string(name) + R"("}}]}})");
+    const auto subscribed = [](const std::string& repository, const std::string& more) {
+      return R"({"spec": {"subscriptions": [{"git": {"branch": "main", "repoURL":)"
+             R"("https://bitbucket.org/orchard/)" +
+             repository + '"' + more + "}}]}}";
+    };
+    for (const std::string name : {"apple", "pear", "gone", "refused"}) {
+      put(warehouses_, name, subscribed(name, ""));
     }
+    put(warehouses_, "plum", subscribed("plum", ""));
+    put(warehouses_, "seeds", subscribed("plum", R"(, "includePaths": ["seeds"])"));
+    put(warehouses_, "skins", subscribed("plum", R"(, "includePaths": ["skins"])"));
     warehouses_.end_replace();
     promotions_.begin_replace();
     put(promotions_, "harvest",
@@ -147,6 +179,12 @@ class World {
       log::Logger::none()};
   webhook::LateTargets late_targets_{io_.get_executor(), routes_,    warehouses_,
                                      promotions_,        refresher_, log::Logger::none()};
+  webhook::Inquirer inquirer_{
+      io_.get_executor(),
+      [](const webhook::Inquirer::Access&, bitbucket_rest::Operation& operation,
+         clock::Steady::time_point) { return ask(operation); },
+      {},
+      log::Logger::none()};
   webhook::Deliveries deliveries_{
       routes_, warehouses_, promotions_, late_targets_, refresher_,
       webhook::DeliveryOptions{
@@ -158,7 +196,8 @@ class World {
           .authenticated =
               [this](const std::string&, const std::string&, std::string_view result) {
                 if (result == "accepted") ++accepted_;
-              }},
+              },
+          .inquirer = &inquirer_},
       // Every line is made up, then dropped.
       log::Logger::to_callback(log::Level::kDebug, log::Format::kJson, [](std::string_view) {})};
   http::Server server_{
@@ -260,6 +299,8 @@ std::set<std::string> examine(World& world, std::string_view sent, std::size_t f
     told = told || answer.body.find("refresh") != std::string::npos;
   }
   require(told, "what is refreshed is told");
+  require(patched.contains("plum") || !(patched.contains("seeds") || patched.contains("skins")),
+          "who names no paths is spared nothing");
   return patched;
 }
 

@@ -1,5 +1,6 @@
-// Which objects a delivery is for, found by the index, against a look at every object; that
-// catch-up leaves none of them out; and what is answered when they are refreshed, or not.
+// Which objects a delivery is for, found by the index, against a look at every object; that those
+// which Bitbucket is asked about are a part of them; that catch-up leaves none of them out; and
+// what is answered when they are refreshed, or not.
 //
 // The input is a line for each thing, its fields parted by tabs; a byte 1 in a field is a line
 // break. Of the outcome's numbers the length counts.
@@ -22,6 +23,8 @@
 #include <vector>
 
 #include "bitbucket/event.h"
+#include "bitbucket_rest/repository.h"
+#include "controllers/bitbucket_access.h"
 #include "git/repository.h"
 #include "json/json.h"
 #include "test/fuzz/fuzz.h"
@@ -122,6 +125,19 @@ void check_targets(const World& world, const std::string& project, const std::ve
   }
 }
 
+/// Some are refreshed at once, Bitbucket is asked about the others.
+void check_parts(const World& world, const bitbucket::Push& push, const std::string& project,
+                 const std::vector<Target>& expected) {
+  controllers::BitbucketAccess cloud;
+  cloud.server = bitbucket_rest::kCloudApi;
+  const auto split = webhook::split_targets_of(push, project, world.warehouses.store(), cloud);
+  require(split.open.empty() || split.repository, "who asks knows about which repository");
+  std::vector<Target> both = split.certain;
+  for (const webhook::OpenTarget& open : split.open) both.push_back(open.target);
+  std::ranges::sort(both);
+  require(both == expected, "asking adds no target, leaves none out, and has none twice");
+}
+
 void check_push(const World& world, const Fields& fields) {
   bitbucket::Push push{.repository_urls = from(fields, 3), .refs = {}};
   if (!fields[2].empty()) push.refs.push_back(fields[2]);
@@ -130,11 +146,15 @@ void check_push(const World& world, const Fields& fields) {
   repositories.erase("");
   const auto expected =
       scan(world.warehouses, fields[1], TargetKind::kWarehouse, [&](const auto& warehouse) {
-        return std::ranges::any_of(warehouse.subscriptions, [&](const auto& subscription) {
-          return repositories.contains(git::identity(subscription.repo_url)) &&
-                 git::affected(subscription, push.refs);
+        const bool wanted = std::ranges::any_of(warehouse.subscriptions, [&](const auto& one) {
+          return repositories.contains(git::identity(one.repo_url)) &&
+                 git::affected(one, push.refs);
         });
+        require((webhook::judge(push, warehouse) == webhook::Verdict::kTarget) == wanted,
+                "an object by itself is judged as among others");
+        return wanted;
       });
+  check_parts(world, push, fields[1], expected);
   check_targets(world, fields[1], webhook::targets_of(push, fields[1], world.warehouses.store()),
                 expected);
 }
@@ -148,9 +168,13 @@ void check_pull_request(const World& world, const Fields& fields) {
   pull_requests.erase("");
   const auto expected =
       scan(world.promotions, fields[1], TargetKind::kPromotion, [&](const auto& promotion) {
-        return std::ranges::any_of(promotion.pull_request_urls, [&](const std::string& url) {
+        const auto& urls = promotion.pull_request_urls;
+        const bool wanted = std::ranges::any_of(urls, [&](const std::string& url) {
           return pull_requests.contains(bitbucket::pull_request_identity(url));
         });
+        require((webhook::judge(ended, promotion) == webhook::Verdict::kTarget) == wanted,
+                "a Promotion by itself is judged as among others");
+        return wanted;
       });
   check_targets(world, fields[1], webhook::targets_of(ended, fields[1], world.promotions.store()),
                 expected);

@@ -17,6 +17,7 @@
 
 #include "api/warehouse.h"
 #include "bitbucket/event.h"
+#include "controllers/bitbucket_access.h"
 #include "controllers/refresh_queue.h"
 #include "controllers/routes.h"
 #include "crypto/crypto.h"
@@ -24,6 +25,7 @@
 #include "kube/object_meta.h"
 #include "kube/store.h"
 #include "test/bench/payload.h"
+#include "webhook/delivery_targets.h"
 #include "webhook/targets.h"
 
 namespace receiver {
@@ -199,6 +201,58 @@ void match_push(benchmark::State& state) {
   }
 }
 BENCHMARK(match_push)->Name("match a push against 100,000 Warehouses");
+
+/// A push to a monorepo whose Warehouses look at a folder each, apart from Bitbucket's answer and
+/// the PATCH. `asks`: the receiver's Secret holds a token.
+void decide_about_folders(benchmark::State& state, bool asks) {
+  constexpr int kFolders = 200;
+  const std::string url = "https://git.example.com/scm/acme/shop.git";
+  kube::Store<api::Warehouse> warehouses(api::decode_warehouse, webhook::warehouse_index_keys);
+  warehouses.begin_replace();
+  for (int number = 0; number < kFolders; ++number) {
+    const auto object = json::parse(fmt::format(
+        R"({{"metadata":{{"name":"warehouse-{0}","namespace":"shop","resourceVersion":"1"}},"spec":{{"subscriptions":)"
+        R"([{{"git":{{"repoURL":"{1}","branch":"main","includePaths":["apps/shop-{0}"]}}}}]}}}})",
+        number, url));
+    const auto meta = object ? kube::read_meta(*object) : tl::unexpected(object.error());
+    if (!meta || !warehouses.add_listed(*meta, *object)) {
+      state.SkipWithError("cannot be read");
+      return;
+    }
+  }
+  warehouses.end_replace();
+  controllers::BitbucketAccess access;
+  access.product = bitbucket::Source::kDataCenter;
+  access.server = "https://git.example.com";
+  const controllers::Route route{
+      .path = "/bitbucket/1",
+      .project = "shop",
+      .receiver = "receiver",
+      .key = crypto::SecretString("a secret of some length"),
+      .bitbucket = asks ? std::make_shared<const controllers::BitbucketAccess>(access) : nullptr};
+  const std::string body =
+      bench::long_data_center_push(url, std::string(40, 'b'), std::string(40, 'a'));
+  const auto kind = bitbucket::event_kind("repo:refs_changed");
+  const auto payload = bitbucket::parse_payload(*kind, body);
+  const auto& push = std::get<bitbucket::Push>(*payload);
+  webhook::Findings findings;
+  findings.refs = {
+      {.asked = true,
+       .files = {std::make_shared<const std::vector<std::string>>(1, "apps/shop-7/main.go")}}};
+  for (auto _ : state) {
+    auto targets = webhook::targets_for(
+        {route}, push, {.source = kind->source, .body = body, .may_ask = true}, warehouses);
+    const auto affected = targets.take_all_but(webhook::Judgement::kSpared, findings);
+    if (affected.size() + targets.certain.size() != (asks ? 1 : kFolders)) {
+      state.SkipWithError("not the right Warehouses");
+    }
+    benchmark::DoNotOptimize(affected);
+  }
+}
+BENCHMARK_CAPTURE(decide_about_folders, without, false)
+    ->Name("decide about 200 Warehouses with a folder each, without a token");
+BENCHMARK_CAPTURE(decide_about_folders, with, true)
+    ->Name("decide about 200 Warehouses with a folder each, with a token");
 
 void decode_warehouse(benchmark::State& state) {
   const std::string json = warehouse_json(1, 50 * 1024);

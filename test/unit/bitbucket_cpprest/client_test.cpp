@@ -269,6 +269,14 @@ TEST_CASE("a token that cannot be one is refused without being repeated") {
   CHECK_FALSE(authorization("a b", crypto::SecretString("token")));
 }
 
+TEST_CASE("that the hourly limit is near is told") {
+  World world(Source::kCloud);
+  world.server.answer_next({{.near_limit = true}, {}});
+  const ApiRequest request{"GET", world.server.url() + "/2.0/repositories/team/shop", ""};
+  CHECK(world.client->send(request)->near_limit);
+  CHECK_FALSE(world.client->send(request)->near_limit);
+}
+
 TEST_CASE("nobody listening, and a host that does not exist, are told as such") {
   World world(Source::kCloud);
   Registration asked = world.registration();

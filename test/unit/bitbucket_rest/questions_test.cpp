@@ -249,7 +249,7 @@ TEST_CASE("answers are bounded, all pages together") {
   const auto asked = changed(kDataCenter, {part(0), part(1), part(2)});
   CHECK(asked.urls.size() == 2);
   CHECK(asked.error.kind == ApiFailure::kUnknown);
-  CHECK_THAT(asked.error.message, Contains("longer than 4194304 bytes"));
+  CHECK_THAT(asked.error.message, Contains("longer than 2097152 bytes"));
 }
 
 TEST_CASE("a question may be given fewer requests") {

@@ -101,6 +101,20 @@ TEST_CASE("what is lost is told by example") {
         "2026-01-02T03:04:05.020000000Z: no refresh of shop/app began in between");
 }
 
+TEST_CASE("a delivery is applied when the last of its targets has been refreshed for it") {
+  const auto stored = [](int begun, int at_ms, const char* object) {
+    return Change{object, format_nanos(at(begun)), at(at_ms)};
+  };
+  const SentDelivery sent = answered(200, {"shop/app", "shop/api"});
+  const std::vector<Change> changes{stored(5, 12, "shop/app"),  // begun before it arrived
+                                    stored(15, 18, "shop/app"), stored(16, 50, "shop/api"),
+                                    stored(60, 70, "shop/app")};
+  CHECK(applied_after(sent, changes) == std::chrono::milliseconds(40));
+  CHECK(applied_after(answered(200, {"shop/app"}), changes) == std::chrono::milliseconds(8));
+  CHECK(applied_after(answered(200, {"shop/app", "shop/web"}), changes) == std::nullopt);
+  CHECK(applied_after(answered(200, {}), changes) == std::chrono::milliseconds(0));
+}
+
 TEST_CASE("a token that is no time ends the check") {
   CHECK_THROWS(check({answered(200)}, {{"shop/app", "now"}}));
 }

@@ -114,6 +114,18 @@ TEST_CASE("with a URL the token is for that Data Center, which the setting must 
       Catch::StartsWith("Secret s: key \"bitbucket.url\" names the host evil.example.com, "));
 }
 
+TEST_CASE("an address instead of a name is told, since no repository would be found there") {
+  const auto hosts = BitbucketHosts::parse("10.1.2.3, [fd00::1]:8443");
+  for (const char* url : {"https://10.1.2.3/bitbucket", "https://[fd00::1]:8443"}) {
+    CAPTURE(url);
+    const auto [access, refusals] = check_access(keys_with(url), &*hosts, "s");
+    CHECK_FALSE(access);
+    REQUIRE(refusals.size() == 1);
+    CHECK(refusals[0].reason == "SecretInvalid");
+    CHECK_THAT(refusals[0].message, Catch::Contains("names an IP address"));
+  }
+}
+
 TEST_CASE("whoever knows no hosts asks nothing, and finds nothing wrong with them") {
   const auto [access, refusals] = check_access(keys_with("https://evil.example.com"), nullptr, "s");
   CHECK_FALSE(access);

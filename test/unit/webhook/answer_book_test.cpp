@@ -6,6 +6,8 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
+#include "test/unit/webhook/allocations.h"
+
 namespace receiver::webhook {
 namespace {
 
@@ -104,6 +106,22 @@ TEST_CASE("ten thousand distinct commits leave the book at its bound") {
   CHECK(book.bytes() <= AnswerBookLimits{}.bytes);
   CHECK(book.bytes() > AnswerBookLimits{}.bytes * 9 / 10);
 }
+
+#ifdef COUNTS_ALLOCATIONS
+TEST_CASE("the answers take no more memory than the book says") {
+  for (const std::size_t path_bytes : {5U, 16U, 25U, 60U, 300U}) {
+    const std::size_t before = bytes_held();
+    AnswerBook book({.bytes = 1'000'000});
+    for (int commit = 0; commit < 3'000; ++commit) {
+      book.keep({kCommitKey.token, kCommitKey.repository, fmt::format("{:040}", commit)},
+                files_in_all(20, path_bytes));
+    }
+    CAPTURE(path_bytes, book.size());
+    CHECK(bytes_held() - before <= book.bytes());
+    CHECK(bytes_held() - before >= book.bytes() / 2);
+  }
+}
+#endif
 
 TEST_CASE("a refusal pauses what it is about") {
   struct Case {

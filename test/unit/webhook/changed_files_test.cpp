@@ -78,8 +78,9 @@ Result judge(
   known.refs.resize(changes.size());
   if (findings) known = *findings;
   Result result{};
-  result.judgement = judge_changed_files({identities, changes}, {{"ns", "w"}, subscriptions}, known,
-                                         result.inquiry, enough);
+  result.judgement =
+      judge_changed_files({PushedRepositories(identities), changes}, {{"ns", "w"}, subscriptions},
+                          known, result.inquiry, enough);
   return result;
 }
 

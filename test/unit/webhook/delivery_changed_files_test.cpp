@@ -1,5 +1,10 @@
+#include <algorithm>
+#include <limits>
+
 #include <catch2/catch.hpp>
 
+#include "test/support/commits.h"
+#include "test/unit/webhook/allocations.h"
 #include "test/unit/webhook/delivery_fixture.h"
 #include "test/unit/webhook/fake_bitbucket.h"
 
@@ -14,25 +19,8 @@ Inquirer::Access cloud_access(const std::string& uid, bool changed_files = true)
   return std::make_shared<const controllers::BitbucketAccess>(std::move(made));
 }
 
-/// One commit on top of another one, on `branch`.
 std::string cloud_push_of(int number, const std::string& branch = "main") {
-  const auto end = [&](int at) {
-    return fmt::format(
-        R"({{"type":"branch","name":"{}","target":{{"hash":"{}","parents":[{{"hash":"{}"}}]}}}})",
-        branch, commit(at), commit(at - 1));
-  };
-  return fmt::format(
-      R"({{"repository":{{"links":{{"html":{{"href":"{}"}}}}}},"push":{{"changes":[{{"new":{},)"
-      R"("old":{},"commits":[{{"hash":"{}","parents":[{{"hash":"{}"}}]}}]}}]}}}})",
-      kRepository, end(number), end(number - 1), commit(number), commit(number - 1));
-}
-
-std::string center_push_of(int number) {
-  return fmt::format(
-      R"({{"repository":{{"links":{{"clone":[{{"href":"{}"}}]}}}},"changes":[{{"ref":)"
-      R"({{"id":"refs/heads/main"}},"type":"UPDATE","fromHash":"{}","toHash":"{}"}}],"commits":)"
-      R"([{{"id":"{}","parents":[{{"id":"{}"}}]}}]}})",
-      kRepository, commit(number - 1), commit(number), commit(number), commit(number - 1));
+  return test::cloud_commit(kRepository, number, branch).body;
 }
 
 struct AskingFixture : Fixture {
@@ -103,6 +91,38 @@ TEST_CASE("a push without filtered Warehouses asks nothing") {
   CHECK(f.bitbucket.asked.empty());
   CHECK_THAT(f.log("delivery "), Catch::Contains("spared=0"));
 }
+
+#ifdef COUNTS_ALLOCATIONS
+TEST_CASE("a push that no paths decide about allocates no more for a token") {
+  // The least of many, since what the fixture writes down grows now and then.
+  const auto allocations_of_push = [](AskingFixture& f) {
+    auto least = std::numeric_limits<std::size_t>::max();
+    for (int time = 0; time < 50; ++time) {
+      const std::size_t before = allocations();
+      const http::Response answer = f.deliver("repo:push", cloud_push_of(1));
+      least = std::min(least, allocations() - before);
+      REQUIRE(answer.status == 200);
+    }
+    return least;
+  };
+  const Names names{"a", "b", "c", "d"};
+  AskingFixture without(nullptr);
+  without.add_warehouses(names);
+  const std::size_t plain = allocations_of_push(without);
+  CHECK(plain > 0);
+
+  AskingFixture with;
+  with.add_warehouses(names);
+  with.warehouse({"apples", "elsewhere"}, {R"("repoURL":"https://bitbucket.org/orchard/tools",)"
+                                           R"("branch":"main","includePaths":["apps/web"])"});
+  CHECK(allocations_of_push(with) == plain);
+  CHECK(with.bitbucket.asked.empty());
+
+  with.filtered("web", "apps/web");
+  CHECK(allocations_of_push(with) > plain);
+  CHECK_FALSE(with.bitbucket.asked.empty());
+}
+#endif
 
 TEST_CASE("a Warehouse without branch is refreshed by pushes to the default branch only") {
   AskingFixture f;
@@ -176,7 +196,8 @@ TEST_CASE("Data Center's pushes are asked about where their repository is") {
   AskingFixture f(std::make_shared<const controllers::BitbucketAccess>(made));
   // The Warehouse's repository is in Bitbucket Cloud: nothing of it is known there.
   f.filtered("web", "apps/web");
-  check(f.deliver("repo:refs_changed", center_push_of(1)), 200, msg("refreshed 1 warehouse(s)"));
+  check(f.deliver("repo:refs_changed", test::data_center_commit(kRepository, 1).body), 200,
+        msg("refreshed 1 warehouse(s)"));
   CHECK(f.bitbucket.asked.empty());
 }
 

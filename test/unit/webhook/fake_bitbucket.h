@@ -14,15 +14,12 @@
 #include "async/sleeper.h"
 #include "bitbucket_rest/operation.h"
 #include "clock/timer.h"
+#include "test/support/commits.h"
 
 namespace receiver::webhook {
 
 namespace rest = bitbucket_rest;
-
-/// Of the n-th commit.
-inline std::string commit(int number) {
-  return fmt::format("{:040x}", number + 16);
-}
+using test::hash_of;
 
 inline rest::ApiAnswer says(unsigned status, std::string body = {}) {
   return {.status = status, .body = std::move(body), .retry_after = {}, .location = {}};
@@ -37,7 +34,7 @@ struct FakeBitbucket {
   std::size_t at_once = 0, most_at_once = 0;
   std::function<void()> answering = [] {};
 
-  boost::asio::awaitable<void> ask(const boost::asio::any_io_executor& executor,
+  boost::asio::awaitable<void> ask(boost::asio::any_io_executor executor,
                                    rest::Operation& operation, clock::Steady::time_point deadline) {
     clock::Timer timer(executor);
     most_at_once = std::max(most_at_once, ++at_once);
@@ -60,7 +57,7 @@ struct FakeBitbucket {
   }
 
   void has_files(int of_commit, const std::string& path) {
-    answers.emplace_back("diffstat/" + commit(of_commit),
+    answers.emplace_back("diffstat/" + hash_of(of_commit),
                          says(200, R"({"values":[{"status":"modified","old":{"path":")" + path +
                                        R"("},"new":{"path":")" + path + R"("}}]})"));
   }
@@ -73,9 +70,9 @@ struct FakeBitbucket {
     std::string values;
     for (int number = newest; number > newest - count; --number) {
       values += fmt::format(R"({}{{"hash":"{}","parents":[{{"hash":"{}"}}]}})",
-                            values.empty() ? "" : ",", commit(number), commit(number - 1));
+                            values.empty() ? "" : ",", hash_of(number), hash_of(number - 1));
     }
-    answers.emplace_back("include=" + commit(newest), says(200, R"({"values":[)" + values + "]}"));
+    answers.emplace_back("include=" + hash_of(newest), says(200, R"({"values":[)" + values + "]}"));
   }
   [[nodiscard]] std::ptrdiff_t asked_for(const std::string& part) const {
     return std::ranges::count_if(

@@ -28,7 +28,7 @@ Inquirer::Access access_of(const std::string& version) {
 }
 
 bitbucket::RefChange pushed(const std::string& ref, int from, int to) {
-  return {.ref = ref, .old_hash = commit(from), .new_hash = commit(to)};
+  return {.ref = ref, .old_hash = hash_of(from), .new_hash = hash_of(to)};
 }
 
 const rest::Repository kRepositoryAsked{bitbucket::Source::kCloud, std::string(rest::kCloudApi),
@@ -106,12 +106,12 @@ const std::string kMainRef = "refs/heads/main";
 TEST_CASE("one commit on top of the old one takes one question") {
   InquirerFixture f;
   f.bitbucket.has_files(1, "a");
-  const auto found = f.find_out(f.request({pushed(kMainRef, 0, 1)}, {{commit(1), commit(0)}}));
+  const auto found = f.find_out(f.request({pushed(kMainRef, 0, 1)}, {{hash_of(1), hash_of(0)}}));
   CHECK(f.files(*found.findings) == "a");
   CHECK(found.took == 100ms);
   REQUIRE(f.bitbucket.asked.size() == 1);
   CHECK_THAT(f.bitbucket.asked[0],
-             Catch::Contains(commit(1) + ".." + commit(0)) && Catch::Contains("topic=false"));
+             Catch::Contains(hash_of(1) + ".." + hash_of(0)) && Catch::Contains("topic=false"));
   CHECK(f.inquirer.counters().cloud[0] == 1);
   CHECK(f.inquirer.counters().data_center[0] == 0);
 }
@@ -143,10 +143,10 @@ TEST_CASE("more than five steps are not walked") {
   CHECK(f.bitbucket.asked_for("diffstat") == 0);
 }
 
-TEST_CASE("a question is answered once, and then from memory; of another version it is not") {
+TEST_CASE("a question is answered once, then from memory, and anew of another version") {
   InquirerFixture f;
   f.bitbucket.has_files(1, "a");
-  const std::vector<bitbucket::Commit> listed{{commit(1), commit(0)}};
+  const std::vector<bitbucket::Commit> listed{{hash_of(1), hash_of(0)}};
   const auto push = f.request({pushed(kMainRef, 0, 1)}, listed);
   CHECK(f.files(*f.find_out(push).findings) == "a");
   CHECK(f.files(*f.find_out(push).findings) == "a");
@@ -162,7 +162,7 @@ TEST_CASE("a question is answered once, and then from memory; of another version
 TEST_CASE("deliveries at one time share a question") {
   InquirerFixture f;
   f.bitbucket.has_files(1, "a");
-  const auto push = f.request({pushed(kMainRef, 0, 1)}, {{commit(1), commit(0)}});
+  const auto push = f.request({pushed(kMainRef, 0, 1)}, {{hash_of(1), hash_of(0)}});
   std::vector<std::shared_ptr<InquirerFixture::Outcome>> outcomes;
   for (int i = 0; i < 20; ++i) outcomes.push_back(f.begin(push));
   REQUIRE(f.time.run_until(f.io, [&] {
@@ -214,7 +214,7 @@ TEST_CASE("a repository's default branch is asked for ten times a minute at most
 TEST_CASE("files on a condition are asked for if it is the default branch, or nobody tells") {
   InquirerFixture f;
   f.bitbucket.has_files(1, "a");
-  const std::vector<bitbucket::Commit> listed{{commit(1), commit(0)}};
+  const std::vector<bitbucket::Commit> listed{{hash_of(1), hash_of(0)}};
   SECTION("another branch") {
     f.bitbucket.has_default_branch("trunk");
     const auto found =
@@ -241,11 +241,11 @@ TEST_CASE("files on a condition are asked for if it is the default branch, or no
 TEST_CASE("a Bitbucket that is slow is waited for 2.5 s, and what was known by then counts") {
   InquirerFixture f;
   f.bitbucket.has_files(1, "a");
-  const std::vector<bitbucket::Commit> listed{{commit(1), commit(0)}};
+  const std::vector<bitbucket::Commit> listed{{hash_of(1), hash_of(0)}};
   (void)f.find_out(f.request({pushed(kMainRef, 0, 1)}, listed));
   f.bitbucket.takes = 1h;
   auto both = f.request({pushed(kMainRef, 0, 1), pushed("refs/heads/x", 1, 2)},
-                        {{commit(1), commit(0)}, {commit(2), commit(1)}});
+                        {{hash_of(1), hash_of(0)}, {hash_of(2), hash_of(1)}});
   const auto found = f.find_out(both);
   CHECK(found.took >= 2'500ms);
   CHECK(found.took <= 2'600ms);
@@ -273,7 +273,7 @@ TEST_CASE("a ref takes seven requests at most, and a delivery fourteen") {
     std::vector<bitbucket::Commit> listed;
     for (int ref = 0; ref < refs; ++ref) {
       changes.push_back(pushed(fmt::format("refs/heads/{}", ref), ref, ref + 1));
-      listed.push_back({commit(ref + 1), commit(ref)});
+      listed.push_back({hash_of(ref + 1), hash_of(ref)});
     }
     const auto found = f.find_out(f.request(changes, listed));
     std::size_t known = 0;
@@ -288,7 +288,7 @@ TEST_CASE("after a refusal nothing is asked for a minute, and the log says why")
   f.bitbucket.answers.emplace_back("", says(401, "{}"));
   const auto push = [&](int number) {
     return f.request({pushed(kMainRef, number, number + 1)},
-                     {{commit(number + 1), commit(number)}});
+                     {{hash_of(number + 1), hash_of(number)}});
   };
   CHECK(f.files(*f.find_out(push(0)).findings) == "?");
   REQUIRE(f.lines.size() == 1);
@@ -308,7 +308,7 @@ TEST_CASE("after a refusal nothing is asked for a minute, and the log says why")
 TEST_CASE("deliveries beyond the bound find out nothing, at once") {
   InquirerFixture f(InquirerLimits{.inquiries = 2});
   f.bitbucket.has_files(1, "a");
-  const auto push = f.request({pushed(kMainRef, 0, 1)}, {{commit(1), commit(0)}});
+  const auto push = f.request({pushed(kMainRef, 0, 1)}, {{hash_of(1), hash_of(0)}});
   const auto first = f.begin(push);
   const auto second = f.begin(push);
   const auto third = f.find_out(push);
@@ -318,10 +318,40 @@ TEST_CASE("deliveries beyond the bound find out nothing, at once") {
   CHECK(f.files(*second->findings) == "a");
 }
 
+TEST_CASE("questions beyond the bound are not asked, of files as of default branches") {
+  InquirerFixture f(InquirerLimits{.questions = 2});
+  for (int number = 0; number < 9; ++number) f.bitbucket.has_files(number, "a");
+  f.bitbucket.has_default_branch("main");
+  const auto push = [&](int number, bool default_branch = false) {
+    const Files files = default_branch ? Files::kNo : Files::kYes;
+    return f.request({pushed(kMainRef, number - 1, number)},
+                     {{hash_of(number), hash_of(number - 1)}}, files, default_branch);
+  };
+  const auto first = f.begin(push(1));
+  const auto second = f.begin(push(2, true));
+  f.time.run_for(f.io, 10ms);
+  for (const bool default_branch : {false, true}) {
+    Inquirer::Request beyond = push(3, default_branch);
+    beyond.access = access_of("of another receiver");
+    const auto third = f.find_out(std::move(beyond));
+    CHECK(third.took == 0ms);
+    CHECK_FALSE(third.findings->default_branch);
+    CHECK(f.files(*third.findings) == "?");
+  }
+  CHECK(f.inquirer.counters().not_asked == 2);
+  CHECK(f.bitbucket.asked.size() == 2);
+  REQUIRE(f.time.run_until(f.io, [&] { return first->findings && second->findings; }));
+  CHECK(f.files(*first->findings) == "a");
+  CHECK(second->findings->default_branch == kMainRef);
+  // Once they are answered there is room again.
+  CHECK(f.files(*f.find_out(push(3)).findings) == "a");
+  CHECK(f.find_out(push(4, true)).findings->default_branch == kMainRef);
+}
+
 TEST_CASE("who waits when everything ends is told at once, and later ones nothing is asked for") {
   InquirerFixture f;
   f.bitbucket.takes = 2s;
-  const auto push = f.request({pushed(kMainRef, 0, 1)}, {{commit(1), commit(0)}});
+  const auto push = f.request({pushed(kMainRef, 0, 1)}, {{hash_of(1), hash_of(0)}});
   const auto waiting = f.begin(push);
   f.time.run_for(f.io, 100ms);
   f.inquirer.stop();

@@ -1,0 +1,138 @@
+#include <map>
+#include <string>
+#include <vector>
+
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+#include "test/bitbucket_server/bitbucket_server.h"
+#include "test/support/cluster.h"
+#include "test/support/process.h"
+#include "test/support/project.h"
+
+namespace receiver::test {
+namespace {
+
+using bitbucket::Source;
+
+constexpr const char* kCheckToken = "token-of-the-tests-of-check";
+
+/// A project with a receiver `bb`, and a Data Center with the repositories SHOP/app and SHOP/web.
+struct CheckStage {
+  CheckStage() {
+    center.accept(std::string("Bearer ") + kCheckToken);
+    center.answer_reads([this](const std::string& url) -> Answer {
+      for (const std::string name : {"app", "web"}) {
+        if (url ==
+            center.url() + "/rest/api/latest/projects/SHOP/repos/" + name + "/default-branch") {
+          return {.body = R"({"id":"refs/heads/main"})", .near_limit = near_limit};
+        }
+      }
+      return failure(Source::kDataCenter, 404, "The repository does not exist.");
+    });
+    put_secret();
+    project.declare({{"bb", "s"}});
+    project.add_warehouse("app", url_of("app"));
+    project.add_warehouse("app-again", url_of("app"));
+    project.add_warehouse("web", url_of("web"));
+    project.add_warehouse("elsewhere", "https://git.example.com/scm/shop/app.git");
+  }
+
+  [[nodiscard]] std::string url_of(const std::string& slug) const {
+    return center.url() + "/scm/shop/" + slug + ".git";
+  }
+  void put_secret(const std::map<std::string, std::string>& more = {}) const {
+    std::map<std::string, std::string> values{{"secret", "a-secret-of-the-tests"},
+                                              {"bitbucket.token", kCheckToken},
+                                              {"bitbucket.url", center.url()},
+                                              {"bitbucket.ca", center.ca_pem()}};
+    for (const auto& [key, value] : more) values[key] = value;
+    project.put_secret("s", values);
+  }
+  [[nodiscard]] std::string host() const { return fmt::format("localhost:{}", center.port()); }
+
+  /// What `check` says of Bitbucket, by level.
+  [[nodiscard]] std::vector<std::string> check(Environment environment) const {
+    environment["KUBECONFIG"] = cluster.directory() + "/kubeconfig.admin";
+    const Finished finished =
+        run({RECEIVERCTL_BINARY, "check", "--project", project.name(), "-o", "json"}, environment);
+    INFO(finished.output);
+    CHECK_THAT(finished.output, !Catch::Contains(kCheckToken));
+    const Json findings(finished.output);
+    std::vector<std::string> told;
+    for (std::size_t i = 0; i < findings.size_at(""); ++i) {
+      const std::string at = fmt::format("/{}/", i);
+      const std::string subject = findings.at(at + "check");
+      if (subject != "Bitbucket of " + project.name() + "/bb" && subject != "BITBUCKET_HOSTS" &&
+          subject != "HTTPS_PROXY") {
+        continue;
+      }
+      told.push_back(findings.at(at + "level") + ": " + findings.at(at + "message"));
+    }
+    return told;
+  }
+  [[nodiscard]] std::vector<std::string> check() const {
+    return check({{"BITBUCKET_HOSTS", host()}});
+  }
+
+  Cluster cluster;
+  BitbucketServer center{Source::kDataCenter};
+  bool near_limit = false;
+  Project project{cluster};
+};
+
+}  // namespace
+
+TEST_CASE("check asks for each subscribed repository of the receiver's Bitbucket, once",
+          "[check_bitbucket]") {
+  CheckStage stage;
+  CHECK(stage.check() ==
+        std::vector{"ok: its token can read 2 subscribed repositories at " + stage.center.url()});
+  CHECK(stage.center.requests().size() == 2);
+
+  stage.near_limit = true;
+  const auto near = stage.check();
+  REQUIRE(near.size() == 2);
+  CHECK(near[1] ==
+        "warning: Bitbucket says that most of the token's requests of this hour are used");
+}
+
+TEST_CASE("check tells which repository a token cannot read, and why", "[check_bitbucket]") {
+  const CheckStage stage;
+  stage.project.add_warehouse("gone", stage.url_of("gone"));
+  const auto gone = stage.check();
+  REQUIRE(gone.size() == 2);
+  CHECK_THAT(gone[0], Catch::StartsWith("failure: SHOP/gone at " + stage.center.url() + ": ") &&
+                          Catch::Contains("404"));
+  CHECK_THAT(gone[1], Catch::StartsWith("ok: its token can read 2"));
+
+  stage.put_secret({{"bitbucket.token", "a-token-of-yesterday"}});
+  const auto refused = stage.check();
+  REQUIRE(refused.size() == 3);
+  for (const std::string& line : refused) {
+    CHECK_THAT(line, Catch::StartsWith("failure: SHOP/") && Catch::Contains("401") &&
+                         !Catch::Contains("a-token-of-yesterday"));
+  }
+}
+
+TEST_CASE("check asks nobody without a token, or who is not listed", "[check_bitbucket]") {
+  const CheckStage stage;
+  const auto not_listed = stage.check({});
+  REQUIRE(not_listed.size() == 1);
+  CHECK_THAT(not_listed[0], Catch::StartsWith("warning: Secret s: key \"bitbucket.url\"") &&
+                                Catch::Contains(stage.host()) &&
+                                Catch::Contains("BITBUCKET_HOSTS"));
+  const auto no_host = stage.check({{"BITBUCKET_HOSTS", "https://localhost"}});
+  CHECK(no_host == std::vector<std::string>{"failure: holds an entry that is no host"});
+  const auto no_proxy =
+      stage.check({{"BITBUCKET_HOSTS", stage.host()}, {"HTTPS_PROXY", "socks5://me:word@proxy"}});
+  REQUIRE(no_proxy.size() == 1);
+  CHECK_THAT(no_proxy[0],
+             Catch::StartsWith("failure: HTTPS_PROXY names no proxy") && !Catch::Contains("word@"));
+
+  stage.project.put_secret("s", {{"secret", "a-secret-of-the-tests"}});
+  CHECK(stage.check().empty());
+  CHECK(stage.center.requests().empty());
+}
+
+}  // namespace receiver::test
