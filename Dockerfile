@@ -1,7 +1,7 @@
 # The operator and receiverctl, the shared libraries that they load, CA certificates and an unprivileged user; no shell, no
 # package manager.
 #
-#   docker build --build-arg COMMIT=$(git rev-parse --short=12 HEAD) --tag bitbucket-receiver .
+#   docker build --build-arg BUILT="$(config/release/version.sh)" --tag bitbucket-receiver .
 #
 # builds from source in Debian. `make image` needs no registry: it gives the stage `root` as a folder that was laid out by
 # the same script from what `make build` has built.
@@ -9,11 +9,11 @@ ARG BUILD_IMAGE=docker.io/library/debian:12-slim
 ARG BASE_IMAGE=scratch
 
 FROM ${BUILD_IMAGE} AS build
-ARG COMMIT=unknown
+ARG BUILT=
 WORKDIR /source
 COPY . .
 RUN test/cluster/install.sh build collect \
-  && cmake --preset release -DCOMMIT="$COMMIT" -DBUILD_TESTING=OFF \
+  && cmake --preset release -DBUILT="$BUILT" -DBUILD_TESTING=OFF \
   && cmake --build build/release --target bitbucket-receiver --target receiverctl \
   && config/image/collect.sh build/release/bitbucket-receiver build/release/receiverctl /image-root
 

@@ -18,7 +18,7 @@ export CCACHE_NOHASHDIR ?= true
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z -]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+	@grep -hE '^[a-z0-9 -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9 -]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 .PHONY: run
 run: build ## build and start everything, send one signed push, stay up until Ctrl-C (KUBECONFIG=… uses that cluster, RUN_SECONDS=… ends it)
@@ -46,6 +46,28 @@ build: install build/release/build.ninja ## build/release/bitbucket-receiver and
 .PHONY: build-tests
 build-tests: install build/release/build.ninja ## the tests too; run them with ctest --test-dir build/release
 	@cmake --build build/release --parallel $(JOBS)
+
+.PHONY: build-amd64 build-arm64
+build-amd64: build
+build-arm64: install ## build/arm64: operator and receiverctl for arm64, cross-compiled
+	@test/cluster/install.sh arm64
+	@config/release/sysroot.sh >/dev/null
+	@cmake --preset arm64 -DBUILD_TESTING=OFF >/dev/null
+	@cmake --build build/arm64 --target bitbucket-receiver --target receiverctl --parallel $(JOBS)
+
+.PHONY: release
+RELEASED_FOR = $(or $(ARCH),amd64 arm64)
+release: build $(patsubst %,build-%,$(RELEASED_FOR)) ## dist/: image, chart, receiverctl (VERSION=…, ARCH=amd64, SBOM=1, COSIGN_KEY=…)
+	@test/cluster/install.sh collect image release
+	@VERSION='$(VERSION)' ARCH='$(RELEASED_FOR)' SBOM='$(SBOM)' config/release/release.sh
+
+.PHONY: release-test release-push
+release-test: ## what dist/ holds, from a local registry and in bare Debians; by hand, needs root
+	@test/cluster/install.sh cluster release_test
+	@test/release/release_test.sh
+release-push: ## dist/'s image and chart, to REGISTRY=HOST/PATH
+	@test/cluster/install.sh release_push
+	@config/release/push.sh
 
 .PHONY: image
 image: build ## build/image/bitbucket-receiver.tar, the container image, without a registry (IMAGE=… names it)
@@ -125,7 +147,7 @@ mutation: install ## how many small faults in ROOM=pkg/git the tests notice, of 
 	@COUNT=$(COUNT) SEED=$(SEED) JOBS=$(JOBS) test/mutation/run.sh $(ROOM)
 
 .PHONY: lint
-lint: install ## formatting, clang-tidy, scripts, arrows, commit messages, the chart's files and README (ANALYZE=1: clang-analyzer, too)
+lint: install ## formatting, clang-tidy, scripts, workflows, arrows, commit messages, the chart's files and README (ANALYZE=1: clang-analyzer, too)
 	@test/lint/format.sh
 	@test/lint/style.py
 	@test/lint/scripts.sh
@@ -133,6 +155,7 @@ lint: install ## formatting, clang-tidy, scripts, arrows, commit messages, the c
 	@test/lint/history.py
 	@test/lint/chart_files.sh
 	@test/lint/chart_readme.py
+	@test/lint/workflows.sh
 	@cmake --preset lint >/dev/null
 	@CHECKS='$(if $(ANALYZE),clang-analyzer-*)' test/lint/clang_tidy.py build/lint/UnifiedSource
 
@@ -149,8 +172,8 @@ control-plane: install ## build etcd, kube-apiserver and kubectl for the tests, 
 	@test/cluster/binaries.sh
 
 .PHONY: clean
-clean: ## delete build/
-	rm -rf build
+clean: ## delete build/ and dist/
+	rm -rf build dist
 
 build/%/build.ninja: CMakePresets.json | install
 	@cmake --preset $* && touch $@

@@ -6,12 +6,8 @@
 
 namespace receiver {
 
-std::string_view version() {
-  return RECEIVER_VERSION;
-}
-
-std::string_view commit() {
-  return RECEIVER_COMMIT;
+std::string version_line(std::string_view program) {
+  return fmt::format("{} {} ({}, {})", program, version(), commit(), commit_date());
 }
 
 std::string user_agent(std::string_view program) {

@@ -101,7 +101,7 @@ tl::expected<GivenSettings, EarlyExit> parse_flags(const std::vector<Setting>& t
         option->group(setting.group)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast));
   }
   app.set_help_flag("-h,--help", "Print this and exit.")->group("Other");
-  app.set_version_flag("--version", fmt::format("{} {} ({})", kProgram, version(), commit()))
+  app.set_version_flag("--version", version_line(kProgram))
       ->description("Print the version and exit.")
       ->group("Other");
   try {

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "cmd/receiverctl/check.h"
+#include "cmd/receiverctl/completion.h"
 #include "cmd/receiverctl/explain.h"
 #include "cmd/receiverctl/output.h"
 #include "cmd/receiverctl/receivers.h"
@@ -104,7 +105,7 @@ std::unique_ptr<CLI::App> make_app(const std::string& program, Context& context)
   auto app = std::make_unique<CLI::App>("Helps with Bitbucket's webhooks for Kargo.", program);
   app->require_subcommand(1);
   app->fallthrough();
-  app->set_version_flag("--version", fmt::format("receiverctl {} ({})", version(), commit()));
+  app->set_version_flag("--version", version_line("receiverctl"));
   app->footer(kFooter);
   add_common_options(*app, context);
   add_receivers(*app, context);
@@ -113,6 +114,7 @@ std::unique_ptr<CLI::App> make_app(const std::string& program, Context& context)
   add_url(*app, context);
   add_send(*app, context);
   add_explain(*app, context);
+  add_completion(*app, context);
   refuse_empty_values(*app);
   return app;
 }

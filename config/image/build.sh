@@ -3,8 +3,10 @@
 # build/image/bitbucket-receiver.tar, a docker-archive (`docker load`, `ctr images import`). The same sources and Debian
 # packages give the same bytes: every time in it is that of the commit. Prints contents and size.
 #
+#   ARCH         amd64 by default; arm64: of build/arm64, as build/image/bitbucket-receiver-arm64.tar
 #   IMAGE        its name, localhost/bitbucket-receiver:VERSION by default
 #   BASE_IMAGE   what it is laid on, nothing by default
+#   LAYOUT       a folder that gets the image as an OCI layout, too
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,14 +14,21 @@ root=$(cd "$here/../.." && pwd)
 # shellcheck source=test/cluster/lib.sh
 source "$root/test/cluster/lib.sh"
 
-binaries=("$root/build/release/bitbucket-receiver" "$root/build/release/receiverctl")
+arch=${ARCH:-amd64} build=$root/build/release archive=$root/build/image/bitbucket-receiver.tar
+if [[ $arch == arm64 ]]; then
+  build=$root/build/arm64 archive=$root/build/image/bitbucket-receiver-arm64.tar
+  SYSROOT=$("$root/config/release/sysroot.sh")
+  export SYSROOT
+fi
+binaries=("$build/bitbucket-receiver" "$build/receiverctl")
 for binary in "${binaries[@]}"; do
-  [[ -x $binary ]] || die "$binary does not exist; build it with 'make build'"
+  [[ -x $binary ]] || die "$binary does not exist; build it with 'make build-$arch'"
 done
-version=$(sed -n 's/^project(.* VERSION \([0-9.]*\).*/\1/p' "$root/CMakeLists.txt")
-image=${IMAGE:-localhost/bitbucket-receiver:$version}
+read -r version commit _ < <("$root/config/release/version.sh")
+# What the chart in this tree asks for.
+image=${IMAGE:-localhost/bitbucket-receiver:$(sed -n 's/^appVersion: *//p' "$root/config/chart/Chart.yaml")}
+source=$(sed -n '/^sources:/{n;s/^ *- *//p}' "$root/config/chart/Chart.yaml")
 epoch=$(git -C "$root" log -1 --format=%ct)
-archive=$root/build/image/bitbucket-receiver.tar
 
 mkdir -p "$root/build/image"
 work=$(mktemp -d "$root/build/image/XXXXXX")
@@ -27,10 +36,16 @@ trap 'rm -rf "$work"' EXIT
 builder() { buildah --root "$work/storage" --runroot "$work/run" --storage-driver vfs "$@"; }
 
 "$here/collect.sh" "${binaries[@]}" "$work/root"
+labels=()
+for label in title=bitbucket-receiver version="$version" revision="$commit" source="$source" licenses=Apache-2.0; do
+  labels+=(--label "org.opencontainers.image.$label")
+done
 builder build --quiet --isolation chroot --timestamp "$epoch" --build-arg "BASE_IMAGE=${BASE_IMAGE:-scratch}" \
+  --arch "$arch" "${labels[@]}" \
   --build-context "root=$work/root" --tag "$image" "$root" >/dev/null
 rm -f "$archive"
 builder push --quiet "$image" "docker-archive:$archive:$image"
+[[ -z ${LAYOUT:-} ]] || builder push --quiet "$image" "oci:$LAYOUT"
 
 echo "contents of $image:"
 tar --extract --to-stdout --file "$archive" manifest.json | jq --raw-output '.[].Layers[]' | while read -r layer; do

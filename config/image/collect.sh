@@ -2,13 +2,16 @@
 # collect.sh BINARY... DIR: lays out in the new folder DIR the root file system of an image that runs the binaries and
 # nothing else: they in /usr/bin, the shared libraries that they load, CA certificates, the user `nonroot` (65532). The
 # records of the Debian packages that the files come from are kept where scanners of distroless images look for them.
+#
+#   SYSROOT   the Debian that the libraries are taken from: of another architecture, as config/release/sysroot.sh lays it
+#             out; / by default
 set -euo pipefail
 
 (($# >= 2)) || {
   echo "usage: $0 BINARY... DIR" >&2
   exit 2
 }
-binaries=("${@:1:$#-1}") root=${!#}
+binaries=("${@:1:$#-1}") root=${!#} sysroot=${SYSROOT:-}
 umask 022
 
 mkdir -p "$root"/{etc/ssl/certs,usr/bin,usr/lib/ssl,usr/lib64,usr/share/doc,var/lib/dpkg/status.d}
@@ -21,19 +24,48 @@ printf '%s\n' 'root:x:0:0:root:/:/nonexistent' 'nonroot:x:65532:65532:nonroot:/:
 printf '%s\n' 'root:x:0:' 'nonroot:x:65532:' >"$root/etc/group"
 echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
 
-# "NAME => PATH (ADDRESS)", and "PATH (ADDRESS)" for the loader itself.
-mapfile -t libraries < <(ldd "${binaries[@]}" | sed '/^[^[:space:]]/d' | grep -o '/[^ ]*' | sort -u)
-for library in "${libraries[@]}"; do
+# What the loader would load, wherever it runs: what each file needs, from the folders in which it looks. The loader itself
+# is where the programs say.
+needs() {
+  readelf --wide --dynamic --program-headers "$@" |
+    sed -n '/\[ld-linux/d; s/.*(NEEDED).*\[\(.*\)\]/\1/p; s/.*interpreter: \(.*\)\]/\1/p'
+}
+case $(readelf --file-header "${binaries[0]}") in
+  *X86-64*) triplet=x86_64-linux-gnu ;;
+  *AArch64*) triplet=aarch64-linux-gnu ;;
+esac
+declare -A libraries
+mapfile -t wanted < <(needs "${binaries[@]}")
+while ((${#wanted[@]})); do
+  found=()
+  for name in "${wanted[@]}"; do
+    for library in "$name" {/lib,/usr/lib}/{"$triplet/",}"$name" "/lib64/$name"; do
+      [[ $library == /* && -e $sysroot$library ]] || continue
+      [[ -v libraries[$library] ]] || found+=("$sysroot$library")
+      libraries[$library]=1
+      continue 2
+    done
+    echo "$0: $name is needed, and is not to be found in ${sysroot:-/}" >&2
+    exit 1
+  done
+  wanted=()
+  ((${#found[@]} == 0)) || mapfile -t wanted < <(needs "${found[@]}")
+done
+for library in "${!libraries[@]}"; do
   mkdir -p "$root/$(dirname "$library")"
-  cp --dereference --preserve=mode "$library" "$root/$library"
+  cp --dereference --preserve=mode "$sysroot$library" "$root/$library"
 done
 
 # dpkg knows a file either below /usr or not, and both are the same file.
+query() { dpkg-query --admindir="$sysroot/var/lib/dpkg" "$@"; }
+paths=("${!libraries[@]}")
 mapfile -t packages < <(
-  { dpkg-query --search "${libraries[@]}" "${libraries[@]/#//usr}" 2>/dev/null || true; } | cut -d: -f1 | sort -u
-  echo ca-certificates
+  { query --search "${paths[@]}" "${paths[@]/#//usr}" 2>/dev/null || true; } | cut -d: -f1 | sort -u
 )
 for package in "${packages[@]}"; do
-  dpkg-query --status "$package" >"$root/var/lib/dpkg/status.d/$package"
-  install -D -m 644 "/usr/share/doc/$package/copyright" "$root/usr/share/doc/$package/copyright"
+  query --status "$package" >"$root/var/lib/dpkg/status.d/$package"
+  install -D -m 644 "$sysroot/usr/share/doc/$package/copyright" "$root/usr/share/doc/$package/copyright"
 done
+# The authorities are the same everywhere, and come from this machine.
+dpkg-query --status ca-certificates >"$root/var/lib/dpkg/status.d/ca-certificates"
+install -D -m 644 /usr/share/doc/ca-certificates/copyright "$root/usr/share/doc/ca-certificates/copyright"

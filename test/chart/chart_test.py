@@ -480,10 +480,6 @@ class Chart(unittest.TestCase):
         self.assertNotIn("ServiceAccount", {kind for kind, _ in self.objects(BASE)})
         self.assertIn(("ServiceAccount", KARGO_ACCOUNT), self.objects(merged(BASE, {"serviceAccount": {"create": True}})))
 
-    def test_the_chart_installs_this_operator(self):
-        project = re.search(r"^project\(.* VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text(), re.M).group(1)
-        self.assertEqual(re.findall(r"^appVersion: (\S+)$", (CHART / "Chart.yaml").read_text(), re.M), [project])
-
     def test_the_package_is_whole(self):
         # Flux packs plain files only; helm warns about anything else.
         with tempfile.TemporaryDirectory() as folder:

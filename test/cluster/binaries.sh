@@ -5,6 +5,7 @@
 #   binaries.sh [control-plane]   etcd, kube-apiserver, kubectl; those in the folder KUBEBUILDER_ASSETS when that is set
 #   binaries.sh node              kubelet, kube-controller-manager, kube-scheduler, kube-proxy
 #   binaries.sh helm              helm
+#   binaries.sh actionlint, syft, cosign    what checks the workflows, and what says and signs what is in a release
 #   binaries.sh oldest, newest    a control plane of the oldest, or the newest, Kubernetes that the chart supports
 set -euo pipefail
 
@@ -36,7 +37,11 @@ case $set_name in
     module=$set_name minutes=6
     packages=("$commands"/{kubectl,kube-apiserver})
     ;;
-  *) die "usage: $0 [control-plane|node|helm|oldest|newest]" ;;
+  actionlint | syft | cosign)
+    module=$set_name minutes=5
+    packages=("$(awk '$1 == "tool" { print $2 }' "$here/$module/go.mod")")
+    ;;
+  *) die "usage: $0 [control-plane|node|helm|actionlint|syft|cosign|oldest|newest]" ;;
 esac
 
 if [[ $set_name == control-plane && -n ${KUBEBUILDER_ASSETS:-} ]]; then
@@ -49,18 +54,21 @@ if [[ $set_name == control-plane && -n ${KUBEBUILDER_ASSETS:-} ]]; then
 fi
 
 flags='-s -w'
-if [[ $module != helm ]]; then
-  version=$(kubernetes_version "$module")
-  IFS=. read -r major minor _ <<<"${version#v}"
-  base=k8s.io/component-base/version
-  flags+=" -X $base.gitVersion=$version -X $base.gitMajor=$major -X $base.gitMinor=$minor"
-else # the Kubernetes version is that for which `helm template` renders
-  version=$(kubernetes_version tools)
-  IFS=. read -r major minor _ <<<"${version#v}"
-  base=helm.sh/helm/v3/pkg/chartutil
-  flags+=" -X $base.k8sVersionMajor=$major -X $base.k8sVersionMinor=$minor"
-  flags+=" -X helm.sh/helm/v3/internal/version.version=$helm_version"
-fi
+case $module in
+  tools | oldest | newest)
+    version=$(kubernetes_version "$module")
+    IFS=. read -r major minor _ <<<"${version#v}"
+    base=k8s.io/component-base/version
+    flags+=" -X $base.gitVersion=$version -X $base.gitMajor=$major -X $base.gitMinor=$minor"
+    ;;
+  helm) # the Kubernetes version is that for which `helm template` renders
+    version=$(kubernetes_version tools)
+    IFS=. read -r major minor _ <<<"${version#v}"
+    base=helm.sh/helm/v3/pkg/chartutil
+    flags+=" -X $base.k8sVersionMajor=$major -X $base.k8sVersionMinor=$minor"
+    flags+=" -X helm.sh/helm/v3/internal/version.version=$helm_version"
+    ;;
+esac
 
 go=$("$here/go.sh")
 key=$({

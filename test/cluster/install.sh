@@ -3,6 +3,7 @@
 # noticed.
 #
 #   install.sh [GROUP...]   of the groups below; by default what the build, the tests and the lint need
+#   install.sh --list GROUP   prints the group's packages, between commas
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -11,22 +12,31 @@ source "$here/lib.sh"
 
 # shellcheck disable=SC2034 # the groups are taken by name
 {
-  build=(
-    cmake g++ make ninja-build ccache pkg-config
+  libraries=(
     libboost-dev libcli11-dev libcpprest-dev libexpected-dev libfmt-dev libre2-dev libssl-dev
     libyaml-cpp-dev prometheus-cpp-dev rapidjson-dev zlib1g-dev
   )
+  build=(cmake g++ make ninja-build ccache pkg-config "${libraries[@]}")
   tests=(catch2 libbenchmark-dev clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev llvm-16 shellcheck)
   # The control plane and its scripts; Python's venv brings a Go toolchain where there is none.
   cluster=(ca-certificates curl openssl python3 python3-venv util-linux)
   collect=(ca-certificates) # what goes into the image and is not built
   image=(buildah jq openssl)
   bare=(mmdebstrap)
+  release=(jq patchelf)
+  arm64=(g++-aarch64-linux-gnu mmdebstrap)
+  release_push=(jq skopeo)
+  release_test=(docker-registry jq man-db mmdebstrap skopeo)
   alerts=(prometheus) # promtool
   chaos=(iproute2 iptables)
   node=(containerd containernetworking-plugins conntrack iproute2 iptables runc)
 }
 
+if [[ ${1:-} == --list ]]; then
+  declare -n members=$2
+  IFS=, && echo "${members[*]}"
+  exit 0
+fi
 (($#)) || set -- build tests cluster
 packages=()
 for group in "$@"; do

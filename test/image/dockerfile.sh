@@ -30,7 +30,7 @@ commit=$(git -C "$root" rev-parse --short=12 HEAD)
 git clone --quiet --shared "$root" "$work/source"
 with_progress "laying out a bare Debian" lay_out_debian >/dev/null
 with_progress "building the Dockerfile" builder build --isolation chroot --build-arg BUILD_IMAGE=debian:bare \
-  --build-arg COMMIT="$commit" --timestamp 0 --tag bitbucket-receiver "$work/source" >"$work/log" 2>&1 || {
+  --build-arg BUILT="$("$root/config/release/version.sh")" --timestamp 0 --tag bitbucket-receiver "$work/source" >"$work/log" 2>&1 || {
   tail -n 30 "$work/log" >&2
   die "the Dockerfile cannot be built"
 }

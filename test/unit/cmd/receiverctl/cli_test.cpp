@@ -35,8 +35,9 @@ constexpr const char* kSecret = "a-secret-of-sufficient-length";
 
 TEST_CASE("every command explains itself, with examples") {
   const std::vector<std::vector<const char*>> commands{
-      {},       {"receivers"}, {"receivers", "describe"}, {"check"}, {"register"}, {"url"},
-      {"send"}, {"explain"}};
+      {},        {"receivers"}, {"receivers", "describe"},
+      {"check"}, {"register"},  {"url"},
+      {"send"},  {"explain"},   {"completion"}};
   for (std::vector<const char*> command : commands) {
     command.push_back("--help");
     INFO(command.front());

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# `make release`: lays out in dist/ what a release is made of. The same commit and Debian packages give the same bytes.
+#
+#   VERSION      what the commit is taken to be; by default what config/release/version.sh says
+#   ARCH         amd64, arm64, or both (the default)
+#   SBOM         1: what is in the image, as SPDX, by syft (which is compiled first, once)
+#   COSIGN_KEY   the private key that signs SHA256SUMS (its password in COSIGN_PASSWORD)
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+# shellcheck source=test/cluster/lib.sh
+source "$root/test/cluster/lib.sh"
+cd "$root"
+
+read -r version commit _ < <("$here/version.sh")
+read -ra archs <<<"${ARCH:-amd64 arm64}"
+[[ ${VERSION:-$version} == "$version" ]] ||
+  die "this commit is $version, not $VERSION; a release is the commit with its tag: git tag -a v$VERSION"
+[[ -z $(git status --porcelain) ]] || die "there are changes that are not committed: a release is made of a commit"
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+export SOURCE_DATE_EPOCH
+
+dist=$root/dist
+rm -rf "$dist"
+mkdir -p "$dist"
+work=$(mktemp -d "$root/build/release.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+# The section of this version, or of what comes after the last one.
+heading=$version
+[[ $version != *-dev.* ]] || heading=Unreleased
+awk -v heading="## [$heading]" 'index($0, heading) == 1 { on = 1; next } /^## |^\[.*\]: / { on = 0 } on' CHANGELOG.md \
+  >"$dist/RELEASE_NOTES.md"
+grep -q '[^[:space:]]' "$dist/RELEASE_NOTES.md" || die "CHANGELOG.md says nothing of [$heading]"
+
+layouts=()
+for arch in "${archs[@]}"; do
+  IMAGE=localhost/bitbucket-receiver:$version ARCH=$arch LAYOUT=$work/$arch "$root/config/image/build.sh" | tail -n 1
+  layouts+=("$work/$arch")
+  "$here/package.sh" "$arch" "$version" "$dist"
+done
+image=$("$here/layout.py" image "$dist/bitbucket-receiver_$version.oci.tar" "$version" "${layouts[@]}")
+printf '\nDigest of the image, as the value image.digest of the chart pins it: %s\n' "$image" >>"$dist/RELEASE_NOTES.md"
+
+# Not by `helm package`: it writes the time of day into each file's head.
+cp -r config/chart "$work/bitbucket-receiver"
+sed -i "s/^version: .*/version: $version/; s/^appVersion: .*/appVersion: $version/" "$work/bitbucket-receiver/Chart.yaml"
+chart=$dist/bitbucket-receiver-$version.tgz
+"$here/tar.sh" "$work" bitbucket-receiver | gzip --best --no-name >"$chart"
+"$here/layout.py" chart "$dist/bitbucket-receiver-chart_$version.oci.tar" "$version" "$chart" >/dev/null
+
+"$here/krew.sh" "$version" "$dist" >"$dist/krew.yaml"
+
+if [[ ${SBOM:-} == 1 ]]; then
+  syft=$("$root/test/cluster/binaries.sh" syft)/syft
+  for arch in "${archs[@]}"; do
+    # Whose name and time are otherwise new each time.
+    "$syft" scan "oci-dir:$work/$arch" --output spdx-json | jq --sort-keys \
+      --arg time "$(date --utc --date="@$SOURCE_DATE_EPOCH" +%FT%TZ)" --arg name "$version-$commit-$arch" \
+      '.creationInfo.created = $time | .documentNamespace = "https://bitbucket-receiver.example/sbom/" + $name' \
+      >"$dist/bitbucket-receiver_${version}_$arch.spdx.json"
+  done
+fi
+
+(cd "$dist" && sha256sum -- * >"$work/sums" && mv "$work/sums" SHA256SUMS)
+if [[ -n ${COSIGN_KEY:-} ]]; then
+  cosign=$("$root/test/cluster/binaries.sh" cosign)/cosign
+  "$cosign" sign-blob --yes --tlog-upload=false --key env://COSIGN_KEY --output-signature "$dist/SHA256SUMS.sig" \
+    "$dist/SHA256SUMS"
+fi
+
+cat "$dist/SHA256SUMS"
+[[ ${SBOM:-} == 1 ]] || say "release: without SBOM (SBOM=1 makes one)"
+[[ -n ${COSIGN_KEY:-} ]] || say "release: unsigned (COSIGN_KEY signs it)"
+say "release: $version of commit $commit for ${archs[*]} in dist"
