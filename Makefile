@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 JOBS ?= $(shell nproc)
 # Most of what a test does is waiting.
-TESTS_AT_ONCE ?= $(shell expr $(JOBS) + 1)
+TESTS_AT_ONCE ?= $(shell expr $(JOBS) + 2)
 # More is printed about a finding, and the first one ends the test.
 export ASAN_OPTIONS ?= detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
