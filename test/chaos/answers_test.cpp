@@ -40,7 +40,7 @@ TEST_CASE("API server answers 500 for 12 s", "[answers]") {
   answer_for_a_while(Proxy::Fault::kServerErrors);
 }
 
-TEST_CASE("API server resets every second connection in mid-answer for 12 s", "[quick][answers]") {
+TEST_CASE("API server resets every second connection in mid-answer for 12 s", "[answers]") {
   answer_for_a_while(Proxy::Fault::kResets, 2);
 }
 

@@ -93,7 +93,7 @@ TEST_CASE("operator asked to end (SIGTERM) while the API server hangs for 6 s", 
 }
 
 TEST_CASE("operator asked to end (SIGTERM) within 8 s while the API server hangs for good",
-          "[quick][crash]") {
+          "[crash]") {
   const Cluster cluster;
   const World world(cluster);
   Operator op(cluster, {{"GRACEFUL_SHUTDOWN_TIMEOUT", "8s"}});

@@ -96,7 +96,7 @@ class KeptCertificates {
 
 }  // namespace
 
-TEST_CASE("token revoked, its file replaced 5 s after", "[quick][credentials]") {
+TEST_CASE("token revoked, its file replaced 5 s after", "[credentials]") {
   const Cluster cluster;
   const AccountFiles account(cluster);
   const Bond bond(cluster);

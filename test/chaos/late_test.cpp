@@ -66,8 +66,7 @@ std::optional<Time> first_refresh_since(const std::vector<Change>& changes,
 
 }  // namespace
 
-TEST_CASE("Warehouses made and pushed to at any moments around outages of 4 s and 15 s",
-          "[quick][late]") {
+TEST_CASE("Warehouses made and pushed to at any moments around outages of 4 s and 15 s", "[late]") {
   const auto seed = std::random_device{}();
   std::mt19937 random(seed);
   INFO("seed " << seed);
