@@ -45,16 +45,10 @@ std::string_view product(const Event& event) {
                                                         : "Bitbucket Data Center";
 }
 
-std::string choices() {
-  std::vector<std::string_view> keys(bitbucket::kEvents.size());
-  std::ranges::transform(bitbucket::kEvents, keys.begin(), &Event::key);
-  return fmt::format("{}", fmt::join(keys, ", "));
-}
-
 void print_ignored(Context& context, const std::string& key) {
   if (context.format == Format::kTable) {
     const std::string text = fmt::format(
-        "nothing: the operator answers it 200 and ignores it; it acts on {}", choices());
+        "nothing: the operator answers it 200 and ignores it; it acts on {}", event_choices());
     context.out << lines({{"Event", key}, {"Refreshes", Cell(text, Tone::kWarning)}},
                          context.colours);
     return;
@@ -118,6 +112,12 @@ Result<ExitCode> explain(Context& context, const ExplainOptions& options) {
 
 }  // namespace
 
+std::string event_choices() {
+  std::vector<std::string_view> keys(bitbucket::kEvents.size());
+  std::ranges::transform(bitbucket::kEvents, keys.begin(), &Event::key);
+  return fmt::format("{}", fmt::join(keys, ", "));
+}
+
 std::optional<Event> guessed_event(std::string_view body) {
   // Pull requests first: their payloads name a repository, too.
   for (const Action action : {Action::kRefreshPromotions, Action::kRefreshWarehouses}) {
@@ -134,7 +134,7 @@ Result<std::string> event_key_of(std::string_view key, std::string_view body) {
   if (!key.empty()) return std::string(key);
   if (const auto guessed = guessed_event(body)) return std::string(guessed->key);
   return wrong_usage(fmt::format(
-      "the payload does not tell which event it is of: name it by --event ({})", choices()));
+      "the payload does not tell which event it is of: name it by --event ({})", event_choices()));
 }
 
 void add_explain(CLI::App& app, Context& context) {

@@ -321,10 +321,10 @@ void add_send(CLI::App& app, Context& context) {
   const char* whom = "To whom";
   command
       ->add_option("--event", options->event,
-                   "repo:push, pullrequest:fulfilled, pullrequest:rejected (Cloud); "
-                   "repo:refs_changed, pr:merged, pr:declined, pr:deleted, diagnostics:ping (Data "
-                   "Center), or any other with --payload. If not given: what the payload looks "
-                   "like, or a push, of the product that the repository is of.")
+                   event_choices() +
+                       ", diagnostics:ping; or any other with --payload. If not given: "
+                       "what the payload looks like, or a push, of the product that "
+                       "the repository is of.")
       ->option_text("KEY")
       ->group(what);
   command->add_option("--repo", options->subject.repository, "The repository that is pushed to.")
