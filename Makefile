@@ -103,9 +103,9 @@ alerts-test: ## the alerts, by promtool
 	@promtool test rules test/alerts/*_test.yaml
 
 .PHONY: e2e
-e2e: image ## the image and the chart on a real node, from helm install to helm uninstall; needs root
-	@test/cluster/install.sh build cluster alerts node
-	@setpriv --pdeathsig TERM test/e2e/run.sh
+e2e: $(if $(DIST),,image) ## the image and the chart on a real node, from helm install to helm uninstall (DIST=dist: those of a release, from a registry); needs root
+	@test/cluster/install.sh build cluster alerts node image $(if $(DIST),release_test)
+	@DIST='$(DIST)' setpriv --pdeathsig TERM test/e2e/run.sh
 
 .PHONY: upgrade-test
 upgrade-test: image ## from the previous release to this one and back, under traffic, on a real node; builds the previous one; needs root

@@ -20,6 +20,9 @@ from control_plane import in_url, make_authority, make_certificate
 from prometheus import Prometheus
 
 RELEASE = "bitbucket-receiver"
+REGISTRY = os.environ.get("REGISTRY")  # has image and chart of a release; else the node and the folder config have them
+CHART = [f"oci://{REGISTRY}/charts/bitbucket-receiver", "--plain-http"] if REGISTRY else [str(ROOT / "config/chart")]
+IMAGE = f"{REGISTRY or 'localhost'}/bitbucket-receiver"
 KARGO_ACCOUNT = "kargo-external-webhooks-server"
 SECRET = "a-sample-secret-that-everybody-knows"  # of config/samples
 SECOND, THIRD = "the-second-secret-of-the-project", "the-third-secret-of-the-project"
@@ -36,8 +39,8 @@ def helm(*arguments, expect_success=True):
 
 
 def deploy(command, *settings, expect_success=True):
-    settings = ",".join([f"baseURL={BASE_URL}", "image.repository=localhost/bitbucket-receiver", *settings])
-    return helm(command, RELEASE, str(ROOT / "config/chart"), "--wait", "--timeout", "300s", "--set", settings,
+    settings = ",".join([f"baseURL={BASE_URL}", f"image.repository={IMAGE}", *settings])
+    return helm(command, RELEASE, *CHART, "--wait", "--timeout", "300s", "--set", settings,
                 expect_success=expect_success)
 
 

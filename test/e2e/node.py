@@ -32,6 +32,12 @@ state = "/run/containerd"
     bin_dir = "/usr/lib/cni"
     conf_dir = "{folder}/cni"
 """
+REGISTRY = """
+version: 0.1
+log: {{level: warn, accesslog: {{disabled: true}}}}
+storage: {{filesystem: {{rootdirectory: "{folder}/registry"}}}}
+http: {{addr: "127.0.0.1:5000"}}
+"""
 NETWORK = {
     "cniVersion": "0.4.0", "name": "pods",
     "plugins": [
@@ -71,6 +77,16 @@ def start_containerd(processes, folder):
     processes.await_ready("containerd", 120, lambda: succeeds("ctr", "version"))
     for image in folder.glob("images/*.tar"):
         run("ctr", "--namespace", "k8s.io", "images", "import", "--snapshotter", "native", image)
+
+
+def start_registry(processes, folder):
+    """Where the release in the folder DIST can be had, as HOST/PATH."""
+    (folder / "registry.yaml").write_text(REGISTRY.format(folder=folder))
+    processes.start("registry", "docker-registry", "serve", folder / "registry.yaml")
+    processes.await_ready("registry", 60, lambda: succeeds("curl", "--silent", "--fail", "http://127.0.0.1:5000/v2/"))
+    place = {"REGISTRY": "127.0.0.1:5000/releases", "INSECURE": "1"}
+    subprocess.run([ROOT / "config/release/push.sh"], env={**os.environ, **place}, check=True)
+    return place
 
 
 def start_kubernetes(processes, folder, control_plane):
@@ -115,7 +131,8 @@ def main():
     control_plane.start()
     start_kubernetes(processes, folder, control_plane)
     say(f"e2e: a node, ready in {time.monotonic() - started:.0f} s")
-    command = subprocess.Popen(sys.argv[2:], env={**os.environ, "KUBECONFIG": str(control_plane.kubeconfig),
+    registry = start_registry(processes, folder) if os.environ.get("DIST") else {}
+    command = subprocess.Popen(sys.argv[2:], env={**os.environ, **registry, "KUBECONFIG": str(control_plane.kubeconfig),
                                                   "KUBECTL": f"{control_plane.binaries}/kubectl"})
     while (ended := os.wait())[0] != command.pid:
         pass  # the first process also waits for those whose parents have ended

@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# run.sh [STORY [ARCHIVE...]]: the chart and the image, and further images, on a real node; `make e2e` tells e2e_test.py. Everything that the node does to a machine (processes, mounts,
-# networks, packet filters) happens in namespaces of its own, with which the kernel ends it even when all of this is
-# killed. On the machine itself are only the folder build/e2e and a branch of the cgroups, empty then.
+# run.sh [STORY [ARCHIVE...]]: the chart and the image, and further images, on a real node; `make e2e` tells e2e_test.py.
+# Everything that the node does to a machine (processes, mounts, networks, packet filters) happens in namespaces of its
+# own, with which the kernel ends it even when all of this is killed. On the machine itself are only the folder build/e2e
+# and a branch of the cgroups, empty then.
+#
+#   DIST   the folder of a release: its image and its chart are taken, from a registry, in place of build/ and config/
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -11,8 +14,13 @@ source "$root/test/cluster/lib.sh"
 
 ((EUID == 0)) || die "a node needs root: namespaces, mounts, cgroups"
 story=${1:-e2e_test.py}
-archive=$root/build/image/bitbucket-receiver.tar
-[[ -e $archive ]] || die "$archive does not exist; build it with 'make image'"
+archives=("${@:2}")
+if [[ -n ${DIST:-} ]]; then
+  DIST=$(cd "$DIST" && pwd)
+else
+  archives+=("$root/build/image/bitbucket-receiver.tar")
+fi
+for archive in "${archives[@]}"; do [[ -e $archive ]] || die "$archive does not exist; is it built?"; done
 assets=$("$root/test/cluster/binaries.sh")
 node_binaries=$("$root/test/cluster/binaries.sh" node)
 helm=$("$root/test/cluster/binaries.sh" helm)
@@ -62,8 +70,7 @@ pack() {
 
 # Two more images: what keeps a pod's namespaces, and a pod to deliver from.
 mkdir -p "$dir/images" "$dir/pause/usr/bin"
-cp "$archive" "$dir/images/"
-for further in "${@:2}"; do cp "$further" "$(mktemp "$dir/images/XXXX.tar")"; done
+for archive in "${archives[@]}"; do cp "$archive" "$(mktemp "$dir/images/XXXX.tar")"; done
 gcc -static -Os -o "$dir/pause/usr/bin/pause" "$here/pause.c"
 pack pause "$dir/pause"
 "$root/config/image/collect.sh" "$(command -v curl)" "$dir/curl"
