@@ -22,6 +22,7 @@ struct Given {
   std::optional<std::string> previous{};
   api::OwnerKind kind = api::OwnerKind::kProjectConfig;
   std::string server = std::string(bitbucket_rest::kCloudApi);
+  bool watched = true;
 };
 
 api::ReceiverOwner owner_given(const Given& given) {
@@ -49,6 +50,7 @@ std::vector<DesiredWebhooks> desired(const Given& given, bool pull_requests = fa
   const api::ReceiverOwner owner = owner_given(given);
   const SecretLookup secrets = [&](std::string_view name) {
     SecretState state{.known = SecretState::Known::kPresent, .why = {}, .secret = {}};
+    state.watched = given.watched;
     state.secret.value = text("the-secret-of-the-receiver");
     if (given.previous) state.secret.previous = text(*given.previous);
     if (name == "s") state.secret.bitbucket = keys;
@@ -159,6 +161,8 @@ TEST_CASE("a webhook is wanted as the receiver is served") {
   CHECK(plain.wanted.secret.view() == "the-secret-of-the-receiver");
   CHECK_FALSE(plain.wanted.former_url);
   CHECK_FALSE(plain.wanted.pull_requests);
+  CHECK(plain.watched);
+  CHECK_FALSE(desired({.watched = false}).at(0).watched);
   CHECK(desired({}, true).at(0).wanted.pull_requests);
   CHECK(desired({.previous = "old"}).at(0).wanted.former_url ==
         "https://hooks.example.com" + receiver_path(kKargoBase, "demo", "bb", "old"));

@@ -64,6 +64,11 @@ struct Center {
       }
       return {200, R"({"isLastPage": true, "values": [)" + values + "]}", "", ""};
     }
+    if (request.method == "DELETE") {
+      const std::string id = path.substr(path.rfind('/') + 1);
+      const bool there = std::erase_if(webhooks, [&](const auto& one) { return one.id == id; }) > 0;
+      return {there ? 204U : 404U, "", "", ""};
+    }
     auto webhook = test::read_document(Source::kDataCenter, request.body);
     if (!webhook) return {webhook.error().status, webhook.error().body, "", ""};
     if (request.method == "POST") {
@@ -154,8 +159,13 @@ struct RegistrarWorld {
     access->registers = true;
     DerivedReceivers derived;
     const auto route = [&](const std::string& key, bool is_previous) {
-      return Route{receiver_path(kOurBase, "demo", "bb", key), "demo",      "bb",
-                   crypto::SecretString(std::string(key)),     is_previous, access};
+      return Route{receiver_path(kOurBase, "demo", "bb", key),
+                   "demo",
+                   "bb",
+                   crypto::SecretString(std::string(key)),
+                   is_previous,
+                   access,
+                   is_watched};
     };
     derived.routes.push_back(route(secret, false));
     if (previous) derived.routes.push_back(route(*previous, true));
@@ -193,6 +203,7 @@ struct RegistrarWorld {
   Strings refreshes;
   const bool follows_deliveries;
   bool leads = true;
+  bool is_watched = true;  ///< the receiver's Secret
   std::unique_ptr<Registrar> registrar;
 };
 
@@ -247,6 +258,65 @@ TEST_CASE("a rotated secret is taken to Bitbucket once it was served for a minut
   CHECK(world.url_of("web") == world.url("secret-2"));
   CHECK(world.told() ==
         Strings{"demo WebhookCorrected", "demo WebhookCorrected", "demo WebhooksMoved"});
+
+  // Of a Secret that is not watched another replica may know five minutes later.
+  world.is_watched = false;
+  world.derive("secret-3", "secret-2");
+  world.pass(359s);
+  CHECK(world.url_of("app") == world.url("secret-2"));
+  world.pass(5s);
+  CHECK(world.url_of("app") == world.url("secret-3"));
+}
+
+TEST_CASE("whatever has drifted is put right in the round, but for what people may decide") {
+  RegistrarWorld world;
+  world.slugs = {"title", "url", "events", "secret", "gone", "twice", "off", "stranger"};
+  world.derive("secret-1");
+  world.pass(1min);
+  (void)world.told();
+  auto& webhooks = world.center.repositories;
+  const StoredWebhook right = webhooks["title"].at(0);
+  webhooks["title"][0].title = "Mine";
+  webhooks["url"][0].url = "https://elsewhere.example.com/";
+  webhooks["events"][0].events = {"repo:forked"};
+  webhooks["secret"][0].secret = "another";
+  webhooks["gone"].clear();
+  webhooks["twice"].push_back(right);
+  webhooks["twice"][1].id = "99";
+  webhooks["off"][0].active = false;
+  webhooks["off"][0].title = "Mine";
+  StoredWebhook strangers = right;
+  strangers.id = "98";
+  strangers.title = "Kargo demo/bb";
+  strangers.url = world.url("of another");
+  webhooks["stranger"].push_back(strangers);
+  const auto off = webhooks["off"];
+  const auto stranger = webhooks["stranger"];
+
+  world.pass(7h);
+  for (const char* slug : {"title", "url", "events", "secret", "gone", "twice"}) {
+    INFO(slug);
+    REQUIRE(webhooks[slug].size() == 1);
+    const StoredWebhook& now = webhooks[slug][0];
+    CHECK(now.url == right.url);
+    CHECK(now.secret == right.secret);
+    CHECK(now.active);
+    CHECK_THAT(now.events, Catch::VectorContains(std::string("repo:refs_changed")));
+  }
+  CHECK(webhooks["title"][0].title == "Mine " + right.title.substr(right.title.rfind('[')));
+  CHECK(webhooks["events"][0].events == Strings{"repo:forked", "repo:refs_changed"});
+  CHECK(webhooks["off"] == off);
+  CHECK(webhooks["stranger"] == stranger);
+  Strings told = world.told();
+  std::ranges::sort(told);
+  Strings expected(5, "demo WebhookCorrected");
+  expected.insert(expected.end(), {"demo WebhookLeftAlone", "demo WebhookRegistered"});
+  CHECK(told == expected);
+  // A second round changes nothing, and says nothing.
+  const auto after = webhooks;
+  world.pass(7h);
+  CHECK(webhooks == after);
+  CHECK(world.told().empty());
 }
 
 TEST_CASE("what Data Center could not deliver refreshes the repository's Warehouses once") {

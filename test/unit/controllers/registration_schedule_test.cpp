@@ -27,10 +27,11 @@ Repository repository(const std::string& slug, const std::string& server = kServ
 class ScheduleWorld {
  public:
   void want(const std::vector<std::string>& slugs, const std::string& url = "url",
-            const std::string& wish = "wish", const std::string& receiver = "demo/bb") {
+            const std::string& wish = "wish", const std::string& receiver = "demo/bb",
+            Schedule::Seconds served = Schedule::kServed) {
     std::vector<Repository> repositories;
     for (const std::string& slug : slugs) repositories.push_back(repository(slug));
-    schedule.want(receiver, wish + url, url, repositories, now);
+    schedule.want(receiver, wish + url, url, repositories, now, served);
   }
   /// `SECONDS RECEIVER SLUG` of each visit before that time is over, with `moves` where it may
   /// move; `SECONDS? SLUG` of those for deliveries.
@@ -115,6 +116,11 @@ TEST_CASE("a webhook is moved once its URL was served for a minute") {
     world.want({"another", "new", "old"}, "url2");
     CHECK(world.run(2min) ==
           Visits{"120 demo/bb another", "180 demo/bb new moves", "180.5 demo/bb old moves"});
+  }
+  SECTION("later, if replicas may hear of it later") {
+    world.to_be_moved = {"new", "old"};
+    world.want({"new", "old"}, "url2", "wish", "demo/bb", Schedule::kServedUnwatched);
+    CHECK(world.run(10min) == Visits{"480 demo/bb new moves", "480.5 demo/bb old moves"});
   }
   SECTION("another wish without another URL is looked at at once") {
     world.want({"new", "old"}, "url", "other events");
