@@ -105,11 +105,13 @@ alerts-test: ## the alerts, by promtool
 .PHONY: e2e
 e2e: image ## the image and the chart on a real node, from helm install to helm uninstall; needs root
 	@test/cluster/install.sh build cluster alerts node
+	@cmake --build build/release --target strict_bitbucket --parallel $(JOBS)
 	@setpriv --pdeathsig TERM test/e2e/run.sh
 
 .PHONY: upgrade-test
 upgrade-test: image ## from the previous release to this one and back, under traffic, on a real node; builds the previous one; needs root
 	@test/cluster/install.sh build cluster node
+	@cmake --build build/release --target strict_bitbucket --parallel $(JOBS)
 	@setpriv --pdeathsig TERM test/e2e/upgrade.sh
 
 .PHONY: matrix
