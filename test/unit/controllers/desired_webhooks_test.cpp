@@ -13,7 +13,8 @@ const BaseUrl kKargoBase{"https://hooks.example.com", "/kargo"};
 const std::set<std::string> kUrls{
     "https://bitbucket.org/acme/shop",      "git@bitbucket.org:acme/shop.git",
     "https://bitbucket.org/Acme/Shop.git",  "https://bitbucket.org/loot/web",
-    "https://git.example.com/scm/ac/a.git", "https://github.com/acme/shop"};
+    "https://git.example.com/scm/ac/a.git", "https://git.example.com/scm/AC/A.git",
+    "https://github.com/acme/shop"};
 
 /// Of a receiver `bb`, whose Secret has these keys beside a token.
 struct Given {
@@ -23,6 +24,9 @@ struct Given {
   api::OwnerKind kind = api::OwnerKind::kProjectConfig;
   std::string server = std::string(bitbucket_rest::kCloudApi);
   bool watched = true;
+  std::string uid = "u";  ///< of the Secret
+  std::string version = "1";
+  std::string owner_uid = "uid-1";
 };
 
 api::ReceiverOwner owner_given(const Given& given) {
@@ -30,7 +34,7 @@ api::ReceiverOwner owner_given(const Given& given) {
   owner.kind = given.kind;
   const bool of_project = given.kind == api::OwnerKind::kProjectConfig;
   owner.meta.key = {of_project ? "demo" : "", of_project ? "demo" : "cluster"};
-  owner.meta.uid = "uid-1";
+  owner.meta.uid = given.owner_uid;
   owner.receivers = {{.name = "bb", .bitbucket = true, .secret_name = "s"},
                      {.name = "plain", .bitbucket = true, .secret_name = "without"}};
   return owner;
@@ -45,8 +49,8 @@ std::vector<DesiredWebhooks> desired(const Given& given, bool pull_requests = fa
   keys->registers = text(given.registers ? "true" : "false");
   if (given.allow) keys->allow = text(*given.allow);
   if (given.server != bitbucket_rest::kCloudApi) keys->url = text(given.server);
-  keys->uid = "u";
-  keys->resource_version = "1";
+  keys->uid = given.uid;
+  keys->resource_version = given.version;
   const api::ReceiverOwner owner = owner_given(given);
   const SecretLookup secrets = [&](std::string_view name) {
     SecretState state{.known = SecretState::Known::kPresent, .why = {}, .secret = {}};
@@ -174,7 +178,10 @@ TEST_CASE("a wish changes with whatever its webhooks depend on, and holds no sec
   const std::string plain = desired({}).at(0).wish();
   CHECK(desired({}).at(0).wish() == plain);
   CHECK(desired({}, true).at(0).wish() != plain);
-  CHECK(desired({.previous = "old"}).at(0).wish() != plain);
+  for (const Given& given : std::vector<Given>{
+           {.previous = "old"}, {.uid = "u2"}, {.version = "2"}, {.owner_uid = "uid-2"}}) {
+    CHECK(desired(given).at(0).wish() != plain);
+  }
   CHECK_THAT(plain, !Catch::Contains("the-secret-of-the-receiver") && !Catch::Contains("token"));
 }
 
