@@ -103,13 +103,18 @@ alerts-test: ## the alerts, by promtool
 	@promtool test rules test/alerts/*_test.yaml
 
 .PHONY: e2e
-e2e: $(if $(DIST),,image) ## the image and the chart on a real node, from helm install to helm uninstall (DIST=dist: those of a release, from a registry); needs root
+e2e: $(if $(DIST),,image) build-bitbucket ## the image and the chart on a real node, from helm install to helm uninstall (DIST=dist: those of a release, from a registry); needs root
 	@test/cluster/install.sh build cluster alerts node image $(if $(DIST),release_test)
 	@DIST='$(DIST)' setpriv --pdeathsig TERM test/e2e/run.sh
 
+.PHONY: build-bitbucket
+build-bitbucket: install build/release/build.ninja # which a pod on the node runs
+	@cmake --build build/release --target strict_bitbucket --parallel $(JOBS)
+
 .PHONY: upgrade-test
-upgrade-test: image ## from the previous release to this one and back, under traffic, on a real node; builds the previous one; needs root
+upgrade-test: image build-bitbucket ## from the previous release to this one and back, under traffic, on a real node; builds the previous one; needs root
 	@test/cluster/install.sh build cluster node
+	@cmake --build build/release --target strict_bitbucket --parallel $(JOBS)
 	@setpriv --pdeathsig TERM test/e2e/upgrade.sh
 
 .PHONY: matrix

@@ -234,8 +234,8 @@ DerivedReceivers derive_receivers(const api::ReceiverOwner& owner, const SecretL
     } else {
       const std::string_view value = state.secret.value->view();
       std::string path = receiver_path(base, owner.project(), receiver.name, value);
-      derived.routes.push_back(
-          {path, owner.project(), receiver.name, *state.secret.value, false, bitbucket});
+      derived.routes.push_back({path, owner.project(), receiver.name, *state.secret.value, false,
+                                bitbucket, state.watched});
       derived.published.push_back({receiver.name, path, base.origin + path});
       advise_on_value(receiver, value, derived.advice);
     }
@@ -254,7 +254,7 @@ DerivedReceivers derive_receivers(const api::ReceiverOwner& owner, const SecretL
     }
     derived.routes.push_back(
         {receiver_path(base, owner.project(), receiver.name, state.secret.previous->view()),
-         owner.project(), receiver.name, *state.secret.previous, true, bitbucket});
+         owner.project(), receiver.name, *state.secret.previous, true, bitbucket, state.watched});
     derived.advice.push_back(
         {receiver.name, "PreviousSecretActive", false,
          fmt::format("Secret {}: deliveries signed with \"secret.previous\" are still accepted; "

@@ -54,6 +54,7 @@ struct Route {
   bool previous = false;  ///< derived from `secret.previous`
   /// How its Bitbucket is asked; null: it is not.
   std::shared_ptr<const BitbucketAccess> bitbucket{};
+  bool watched = true;  ///< as of SecretState: replicas learn of another key at once
 };
 
 /// Why a receiver is not published.

@@ -98,6 +98,7 @@ std::vector<DesiredWebhooks> desired_webhooks(const api::ReceiverOwner& owner,
     DesiredWebhooks& desired = all.emplace_back();
     desired.receiver = route.receiver;
     desired.access = route.bitbucket;
+    desired.watched = route.watched;
     desired.wanted = {.name = bitbucket_rest::webhook_name(owner.project(), route.receiver),
                       .mark = bitbucket_rest::webhook_mark(owner.meta.uid, route.receiver),
                       .url = base.origin + route.path,

@@ -20,6 +20,7 @@ struct DesiredWebhooks {
   std::string receiver;
   std::shared_ptr<const BitbucketAccess> access;
   bitbucket_rest::WantedWebhook wanted;
+  bool watched = true;                                   ///< as of Route
   std::vector<bitbucket_rest::Repository> repositories;  ///< by name, each once
   /// Subscribed to and of this Bitbucket, but outside of `bitbucket.allow`.
   std::vector<std::string> outside;

@@ -14,6 +14,7 @@
 #include "clock/timer.h"
 #include "controllers/missed_deliveries.h"
 #include "controllers/registration_notes.h"
+#include "controllers/secret_book.h"
 #include "log/end_on_exception.h"
 
 namespace receiver::controllers {
@@ -34,6 +35,8 @@ namespace {
 constexpr std::chrono::minutes kInheritedAge{10};
 constexpr std::chrono::hours kIdle{1};
 constexpr std::chrono::seconds kAskAgain{2};
+static_assert(RegistrationSchedule::kServedUnwatched ==
+              SecretBook::kRound + RegistrationSchedule::kServed);
 
 BitbucketError not_wanted() {
   return {.message = "it is not wanted any more"};
@@ -209,7 +212,9 @@ void Registrar::Impl::want(Owner& owner, const Reached& reached, Time now) {
   for (DesiredWebhooks& desired : all) {
     const std::string name = owner.owner.meta.key.str() + '/' + desired.receiver;
     const std::string wish = desired.wish();
-    schedule_.want(name, wish, desired.wanted.url, desired.repositories, now);
+    schedule_.want(
+        name, wish, desired.wanted.url, desired.repositories, now,
+        desired.watched ? RegistrationSchedule::kServed : RegistrationSchedule::kServedUnwatched);
     Receiver receiver;
     const auto before = owner.receivers.find(name);
     if (before != owner.receivers.end()) {

@@ -28,11 +28,11 @@ bool is_of_token(ApiFailure failure) {
 
 void RegistrationSchedule::want(const std::string& name, const std::string& wish,
                                 const std::string& url, const std::vector<Repository>& repositories,
-                                Time now) {
+                                Time now, Seconds served) {
   Receiver& receiver = receivers_[name];
   const bool url_is_new = receiver.url != url;
   const bool wish_is_new = receiver.wish != wish;
-  if (url_is_new) receiver.served_since = now;
+  if (url_is_new) receiver.served_everywhere = now + served;
   if (wish_is_new) {  // it may be by another token
     receiver.paused_until = {};
     receiver.refusals = 0;
@@ -47,7 +47,7 @@ void RegistrationSchedule::want(const std::string& name, const std::string& wish
     if (is_known && wish_is_new) {
       // A webhook that was there is to be moved, and that is not before the URL is served.
       const bool waits = url_is_new && entry.state == State::kRegistered;
-      entry = {.repository = repository, .due = waits ? now + kServed : now};
+      entry = {.repository = repository, .due = waits ? receiver.served_everywhere : now};
     }
     entries.emplace(repository.name(), std::move(entry));
   }
@@ -90,7 +90,7 @@ std::optional<RegistrationSchedule::Visit> RegistrationSchedule::next(Time now) 
   if (!best) return std::nullopt;
   Receiver& receiver = receivers_[visit.receiver];
   receiver.turn = ++turn_;
-  visit.moves = now - receiver.served_since >= kServed ? Moves::kAll : Moves::kNone;
+  visit.moves = now >= receiver.served_everywhere ? Moves::kAll : Moves::kNone;
   servers_[visit.repository.server].busy = true;
   return visit;
 }
@@ -128,7 +128,7 @@ std::optional<RegistrationSchedule::State> RegistrationSchedule::ended(const Vis
   entry.webhook = outcome.webhook;
   entry.is_new = outcome.state == State::kPending;
   const auto round = kRound * (1 + random_() / 10);
-  entry.due = entry.is_new ? std::max(now, receiver->served_since + kServed)
+  entry.due = entry.is_new ? std::max(now, receiver->served_everywhere)
                            : now + std::chrono::duration_cast<Time::duration>(round);
   return was;
 }

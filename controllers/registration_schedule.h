@@ -30,8 +30,10 @@ class RegistrationSchedule {
   /// How often webhooks are compared though nothing is known to have changed; and up to a tenth
   /// longer, so that not all come at once.
   static constexpr std::chrono::hours kRound{6};
-  /// After this, every replica serves a new URL.
+  /// After this, every replica serves a new URL; and where the Secret is not watched, but looked at
+  /// in rounds (SecretBook::kRound).
   static constexpr Seconds kServed{60};
+  static constexpr Seconds kServedUnwatched{360};
   /// After the first failure of a repository; doubled by each further one.
   static constexpr Seconds kFirstPause{60};
   static constexpr Seconds kLongestPause{3600};
@@ -45,9 +47,11 @@ class RegistrationSchedule {
   explicit RegistrationSchedule(std::function<double()> random) : random_(std::move(random)) {}
 
   /// What a receiver wants from now on, in place of what it wanted. `wish`: all that its webhooks
-  /// depend on; another one is looked at anew. `url`: from when it changes, it is served.
+  /// depend on; another one is looked at anew. `url`: from when it changes, it is served; and
+  /// `served` later by every replica.
   void want(const std::string& receiver, const std::string& wish, const std::string& url,
-            const std::vector<bitbucket_rest::Repository>& repositories, Time now);
+            const std::vector<bitbucket_rest::Repository>& repositories, Time now,
+            Seconds served = kServed);
   void forget(const std::string& receiver) { receivers_.erase(receiver); }
 
   struct Visit {
@@ -96,7 +100,7 @@ class RegistrationSchedule {
   struct Receiver {
     std::string wish;
     std::string url;
-    Time served_since{};
+    Time served_everywhere{};
     std::map<std::string, Entry> entries;  ///< by the repository's name
     /// Its token is refused, or used up, until then.
     Time paused_until{};

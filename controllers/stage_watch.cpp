@@ -6,7 +6,6 @@
 #include <boost/asio/co_spawn.hpp>
 
 #include "api/receiver_owner.h"
-#include "kube/reflector.h"
 #include "log/end_on_exception.h"
 
 namespace receiver::controllers {
@@ -24,7 +23,7 @@ class Followed {
                               const auto& /*now*/) { changed(key.ns); });
   }
 
-  void begin(kube::RestClient& rest, const log::Logger& logger) {
+  void begin(kube::RestClient& rest, const StageWatch::Begun& begun, const log::Logger& logger) {
     reflector_.emplace(rest,
                        kube::ReflectorOptions{.resource = api::kargo_resource(plural_),
                                               .ns = {},
@@ -33,6 +32,7 @@ class Followed {
                                               .projection = projection_,
                                               .times = {}},
                        store_, logger.named(plural_));
+    begun(plural_, *reflector_);
     boost::asio::co_spawn(rest.executor(), reflector_->run(),
                           log::EndOnException{logger, "the watch of " + plural_});
   }
@@ -52,14 +52,17 @@ class Followed {
 
 class StageWatch::Impl {
  public:
-  Impl(kube::RestClient& rest, Changed changed, log::Logger logger)
-      : rest_(rest), changed_(std::move(changed)), logger_(std::move(logger)) {}
+  Impl(kube::RestClient& rest, Changed changed, Begun begun, log::Logger logger)
+      : rest_(rest),
+        changed_(std::move(changed)),
+        begun_(std::move(begun)),
+        logger_(std::move(logger)) {}
 
   void begin() {
-    if (std::exchange(begun_, true)) return;
-    stages_.begin(rest_, logger_);
-    tasks_.begin(rest_, logger_);
-    cluster_tasks_.begin(rest_, logger_);
+    if (std::exchange(has_begun_, true)) return;
+    stages_.begin(rest_, begun_, logger_);
+    tasks_.begin(rest_, begun_, logger_);
+    cluster_tasks_.begin(rest_, begun_, logger_);
   }
   void stop() {
     stages_.stop();
@@ -73,8 +76,9 @@ class StageWatch::Impl {
  private:
   kube::RestClient& rest_;
   const Changed changed_;
+  const Begun begun_;
   const log::Logger logger_;
-  bool begun_ = false;
+  bool has_begun_ = false;
   Followed<api::Stage> stages_{"stages", api::stage_projection(), api::decode_stage, changed_};
   Followed<api::PromotionTask> tasks_{"promotiontasks", api::promotion_task_projection(),
                                       api::decode_promotion_task, changed_};
@@ -99,8 +103,9 @@ std::set<std::string> waiting_projects(const kube::Store<api::Stage>& stages,
   return projects;
 }
 
-StageWatch::StageWatch(kube::RestClient& rest, Changed changed, log::Logger logger)
-    : impl_(std::make_unique<Impl>(rest, std::move(changed), std::move(logger))) {}
+StageWatch::StageWatch(kube::RestClient& rest, Changed changed, Begun begun, log::Logger logger)
+    : impl_(std::make_unique<Impl>(rest, std::move(changed), std::move(begun), std::move(logger))) {
+}
 
 StageWatch::~StageWatch() {
   impl_->stop();

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "api/stage.h"
+#include "kube/reflector.h"
 #include "kube/rest.h"
 #include "kube/store.h"
 #include "log/logger.h"
@@ -25,9 +26,11 @@ class StageWatch {
   /// Called after projects() may have changed: by an object of that namespace, or one that has
   /// none.
   using Changed = std::function<void(const std::string& ns)>;
+  /// Called by begin() for each kind (plural), with what lives as long as this.
+  using Begun = std::function<void(const std::string& kind, const kube::Reflector& reflector)>;
 
   /// The client outlives it.
-  StageWatch(kube::RestClient& rest, Changed changed, log::Logger logger);
+  StageWatch(kube::RestClient& rest, Changed changed, Begun begun, log::Logger logger);
   ~StageWatch();
   StageWatch(const StageWatch&) = delete;
   StageWatch& operator=(const StageWatch&) = delete;

@@ -299,7 +299,11 @@ void Operator::Impl::build_controllers() {
 
 void Operator::Impl::build_registrar() {
   stages_.emplace(
-      *rest_, [this](const std::string& ns) { registrar_->changed(ns); }, logger_);
+      *rest_, [this](const std::string& ns) { registrar_->changed(ns); },
+      [this](const std::string& kind, const kube::Reflector& reflector) {
+        kube::add_reflector_metrics(metrics_, kind, [&reflector] { return reflector.status(); });
+      },
+      logger_);
   registrar_.emplace(
       kube_io_.get_executor(),
       [this](controllers::Registrar::Access access, bitbucket_rest::Operation& operation,

@@ -45,7 +45,9 @@ Published check_all_of_cluster(Context& context, const CheckOptions& options,
   ok(findings, "kubeconfig", "names " + (*cluster)->server());
   if (!check_cluster(**cluster, options, context.system_namespace, findings)) return {expected};
   const auto owners = check_receivers(**cluster, options, findings);
-  check_bitbucket(**cluster, context, options, owners, findings);
+  if (check_bitbucket(**cluster, context, options, owners, findings)) {
+    check_registration(**cluster, options, findings);
+  }
   Published published;
   findings.push_back(judge_base_url(owners, expected, published.base));
   published.receiver_url = receiver_below(owners, published.base);

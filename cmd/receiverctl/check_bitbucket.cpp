@@ -66,7 +66,8 @@ struct Surroundings {
   Findings& findings;
 };
 
-void check_receiver(Surroundings& common, const std::string& receiver,
+/// True if it registers its webhooks.
+bool check_receiver(Surroundings& common, const std::string& receiver,
                     const std::string& secret_name, const api::BitbucketKeys& keys,
                     const Warehouses& warehouses) {
   const std::string subject = "Bitbucket of " + receiver;
@@ -74,34 +75,41 @@ void check_receiver(Surroundings& common, const std::string& receiver,
   for (const auto& refusal : checked.refusals) {
     warn(common.findings, subject, refusal.message, "correct the Secret");
   }
-  if (!checked.access) return;
+  if (!checked.access) return false;
   const auto client =
       bitbucket_cpprest::Client::create({.authorization = checked.access->authorization,
                                          .ca_pem = std::string(checked.access->ca.view()),
                                          .proxy = common.proxy,
                                          .user_agent = user_agent("receiverctl")});
   if (!client) {
-    return fail(common.findings, subject, "bitbucket.ca: " + client.error(), "correct the Secret");
+    fail(common.findings, subject, "bitbucket.ca: " + client.error(), "correct the Secret");
+    return false;
   }
   const Findings found =
       judge_repositories(receiver, ask_for_each(*client, *checked.access, warehouses));
   common.findings.insert(common.findings.end(), found.begin(), found.end());
+  return checked.access->registers;
 }
 
 }  // namespace
 
-void check_bitbucket(Cluster& cluster, const Context& context, const CheckOptions& options,
+bool check_bitbucket(Cluster& cluster, const Context& context, const CheckOptions& options,
                      const std::vector<api::ReceiverOwner>& owners, Findings& findings) {
   using controllers::SecretAccess;
   auto hosts = BitbucketHosts::parse(context.environment("BITBUCKET_HOSTS").value_or(""));
   if (!hosts) {
-    return fail(findings, "BITBUCKET_HOSTS", "holds an entry that is no host",
-                "set HOST[:PORT], between commas");
+    fail(findings, "BITBUCKET_HOSTS", "holds an entry that is no host",
+         "set HOST[:PORT], between commas");
+    return false;
   }
   auto proxy = http::proxy_settings(context.environment);
-  if (!proxy) return fail(findings, "HTTPS_PROXY", proxy.error(), "correct the variable");
+  if (!proxy) {
+    fail(findings, "HTTPS_PROXY", proxy.error(), "correct the variable");
+    return false;
+  }
   Surroundings common{cluster, std::move(*hosts), std::move(*proxy), findings};
   const auto access = options.all_secrets ? SecretAccess::kCluster : SecretAccess::kNamespaced;
+  bool registers = false;
   for (const api::ReceiverOwner& owner : owners) {
     const auto secrets = cluster.secrets(owner, access);
     if (!secrets) continue;  // check_receivers() has told
@@ -112,14 +120,17 @@ void check_bitbucket(Cluster& cluster, const Context& context, const CheckOption
       if (!secret.secret.bitbucket) continue;
       if (warehouses && !*warehouses) warehouses = cluster.warehouses(owner.project());
       if (!warehouses) {
-        return fail(findings, "Warehouses", warehouses.error().message,
-                    "ask as somebody who may list them");
+        fail(findings, "Warehouses", warehouses.error().message,
+             "ask as somebody who may list them");
+        return registers;
       }
       const std::string name =
           owner.project().empty() ? receiver.name : owner.project() + "/" + receiver.name;
-      check_receiver(common, name, receiver.secret_name, *secret.secret.bitbucket, **warehouses);
+      registers |= check_receiver(common, name, receiver.secret_name, *secret.secret.bitbucket,
+                                  **warehouses);
     }
   }
+  return registers;
 }
 
 Findings judge_repositories(const std::string& receiver, const AskedRepositories& asked) {

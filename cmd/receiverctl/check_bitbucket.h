@@ -18,7 +18,8 @@ inline constexpr std::size_t kMaxAskedRepositories = 50;
 
 /// Whether the token of each receiver that has one can read each repository that the receiver's
 /// Warehouses subscribe to. Only Bitbucket Cloud and hosts of BITBUCKET_HOSTS are asked.
-void check_bitbucket(Cluster& cluster, const Context& context, const CheckOptions& options,
+/// True if one of these receivers registers its webhooks.
+bool check_bitbucket(Cluster& cluster, const Context& context, const CheckOptions& options,
                      const std::vector<api::ReceiverOwner>& owners, Findings& findings);
 
 /// What was asked with one token, by name of the repository.

@@ -1,6 +1,7 @@
 #include "cmd/receiverctl/check_cluster.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -83,12 +84,14 @@ tl::expected<std::vector<std::string>, std::string> denied_verbs(
   return denied;
 }
 
+/// `is_missing` judges one that is denied, as far as it is.
 void check_permissions(Cluster& cluster, const CheckOptions& options,
-                       const std::vector<std::string>& secret_namespaces, Findings& findings) {
+                       std::vector<Permission> permissions,
+                       const std::function<Finding(const Permission&)>& is_missing,
+                       Findings& findings) {
   const std::string subject =
       options.service_account.empty() ? "permission" : "permission of " + options.service_account;
-  for (Permission& permission : needed_permissions(
-           rbac_files(), {options.pod_namespace, secret_namespaces, options.all_secrets})) {
+  for (Permission& permission : permissions) {
     const auto denied = denied_verbs(cluster, permission, options.service_account);
     if (!denied) {
       return fail(findings, subject, "cannot be asked for: " + denied.error(),
@@ -98,13 +101,25 @@ void check_permissions(Cluster& cluster, const CheckOptions& options,
       ok(findings, subject, permission.str());
       continue;
     }
-    const bool secrets = permission.resource == "secrets";
     permission.verbs = *denied;
-    fail(findings, subject, "missing: " + permission.str(),
-         secrets ? "name the project in the chart's `projects`, or bind the role as in "
-                   "config/samples/project.yaml"
-                 : "install the chart's roles, or those of config/rbac");
+    Finding& missing = findings.emplace_back(is_missing(permission));
+    missing.subject = subject;
   }
+}
+
+Finding missing_always(const Permission& permission) {
+  const bool secrets = permission.resource == "secrets";
+  return {Level::kFailure, "", "missing: " + permission.str(),
+          secrets ? "name the project in the chart's `projects`, or bind the role as in "
+                    "config/samples/project.yaml"
+                  : "install the chart's roles, or those of config/rbac"};
+}
+
+Finding missing_for_registration(const Permission& permission) {
+  return {Level::kWarning, "",
+          "missing: " + permission.str() +
+              ", so webhooks get the events of pull requests only once a promotion waits for one",
+          "set the chart's bitbucket.registration=true, or apply config/rbac/registration"};
 }
 
 }  // namespace
@@ -128,8 +143,17 @@ bool check_cluster(Cluster& cluster, const CheckOptions& options,
       }
     }
   }
-  check_permissions(cluster, options, {namespaces.begin(), namespaces.end()}, findings);
+  check_permissions(cluster, options,
+                    needed_permissions(rbac_files(), {options.pod_namespace,
+                                                      {namespaces.begin(), namespaces.end()},
+                                                      options.all_secrets}),
+                    missing_always, findings);
   return true;
+}
+
+void check_registration(Cluster& cluster, const CheckOptions& options, Findings& findings) {
+  check_permissions(cluster, options, registration_permissions(rbac_files()),
+                    missing_for_registration, findings);
 }
 
 std::vector<api::ReceiverOwner> check_receivers(Cluster& cluster, const CheckOptions& options,

@@ -18,6 +18,9 @@ namespace receiver::ctl {
 [[nodiscard]] bool check_cluster(Cluster& cluster, const CheckOptions& options,
                                  const std::string& system_namespace, Findings& findings);
 
+/// What the operator must be allowed beside that where a receiver registers its webhooks.
+void check_registration(Cluster& cluster, const CheckOptions& options, Findings& findings);
+
 /// Receivers and their Secrets. Returns the owners.
 [[nodiscard]] std::vector<api::ReceiverOwner> check_receivers(Cluster& cluster,
                                                               const CheckOptions& options,

@@ -55,6 +55,12 @@ std::vector<Permission> needed_permissions(const RbacFiles& files, const Permiss
   return permissions;
 }
 
+std::vector<Permission> registration_permissions(const RbacFiles& files) {
+  std::vector<Permission> permissions;
+  add_rules(files.registration, "", permissions);
+  return permissions;
+}
+
 std::string access_review(const Permission& permission, const std::string& verb,
                           const std::string& service_account) {
   std::string whose;

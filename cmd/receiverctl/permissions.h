@@ -6,11 +6,13 @@
 
 namespace receiver::ctl {
 
-/// The text of config/rbac/operator.yaml, operator_lease.yaml and project_secrets.yaml.
+/// The text of config/rbac/operator.yaml, operator_lease.yaml, project_secrets.yaml and
+/// registration/role.yaml.
 struct RbacFiles {
   std::string_view everywhere;
   std::string_view lease;
   std::string_view project_secrets;
+  std::string_view registration;
 };
 [[nodiscard]] const RbacFiles& rbac_files();
 
@@ -34,9 +36,13 @@ struct PermissionScope {
   bool all_secrets = false;  ///< SECRET_ACCESS=cluster
 };
 
-/// All that the operator needs. Throws if `files`, which are built in, are no roles.
+/// All that the operator needs, but for registration. Throws if `files`, which are built in, are no
+/// roles.
 [[nodiscard]] std::vector<Permission> needed_permissions(const RbacFiles& files,
                                                          const PermissionScope& scope);
+
+/// What it needs beside these where receivers register their webhooks.
+[[nodiscard]] std::vector<Permission> registration_permissions(const RbacFiles& files);
 
 /// The spec of the review of one of its verbs: of the asker's own permission, or of that of a
 /// ServiceAccount (`NAMESPACE/NAME`).

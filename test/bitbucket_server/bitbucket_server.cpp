@@ -70,7 +70,8 @@ std::string http_date() {
 
 class BitbucketServer::Impl {
  public:
-  Impl(Source product, const CertificateSpec& certificate, const std::string& name)
+  Impl(Source product, const CertificateSpec& certificate, const std::string& name,
+       const ListensAt& place)
       : product_(product) {
     const TestAuthority authority;
     const auto identity = authority.issue(certificate);
@@ -80,8 +81,8 @@ class BitbucketServer::Impl {
         io_,
         http::ServerOptions{
             .name = "bitbucket",
-            .address = "127.0.0.1",
-            .port = 0,
+            .address = place.address,
+            .port = place.port,
             .limits = {},
             .tls = http::ServerTls{.certificate_path =
                                        folder_.write("tls.crt", identity.certificate_pem),
@@ -370,8 +371,8 @@ class BitbucketServer::Impl {
 };
 
 BitbucketServer::BitbucketServer(Source product, const CertificateSpec& certificate,
-                                 const std::string& name)
-    : impl_(std::make_unique<Impl>(product, certificate, name)) {}
+                                 const std::string& name, const ListensAt& place)
+    : impl_(std::make_unique<Impl>(product, certificate, name, place)) {}
 BitbucketServer::~BitbucketServer() = default;
 
 std::string BitbucketServer::url() const {

@@ -15,15 +15,21 @@ namespace receiver::test {
 /// What a token may do.
 enum class Grant { kAdmin, kReadOnly };
 
+/// Where a server listens: on any free port of this machine alone, unless it is told otherwise.
+struct ListensAt {
+  std::string address = "127.0.0.1";
+  unsigned short port = 0;
+};
+
 /// Bitbucket Cloud's REST API 2.0, or Data Center's (latest) with a context path, as far as the
-/// webhooks go, over TLS on a free port of localhost. It refuses what the vendor's
+/// webhooks go, over TLS. It refuses what the vendor's
 /// documents do not have: other paths, queries, fields, types, events, content types. Thread-safe.
 class BitbucketServer {
  public:
   /// `name`: what it calls itself; only a proxy finds it under another one than localhost. With
   /// `:443` behind it, clients take that for its port, and leave it out.
   explicit BitbucketServer(bitbucket::Source product, const CertificateSpec& certificate = {},
-                           const std::string& name = "localhost");
+                           const std::string& name = "localhost", const ListensAt& place = {});
   ~BitbucketServer();
   BitbucketServer(const BitbucketServer&) = delete;
   BitbucketServer& operator=(const BitbucketServer&) = delete;

@@ -16,6 +16,7 @@ from helpers import (ALTERNATIVE_NAMES, BASE_URL, CA, FOLDER, HOST, KARGO, NODE,
                      Traffic, check, cloud_merge, cloud_push, data_center_merge, data_center_push, eventually, halt,
                      kubectl, kubectl_json, owner_of, post, post_from_pod, presented_certificate, receiver_url,
                      refreshes, thread_of)
+from bitbucket import TOKEN, Bitbucket
 from control_plane import in_url, make_authority, make_certificate
 from prometheus import Prometheus
 
@@ -154,8 +155,8 @@ def remove():
     kubectl("delete", "lease", RELEASE, "-n", KARGO)
 
 
-def install():
-    deploy("install", *TLS)
+def install(bitbucket):
+    deploy("install", *TLS, "bitbucket.registration=true", f"bitbucket.hosts={{{bitbucket.host}}}")
     check(len(pods()) == 2, f"replicas: {pods()}")
 
 
@@ -202,24 +203,51 @@ def the_first_refresh(installed):
     print(f"         {seconds:.1f} s from the end of helm install to the first refresh")
 
 
+def tell_names(aliases):
+    """There is no DNS: the pods are told which address has which name, or none."""
+    before = pods()
+    kubectl("patch", "deployment", RELEASE, "-n", KARGO,
+            "-p", json.dumps({"spec": {"template": {"spec": {"hostAliases": aliases}}}}))
+    eventually("only new pods are there", lambda: not set(before) & set(names_of_all_pods()))
+    eventually("one of them leads", lambda: leader() in pods())
+
+
+def webhooks_register_themselves(bitbucket):
+    """A Secret with a token, and a Warehouse: nobody types a URL, neither here nor in Bitbucket."""
+    def declare(*names):
+        receivers = [{"name": name, "bitbucket": {"secretRef": {"name": secret}}} for name, secret in names]
+        kubectl("patch", "projectconfig", PROJECT, "-n", PROJECT, "--type=merge",
+                "-p", json.dumps({"spec": {"webhookReceivers": receivers}}))
+
+    kubectl("create", "-f", "-", text=json.dumps({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": "registers", "namespace": PROJECT, "labels": {"kargo.akuity.io/cred-type": "generic"}},
+        "stringData": {"secret": SECOND, "bitbucket.token": TOKEN, "bitbucket.url": bitbucket.url,
+                       "bitbucket.ca": bitbucket.ca, "bitbucket.register": "true"}}))
+    sample = ("bb-wh-receiver", "bb-wh-secret")
+    declare(sample, ("registers", "registers"))
+    kubectl("create", "-f", "-", text=json.dumps({
+        "apiVersion": "kargo.akuity.io/v1alpha1", "kind": "Warehouse",
+        "metadata": {"name": "registered", "namespace": PROJECT},
+        "spec": {"subscriptions": [{"git": {"repoURL": bitbucket.repository}}]}}))
+    begun = time.monotonic()
+    (url, secret), = eventually("the webhook is there", bitbucket.webhooks, 10)
+    print(f"         {time.monotonic() - begun:.1f} s from the Warehouse to its webhook")
+    check((url.startswith(f"{BASE_URL}/bitbucket/"), secret) == (True, SECOND), "the webhook is another")
+    push = data_center_push(repository=bitbucket.repository)
+    expect_refresh({"registered"}, lambda: post(url, push, secret))
+    declare(sample)
+    kubectl("delete", "-n", PROJECT, "warehouse/registered", "secret/registers")
+    bitbucket.stop()
+
+
 def check_from_a_pod():
-    """As the README says, and as the operator's own account. There is no DNS: the pods are told the name's address."""
-    service = kubectl_json("get", "service", RELEASE, "-n", KARGO)["spec"]["clusterIP"]
-
-    def tell(aliases):
-        before = pods()
-        kubectl("patch", "deployment", RELEASE, "-n", KARGO,
-                "-p", json.dumps({"spec": {"template": {"spec": {"hostAliases": aliases}}}}))
-        eventually("only new pods are there", lambda: not set(before) & set(names_of_all_pods()))
-        eventually("one of them leads", lambda: leader() in pods())
-
-    tell([{"ip": service, "hostnames": [HOST]}])
+    """As the README says, and as the operator's own account."""
     findings = kubectl("-n", KARGO, "exec", "-i", f"deploy/{RELEASE}", "--", "receiverctl", "check", "--ca-file", "-",
                        text=CA.read_text())
     check(findings.endswith(" 0 failure(s)\n"), findings)
     for expected in "operator", "permission", f"receiver {PROJECT}/bb-wh-receiver", "base URL", "certificate", "answer":
         check(f"ok        {expected} " in findings, f"{expected}: {findings}")
-    tell(None)
 
 
 def deliveries_from_a_pod_and_from_the_host():
@@ -398,12 +426,17 @@ def main():
         chapter(a_cluster_with_kargo)
         before = everything()
         chapter(beside_kargos_own_server)
-        chapter(install)
+        bitbucket = Bitbucket()
+        chapter(install, bitbucket)
         installed = time.monotonic()
         chapter(the_sample_project)
         chapter(the_first_refresh, installed)
         sample = {thing for thing in everything() - before if thing[1] == PROJECT}
+        service = kubectl_json("get", "service", RELEASE, "-n", KARGO)["spec"]["clusterIP"]
+        chapter(tell_names, [{"ip": service, "hostnames": [HOST]}, {"ip": bitbucket.ip, "hostnames": [bitbucket.name]}])
+        chapter(webhooks_register_themselves, bitbucket)
         chapter(check_from_a_pod)
+        chapter(tell_names, None)
         chapter(deliveries_from_a_pod_and_from_the_host)
         chapter(merged_pull_requests)
         chapter(helm_test)

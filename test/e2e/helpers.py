@@ -84,9 +84,9 @@ def cloud_push(branch="main"):
         "push": {"changes": [{"old": None, "new": {"type": "branch", "name": branch}}]}})
 
 
-def data_center_push(branch="main"):
+def data_center_push(branch="main", repository="https://git.example.com/scm/acme/shop.git"):
     return Delivery("repo:refs_changed", {
-        "repository": {"links": {"clone": [{"href": "https://git.example.com/scm/acme/shop.git", "name": "http"}]}},
+        "repository": {"links": {"clone": [{"href": repository, "name": "http"}]}},
         "changes": [{"ref": {"id": f"refs/heads/{branch}"}}]})
 
 

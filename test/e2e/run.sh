@@ -68,13 +68,15 @@ pack() {
   "${builder[@]}" commit --quiet "$container" "docker-archive:$dir/images/$1.tar:localhost/$1:1" >/dev/null
 }
 
-# Two more images: what keeps a pod's namespaces, and a pod to deliver from.
+# Three more images: what keeps a pod's namespaces, a pod to deliver from, and a Bitbucket.
 mkdir -p "$dir/images" "$dir/pause/usr/bin"
 for archive in "${archives[@]}"; do cp "$archive" "$(mktemp "$dir/images/XXXX.tar")"; done
 gcc -static -Os -o "$dir/pause/usr/bin/pause" "$here/pause.c"
 pack pause "$dir/pause"
 "$root/config/image/collect.sh" "$(command -v curl)" "$dir/curl"
 pack curl "$dir/curl"
+"$root/config/image/collect.sh" "$root/build/release/strict_bitbucket" "$dir/strict_bitbucket"
+pack strict_bitbucket "$dir/strict_bitbucket"
 
 # The first process in there is node.py, with whose end the kernel ends all others; and its end is ours.
 E2E_DIR=$dir KUBEBUILDER_ASSETS=$assets NODE_BINARIES=$node_binaries HELM=$helm/helm E2E_CGROUP=bitbucket-receiver-e2e-$$ \

@@ -1,4 +1,5 @@
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -9,12 +10,14 @@
 #include "test/support/cluster.h"
 #include "test/support/process.h"
 #include "test/support/project.h"
+#include "test/support/role_bound.h"
 
 namespace receiver::test {
 namespace {
 
 using bitbucket::Source;
 
+constexpr const char* kCheckedAccount = "kargo/kargo-external-webhooks-server";
 constexpr const char* kCheckToken = "token-of-the-tests-of-check";
 
 /// A project with a receiver `bb`, and a Data Center with the repositories SHOP/app and SHOP/web.
@@ -51,25 +54,28 @@ struct CheckStage {
   }
   [[nodiscard]] std::string host() const { return fmt::format("localhost:{}", center.port()); }
 
-  /// What `check` says of Bitbucket, by level.
-  [[nodiscard]] std::vector<std::string> check(Environment environment) const {
+  /// What `check` says of these subjects, by level.
+  [[nodiscard]] std::vector<std::string> check(Environment environment,
+                                               const std::set<std::string>& subjects) const {
     environment["KUBECONFIG"] = cluster.directory() + "/kubeconfig.admin";
-    const Finished finished =
-        run({RECEIVERCTL_BINARY, "check", "--project", project.name(), "-o", "json"}, environment);
+    const Finished finished = run({RECEIVERCTL_BINARY, "check", "--project", project.name(),
+                                   "--service-account", kCheckedAccount, "-o", "json"},
+                                  environment);
     INFO(finished.output);
     CHECK_THAT(finished.output, !Catch::Contains(kCheckToken));
     const Json findings(finished.output);
     std::vector<std::string> told;
     for (std::size_t i = 0; i < findings.size_at(""); ++i) {
       const std::string at = fmt::format("/{}/", i);
-      const std::string subject = findings.at(at + "check");
-      if (subject != "Bitbucket of " + project.name() + "/bb" && subject != "BITBUCKET_HOSTS" &&
-          subject != "HTTPS_PROXY") {
-        continue;
-      }
+      if (!subjects.contains(findings.at(at + "check"))) continue;
       told.push_back(findings.at(at + "level") + ": " + findings.at(at + "message"));
     }
     return told;
+  }
+  /// What it says of Bitbucket.
+  [[nodiscard]] std::vector<std::string> check(const Environment& environment) const {
+    return check(environment,
+                 {"Bitbucket of " + project.name() + "/bb", "BITBUCKET_HOSTS", "HTTPS_PROXY"});
   }
   [[nodiscard]] std::vector<std::string> check() const {
     return check({{"BITBUCKET_HOSTS", host()}});
@@ -133,6 +139,29 @@ TEST_CASE("check asks nobody without a token, or who is not listed", "[check_bit
   stage.project.put_secret("s", {{"secret", "a-secret-of-the-tests"}});
   CHECK(stage.check().empty());
   CHECK(stage.center.requests().empty());
+}
+
+TEST_CASE("check asks for the permissions of registration where a receiver registers its webhooks",
+          "[check_bitbucket]") {
+  const CheckStage stage;
+  const auto of_stages = [&] {
+    auto told = stage.check({{"BITBUCKET_HOSTS", stage.host()}},
+                            {std::string("permission of ") + kCheckedAccount});
+    std::erase_if(told, [](const std::string& line) {
+      return line.find(" stages.kargo.akuity.io ") == std::string::npos;
+    });
+    return told;
+  };
+  CHECK(of_stages().empty());
+  stage.put_secret({{"bitbucket.register", "true"}});
+  CHECK(of_stages() ==
+        std::vector<std::string>{
+            "warning: missing: list, watch stages.kargo.akuity.io everywhere, so webhooks get the "
+            "events of pull requests only once a promotion waits for one"});
+  const RoleBound bound(stage.cluster, "bitbucket-receiver-registration", "kargo.akuity.io",
+                        "stages");
+  CHECK(of_stages() ==
+        std::vector<std::string>{"ok: list, watch stages.kargo.akuity.io everywhere"});
 }
 
 }  // namespace receiver::test

@@ -22,21 +22,16 @@ class RegistrationStage {
 
   explicit RegistrationStage(Source product)
       : of_cloud(product == Source::kCloud),
-        bitbucket(product,
-                  of_cloud
-                      ? CertificateSpec{.common_name = kCloudHost, .alternative_names = kCloudName}
-                      : CertificateSpec{},
-                  of_cloud ? kCloudHost + std::string(":443") : "localhost"),
+        host(of_cloud ? "api.bitbucket.org" : "git.example.com"),
+        bitbucket(product, {.common_name = host, .alternative_names = "DNS:" + host},
+                  host + ":443"),
         proxy(bitbucket.port()) {
     bitbucket.accept(std::string("Bearer ") + kAdminToken);
     serve(cluster.admin(), kStage);
     serve(cluster.admin(), kPromotionTask);
     serve(cluster.admin(), kClusterPromotionTask);
-    if (of_cloud) {
-      environment["HTTPS_PROXY"] = "http://" + proxy.address();
-    } else {
-      environment["BITBUCKET_HOSTS"] = fmt::format("localhost:{}", bitbucket.port());
-    }
+    environment = through(proxy);
+    if (!of_cloud) environment["BITBUCKET_HOSTS"] = host;
   }
 
   /// Of a receiver's Secret; `more` goes before these.
@@ -84,20 +79,23 @@ class RegistrationStage {
             kind.kind, name,
             of_stage ? fmt::format(R"({{"promotionTemplate": {{"spec": {}}}}})", spec) : spec));
   }
+  /// The settings of an operator that gets to Bitbucket that way.
+  [[nodiscard]] Environment through(const ConnectProxy& way) const {
+    Environment settings = environment;
+    settings["HTTPS_PROXY"] = "http://" + way.address();
+    return settings;
+  }
   [[nodiscard]] std::string path() const { return receiver_path(project.name(), "bb", kSecret); }
 
   const bool of_cloud;
+  const std::string host;  ///< of Bitbucket, to which only the proxy knows a way
   const Cluster cluster;
   const RoleBound may_read_stages{cluster, "bitbucket-receiver-registration", "kargo.akuity.io",
                                   "stages"};
   BitbucketServer bitbucket;
-  const ConnectProxy proxy;
+  ConnectProxy proxy;
   Environment environment{{"EXTERNAL_WEBHOOK_SERVER_BASE_URL", kHooksBaseUrl}};
   const Project project{cluster};
-
- private:
-  static constexpr const char* kCloudHost = "api.bitbucket.org";
-  static constexpr const char* kCloudName = "DNS:api.bitbucket.org";
 };
 
 }  // namespace receiver::test

@@ -43,13 +43,14 @@ struct At {
   bool active = true;
   bool inherited = false;
   std::optional<std::string> secret{};
+  std::string made{};  ///< empty: in the order of their ids
 };
 
 Webhook hook(const std::string& id, const At& at = {}) {
   Webhook webhook{.id = id, .title = at.title, .url = url_of(at.place), .events = at.events};
   webhook.active = at.active;
   webhook.inherited = at.inherited;
-  webhook.made = id;
+  webhook.made = at.made.empty() ? id : at.made;
   if (at.secret) webhook.secret.emplace(std::string(*at.secret));
   return webhook;
 }
@@ -257,6 +258,9 @@ TEST_CASE("of two with our mark at one URL the newer is deleted, and nothing els
           fmt::format("delete 1\nduplicate: 2 (Kargo demo/bb {0}) -> deleted\n"
                       "duplicate: 3 (Kargo demo/bb {0}) -> deleted\nsurplus 2\nsurplus 3",
                       kMark)},
+         {"by their age",
+          {hook("1", {.made = "later"}), hook("2", {.made = "at first"})},
+          fmt::format("delete 2\nduplicate: 1 (Kargo demo/bb {}) -> deleted\nsurplus 1", kMark)},
          {"the older one is put right first",
           {hook("1", {.events = {"repo:fork"}}), hook("2")},
           fmt::format("update 1\nevents: repo:fork -> repo:fork, repo:push\n"

@@ -13,7 +13,8 @@ const BaseUrl kKargoBase{"https://hooks.example.com", "/kargo"};
 const std::set<std::string> kUrls{
     "https://bitbucket.org/acme/shop",      "git@bitbucket.org:acme/shop.git",
     "https://bitbucket.org/Acme/Shop.git",  "https://bitbucket.org/loot/web",
-    "https://git.example.com/scm/ac/a.git", "https://github.com/acme/shop"};
+    "https://git.example.com/scm/ac/a.git", "https://git.example.com/scm/AC/A.git",
+    "https://github.com/acme/shop"};
 
 /// Of a receiver `bb`, whose Secret has these keys beside a token.
 struct Given {
@@ -22,6 +23,10 @@ struct Given {
   std::optional<std::string> previous{};
   api::OwnerKind kind = api::OwnerKind::kProjectConfig;
   std::string server = std::string(bitbucket_rest::kCloudApi);
+  bool watched = true;
+  std::string uid = "u";  ///< of the Secret
+  std::string version = "1";
+  std::string owner_uid = "uid-1";
 };
 
 api::ReceiverOwner owner_given(const Given& given) {
@@ -29,7 +34,7 @@ api::ReceiverOwner owner_given(const Given& given) {
   owner.kind = given.kind;
   const bool of_project = given.kind == api::OwnerKind::kProjectConfig;
   owner.meta.key = {of_project ? "demo" : "", of_project ? "demo" : "cluster"};
-  owner.meta.uid = "uid-1";
+  owner.meta.uid = given.owner_uid;
   owner.receivers = {{.name = "bb", .bitbucket = true, .secret_name = "s"},
                      {.name = "plain", .bitbucket = true, .secret_name = "without"}};
   return owner;
@@ -44,11 +49,12 @@ std::vector<DesiredWebhooks> desired(const Given& given, bool pull_requests = fa
   keys->registers = text(given.registers ? "true" : "false");
   if (given.allow) keys->allow = text(*given.allow);
   if (given.server != bitbucket_rest::kCloudApi) keys->url = text(given.server);
-  keys->uid = "u";
-  keys->resource_version = "1";
+  keys->uid = given.uid;
+  keys->resource_version = given.version;
   const api::ReceiverOwner owner = owner_given(given);
   const SecretLookup secrets = [&](std::string_view name) {
     SecretState state{.known = SecretState::Known::kPresent, .why = {}, .secret = {}};
+    state.watched = given.watched;
     state.secret.value = text("the-secret-of-the-receiver");
     if (given.previous) state.secret.previous = text(*given.previous);
     if (name == "s") state.secret.bitbucket = keys;
@@ -159,6 +165,8 @@ TEST_CASE("a webhook is wanted as the receiver is served") {
   CHECK(plain.wanted.secret.view() == "the-secret-of-the-receiver");
   CHECK_FALSE(plain.wanted.former_url);
   CHECK_FALSE(plain.wanted.pull_requests);
+  CHECK(plain.watched);
+  CHECK_FALSE(desired({.watched = false}).at(0).watched);
   CHECK(desired({}, true).at(0).wanted.pull_requests);
   CHECK(desired({.previous = "old"}).at(0).wanted.former_url ==
         "https://hooks.example.com" + receiver_path(kKargoBase, "demo", "bb", "old"));
@@ -170,7 +178,10 @@ TEST_CASE("a wish changes with whatever its webhooks depend on, and holds no sec
   const std::string plain = desired({}).at(0).wish();
   CHECK(desired({}).at(0).wish() == plain);
   CHECK(desired({}, true).at(0).wish() != plain);
-  CHECK(desired({.previous = "old"}).at(0).wish() != plain);
+  for (const Given& given : std::vector<Given>{
+           {.previous = "old"}, {.uid = "u2"}, {.version = "2"}, {.owner_uid = "uid-2"}}) {
+    CHECK(desired(given).at(0).wish() != plain);
+  }
   CHECK_THAT(plain, !Catch::Contains("the-secret-of-the-receiver") && !Catch::Contains("token"));
 }
 

@@ -27,7 +27,9 @@ const BaseUrl kOurBase{"https://hooks.example.com", ""};
 /// A Data Center on the test's own thread, of one project.
 struct Center {
   std::map<std::string, std::vector<StoredWebhook>> repositories;
-  Strings asked{};  ///< `METHOD SLUG`
+  std::vector<StoredWebhook> of_project{};  ///< which the token may read if there are any
+  Strings asked{};                          ///< `METHOD SLUG`
+  int asked_of_project = 0;                 ///< for its webhooks
   std::vector<clock::Steady::time_point> asked_at{};
   bool is_away = false;       ///< it answers nothing, and does nothing
   bool loses_writes = false;  ///< it does them, and does not answer
@@ -37,10 +39,19 @@ struct Center {
   std::function<void()> before_answer = [] {};
   int last_id = 0;
 
+  static ApiAnswer listed(const std::vector<StoredWebhook>& webhooks) {
+    std::string values;
+    for (const StoredWebhook& webhook : webhooks) {
+      values += (values.empty() ? "" : ",") + document_of(Source::kDataCenter, webhook);
+    }
+    return {200, R"({"isLastPage": true, "values": [)" + values + "]}", "", ""};
+  }
   ApiAnswer answer(const ApiRequest& request) {
     const std::string path = request.url.substr(0, request.url.find('?'));
     const std::size_t begin = path.find("/repos/");
     if (begin == std::string::npos) {
+      ++asked_of_project;
+      if (!of_project.empty()) return listed(of_project);
       return {.status = 401, .body = "", .retry_after = "", .location = ""};
     }
     const std::string rest = path.substr(begin + 7);
@@ -57,12 +68,11 @@ struct Center {
       answer.date = date;
       return answer;
     }
-    if (request.method == "GET") {
-      std::string values;
-      for (const StoredWebhook& webhook : webhooks) {
-        values += (values.empty() ? "" : ",") + document_of(Source::kDataCenter, webhook);
-      }
-      return {200, R"({"isLastPage": true, "values": [)" + values + "]}", "", ""};
+    if (request.method == "GET") return listed(webhooks);
+    if (request.method == "DELETE") {
+      const std::string id = path.substr(path.rfind('/') + 1);
+      const bool there = std::erase_if(webhooks, [&](const auto& one) { return one.id == id; }) > 0;
+      return {there ? 204U : 404U, "", "", ""};
     }
     auto webhook = test::read_document(Source::kDataCenter, request.body);
     if (!webhook) return {webhook.error().status, webhook.error().body, "", ""};
@@ -102,12 +112,13 @@ struct RegistrarWorld {
         [this](const Registrar::Access&, bitbucket_rest::Operation& operation, auto /*deadline*/,
                auto gap) { return ask(operation, gap); },
         [this](const std::set<std::string>& projects) {
-          CHECK(projects == std::set<std::string>{"demo"});
+          CHECK(projects == std::set<std::string>{project()});
+          ++looks;
           Reached reached;
           for (const std::string& slug : slugs) {
             reached.urls.insert(fmt::format("{}/scm/demo/{}.git", kCenter, slug));
           }
-          return std::map<std::string, Reached>{{"demo", reached}};
+          return std::map<std::string, Reached>{{project(), reached}};
         },
         [this](const api::ReceiverOwner& owner, const Note& note) {
           events.push_back(owner.meta.key.ns + " " + note.reason);
@@ -145,22 +156,32 @@ struct RegistrarWorld {
 
   void derive(const std::string& secret, const std::optional<std::string>& previous = {}) {
     api::ReceiverOwner owner;
-    owner.meta.key = {"demo", "demo"};
+    owner.kind = of_cluster ? api::OwnerKind::kClusterConfig : api::OwnerKind::kProjectConfig;
+    owner.meta.key = {project(), of_cluster ? "cluster" : "demo"};
     owner.meta.uid = "uid-1";
     auto access = std::make_shared<BitbucketAccess>();
     access->secret_version = secret;
     access->product = Source::kDataCenter;
     access->server = kCenter;
     access->registers = true;
+    access->allow = *bitbucket_rest::AllowList::parse("DEMO");
     DerivedReceivers derived;
-    const auto route = [&](const std::string& key, bool is_previous) {
-      return Route{receiver_path(kOurBase, "demo", "bb", key), "demo",      "bb",
-                   crypto::SecretString(std::string(key)),     is_previous, access};
+    const auto route = [&](const std::string& key, bool is_previous,
+                           const std::string& receiver = "bb") {
+      return Route{receiver_path(kOurBase, project(), receiver, key),
+                   project(),
+                   receiver,
+                   crypto::SecretString(std::string(key)),
+                   is_previous,
+                   access,
+                   is_watched};
     };
     derived.routes.push_back(route(secret, false));
     if (previous) derived.routes.push_back(route(*previous, true));
+    if (has_another) derived.routes.push_back(route(secret, false, "another"));
     registrar->derived(owner, derived);
   }
+  [[nodiscard]] std::string project() const { return of_cluster ? "" : "demo"; }
   void pass(std::chrono::milliseconds duration) { time.run_for(io, duration); }
   Strings asked() { return std::exchange(center.asked, {}); }
   Strings told() { return std::exchange(events, {}); }
@@ -193,6 +214,10 @@ struct RegistrarWorld {
   Strings refreshes;
   const bool follows_deliveries;
   bool leads = true;
+  bool is_watched = true;  ///< the receiver's Secret
+  bool of_cluster = false;
+  bool has_another = false;  ///< receiver
+  int looks = 0;             ///< at what receivers reach
   std::unique_ptr<Registrar> registrar;
 };
 
@@ -223,15 +248,39 @@ TEST_CASE("a new Warehouse's webhook is made within ten seconds") {
   world.pass(1min);
   (void)world.asked();
   world.slugs.insert("new");
-  for (int i = 0; i < 100; ++i) world.registrar->changed("demo");
-  world.registrar->changed("another");
-  world.pass(10s);
+  for (int i = 0; i < 20; ++i) {  // changes that do not end do not put it off
+    world.registrar->changed("demo");
+    world.pass(500ms);
+  }
   CHECK(world.asked() == Strings{"GET new", "POST new"});
+  CHECK(world.center.asked_of_project == 1);
   // What is not subscribed to any more is left to `receiverctl unregister`.
   world.slugs.erase("new");
   world.registrar->changed("demo");
   world.pass(7h);
   CHECK(world.url_of("new") == world.url("secret-1"));
+  // By then the project may have webhooks of its own.
+  world.slugs.insert("newer");
+  world.registrar->changed("demo");
+  world.pass(10s);
+  CHECK(world.center.asked_of_project == 2);
+}
+
+TEST_CASE("whose objects change is looked at, and changes at once are looked at once") {
+  RegistrarWorld world;
+  world.of_cluster = GENERATE(false, true);
+  world.derive("secret-1");
+  world.pass(1min);
+  CHECK(world.looks == 1);
+  for (int i = 0; i < 100; ++i) world.registrar->changed("demo");
+  world.pass(1min);
+  CHECK(world.looks == 2);
+  world.registrar->changed("another");
+  world.pass(1min);
+  CHECK(world.looks == (world.of_cluster ? 3 : 2));
+  world.registrar->changed("");  // of ClusterPromotionTasks
+  world.pass(1min);
+  CHECK(world.looks == (world.of_cluster ? 4 : 3));
 }
 
 TEST_CASE("a rotated secret is taken to Bitbucket once it was served for a minute") {
@@ -247,6 +296,65 @@ TEST_CASE("a rotated secret is taken to Bitbucket once it was served for a minut
   CHECK(world.url_of("web") == world.url("secret-2"));
   CHECK(world.told() ==
         Strings{"demo WebhookCorrected", "demo WebhookCorrected", "demo WebhooksMoved"});
+
+  // Of a Secret that is not watched another replica may know five minutes later.
+  world.is_watched = false;
+  world.derive("secret-3", "secret-2");
+  world.pass(359s);
+  CHECK(world.url_of("app") == world.url("secret-2"));
+  world.pass(5s);
+  CHECK(world.url_of("app") == world.url("secret-3"));
+}
+
+TEST_CASE("whatever has drifted is put right in the round, but for what people may decide") {
+  RegistrarWorld world;
+  world.slugs = {"title", "url", "events", "secret", "gone", "twice", "off", "stranger"};
+  world.derive("secret-1");
+  world.pass(1min);
+  (void)world.told();
+  auto& webhooks = world.center.repositories;
+  const StoredWebhook right = webhooks["title"].at(0);
+  webhooks["title"][0].title = "Mine";
+  webhooks["url"][0].url = "https://elsewhere.example.com/";
+  webhooks["events"][0].events = {"repo:forked"};
+  webhooks["secret"][0].secret = "another";
+  webhooks["gone"].clear();
+  webhooks["twice"].push_back(right);
+  webhooks["twice"][1].id = "99";
+  webhooks["off"][0].active = false;
+  webhooks["off"][0].title = "Mine";
+  StoredWebhook strangers = right;
+  strangers.id = "98";
+  strangers.title = "Kargo demo/bb";
+  strangers.url = world.url("of another");
+  webhooks["stranger"].push_back(strangers);
+  const auto off = webhooks["off"];
+  const auto stranger = webhooks["stranger"];
+
+  world.pass(7h);
+  for (const char* slug : {"title", "url", "events", "secret", "gone", "twice"}) {
+    INFO(slug);
+    REQUIRE(webhooks[slug].size() == 1);
+    const StoredWebhook& now = webhooks[slug][0];
+    CHECK(now.url == right.url);
+    CHECK(now.secret == right.secret);
+    CHECK(now.active);
+    CHECK_THAT(now.events, Catch::VectorContains(std::string("repo:refs_changed")));
+  }
+  CHECK(webhooks["title"][0].title == "Mine " + right.title.substr(right.title.rfind('[')));
+  CHECK(webhooks["events"][0].events == Strings{"repo:forked", "repo:refs_changed"});
+  CHECK(webhooks["off"] == off);
+  CHECK(webhooks["stranger"] == stranger);
+  Strings told = world.told();
+  std::ranges::sort(told);
+  Strings expected(5, "demo WebhookCorrected");
+  expected.insert(expected.end(), {"demo WebhookLeftAlone", "demo WebhookRegistered"});
+  CHECK(told == expected);
+  // A second round changes nothing, and says nothing.
+  const auto after = webhooks;
+  world.pass(7h);
+  CHECK(webhooks == after);
+  CHECK(world.told().empty());
 }
 
 TEST_CASE("what Data Center could not deliver refreshes the repository's Warehouses once") {
@@ -270,6 +378,18 @@ TEST_CASE("what Data Center could not deliver refreshes the repository's Warehou
   CHECK(world.refreshed() == Strings{"demo DEMO/app"});
   CHECK(world.asked().size() == 10);  // nothing but those questions
 
+  SECTION("not by one that has lost the Lease meanwhile") {
+    (void)world.told();
+    world.center.failed_delivery = R"({"finish": "2025-12-31T23:59:59Z", "result": {}})";
+    world.center.before_answer = [&] { world.leads = false; };
+    world.pass(6min);
+    CHECK(world.refreshed().empty());
+    CHECK(world.told().empty());
+    world.center.before_answer = [] {};
+    world.leads = true;
+    world.pass(6min);
+    CHECK(world.refreshed() == Strings{"demo DEMO/app"});
+  }
   SECTION("another leader looks back for a quarter of an hour") {
     world.registrar->set_leading(false);
     world.pass(1h);
@@ -315,9 +435,53 @@ TEST_CASE("only the leader writes, and another goes on where it ended") {
     world.center.before_answer = [] {};
     world.registrar->set_leading(true);
   }
+  SECTION("or with the last write") {
+    world.center.before_answer = [&] { world.leads = world.center.asked.size() < 2; };
+    world.pass(1h);
+    CHECK(world.asked() == Strings{"GET app", "POST app"});
+    CHECK(world.told().empty());
+    // It has the Lease after all, and is not told so.
+    world.leads = true;
+    world.center.before_answer = [] {};
+    world.pass(5s);
+    CHECK(world.asked() == Strings{"GET web", "POST web"});
+  }
   world.pass(2h);
   CHECK(world.url_of("app") == world.url("secret-1"));
   CHECK(world.url_of("web") == world.url("secret-1"));
+}
+
+TEST_CASE(
+    "where the whole project has the webhook none is made, and its deliveries are not followed") {
+  RegistrarWorld world(true);
+  world.slugs = {"app"};
+  world.center.of_project = {{.id = "7",
+                              .title = "all",
+                              .url = world.url("secret-1"),
+                              .events = {"repo:refs_changed"},
+                              .secret = "secret-1",
+                              .of_project = true}};
+  world.derive("secret-1");
+  world.pass(1h);
+  CHECK(world.asked() == Strings{"GET app"});
+  CHECK(world.registrar->states().at(RegistrationSchedule::State::kRegistered) == 1);
+}
+
+TEST_CASE("who does not lead tells nothing, and what still holds when it leads again") {
+  RegistrarWorld world;
+  world.center.fails = {403, "", "", ""};
+  world.derive("secret-1");
+  world.pass(1min);
+  CHECK(world.told() == Strings{"demo WebhookRegistrationFailed"});
+  CHECK_FALSE(world.registrar->states().empty());
+  world.registrar->set_leading(false);
+  world.registrar->changed("demo");
+  world.pass(1h);
+  CHECK(world.told().empty());
+  CHECK(world.registrar->states().empty());
+  world.registrar->set_leading(true);
+  world.pass(2h);
+  CHECK(world.told() == Strings{"demo WebhookRegistrationFailed"});
 }
 
 TEST_CASE("two hundred repositories are registered in four minutes, by two requests a second") {
@@ -382,9 +546,17 @@ TEST_CASE("a failure is told once a day by its cause") {
   CHECK(world.told() == Strings{"demo WebhookRegistrationFailed"});
   world.pass(2h);
   CHECK(world.told() == Strings{"demo WebhookRegistrationFailed"});
-  world.center.fails.reset();
-  world.pass(2h);
-  CHECK(world.told() == Strings(2, "demo WebhookRegistered"));
+  SECTION("until it is over") {
+    world.center.fails.reset();
+    world.pass(2h);
+    CHECK(world.told() == Strings(2, "demo WebhookRegistered"));
+  }
+  SECTION("or nobody subscribes to the repository any more") {
+    world.slugs.clear();
+    world.registrar->changed("demo");
+  }
+  world.pass(48h);
+  CHECK(world.told().empty());
 }
 
 TEST_CASE("a receiver that asks for nothing any more is left alone") {
@@ -402,6 +574,26 @@ TEST_CASE("a receiver that asks for nothing any more is left alone") {
   }
   world.pass(24h);
   CHECK(world.asked().empty());
+  // Nothing is remembered of it.
+  world.derive("secret-1");
+  world.pass(5s);
+  CHECK(world.asked() == Strings{"GET app", "GET web"});
+}
+
+TEST_CASE("a receiver that is gone is forgotten, and the others of its owner go on") {
+  RegistrarWorld world;
+  world.has_another = true;
+  world.derive("secret-1");
+  world.pass(1min);
+  CHECK(world.asked().size() == 8);
+  world.has_another = false;
+  world.derive("secret-1");
+  world.pass(1min);
+  CHECK(world.asked().empty());
+  world.has_another = true;
+  world.derive("secret-1");
+  world.pass(1min);
+  CHECK(world.asked() == Strings{"GET app", "GET web"});
 }
 
 }  // namespace receiver::controllers

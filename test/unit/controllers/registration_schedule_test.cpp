@@ -27,10 +27,11 @@ Repository repository(const std::string& slug, const std::string& server = kServ
 class ScheduleWorld {
  public:
   void want(const std::vector<std::string>& slugs, const std::string& url = "url",
-            const std::string& wish = "wish", const std::string& receiver = "demo/bb") {
+            const std::string& wish = "wish", const std::string& receiver = "demo/bb",
+            Schedule::Seconds served = Schedule::kServed) {
     std::vector<Repository> repositories;
     for (const std::string& slug : slugs) repositories.push_back(repository(slug));
-    schedule.want(receiver, wish + url, url, repositories, now);
+    schedule.want(receiver, wish + url, url, repositories, now, served);
   }
   /// `SECONDS RECEIVER SLUG` of each visit before that time is over, with `moves` where it may
   /// move; `SECONDS? SLUG` of those for deliveries.
@@ -115,6 +116,11 @@ TEST_CASE("a webhook is moved once its URL was served for a minute") {
     world.want({"another", "new", "old"}, "url2");
     CHECK(world.run(2min) ==
           Visits{"120 demo/bb another", "180 demo/bb new moves", "180.5 demo/bb old moves"});
+  }
+  SECTION("later, if replicas may hear of it later") {
+    world.to_be_moved = {"new", "old"};
+    world.want({"new", "old"}, "url2", "wish", "demo/bb", Schedule::kServedUnwatched);
+    CHECK(world.run(10min) == Visits{"480 demo/bb new moves", "480.5 demo/bb old moves"});
   }
   SECTION("another wish without another URL is looked at at once") {
     world.want({"new", "old"}, "url", "other events");
@@ -209,6 +215,43 @@ TEST_CASE("a token that is refused or used up is not shown again meanwhile") {
   CHECK(told.run(10s) == Visits{"0 demo/bb a", "7 demo/bb a"});
 }
 
+TEST_CASE("a success ends what failures before it have cost") {
+  SECTION("of the repository") {
+    ScheduleWorld world;
+    world.want({"bad"});
+    world.failures["bad"] = {.kind = ApiFailure::kForbidden};
+    CHECK(world.run(4min).size() == 3);
+    world.failures.clear();
+    CHECK(world.run(6h).size() == 1);  // at 420 s
+    world.failures["bad"] = {.kind = ApiFailure::kForbidden};
+    CHECK(world.run(5min) == Visits{"22020 demo/bb bad moves", "22080 demo/bb bad moves"});
+  }
+  SECTION("of the token") {
+    ScheduleWorld world;
+    world.want({"a"});
+    world.failures["a"] = {.kind = ApiFailure::kUnauthorized};
+    CHECK(world.run(4min).size() == 3);
+    world.failures.clear();
+    CHECK(world.run(6h).size() == 1);
+    world.failures["a"] = {.kind = ApiFailure::kUnauthorized};
+    CHECK(world.run(5min) == Visits{"22020 demo/bb a moves", "22080 demo/bb a moves"});
+  }
+  SECTION("of the token, by an answer about deliveries") {
+    ScheduleWorld world;
+    world.tells_of_deliveries = true;
+    world.want({"a"});
+    (void)world.run(2s);
+    world.asking_fails = {.kind = ApiFailure::kUnauthorized};
+    CHECK(world.run(5min) == Visits{"300.5? a"});
+    world.asking_fails.reset();
+    CHECK(world.run(5min) == Visits{"600.5? a"});
+    world.asking_fails = {.kind = ApiFailure::kUnauthorized};
+    CHECK(world.run(5min) == Visits{"900.5? a"});
+    world.want({"a", "b"});
+    CHECK(world.run(1min).at(0) == "960.5 demo/bb b moves");
+  }
+}
+
 TEST_CASE("once a Bitbucket answers again, nothing that waited for it waits any longer") {
   ScheduleWorld world;
   world.want({"a", "b", "c"});
@@ -220,6 +263,16 @@ TEST_CASE("once a Bitbucket answers again, nothing that waited for it waits any 
   world.want({"a", "b", "c", "new"});
   CHECK(world.run(2min) == Visits{"3840 demo/bb new moves", "3840.5 demo/bb a moves",
                                   "3841 demo/bb b moves", "3841.5 demo/bb c moves"});
+}
+
+TEST_CASE("a Bitbucket that answers says nothing about another") {
+  ScheduleWorld world;
+  const Repository away = repository("away", "https://another.example.com");
+  world.schedule.want("demo/other", "w", "u", {away}, world.now);
+  world.failures["away"] = {.kind = ApiFailure::kUnreachable};
+  (void)world.run(4min);  // the next try is at 420 s
+  world.want({"a"});
+  CHECK(world.run(4min) == Visits{"240 demo/bb a", "420 demo/other away moves"});
 }
 
 TEST_CASE("the end of a visit for what is not wanted any more says nothing") {

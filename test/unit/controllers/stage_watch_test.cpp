@@ -50,11 +50,15 @@ struct StageWorld {
   boost::asio::io_context io;
   std::map<std::string, std::string> objects;  ///< by plural; another kind may not be read
   Projects changed;
+  std::map<std::string, const kube::Reflector*> reflectors;  ///< by kind, of those begun
   test::FakeApiServer server{
       io, test::FakeApiServer::Handler(
               [this](const test::ApiRequest& request) { return answer(request); })};
   std::unique_ptr<kube::RestClient> rest{server.client(io)};
   StageWatch watch{*rest, [this](const std::string& ns) { changed.insert(ns); },
+                   [this](const std::string& kind, const kube::Reflector& reflector) {
+                     reflectors.emplace(kind, &reflector);
+                   },
                    log::Logger::none()};
 };
 
@@ -86,6 +90,7 @@ TEST_CASE("Stages are not read where nobody needs them") {
   StageWorld world;
   world.time.run_for(world.io, 1h);
   CHECK(world.server.requests().empty());
+  CHECK(world.reflectors.empty());
   world.watch.begin();
   world.watch.begin();
   world.time.run_for(world.io, 1ms);
@@ -99,6 +104,10 @@ TEST_CASE("a kind that may not be read says nothing, and does not hold up the ot
   world.watch.begin();
   CHECK(world.time.run_until(world.io,
                              [&] { return world.watch.projects() == Projects{"by-itself"}; }));
+  using Settled = kube::ReflectorStatus::Settled;
+  CHECK(world.reflectors.at("stages")->status().settled == Settled::kSynced);
+  CHECK(world.reflectors.at("promotiontasks")->status().settled != Settled::kSynced);
+  CHECK(world.reflectors.size() == 3);
   // Permission comes later.
   world.objects["promotiontasks"] = task("by-task", kWaits);
   CHECK(world.time.run_until(world.io, [&] { return world.watch.projects().size() == 2; }));

@@ -323,6 +323,9 @@ TEST_CASE("the permissions that are checked are those of config/rbac") {
                  });
   const auto all = needed_permissions(rbac_files(), {"kargo", {"apples", "pears"}, true});
   CHECK(all.back().str() == "get, list, watch secrets everywhere");
+  const auto registration = registration_permissions(rbac_files());
+  REQUIRE(registration.size() == 3);
+  CHECK(registration[0].str() == "list, watch stages.kargo.akuity.io everywhere");
 }
 
 TEST_CASE("a review asks for one verb, of oneself or of a ServiceAccount") {
