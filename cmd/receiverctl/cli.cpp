@@ -18,6 +18,7 @@
 #include "cmd/receiverctl/receivers.h"
 #include "cmd/receiverctl/register.h"
 #include "cmd/receiverctl/send.h"
+#include "cmd/receiverctl/unregister.h"
 #include "cmd/receiverctl/url.h"
 #include "cmd/settings_file.h"
 #include "cmd/version.h"
@@ -32,9 +33,10 @@ constexpr const char* kFooter = R"(Examples:
 
 Exit codes:
   0  done, and all is well
-  1  done, and something is not well: a check failed, a delivery was not answered 2xx, a receiver is not ready
+  1  done, and something is not well: a check failed, a delivery was not answered 2xx, a receiver is not ready or does not exist
   2  the command line is wrong
-  3  a file, the API server or another server cannot be read or asked
+  3  a file, the API server or another server cannot be read or asked; Bitbucket answers too late, or 429 or 5xx
+  130  interrupted by Ctrl-C, after a report of what was done and what was not
 
 As a kubectl plugin: a link to it named kubectl-bitbucket_receiver in the PATH makes it `kubectl bitbucket-receiver`.)";
 
@@ -111,6 +113,7 @@ std::unique_ptr<CLI::App> make_app(const std::string& program, Context& context)
   add_receivers(*app, context);
   add_check(*app, context);
   add_register(*app, context);
+  add_unregister(*app, context);
   add_url(*app, context);
   add_send(*app, context);
   add_explain(*app, context);

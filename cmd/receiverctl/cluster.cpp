@@ -127,7 +127,7 @@ Result<api::ReceiverOwner> Cluster::owner(const std::string& project) {
   const auto found = std::ranges::find_if(*all, [&](const api::ReceiverOwner& owner) {
     return owner.project() == project && owner.meta.key.name == name;
   });
-  if (found == all->end()) return unreachable(described(project) + " does not exist");
+  if (found == all->end()) return not_well(described(project) + " does not exist");
   return std::move(*found);
 }
 
@@ -240,7 +240,7 @@ Result<ReceiverAccess> receiver_access(Cluster& cluster, const std::string& proj
   const std::string name = described(project);
   const auto declared = std::ranges::find(owner->receivers, receiver, &api::Receiver::name);
   if (declared == owner->receivers.end() || !declared->bitbucket) {
-    return unreachable(fmt::format("{} declares no Bitbucket receiver {:?}", name, receiver));
+    return not_well(fmt::format("{} declares no Bitbucket receiver {:?}", name, receiver));
   }
   const auto secrets = cluster.secrets(*owner);
   if (!secrets) return tl::unexpected(secrets.error());
@@ -250,19 +250,21 @@ Result<ReceiverAccess> receiver_access(Cluster& cluster, const std::string& proj
   const auto failed =
       std::ranges::find(derived.failures, receiver, &controllers::ReceiverFailure::receiver);
   if (failed != derived.failures.end()) {
-    return unreachable(fmt::format("{}: receiver {}: {}", name, receiver, failed->message));
+    const auto known = (*secrets)(declared->secret_name).known;
+    const std::string why = fmt::format("{}: receiver {}: {}", name, receiver, failed->message);
+    return known == controllers::SecretState::Known::kRefused ? unreachable(why) : not_well(why);
   }
   const auto expected =
       std::ranges::find(derived.published, receiver, &api::PublishedReceiver::name);
   const auto published =
       std::ranges::find(owner->status.webhook_receivers, receiver, &api::PublishedReceiver::name);
   if (published == owner->status.webhook_receivers.end()) {
-    return unreachable(fmt::format(
+    return not_well(fmt::format(
         "{} publishes no URL of receiver {} yet: is the operator running? see `receiverctl check`",
         name, receiver));
   }
   if (expected == derived.published.end() || !published->url.ends_with(expected->path)) {
-    return unreachable(
+    return not_well(
         fmt::format("the URL that {} publishes of receiver {} is not that of the Secret as it is "
                     "now: is the operator running? see `receiverctl check`",
                     name, receiver));

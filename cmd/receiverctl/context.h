@@ -14,9 +14,10 @@ namespace receiver::ctl {
 /// Also in `receiverctl --help` and in the README.
 enum class ExitCode : std::uint8_t {
   kOk = 0,
-  kNotWell = 1,      ///< the command did its work, and what it found or was answered is not well
-  kUsage = 2,        ///< the command line is wrong
-  kUnreachable = 3,  ///< a file, the API server or another server cannot be read or asked
+  kNotWell = 1,        ///< the command did its work, and what it found or was answered is not well
+  kUsage = 2,          ///< the command line is wrong
+  kUnreachable = 3,    ///< a file, the API server or another server cannot be read or asked
+  kInterrupted = 130,  ///< by Ctrl-C; what was done and what was not has been told
 };
 
 /// Why a command could not do its work: one line for people that says what to do. Holds neither a
@@ -31,6 +32,10 @@ using Result = tl::expected<T, Failure>;
 
 [[nodiscard]] inline tl::unexpected<Failure> unreachable(std::string message) {
   return tl::unexpected(Failure{ExitCode::kUnreachable, std::move(message)});
+}
+/// What the command is about is not there, or not as it should be.
+[[nodiscard]] inline tl::unexpected<Failure> not_well(std::string message) {
+  return tl::unexpected(Failure{ExitCode::kNotWell, std::move(message)});
 }
 [[nodiscard]] inline tl::unexpected<Failure> wrong_usage(std::string message) {
   return tl::unexpected(Failure{ExitCode::kUsage, std::move(message)});
@@ -56,9 +61,11 @@ enum class Format : std::uint8_t { kTable, kJson };
 struct Context {
   Environment environment;
   std::istream& in;
-  std::ostream& out;     ///< what was asked for, as `format` says
-  std::ostream& err;     ///< what is told beside it
-  bool colours = false;  ///< `out` is a terminal that wants them
+  std::ostream& out;            ///< what was asked for, as `format` says
+  std::ostream& err;            ///< what is told beside it
+  bool colours = false;         ///< `out` is a terminal that wants them
+  bool on_terminal = false;     ///< `out` is a terminal: somebody looks on
+  std::ostream* bar = nullptr;  ///< the terminal that `err` is, for a line that is written over
 
   // Options of all commands, there when `command` is called.
   std::string kubeconfig{};        ///< empty: as kubectl would look for it

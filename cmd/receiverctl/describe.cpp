@@ -173,7 +173,7 @@ Result<ExitCode> describe(Context& context, const DescribeOptions& options) {
   auto receivers = receivers_of(*owner, *secrets);
   const auto state = std::ranges::find(receivers, name, &ReceiverState::name);
   if (state == receivers.end()) {
-    return unreachable(fmt::format(
+    return not_well(fmt::format(
         "{} declares no Bitbucket receiver {:?}",
         owner->project().empty() ? "ClusterConfig cluster" : "ProjectConfig " + project, name));
   }

@@ -1,6 +1,7 @@
 #include "cmd/receiverctl/receivers.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <ostream>
 
@@ -19,11 +20,13 @@ using controllers::SecretState;
 struct ReceiversOptions {
   std::string project;
   bool show_urls = false;
+  bool webhooks = false;
 };
 
 constexpr const char* kReceiversExamples = R"(Examples:
   receiverctl receivers
   receiverctl receivers --project kargo-demo --show-urls
+  receiverctl receivers --project kargo-demo --webhooks
   receiverctl receivers -o json
   receiverctl receivers describe kargo-demo/bb-wh-receiver)";
 
@@ -58,6 +61,14 @@ std::string why_not_ready(const api::ReceiverOwner& owner, const ReceiverState& 
   return {};
 }
 
+/// `2/3`
+Cell registered_cell(const ReceiverState& state) {
+  if (!state.webhooks) return "";
+  const auto& [wanted, registered, failure, code] = *state.webhooks;
+  return {fmt::format("{}/{}", registered, wanted),
+          failure.empty() && registered == wanted ? Tone::kGood : Tone::kBad};
+}
+
 void print(Context& context, const std::vector<ReceiverState>& receivers, bool show_urls) {
   if (context.format == Format::kJson) {
     context.out << receivers_json(receivers, show_urls);
@@ -87,22 +98,39 @@ Result<ExitCode> list_receivers(Context& context, const ReceiversOptions& option
   const auto promotions = cluster.promotions(options.project);
   if (!promotions) return tl::unexpected(promotions.error());
 
+  bool asks_bitbucket = options.webhooks;
   std::vector<ReceiverState> receivers;
   for (const api::ReceiverOwner& owner : *owners) {
     const auto secrets = cluster.secrets(owner);
     if (!secrets) return tl::unexpected(secrets.error());
     const auto targets = webhook::reachable_targets({owner.project()}, **warehouses, **promotions);
+    std::map<std::string, Registrations> webhooks;
+    if (asks_bitbucket) {
+      auto asked =
+          ask_for_registrations(cluster, context, owner, *secrets, **warehouses, **promotions);
+      if (!asked) return tl::unexpected(asked.error());
+      webhooks = std::move(*asked);
+      asks_bitbucket = std::ranges::none_of(
+          webhooks, [](const auto& of) { return of.second.code == ExitCode::kInterrupted; });
+    }
     const auto of_warehouses = std::ranges::count(targets, controllers::TargetKind::kWarehouse,
                                                   &controllers::Target::kind);
     for (ReceiverState& state : receivers_of(owner, *secrets)) {
       state.warehouses = static_cast<std::size_t>(of_warehouses);
       state.promotions = targets.size() - state.warehouses;
+      const auto registrations = webhooks.find(state.name);
+      if (registrations != webhooks.end()) state.webhooks = registrations->second;
       receivers.push_back(std::move(state));
     }
   }
   print(context, receivers, options.show_urls);
-  const bool well = std::ranges::all_of(receivers, &ReceiverState::ready);
-  return well ? ExitCode::kOk : ExitCode::kNotWell;
+  ExitCode code = ExitCode::kOk;
+  for (const ReceiverState& state : receivers) {
+    const bool well = state.ready && (!state.webhooks || state.webhooks->failure.empty());
+    code = std::max(code, well ? ExitCode::kOk : ExitCode::kNotWell);
+    if (state.webhooks) code = std::max(code, state.webhooks->code);
+  }
+  return code;
 }
 
 }  // namespace
@@ -135,6 +163,9 @@ std::vector<ReceiverState> receivers_of(const api::ReceiverOwner& owner,
 std::string receivers_table(const std::vector<ReceiverState>& receivers, bool show_urls,
                             bool colours) {
   std::vector<std::string> titles{"PROJECT", "NAME", "READY", "WAREHOUSES", "PROMOTIONS"};
+  const bool with_webhooks = std::ranges::any_of(
+      receivers, [](const ReceiverState& state) { return state.webhooks.has_value(); });
+  if (with_webhooks) titles.emplace_back("WEBHOOKS");
   if (show_urls) titles.emplace_back("URL");
   titles.emplace_back("WHY NOT");
   Table table(std::move(titles));
@@ -143,8 +174,9 @@ std::string receivers_table(const std::vector<ReceiverState>& receivers, bool sh
                           state.name,
                           state.ready ? Cell("True", Tone::kGood) : Cell("False", Tone::kBad),
                           std::to_string(state.warehouses), std::to_string(state.promotions)};
+    if (with_webhooks) row.push_back(registered_cell(state));
     if (show_urls) row.emplace_back(state.url);
-    row.emplace_back(state.why);
+    row.emplace_back(state.ready && state.webhooks ? state.webhooks->failure : state.why);
     table.add(std::move(row));
   }
   return table.text(colours);
@@ -161,6 +193,14 @@ void write_receiver(Json& json, const ReceiverState& state, bool show_url) {
   if (show_url) member(json, "url", state.url);
   member(json, "warehouses", static_cast<std::int64_t>(state.warehouses));
   member(json, "promotions", static_cast<std::int64_t>(state.promotions));
+  if (state.webhooks) {
+    json.Key("webhooks");
+    json.StartObject();
+    member(json, "wanted", static_cast<std::int64_t>(state.webhooks->wanted));
+    member(json, "registered", static_cast<std::int64_t>(state.webhooks->registered));
+    member(json, "failure", state.webhooks->failure);
+    json.EndObject();
+  }
   json.EndObject();
 }
 
@@ -185,8 +225,13 @@ void add_receivers(CLI::App& app, Context& context) {
       ->option_text("P");
   command->add_flag("--show-urls", options->show_urls,
                     "Their URLs, too. A URL is half a secret: nobody else should see it.");
+  command->add_flag("--webhooks", options->webhooks,
+                    "How many webhooks are registered of those that the operator is to register, "
+                    "and what stops the others. Asks Bitbucket with the tokens of the receivers' "
+                    "Secrets; a Data Center must be in BITBUCKET_HOSTS.");
   command->footer(std::string(kReceiversExamples) +
-                  "\n\nExit code 1: one is not ready. Others: see `receiverctl --help`.");
+                  "\n\nExit code 1: one is not ready, or lacks webhooks. Others: see `receiverctl "
+                  "--help`.");
   command->callback([&context, command, options] {
     if (!command->get_subcommands().empty()) return;
     context.command = [&context, options] { return list_receivers(context, *options); };

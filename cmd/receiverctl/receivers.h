@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "api/receiver_owner.h"
 #include "cmd/receiverctl/context.h"
 #include "cmd/receiverctl/output.h"
+#include "cmd/receiverctl/registrations.h"
 #include "controllers/derive.h"
 
 namespace receiver::ctl {
@@ -26,6 +28,7 @@ struct ReceiverState {
   std::vector<std::string> advice{};  ///< what could be better though it works
   std::size_t warehouses = 0;         ///< that a delivery to it could refresh
   std::size_t promotions = 0;
+  std::optional<Registrations> webhooks{};  ///< asked for, and it registers them itself
 
   /// `PROJECT/NAME`, or `NAME`.
   [[nodiscard]] std::string str() const { return project.empty() ? name : project + "/" + name; }

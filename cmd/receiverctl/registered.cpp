@@ -24,8 +24,8 @@ std::string line_of(const Difference& difference, bool show_urls) {
                      to);
 }
 
-/// `created`, `would create`, `unchanged`, `skipped`, `failed`.
-Cell result_of(const Registered& registered, bool dry_run) {
+Cell result_cell(const Registered& registered, bool dry_run) {
+  if (!registered.tried) return {"not tried", Tone::kBad};
   if (!registered.error.empty()) return {"failed", Tone::kBad};
   switch (registered.plan.action) {
     case Change::kNone:
@@ -44,6 +44,10 @@ Cell result_of(const Registered& registered, bool dry_run) {
 
 }  // namespace
 
+std::string result_of(const Registered& registered, bool dry_run) {
+  return result_cell(registered, dry_run).text;
+}
+
 std::string report_table(const Report& report, bool show_urls, bool colours) {
   Table table({"REPOSITORY", "WEBHOOK", "DIFFERENCE"});
   for (const Registered& registered : report.repositories) {
@@ -55,7 +59,8 @@ std::string report_table(const Report& report, bool show_urls, bool colours) {
     if (!registered.plan.reason.empty()) lines = {registered.plan.reason};
     if (!registered.error.empty()) lines = {registered.error};
     if (lines.empty()) lines.emplace_back();
-    table.add({registered.repository.name(), result_of(registered, report.dry_run), lines.front()});
+    table.add(
+        {registered.repository.name(), result_cell(registered, report.dry_run), lines.front()});
     for (std::size_t i = 1; i < lines.size(); ++i) table.add({"", "", lines[i]});
   }
   return table.text(colours);
@@ -71,7 +76,7 @@ std::string report_json(const Report& report, bool show_urls) {
       json.StartObject();
       member(json, "server", registered.repository.server);
       member(json, "repository", registered.repository.name());
-      member(json, "result", result_of(registered, report.dry_run).text);
+      member(json, "result", result_of(registered, report.dry_run));
       json.Key("differences");
       json.StartArray();
       for (const Difference& difference : registered.plan.differences) {

@@ -15,6 +15,7 @@ struct Registered {
   bitbucket_rest::Repository repository;
   bitbucket_rest::Plan plan{};
   std::string error{};  ///< not empty: nothing is known of the plan
+  bool tried = true;
 };
 
 struct Report {
@@ -25,6 +26,8 @@ struct Report {
   bool dry_run = false;
 };
 
+/// `created`, `would create`, `unchanged`, `skipped`, `failed`, `not tried`.
+[[nodiscard]] std::string result_of(const Registered& registered, bool dry_run);
 [[nodiscard]] std::string report_table(const Report& report, bool show_urls, bool colours);
 [[nodiscard]] std::string report_json(const Report& report, bool show_urls);
 

@@ -20,8 +20,13 @@ namespace receiver::bitbucket_cpprest {
 namespace {
 
 using bitbucket_rest::ApiAnswer;
+using bitbucket_rest::ApiFailure;
 using bitbucket_rest::ApiRequest;
-using Answered = tl::expected<ApiAnswer, std::string>;
+using bitbucket_rest::BitbucketError;
+using Answered = tl::expected<ApiAnswer, BitbucketError>;
+
+/// The deadline of a request comes first: it says what was waited for.
+constexpr std::chrono::seconds kAfterDeadline{1};
 
 /// What OpenSSL found of a server's certificate: X509_V_OK, or X509_V_ERR_… . The handshake runs
 /// on a thread of cpprestsdk's.
@@ -64,7 +69,7 @@ web::http::client::http_client_config config_of(const ClientOptions& options,
                                                 std::shared_ptr<Verdict> verdict) {
   web::http::client::http_client_config config;
   config.set_max_redirects(0);
-  config.set_timeout(options.deadline);  // of each single read or write
+  config.set_timeout(options.deadline + kAfterDeadline);  // of each single read or write
   // The system's authorities are there already. The callback lives as long as the connection, and
   // keeps the verdict.
   config.set_ssl_context_callback([ca_pem = options.ca_pem, host,
@@ -146,15 +151,18 @@ tl::expected<Client, std::string> Client::create(ClientOptions options) {
 
 Answered Client::send(const ApiRequest& request) const {
   if (!web::uri::validate(request.url)) {
-    return tl::unexpected(std::string("Bitbucket cannot be asked: its address is no URL"));
+    return tl::unexpected(
+        BitbucketError{.kind = ApiFailure::kUnreachable,
+                       .message = "Bitbucket cannot be asked: its address is no URL"});
   }
   const web::uri address(request.url);
   const int port = address.is_port_default() ? 443 : address.port();
   const auto proxy = options_.proxy.for_server(address.host(), static_cast<unsigned short>(port));
   const auto failed = [who = fmt::format("{}:{}", address.host(), port),
-                       by = proxy ? " through the proxy " + proxy->address()
-                                  : std::string()](std::string_view why) {
-    return tl::unexpected(fmt::format("{} cannot be asked{}: {}", who, by, why));
+                       by = proxy ? " through the proxy " + proxy->address() : std::string()](
+                          std::string_view why, ApiFailure kind = ApiFailure::kUnreachable) {
+    return tl::unexpected(BitbucketError{
+        .kind = kind, .message = fmt::format("{} cannot be asked{}: {}", who, by, why)});
   };
   // Shared: if the deadline comes first, the chain ends later, by its own time limits.
   const auto outcome = std::make_shared<std::promise<Answered>>();
@@ -186,7 +194,8 @@ Answered Client::send(const ApiRequest& request) const {
   }
   if (answer.wait_for(options_.deadline) != std::future_status::ready) {
     return failed(fmt::format("no whole answer within {} s",
-                              std::chrono::duration<double>(options_.deadline).count()));
+                              std::chrono::duration<double>(options_.deadline).count()),
+                  ApiFailure::kTimeout);
   }
   Answered answered = answer.get();
   if (answered) bitbucket_rest::hide_token(*answered, options_.authorization);

@@ -31,9 +31,9 @@ class Client {
   /// The error is about authorities that are none.
   [[nodiscard]] static tl::expected<Client, std::string> create(ClientOptions options);
 
-  /// The error is for people and repeats neither token nor body. Whatever was not answered may
-  /// still have been done.
-  [[nodiscard]] tl::expected<bitbucket_rest::ApiAnswer, std::string> send(
+  /// The error, kTimeout or kUnreachable, repeats neither token nor body. Whatever was not answered
+  /// may still have been done.
+  [[nodiscard]] tl::expected<bitbucket_rest::ApiAnswer, bitbucket_rest::BitbucketError> send(
       const bitbucket_rest::ApiRequest& request) const;
   /// Until it has ended.
   void run(bitbucket_rest::Operation& operation) const;

@@ -40,24 +40,29 @@ void Operation::take(tl::expected<ApiAnswer, BitbucketError> answer) {
 }
 
 void run(Operation& operation, const Send& send) {
-  while (const ApiRequest* request = operation.next()) {
-    operation.take(send(*request).map_error([](std::string why) {
-      return BitbucketError{.kind = ApiFailure::kUnreachable, .message = std::move(why)};
-    }));
-  }
+  while (const ApiRequest* request = operation.next()) operation.take(send(*request));
 }
 
 Send patient(Send send, Pause pause, std::chrono::seconds limit) {
   return [send = std::move(send), pause = std::move(pause),
-          limit](const ApiRequest& request) -> tl::expected<ApiAnswer, std::string> {
+          limit](const ApiRequest& request) -> tl::expected<ApiAnswer, BitbucketError> {
     std::chrono::seconds left = limit;
-    for (unsigned attempt = 0;; ++attempt) {
+    unsigned limited = 0;
+    unsigned failed = 0;
+    for (;;) {
       auto answer = send(request);
-      if (!answer || answer->status != 429) return answer;
-      const std::chrono::seconds wait = rate_limit_pause(*answer, attempt, clock::Wall::now());
-      if (wait > left) return answer;
-      left -= wait;
-      pause(wait);
+      if (answer && answer->status == 429) {
+        const auto wait = rate_limit_pause(*answer, limited++, clock::Wall::now());
+        if (wait > left) return answer;
+        left -= wait;
+        pause(wait, "Bitbucket limits requests (429)");
+        continue;
+      }
+      const bool for_now =
+          answer ? answer->status >= 500 : answer.error().kind == ApiFailure::kTimeout;
+      if (!for_now || request.method != "GET" || failed == kReadRetries) return answer;
+      pause(std::chrono::seconds(1U << failed++),
+            answer ? fmt::format("Bitbucket answered {}", answer->status) : answer.error().message);
     }
   };
 }

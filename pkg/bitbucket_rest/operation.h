@@ -94,16 +94,21 @@ class Question : public Operation {
   std::optional<tl::expected<T, BitbucketError>> result_;
 };
 
-/// Sends one request. The error says why there is no answer, for people.
-using Send = std::function<tl::expected<ApiAnswer, std::string>(const ApiRequest&)>;
-/// Waits that long, and may say so.
-using Pause = std::function<void(std::chrono::seconds)>;
+/// Sends one request. The error says why there is no answer: kUnreachable or kTimeout.
+using Send = std::function<tl::expected<ApiAnswer, BitbucketError>(const ApiRequest&)>;
+/// Waits that long, and may say why, for people.
+using Pause = std::function<void(std::chrono::seconds, const std::string& why)>;
 
 /// The driver of those who may block.
 void run(Operation& operation, const Send& send);
 
+/// How often a read is sent again.
+inline constexpr unsigned kReadRetries = 2;
+
 /// `send`, but an answer 429 is waited out as it asks, and the request sent again; not beyond
-/// `limit` in all, after which the 429 is the answer.
+/// `limit` in all, after which the 429 is the answer. A read that is answered 5xx, or not within
+/// the deadline, is sent again after a second, and once more after two; a write is not, since it
+/// may have been done.
 [[nodiscard]] Send patient(Send send, Pause pause, std::chrono::seconds limit);
 
 }  // namespace receiver::bitbucket_rest

@@ -11,7 +11,7 @@ namespace receiver::bitbucket_rest {
 struct Unregistration {
   Repository repository;
   WantedWebhook receiver;   ///< whose webhooks
-  bool stale_only = false;  ///< those that lead to neither of its URLs
+  bool stale_only = false;  ///< those that nobody serves any more
   bool dry_run = false;     ///< read only
 };
 

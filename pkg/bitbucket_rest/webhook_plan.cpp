@@ -193,6 +193,17 @@ void note_inherited(bitbucket::Source product, const Own& was, const WantedWebho
                   lacking.empty() ? "" : "; it lacks the events " + shown(lacking)));
 }
 
+/// Under another base URL the operator may still serve it: the digits decide.
+bool may_be_served(const Own& own, const WantedWebhook& wanted) {
+  const auto digits = [](const std::string& url) {
+    const std::string place = place_of(url);
+    return place.substr(place.rfind('/') + 1);
+  };
+  const std::string last = digits(own.webhook->url);
+  return own.place != Place::kElsewhere || last == digits(wanted.url) ||
+         (wanted.former_url && last == digits(*wanted.former_url));
+}
+
 }  // namespace
 
 std::vector<std::string> wanted_events(bitbucket::Source product, bool pull_requests,
@@ -236,7 +247,7 @@ std::vector<Webhook> webhooks_to_delete(const std::vector<Webhook>& existing,
                                         const WantedWebhook& wanted, bool stale_only) {
   std::vector<Webhook> going;
   for (const Own& own : own_webhooks(existing, wanted)) {
-    if (own.webhook->inherited || (stale_only && own.place != Place::kElsewhere)) continue;
+    if (own.webhook->inherited || (stale_only && may_be_served(own, wanted))) continue;
     going.push_back(*own.webhook);
   }
   return going;

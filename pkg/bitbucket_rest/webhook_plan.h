@@ -77,7 +77,7 @@ inline constexpr std::size_t kMaxSurplus = 10;
                                 const WantedWebhook& wanted, Moves moves, bool always);
 
 /// Which of ours go when the receiver is to have none any more; with `stale_only` those alone that
-/// lead to neither of its URLs.
+/// nobody serves any more: they end otherwise than its URLs do, by a secret of former times.
 [[nodiscard]] std::vector<Webhook> webhooks_to_delete(const std::vector<Webhook>& existing,
                                                       const WantedWebhook& wanted, bool stale_only);
 

@@ -123,8 +123,9 @@ class BitbucketServer::Impl {
       co_await timer.async_wait(boost::asio::use_awaitable);
     }
     const Answer answer = answer_to(head, text);
-    if (answer.after.count() > 0) {
-      timer.expires_after(answer.after);
+    const auto after = std::max(answer.after, delay_.load());
+    if (after.count() > 0) {
+      timer.expires_after(after);
       co_await timer.async_wait(boost::asio::use_awaitable);
     }
     http::Response response{.status = answer.status, .headers = {}, .body = answer.body};
@@ -210,6 +211,7 @@ class BitbucketServer::Impl {
   std::map<std::string, Breaker> breakers_;  ///< by webhook
   int last_id_ = 0;
   std::atomic<bool> held_{false};
+  std::atomic<std::chrono::milliseconds> delay_{std::chrono::milliseconds(0)};
 
   [[nodiscard]] bool of_cloud() const { return product_ == Source::kCloud; }
 
@@ -452,6 +454,10 @@ void BitbucketServer::deliver(const std::string& repository,
     lock.lock();
     impl_->breakers_[webhook.id] = std::move(breaker);
   }
+}
+
+void BitbucketServer::set_delay(std::chrono::milliseconds delay) {
+  impl_->delay_ = delay;
 }
 
 void BitbucketServer::hold(bool held) {

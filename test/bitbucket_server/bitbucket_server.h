@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -65,6 +66,8 @@ class BitbucketServer {
   void deliver(const std::string& repository,
                const std::function<unsigned(const StoredWebhook&)>& send);
 
+  /// From now on each answer goes out so long after its request was done.
+  void set_delay(std::chrono::milliseconds delay);
   /// As long as it is held, it takes requests and answers none.
   void hold(bool held);
 

@@ -50,12 +50,15 @@ tl::expected<typename Asked::Value, BitbucketError> ask(Asked question, bool rea
   std::string inherited = inherited_list_request(question.repository()).url;
   inherited.erase(inherited.find('?'));
   std::size_t asked = 0;
-  run(question, [&](const ApiRequest& request) -> tl::expected<ApiAnswer, std::string> {
+  run(question, [&](const ApiRequest& request) -> tl::expected<ApiAnswer, BitbucketError> {
     require(!reads_only || request.method == "GET", "a question changes nothing");
     require(request.url.starts_with(place) ||
                 (request.method == "GET" && request.url.starts_with(inherited)),
             "nobody but this repository and its owner is asked");
-    if (asked == answers.size()) return tl::unexpected(std::string("no answer"));
+    if (asked == answers.size()) {
+      return tl::unexpected(
+          BitbucketError{.kind = ApiFailure::kUnreachable, .message = "no answer"});
+    }
     return answers[asked++];
   });
   require(question.requests() <= max_requests, "the requests are bounded");

@@ -142,7 +142,7 @@ TEST_CASE("register asks Bitbucket through HTTPS_PROXY, unless NO_PROXY exempts 
   // Two lists and the write; the API server is asked without it.
   CHECK(proxy.connects() ==
         std::vector<std::string>(3, host + ":" + std::to_string(hidden.port())));
-  CHECK(run_through({{"NO_PROXY", ".test"}}).exit_code == 1);
+  CHECK(run_through({{"NO_PROXY", ".test"}}).exit_code == 3);
   CHECK(proxy.connects().size() == 3);
   CHECK_THAT(told(run_through({{"HTTPS_PROXY", "socks5://me:pass-word@proxy"}})),
              Catch::StartsWith("2\n") && Catch::Contains("HTTPS_PROXY names no proxy") &&
@@ -187,7 +187,7 @@ TEST_CASE("register refuses what cannot be right before it asks anybody", "[regi
                      {{"BITBUCKET_TOKEN", "two words"}}),
              Catch::StartsWith("2\n") && Catch::Contains("the token holds spaces"));
   CHECK_THAT(refused({"--project", "missing", "--repo", stage.clone_url("app")}),
-             Catch::StartsWith("3\n") && Catch::Contains("does not exist"));
+             Catch::StartsWith("1\n") && Catch::Contains("does not exist"));
   CHECK(stage.bitbucket.requests().empty());
 }
 

@@ -84,7 +84,12 @@ class RegisterStage {
   [[nodiscard]] Finished run_register(std::vector<std::string> arguments,
                                       Environment environment = {
                                           {"BITBUCKET_TOKEN", kApiToken}}) const {
-    std::vector<std::string> words{RECEIVERCTL_BINARY, "register",
+    return run_command("register", std::move(arguments), std::move(environment));
+  }
+  [[nodiscard]] Finished run_command(const std::string& command, std::vector<std::string> arguments,
+                                     Environment environment = {
+                                         {"BITBUCKET_TOKEN", kApiToken}}) const {
+    std::vector<std::string> words{RECEIVERCTL_BINARY, command,
                                    "--kubeconfig",     cluster.directory() + "/kubeconfig.admin",
                                    "--receiver",       "bb"};
     if (std::ranges::find(arguments, "--ca-file") == arguments.end()) {

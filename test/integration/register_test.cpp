@@ -364,9 +364,9 @@ project-of-the-test/app   created   title: Kargo project-of-the-test/bb [HASH/bb
   const std::size_t before = stage.bitbucket.requests().size();
   CHECK(told(stage.run_register(with({"--repo", missing, "--repo", stage.clone_url("app")}),
                                 {{"BITBUCKET_TOKEN", "stale"}})) == R"(1
-REPOSITORY                WEBHOOK   DIFFERENCE
-project-of-the-test/aa    failed    Bitbucket answered 401 (Token is invalid, expired, or not supported for this endpoint.): the token is wrong or has expired; an API token of an account needs the account's e-mail address with --username, an access token of a repository, project or workspace must be given without
-project-of-the-test/app   failed    not tried
+REPOSITORY                WEBHOOK     DIFFERENCE
+project-of-the-test/aa    failed      Bitbucket answered 401 (Token is invalid, expired, or not supported for this endpoint.): the token is wrong or has expired; an API token of an account needs the account's e-mail address with --username, an access token of a repository, project or workspace must be given without
+project-of-the-test/app   not tried   the token is refused
 )");
   CHECK(stage.bitbucket.requests().size() == before + 1);
 
@@ -392,8 +392,71 @@ TEST_CASE("register waits as Bitbucket asks", "[register]") {
 
   stage.bitbucket.answer_next({{.status = 429, .retry_after = "3600"}});
   const Finished refused = stage.run_all();
-  CHECK(refused.exit_code == 1);
+  CHECK(refused.exit_code == 3);
   CHECK_THAT(refused.output, Catch::Contains("too many requests; try again in 3600 s"));
+}
+
+TEST_CASE(
+    "register asks again what is answered 5xx, and tells of a Bitbucket that stays dead or slow",
+    "[register]") {
+  RegisterStage stage(Source::kDataCenter);
+  const std::string repository = stage.subscribe("app");
+  // A write is not sent again; the next run sees whether it was done.
+  stage.bitbucket.answer_next({{.status = 503}});
+  CHECK_THAT(told(stage.run_all()), Catch::StartsWith("0\nBitbucket answered 503: waiting 1 s\n"));
+  CHECK(stage.bitbucket.writes() == 1);
+
+  const std::size_t before = stage.bitbucket.requests().size();
+  stage.bitbucket.answer_next({{.status = 503}, {.status = 500}, {.status = 502}});
+  CHECK_THAT(told(stage.run_all()), Catch::StartsWith("3\n") &&
+                                        Catch::Contains("SHOP/app     failed") &&
+                                        Catch::Contains("Bitbucket answered 502"));
+  CHECK(stage.bitbucket.requests().size() == before + 3);
+
+  stage.bitbucket.hold(true);
+  CHECK_THAT(
+      told(stage.run_all({"--request-timeout", "1"})),
+      Catch::StartsWith("3\n") && Catch::Contains("no whole answer within 1 s: waiting 2 s\n"));
+  stage.bitbucket.hold(false);
+  CHECK(stage.bitbucket.webhooks(repository).size() == 1);
+
+  CHECK_THAT(told(stage.run_register({"--project", stage.project.name(), "--bitbucket-url",
+                                      "https://localhost:1", "--repo",
+                                      "https://localhost:1/scm/shop/app.git"})),
+             Catch::StartsWith("3\n") && Catch::Contains("cannot be asked"));
+}
+
+TEST_CASE("register's exit code tells drift on demand, and that all is skipped", "[register]") {
+  RegisterStage stage(Source::kCloud);
+  stage.project.add_warehouse("elsewhere", "https://github.com/example/shop");
+  CHECK_THAT(told(stage.run_all()), Catch::StartsWith("1\nskipped: https://github.com/") &&
+                                        Catch::Contains("no Bitbucket repository to register"));
+  const std::string repository = stage.subscribe("app");
+  const auto code = [&](const std::vector<std::string>& more) {
+    return stage.run_all(more).exit_code;
+  };
+  CHECK(code({"--dry-run"}) == 0);
+  CHECK(code({"--dry-run", "--exit-code"}) == 1);
+  CHECK(code({}) == 0);
+  CHECK(code({"--dry-run", "--exit-code"}) == 0);
+  StoredWebhook drifted = stage.bitbucket.webhooks(repository).at(0);
+  drifted.events = {"repo:fork"};
+  stage.bitbucket.add_repository(repository, {drifted});
+  CHECK(code({"--dry-run", "--exit-code"}) == 1);
+  CHECK(code({"--exit-code"}) == 2);  // without --dry-run it is put right
+}
+
+TEST_CASE("register takes a repository that is named twice for one", "[register]") {
+  RegisterStage stage(Source::kCloud);
+  const std::string repository = stage.subscribe("app");
+  std::string shouted = stage.clone_url("app");
+  shouted.replace(shouted.size() - 3, 3, "APP");
+  const Finished finished =
+      stage.run_register({"--project", stage.project.name(), "--cloud-url", stage.bitbucket.url(),
+                          "--repo", stage.clone_url("app"), "--repo", shouted});
+  CHECK(finished.exit_code == 0);
+  CHECK(stage.bitbucket.webhooks(repository).size() == 1);
+  CHECK(stage.bitbucket.requests().size() == 3);
 }
 
 TEST_CASE("register takes its token from a file, and an account's with its user", "[register]") {

@@ -40,7 +40,10 @@ std::string Transcript::neutral(std::string text) const {
   for (const auto& [what, with] : names_) replace_all(text, what, with);
   static const std::vector<std::pair<std::regex, std::string>> patterns{
       {std::regex(R"(127\.0\.0\.1:[0-9]+)"), "127.0.0.1:PORT"},
+      {std::regex("localhost:[0-9]+"), "localhost:PORT"},
       {std::regex("[0-9a-f]{64}"), "HEX"},
+      {std::regex("/[0-9a-f]{8}…"), "/HEX…"},
+      {std::regex("\\[[0-9a-f]{12}/"), "[HASH/"},
       {std::regex("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "UUID"},
       {std::regex(R"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z)"), "TIME"},
       {std::regex(R"([0-9]{4}-[0-9]{2}-[0-9]{2}, in [0-9]+ days)"), "DATE, in N days"},

@@ -32,8 +32,8 @@ std::string refusal(const BitbucketServer& server, const std::string& ca_pem,
   const auto answer = client_with(ca_pem, std::move(proxy))
                           .send(list_request({Source::kCloud, server.url(), "team", "shop"}));
   if (answer) return {};
-  CHECK_THAT(answer.error(), !Catch::Contains(kHiddenToken));
-  return answer.error();
+  CHECK_THAT(answer.error().message, !Catch::Contains(kHiddenToken));
+  return answer.error().message;
 }
 
 }  // namespace

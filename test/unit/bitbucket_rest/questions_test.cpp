@@ -42,11 +42,14 @@ struct Outcome {
 template <class Asked>
 Outcome<Asked> ask(Asked question, const std::vector<ApiAnswer>& answers) {
   Outcome<Asked> outcome;
-  run(question, [&](const ApiRequest& request) -> tl::expected<ApiAnswer, std::string> {
+  run(question, [&](const ApiRequest& request) -> tl::expected<ApiAnswer, BitbucketError> {
     CHECK(request.method == "GET");
     CHECK(request.body.empty());
     outcome.urls.push_back(request.url);
-    if (outcome.urls.size() > answers.size()) return tl::unexpected(std::string("nobody answers"));
+    if (outcome.urls.size() > answers.size()) {
+      return tl::unexpected(
+          BitbucketError{.kind = ApiFailure::kUnreachable, .message = "nobody answers"});
+    }
     return answers[outcome.urls.size() - 1];
   });
   CHECK(question.requests() == outcome.urls.size());

@@ -18,9 +18,11 @@ struct Script {
   std::vector<ApiRequest> asked;
 
   Send send() {
-    return [this](const ApiRequest& request) -> tl::expected<ApiAnswer, std::string> {
+    return [this](const ApiRequest& request) -> tl::expected<ApiAnswer, BitbucketError> {
       asked.push_back(request);
-      if (answers.empty()) return tl::unexpected(std::string("nothing left"));
+      if (answers.empty()) {
+        return tl::unexpected(BitbucketError{.kind = ApiFailure::kTimeout, .message = "late"});
+      }
       ApiAnswer answer = answers.front();
       answers.pop_front();
       return answer;
@@ -49,7 +51,8 @@ TEST_CASE("a rate limit is waited out within its bound") {
   Script script;
   std::vector<std::chrono::seconds> pauses;
   const Send send = patient(
-      script.send(), [&](std::chrono::seconds pause) { pauses.push_back(pause); }, 30s);
+      script.send(),
+      [&](std::chrono::seconds pause, const std::string&) { pauses.push_back(pause); }, 30s);
 
   script.answers = {limited("10"), limited(""), {200, "done", "", ""}};
   CHECK(send({"GET", "https://a", ""})->body == "done");
@@ -65,6 +68,36 @@ TEST_CASE("a rate limit is waited out within its bound") {
   script.answers = {limited("99999999999999999999"), {200, "done", "", ""}};
   CHECK(send({"GET", "https://a", ""})->status == 429);
   CHECK(pauses.empty());
+}
+
+TEST_CASE("a read is asked again after a 5xx or a time-out, a write is not") {
+  Script script;
+  std::vector<std::string> waited;
+  const Send send = patient(
+      script.send(),
+      [&](std::chrono::seconds pause, const std::string& why) {
+        waited.push_back(fmt::format("{} {}", pause.count(), why));
+      },
+      30s);
+  const ApiAnswer broken{503, "", "", ""};
+  script.answers = {broken, {555, "", "", ""}, {200, "done", "", ""}};
+  CHECK(send({"GET", "https://a", ""})->body == "done");
+  CHECK(waited == std::vector<std::string>{"1 Bitbucket answered 503", "2 Bitbucket answered 555"});
+
+  script.answers = {broken, broken, broken, {200, "done", "", ""}};
+  CHECK(send({"GET", "https://a", ""})->status == 503);
+  CHECK(script.answers.size() == 1);
+  script.answers = {};
+  waited.clear();
+  CHECK(send({"GET", "https://a", ""}).error().kind == ApiFailure::kTimeout);
+  CHECK(waited == std::vector<std::string>{"1 late", "2 late"});
+
+  for (const char* method : {"POST", "PUT", "DELETE"}) {
+    script.answers = {broken, {200, "done", "", ""}};
+    CHECK(send({method, "https://a", ""})->status == 503);
+  }
+  script.answers = {{404, "", "", ""}, {200, "done", "", ""}};
+  CHECK(send({"GET", "https://a", ""})->status == 404);
 }
 
 TEST_CASE("an endless list ends at a bound, and is not taken for all that there is") {
@@ -151,8 +184,8 @@ TEST_CASE("no answer is told as such") {
   Script script;
   const auto failed = register_webhook(script.send());
   REQUIRE_FALSE(failed);
-  CHECK(failed.error().kind == ApiFailure::kUnreachable);
-  CHECK(failed.error().message == "nothing left");
+  CHECK(failed.error().kind == ApiFailure::kTimeout);
+  CHECK(failed.error().message == "late");
 }
 
 }  // namespace receiver::bitbucket_rest

@@ -34,10 +34,16 @@ constexpr const char* kSecret = "a-secret-of-sufficient-length";
 }  // namespace
 
 TEST_CASE("every command explains itself, with examples") {
-  const std::vector<std::vector<const char*>> commands{
-      {},        {"receivers"}, {"receivers", "describe"},
-      {"check"}, {"register"},  {"url"},
-      {"send"},  {"explain"},   {"completion"}};
+  const std::vector<std::vector<const char*>> commands{{},
+                                                       {"receivers"},
+                                                       {"receivers", "describe"},
+                                                       {"check"},
+                                                       {"register"},
+                                                       {"unregister"},
+                                                       {"url"},
+                                                       {"send"},
+                                                       {"explain"},
+                                                       {"completion"}};
   for (std::vector<const char*> command : commands) {
     command.push_back("--help");
     INFO(command.front());
@@ -139,6 +145,7 @@ TEST_CASE("the ClusterConfig is never meant because a project was left out") {
       {"explain", "-"},
       {"register", "--receiver", "r", "--all-subscribed"},
       {"register", "--receiver", "r", "--repo", "https://bitbucket.org/a/b"},
+      {"unregister", "--receiver", "r", "--repo", "https://bitbucket.org/a/b"},
   };
   for (auto line : lines) {
     const Ran ran = ctl(line, kSecret);
@@ -207,6 +214,8 @@ TEST_CASE("a wrong command line is told of in one line, with code 2") {
       {"receivers", "-o", "yaml"},
       {"receivers", "describe"},
       {"receivers", "describe", "/name"},
+      {"unregister", "--project", "p", "--receiver", "r"},
+      {"unregister", "--project", "p", "--receiver", "r", "--all-subscribed", "--yes", "--dry-run"},
       {"send"},
       {"send", "--project", "p", "--receiver", "r"},
       {"send", "--url", "https://h/x"},

@@ -82,6 +82,23 @@ TEST_CASE("URLs are shown only on request") {
   CHECK_THAT(receivers_json(states, true), Catch::Contains(states[0].url));
 }
 
+TEST_CASE("webhooks are counted where they were asked for") {
+  const std::vector<ReceiverState> states{
+      {.name = "all", .ready = true, .webhooks = Registrations{.wanted = 2, .registered = 2}},
+      {.name = "some",
+       .ready = true,
+       .webhooks = Registrations{.wanted = 3, .registered = 1, .failure = "acme/web: no token"}},
+      {.name = "none", .ready = false, .why = "because"}};
+  CHECK(receivers_table(states, false, false) ==
+        "PROJECT   NAME   READY   WAREHOUSES   PROMOTIONS   WEBHOOKS   WHY NOT\n"
+        "(all)     all    True    0            0            2/2\n"
+        "(all)     some   True    0            0            1/3        acme/web: no token\n"
+        "(all)     none   False   0            0                       because\n");
+  CHECK_THAT(
+      receivers_json(states, false),
+      Catch::Contains("\"wanted\": 3") && Catch::Contains("\"failure\": \"acme/web: no token\""));
+}
+
 TEST_CASE("a receiver of the ClusterConfig is told apart") {
   const std::vector<ReceiverState> states{{.name = "bb", .ready = false, .why = "because"}};
   CHECK(states[0].str() == "bb");

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/App.hpp>
+
+#include "bitbucket_cpprest/client.h"
+#include "bitbucket_rest/repository.h"
+#include "bitbucket_rest/webhook_plan.h"
+#include "cmd/receiverctl/cluster.h"
+#include "cmd/receiverctl/context.h"
+
+/// What the commands share that change webhooks: which repositories of which Bitbucket are meant,
+/// and how it is asked.
+namespace receiver::ctl {
+
+struct BitbucketOptions {
+  std::vector<std::string> repositories;
+  bool all_subscribed = false;
+  std::optional<std::string> bitbucket_url;
+  std::optional<std::string> cloud_url;
+  std::string username;
+  std::string token_file;
+  std::string ca_file;
+  unsigned request_timeout = 30;  ///< seconds
+};
+
+/// Adds --repo and --all-subscribed.
+void add_repositories(CLI::App& command, BitbucketOptions& options);
+/// Adds the others.
+void add_access(CLI::App& command, BitbucketOptions& options);
+/// For the command's callback: throws CLI::RequiredError unless some repositories are meant.
+void require(const BitbucketOptions& options);
+
+/// By the token that is given. Sends nothing yet.
+[[nodiscard]] Result<bitbucket_cpprest::Client> connect(Context& context,
+                                                        const BitbucketOptions& options);
+/// How it is asked; must outlive what this gives.
+[[nodiscard]] inline bitbucket_rest::Send sender(const bitbucket_cpprest::Client& client) {
+  return [&client](const bitbucket_rest::ApiRequest& request) { return client.send(request); };
+}
+/// The repositories that are named, or that the project's Warehouses subscribe to.
+[[nodiscard]] Result<bitbucket_rest::Selection> select(Cluster& cluster, const std::string& project,
+                                                       const BitbucketOptions& options);
+
+/// By what the receiver's webhooks are known; the empty project stands for the ClusterConfig.
+[[nodiscard]] bitbucket_rest::WantedWebhook webhook_of(const ReceiverAccess& access,
+                                                       const std::string& project,
+                                                       const std::string& receiver);
+
+}  // namespace receiver::ctl

@@ -1,0 +1,116 @@
+#include "cmd/receiverctl/registrations.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "bitbucket_cpprest/client.h"
+#include "bitbucket_rest/registrar.h"
+#include "cmd/receiverctl/bitbucket.h"
+#include "cmd/receiverctl/pull_request_steps.h"
+#include "cmd/receiverctl/visits.h"
+#include "cmd/version.h"
+#include "controllers/desired_webhooks.h"
+#include "http/proxy.h"
+
+namespace receiver::ctl {
+namespace {
+
+namespace rest = bitbucket_rest;
+using controllers::BaseUrl;
+using controllers::DesiredWebhooks;
+
+/// The operator's, as far as the status tells it.
+BaseUrl published_base(const api::ReceiverOwner& owner) {
+  for (const api::PublishedReceiver& published : owner.status.webhook_receivers) {
+    const std::size_t end = published.url.rfind("/bitbucket/");
+    if (end == std::string::npos) continue;
+    if (auto base = controllers::parse_base_url(published.url.substr(0, end))) return *base;
+  }
+  return {.origin = {}, .path = {}};
+}
+
+/// Why the webhook is not right, and what to do; empty if it is.
+std::string trouble(const rest::Plan& plan) {
+  switch (plan.action) {
+    case rest::Action::kNone:
+      return {};
+    case rest::Action::kSkip:
+    case rest::Action::kPostpone:
+      return plan.reason;
+    case rest::Action::kCreate:
+      return "it has no webhook yet: is the operator running? its Events say what stops it";
+    case rest::Action::kUpdate:
+    case rest::Action::kDelete:
+      break;
+  }
+  std::vector<std::string_view> fields;
+  for (const rest::Difference& difference : plan.differences) fields.push_back(difference.field);
+  return fmt::format(
+      "its webhook is to be corrected ({}), by the operator's next round or `receiverctl register`",
+      fmt::join(fields, ", "));
+}
+
+Registrations count_registered(Context& context, const DesiredWebhooks& desired,
+                               const http::ProxySettings& proxy) {
+  Registrations found{.wanted = desired.repositories.size(), .failure = desired.problem};
+  const auto client =
+      bitbucket_cpprest::Client::create({.authorization = desired.access->authorization,
+                                         .ca_pem = std::string(desired.access->ca.view()),
+                                         .proxy = proxy,
+                                         .user_agent = user_agent("receiverctl")});
+  if (!client) {
+    found.failure = "bitbucket.ca: " + client.error();
+    return found;
+  }
+  // Each asks for itself what its project lends it, which is rarely needed.
+  const auto make = [&](const rest::Repository& repository) {
+    return rest::Registration{.repository = repository,
+                              .wanted = desired.wanted,
+                              .dry_run = true,
+                              .purpose = rest::Purpose::kUpkeep};
+  };
+  const auto how = [](const rest::Plan& plan) {
+    return trouble(plan).empty() ? "registered" : "not registered";
+  };
+  const auto visits =
+      visit_each<rest::RegisterWebhook>(context, sender(*client), desired.repositories, make, how);
+  found.code = visits.code;
+  for (const auto& [repository, plan] : visits.all) {
+    const std::string why = plan ? trouble(*plan) : plan.error().message;
+    if (why.empty()) ++found.registered;
+    if (!why.empty()) found.failure = fmt::format("{}: {}", repository.name(), why);
+  }
+  return found;
+}
+
+}  // namespace
+
+Result<std::map<std::string, Registrations>> ask_for_registrations(
+    Cluster& cluster, Context& context, const api::ReceiverOwner& owner,
+    const controllers::SecretLookup& secrets, const Warehouses& warehouses,
+    const Promotions& promotions) {
+  const auto hosts =
+      controllers::BitbucketHosts::parse(context.environment("BITBUCKET_HOSTS").value_or(""));
+  if (!hosts) return wrong_usage("BITBUCKET_HOSTS holds an entry that is no host");
+  const auto proxy = http::proxy_settings(context.environment);
+  if (!proxy) return wrong_usage(proxy.error());
+  const BaseUrl base = published_base(owner);
+  const auto derived = controllers::derive_receivers(owner, secrets, base, &*hosts);
+  std::map<std::string, Registrations> all;
+  if (!controllers::registers(derived)) return all;
+  const std::string project = owner.project();
+  auto reached = controllers::reached_by({project}, warehouses, promotions, {})[project];
+  const auto steps = look_for_pull_request_steps(cluster, project);
+  if (!steps) return tl::unexpected(steps.error());
+  reached.pull_requests = reached.pull_requests || steps->found;
+  for (const auto& desired : controllers::desired_webhooks(owner, derived, base, reached)) {
+    const auto counted = count_registered(context, desired, *proxy);
+    all.emplace(desired.receiver, counted);
+    if (counted.code == ExitCode::kInterrupted) break;
+  }
+  return all;
+}
+
+}  // namespace receiver::ctl

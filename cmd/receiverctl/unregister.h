@@ -1,0 +1,12 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "cmd/receiverctl/context.h"
+
+namespace receiver::ctl {
+
+/// `receiverctl unregister`: deletes a receiver's webhooks of repositories.
+void add_unregister(CLI::App& app, Context& context);
+
+}  // namespace receiver::ctl

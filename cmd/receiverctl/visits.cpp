@@ -1,0 +1,205 @@
+#include "cmd/receiverctl/visits.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <thread>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "cmd/receiverctl/interruption.h"
+
+namespace receiver::ctl {
+namespace {
+
+namespace rest = bitbucket_rest;
+using Clock = std::chrono::steady_clock;
+
+constexpr unsigned kAtOnce = 4;
+/// A rate limit is waited out for no longer than this.
+constexpr std::chrono::seconds kRateLimitPatience{300};
+/// How soon Ctrl-C ends a wait.
+constexpr std::chrono::milliseconds kLook{50};
+/// More names than these are left to the table.
+constexpr std::size_t kNames = 10;
+
+std::string names_of(std::vector<std::string> names) {
+  const std::size_t all = names.size();
+  names.resize(std::min(all, kNames));
+  return fmt::format("{}{}", fmt::join(names, ", "),
+                     all > kNames ? fmt::format(" and {} more", all - kNames) : "");
+}
+
+/// The threads of one run, and what they share.
+class Run {
+ public:
+  Run(Context& context, const rest::Send& send, const std::vector<rest::Repository>& repositories,
+      const visits::Visit& visit)
+      : send_(send),
+        repositories_(repositories),
+        visit_(visit),
+        progress_(context, repositories.size()) {}
+
+  visits::Outcome run() {
+    // The first one alone: a token that is refused is shown once, not four times, since failed
+    // log-ins lock accounts; and what the others inherit from their project it has asked for.
+    if (!repositories_.empty()) visit_next();
+    {
+      std::vector<std::jthread> threads;
+      while (threads.size() < std::min<std::size_t>(kAtOnce, repositories_.size())) {
+        threads.emplace_back([this] {
+          while (goes_on()) visit_next();
+        });
+      }
+    }
+    if (Interruption::happened()) {
+      outcome_.code = ExitCode::kInterrupted;
+      outcome_.why_not_tried = "interrupted";
+    } else {
+      outcome_.why_not_tried = prospects_.lost();
+    }
+    std::vector<std::string> not_tried;
+    for (std::size_t place = next_; place < repositories_.size(); ++place) {
+      not_tried.push_back(repositories_[place].name());
+    }
+    progress_.summarise(failed_, not_tried, Interruption::happened());
+    return outcome_;
+  }
+
+ private:
+  bool goes_on() {
+    const std::lock_guard lock(mutex_);
+    return next_ < repositories_.size() && prospects_.lost().empty() && !Interruption::happened();
+  }
+
+  void visit_next() {
+    std::unique_lock lock(mutex_);
+    if (next_ == repositories_.size()) return;
+    const std::size_t place = next_++;
+    lock.unlock();
+    const auto ended = visit_(place, [this](rest::Operation& operation) { drive(operation); });
+    lock.lock();
+    const std::string name = repositories_[place].name();
+    if (ended.failure) {
+      failed_.push_back(name);
+      const auto code =
+          is_bitbuckets_fault(*ended.failure) ? ExitCode::kUnreachable : ExitCode::kNotWell;
+      outcome_.code = std::max(outcome_.code, code);
+    }
+    prospects_.ended(ended.failure);
+    progress_.ended(name, ended.how);
+  }
+
+  /// Operations share what their repositories inherit: one answer is taken at a time.
+  void drive(rest::Operation& operation) {
+    const auto send = rest::patient(
+        [this](const rest::ApiRequest& request) { return ask(request); },
+        [this](std::chrono::seconds time, const std::string& why) { pause(time, why); },
+        kRateLimitPatience);
+    while (const rest::ApiRequest* request = operation.next()) {
+      auto answer = send(*request);
+      const std::lock_guard lock(taking_);
+      operation.take(std::move(answer));
+    }
+  }
+
+  tl::expected<rest::ApiAnswer, rest::BitbucketError> ask(const rest::ApiRequest& request) {
+    while (!Interruption::happened() && is_paused()) std::this_thread::sleep_for(kLook);
+    if (Interruption::happened()) {
+      return tl::unexpected(
+          rest::BitbucketError{.kind = rest::ApiFailure::kUnknown, .message = "interrupted"});
+    }
+    return send_(request);
+  }
+
+  /// What one request is told holds for all.
+  void pause(std::chrono::seconds time, const std::string& why) {
+    const std::lock_guard lock(mutex_);
+    const auto until = Clock::now() + time;
+    if (until <= paused_until_) return;
+    paused_until_ = until;
+    progress_.say(fmt::format("{}: waiting {} s", why, time.count()));
+  }
+
+  bool is_paused() {
+    const std::lock_guard lock(mutex_);
+    return Clock::now() < paused_until_;
+  }
+
+  const rest::Send& send_;
+  const std::vector<rest::Repository>& repositories_;
+  const visits::Visit& visit_;
+  Interruption interruption_;
+  std::mutex taking_;
+  std::mutex mutex_;  ///< of all below
+  std::size_t next_ = 0;
+  Clock::time_point paused_until_{};
+  Prospects prospects_;
+  Progress progress_;
+  std::vector<std::string> failed_;
+  visits::Outcome outcome_;
+};
+
+}  // namespace
+
+bool is_bitbuckets_fault(rest::ApiFailure failure) {
+  return failure == rest::ApiFailure::kUnreachable || failure == rest::ApiFailure::kTimeout ||
+         failure == rest::ApiFailure::kServer || failure == rest::ApiFailure::kRateLimited;
+}
+
+void Prospects::ended(const std::optional<rest::ApiFailure>& failure) {
+  if (!failure || !is_bitbuckets_fault(*failure)) in_a_row_ = 0;
+  if (!failure || !lost_.empty()) return;
+  if (*failure == rest::ApiFailure::kUnauthorized) {
+    lost_ = "the token is refused";
+  } else if (*failure == rest::ApiFailure::kRateLimited) {
+    lost_ = "too many requests";
+  } else if (is_bitbuckets_fault(*failure) && ++in_a_row_ == kInARow) {
+    lost_ = "Bitbucket does not answer";
+  }
+}
+
+void Progress::ended(const std::string& repository, const std::string& how) {
+  ++done_;
+  if (total_ <= kManyRepositories) return;
+  if (context_.bar != nullptr) {
+    *context_.bar << fmt::format("\r{}/{}", done_, total_) << std::flush;
+    on_bar_ = true;
+  } else {
+    context_.err << fmt::format("{}/{} {}: {}\n", done_, total_, repository, how);
+  }
+}
+
+void Progress::say(const std::string& line) {
+  leave_bar();
+  context_.err << line << std::endl;
+}
+
+void Progress::summarise(const std::vector<std::string>& failed,
+                         const std::vector<std::string>& not_tried, bool interrupted) {
+  leave_bar();
+  if (interrupted) {
+    say(fmt::format("Interrupted: {} of {} done. Run it again to go on.", done_ - failed.size(),
+                    total_));
+  }
+  if (total_ <= kManyRepositories) return;
+  if (!failed.empty()) {
+    say(fmt::format("{} of {} failed: {}", failed.size(), total_, names_of(failed)));
+  }
+  if (!not_tried.empty()) {
+    say(fmt::format("{} of {} were not tried: {}", not_tried.size(), total_, names_of(not_tried)));
+  }
+}
+
+void Progress::leave_bar() {
+  if (std::exchange(on_bar_, false)) *context_.bar << std::endl;
+}
+
+visits::Outcome visits::run(Context& context, const rest::Send& send,
+                            const std::vector<rest::Repository>& repositories, const Visit& visit) {
+  return Run(context, send, repositories, visit).run();
+}
+
+}  // namespace receiver::ctl

@@ -1,0 +1,136 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "bitbucket_rest/operation.h"
+#include "bitbucket_rest/repository.h"
+#include "cmd/receiverctl/context.h"
+
+/// One operation for each of many repositories: four at a time, with progress, patience with
+/// Bitbucket, and an end at Ctrl-C. What is done already an operation leaves alone, so a second run
+/// goes on where the first one ended.
+namespace receiver::ctl {
+
+/// Of so many repositories it is told how far it is.
+inline constexpr std::size_t kManyRepositories = 10;
+
+/// Why a repository has not got what it should.
+struct VisitFailure {
+  std::string message;  ///< for people
+  bool tried = true;
+};
+
+template <class T>
+struct Visited {
+  bitbucket_rest::Repository repository;
+  tl::expected<T, VisitFailure> result;
+};
+
+template <class T>
+struct Visits {
+  std::vector<Visited<T>> all;  ///< in the order of the repositories
+  /// kNotWell if one failed, kUnreachable if that is Bitbucket's fault; kInterrupted.
+  ExitCode code = ExitCode::kOk;
+};
+
+/// Whether Bitbucket, and not the repository or the token, is to blame.
+[[nodiscard]] bool is_bitbuckets_fault(bitbucket_rest::ApiFailure failure);
+
+/// Judges by the visits so far whether others would fare the same. Pure.
+class Prospects {
+ public:
+  /// So many in a row that Bitbucket does not answer.
+  static constexpr unsigned kInARow = 4;
+
+  void ended(const std::optional<bitbucket_rest::ApiFailure>& failure);
+  /// Why nothing more is to be tried; empty: go on.
+  [[nodiscard]] const std::string& lost() const { return lost_; }
+
+ private:
+  unsigned in_a_row_ = 0;
+  std::string lost_;
+};
+
+/// Tells how far it is, where there are many: `17/200` on a terminal, in a line that is written
+/// over; elsewhere a line for each repository.
+class Progress {
+ public:
+  Progress(Context& context, std::size_t total) : context_(context), total_(total) {}
+
+  void ended(const std::string& repository, const std::string& how);
+  /// What else there is to say meanwhile.
+  void say(const std::string& line);
+  /// At the end: what has failed, and what was not tried.
+  void summarise(const std::vector<std::string>& failed, const std::vector<std::string>& not_tried,
+                 bool interrupted);
+
+ private:
+  void leave_bar();
+
+  Context& context_;
+  std::size_t total_;
+  std::size_t done_ = 0;
+  bool on_bar_ = false;  ///< the cursor is behind it
+};
+
+namespace visits {
+
+/// Runs an operation to its end.
+using Drive = std::function<void(bitbucket_rest::Operation&)>;
+struct Ended {
+  std::string how;  ///< for the progress
+  std::optional<bitbucket_rest::ApiFailure> failure{};
+};
+/// The repository of that place; called on several threads.
+using Visit = std::function<Ended(std::size_t, const Drive&)>;
+struct Outcome {
+  ExitCode code = ExitCode::kOk;
+  std::string why_not_tried;
+};
+Outcome run(Context& context, const bitbucket_rest::Send& send,
+            const std::vector<bitbucket_rest::Repository>& repositories, const Visit& visit);
+
+}  // namespace visits
+
+/// `make` gives the operation for a repository; `how` says in a word what has become of it. They
+/// and `send` are called on several threads.
+template <class Operation, class Make, class How>
+Visits<typename Operation::Value> visit_each(
+    Context& context, const bitbucket_rest::Send& send,
+    const std::vector<bitbucket_rest::Repository>& repositories, Make make, How how) {
+  using T = typename Operation::Value;
+  std::vector<std::optional<tl::expected<T, bitbucket_rest::BitbucketError>>> results(
+      repositories.size());
+  const auto visit = [&](std::size_t place, const visits::Drive& drive) -> visits::Ended {
+    Operation operation(make(repositories[place]));
+    drive(operation);
+    auto& result = results[place].emplace(std::move(operation.result()));
+    if (result) return {how(*result)};
+    return {"failed: " + result.error().message, result.error().kind};
+  };
+  const auto outcome = visits::run(context, send, repositories, visit);
+  Visits<T> done{.all = {}, .code = outcome.code};
+  for (std::size_t place = 0; place < repositories.size(); ++place) {
+    auto& result = results[place];
+    if (!result) {
+      const VisitFailure failure{.message = outcome.why_not_tried, .tried = false};
+      done.all.push_back({repositories[place], tl::unexpected(failure)});
+    } else {
+      done.all.push_back({repositories[place],
+                          std::move(*result).map_error([](bitbucket_rest::BitbucketError error) {
+                            return VisitFailure{.message = std::move(error.message)};
+                          })});
+    }
+  }
+  return done;
+}
+
+}  // namespace receiver::ctl

@@ -1,0 +1,152 @@
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <thread>
+
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+#include "test/integration/register_stage.h"
+#include "test/support/temporary_file.h"
+
+namespace receiver::test {
+
+using namespace std::chrono_literals;
+
+// CONTRIBUTING.md says how more repositories, kills and delay are asked for by hand.
+
+namespace {
+
+unsigned setting(const char* name, unsigned otherwise) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? otherwise : static_cast<unsigned>(std::stoul(value));
+}
+
+/// Figures are for those who measure.
+void tell(const std::string& figures) {
+  if (std::getenv("REGISTER_REPOSITORIES") != nullptr) WARN(figures);
+}
+
+/// Some repositories of a Bitbucket that takes its time.
+class Many {
+ public:
+  explicit Many(Source product) : stage(product) {
+    for (unsigned i = 0; i < count; ++i) names_.push_back(stage.subscribe(fmt::format("r{}", i)));
+    stage.bitbucket.set_delay(delay);
+  }
+
+  [[nodiscard]] std::vector<std::string> command(const std::string& verb) const {
+    const bool of_cloud = stage.bitbucket.product() == Source::kCloud;
+    return {RECEIVERCTL_BINARY,
+            verb,
+            "--kubeconfig",
+            stage.cluster.directory() + "/kubeconfig.admin",
+            "--receiver",
+            "bb",
+            "--project",
+            stage.project.name(),
+            "--all-subscribed",
+            of_cloud ? "--cloud-url" : "--bitbucket-url",
+            stage.bitbucket.url(),
+            "--ca-file",
+            stage.bitbucket.ca_file()};
+  }
+  /// How many repositories have that many webhooks.
+  [[nodiscard]] std::size_t with(std::size_t webhooks) const {
+    return static_cast<std::size_t>(std::ranges::count_if(names_, [&](const std::string& name) {
+      return stage.bitbucket.webhooks(name).size() == webhooks;
+    }));
+  }
+  /// A run that is killed after that time, unless it has ended.
+  [[nodiscard]] Finished killed(std::chrono::milliseconds after) const {
+    const TemporaryFile output("");
+    Environment environment = current_environment();
+    environment["BITBUCKET_TOKEN"] = kApiToken;
+    Process process(command("register"), environment, output.path());
+    if (!process.wait(after)) process.signal(SIGKILL);
+    const auto code = process.wait(60s);
+    return {code.value_or(-1), read_file(output.path())};
+  }
+
+  const unsigned count = setting("REGISTER_REPOSITORIES", 14);
+  const std::chrono::milliseconds delay{setting("REGISTER_DELAY_MS", 40)};
+  RegisterStage stage;
+
+ private:
+  std::vector<std::string> names_;
+};
+
+}  // namespace
+
+TEST_CASE("register takes four repositories at a time, and tells how far it is",
+          "[register][many]") {
+  Many many(Source::kDataCenter);
+  const std::size_t before = many.stage.bitbucket.requests().size();
+  const auto begun = std::chrono::steady_clock::now();
+  const Finished finished = run(many.command("register"), {{"BITBUCKET_TOKEN", kApiToken}});
+  const auto took = std::chrono::steady_clock::now() - begun;
+  const auto asked = many.stage.bitbucket.requests().size() - before;
+  tell(fmt::format("{} requests of {} ms in {:.1f} s", asked, many.delay.count(),
+                   std::chrono::duration<double>(took).count()));
+  CHECK(finished.exit_code == 0);
+  CHECK(many.with(1) == many.count);
+  CHECK(asked == 2 * many.count + 1);  // what they inherit is asked for once
+  CHECK_THAT(finished.output,
+             Catch::StartsWith(fmt::format("1/{0} SHOP/r0: created\n", many.count)) &&
+                 Catch::Contains(fmt::format("\n{0}/{0} SHOP/r", many.count)));
+  CHECK(took < 40s);
+}
+
+TEST_CASE("register that is killed at any moment leaves the rest to the next run",
+          "[register][many]") {
+  const Source product = GENERATE(Source::kCloud, Source::kDataCenter);
+  Many many(product);
+  std::mt19937 random{Catch::rngSeed()};
+  // As long as a run takes, about: each of two requests.
+  const auto longest = many.delay * (many.count * 2 + 8) / 4 + 300ms;
+  unsigned kills = 0;
+  for (unsigned i = 0, runs = setting("REGISTER_KILLS", 3); i < runs; ++i) {
+    // All of them anew, from time to time.
+    if (many.with(1) == many.count) {
+      for (unsigned r = 0; r < many.count; ++r) {
+        many.stage.bitbucket.add_repository(fmt::format(
+            "{}/r{}", product == Source::kCloud ? many.stage.project.name() : "SHOP", r));
+      }
+    }
+    const std::chrono::milliseconds after(
+        std::uniform_int_distribution<std::int64_t>(100, longest.count())(random));
+    const Finished finished = many.killed(after);
+    INFO(finished.output);
+    CHECK((finished.exit_code == 128 + SIGKILL || finished.exit_code == 0));
+    kills += finished.exit_code == 0 ? 0 : 1;
+    CHECK(many.with(0) + many.with(1) == many.count);
+  }
+  CHECK(kills > 0);
+  const std::size_t had = many.with(1);
+  const Finished last = run(many.command("register"), {{"BITBUCKET_TOKEN", kApiToken}});
+  CHECK(last.exit_code == 0);
+  CHECK(many.with(1) == many.count);
+  tell(fmt::format("killed {} times; the last run found {} of {}", kills, had, many.count));
+}
+
+TEST_CASE("register that is interrupted tells what it has done, and dies of the signal",
+          "[register][many]") {
+  Many many(Source::kDataCenter);
+  many.stage.bitbucket.set_delay(200ms);
+  const TemporaryFile output("");
+  Environment environment = current_environment();
+  environment["BITBUCKET_TOKEN"] = kApiToken;
+  Process process(many.command("register"), environment, output.path());
+  eventually("some are done", [&] { return many.with(1) >= 3; });
+  process.signal(SIGINT);
+  CHECK(process.wait(10s) == 128 + SIGINT);
+  const std::string told = read_file(output.path());
+  INFO(told);
+  CHECK(many.with(1) < many.count);
+  CHECK_THAT(told, Catch::Contains("Interrupted: ") && Catch::Contains("Run it again to go on.") &&
+                       Catch::Contains("not tried   interrupted") && Catch::Contains("created"));
+}
+
+}  // namespace receiver::test

@@ -1,0 +1,273 @@
+#include "cmd/receiverctl/visits.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <mutex>
+#include <set>
+
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+#include "bitbucket_rest/messages.h"
+#include "test/unit/cmd/receiverctl/terminal.h"
+
+namespace receiver::ctl {
+namespace {
+
+using bitbucket_rest::ApiAnswer;
+using bitbucket_rest::ApiFailure;
+using bitbucket_rest::ApiRequest;
+using bitbucket_rest::BitbucketError;
+using bitbucket_rest::Repository;
+using bitbucket_rest::Send;
+using Answered = tl::expected<ApiAnswer, BitbucketError>;
+using Failures = std::vector<std::optional<ApiFailure>>;
+
+/// Asks for one page of a repository, and is done.
+class Look final : public bitbucket_rest::Question<std::string> {
+ public:
+  explicit Look(const Repository& repository)
+      : Question(repository, bitbucket_rest::Purpose::kRegister, {1, 1000}) {
+    ask({"GET", repository.slug, ""});
+  }
+
+ private:
+  void read(const ApiRequest& /*asked*/, const std::string& body) override { end(body); }
+};
+
+std::vector<Repository> repositories(std::size_t count) {
+  std::vector<Repository> all;
+  for (std::size_t i = 1; i <= count; ++i) {
+    all.push_back({bitbucket::Source::kDataCenter, "https://git", "S", std::to_string(i)});
+  }
+  return all;
+}
+
+/// What is told, and with which exit code, of so many repositories.
+struct Seen {
+  Visits<std::string> visits;
+  std::string out, err;
+};
+Seen visit(std::size_t count, const Send& send) {
+  Terminal terminal;
+  const auto make = [](const Repository& repository) { return repository; };
+  auto visits = visit_each<Look>(terminal.context, send, repositories(count), make,
+                                 [](const std::string& body) { return body; });
+  return {std::move(visits), terminal.out.str(), terminal.err.str()};
+}
+
+/// `1 done`, `2 failed: why`, `3 not tried: why` of each.
+std::string told(const Visits<std::string>& visits) {
+  std::string lines;
+  for (const auto& [repository, result] : visits.all) {
+    lines +=
+        fmt::format("{} {}\n", repository.slug,
+                    result ? *result
+                           : fmt::format("{}: {}", result.error().tried ? "failed" : "not tried",
+                                         result.error().message));
+  }
+  return lines;
+}
+
+Answered no_answer(ApiFailure kind) {
+  return tl::unexpected(BitbucketError{.kind = kind, .message = "no answer"});
+}
+
+std::string why_after(const Failures& failures) {
+  Prospects prospects;
+  for (const auto& failure : failures) prospects.ended(failure);
+  return prospects.lost();
+}
+
+}  // namespace
+
+TEST_CASE("others are not tried once it is clear how they would fare") {
+  const std::string silent = "Bitbucket does not answer";
+  struct Row {
+    Failures failures;
+    std::string why;
+  };
+  const std::vector<Row> rows{
+      {{}, ""},
+      {{ApiFailure::kUnauthorized}, "the token is refused"},
+      {{ApiFailure::kRateLimited}, "too many requests"},
+      {{ApiFailure::kForbidden, ApiFailure::kNotFound, ApiFailure::kRefused,
+        ApiFailure::kUnexpected, ApiFailure::kConflict, ApiFailure::kUnknown},
+       ""},
+      {{ApiFailure::kTimeout, ApiFailure::kServer, ApiFailure::kUnreachable}, ""},
+      {{ApiFailure::kTimeout, ApiFailure::kServer, ApiFailure::kUnreachable, ApiFailure::kTimeout},
+       silent},
+      // One slow answer, or one that comes, is not silence.
+      {{ApiFailure::kTimeout, ApiFailure::kTimeout, ApiFailure::kTimeout, std::nullopt,
+        ApiFailure::kTimeout},
+       ""},
+      {{ApiFailure::kTimeout, ApiFailure::kTimeout, ApiFailure::kTimeout, ApiFailure::kNotFound,
+        ApiFailure::kTimeout},
+       ""},
+      // The first reason stays.
+      {{ApiFailure::kUnauthorized, ApiFailure::kRateLimited, std::nullopt}, "the token is refused"},
+  };
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    INFO(i);
+    CHECK(why_after(rows[i].failures) == rows[i].why);
+  }
+}
+
+TEST_CASE("of more than ten repositories it is told how far it is") {
+  const Send done = [](const ApiRequest&) -> Answered { return ApiAnswer{200, "done", "", ""}; };
+  CHECK(visit(10, done).err.empty());  // the table says it all
+
+  const Seen seen = visit(11, done);
+  CHECK(seen.visits.code == ExitCode::kOk);
+  CHECK(seen.out.empty());
+  CHECK_THAT(seen.err, Catch::StartsWith("1/11 S/1: done\n") && Catch::Contains("\n11/11 S/"));
+  CHECK(std::ranges::count(seen.err, '\n') == 11);
+}
+
+TEST_CASE("on a terminal progress is one line that is written over, and others begin anew") {
+  Terminal terminal;
+  std::ostringstream bar;
+  terminal.context.bar = &bar;
+  Progress progress(terminal.context, 12);
+  progress.ended("S/1", "done");
+  progress.ended("S/2", "failed: why");
+  CHECK(bar.str() == "\r1/12\r2/12");
+  progress.say("waiting");
+  progress.say("still");
+  CHECK(bar.str() == "\r1/12\r2/12\n");
+  CHECK(terminal.err.str() == "waiting\nstill\n");
+  progress.ended("S/3", "done");
+  progress.summarise({"S/2"}, {"S/4"}, true);
+  CHECK(bar.str() == "\r1/12\r2/12\n\r3/12\n");
+  CHECK(terminal.err.str() ==
+        "waiting\nstill\nInterrupted: 2 of 12 done. Run it again to go on.\n1 of 12 failed: S/2\n"
+        "1 of 12 were not tried: S/4\n");
+}
+
+TEST_CASE(
+    "at the end the failed ones are named, ten at most, and the code says whose fault it is") {
+  const auto answers = [](unsigned status) {
+    return [status](const ApiRequest& request) -> Answered {
+      return ApiAnswer{std::stoi(request.url) % 2 == 0 ? status : 200, "done", "", ""};
+    };
+  };
+  const Seen seen = visit(24, answers(404));
+  CHECK(seen.visits.code == ExitCode::kNotWell);
+  CHECK_THAT(seen.err, Catch::Contains("\n12 of 24 failed: S/2, ") &&
+                           Catch::EndsWith(" and 2 more\n") && Catch::Contains("S/2: failed: "));
+  CHECK_THAT(told(seen.visits),
+             Catch::StartsWith("1 done\n2 failed: ") && Catch::Contains("\n23 done\n"));
+  CHECK(visit(2, answers(400)).visits.code == ExitCode::kNotWell);
+}
+
+TEST_CASE("four are visited at a time, after the first one alone") {
+  std::mutex mutex;
+  std::condition_variable all_there;
+  std::size_t asked = 0;
+  std::size_t inside = 0;
+  std::size_t most = 0;
+  const Send send = [&](const ApiRequest&) -> Answered {
+    std::unique_lock lock(mutex);
+    const bool first = ++asked == 1;
+    most = std::max(most, ++inside);
+    // The second to the fifth wait for each other.
+    if (!first && asked <= 5) {
+      all_there.notify_all();
+      CHECK(all_there.wait_for(lock, std::chrono::seconds(10), [&] { return asked >= 5; }));
+    } else if (first) {
+      all_there.wait_for(lock, std::chrono::milliseconds(100), [&] { return asked > 1; });
+      CHECK(asked == 1);
+    }
+    --inside;
+    return ApiAnswer{200, "done", "", ""};
+  };
+  const Seen seen = visit(9, send);
+  CHECK(most == 4);
+  CHECK(asked == 9);
+  CHECK(told(seen.visits) ==
+        "1 done\n2 done\n3 done\n4 done\n5 done\n6 done\n7 done\n8 done\n9 done\n");
+}
+
+TEST_CASE("a token that is refused is shown once, and others are not tried") {
+  std::atomic<int> asked{0};
+  const Seen seen = visit(3, [&](const ApiRequest&) -> Answered {
+    ++asked;
+    return ApiAnswer{401, "", "", ""};
+  });
+  CHECK(asked == 1);
+  CHECK(seen.visits.code == ExitCode::kNotWell);
+  CHECK_THAT(told(seen.visits),
+             Catch::StartsWith("1 failed: ") &&
+                 Catch::EndsWith(
+                     "2 not tried: the token is refused\n3 not tried: the token is refused\n"));
+}
+
+TEST_CASE("one repository that is not answered does not end the others, a dead Bitbucket does") {
+  const Seen one = visit(9, [](const ApiRequest& request) -> Answered {
+    if (request.url == "1") return no_answer(ApiFailure::kUnreachable);
+    return ApiAnswer{200, "done", "", ""};
+  });
+  CHECK(one.visits.code == ExitCode::kUnreachable);
+  CHECK_THAT(told(one.visits),
+             Catch::StartsWith("1 failed: no answer\n2 done\n") && Catch::EndsWith("9 done\n"));
+
+  std::atomic<int> asked{0};
+  const Seen all = visit(20, [&](const ApiRequest&) -> Answered {
+    ++asked;
+    return no_answer(ApiFailure::kUnreachable);
+  });
+  CHECK(asked < 9);  // four in a row, and those under way
+  CHECK(all.visits.code == ExitCode::kUnreachable);
+  CHECK_THAT(told(all.visits), Catch::EndsWith("20 not tried: Bitbucket does not answer\n"));
+  CHECK_THAT(all.err, Catch::Contains("of 20 were not tried: "));
+}
+
+TEST_CASE("what one request is told to wait for, all wait for") {
+  using Clock = std::chrono::steady_clock;
+  std::mutex mutex;
+  std::vector<Clock::time_point> asked;
+  const Seen seen = visit(6, [&](const ApiRequest&) -> Answered {
+    const std::lock_guard lock(mutex);
+    asked.push_back(Clock::now());
+    if (asked.size() == 1) return ApiAnswer{200, "done", "", ""};
+    if (asked.size() == 2) return ApiAnswer{429, "", "1", ""};
+    return ApiAnswer{200, "done", "", ""};
+  });
+  CHECK(seen.visits.code == ExitCode::kOk);
+  CHECK(seen.err == "Bitbucket limits requests (429): waiting 1 s\n");
+  // Three more were under way at most.
+  REQUIRE(asked.size() == 7);
+  CHECK(asked.back() - asked[1] >= std::chrono::seconds(1));
+}
+
+TEST_CASE("Ctrl-C ends it, and tells what was done and what was not") {
+  std::atomic<int> asked{0};
+  const Seen seen = visit(200, [&](const ApiRequest&) -> Answered {
+    if (++asked == 20) (void)std::raise(SIGINT);
+    return ApiAnswer{200, "done", "", ""};
+  });
+  CHECK(seen.visits.code == ExitCode::kInterrupted);
+  CHECK(asked < 30);
+  std::size_t done = 0;
+  for (const auto& [repository, result] : seen.visits.all) done += result ? 1 : 0;
+  CHECK(done >= 20);
+  CHECK(done < 30);
+  CHECK_THAT(seen.err, Catch::Contains(fmt::format(
+                           "Interrupted: {} of 200 done. Run it again to go on.\n", done)));
+  CHECK_THAT(told(seen.visits), Catch::EndsWith("200 not tried: interrupted\n"));
+}
+
+TEST_CASE("Ctrl-C ends a wait, too") {
+  const auto begun = std::chrono::steady_clock::now();
+  const Seen seen = visit(2, [&](const ApiRequest&) -> Answered {
+    (void)std::raise(SIGTERM);
+    return ApiAnswer{429, "", "60", ""};
+  });
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(30));
+  CHECK(seen.visits.code == ExitCode::kInterrupted);
+  CHECK(told(seen.visits) == "1 failed: interrupted\n2 not tried: interrupted\n");
+}
+
+}  // namespace receiver::ctl
