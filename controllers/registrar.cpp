@@ -24,12 +24,13 @@ using bitbucket_rest::Action;
 using bitbucket_rest::BitbucketError;
 using bitbucket_rest::InheritedWebhooks;
 using bitbucket_rest::Plan;
+
+namespace {
+
 using State = RegistrationSchedule::State;
 using Time = clock::Steady::time_point;
 using Result = tl::expected<Plan, BitbucketError>;
 using Newest = tl::expected<std::optional<bitbucket_rest::FailedDelivery>, BitbucketError>;
-
-namespace {
 
 /// What repositories inherit is asked for again after this.
 constexpr std::chrono::minutes kInheritedAge{10};

@@ -14,6 +14,7 @@ constexpr const char* kFailed = "WebhookRegistrationFailed";
 
 std::string fields_of(const bitbucket_rest::Plan& plan) {
   std::vector<std::string_view> fields;
+  fields.reserve(plan.differences.size());
   for (const auto& difference : plan.differences) fields.push_back(difference.field);
   return fmt::format("{}", fmt::join(fields, ", "));
 }

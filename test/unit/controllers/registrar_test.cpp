@@ -552,8 +552,11 @@ TEST_CASE("a failure is told once a day by its cause") {
     CHECK(world.told() == Strings(2, "demo WebhookRegistered"));
   }
   SECTION("or nobody subscribes to the repository any more") {
-    world.slugs.clear();
+    world.slugs.erase("app");
     world.registrar->changed("demo");
+    world.center.fails.reset();
+    world.pass(2h);
+    CHECK(world.told() == Strings{"demo WebhookRegistered"});
   }
   world.pass(48h);
   CHECK(world.told().empty());
