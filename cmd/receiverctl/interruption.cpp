@@ -6,17 +6,17 @@
 namespace receiver::ctl {
 namespace {
 
-std::atomic<bool> interrupted{false};
+std::atomic<bool> noted{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
 extern "C" void note_interruption(int /*number*/) {
-  interrupted = true;
+  noted = true;
 }
 
 }  // namespace
 
 Interruption::Interruption() {
-  interrupted = false;
+  noted = false;
   struct sigaction action {};
   action.sa_handler = note_interruption;
   // System calls go on, whichever thread the signal has met.
@@ -32,7 +32,7 @@ Interruption::~Interruption() {
 }
 
 bool Interruption::happened() {
-  return interrupted;
+  return noted;
 }
 
 }  // namespace receiver::ctl

@@ -46,6 +46,7 @@ std::string trouble(const rest::Plan& plan) {
       break;
   }
   std::vector<std::string_view> fields;
+  fields.reserve(plan.differences.size());
   for (const rest::Difference& difference : plan.differences) fields.push_back(difference.field);
   return fmt::format(
       "its webhook is to be corrected ({}), by the operator's next round or `receiverctl register`",
@@ -100,7 +101,7 @@ Result<std::map<std::string, Registrations>> ask_for_registrations(
   const auto derived = controllers::derive_receivers(owner, secrets, base, &*hosts);
   std::map<std::string, Registrations> all;
   if (!controllers::registers(derived)) return all;
-  const std::string project = owner.project();
+  const std::string& project = owner.project();
   auto reached = controllers::reached_by({project}, warehouses, promotions, {})[project];
   const auto steps = look_for_pull_request_steps(cluster, project);
   if (!steps) return tl::unexpected(steps.error());

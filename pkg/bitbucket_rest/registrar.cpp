@@ -88,7 +88,7 @@ void RegisterWebhook::decide() {
   const bool writes = plan_.action == Action::kCreate || plan_.action == Action::kUpdate;
   if (plan_.action == Action::kCreate && !inherited) {
     list(Step::kInherited);
-  } else if (registration_.dry_run || !(writes || plan_.action == Action::kDelete)) {
+  } else if (registration_.dry_run || (!writes && plan_.action != Action::kDelete)) {
     end(std::move(plan_));
   } else if (writes) {
     write(Step::kWrite, write_request(repository(), plan_.webhook));
