@@ -10,7 +10,7 @@ jobs=${JOBS:-$(nproc)}
 # What the targets are for. The rest of what they run is covered by other tests: of pkg/http/connection.cpp, for example,
 # bytes reach 70 %, what is left being time that passes, load, TLS and the end of the server.
 modules=(
-  pkg/api/{promotion,receiver_owner,secret,warehouse}.cpp
+  pkg/api/{promotion,receiver_owner,secret,stage,warehouse}.cpp
   pkg/bitbucket/{event,payload,ref_changes,signature}.cpp
   pkg/bitbucket_rest/{pages,questions}.cpp
   pkg/git/{glob,path_filter,path_pattern,ref_selector,regex,repository,semver,url}.cpp

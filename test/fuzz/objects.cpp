@@ -8,6 +8,7 @@
 #include "api/promotion.h"
 #include "api/receiver_owner.h"
 #include "api/secret.h"
+#include "api/stage.h"
 #include "api/warehouse.h"
 #include "git/path_filter.h"
 #include "git/ref_selector.h"
@@ -86,9 +87,14 @@ void fuzz(std::string_view input) {
   check_kind(input, api::warehouse_projection(), decode_warehouse, same);
   check_kind(input, api::promotion_projection(), api::decode_promotion, same);
   check_kind(input, api::secret_projection(), api::decode_secret, same);
+  check_kind(input, api::stage_projection(), api::decode_stage, same);
+  check_kind(input, api::promotion_task_projection(), api::decode_promotion_task, same);
   const auto decode_owner = [](const kube::ObjectMeta& meta, const rapidjson::Value& object) {
     auto owner = api::decode_owner(api::OwnerKind::kProjectConfig, meta, object);
-    if (owner) check_status_patch(*owner);
+    if (owner) {
+      check_status_patch(*owner);
+      require(api::reference_to(*owner).key == meta.key, "Events are about the owner");
+    }
     return owner;
   };
   check_kind(input, api::owner_projection(), decode_owner,
