@@ -9,6 +9,7 @@
 #include "bitbucket_rest/authorization.h"
 #include "cmd/receiverctl/files.h"
 #include "cmd/version.h"
+#include "controllers/derive.h"
 #include "text/ascii.h"
 
 namespace receiver::ctl {
@@ -149,8 +150,10 @@ rest::WantedWebhook webhook_of(const ReceiverAccess& access, const std::string& 
                              .url = access.url,
                              .secret = access.secret};
   if (access.previous) {
-    const std::string digits = crypto::sha256_hex({project, receiver, access.previous->view()});
-    wanted.former_url = access.url.substr(0, access.url.size() - digits.size()) + digits;
+    // The base URL is not known here, and is the same for both.
+    const std::string path = controllers::receiver_path({.origin = {}, .path = {}}, project,
+                                                        receiver, access.previous->view());
+    wanted.former_url = access.url.substr(0, access.url.size() - path.size()) + path;
   }
   return wanted;
 }

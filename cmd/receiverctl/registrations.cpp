@@ -80,8 +80,11 @@ Registrations count_registered(Context& context, const DesiredWebhooks& desired,
   found.code = visits.code;
   for (const auto& [repository, plan] : visits.all) {
     const std::string why = plan ? trouble(*plan) : plan.error().message;
-    if (why.empty()) ++found.registered;
-    if (!why.empty()) found.failure = fmt::format("{}: {}", repository.name(), why);
+    if (why.empty()) {
+      ++found.registered;
+    } else {
+      found.failure = fmt::format("{}: {}", repository.name(), why);
+    }
   }
   return found;
 }
