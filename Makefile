@@ -1,4 +1,4 @@
-# The ways into this project; `make` alone lists them. CMake presets do the building: debug, release, asan, tsan, fuzz.
+# The ways into this project; `make` alone lists them. CMake presets do the building: debug, release, asan, tsan.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -138,14 +138,14 @@ build-chaos: build
 	@cmake --build build/release --target chaos_run --parallel $(JOBS)
 
 .PHONY: fuzz fuzz-coverage
-fuzz: build-fuzz ## run each fuzzer from its corpus on for SECONDS=… (20); findings stay in build/fuzz/findings
+fuzz: build-fuzz ## run each fuzzer from its corpus on for SECONDS=… (20); findings stay in build/asan/findings
 	@FUZZ_SECONDS=$(or $(SECONDS),20) JOBS=$(JOBS) test/fuzz/fuzz.sh run
 fuzz-coverage: build-fuzz ## which lines of the fuzzed code the fuzzers' corpus reaches
 	@test/fuzz/fuzz.sh coverage
 
 .PHONY: build-fuzz
-build-fuzz: install build/fuzz/build.ninja
-	@cmake --build build/fuzz --target fuzz --parallel $(JOBS)
+build-fuzz: install build/asan/build.ninja
+	@cmake --build build/asan --target fuzz --parallel $(JOBS)
 
 .PHONY: mutation
 mutation: install ## how many small faults in ROOM=pkg/git the tests notice, of COUNT=40 by SEED=1; takes 20 minutes

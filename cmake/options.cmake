@@ -1,5 +1,5 @@
 # What every target of the project is compiled with.
-set(SANITIZE "" CACHE STRING "Sanitizers to build with: address (with undefined), thread, fuzzer (with both of the first), or none")
+set(SANITIZE "" CACHE STRING "Sanitizers to build with: address (with undefined, and libFuzzer), thread, or none")
 
 add_library(project_options INTERFACE)
 target_include_directories(project_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/pkg)
@@ -39,21 +39,18 @@ if(NOT SANITIZE)
   endif()
 endif()
 
-# -Wno-maybe-uninitialized: gcc takes the instrumentation of its own <regex> for uses of unset members.
-# -Wno-mismatched-new-delete: it inlines coroutines halfway, and takes Asio's allocation of their frames for a mismatch.
 if(SANITIZE STREQUAL "address")
-  target_compile_options(project_options INTERFACE
-    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -Wno-maybe-uninitialized
-    -Wno-mismatched-new-delete)
-  target_link_options(project_options INTERFACE -fsanitize=address,undefined)
-elseif(SANITIZE STREQUAL "fuzzer") # and coverage by line: `make fuzz-coverage`
-  set(flags -fsanitize=fuzzer-no-link,address,undefined -fprofile-instr-generate -fcoverage-mapping)
+  # Of every line fuzz.sh asks whether it was reached; what was is written where LLVM_PROFILE_FILE says, by default nowhere.
+  set(flags -fsanitize=fuzzer-no-link,address,undefined -fprofile-instr-generate=/dev/null -fcoverage-mapping)
   target_compile_options(project_options INTERFACE
     ${flags} -fsanitize-ignorelist=${CMAKE_SOURCE_DIR}/test/fuzz/ignorelist.txt
     -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_compile_definitions(project_options INTERFACE __SANITIZE_ADDRESS__) # gcc says so by itself
   target_link_options(project_options INTERFACE ${flags})
 elseif(SANITIZE STREQUAL "thread")
   # -Wno-tsan: gcc warns that it does not model the fences of Asio's handler dispatch; its queues use mutexes.
+  # -Wno-maybe-uninitialized: gcc takes the instrumentation of its own <regex> for uses of unset members.
+  # -Wno-mismatched-new-delete: it inlines coroutines halfway, and takes Asio's allocation of their frames for a mismatch.
   target_compile_options(project_options INTERFACE -fsanitize=thread -fno-omit-frame-pointer -Wno-tsan -Wno-maybe-uninitialized
     -Wno-mismatched-new-delete)
   target_link_options(project_options INTERFACE -fsanitize=thread)

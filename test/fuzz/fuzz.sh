@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# fuzz.sh run: runs each target of the build in build/fuzz for SECONDS seconds, from its corpus on, JOBS at a time, and
-# prints a line for each. New inputs stay in build/fuzz/found. Fails if anything is found; the input is kept.
+# fuzz.sh run: runs each target of the build in build/asan for SECONDS seconds, from its corpus on, JOBS at a time, and
+# prints a line for each. New inputs stay in build/asan/found. Fails if anything is found; the input is kept.
 # fuzz.sh coverage: which lines of the fuzzed modules the corpus reaches. Fails if it is not above 90 % of a file's.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-build=build/fuzz
+build=build/asan
 jobs=${JOBS:-$(nproc)}
 # What the targets are for. The rest of what they run is covered by other tests: of pkg/http/connection.cpp, for example,
 # bytes reach 70 %, what is left being time that passes, load, TLS and the end of the server.
@@ -39,8 +39,7 @@ run_target() { # TARGET
   local target=$1 found=$build/found/$1 log=$build/log/$1 status=0 corpus
   mapfile -t corpus < <(corpus_of "$target")
   mkdir -p "$found" "$build/log" "$build/findings"
-  # It measures coverage too; that of a run is of no use.
-  LLVM_PROFILE_FILE=/dev/null "$build/fuzz_$target" -max_total_time="$SECONDS_EACH" -timeout=10 -rss_limit_mb=1024 \
+  "$build/fuzz_$target" -max_total_time="$SECONDS_EACH" -timeout=10 -rss_limit_mb=1024 \
     -print_final_stats=1 -artifact_prefix="$build/findings/$target-" "$found" "${corpus[@]}" >"$log" 2>&1 || status=$?
   printf '%-17s %10s executions %6s edges   %s\n' "$target" \
     "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")" "$(grep -o 'cov: [0-9]*' "$log" | tail -n 1 | cut -c 6-)" \
