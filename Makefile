@@ -30,9 +30,12 @@ test: build-tests ## run all tests
 	@$(call run_tests,release)
 
 .PHONY: test-asan test-tsan
-test-asan test-tsan: test-%: install build/%/build.ninja ## run the tests with AddressSanitizer and UBSan, or with ThreadSanitizer
-	@cmake --build build/$* --parallel $(JOBS)
+test-asan test-tsan: test-%: build-% ## run the tests with AddressSanitizer and UBSan, or with ThreadSanitizer
 	@$(call run_tests,$*)
+
+.PHONY: build-asan build-tsan
+build-asan build-tsan: build-%: install build/%/build.ninja # all of their tests; the fuzzers, too
+	@cmake --build build/$* --parallel $(JOBS)
 
 # The first words make the sanitizers independent of the kernel's address randomisation, where that is permitted.
 run_tests = export KUBEBUILDER_ASSETS=$$(test/cluster/binaries.sh); \
