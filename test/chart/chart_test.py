@@ -182,14 +182,17 @@ class Chart(unittest.TestCase):
                 if values:
                     self.assert_no_drift(self.rendered(values, release="bitbucket-receiver"))
 
-    def test_the_readmes_first_command_works_beside_a_default_kargo(self):
-        # To where pods are made: `make e2e` goes on from there.
+    def test_the_readmes_install_beside_a_default_kargo(self):
+        # Up to where pods are made: `make e2e` goes on from there. README.md installs the package of a release.
         self.enterContext(self.account(KARGO_ACCOUNT))
         for readme in CHART / "README.md", ROOT / "README.md":
             command = re.search(r"^helm install (?:.*\\\n)*.*", readme.read_text(), re.M).group().replace("\\\n", "")
-            done = subprocess.run([self.helm_binary, *shlex.split(command)[1:], "--dry-run=server"], cwd=ROOT, text=True,
+            words = [str(CHART) if re.fullmatch(r"bitbucket-receiver-[0-9.]+\.tgz", word) else word
+                     for word in shlex.split(command)[1:]]
+            done = subprocess.run([self.helm_binary, *words, "--dry-run=server"], cwd=ROOT, text=True,
                                   capture_output=True, env={**os.environ, "KUBECONFIG": str(self.kubeconfig)})
             self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn("kind: Deployment", done.stdout)
             self.assertNotIn("WARNING", done.stdout)
 
     def test_a_rendering_needs_no_cluster(self):
