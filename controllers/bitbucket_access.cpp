@@ -113,8 +113,8 @@ class AccessCheck {
     // As it is stored: what is cut off here is part of the token for other readers.
     if (!text::is_one_word(keys_.token.view())) {
       invalid(
-          "the value of key \"bitbucket.token\" holds line breaks, blanks or other characters that "
-          "no token has; store it without them (echo -n, printf %s)");
+          "the value of key \"bitbucket.token\" contains line breaks, blanks or other characters "
+          "that no token has; store it without them (echo -n, printf %s)");
     } else if (auto header =
                    bitbucket_rest::authorization(std::string(keys_.username.view()), keys_.token)) {
       access_.authorization = std::move(*header);
@@ -126,7 +126,7 @@ class AccessCheck {
     }
     if (!keys_.ca.empty() && !is_pem(keys_.ca.view())) {
       invalid(
-          "the value of key \"bitbucket.ca\" is no certificate in PEM; store what begins with "
+          "the value of key \"bitbucket.ca\" is not a PEM certificate; store text that begins with "
           "-----BEGIN CERTIFICATE-----");
     }
   }
@@ -160,7 +160,7 @@ class AccessCheck {
     if (wish.empty()) return by_default;
     if (wish == "true" || wish == "false") return wish == "true";
     return tl::unexpected(
-        fmt::format("the value of key \"{}\" is neither true nor false; store one", key));
+        fmt::format("the value of key \"{}\" is neither true nor false; store one of them", key));
   }
 
   void check_url() {
@@ -169,7 +169,8 @@ class AccessCheck {
     const auto url = parse_https(keys_.url.view());
     if (!url) {
       invalid(
-          "the value of key \"bitbucket.url\" is no https URL of a Bitbucket Data Center; store "
+          "the value of key \"bitbucket.url\" is not an https URL of a Bitbucket Data Center; "
+          "store "
           "one like https://HOST/CONTEXT, without user, query and line break, or remove the key "
           "for Bitbucket Cloud");
       return;
@@ -180,10 +181,11 @@ class AccessCheck {
     access_.server = fmt::format("https://{}{}", url->host,
                                  context.substr(0, context.find_last_not_of('/') + 1));
     if (hosts_ != nullptr && !hosts_->allow(url->host)) {
-      refuse("BitbucketHostNotAllowed",
-             fmt::format("key \"bitbucket.url\" names the host {}, which the operator's setting "
-                         "BITBUCKET_HOSTS does not list; have whoever runs the operator add it",
-                         url->host));
+      refuse(
+          "BitbucketHostNotAllowed",
+          fmt::format("key \"bitbucket.url\" names the host {}, which the operator's setting "
+                      "BITBUCKET_HOSTS does not list; ask the operator's administrator to add it",
+                      url->host));
     } else if (!bitbucket_rest::parse_server(access_.server)) {
       // Else every repository would be taken for one of another server.
       invalid(

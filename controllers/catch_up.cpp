@@ -70,7 +70,7 @@ asio::awaitable<void> CatchUp::Impl::run(async::KeptAlive) {
   ++counters.runs;
   const std::vector<Target> all = sources_.targets();
   waiting_ = {all.begin(), all.end()};
-  logger_.info("no replica served for a while: refreshing what lost deliveries may be for",
+  logger_.info("no replica was serving: refreshing all objects that lost deliveries may name",
                {{"objects", waiting_.size()}});
   const CatchUpCounters before = counters;
   const auto deadline = clock::Steady::now() + options_.longest;
@@ -87,7 +87,7 @@ asio::awaitable<void> CatchUp::Impl::run(async::KeptAlive) {
   }
   const bool cut_off = stopped_ && !waiting_.empty();
   if (!cut_off) counters.left += waiting_.size();
-  logger_.info(cut_off ? "catching up is cut off: the next leader begins it anew" : "caught up",
+  logger_.info(cut_off ? "catch-up interrupted: the next leader starts it again" : "caught up",
                {{"refreshed", counters.refreshed - before.refreshed},
                 {"refreshed_meanwhile", counters.skipped - before.skipped},
                 {cut_off ? "left_to_the_next_leader" : "left_to_polling", waiting_.size()}});

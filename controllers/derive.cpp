@@ -89,11 +89,11 @@ std::vector<std::string> weaknesses(std::string_view value) {
   const std::string_view inner = begin < end ? value.substr(begin, end - begin) : "";
   if (inner.find('\0') != std::string_view::npos) {
     found.emplace_back(
-        "holds a NUL byte, which cannot be entered in Bitbucket; store a value of letters and "
+        "contains a NUL byte, which cannot be entered in Bitbucket; store a value of letters and "
         "digits");
   } else if (!is_line_of_text(inner)) {
     found.emplace_back(
-        "holds control characters or bytes that are not UTF-8, which cannot be entered in "
+        "contains control characters or bytes that are not UTF-8, which cannot be entered in "
         "Bitbucket; store a value of letters and digits");
   }
   return found;
@@ -116,13 +116,13 @@ void advise_on_value(const api::Receiver& receiver, std::string_view value,
 std::string advice_unwatched(const api::Receiver& receiver, const SecretState& state) {
   if (state.why.empty()) {
     return fmt::format(
-        "Secret {} lacks the label kargo.akuity.io/cred-type: generic; it works, but changes of it "
-        "are noticed every five minutes only: label it",
+        "Secret {} lacks the label kargo.akuity.io/cred-type: generic; it works, but its changes "
+        "are noticed only every five minutes: add the label",
         receiver.secret_name);
   }
   return fmt::format(
-      "Secret {} was read by itself and works, but changes of it are noticed every five minutes "
-      "only, until its namespace can be watched: {}",
+      "Secret {} works, but its changes are noticed only every five minutes, because the Secrets "
+      "of its namespace cannot be watched: {}",
       receiver.secret_name, state.why);
 }
 
@@ -137,19 +137,19 @@ std::optional<ReceiverFailure> check_secret(const api::Receiver& receiver,
   }
   if (!kube::is_subdomain(receiver.secret_name)) {
     return invalid(
-        "bitbucket.secretRef.name is not a name that a Secret can have (lower case letters, "
-        "digits, hyphens and dots); name a Secret");
+        "bitbucket.secretRef.name is not a valid name of a Secret (lower case letters, digits, "
+        "hyphens and dots); correct it");
   }
   switch (state.known) {
     case SecretState::Known::kNotRead:
       return std::nullopt;
     case SecretState::Known::kUnreadable:
-      return invalid(fmt::format(
-          "Secret {} cannot be read: {}; it is tried again, see what \"kubectl get secrets\" says "
-          "in its namespace",
-          receiver.secret_name, state.why));
+      return invalid(
+          fmt::format("cannot read Secret {}: {}; it will be retried: check \"kubectl get "
+                      "secrets\" in its namespace",
+                      receiver.secret_name, state.why));
     case SecretState::Known::kRefused:
-      return invalid(fmt::format("Secret {} cannot be read: {}", receiver.secret_name, state.why));
+      return invalid(fmt::format("cannot read Secret {}: {}", receiver.secret_name, state.why));
     case SecretState::Known::kMissing:
       return ReceiverFailure{
           receiver.name, "SecretNotFound",

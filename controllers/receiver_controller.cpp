@@ -40,10 +40,10 @@ std::string value_of(const api::ReceiverOwner& owner, const DerivedReceivers& de
 Note conflict_note(const api::OwnerStatus& theirs, const api::OwnerStatus& ours,
                    const BaseUrl& base) {
   return {kube::EventType::kWarning, "StatusConflict",
-          fmt::format("another writer has undone this status {} times, so this operator stops "
-                      "writing it until the spec, the refresh annotation, a Secret or its own "
-                      "settings change: {}",
-                      StatusConflict::kWrites, status_difference(theirs, ours, base))};
+          fmt::format(
+              "another writer has overwritten this status {} times; this operator stops writing it "
+              "until the spec, the refresh annotation, a Secret or its own settings change: {}",
+              StatusConflict::kWrites, status_difference(theirs, ours, base))};
 }
 
 std::vector<Note> notes_of(const DerivedReceivers& derived) {
@@ -212,8 +212,7 @@ DerivedReceivers ReceiverController::Impl::derive(const api::ReceiverOwner& owne
         if (state.known == SecretState::Known::kMissing) state.why = ns;
         if (state.known == SecretState::Known::kRefused) {
           state.why +=
-              " (is SYSTEM_RESOURCES_NAMESPACE right, and does it grant this account "
-              "reading its Secrets?)";
+              " (check SYSTEM_RESOURCES_NAMESPACE, and that this account may read Secrets there)";
         }
         return state;
       },
@@ -309,7 +308,7 @@ asio::awaitable<std::optional<kube::ApiError>> ReceiverController::Impl::write_s
     if (const auto memory = memory_.find(owner->meta.key); memory != memory_.end()) {
       memory->second.conflict.written(clock::Steady::now());
     }
-    logger_.info("status written", {{"kind", api::kind_name(owner->kind)},
+    logger_.info("status written", {{"resource", api::resource_of(owner->kind).name()},
                                     {"object", owner->meta.key.str()},
                                     {"receivers", next.webhook_receivers.size()},
                                     {"generation", owner->meta.generation}});
@@ -323,9 +322,10 @@ asio::awaitable<std::optional<kube::ApiError>> ReceiverController::Impl::write_s
     co_return error;
   }
   ++counters.status_failures;
-  logger_.warn("status not written; will be tried again", {{"kind", api::kind_name(owner->kind)},
-                                                           {"object", owner->meta.key.str()},
-                                                           {"error", error.message}});
+  logger_.warn("cannot write the status; it will be retried",
+               {{"resource", api::resource_of(owner->kind).name()},
+                {"object", owner->meta.key.str()},
+                {"error", error.message}});
   co_return error;
 }
 

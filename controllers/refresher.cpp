@@ -257,20 +257,20 @@ void Refresher::Impl::log(const RefreshQueue::Finished& finished, const Target& 
     logger_.warn("refresh failed, will be retried", {{"resource", resource},
                                                      {"object", object},
                                                      {"status", error.status},
-                                                     {"cause", error.message},
+                                                     {"error", error.message},
                                                      {"retry_in_ms", finished.retry_in.count()}});
   } else if (error.lacks_permission()) {
-    logger_.error("refresh given up for lack of a permission: grant it to this ServiceAccount",
+    logger_.error("refresh rejected: grant this permission to the ServiceAccount",
                   {{"verb", "patch"},
                    {"resource", resource},
                    {"namespace", target.key.ns},
                    {"object", object},
-                   {"cause", error.message}});
+                   {"error", error.message}});
   } else {
-    logger_.error("refresh given up, the API server refuses it", {{"resource", resource},
-                                                                  {"object", object},
-                                                                  {"status", error.status},
-                                                                  {"cause", error.message}});
+    logger_.error("refresh rejected by the API server", {{"resource", resource},
+                                                         {"object", object},
+                                                         {"status", error.status},
+                                                         {"error", error.message}});
   }
 }
 

@@ -100,7 +100,7 @@ class Refresher {
   boost::asio::awaitable<std::size_t> drain(clock::Steady::time_point deadline);
 
   [[nodiscard]] const RefresherCounters& counters() const;
-  /// How long the first delivery that is not applied yet has waited. From the executor.
+  /// Age of the oldest delivery that is not applied yet. From the executor.
   [[nodiscard]] std::chrono::nanoseconds oldest_age() const;
 
  private:

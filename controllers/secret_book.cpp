@@ -156,7 +156,7 @@ SecretBook::Actions SecretBook::failed(const std::string& source, std::string wh
   switch (found->second.phase) {
     case Source::Phase::kUntried:
       return fall_back(source, Source::Phase::kFailing,
-                       fmt::format("the {} cannot be listed: {}",
+                       fmt::format("cannot list the {}: {}",
                                    source.empty() ? "labelled Secrets of all namespaces"
                                                   : "Secrets of namespace " + source,
                                    why),

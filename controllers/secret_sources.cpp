@@ -180,7 +180,7 @@ void SecretSources::Impl::perform(const SecretBook::Changed& change) {
 }
 
 void SecretSources::Impl::perform(const SecretBook::SourceFails& fails) {
-  logger_.warn("Secrets cannot be followed; what can be read of them one by one is served",
+  logger_.warn("cannot watch Secrets; receivers whose Secrets can be read one by one are served",
                {{"namespace", fails.source.empty() ? "all" : fails.source}, {"error", fails.why}});
 }
 

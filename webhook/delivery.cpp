@@ -109,13 +109,13 @@ std::string_view why_refused(http::BodyError error) {
     case http::BodyError::kTooSlow:
       return "answered 408: the delivery did not arrive within BODY_TIMEOUT";
     case http::BodyError::kNoRoom:
-      return "answered 503: deliveries of MAX_BODIES_BYTES are held already";
+      return "answered 503: the bodies of other deliveries fill MAX_BODIES_BYTES";
     case http::BodyError::kMalformed:
       return "answered 400: the delivery's chunks are malformed";
     case http::BodyError::kPeerClosed:
       break;
   }
-  return "the sender went away before its delivery was complete";
+  return "the sender closed the connection before its delivery was complete";
 }
 
 /// Nothing of a body that did not arrive.
@@ -210,13 +210,13 @@ Deliveries::Step<std::vector<Route>> Deliveries::find_receivers(const http::Requ
   // No path is logged: a receiver's former one is still half a secret.
   if (complete) {
     if (const auto held_back = unknown_paths_.admit()) {
-      logger_.debug("unknown path", {{"similar_lines_left_out", *held_back}});
+      logger_.debug("unknown path", {{"suppressed", *held_back}});
     }
     return tl::unexpected(End{unknown_path_response(), Outcome::kUnknownPath});
   }
   if (const auto held_back = not_ready_.admit()) {
     logger_.warn("answered 503: not every receiver's Secret has been read yet",
-                 {{"similar_lines_left_out", *held_back}});
+                 {{"suppressed", *held_back}});
   }
   return tl::unexpected(End{try_again_response("receivers are not known yet"), Outcome::kNotReady});
 }
@@ -306,7 +306,7 @@ Deliveries::Step<bitbucket::Payload> Deliveries::parse(Delivery& delivery,
                                                        bitbucket::EventKind kind) {
   auto payload = bitbucket::parse_payload(kind, delivery.content);
   if (payload) return std::move(*payload);
-  logger_.warn("a signed delivery cannot be read",
+  logger_.warn("cannot parse a signed delivery",
                {{"delivery", delivery.id}, {"event", delivery.event}, {"error", payload.error()}});
   return tl::unexpected(
       finish(delivery, Outcome::kBadBody, http::error_response(400, "invalid request body")));
@@ -324,8 +324,8 @@ Deliveries::Step<DeliveryTargets> Deliveries::find_targets(Delivery& delivery,
   const auto& urls = pushed ? std::get<bitbucket::Push>(payload).repository_urls
                             : std::get<bitbucket::PullRequest>(payload).urls;
   if (urls.empty()) {
-    logger_.warn(pushed ? "a delivery names no repository: it refreshes nothing"
-                        : "a delivery names no pull request: it refreshes nothing",
+    logger_.warn(pushed ? "a delivery names no repository; nothing is refreshed"
+                        : "a delivery names no pull request; nothing is refreshed",
                  {{"delivery", delivery.id}, {"event", delivery.event}});
   } else {
     delivery.url = git::redacted(urls.front());
@@ -394,8 +394,8 @@ Deliveries::End Deliveries::refuse_sender(const http::RequestHead& head,
   observe(candidates, outcome_name(outcome));
   log_unproven(refused_senders_, log::Level::kWarn,
                has_signature
-                   ? "answered 401: the signature is not of this receiver's secret; the webhook in "
-                     "Bitbucket must have the same"
+                   ? "answered 401: the delivery is signed with another secret; set this "
+                     "receiver's secret in the webhook in Bitbucket"
                    : "answered 401: the delivery is not signed; set the receiver's secret in the "
                      "webhook in Bitbucket",
                head, candidates);
@@ -419,7 +419,7 @@ void Deliveries::log_unproven(log::LogThrottle& throttle, log::Level level,
                  {"event", bounded_field(head, bitbucket::kEventHeader)},
                  {"project", joined_names(candidates, &Route::project)},
                  {"receiver", joined_names(candidates, &Route::receiver)},
-                 {"similar_lines_left_out", *held_back}});
+                 {"suppressed", *held_back}});
 }
 
 Deliveries::End Deliveries::finish(const Delivery& delivery, Outcome outcome, http::Response answer,

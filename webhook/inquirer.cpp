@@ -373,10 +373,10 @@ void Inquirer::Impl::note_failure(const QuestionKey& key,
   if (error.kind == ApiFailure::kUnknown) return;  // as of a large commit: nothing is wrong
   const auto held_back = failures_.admit();
   if (!held_back) return;
-  logger_.warn("Bitbucket does not say what a push changes; the Warehouses are refreshed",
+  logger_.warn("cannot ask Bitbucket which files a push changes; its Warehouses are refreshed",
                {{"repository", key.repository},
                 {"error", error.message},
-                {"similar_lines_left_out", *held_back}});
+                {"suppressed", *held_back}});
 }
 
 /// A question that is asked already may be answered by what was so before the delivery arrived.

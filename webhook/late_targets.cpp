@@ -186,7 +186,7 @@ asio::awaitable<void> LateTargets::Impl::refresh_found(async::KeptAlive) {
     counters.refreshes += batch.size();
     const std::size_t count = batch.size();
     batch.resize(std::min(count, kNamed));
-    logger_.info("refreshing objects that were seen after a delivery which names them",
+    logger_.info("refreshing objects that appeared after a delivery that names them",
                  {{"objects", count}, {"first", names_of(batch)}});
   }
   refreshing_ = false;

@@ -176,8 +176,8 @@ class Operator::Impl {
   int exit_code_ = 0;
   Tasks tasks_{kube_io_.get_executor(), [this](const std::string& name, const std::string& error) {
                  exit_code_ = 1;
-                 logger_.error("a part of the operator failed; shutting down",
-                               {{"part", name}, {"error", error}});
+                 logger_.error("a component of the operator failed; shutting down",
+                               {{"component", name}, {"error", error}});
                  std::raise(SIGTERM);
                }};
 };
@@ -210,7 +210,7 @@ tl::expected<int, std::string> Operator::Impl::run() {
   asio::co_spawn(kube_io_, wait_for_signal(), log::EndOnException{logger_, "the shutdown"});
   if (settings_.log_level_follows_file) {
     asio::co_spawn(kube_io_, follow_log_level(),
-                   log::EndOnException{logger_, "the look at the settings file"});
+                   log::EndOnException{logger_, "the watch of the settings file"});
   }
 
   const unsigned threads = std::max(2U, std::thread::hardware_concurrency());
@@ -352,10 +352,10 @@ void Operator::Impl::watch(Watched& watched_kind, const json::Projection& projec
 void Operator::Impl::kind_settled(const Watched& watched_kind) {
   const kube::ReflectorStatus& status = watched_kind.reflector->status();
   if (status.settled == kube::ReflectorStatus::Settled::kRefused) {
-    logger_.error("a kind cannot be watched; what needs it is not served until it can",
-                  {{"kind", watched_kind.plural}, {"error", status.refusal}});
+    logger_.error("cannot watch this kind; features that need it are unavailable",
+                  {{"resource", watched_kind.plural}, {"error", status.refusal}});
   } else {
-    logger_.info("synced", {{"kind", watched_kind.plural}});
+    logger_.info("synced", {{"resource", watched_kind.plural}});
   }
   const kube::ReflectorStatus& projects = watched_project_configs_.reflector->status();
   const kube::ReflectorStatus& clusters = watched_cluster_configs_.reflector->status();
@@ -463,9 +463,9 @@ asio::awaitable<void> Operator::Impl::follow_log_level() {
     known = std::move(level);
     if (known) {
       logger_.set_level(*known);
-      logger_.info("the settings file has another log level now");
+      logger_.info("the settings file has changed the log level");
     } else {
-      logger_.warn("the settings file cannot be read; the log level stays",
+      logger_.warn("cannot read the settings file; the log level is unchanged",
                    {{"error", known.error()}});
     }
   }
@@ -509,7 +509,7 @@ std::vector<HealthCheck> Operator::Impl::liveness() const {
   const auto absence = http_threads_ ? http_threads_->longest_absence() : seconds(0);
   HealthCheck threads{"webhook-threads", absence < kStuck, ""};
   if (!threads.ok) {
-    threads.why = fmt::format("one has been stuck for {} s",
+    threads.why = fmt::format("a webhook thread has been stuck for {} s",
                               std::chrono::duration_cast<seconds>(absence).count());
   }
   return {std::move(threads)};
@@ -526,7 +526,7 @@ std::vector<HealthCheck> Operator::Impl::readiness() {
   secrets_tried_ = secrets_tried_ || (kinds_settled && receivers_->secrets_settled());
   checks.push_back(
       {"secrets", secrets_tried_,
-       secrets_tried_ ? receivers_->secrets_trouble() : "some have not been read yet"});
+       secrets_tried_ ? receivers_->secrets_trouble() : "some Secrets have not been read yet"});
   if (shutting_down_) checks.insert(checks.begin(), {"serving", false, "shutting down"});
   return checks;
 }

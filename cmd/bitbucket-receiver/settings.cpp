@@ -55,9 +55,9 @@ std::string wrong(const Given& given, const std::string& expected) {
 constexpr std::size_t kHelpIndent = 6;
 
 constexpr const char* kFooter =
-    "Each can also be given as an environment variable or, by the same name, in the file: "
-    "--metrics-port\nis METRICS_PORT. A flag beats the environment, which beats the file.\n"
-    "A switch alone is true; --catch-up=false turns it off. Durations have a unit: 250ms, 8s, "
+    "Each setting can also be given as an environment variable, or under the same name in the "
+    "file:\n--metrics-port is METRICS_PORT. A flag beats the environment, which beats the file.\nA "
+    "flag alone means true; --catch-up=false turns it off. Durations have a unit: 250ms, 8s, "
     "1m30s.";
 
 std::string help_of(const Setting& setting) {

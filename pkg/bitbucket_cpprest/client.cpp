@@ -58,7 +58,7 @@ void set_up_tls(SSL_CTX* context, const std::string& host, const std::string& ca
   X509_VERIFY_PARAM* wanted = SSL_CTX_get0_param(context);
   X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   if (X509_VERIFY_PARAM_set1_host(wanted, host.data(), host.size()) != 1) {
-    throw std::runtime_error("TLS cannot be set up");
+    throw std::runtime_error("cannot set up TLS");
   }
   SSL_CTX_set_cert_verify_callback(context, verify_and_remember, verdict);
 }
@@ -94,22 +94,20 @@ std::string certificate_problem(int error, bool has_authorities) {
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_CERT_UNTRUSTED:
       return has_authorities
-                 ? "its certificate is of an authority that neither this machine nor the --ca-file "
-                   "trusts: is it the right file, and does the server send its intermediate "
-                   "certificates?"
-                 : "its certificate is of an authority that this machine does not trust: if the "
-                   "authority is yours, give its certificate by --ca-file";
+                 ? "its certificate is from a CA that neither this machine nor --ca-file trusts: "
+                   "check the file, and that the server sends its intermediate certificates"
+                 : "its certificate is from a CA that this machine does not trust: if the CA is "
+                   "yours, name its certificate with --ca-file";
     case X509_V_ERR_CERT_HAS_EXPIRED:
-      return "its certificate, or one of its authority, has expired: it must be renewed on the "
-             "server";
+      return "its certificate, or that of its CA, has expired: renew it on the server";
     case X509_V_ERR_CERT_NOT_YET_VALID:
-      return "its certificate is not valid yet: is the clock of this machine right?";
+      return "its certificate is not valid yet: check the clock of this machine";
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_UNSPECIFIED:  // by cpprestsdk, which also looks at the name
-      return "its certificate is for another name: is the address right, and does nobody stand "
-             "in between?";
+      return "its certificate is for another name: check the address, and that no proxy is in "
+             "between";
     default:
-      return fmt::format("its certificate is refused: {}", X509_verify_cert_error_string(error));
+      return fmt::format("its certificate is rejected: {}", X509_verify_cert_error_string(error));
   }
 }
 
@@ -144,7 +142,7 @@ ApiAnswer answer_of(const web::http::http_response& response, std::string body) 
 
 tl::expected<Client, std::string> Client::create(ClientOptions options) {
   if (!options.ca_pem.empty() && read_authorities(options.ca_pem, nullptr) == 0) {
-    return tl::unexpected(std::string("holds no PEM certificate that can be read"));
+    return tl::unexpected(std::string("contains no readable PEM certificate"));
   }
   return Client(std::move(options));
 }
@@ -153,7 +151,7 @@ Answered Client::send(const ApiRequest& request) const {
   if (!web::uri::validate(request.url)) {
     return tl::unexpected(
         BitbucketError{.kind = ApiFailure::kUnreachable,
-                       .message = "Bitbucket cannot be asked: its address is no URL"});
+                       .message = "cannot reach Bitbucket: its address is not a URL"});
   }
   const web::uri address(request.url);
   const int port = address.is_port_default() ? 443 : address.port();
@@ -186,14 +184,14 @@ Answered Client::send(const ApiRequest& request) const {
                                    ? failed(error.what())
                                    : failed(certificate_problem(refused, has_authorities)));
           } catch (...) {
-            outcome->set_value(failed("for no reason that is known"));
+            outcome->set_value(failed("for an unknown reason"));
           }
         });
   } catch (const std::exception& error) {
     return failed(error.what());
   }
   if (answer.wait_for(options_.deadline) != std::future_status::ready) {
-    return failed(fmt::format("no whole answer within {} s",
+    return failed(fmt::format("no complete answer within {} s",
                               std::chrono::duration<double>(options_.deadline).count()),
                   ApiFailure::kTimeout);
   }

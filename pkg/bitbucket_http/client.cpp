@@ -88,9 +88,9 @@ class Client::Impl {
   asio::awaitable<Answered> send(const ApiRequest& request, TimePoint deadline) {
     const auto url = http::parse_server_url(request.url);
     if (!url || url->user_info || url->origin() != origin_) {
-      co_return tl::unexpected(BitbucketError{
-          .kind = ApiFailure::kUnexpected,
-          .message = fmt::format("a request that is not for {} is not sent", origin_)});
+      co_return tl::unexpected(
+          BitbucketError{.kind = ApiFailure::kUnexpected,
+                         .message = fmt::format("not sent: the request is not for {}", origin_)});
     }
     http::Request sent{.method = request.method,
                        .target = url->path,
@@ -126,7 +126,7 @@ tl::expected<std::unique_ptr<Client>, std::string> Client::create(asio::any_io_e
   if (!options.ca_pem.empty() &&
       !crypto::next_certificate(crypto::pem_text(options.ca_pem).get())) {
     return tl::unexpected(fmt::format(
-        "the authorities hold no PEM certificate that can be read ({})", crypto::openssl_reason()));
+        "the CA certificates contain no readable PEM certificate ({})", crypto::openssl_reason()));
   }
   auto impl = std::make_shared<Impl>(std::move(executor), std::move(options), *server);
   // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): private constructor

@@ -193,11 +193,11 @@ asio::awaitable<Result<Slots::Slot>> Client::Impl::wait_for_slot(TimePoint deadl
     case Slots::Refusal::kClosed:
       co_return failure(Kind::kClosed, "the client was closed");
     case Slots::Refusal::kTooManyWait:
-      co_return failure(Kind::kConnect, "too many requests wait for a connection");
+      co_return failure(Kind::kConnect, "too many requests are waiting for a connection");
     case Slots::Refusal::kTooLate:
       break;
   }
-  co_return failure(Kind::kTimeout, "no connection of the pool was free in time");
+  co_return failure(Kind::kTimeout, "no connection of the pool became free before the deadline");
 }
 
 // Connecting ----------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ asio::awaitable<Result<Client::Impl::Endpoints>> Client::Impl::resolve(TimePoint
   Sleeper sleeper(executor_, lookup_->waiting);
   const bool woken = co_await sleeper.sleep(deadline);
   if (closed_) co_return failure(Kind::kClosed, "the client was closed");
-  if (!woken) co_return failure(Kind::kConnect, "the name was not resolved in time");
+  if (!woken) co_return failure(Kind::kConnect, "the name was not resolved before the deadline");
   if (lookup->ec) {
     co_return failure(Kind::kConnect, "cannot resolve the name: " + lookup->ec.message());
   }
@@ -307,7 +307,7 @@ asio::awaitable<Result<Response>> Client::Impl::send(async::KeptAlive, Request r
   Lease lease = std::move(*exchanged);
   const std::size_t cap = options_.body_bytes;
   const auto too_large = [this, cap] {
-    return failure(Kind::kTooLarge, fmt::format("the answer is above {} bytes", cap));
+    return failure(Kind::kTooLarge, fmt::format("the answer is larger than {} bytes", cap));
   };
   Response response;
   response.status = lease->answer().status();

@@ -56,7 +56,7 @@ tl::unexpected<ClientError> ClientConnection::failure(Kind kind, std::string_vie
 tl::unexpected<ClientError> ClientConnection::why_broken() const {
   switch (*broken_by_) {
     case Kind::kTimeout:
-      return failure(Kind::kTimeout, "no answer in time");
+      return failure(Kind::kTimeout, "no answer before the deadline");
     case Kind::kClosed:
       return failure(Kind::kClosed, "the client was closed");
     case Kind::kConnect:
@@ -150,8 +150,8 @@ asio::awaitable<ClientConnection::Done> ClientConnection::open_tunnel(Tunnel tun
   const unsigned status = answer_->status();
   if (status < 200 || status >= 300 || begin_ != end_) {
     co_return failure(Kind::kConnect,
-                      fmt::format("the proxy opens no connection: it answers {}{}", status,
-                                  status == 407 ? ": it wants another user or password" : ""));
+                      fmt::format("the proxy did not open a connection: it answered {}{}", status,
+                                  status == 407 ? ": it needs another user or password" : ""));
   }
   come_to_rest();
   head_done_ = was_answered_ = false;
@@ -164,7 +164,7 @@ asio::awaitable<std::string> ClientConnection::connect_to(Endpoint endpoint) {
   socket_.open(endpoint.protocol(), ec);
   if (ec) co_return ec.message();
   co_await socket_.async_connect(endpoint, asio::redirect_error(asio::use_awaitable, ec));
-  if (broken_by_) co_return "no answer in time";
+  if (broken_by_) co_return "no answer before the deadline";
   co_return ec ? ec.message() : std::string();
 }
 
@@ -189,7 +189,7 @@ asio::awaitable<ClientConnection::Done> ClientConnection::handshake(
   stream_ = Stream(socket, std::move(session));
   for (;;) {
     if (broken_by_ == Kind::kTimeout) {
-      co_return failure(Kind::kConnect, "the TLS handshake was not done in time");
+      co_return failure(Kind::kConnect, "the TLS handshake timed out");
     }
     if (broken_by_) co_return why_broken();
     const State state = stream_.handshake();

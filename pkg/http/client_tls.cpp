@@ -33,9 +33,9 @@ Done for_each_certificate(std::string_view pem, std::string_view owner, Take tak
     if (!take(std::move(certificate))) return fault(fmt::format("{}: unusable certificate", owner));
     any = true;
   }
-  if (!any) return fault(fmt::format("{}: no PEM certificate in it", owner));
+  if (!any) return fault(fmt::format("{}: contains no PEM certificate", owner));
   if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
-    return fault(fmt::format("{}: a damaged certificate in it", owner));
+    return fault(fmt::format("{}: contains a damaged certificate", owner));
   }
   ERR_clear_error();
   return {};
@@ -74,7 +74,7 @@ Done present(SSL_CTX* context, const ClientTls& tls) {
   if (!done) return done;
   const crypto::BioPtr text = crypto::pem_text(tls.key_pem.view());
   const crypto::KeyPtr key = text ? crypto::read_key(text.get()) : nullptr;
-  if (!key) return fault("client key: no usable PEM key in it");
+  if (!key) return fault("client key: not a usable PEM key");
   if (SSL_CTX_use_PrivateKey(context, key.get()) != 1) {
     return fault("client key: does not belong to the client certificate");
   }

@@ -187,8 +187,8 @@ awaitable<Response> Connection::call_handler() {
   }
   count(context_->counters.handler_failures);
   if (const auto held_back = context_->handler_failures.admit()) {
-    context_->logger.error("a request was answered 500: its handler threw",
-                           {{"error", failure}, {"similar_lines_left_out", *held_back}});
+    context_->logger.error("answered 500: the handler threw an exception",
+                           {{"error", failure}, {"suppressed", *held_back}});
   }
   co_return error_response(500, "internal error");
 }

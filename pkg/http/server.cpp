@@ -129,7 +129,7 @@ tl::expected<unsigned short, std::string> Server::Impl::start() {
     asio::co_spawn(strand_, accept_loop(shared_from_this()),
                    log::EndOnException{logger, "the accept loop"});
     asio::co_spawn(strand_, sweep_loop(shared_from_this()),
-                   log::EndOnException{logger, "the watch over deadlines and certificates"});
+                   log::EndOnException{logger, "the timer of deadlines and certificates"});
   }
   return port;
 }
@@ -183,7 +183,7 @@ awaitable<void> Server::Impl::accept_loop(async::KeptAlive) {
     context.counters.accept_failures.fetch_add(1, std::memory_order_relaxed);
     if (const auto held_back = context.accept_failures.admit()) {
       context.logger.warn("cannot accept connections",
-                          {{"error", ec.message()}, {"similar_lines_left_out", *held_back}});
+                          {{"error", ec.message()}, {"suppressed", *held_back}});
     }
     // Most likely no descriptor is left. Once somebody waits indeed, an idle connection is given
     // up.
@@ -231,7 +231,7 @@ void Server::Impl::reload_certificate() {
   if (!*loaded) {
     context_->counters.tls_reload_failures.fetch_add(1, std::memory_order_relaxed);
     context_->logger.error(
-        "the changed certificate cannot be used, the old one stays in use",
+        "cannot use the changed certificate; the old one stays in use",
         {{"error", loaded->error()}, {"old_expires", clock::format_seconds(tls_->expiry())}});
     return;
   }
@@ -245,7 +245,7 @@ void Server::Impl::use_certificate(std::shared_ptr<const ServerTlsContext> conte
   tls_ = std::move(context);
   certificate_expiry_.store(tls_->expiry());
   if (tls_->expiry() <= clock::Wall::now()) {
-    context_->logger.warn("the certificate has expired: senders will refuse it",
+    context_->logger.warn("the certificate has expired: senders will reject it",
                           {{"file", context_->options.tls->certificate_path},
                            {"expired", clock::format_seconds(tls_->expiry())}});
   }

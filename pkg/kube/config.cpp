@@ -67,7 +67,7 @@ tl::expected<Config, std::string> in_cluster(std::string_view host, std::string_
   config.host = host;
   config.port = text::parse_number<unsigned short>(port).value_or(0);
   if (config.port == 0) {
-    return Failure(fmt::format("in-cluster: KUBERNETES_SERVICE_PORT={} is no port", port));
+    return Failure(fmt::format("in-cluster: KUBERNETES_SERVICE_PORT={} is not a port", port));
   }
   config.token_file = directory + "/token";
   config.certificate_authority.file = directory + "/ca.crt";

@@ -76,7 +76,7 @@ class Controller::Impl : public std::enable_shared_from_this<Impl> {
     try {
       result = co_await reconcile_(key);
     } catch (const std::exception& failure) {
-      logger_.error("reconcile failed unexpectedly; it is retried",
+      logger_.error("reconcile failed with an exception; it will be retried",
                     {{"controller", name_}, {"object", key.str()}, {"error", failure.what()}});
     }
     finish(key, result);
@@ -95,8 +95,8 @@ class Controller::Impl : public std::enable_shared_from_this<Impl> {
       const auto backoff =
           queue_.retry(key, now, result.requeue_after.value_or(WorkQueue::kLongestRetry),
                        result.retry_after.value_or(std::chrono::milliseconds(0)));
-      logger_.debug("reconcile is retried",
-                    {{"controller", name_}, {"object", key.str()}, {"after_ms", backoff.count()}});
+      logger_.debug("reconcile will be retried",
+                    {{"controller", name_}, {"object", key.str()}, {"retry_in_ms", backoff.count()}});
     } else {
       queue_.forget(key);
       if (result.requeue_after) queue_.add_at(key, now + *result.requeue_after, now);

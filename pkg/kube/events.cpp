@@ -37,8 +37,8 @@ const Resource& events() {
 std::string explain(const ApiError& error, const EventSeries::Write& write) {
   if (error.lacks_permission()) {
     return fmt::format(
-        "permission is missing: the operator's role in namespace {} must allow create and patch of "
-        "events.events.k8s.io ({})",
+        "forbidden: grant create and patch on events.events.k8s.io in namespace {} to this account "
+        "({})",
         write.ns, error.message);
   }
   if (error.kind == ApiError::Kind::kNotFound) {
@@ -66,7 +66,7 @@ class EventRecorder::Impl {
   void emit(Occurrence occurrence) {
     if (stopping_) return;
     if (!series_.observe(std::move(occurrence), clock::Wall::now(), clock::Steady::now())) {
-      drop("too many Events wait to be written");
+      drop("too many Events are waiting");
     }
     if (!sending_) timer_.cancel();
   }
@@ -155,7 +155,7 @@ class EventRecorder::Impl {
     const Time now = clock::Steady::now();
     if (now < log_again_) return;
     log_again_ = now + kLogAgainAfter;
-    logger_.warn("Event dropped", {{"problem", why}, {"dropped_so_far", dropped_}});
+    logger_.warn("Event dropped", {{"error", why}, {"dropped_so_far", dropped_}});
   }
 
   asio::awaitable<void> sleep_until(Time time) {

@@ -231,7 +231,7 @@ std::string exec_info(const ExecPlugin& plugin, const Config& config,
 tl::expected<ExecCredential, std::string> parse_exec_credential(std::string_view output,
                                                                 std::string_view api_version) {
   const auto parsed = json::parse(output);
-  if (!parsed) return Failure("printed no JSON object: " + parsed.error());
+  if (!parsed) return Failure("did not print a JSON object: " + parsed.error());
   if (json::string_at(*parsed, "/kind") != "ExecCredential" ||
       json::string_at(*parsed, "/apiVersion") != api_version) {
     return Failure(fmt::format("did not print an ExecCredential of {}", api_version));
@@ -254,7 +254,7 @@ tl::expected<ExecCredential, std::string> parse_exec_credential(std::string_view
   if (!expires.empty()) {
     credential.expires = clock::parse_rfc3339(expires);
     if (!credential.expires) {
-      return Failure("printed an expirationTimestamp that is no RFC 3339 time");
+      return Failure("printed an expirationTimestamp that is not an RFC 3339 time");
     }
   }
   return credential;

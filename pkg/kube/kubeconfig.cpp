@@ -148,7 +148,7 @@ std::optional<std::string> set_server(std::string_view url, Config& config) {
   auto server = http::parse_server_url(url);
   if (!server) return "server " + server.error();
   if (server->user_info || server->path.find_first_of("@?#") != std::string::npos) {
-    return "server must hold nothing but scheme, host, port and path";
+    return "server must contain only scheme, host, port and path";
   }
   while (server->path.ends_with('/')) server->path.pop_back();
   config.scheme = std::move(server->scheme);
@@ -266,12 +266,12 @@ void read_user(Fields& user, Fields& cluster, Config& config, bool terminal) {
   for (const char* unsupported : {"username", "password"}) {
     if (user.has(unsupported)) {
       user.fail(std::string(unsupported) +
-                " is not supported, by Kubernetes 1.19 and later neither:"
-                " use a token or a client certificate");
+                " is not supported, nor by Kubernetes 1.19 and later: use a token or a client "
+                "certificate");
     }
   }
   if (user.has("auth-provider")) {
-    user.fail("auth-provider is not supported, by Kubernetes 1.26 and later neither: use exec");
+    user.fail("auth-provider is not supported, nor by Kubernetes 1.26 and later: use exec");
   }
   config.token = crypto::SecretString(std::string(text::trim(user.text("token"))));
   config.token_file = user.path("tokenFile");

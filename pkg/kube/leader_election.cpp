@@ -32,9 +32,8 @@ const Resource& leases() {
 std::string explain(const ApiError& error, std::string_view verb, const ObjectKey& lease) {
   if (error.lacks_permission()) {
     return fmt::format(
-        "permission is missing: the operator's role in namespace {} must allow get, create and "
-        "update of "
-        "leases.coordination.k8s.io ({} was refused: {})",
+        "forbidden: grant get, create and update on leases.coordination.k8s.io in namespace {} to "
+        "this account ({}: {})",
         lease.ns, verb, error.message);
   }
   if (error.kind == ApiError::Kind::kNotFound && verb == "create") {
@@ -57,7 +56,7 @@ class LeaderElector::Impl {
         random_(std::random_device{}()) {}
 
   asio::awaitable<void> run() {
-    logger_.info("standing for leader",
+    logger_.info("waiting to become leader",
                  {{"lease", options_.lease.str()}, {"identity", options_.identity}});
     while (!stopping_) {
       co_await acquire();
@@ -109,13 +108,13 @@ class LeaderElector::Impl {
       if (stopping_) co_return;
       const Time begin = clock::Steady::now();
       if (begin >= renew_by_) {
-        logger_.warn("no longer leading: the lease could not be renewed in time",
-                     {{"lease", options_.lease.str()}, {"last_failure", last_failure_}});
+        logger_.warn("lost leadership: the Lease could not be renewed in time",
+                     {{"lease", options_.lease.str()}, {"error", last_failure_}});
         co_return;
       }
       const bool renewed = co_await claim(renew_by_);
       if (!renewed && !candidate_.named()) {
-        logger_.warn("no longer leading: the lease was taken or deleted",
+        logger_.warn("lost leadership: the Lease was taken or deleted",
                      {{"lease", options_.lease.str()}, {"holder", candidate_.holder()}});
         co_return;
       }
@@ -203,7 +202,7 @@ class LeaderElector::Impl {
   bool observe(std::string answer) {
     auto lease = parse_lease(std::move(answer));
     if (!lease) {
-      report_failure("the Lease cannot be read: " + lease.error());
+      report_failure("cannot read the Lease: " + lease.error());
       return false;
     }
     candidate_.observe(lease->record, clock::Steady::now());
@@ -220,7 +219,7 @@ class LeaderElector::Impl {
       const auto written = co_await rest_.put(std::move(target), std::move(body),
                                               time_until(deadline), Lane::kLease);
       if (written) {
-        logger_.info("lease given back", {{"lease", options_.lease.str()}});
+        logger_.info("Lease released", {{"lease", options_.lease.str()}});
         co_return;
       }
       report(written.error(), "update");
@@ -231,7 +230,7 @@ class LeaderElector::Impl {
       if (!read || !observe(std::move(*read))) break;
       if (!candidate_.named()) co_return;
     }
-    logger_.warn("lease not given back: it expires by itself", {{"lease", options_.lease.str()}});
+    logger_.warn("cannot release the Lease; it will expire", {{"lease", options_.lease.str()}});
   }
 
   void report(const ApiError& error, std::string_view verb) {
@@ -239,7 +238,7 @@ class LeaderElector::Impl {
       closed_ = true;
       stopping_ = true;
     } else if (error.kind == ApiError::Kind::kConflict) {
-      logger_.debug("another wrote the lease first",
+      logger_.debug("another replica wrote the Lease first",
                     {{"lease", options_.lease.str()}, {"verb", verb}});
     } else {
       report_failure(explain(error, verb, options_.lease));
@@ -249,8 +248,8 @@ class LeaderElector::Impl {
   void report_failure(std::string failure) {
     const Time now = clock::Steady::now();
     if (failure == last_failure_ && now < log_again_) return;
-    logger_.warn("leader election has a problem; it is tried again",
-                 {{"lease", options_.lease.str()}, {"problem", failure}});
+    logger_.warn("leader election failed; it will be retried",
+                 {{"lease", options_.lease.str()}, {"error", failure}});
     last_failure_ = std::move(failure);
     log_again_ = now + kRepeatLog;
   }
@@ -259,7 +258,7 @@ class LeaderElector::Impl {
     last_failure_.clear();
     if (candidate_.holder() == reported_holder_) return;
     reported_holder_ = candidate_.holder();
-    logger_.info("another candidate leads",
+    logger_.info("another replica leads",
                  {{"lease", options_.lease.str()}, {"holder", reported_holder_}});
   }
 

@@ -230,7 +230,7 @@ asio::awaitable<Input> Reflector::Impl::watch(OpenWatch watch) {
   unreachable_ = false;
   note_answer();
   WatchReader reader([this](const WatchReader::Event& event) { return take_event(event); });
-  std::string ended = "the server ended it";
+  std::string ended = "the server ended the watch";
   std::shared_ptr<void> large_event;
   while (true) {
     // Whole kinds are few, and their large events, as Warehouses have them, wait for nobody.
@@ -317,11 +317,11 @@ void Reflector::Impl::move_to(std::string_view version) {
 void Reflector::Impl::skip_bad(const ObjectKey& key, std::string_view why) {
   ++status.bad_objects;
   if (const auto held_back = bad_object_lines_.admit()) {
-    logger_.warn("an object cannot be read and is skipped; an older copy is kept",
+    logger_.warn("cannot read an object; it is skipped, and an older copy is kept",
                  {{"resource", name_},
                   {"object", key.name.empty() ? "?" : key.str()},
                   {"error", why},
-                  {"lines_held_back", *held_back}});
+                  {"suppressed", *held_back}});
   }
 }
 
@@ -331,7 +331,7 @@ asio::awaitable<Input> Reflector::Impl::rest_for(std::chrono::milliseconds at_le
   const auto now = Steady::now();
   const auto wait = std::max(backoff_.next(now, random()), at_least);
   const auto level = status.failures_in_a_row == 1 ? log::Level::kWarn : log::Level::kDebug;
-  logger_.write(level, "cannot follow a collection",
+  logger_.write(level, "cannot list or watch",
                 {{"resource", name_},
                  {"namespace", options_.ns},
                  {"error", status.failure},
@@ -373,7 +373,7 @@ Action Reflector::Impl::advance(Input input) {
 
 void Reflector::Impl::note(const Input& input) {
   if (const auto* ended = std::get_if<StreamEnded>(&input); ended != nullptr && !ended->lived) {
-    note_failure("the watch ended as soon as it began");
+    note_failure("the watch ended immediately");
   }
   if (std::holds_alternative<PageRead>(input)) note_recovery();
   const auto* failed = std::get_if<Failed>(&input);
@@ -410,7 +410,7 @@ void Reflector::Impl::note_recovery() {
   status.failure.clear();
   if (std::exchange(status.failures_in_a_row, 0) == 0) return;
   tried_ = true;
-  logger_.info("following a collection again", {{"resource", name_}, {"namespace", options_.ns}});
+  logger_.info("list and watch work again", {{"resource", name_}, {"namespace", options_.ns}});
 }
 
 void Reflector::Impl::set_current(bool current) {
@@ -438,8 +438,8 @@ std::string Reflector::Impl::refusal_text(const ApiError& error) const {
                        name_, options_.resource.version);
   }
   return fmt::format("{} {}{}: {}",
-                     error.lacks_permission() ? "no permission to list and watch"
-                                              : "the API server refuses to list and watch",
+                     error.lacks_permission() ? "forbidden to list and watch"
+                                              : "the API server rejects list and watch of",
                      name_, where, error.message);
 }
 

@@ -228,10 +228,11 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
     LaneState& state = lanes_[static_cast<std::size_t>(lane)];
     auto place = co_await state.places.take(Deadline::max());
     if (!place) {
-      co_return tl::unexpected(place.error() == async::Slots::Refusal::kClosed
-                                   ? closed()
-                                   : make_error(ApiError::Kind::kThrottled,
-                                                "not sent: too many requests of its kind wait"));
+      co_return tl::unexpected(
+          place.error() == async::Slots::Refusal::kClosed
+              ? closed()
+              : make_error(ApiError::Kind::kThrottled,
+                           "not sent: too many requests of its kind are waiting"));
     }
     if (throttle_ && lane != Lane::kLease) {
       const auto first_in_lane = co_await state.door.take(Deadline::max());

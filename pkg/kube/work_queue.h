@@ -55,13 +55,13 @@ class WorkQueue {
 
   /// Keys ready to be taken.
   [[nodiscard]] std::size_t depth() const { return ready_.size(); }
-  /// Keys that wait for their time.
+  /// Keys that wait for a delay to pass.
   [[nodiscard]] std::size_t delayed() const { return by_time_.size(); }
   /// Keys taken and not done.
   [[nodiscard]] std::size_t in_progress() const { return processing_.size(); }
-  /// Keys whose last work failed.
+  /// Keys whose last processing failed.
   [[nodiscard]] std::size_t failing() const { return failures_.size(); }
-  /// How long the oldest ready key has waited.
+  /// Time that the oldest ready key has waited.
   [[nodiscard]] Time::duration oldest_age(Time now) const;
   /// How long the keys in progress have been worked on: all together, and the longest.
   [[nodiscard]] Time::duration unfinished_work(Time now) const;

@@ -307,7 +307,7 @@ void check_hidden(const Cluster& cluster, const Operator& op, const Bitbuckets& 
   const std::string events = cluster.kubectl({"get", "events", "-A", "-o", "json"});
   const std::string metrics = op.metrics_port("/metrics").body;
   const std::string others = bitbuckets.seen_by_others();
-  CHECK_THAT(log, Catch::Contains("Bitbucket does not say what a push changes"));
+  CHECK_THAT(log, Catch::Contains("cannot ask Bitbucket which files a push changes"));
   CHECK_THAT(events, Catch::Contains("BitbucketHostNotAllowed"));
   CHECK_THAT(metrics, Catch::Contains("bitbucket_questions_total"));
   CHECK_THAT(others, Catch::Contains("CONNECT api.bitbucket.org:443 "));

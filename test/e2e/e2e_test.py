@@ -380,8 +380,8 @@ def change_the_log_level():
     before = pods()
     deploy("upgrade", *TLS, *IMPATIENT, "log.level=DEBUG")
     check(pods() == before, "the pods were replaced")
-    eventually("every replica has another log level", lambda: all(
-        "has another log level now" in kubectl("logs", pod, "-n", KARGO) for pod in before), 120)
+    eventually("every replica has changed its log level", lambda: all(
+        "has changed the log level" in kubectl("logs", pod, "-n", KARGO) for pod in before), 120)
 
 
 def a_thread_that_hangs():

@@ -200,7 +200,7 @@ TEST_CASE("a writer that accepts an empty Secret has its way, and the Event says
   eventually("the conflict is told",
              [&] { return !(told = project.events("StatusConflict")).empty(); });
   INFO(told);
-  CHECK(told.find("the other publishes receiver \"bb\", which this operator does not") !=
+  CHECK(told.find("the other writer publishes receiver \"bb\", which this operator does not") !=
         std::string::npos);
   CHECK(told.find("base URL") == std::string::npos);
 }

@@ -258,7 +258,7 @@ TEST_CASE("the log level follows the settings file", "[lifecycle]") {
   CHECK_FALSE(logs("synced"));
 
   write("LOG_LEVEL: DEBUG\n");
-  eventually("it tells that it logs more", [&] { return logs("another log level"); });
+  eventually("it tells that it logs more", [&] { return logs("changed the log level"); });
   write("LOG_LEVEL: LOUD\n");
   eventually("a bad level is told", [&] { return logs("LOG_LEVEL"); });
   const Project project(cluster);

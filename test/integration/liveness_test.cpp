@@ -60,7 +60,7 @@ TEST_CASE("a thread that hangs fails liveness until it goes on", "[liveness]") {
     eventually(
         "liveness fails", [&] { return !lives(); }, 10s + kPatience);
     CHECK_THAT(op.metrics_port("/livez").body,
-               Catch::StartsWith("[-]webhook-threads: one has been stuck for "));
+               Catch::StartsWith("[-]webhook-threads: a webhook thread has been stuck for "));
   }
   SECTION("the API client's") {
     const Halted halted(op.id());

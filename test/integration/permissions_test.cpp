@@ -81,7 +81,7 @@ TEST_CASE(
   // One that starts now cannot know which URLs there are: Bitbucket shall come again.
   const Operator late(cluster);
   CHECK(late.metrics_port("/readyz?verbose")
-            .body.find("[+]projectconfigs ok: no permission to list and watch projectconfigs") !=
+            .body.find("[+]projectconfigs ok: forbidden to list and watch projectconfigs") !=
         std::string::npos);
   const http::Response answer = post(late.url(path), push);
   CHECK(answer.status == 503);

@@ -37,13 +37,13 @@ TEST_CASE("what needs a missing kind or permission waits, and recovers, and the 
 
   const std::string report = op.metrics_port("/readyz?verbose").body;
   INFO(report);
-  CHECK(report.find("[+]warehouses ok: no permission to list and watch warehouses") !=
+  CHECK(report.find("[+]warehouses ok: forbidden to list and watch warehouses") !=
         std::string::npos);
   CHECK(report.find("[+]promotions ok: the API server does not know promotions") !=
         std::string::npos);
   CHECK(report.find("[+]projectconfigs ok\n") != std::string::npos);
   eventually("the missing permission is logged", [&] {
-    return op.log().find("no permission to list and watch warehouses") != std::string::npos;
+    return op.log().find("forbidden to list and watch warehouses") != std::string::npos;
   });
   for (const auto& [delivery, answer] :
        {std::pair(&push, "503 {\"error\":\"warehouses are not synced\"}\n"),

@@ -416,7 +416,7 @@ TEST_CASE(
   stage.bitbucket.hold(true);
   CHECK_THAT(
       told(stage.run_all({"--request-timeout", "1"})),
-      Catch::StartsWith("3\n") && Catch::Contains("no whole answer within 1 s: waiting 2 s\n"));
+      Catch::StartsWith("3\n") && Catch::Contains("no complete answer within 1 s: waiting 2 s\n"));
   stage.bitbucket.hold(false);
   CHECK(stage.bitbucket.webhooks(repository).size() == 1);
 

@@ -95,7 +95,7 @@ TEST_CASE("access to all Secrets that is not granted is told, and its arrival ma
   eventually(
       "the missing permission is told",
       [&] {
-        return ready_message(project.config(), "False").find("no permission to list and watch") !=
+        return ready_message(project.config(), "False").find("forbidden to list and watch") !=
                std::string::npos;
       },
       3 * kPatience);

@@ -161,7 +161,7 @@ TEST_CASE("a name that no Secret can have fails its own receiver only", "[status
   eventually("the status names the receiver", [&] {
     const std::string message = ready_message(project.config(), "False");
     return message.find("odd") != std::string::npos &&
-           message.find("not a name that a Secret can have") != std::string::npos;
+           message.find("not a valid name of a Secret") != std::string::npos;
   });
   CHECK(published_url(project.config(), "bb") == op.origin() + path);
   CHECK(op.is_ready());

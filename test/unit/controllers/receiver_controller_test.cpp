@@ -179,8 +179,8 @@ TEST_CASE("one namespace whose Secrets answer 500 holds nobody up, and is told o
   CHECK(f.routes_of("demo").size() == 1);
   CHECK(has_said("projectconfigs/demo/status", R"("status":"True")"));
   CHECK(has_said("projectconfigs/broken/status",
-                 "Secret s cannot be read: the Secrets of namespace broken cannot be listed: "
-                 "InternalError; it is tried again"));
+                 "cannot read Secret s: cannot list the Secrets of namespace broken: "
+                 "InternalError; it will be retried"));
   CHECK_FALSE(f.routes.complete());  // 503 rather than 404
   f.run_until([&] { return f.told_of("SecretInvalid") == 1; });
 
@@ -566,8 +566,7 @@ TEST_CASE("a ClusterConfig without its Secrets says in which namespace they shou
     f.upsert(f.cluster_configs, "", "cluster", kBucket);
     f.run_until([&] {
       return said(
-          " (is SYSTEM_RESOURCES_NAMESPACE right, and does it grant this account reading its "
-          "Secrets?)");
+          " (check SYSTEM_RESOURCES_NAMESPACE, and that this account may read Secrets there)");
     });
   }
 }
@@ -594,8 +593,8 @@ TEST_CASE("receivers, and the watches of their Secrets, are shown") {
                  shows(R"(bitbucket_receiver_receivers{ready="false"} 1)") &&
                  shows("bitbucket_receiver_secret_watches 1") &&
                  shows("# HELP bitbucket_receiver_secret_watches Watches of Secrets.") &&
-                 shows("# HELP bitbucket_receiver_receivers Bitbucket receivers that are declared, "
-                       "by whether they are served.") &&
+                 shows("# HELP bitbucket_receiver_receivers Declared Bitbucket receivers, by "
+                       "whether they are served.") &&
                  shows(R"(bitbucket_receiver_reflector_synced{kind="secrets"} 1)") &&
                  shows(R"(controller_runtime_active_workers{controller="receivers"} 0)") &&
                  shows(R"(bitbucket_receiver_status_writes_total{result="ok"} 0)"));

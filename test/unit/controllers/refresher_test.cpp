@@ -207,7 +207,7 @@ TEST_CASE_METHOD(RefresherFixture, "a 403 of an admission webhook is not told as
         failed(Kind::kForbidden, 403, "admission webhook \"guard\" denied the request"));
   }
   CHECK(refresh({"a"}, 30min).refused == 1);
-  CHECK_THAT(lines.back(), Catch::Contains("the API server refuses it") &&
+  CHECK_THAT(lines.back(), Catch::Contains("rejected by the API server") &&
                                Catch::Contains("denied the request") &&
                                !Catch::Contains("permission"));
 }

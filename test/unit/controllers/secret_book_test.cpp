@@ -322,7 +322,7 @@ TEST_CASE("a source that has failed three times was tried, and its Secrets are r
   CHECK(s.value("a", "fine") == "v");
   CHECK_FALSE(s.book.lookup("a", "fine").watched);
   CHECK(s.book.lookup("a", "fine").why ==
-        "the Secrets of namespace a cannot be listed: storage is broken");
+        "cannot list the Secrets of namespace a: storage is broken");
   CHECK(s.known("a", "broken") == Known::kNotRead);
   CHECK(s.reference("a", {"fine", "broken", "new"}) == Texts{"read a/new"});
   CHECK(s.known("a", "new") == Known::kNotRead);
@@ -341,7 +341,7 @@ TEST_CASE("a source that has failed three times was tried, and its Secrets are r
     CHECK(s.answer(failed_by(Kind::kServer, "this one is")) == Texts{"changed a"});
     CHECK(s.known("a", "broken") == Known::kUnreadable);
     CHECK(s.book.lookup("a", "broken").why ==
-          "the Secrets of namespace a cannot be listed: storage is broken");
+          "cannot list the Secrets of namespace a: storage is broken");
     CHECK(s.book.settled(s.now));
   }
   SECTION("once the list works, the watch is the truth") {
@@ -358,10 +358,10 @@ TEST_CASE("what cannot be followed is told by name") {
   (void)s.list("a", {});
   CHECK(s.book.trouble().empty());
   (void)s.fail("b", 3);
-  CHECK(s.book.trouble() == "the Secrets of namespace b cannot be listed: storage is broken");
+  CHECK(s.book.trouble() == "cannot list the Secrets of namespace b: storage is broken");
   (void)s.note(s.book.refused("c", "no permission", s.now));
   CHECK(s.book.trouble() ==
-        "the Secrets of namespace b cannot be listed: storage is broken (and 1 more)");
+        "cannot list the Secrets of namespace b: storage is broken (and 1 more)");
   (void)s.list("b", {});
   CHECK(s.book.trouble() == "no permission");
 }

@@ -130,7 +130,7 @@ TEST_CASE("one namespace whose Secrets answer 500 holds nobody up, and they are 
   CHECK_FALSE(f.sources.lookup("broken", "good").watched);
   f.await("broken", "bad", Known::kUnreadable);
   CHECK(f.sources.lookup("broken", "bad").why ==
-        "the Secrets of namespace broken cannot be listed: InternalError");
+        "cannot list the Secrets of namespace broken: InternalError");
   CHECK(f.sources.settled());
   CHECK(f.server.lists() >= 4);
 

@@ -125,7 +125,7 @@ TEST_CASE("a missing permission drops Events with one line in the log") {
   REQUIRE(test.run_until([&] { return test.recorder.dropped() == 3; }));
   CHECK(test.server.requests().size() == 3);
   REQUIRE(test.log.size() == 1);
-  CHECK_THAT(test.log[0], Catch::Contains("must allow create and patch of events.events.k8s.io") &&
+  CHECK_THAT(test.log[0], Catch::Contains("grant create and patch on events.events.k8s.io") &&
                               Catch::Contains("namespace demo"));
 
   test.run_for(59s);

@@ -333,7 +333,7 @@ TEST_CASE("a missing permission is named in the log once a minute, and recovers 
   };
   Contender a(test.context, "a", guarded, test.history);
   REQUIRE(test.run_until([&] { return a.server.requests().size() >= 4; }));
-  const std::string wanted = "must allow get, create and update of leases.coordination.k8s.io";
+  const std::string wanted = "grant get, create and update on leases.coordination.k8s.io";
   const auto at = a.log.find(wanted);
   REQUIRE(at != std::string::npos);
   CHECK(a.log.find(wanted, at + 1) == std::string::npos);

@@ -118,9 +118,9 @@ TEST_CASE("what is no list is an error that names the byte") {
            {R"({"metadata":{"resourceVersion":"1"}})", "no items"},
            {R"({"metadata":{},"items":[]})", "no metadata.resourceVersion"},
            {R"({"metadata":{"resourceVersion":7},"items":[]})", "no metadata.resourceVersion"},
-           {R"({"metadata":{"resourceVersion":"1"},"items":[{})", "breaks off after 47 bytes"},
-           {R"({"metadata":{"resourceVersion":"1"},"items":[{"a)", "breaks off"},
-           {"", "breaks off after 0 bytes"},
+           {R"({"metadata":{"resourceVersion":"1"},"items":[{})", "ends early, after 47 bytes"},
+           {R"({"metadata":{"resourceVersion":"1"},"items":[{"a)", "ends early"},
+           {"", "ends early, after 0 bytes"},
        }) {
     for (const std::size_t piece : {std::size_t{1}, std::size_t{10}, body.size() + 1}) {
       INFO(body << " in pieces of " << piece);

@@ -393,7 +393,7 @@ TEST_CASE("an API server that is killed and comes back loses nothing and is not 
   CHECK(f.lists.size() == 1);
   CHECK(f.settled == std::vector{Settled::kSynced});
   CHECK(f.reflector.status().refusal.empty());
-  CHECK(f.has_line("following a collection again"));
+  CHECK(f.has_line("list and watch work again"));
 }
 
 TEST_CASE("a watch that says nothing is taken for dead and opened again") {

@@ -189,12 +189,12 @@ TEST_CASE("the log says why a body is refused") {
       {http::BodyError::kTooLarge,
        "answered 413: the delivery is larger than MAX_BODY_BYTES delivery="},
       {http::BodyError::kNoRoom,
-       "answered 503: deliveries of MAX_BODIES_BYTES are held already delivery="},
+       "answered 503: the bodies of other deliveries fill MAX_BODIES_BYTES delivery="},
       {http::BodyError::kTooSlow,
        "answered 408: the delivery did not arrive within BODY_TIMEOUT delivery="},
       {http::BodyError::kMalformed, "answered 400: the delivery's chunks are malformed delivery="},
       {http::BodyError::kPeerClosed,
-       "the sender went away before its delivery was complete delivery="},
+       "the sender closed the connection before its delivery was complete delivery="},
   };
   for (const auto& [error, words] : reasons) {
     Fixture f;
@@ -210,8 +210,8 @@ TEST_CASE("the log says why a sender is refused, and what to do") {
        "answered 401: the delivery is not signed; set the receiver's secret in the webhook in "
        "Bitbucket delivery="},
       {{{"X-Event-Key", "repo:push"}, {"X-Hub-Signature", signature(kCloudPush, "another key")}},
-       "answered 401: the signature is not of this receiver's secret; the webhook in Bitbucket "
-       "must have the same delivery="},
+       "answered 401: the delivery is signed with another secret; set this receiver's secret in "
+       "the webhook in Bitbucket delivery="},
   };
   for (const auto& [headers, words] : senders) {
     Fixture f;

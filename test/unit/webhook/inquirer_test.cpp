@@ -292,7 +292,7 @@ TEST_CASE("after a refusal nothing is asked for a minute, and the log says why")
   };
   CHECK(f.files(*f.find_out(push(0)).findings) == "?");
   REQUIRE(f.lines.size() == 1);
-  CHECK_THAT(f.lines[0], Catch::Contains("Bitbucket does not say what a push changes") &&
+  CHECK_THAT(f.lines[0], Catch::Contains("cannot ask Bitbucket which files a push changes") &&
                              Catch::Contains("orchard/fruit"));
   const auto paused = f.find_out(push(1));
   CHECK(f.files(*paused.findings) == "?");

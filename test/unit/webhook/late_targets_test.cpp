@@ -58,7 +58,7 @@ TEST_CASE_METHOD(Late, "a Warehouse that is seen after the push is refreshed onc
   settle();
   CHECK(take_patched() == Names{"apples/late"});
   CHECK(late() == 1);
-  CHECK(log("INFO").find("late-targets: refreshing objects that were seen after a delivery which "
+  CHECK(log("INFO").find("late-targets: refreshing objects that appeared after a delivery that "
                          "names them objects=1 first=apples/late") != std::string::npos);
 
   // As our own PATCH is seen: another version, and nothing else.

@@ -352,8 +352,8 @@ TEST_CASE("a value that is not as expected stops the start") {
       {"KUBE_API_BURST", "0", "a whole number from 1 to"},
       {"SECRET_ACCESS", "all", "namespaced or cluster"},
       {"SYSTEM_RESOURCES_NAMESPACE", "Upper", "the name of a namespace"},
-      {"BITBUCKET_HOSTS", "https://git.example.com", "hosts between commas"},
-      {"BITBUCKET_HOSTS", "git.example.com/context", "hosts between commas"},
+      {"BITBUCKET_HOSTS", "https://git.example.com", "hosts separated by commas"},
+      {"BITBUCKET_HOSTS", "git.example.com/context", "hosts separated by commas"},
       {"HTTPS_PROXY", "ftp://proxy", "http://HOST:PORT"},
       {"HTTPS_PROXY", "https://proxy.example.com", "http://HOST:PORT"},
       {"POD_NAMESPACE", "-a", "the name of a namespace"},
@@ -488,14 +488,14 @@ TEST_CASE("a settings file that is not understood stops the start") {
       {"PROT: 1\n", ": unknown key \"PROT\""},
       {"port: 1\n", ": unknown key \"port\""},
       {"CONFIG_FILE: /other\n", ": unknown key \"CONFIG_FILE\""},
-      {"PORT: 1\nPORT: 2\n", ": \"PORT\" is there twice"},
+      {"PORT: 1\nPORT: 2\n", ": \"PORT\" occurs twice"},
       {"PORT: [1]\n", ": \"PORT\": expected a single value"},
       {"- PORT\n", ": expected lines such as PORT: 8080"},
       {"PORT\n", ": expected lines such as PORT: 8080"},
       {"? [a]\n: b\n", ": expected names of settings as keys"},
       {"PORT: 1\n---\nPORT: 2\n", ": expected one YAML document"},
-      {"PORT: 1\nLOG_LEVEL: a: b\n", ": line 2: no valid YAML"},
-      {std::string(100'000, '['), "no valid YAML"},
+      {"PORT: 1\nLOG_LEVEL: a: b\n", ": line 2: invalid YAML"},
+      {std::string(100'000, '['), "invalid YAML"},
       {std::string(1'048'577, '#'), ": larger than 1048576 bytes"},
   }));
   const File file(content);
@@ -529,7 +529,7 @@ TEST_CASE("the log level of a file can be read again") {
   CHECK_THAT(level("LOG_LEVEL: loud\n").error(),
              StartsWith("LOG_LEVEL in ") && EndsWith("is \"loud\": expected ERROR, WARN, INFO, "
                                                      "DEBUG or TRACE"));
-  CHECK_THAT(level("LOG_LEVEL: [\n").error(), Contains("no valid YAML"));
+  CHECK_THAT(level("LOG_LEVEL: [\n").error(), Contains("invalid YAML"));
   CHECK_FALSE(log_level_of_file("/nowhere/settings.yaml"));
 }
 
