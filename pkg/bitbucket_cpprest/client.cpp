@@ -25,21 +25,21 @@ using bitbucket_rest::ApiRequest;
 using bitbucket_rest::BitbucketError;
 using Answered = tl::expected<ApiAnswer, BitbucketError>;
 
-/// The deadline of a request comes first: it says what was waited for.
+/// The deadline of a request fires before this timeout, because its error says what was waited for.
 constexpr std::chrono::seconds kAfterDeadline{1};
 
-/// What OpenSSL found of a server's certificate: X509_V_OK, or X509_V_ERR_… . The handshake runs
-/// on a thread of cpprestsdk's.
+/// OpenSSL's verdict on a server's certificate: X509_V_OK, or X509_V_ERR_… . The handshake runs on
+/// a thread of cpprestsdk.
 using Verdict = std::atomic<int>;
 
-/// cpprestsdk says of every refused certificate "Error in SSL handshake", and no more.
+/// For every rejected certificate cpprestsdk says only "Error in SSL handshake".
 int verify_and_remember(X509_STORE_CTX* store, void* verdict) {
   const int accepted = X509_verify_cert(store);
   if (accepted != 1) static_cast<Verdict*>(verdict)->store(X509_STORE_CTX_get_error(store));
   return accepted;
 }
 
-/// How many certificates the text holds; those are trusted by the store, if there is one.
+/// Counts the certificates in the text, and adds them to the store, if there is one.
 std::size_t read_authorities(std::string_view pem, X509_STORE* store) {
   std::size_t count = 0;
   const crypto::BioPtr text = crypto::pem_text(pem);
@@ -47,14 +47,14 @@ std::size_t read_authorities(std::string_view pem, X509_STORE* store) {
     if (store != nullptr) X509_STORE_add_cert(store, certificate.get());
     ++count;
   }
-  ERR_clear_error();  // of the text's end
+  ERR_clear_error();  // the error at the end of the text
   return count;
 }
 
 void set_up_tls(SSL_CTX* context, const std::string& host, const std::string& ca_pem,
                 Verdict* verdict) {
   read_authorities(ca_pem, SSL_CTX_get_cert_store(context));
-  // The common name counts only where there is no alternative name that is a DNS name.
+  // The common name counts only if no alternative name is a DNS name.
   X509_VERIFY_PARAM* wanted = SSL_CTX_get0_param(context);
   X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   if (X509_VERIFY_PARAM_set1_host(wanted, host.data(), host.size()) != 1) {
@@ -70,8 +70,8 @@ web::http::client::http_client_config config_of(const ClientOptions& options,
   web::http::client::http_client_config config;
   config.set_max_redirects(0);
   config.set_timeout(options.deadline + kAfterDeadline);  // of each single read or write
-  // The system's authorities are there already. The callback lives as long as the connection, and
-  // keeps the verdict.
+  // The system's CAs are loaded already. The callback lives as long as the connection, and owns the
+  // verdict.
   config.set_ssl_context_callback([ca_pem = options.ca_pem, host,
                                    verdict = std::move(verdict)](boost::asio::ssl::context& tls) {
     set_up_tls(tls.native_handle(), host, ca_pem, verdict.get());
@@ -84,7 +84,7 @@ web::http::client::http_client_config config_of(const ClientOptions& options,
   return config;
 }
 
-/// Why a certificate was refused, and what to do where something can be done here.
+/// Why a certificate was rejected, and what the user can do about it.
 std::string certificate_problem(int error, bool has_authorities) {
   switch (error) {
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
@@ -103,7 +103,7 @@ std::string certificate_problem(int error, bool has_authorities) {
     case X509_V_ERR_CERT_NOT_YET_VALID:
       return "its certificate is not valid yet: check the clock of this machine";
     case X509_V_ERR_HOSTNAME_MISMATCH:
-    case X509_V_ERR_UNSPECIFIED:  // by cpprestsdk, which also looks at the name
+    case X509_V_ERR_UNSPECIFIED:  // from cpprestsdk, which also checks the name
       return "its certificate is for another name: check the address, and that no proxy is in "
              "between";
     default:
@@ -162,7 +162,7 @@ Answered Client::send(const ApiRequest& request) const {
     return tl::unexpected(BitbucketError{
         .kind = kind, .message = fmt::format("{} cannot be asked{}: {}", who, by, why)});
   };
-  // Shared: if the deadline comes first, the chain ends later, by its own time limits.
+  // Shared: if the deadline comes first, the chain ends later, by its own timeouts.
   const auto outcome = std::make_shared<std::promise<Answered>>();
   std::future<Answered> answer = outcome->get_future();
   const auto verdict = std::make_shared<Verdict>(X509_V_OK);

@@ -15,7 +15,7 @@ void EndOnException::operator()(const std::exception_ptr& failure) const {
   }
   logger_.error("a component of the operator failed; the process exits",
                 {{"component", part_}, {"error", error}});
-  std::_Exit(1);  // the line is written: standard error has no buffer
+  std::_Exit(1);  // the line is written already: standard error has no buffer
 }
 
 }  // namespace receiver::log
