@@ -28,7 +28,7 @@ std::optional<ip::address> address_of(std::string_view text) {
   return address;
 }
 
-/// Takes `:PORT` off the end; of an IPv6 address without brackets nothing.
+/// Removes `:PORT` from the end; nothing from an IPv6 address without brackets.
 std::optional<unsigned short> take_port(std::string_view& entry) {
   const std::size_t colon = entry.rfind(':');
   if (colon == std::string_view::npos || address_of(entry)) return std::nullopt;
@@ -37,7 +37,7 @@ std::optional<unsigned short> take_port(std::string_view& entry) {
   return port;
 }
 
-/// Whether the address is in a range like 10.0.0.0/8; nothing if the text is no range.
+/// Whether the address is in a range such as 10.0.0.0/8; nothing if the text is not a range.
 std::optional<bool> is_in_range(std::string_view range, const std::optional<ip::address>& address) {
   if (range.find('/') == std::string_view::npos) return std::nullopt;
   boost::system::error_code error;

@@ -30,13 +30,13 @@ using asio::awaitable;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-/// After a failed accept, as at the limit of descriptors: long enough not to spin, short enough not
-/// to be felt.
+/// Wait after a failed accept, for example at the limit of descriptors: long enough not to spin,
+/// short enough not to be noticed.
 constexpr std::chrono::milliseconds kAcceptBackoff{50};
 constexpr std::chrono::milliseconds kDrainPoll{5};
 
-/// How often deadlines are looked at: a deadline is late by this at most, and no request sets a
-/// timer.
+/// How often deadlines are checked: a deadline fires at most this late, and requests need no
+/// timers.
 std::chrono::milliseconds sweep_interval(const ServerLimits& limits) {
   const auto shortest = std::min({limits.handshake_time, limits.header_time, limits.body_time,
                                   limits.idle_time, limits.write_time, limits.linger_time});
@@ -103,7 +103,7 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
   void use_certificate(std::shared_ptr<const ServerTlsContext> context);
 
   asio::io_context& io_;
-  Connection::Strand strand_;  ///< of everything here but start()
+  Connection::Strand strand_;  ///< for everything in this class except start()
   tcp::acceptor acceptor_;
   clock::Timer accept_timer_, sweep_timer_;
   std::optional<ServerTlsFiles> tls_files_;
@@ -146,7 +146,7 @@ tl::expected<unsigned short, std::string> Server::Impl::listen() {
     const tcp::endpoint endpoint(local, options.port);
     error_code failure;
     acceptor_.open(endpoint.protocol(), failure);
-    // `::` is for IPv4, too, whatever the kernel's default is.
+    // `::` includes IPv4, whatever the kernel's default is.
     if (!failure && local.is_v6()) acceptor_.set_option(asio::ip::v6_only(false), failure);
     if (!failure) acceptor_.set_option(tcp::acceptor::reuse_address(true), failure);
     if (!failure) acceptor_.bind(endpoint, failure);
@@ -185,8 +185,8 @@ awaitable<void> Server::Impl::accept_loop(async::KeptAlive) {
       context.logger.warn("cannot accept connections",
                           {{"error", ec.message()}, {"suppressed", *held_back}});
     }
-    // Most likely no descriptor is left. Once somebody waits indeed, an idle connection is given
-    // up.
+    // Most likely there is no free descriptor. When a connection is actually waiting, an idle one
+    // is closed.
     co_await acceptor_.async_wait(tcp::acceptor::wait_read,
                                   asio::redirect_error(asio::use_awaitable, ec));
     if (context.connections.displace_idle()) {
@@ -207,7 +207,7 @@ void Server::Impl::admit(Connection::Socket socket) {
   const auto executor = socket.get_executor();
   const auto connection =
       std::make_shared<Connection>(context_, std::move(socket), tls_, room.admission);
-  // An exception (no memory) ends this connection alone.
+  // An exception (no memory) ends only this connection.
   asio::co_spawn(executor, connection->run(connection), asio::detached);
 }
 
