@@ -24,8 +24,7 @@ tl::expected<KubeconfigFile, std::string> read_kubeconfig(const std::string& pat
   auto text = text::read_small_file(path);
   if (!text) return Failure(name + ": " + text.error());
   std::error_code ignored;
-  // Absolute, so that a later change of the working directory does not move the files that it
-  // names.
+  // Absolute, so that a later change of the working directory does not affect its files.
   const auto directory = std::filesystem::absolute(path, ignored).parent_path().string();
   return KubeconfigFile{std::move(name), directory, std::move(*text)};
 }

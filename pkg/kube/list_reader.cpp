@@ -10,7 +10,7 @@
 namespace receiver::kube {
 namespace {
 
-/// Members of the list other than its items: more than any continue token needs.
+/// Members of the list other than its items. This is more than any continue token needs.
 constexpr std::size_t kMaxValueBytes = 64 * 1024;
 
 }  // namespace

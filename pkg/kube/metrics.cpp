@@ -13,9 +13,9 @@ using metrics::own;
 
 namespace {
 
-/// 5 ms to 30 s, after which a request is given up.
+/// 5 ms to 30 s, the timeout of a request.
 const metrics::Buckets kRequestSeconds{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
-/// Those of client-go's work queues.
+/// The buckets of client-go's work queues.
 const metrics::Buckets kQueueSeconds{1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 60, 300, 1000};
 
 }  // namespace
@@ -28,7 +28,7 @@ RequestObserver request_observer(metrics::Readings& readings) {
       "Time from a request to the API server to its answer; for a watch, to the answer's header.");
   return
       [&requests, &took](std::string_view method, unsigned status, std::chrono::nanoseconds time) {
-        // client-go's word for "no answer".
+        // client-go's code for "no answer".
         std::string code = status == 0 ? "<error>" : std::to_string(status);
         requests.Add({{"method", std::string(method)}, {"code", std::move(code)}}).Increment();
         took.Add({{"verb", std::string(method)}}, kRequestSeconds).Observe(metrics::seconds(time));
