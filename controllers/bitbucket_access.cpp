@@ -17,10 +17,10 @@ namespace {
 using bitbucket::Source;
 
 constexpr std::string_view kCloudHost = "api.bitbucket.org";
-/// People name Cloud by its page.
+/// People use the address of Cloud's web pages.
 constexpr std::string_view kCloudPage = "bitbucket.org";
 constexpr std::string_view kHttpsPort = ":443";
-/// Of a name in the DNS, with its port.
+/// A DNS name with its port.
 constexpr std::size_t kMaxHostBytes = 253 + 6;
 
 std::string without_https_port(std::string_view host) {
@@ -29,7 +29,7 @@ std::string without_https_port(std::string_view host) {
   return name;
 }
 
-/// `https://HOST[:PORT][/CONTEXT]` without anything else; nothing if it is no such URL.
+/// Accepts `https://HOST[:PORT][/CONTEXT]` without anything else; nothing for any other text.
 std::optional<git::Url> parse_https(std::string_view text) {
   auto url = git::Url::parse(text);
   const auto in_host = [](char c) {
@@ -46,11 +46,11 @@ std::optional<git::Url> parse_https(std::string_view text) {
   return url;
 }
 
-/// Certificates, one at least, and nothing damaged.
+/// At least one certificate, and no damaged one.
 bool is_pem(std::string_view text) {
   const crypto::BioPtr in = crypto::pem_text(text);
   const bool any = in && crypto::next_certificate(in.get()) != nullptr;
-  (void)crypto::openssl_reason();  // forgets it
+  (void)crypto::openssl_reason();  // clears the error
   return any;
 }
 
@@ -85,7 +85,7 @@ std::optional<bitbucket_rest::Repository> BitbucketAccess::repository(std::strin
 
 namespace {
 
-/// Where the keys lead to; what is wrong with them is added to the refusals.
+/// Checks the keys, and adds their errors to the refusals.
 class AccessCheck {
  public:
   AccessCheck(const api::BitbucketKeys& keys, const BitbucketHosts* hosts,
@@ -110,7 +110,8 @@ class AccessCheck {
       invalid(keys_.problem);
       return;
     }
-    // As it is stored: what is cut off here is part of the token for other readers.
+    // Checked as stored: a part that this operator cut off would belong to the token for other
+    // readers.
     if (!text::is_one_word(keys_.token.view())) {
       invalid(
           "the value of key \"bitbucket.token\" contains line breaks, blanks or other characters "
@@ -187,7 +188,7 @@ class AccessCheck {
                       "BITBUCKET_HOSTS does not list; ask the operator's administrator to add it",
                       url->host));
     } else if (!bitbucket_rest::parse_server(access_.server)) {
-      // Else every repository would be taken for one of another server.
+      // Otherwise every repository would count as one of another server.
       invalid(
           "the value of key \"bitbucket.url\" names an IP address; store the URL with the host's "
           "name");

@@ -18,7 +18,7 @@ constexpr std::chrono::seconds kLongAbsence{60};
 }  // namespace
 
 bool deliveries_may_be_lost(const kube::Acquisition& acquisition, clock::Wall::time_point now) {
-  // Its own Lease, lost for a while: this replica has served all along.
+  // Its own Lease, lost for a while: this replica has served all the time.
   if (!acquisition.existed || acquisition.own) return false;
   if (!acquisition.released || !acquisition.last_renewed) return true;
   return now - *acquisition.last_renewed > kLongAbsence;
@@ -54,7 +54,7 @@ class CatchUp::Impl {
   const CatchUpOptions options_;
   const log::Logger logger_;
   clock::Timer timer_;
-  bool running_ = false;  ///< asked for and not done
+  bool running_ = false;  ///< requested and not finished
   bool stopped_ = false;
   std::set<Target> waiting_;
 };

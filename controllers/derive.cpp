@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::size_t kShortSecret = 16;
 
-/// As Go's path.Clean does for a rooted path; "" for the root. Kargo keeps a doubled slash at the
-/// very beginning.
+/// Cleans a path as Go's path.Clean does for a rooted path; "" for the root. Kargo keeps a doubled
+/// slash at the very beginning.
 std::string clean_path(std::string_view path) {
   const bool doubled = path.starts_with("//");
   std::vector<std::string_view> kept;
@@ -38,7 +38,7 @@ std::string clean_path(std::string_view path) {
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kWhiteSpace = " \t\n\v\f\r";
 
-/// UTF-16 with a byte order mark, or with a NUL in every character, as Western text has it.
+/// UTF-16 with a byte order mark, or with a NUL in every character, as in Western text.
 bool is_utf16(std::string_view value) {
   if (value.starts_with("\xFF\xFE") || value.starts_with("\xFE\xFF")) return true;
   const auto all_nul = [&](std::size_t at) {
@@ -50,7 +50,7 @@ bool is_utf16(std::string_view value) {
   return !value.empty() && value.size() % 2 == 0 && (all_nul(0) || all_nul(1));
 }
 
-/// UTF-8 without control characters: what can be entered in a form.
+/// UTF-8 without control characters: what a form accepts.
 bool is_line_of_text(std::string_view value) {
   while (!value.empty()) {
     const auto [character, bytes] = text::first_code_point(value);
@@ -112,7 +112,7 @@ void advise_on_value(const api::Receiver& receiver, std::string_view value,
   }
 }
 
-/// Of a Secret that works.
+/// For a Secret that works.
 std::string advice_unwatched(const api::Receiver& receiver, const SecretState& state) {
   if (state.why.empty()) {
     return fmt::format(
@@ -168,7 +168,7 @@ std::optional<ReceiverFailure> check_secret(const api::Receiver& receiver,
   return std::nullopt;
 }
 
-/// How the receiver's Bitbucket is asked, or null; why not is added to the advice.
+/// How to ask the receiver's Bitbucket, or null; the reason is added to the advice.
 std::shared_ptr<const BitbucketAccess> derive_access(const api::Receiver& receiver,
                                                      const SecretState& state,
                                                      const BitbucketHosts* hosts,

@@ -14,7 +14,7 @@ using metrics::own;
 
 namespace {
 
-/// A refresh outlives its delivery when the API server is away.
+/// A refresh takes longer than its delivery if the API server is unavailable.
 const metrics::Buckets kRefreshSeconds{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
                                        1,     2.5,  5,     10,   30,  60,   300};
 

@@ -28,7 +28,7 @@ void MissedDeliveries::keep(const std::vector<Repository>& repositories) {
 std::vector<Target> subscribers(const std::string& project, const BitbucketAccess& access,
                                 const Repository& repository,
                                 const kube::Store<api::Warehouse>& warehouses) {
-  const std::string name = text::ascii_lower(repository.name());  // products ignore the case
+  const std::string name = text::ascii_lower(repository.name());  // Bitbucket ignores letter case
   std::vector<Target> targets;
   warehouses.for_each([&](const kube::ObjectKey& key, const auto& warehouse) {
     if (!project.empty() && key.ns != project) return;

@@ -14,21 +14,22 @@
 #include "controllers/target.h"
 #include "kube/store.h"
 
-/// What is done about deliveries that Bitbucket could not make. Pure.
+/// Decides what to do about deliveries that Bitbucket could not make. Pure.
 namespace receiver::controllers {
 
-/// Which failed deliveries are news, of one receiver's repositories.
+/// Which failed deliveries are new, for one receiver's repositories.
 class MissedDeliveries {
  public:
-  /// How long ago one may have failed that is news at the first look: another leader may have seen
-  /// it, or none.
+  /// At the first look, only failures within this time count as new: an earlier leader may have
+  /// seen them or not.
   static constexpr std::chrono::minutes kFirstLook{15};
 
-  /// Whether the newest one of the repository is newer than any before. `now` is Bitbucket's.
+  /// Whether the repository's newest failed delivery is newer than all known ones. `now` is
+  /// Bitbucket's time.
   [[nodiscard]] bool is_news(const std::string& repository,
                              const std::optional<bitbucket_rest::FailedDelivery>& newest,
                              clock::Wall::time_point now);
-  /// Forgets all others.
+  /// Forgets all other repositories.
   void keep(const std::vector<bitbucket_rest::Repository>& repositories);
 
  private:

@@ -247,7 +247,8 @@ void ReceiverController::Impl::set_leading(bool leading) {
   leading_ = leading;
   if (!leading) {
     events_.clear();
-    // What it says when it leads again may have been dropped here, and said by another since.
+    // Notes that are due when it leads again may have been dropped here, and reported by another
+    // replica since.
     for (auto& [key, memory] : memory_) {
       memory.notes = {};
       memory.once.clear();
@@ -265,7 +266,8 @@ void ReceiverController::Impl::set_leading(bool leading) {
 asio::awaitable<kube::ReconcileResult> ReceiverController::Impl::reconcile(kube::ObjectKey key) {
   const OwnerStore::Object current = owner(key);
   if (!current || current->meta.deleting || !leading_) co_return kube::ReconcileResult{};
-  // The Lease may have run out unnoticed; if it is renewed after all, nobody enqueues this again.
+  // The Lease may have expired unnoticed. If it is renewed after all, nothing else enqueues this
+  // key again.
   if (!leading()) co_return kube::ReconcileResult{.requeue_after = kLookAtLeaseAgain};
 
   DerivedReceivers derived = derive(*current);
@@ -345,7 +347,7 @@ void ReceiverController::Impl::tell_changes(const api::ReceiverOwner& owner,
     bool changed = has(told, &api::PublishedReceiver::name, now.name);
     if (!changed) {
       if (has(before, &api::PublishedReceiver::url, now.url)) continue;
-      // What another writer with another base URL had there is no URL of ours.
+      // An entry that another writer with another base URL wrote is not our URL.
       const auto* const entry = find_entry(before, now.name);
       changed = entry != nullptr && entry->url.starts_with(our_base);
     }
