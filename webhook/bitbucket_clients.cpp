@@ -28,7 +28,7 @@ class BitbucketClients::Impl : public std::enable_shared_from_this<Impl> {
   [[nodiscard]] std::size_t size() const { return clients_.size(); }
 
  private:
-  /// Uid and version of a Secret.
+  /// UID and version of a Secret.
   using Key = std::pair<std::string, std::string>;
   struct Used {
     std::unique_ptr<bitbucket_http::Client> client;
@@ -84,7 +84,7 @@ tl::expected<bitbucket_http::Client*, std::string> BitbucketClients::Impl::clien
   return found->second.client.get();
 }
 
-/// Now, and again until there is none.
+/// Drops idle clients now, and again until there are none.
 void BitbucketClients::Impl::drop_idle() {
   const Time now = clock::Steady::now();
   std::erase_if(clients_,

@@ -18,12 +18,12 @@ namespace receiver::webhook {
 struct BitbucketClientsOptions {
   http::ProxySettings proxy{};
   std::string user_agent{};
-  std::size_t clients = 16;  ///< beyond it the one that was idle for the longest goes
-  /// With an idle client goes its token, which the Secret may no longer hold.
+  std::size_t clients = 16;  ///< beyond it, the client that has been idle longest is dropped
+  /// An idle client is dropped with its token, which the Secret may no longer contain.
   std::chrono::milliseconds idle_time{60'000};
 };
 
-/// The clients of the Bitbuckets that receivers name: one for each version of a Secret, while it is
+/// The clients of the Bitbuckets that receivers use: one for each version of a Secret, while it is
 /// used. All members run on the executor's single thread.
 class BitbucketClients {
  public:
@@ -32,8 +32,8 @@ class BitbucketClients {
   BitbucketClients(const BitbucketClients&) = delete;
   BitbucketClients& operator=(const BitbucketClients&) = delete;
 
-  /// Runs the operation until it has ended, at the latest shortly after the deadline, its requests
-  /// at least `gap` apart. The operation outlives the call; this need not.
+  /// Runs the operation to its end, at the latest shortly after the deadline, with at least `gap`
+  /// between its requests. The operation must outlive the call; this object need not.
   boost::asio::awaitable<void> ask(std::shared_ptr<const controllers::BitbucketAccess> access,
                                    bitbucket_rest::Operation& operation,
                                    clock::Steady::time_point deadline,

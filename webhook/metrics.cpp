@@ -12,12 +12,12 @@ using metrics::own;
 
 namespace {
 
-/// To where Bitbucket gives up.
+/// Up to Bitbucket's timeout.
 const metrics::Buckets kAnswerSeconds{0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
                                       0.5,    1,     2.5,  5,     8,    10};
-/// To where a question is given up.
+/// Up to the time limit of a question.
 const metrics::Buckets kQuestionSeconds{0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5};
-/// Receivers come and go as long as the process lives; what comes beyond is not shown.
+/// Receivers come and go as long as the process lives. Further series are not shown.
 constexpr std::size_t kMaxAuthenticationSeries = 30'000;
 
 std::function<void(bitbucket::Source, std::chrono::nanoseconds)> duration_observer(

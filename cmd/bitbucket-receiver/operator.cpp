@@ -62,11 +62,11 @@ namespace {
 
 constexpr milliseconds kPatchTimeout{10'000};
 constexpr milliseconds kLookAtSettings{2'000};
-/// No handler takes so long: what it waits for will not come.
+/// No handler takes this long: its thread hangs.
 constexpr milliseconds kStuck{10'000};
 constexpr std::string_view kControllerName = "kargo.akuity.io/bitbucket-receiver";
 
-/// Unique per process, readable: the replica's name and some random digits.
+/// Unique per process, and readable: the replica's name and random digits.
 std::string identity(const std::string& pod_name) {
   std::random_device random;
   return fmt::format("{}_{:08x}{:08x}", pod_name, random(), random());
@@ -135,7 +135,7 @@ class Operator::Impl {
   const Settings settings_;
   const log::Logger logger_;
 
-  // Destroyed last: what waits on kube_io_ refers to timers of the deliveries that wait for it
+  // Destroyed last: operations on kube_io_ refer to timers of waiting deliveries
   // (controllers/refresher.h).
   asio::io_context http_io_;
   asio::io_context kube_io_{1};
@@ -264,8 +264,8 @@ void Operator::Impl::build_controllers() {
       kube_io_.get_executor(), *refresher_,
       controllers::CatchUp::Sources{.complete =
                                         [this] {
-                                          // Not routes_.complete(): one project's Secrets that
-                                          // cannot be read hold up nobody.
+                                          // Not routes_.complete(): one project with unreadable
+                                          // Secrets must not make the replica unready.
                                           return owners_listed_ && receivers_->secrets_settled() &&
                                                  warehouses_.synced() && promotions_.synced();
                                         },
@@ -376,8 +376,8 @@ tl::expected<void, std::string> Operator::Impl::listen() {
   if (settings_.metrics_listener.port == 0) return {};
 
   add_metrics();
-  // On the thread of the state that it shows. Stuck, that one does not answer /livez; of the others
-  // it tells.
+  // Runs on the API thread, whose state it shows. If that thread hangs, /livez does not answer; it
+  // reports the webhook threads.
   metrics_server_.emplace(kube_io_, settings_.metrics_listener,
                           health_handler({.liveness = [this] { return liveness(); },
                                           .readiness = [this] { return readiness(); },
@@ -438,7 +438,7 @@ asio::awaitable<kube::ApiResult<void>> Operator::Impl::patch(controllers::Target
   co_return kube::ApiResult<void>{};
 }
 
-/// Queues them, and does not wait.
+/// Queues the refreshes without waiting for them.
 asio::awaitable<void> Operator::Impl::refresh(std::vector<controllers::Target> targets) {
   auto queued = refresher_->refresh(std::move(targets), clock::Steady::now());
   (void)co_await std::move(queued);
@@ -471,8 +471,8 @@ asio::awaitable<void> Operator::Impl::follow_log_level() {
   }
 }
 
-/// The order in which everything ends: what takes in work before what does it, the Lease after the
-/// writes that it guards, the client last.
+/// The shutdown order: input before the code that processes it, the Lease after the writes that it
+/// guards, the client last.
 asio::awaitable<void> Operator::Impl::shut_down() {
   const ShutdownTimes times =
       shutdown_times(clock::Steady::now(), settings_.graceful_shutdown_timeout);
@@ -481,12 +481,12 @@ asio::awaitable<void> Operator::Impl::shut_down() {
   clock::Timer timer(kube_io_);
   co_await async::sleep_until(timer, times.served);
 
-  inquirer_->stop();  // whatever waits for an answer is refreshed
+  inquirer_->stop();  // deliveries that wait for an answer are refreshed
   refresher_->answer_by(times.answer_by);
   catch_up_->stop();
   co_await webhook_server_->drain(times.answered);
   late_targets_->stop();
-  (void)co_await refresher_->drain(times.drained);  // what is left, it has named
+  (void)co_await refresher_->drain(times.drained);  // it has logged what is left
 
   receivers_->stop();
   registrar_->stop();
@@ -521,7 +521,7 @@ std::vector<HealthCheck> Operator::Impl::readiness() {
   for (const Watched* watched_kind : all_watched_) {
     checks.push_back(kind_check(watched_kind->plural, watched_kind->reflector->status()));
   }
-  // Once: one that is named later and cannot be read concerns its own receiver only.
+  // Only once: a Secret that is named later and cannot be read affects only its own receiver.
   const bool kinds_settled = std::ranges::all_of(checks, &HealthCheck::ok);
   secrets_tried_ = secrets_tried_ || (kinds_settled && receivers_->secrets_settled());
   checks.push_back(

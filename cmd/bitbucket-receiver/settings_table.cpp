@@ -38,7 +38,7 @@ bool is_namespace(std::string_view name) {
   return kube::is_subdomain(name) && name.size() <= 63 && name.find('.') == std::string_view::npos;
 }
 
-/// Takes the value that `parse` makes of the text, if it can.
+/// Stores the value that `parse` returns for the text, if any.
 template <typename T>
 auto into(T& member, std::function<std::optional<T>(std::string_view)> parse) {
   return [&member, parse = std::move(parse)](std::string_view given) {
@@ -93,7 +93,7 @@ SettingKind duration(milliseconds& member, milliseconds least, milliseconds most
           .range = Range{least.count(), most.count(), "ms"}};
 }
 
-/// What it is by default depends on something.
+/// The default depends on something else.
 SettingKind no_default(SettingKind kind) {
   kind.default_text.clear();
   return kind;
@@ -140,7 +140,7 @@ SettingKind namespace_or_none(std::string& member) {
   return kind;
 }
 
-/// One of these words.
+/// Accepts one of these words.
 template <typename T>
 SettingKind one_of(T& member, std::string placeholder, const std::vector<std::string>& choices,
                    std::optional<T> (*parse)(std::string_view)) {
