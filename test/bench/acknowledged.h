@@ -21,7 +21,7 @@ class Acknowledged {
   explicit Acknowledged(unsigned short etcd_port);
   /// A delivery that was sent and answered 200 at these times.
   void note(const Project& project, clock::Wall::time_point sent, clock::Wall::time_point answered);
-  /// Throws std::runtime_error if one was not applied, and begins anew.
+  /// Throws std::runtime_error if one was not applied, and starts again.
   void check();
 
  private:

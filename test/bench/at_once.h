@@ -25,7 +25,7 @@ struct Load {
   std::chrono::nanoseconds slowest{0};  ///< of all, whenever they end
 };
 
-/// Closed loop: each worker begins anew as soon as it is done. What ends in the first fifth of the
+/// Closed loop: each worker starts again as soon as it is done. What ends in the first fifth of the
 /// window, while the load builds up, does not count; nor does what ends after it.
 boost::asio::awaitable<Load> closed_loop(std::size_t workers, std::chrono::milliseconds window,
                                          Work work);

@@ -51,7 +51,7 @@ struct Workload {
 boost::asio::awaitable<void> create_projects(kube::RestClient& administrator,
                                              std::vector<Project> projects,
                                              crypto::SecretString secret);
-/// Deletes the ProjectConfigs and creates them anew.
+/// Deletes the ProjectConfigs and creates them again.
 boost::asio::awaitable<void> renew_configs(kube::RestClient& administrator,
                                            std::vector<Project> projects);
 /// What SECRET_ACCESS=cluster needs.

@@ -334,7 +334,7 @@ void check_hidden(const Cluster& cluster, const Operator& op, const Bitbuckets& 
 void await_all_of(const ChangeFeed& feed, const Project& project) {
   project.add_warehouse("last", "https://git.example.com/scm/no/body.git");
   const auto revision = std::stoll(test::resource_version(project.warehouse("last")));
-  eventually("etcd has told of the last change", [&] { return feed.revision() >= revision; });
+  eventually("etcd has reported the last change", [&] { return feed.revision() >= revision; });
 }
 
 /// Until then, unless they are left alone for longer, the Bitbuckets are asked again.

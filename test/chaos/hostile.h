@@ -7,7 +7,7 @@
 namespace receiver::chaos {
 
 /// Connections that say a little of a request every second, and never all of it. One that the
-/// operator closes is opened anew.
+/// operator closes is opened again.
 class SlowConnections {
  public:
   SlowConnections(unsigned short port, const std::string& path, std::size_t count);

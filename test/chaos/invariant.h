@@ -40,7 +40,7 @@ enum class Promise {
 struct Change {
   std::string object;
   std::string token;
-  Time stored{};  ///< when etcd had told of it
+  Time stored{};  ///< when etcd had reported it
 };
 
 struct Kept {

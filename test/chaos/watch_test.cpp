@@ -77,7 +77,7 @@ TEST_CASE("etcd compacted while the API server is away: the watches' version is 
   CHECK(op.sum_of_metrics(lists) > lists_before);
 }
 
-TEST_CASE("established connections to the API server go dead without a word", "[watch]") {
+TEST_CASE("established connections to the API server go dead silently", "[watch]") {
   const Cluster cluster;
   const World world(cluster);
   const Operator op(cluster);

@@ -30,7 +30,7 @@ from control_plane import ControlPlane, binaries
 CHART = ROOT / "config/chart"
 
 
-CHOSEN = {"nodePort"}  # by Kubernetes, for each object anew
+CHOSEN = {"nodePort"}  # by Kubernetes, newly for each object
 
 
 def blocks(document):

@@ -154,7 +154,7 @@ bool takes_default_branch(const git::Subscription& subscription) {
 
 // What is simple ------------------------------------------------------------------------------
 
-/// The commits that discovery looks at anew, if the ref is a new tag, or its way leads back to what
+/// The commits that discovery newly looks at, if the ref is a new tag, or its way leads back to what
 /// it was in few steps; else none.
 std::vector<std::size_t> few_steps(const History& history, const RefUpdate& update) {
   if (!update.after) return {};

@@ -385,7 +385,7 @@ def change_the_log_level():
 
 
 def a_thread_that_hangs():
-    """The node starts the pod's container anew; the other pods' go on."""
+    """The node restarts the pod's container; the other pods keep running."""
     stuck = sorted(pods())[0]
     halt(thread_of(stuck, "webhook-1"))
 
@@ -394,7 +394,7 @@ def a_thread_that_hangs():
         return {item["metadata"]["name"]: item["status"]["containerStatuses"][0]["restartCount"] for item in items}
 
     before = restarts()
-    eventually("the container is started anew", lambda: restarts() == before | {stuck: before[stuck] + 1}, 120)
+    eventually("the container is restarted", lambda: restarts() == before | {stuck: before[stuck] + 1}, 120)
     kubectl("wait", "--for=condition=Ready", f"pod/{stuck}", "-n", KARGO, "--timeout=60s")
     expect_refresh(FROM_CLOUD, lambda: post(receiver_url(THIRD), cloud_push(), THIRD, pods()[stuck], 8080))
 

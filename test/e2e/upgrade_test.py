@@ -88,7 +88,7 @@ def and_back():
 
 
 def to_this_one_that_makes_the_account():
-    """Helm deletes the Lease, which the operator makes anew."""
+    """Helm deletes the Lease, which the operator creates again."""
     kubectl("annotate", "lease", RELEASE, "-n", KARGO, "helm.sh/resource-policy-")
     under_traffic(lambda: deploy("upgrade", CHART, more=("serviceAccount.create=true",)))
     kubectl("get", "serviceaccount", KARGO_ACCOUNT, "-n", KARGO)
@@ -97,7 +97,7 @@ def to_this_one_that_makes_the_account():
 def the_leader_survives_the_deletion_of_its_lease():
     old = leader()
     kubectl("delete", "lease", RELEASE, "-n", KARGO)
-    eventually("the leader has made its Lease anew", lambda: kubectl("get", "lease", "-n", KARGO, "-o", "name") and leader() == old)
+    eventually("the leader has created its Lease again", lambda: kubectl("get", "lease", "-n", KARGO, "-o", "name") and leader() == old)
 
 
 def replicas_of_both_at_once():

@@ -45,7 +45,7 @@ std::string cloud_change(const std::string& path) {
       path);
 }
 
-/// A Data Center that tells of every commit that it changes one file; of another one, if it is
+/// A Data Center that says of every commit that it changes one file; of another one, if it is
 /// asked with kDeceivedToken.
 class DataCenter {
  public:

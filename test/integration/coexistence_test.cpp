@@ -74,7 +74,7 @@ TEST_CASE("two writers with one base URL agree and neither writes what stands th
   CHECK(project.events("StatusConflict").empty());
 }
 
-TEST_CASE("two writers tell of a missing Secret once each, and agree when it is there",
+TEST_CASE("two writers report a missing Secret once each, and agree when it is there",
           "[coexistence]") {
   const Cluster cluster;
   const Operator op(cluster, with_base(kOtherBase));
@@ -120,7 +120,7 @@ TEST_CASE("two writers tell of a missing Secret once each, and agree when it is 
   CHECK(project.events("StatusConflict").empty());
 }
 
-TEST_CASE("two writers tell of a ClusterConfig's missing Secret once each, and then agree",
+TEST_CASE("two writers report a ClusterConfig's missing Secret once each, and then agree",
           "[coexistence][cluster_config]") {
   const Cluster cluster;
   const Operator op(cluster, with_base(kOtherBase));

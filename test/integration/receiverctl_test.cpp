@@ -199,7 +199,7 @@ TEST_CASE("a delivery that is not accepted comes back with what to do", "[receiv
   shown.check("send_refused.txt");
 }
 
-TEST_CASE("a saved payload is explained, and signed and sent anew", "[receiverctl]") {
+TEST_CASE("a saved payload is explained, and signed and sent again", "[receiverctl]") {
   Stage stage;
   stage.project.add_warehouse("cloud", "https://bitbucket.org/kargo-orchard/fruit-basket");
   stage.project.add_warehouse("tags", "https://bitbucket.org/kargo-orchard/fruit-basket",

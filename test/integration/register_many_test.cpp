@@ -108,7 +108,7 @@ TEST_CASE("register that is killed at any moment leaves the rest to the next run
   const auto longest = many.delay * (many.count * 2 + 8) / 4 + 300ms;
   unsigned kills = 0;
   for (unsigned i = 0, runs = setting("REGISTER_KILLS", 3); i < runs; ++i) {
-    // All of them anew, from time to time.
+    // All of them again, from time to time.
     if (many.with(1) == many.count) {
       for (unsigned r = 0; r < many.count; ++r) {
         many.stage.bitbucket.add_repository(fmt::format(

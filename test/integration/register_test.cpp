@@ -397,7 +397,7 @@ TEST_CASE("register waits as Bitbucket asks", "[register]") {
 }
 
 TEST_CASE(
-    "register asks again what is answered 5xx, and tells of a Bitbucket that stays dead or slow",
+    "register asks again what is answered 5xx, and reports a Bitbucket that stays dead or slow",
     "[register]") {
   RegisterStage stage(Source::kDataCenter);
   const std::string repository = stage.subscribe("app");

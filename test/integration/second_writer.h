@@ -18,7 +18,7 @@ namespace receiver::test {
 /// - acts at once when it starts and when the spec or the refresh annotation changes, but not when
 /// a
 ///   Secret or the status does;
-/// - publishes the good receivers of all types, and tells of the others in its own words, with
+/// - publishes the good receivers of all types, and reports the others in its own words, with
 ///   Reconciling=True left and observedGeneration not advanced;
 /// - tries again with a backoff of up to 1,000 s while a receiver fails, and looks again every five
 ///   minutes otherwise. The time for that is simulated: it passes only in pass().

@@ -400,7 +400,7 @@ TEST_CASE("a status that is right is not written again", "[status]") {
     const Operator op(cluster, base);
     (void)project.publish("bb", kSecret);
     version = resource_version(project.config());
-    // Changes nothing that matters, though the operator is told of each.
+    // Changes nothing that matters, though the operator sees each.
     cluster.admin().merge_patch(project.secret_path("bb-secret"),
                                 R"({"metadata": {"annotations": {"touched": "yes"}}})");
     project.put_secret("bb-secret", {{"secret", kSecret}, {"unrelated", "value"}});

@@ -61,7 +61,7 @@ TEST_CASE("unregister deletes the receiver's webhooks, and no others", "[registe
   CHECK_THAT(unregister({}), Catch::StartsWith("0\n") && !Catch::Contains("deleted"));
 }
 
-TEST_CASE("webhooks come and go as they are told of", "[register][receiverctl]") {
+TEST_CASE("webhooks come and go as reported", "[register][receiverctl]") {
   RegisterStage stage(Source::kDataCenter);
   const std::string app = stage.subscribe("app");
   stage.subscribe("web");

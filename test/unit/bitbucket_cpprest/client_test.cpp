@@ -148,7 +148,7 @@ TEMPLATE_TEST_CASE_SIG("a dry run tells the difference and writes nothing", "", 
   CHECK(is_same(world.server.webhooks(world.name())[0], world.drifted()));
 }
 
-TEMPLATE_TEST_CASE_SIG("a webhook that is deleted between reading and writing is created anew", "",
+TEMPLATE_TEST_CASE_SIG("a webhook that is deleted between reading and writing is created again", "",
                        ((Source V), V), Source::kCloud, Source::kDataCenter) {
   World world(V);
   world.server.add_repository(world.name(), {world.drifted()});

@@ -158,7 +158,7 @@ TEST_CASE("every replica tells what is derived from an owner, and that one is go
   CHECK(f.hooks.back() == "demo/demo gone");
 }
 
-TEST_CASE("one namespace whose Secrets answer 500 holds nobody up, and is told of") {
+TEST_CASE("one namespace whose Secrets answer 500 delays no other, and is reported") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.server.put("broken", "s", kSecret);
@@ -382,7 +382,7 @@ TEST_CASE("nobody is told that a URL has changed when two writers fight, only wh
   f.run_until([&] { return f.told_of("ReceiverURLChanged") == 1; });
 }
 
-TEST_CASE("a new leader tells of a changed URL that the status still has with our base URL") {
+TEST_CASE("a new leader reports a changed URL that the status still has with our base URL") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.upsert(f.project_configs, "demo", "demo", kBucket, "1",

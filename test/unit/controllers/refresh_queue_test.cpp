@@ -368,7 +368,7 @@ TEST_CASE("a refused PATCH does not decide for deliveries that came meanwhile") 
   CHECK(complete(script.finish("a", kAccepted)) == Deliveries{2});
 }
 
-TEST_CASE("backoff doubles from the first to the cap, with jitter, and begins anew after success") {
+TEST_CASE("backoff doubles from the first to the cap, with jitter, and starts again after success") {
   Script script;
   script.add(1, {"a"});
   for (const milliseconds longest : {200ms, 400ms, 800ms, 1'600ms, 3'200ms, 6'400ms, 12'800ms,

@@ -162,7 +162,7 @@ TEST_CASE("a name that comes after the list began is read by itself") {
     CHECK(s.book.lookup("a", "late").watched);
     CHECK_FALSE(s.book.next_due());
   }
-  SECTION("unless a watch tells of it first: that is newer") {
+  SECTION("unless a watch reports it first: that is newer") {
     (void)s.note(s.book.upserted({"a", "late"}, secret_of("new")));
     CHECK(s.answer(secret_of("old")).empty());
     CHECK(s.value("a", "late") == "new");

@@ -58,7 +58,7 @@ TEST_CASE("one lookup of the server's name is under way, however many have given
   REQUIRE(outcome(failed) == "connect");
   CHECK_THAT(failed.error().message, Catch::Contains("cannot resolve the name"));
   CHECK(lookups_of_silent_name == 1);
-  // The next one asks anew.
+  // The next one asks again.
   answers_of_silent_name.release();
   CHECK(outcome(test.get()) == "connect");
   CHECK(lookups_of_silent_name == 2);

@@ -331,7 +331,7 @@ TEST_CASE(
   CHECK(log.lines.size() == 1);
 }
 
-TEST_CASE("a refused plugin credential is fetched anew, but not again at once") {
+TEST_CASE("a refused plugin credential is fetched again, but not twice at once") {
   SimulatedTime time;
   const Plugin plugin;
   plugin.print(R"({"token":"one"})");

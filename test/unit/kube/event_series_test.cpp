@@ -207,7 +207,7 @@ TEST_CASE("an occurrence during a write is told afterwards: one write at a time"
   CHECK(json::int_at(parsed(test.write()), "/series/count") == 2);
 }
 
-TEST_CASE("a series that the API server has forgotten is created anew, with its count") {
+TEST_CASE("a series that the API server has forgotten is created again, with its count") {
   Test test;
   test.observe(secret_not_found());
   const auto first = test.write();
@@ -219,7 +219,7 @@ TEST_CASE("a series that the API server has forgotten is created anew, with its 
   CHECK(json::int_at(parsed(again), "/series/count") == 2);
 }
 
-TEST_CASE("a failed Event is forgotten: the next occurrence tries anew") {
+TEST_CASE("a failed Event is forgotten: the next occurrence tries again") {
   Test test;
   test.observe(secret_not_found());
   test.write(0s, Result::kFailed);

@@ -185,7 +185,7 @@ TEST_CASE("an Event that exists is one whose answer was lost") {
   CHECK(test.recorder.dropped() == 0);
 }
 
-TEST_CASE("an Event that the API server has forgotten is created anew") {
+TEST_CASE("an Event that the API server has forgotten is created again") {
   EventsFixture test([](const ApiRequest& request) {
     return request.method == "PATCH" ? refusal(404, "NotFound") : ApiAnswer{201};
   });
@@ -238,7 +238,7 @@ TEST_CASE("whoever is told that it may not write any more drops what waits, with
   CHECK(test.run_until([&] { return test.server.requests().size() == 2; }));
 }
 
-TEST_CASE("whoever may not write any more does not create anew what the API server has forgotten") {
+TEST_CASE("a replica that may no longer write does not create a forgotten Event again") {
   EventRecorder* recorder = nullptr;
   EventsFixture test([&](const ApiRequest& request) {
     if (request.method != "PATCH") return ApiAnswer{201};

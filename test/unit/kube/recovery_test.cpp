@@ -142,7 +142,7 @@ TEST_CASE("a watch that fails on while all else succeeds is woken once per step"
     test.some_request_succeeds();
     test.time.run_for(test.context, 100ms);
   }
-  // The first step, that it was begun anew with, and none after: the next is the longest.
+  // The first step, that it started again with, and none after: the next is the longest.
   CHECK(test.watches <= 3);
   CHECK(test.watches >= 2);
 }

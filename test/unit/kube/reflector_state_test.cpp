@@ -79,10 +79,10 @@ TEST_CASE("how a watch goes on after a failure") {
     Kind kind;
     Action then;  ///< after the rest
   };
-  const ReadPage anew{false, ""};
+  const ReadPage from_storage{false, ""};
   const OpenWatch resume{"10"};
   for (const auto& [kind, then] : std::initializer_list<Case>{
-           {Kind::kGone, anew},
+           {Kind::kGone, from_storage},
            {Kind::kThrottled, resume},
            {Kind::kUnreachable, resume},
            {Kind::kUnauthorized, resume},
@@ -132,10 +132,10 @@ TEST_CASE("how a list goes on after a failure") {
     Kind kind;
     Action first_page, later_page;  ///< after the rest
   };
-  const ReadPage first{true, ""}, later{true, "t"}, anew{false, ""};
+  const ReadPage first{true, ""}, later{true, "t"}, from_storage{false, ""};
   for (const auto& [kind, first_page, later_page] : std::initializer_list<Case>{
-           {Kind::kGone, anew, anew},
-           {Kind::kInvalid, anew, anew},
+           {Kind::kGone, from_storage, from_storage},
+           {Kind::kInvalid, from_storage, from_storage},
            {Kind::kUnreachable, first, later},
            {Kind::kThrottled, first, later},
            {Kind::kServer, first, later},
@@ -151,7 +151,7 @@ TEST_CASE("how a list goes on after a failure") {
   }
 }
 
-TEST_CASE("a list that was begun anew owes nothing to the one before") {
+TEST_CASE("a list that starts again depends on nothing of the one before") {
   Step next = rested(step(listing(true, "t", "9"), failed(Kind::kGone)));
   next = step(next.state, page("20"));
   CHECK(next.action == Action(OpenWatch{"20"}));

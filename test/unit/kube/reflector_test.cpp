@@ -185,7 +185,7 @@ TEST_CASE("a list in pages is one list") {
   CHECK(f.store.size() == 2);
 }
 
-TEST_CASE("a continue token that has expired begins the list anew, from storage") {
+TEST_CASE("a continue token that has expired starts the list again, from storage") {
   ReflectorFixture f;
   f.special = [&](const Exchange& exchange) {
     if (exchange->is_watch()) return false;

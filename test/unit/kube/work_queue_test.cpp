@@ -137,7 +137,7 @@ TEST_CASE("a backoff is no longer than told, and no shorter than was asked for")
   CHECK(queue.retry(kB, kQueueStart, 1h, 1ms) == 10ms);
 }
 
-TEST_CASE("a forgotten key begins its backoff anew, and others keep theirs") {
+TEST_CASE("a forgotten key starts its backoff again, and others keep theirs") {
   WorkQueue queue;
   CHECK(queue.retry(kA, kQueueStart) == 5ms);
   CHECK(queue.retry(kB, kQueueStart) == 5ms);

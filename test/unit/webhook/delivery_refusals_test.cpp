@@ -277,7 +277,7 @@ TEST_CASE_METHOD(Fixture, "a signature that is not the body's under the key: 401
 }
 
 TEST_CASE_METHOD(Fixture,
-                 "what became of an authentication is told of each receiver that it concerns") {
+                 "the result of an authentication is reported for each receiver") {
   add_route("pears", "another key of sixteen bytes");
   head.headers.add("X-Event-Key", "repo:push");
   send(kCloudPush);

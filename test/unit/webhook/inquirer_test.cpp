@@ -143,7 +143,7 @@ TEST_CASE("more than five steps are not walked") {
   CHECK(f.bitbucket.asked_for("diffstat") == 0);
 }
 
-TEST_CASE("a question is answered once, then from memory, and anew of another version") {
+TEST_CASE("a question is answered once, then from memory, and again for another version") {
   InquirerFixture f;
   f.bitbucket.has_files(1, "a");
   const std::vector<bitbucket::Commit> listed{{hash_of(1), hash_of(0)}};

@@ -128,7 +128,7 @@ TEST_CASE("/livez and /readyz are 200 only if every check is ok") {
   CHECK(response.body == body);
 }
 
-TEST_CASE("readiness is asked anew for every request") {
+TEST_CASE("readiness is checked for every request") {
   bool shutting_down = false;
   const auto handler =
       health_handler({.liveness = [] { return std::vector<HealthCheck>(); },
