@@ -54,7 +54,7 @@ struct CheckStage {
   }
   [[nodiscard]] std::string host() const { return fmt::format("localhost:{}", center.port()); }
 
-  /// What `check` says of these subjects, by level.
+  /// The findings of `check` for these subjects, by level.
   [[nodiscard]] std::vector<std::string> check(Environment environment,
                                                const std::set<std::string>& subjects) const {
     environment["KUBECONFIG"] = cluster.directory() + "/kubeconfig.admin";
@@ -72,7 +72,7 @@ struct CheckStage {
     }
     return told;
   }
-  /// What it says of Bitbucket.
+  /// Its findings about Bitbucket.
   [[nodiscard]] std::vector<std::string> check(const Environment& environment) const {
     return check(environment,
                  {"Bitbucket of " + project.name() + "/bb", "BITBUCKET_HOSTS", "HTTPS_PROXY"});

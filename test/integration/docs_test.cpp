@@ -13,7 +13,7 @@
 #include "test/support/project.h"
 #include "test/support/temporary_file.h"
 
-// Commands of README.md and docs/secrets.md, run as they stand there.
+// Runs commands of README.md and docs/secrets.md unchanged.
 
 namespace receiver::test {
 
@@ -44,9 +44,9 @@ void replace(std::string& text, const std::string& what, const std::string& with
 std::string run_commands(const Cluster& cluster, const Project& project, std::string commands,
                          const std::string& functions = {}, const std::string& input = {}) {
   replace(commands, "P=kargo-demo", "P=" + project.name());
-  const TemporaryFile script(fmt::format(
-      "set -euo pipefail\nkubectl() {{ command {} \"$@\"; }}\n{}\n{}", cluster.setting("KUBECTL"),
-      functions, commands));
+  const TemporaryFile script(
+      fmt::format("set -euo pipefail\nkubectl() {{ command {} \"$@\"; }}\n{}\n{}",
+                  cluster.setting("KUBECTL"), functions, commands));
   const Finished finished =
       run({"bash", "-c", fmt::format("bash {} <<< '{}'", script.path(), input)},
           {{"KUBECONFIG", cluster.directory() + "/kubeconfig.admin"}});

@@ -17,8 +17,8 @@ namespace receiver::test {
 
 namespace {
 
-/// One thread of a process that does not run while this lives, as if what it waits for never came.
-/// On one thread of the test.
+/// Stops one thread of a process as long as it lives, as if that thread hung. On one thread of the
+/// test.
 class Halted {
  public:
   explicit Halted(pid_t thread) : thread_(thread) {

@@ -30,7 +30,7 @@ TEST_CASE("what needs a missing kind or permission waits, and recovers, and the 
       {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]}])",
                                               "warehouses");
   std::optional<MissingPromotions> kind(std::in_place, cluster.admin());
-  const Operator op(cluster);  // ready all the same
+  const Operator op(cluster);  // ready nevertheless
   const std::string url = op.url(project.publish("bb", kSecret));
   const Delivery push = sign(cloud_push(project.repository(), "main"), kSecret);
   const Delivery merge = sign(cloud_merge(pull_request), kSecret);
@@ -56,7 +56,7 @@ TEST_CASE("what needs a missing kind or permission waits, and recovers, and the 
   permission.reset();
   kind.reset();
   project.add_promotion("waits", pull_request);
-  // It is tried again at least every 30 seconds.
+  // It is retried at least every 30 seconds.
   eventually_equals(
       "pushes are served", [&] { return text_of(post(url, push)); }, kRefreshed, 30s + kPatience);
   eventually_equals(

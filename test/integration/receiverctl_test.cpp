@@ -25,7 +25,7 @@ using bitbucket::Source;
 namespace {
 
 constexpr const char* kAccount = "kargo/kargo-external-webhooks-server";
-/// As wide as a project's name of one run, so that columns stand where they stand.
+/// As wide as a project's name in one run, so that columns do not move.
 constexpr const char* kProject = "project-of-the-test";
 
 std::string payload(const std::string& name) {
@@ -54,7 +54,7 @@ struct Stage {
                           "Succeeded");
   }
 
-  /// Until the operator has seen all objects, whose number that is.
+  /// Waits until the operator has seen all objects; `answer` has their number.
   void await_seen(const std::vector<std::string>& arguments, const std::string& answer) const {
     std::vector<std::string> words{RECEIVERCTL_BINARY, "send",
                                    "--kubeconfig",     cluster.directory() + "/kubeconfig.admin",
