@@ -59,7 +59,7 @@ class World {
     run(registering, send);
     return registering.result();
   }
-  /// It lacks the push, but not what somebody has added.
+  /// It lacks the push event, but keeps what somebody has added.
   [[nodiscard]] StoredWebhook drifted() const {
     StoredWebhook webhook = right();
     webhook.events = {another_event()};
@@ -210,7 +210,7 @@ TEMPLATE_TEST_CASE_SIG("no webhook is made beside one of the project or workspac
   SECTION("that leads here") {
     world.server.add_inherited(owner, {world.right()});
     CHECK(world.make(asked)->action == Action::kNone);
-    // What is known of the owner is not asked for again.
+    // Facts about the owner are not requested again.
     CHECK(world.make(asked)->action == Action::kNone);
     CHECK(world.server.requests().size() == 3);
     CHECK(world.server.writes() == 0);
@@ -294,7 +294,7 @@ TEMPLATE_TEST_CASE_SIG("each refusal is told apart", "", ((Source V), V), Source
     world.server.answer_next({{.body = R"({"values": [], "isLastPage": true, "next": ")" +
                                        world.server.url() + R"(/a b"})"}});
     const auto refused = world.make(asked);
-    CHECK(refused.has_value() == (V == Source::kDataCenter));  // which has no such member
+    CHECK(refused.has_value() == (V == Source::kDataCenter));  // Data Center has no such member
     return;
   }
   SECTION("a page of somebody else") {

@@ -17,7 +17,7 @@ using test::ConnectProxy;
 using test::TestAuthority;
 
 constexpr const char* kHiddenToken = "token-of-the-tests";
-constexpr const char* kDns = "bitbucket.test";  // that nobody but a proxy resolves
+constexpr const char* kDns = "bitbucket.test";  // only a proxy resolves it
 
 Client client_with(const std::string& ca_pem, http::ProxySettings proxy = {}) {
   return *Client::create({.authorization = *authorization("", crypto::SecretString(kHiddenToken)),
@@ -26,7 +26,7 @@ Client client_with(const std::string& ca_pem, http::ProxySettings proxy = {}) {
                           .user_agent = "receiverctl/test"});
 }
 
-/// What the client says of the server; empty if it takes its answer.
+/// The client's error about the server; empty if it accepts the answer.
 std::string refusal(const BitbucketServer& server, const std::string& ca_pem,
                     http::ProxySettings proxy = {}) {
   const auto answer = client_with(ca_pem, std::move(proxy))
@@ -93,7 +93,7 @@ TEST_CASE("Bitbucket is asked through the proxy, which resolves its name, unless
   CHECK(refusal(server, server.ca_pem(), through).empty());
   CHECK(proxy.connects() == std::vector{target});
   CHECK(server.requests().size() == 1);
-  // The server's certificate is verified behind the proxy as before it.
+  // The server's certificate is verified through the proxy, too.
   CHECK_THAT(refusal(server, "", through),
              Catch::Contains(target + " cannot be asked through the proxy " + proxy.address()) &&
                  Catch::Contains("does not trust"));

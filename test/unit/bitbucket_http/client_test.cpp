@@ -38,9 +38,9 @@ using test::ServerIdentity;
 using test::TestAuthority;
 
 constexpr const char* kToken = "token-of-the-tests";
-constexpr std::chrono::seconds kLongest{30};  // far above what any test waits for
+constexpr std::chrono::seconds kLongest{30};  // far longer than any wait of a test
 
-/// A client and the thread that it lives on: the test's own.
+/// A client and its thread: the test's own.
 class World {
  public:
   explicit World(ClientOptions options) {
@@ -81,7 +81,7 @@ class World {
   int running_ = 0;
 };
 
-/// A Bitbucket that does as a script says, and remembers what it was asked.
+/// A Bitbucket that runs a script, and records its requests.
 class Bitbucket {
  public:
   using Script = std::function<void(Peer&, const std::string& request)>;
@@ -365,7 +365,7 @@ TEST_CASE("Bitbucket is reached through a proxy, which does not see the token") 
   const Bitbucket bitbucket(answer_main, certificate);
   const ConnectProxy proxy(bitbucket.server().port());
   ClientOptions options = bitbucket.options();
-  options.server = "https://bitbucket.test";  // which nobody but the proxy resolves
+  options.server = "https://bitbucket.test";  // only the proxy resolves it
   options.proxy.proxy = *http::parse_proxy("http://" + proxy.address());
   const Repository repository{Source::kDataCenter, options.server, "SHOP", "web"};
   {

@@ -147,7 +147,7 @@ TEST_CASE("a Secret that cannot be used is a failure of its receiver") {
   for (const char* name : {"My-Secret", "my secret", "a/b", "a%zz", "a?watch=true", "new\nline",
                            "-a", "a-", ".a", "a..b", "a.-b"}) {
     INFO(name);
-    // It is not even looked up: such a name has no place in a request.
+    // It is not even looked up: such a name must not be used in a request.
     const DerivedReceivers misnamed = derive(project_config({{"r", true, name}}), {});
     CHECK_FALSE(misnamed.unread);
     REQUIRE(misnamed.failures.size() == 1);

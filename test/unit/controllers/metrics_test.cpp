@@ -105,7 +105,7 @@ TEST_CASE("registrations are shown by their state, and deliveries that were miss
                  shows("bitbucket_receiver_registrations{state=\"failed\"} 1") &&
                  shows("bitbucket_receiver_registrations{state=\"pending\"} 0") &&
                  shows("bitbucket_receiver_missed_deliveries_total 2"));
-  states.clear();  // another leads
+  states.clear();  // another replica leads
   CHECK_THAT(readings.render(), shows("bitbucket_receiver_registrations{state=\"failed\"} 0"));
 }
 

@@ -29,14 +29,15 @@ TEST_CASE("a failed delivery is news once") {
   CHECK_FALSE(missed.is_news("SHOP/app", failed_ago(2min), kBitbucketsNow + 5min));
   CHECK_FALSE(missed.is_news("SHOP/app", {}, kBitbucketsNow + 5min));
   CHECK(missed.is_news("SHOP/app", failed_ago(-1ms), kBitbucketsNow + 5min));
-  CHECK(missed.is_news("SHOP/web", failed_ago(1min), kBitbucketsNow));  // each repository by itself
+  CHECK(
+      missed.is_news("SHOP/web", failed_ago(1min), kBitbucketsNow));  // each repository separately
 }
 
 TEST_CASE("at the first look failures of the last quarter of an hour are news") {
   MissedDeliveries missed;
   CHECK(missed.is_news("new", failed_ago(15min - 1ms), kBitbucketsNow));
   CHECK_FALSE(missed.is_news("old", failed_ago(15min), kBitbucketsNow));
-  // What was too old stays so, however late the next look is; what is newer does not.
+  // A failure that was too old stays old, however late the next look is; a newer one does not.
   CHECK_FALSE(missed.is_news("old", failed_ago(15min), kBitbucketsNow + 24h));
   CHECK(missed.is_news("old", failed_ago(14min), kBitbucketsNow + 24h));
 }

@@ -82,7 +82,7 @@ struct ReceiverFixture {
     REQUIRE(store.upsert(meta, *object).has_value());
   }
 
-  /// Of the receiver `bucket` of a project.
+  /// The routes of the receiver `bucket` of a project.
   [[nodiscard]] std::vector<Route> routes_of(const std::string& project) const {
     return routes.find(receiver_path({}, project, "bucket", kSecret));
   }
@@ -93,7 +93,7 @@ struct ReceiverFixture {
   }
   void run_for(std::chrono::milliseconds span) { time.run_for(io, span); }
 
-  /// How many Events have that reason.
+  /// The number of Events with that reason.
   [[nodiscard]] std::ptrdiff_t told_of(const std::string& reason) const {
     return std::ranges::count_if(told, [&](const std::string& event) {
       return event.find("\"reason\":\"" + reason + "\"") != std::string::npos;
@@ -105,8 +105,8 @@ struct ReceiverFixture {
   SecretServer server{io};
   std::vector<test::ApiRequest> patches;
   std::vector<std::string> told;         ///< Events
-  std::vector<std::string> hooks;        ///< what the hooks are told: owner, and its routes
-  std::deque<test::ApiAnswer> refusals;  ///< of the next PATCHes
+  std::vector<std::string> hooks;        ///< calls of the hooks: owner, and its routes
+  std::deque<test::ApiAnswer> refusals;  ///< for the next PATCHes
   std::unique_ptr<kube::RestClient> rest;
   OwnerStore project_configs{decoder(api::OwnerKind::kProjectConfig)};
   OwnerStore cluster_configs{decoder(api::OwnerKind::kClusterConfig)};
@@ -368,7 +368,7 @@ TEST_CASE("nobody is told that a URL has changed when two writers fight, only wh
   CHECK(conflict.find("https://hooks.example.com") != std::string::npos);
   CHECK(conflict.find("/webhooks") == std::string::npos);
 
-  // Once a day, whatever the rounds bring.
+  // Once a day, whatever the rounds find.
   for (int round = 5; round < 10; ++round) {
     stands(std::to_string(round), "https://kargo.example.com/webhooks/bitbucket/0123");
     f.run_for(10ms);
@@ -455,7 +455,7 @@ TEST_CASE("a former leader writes nothing, whatever changes and however long it 
   f.run_for(11min);
   CHECK(f.patches.size() == writes);
   CHECK(f.told.size() == events);
-  CHECK(f.routes.size() == 1);  // served all the same
+  CHECK(f.routes.size() == 1);  // served nevertheless
 }
 
 TEST_CASE("a former leader whose write is in flight tells nothing more, and no retry follows") {
@@ -535,7 +535,7 @@ TEST_CASE("a deleted owner loses its routes") {
   f.project_configs.remove({"demo", "demo"});
   CHECK(f.routes.size() == 0);
   CHECK(f.controller.secret_watches() == 0);
-  // Nor does it keep other paths from being unknown.
+  // Nor does it make other unknown paths 503.
   f.upsert(f.project_configs, "demo", "demo",
            R"({"name":"bucket","bitbucket":{"secretRef":{"name":"unread"}}})", "2");
   CHECK_FALSE(f.routes.complete());

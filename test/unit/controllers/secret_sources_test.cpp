@@ -176,7 +176,7 @@ TEST_CASE("with cluster access one watch of labelled Secrets serves all namespac
   f.sources.reference("a", {"labelled"});
   f.sources.reference("b", {"plain"});
   f.time.run_for(f.io, 20ms);
-  CHECK(f.server.lists() == 0);  // more may come to be named
+  CHECK(f.server.lists() == 0);  // more names may follow
   f.sources.owners_settled();
   f.await("a", "labelled", Known::kPresent);
   CHECK(f.sources.watches() == 1);
@@ -260,7 +260,7 @@ TEST_CASE("a change of an unlabelled Secret is found by the next round") {
 TEST_CASE("nothing but the metadata of a Secret that nobody names is ever decoded") {
   SourcesFixture f(SecretAccess::kNamespaced);
   f.server.put("a", "one", "value-1");
-  // Whoever decodes it, complains.
+  // Decoding it fails.
   f.server.put_json("a", "stranger",
                     R"({"metadata":{"namespace":"a","name":"stranger","resourceVersion":"1"},)"
                     R"("data":{"secret":"\ud800"}})");

@@ -32,7 +32,7 @@ TEST_CASE("a value that is undone three times in a row, however slowly, is writt
   for (int write = 0; write < 3; ++write) {
     CHECK(conflict.may_write("a"));
     conflict.written(kFirstWrite);
-    conflict.agreed(kFirstWrite);  // until the other writer undoes it
+    conflict.agreed(kFirstWrite);  // until the other writer overwrites it
   }
   for (int round = 0; round < 288; ++round) CHECK_FALSE(conflict.may_write("a"));
 

@@ -68,12 +68,12 @@ TEST_CASE("a backoff's numbers can be chosen") {
 TEST_CASE("a success elsewhere ends a wait once per step, and the first time resets it") {
   Backoff backoff;
   auto now = kBegin;
-  // After a long outage: it is over, and what fails after it is a first failure.
+  // After a long outage: a failure after it counts as the first.
   for (int i = 0; i < 8; ++i) now += backoff.next(now, 0);
   CHECK(backoff.wake(now));
   CHECK_FALSE(backoff.wake(now));
   CHECK(backoff.next(now, 0) == 800ms);
-  // Something that goes on failing while all else succeeds comes to rest at the longest step.
+  // A request that keeps failing while all others succeed reaches the longest step.
   int woken = 0;
   for (int i = 0; i < 20; ++i) {
     if (backoff.wake(now)) ++woken;

@@ -18,8 +18,8 @@ using Catch::Contains;
 
 constexpr std::string_view kPem = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
 
-/// A kubeconfig of one context; `cluster` and `user` are the members of these entries, indented by
-/// four.
+/// A kubeconfig with one context; `cluster` and `user` are the members of these entries, indented
+/// by four.
 std::string kubeconfig(std::string_view cluster, std::string_view user) {
   return fmt::format(
       "current-context: here\n"

@@ -32,7 +32,7 @@ Occurrence secret_not_found(std::string name = "demo") {
           .note = "Secret demo/wh is missing"};
 }
 
-/// A series whose time is given in seconds since the test began.
+/// A series with a time in seconds since the test began.
 class Test {
  public:
   explicit Test(EventSeries::Options options = {.controller = "example.com/receiver",
@@ -63,7 +63,7 @@ json::Document parsed(const std::optional<EventSeries::Write>& write) {
   return std::move(*document);
 }
 
-/// As an Event of its own, in place of the former one.
+/// As a new Event, in place of the former one.
 void check_written_anew(const std::optional<EventSeries::Write>& write,
                         const EventSeries::Write& former) {
   REQUIRE(write.has_value());

@@ -68,7 +68,7 @@ class EventsFixture {
 
   test::SimulatedTime time;
   asio::io_context context;
-  std::vector<clock::Steady::time_point> times;  ///< of requests
+  std::vector<clock::Steady::time_point> times;  ///< for requests
   FakeApiServer server;
   std::vector<std::string> log;
   bool ended = false;
@@ -148,7 +148,7 @@ TEST_CASE("a passing failure is tried again") {
   test.run_for(20ms);
   const auto& requests = test.server.requests();
   CHECK(requests[0].body ==
-        requests[1].body);  // the same name: a try that did arrive is not told twice
+        requests[1].body);  // the same name: an attempt that did arrive is not reported twice
   CHECK(test.times[1] - test.times[0] == 1s);
   CHECK(test.recorder.dropped() == 0);
 }

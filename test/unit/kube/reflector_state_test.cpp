@@ -77,7 +77,7 @@ TEST_CASE("a watch that ended is opened again: at once if it lived, else after a
 TEST_CASE("how a watch goes on after a failure") {
   struct Case {
     Kind kind;
-    Action then;  ///< after the rest
+    Action then;  ///< after the wait
   };
   const ReadPage from_storage{false, ""};
   const OpenWatch resume{"10"};
@@ -130,7 +130,7 @@ TEST_CASE("however often a busy or absent server refuses a watch, nothing is lis
 TEST_CASE("how a list goes on after a failure") {
   struct Case {
     Kind kind;
-    Action first_page, later_page;  ///< after the rest
+    Action first_page, later_page;  ///< after the wait
   };
   const ReadPage first{true, ""}, later{true, "t"}, from_storage{false, ""};
   for (const auto& [kind, first_page, later_page] : std::initializer_list<Case>{
@@ -174,7 +174,7 @@ TEST_CASE("refusals of a list are believed when they repeat, and not after one s
     }
     next = rested(step(next.state, failed(kind)));
     CHECK(refused(next.state));
-    // Something else meanwhile is no reason to think otherwise.
+    // Another failure meanwhile does not change that.
     next = rested(step(next.state, failed(Kind::kServer)));
     CHECK(refused(next.state));
     next = step(next.state, page("5"));

@@ -50,7 +50,7 @@ std::string answer(int status, const std::string& body, const std::string& heade
                      body.size(), body);
 }
 
-/// An HTTP server on the loopback that answers with raw text: what `script` makes of each request;
+/// An HTTP server on loopback that answers with raw text: the result of `script` for each request;
 /// an empty text is no answer.
 class Server {
  public:
@@ -106,7 +106,7 @@ class Server {
   std::vector<Seen> requests_;
 };
 
-/// A client of a scripted server, and what a test looks at.
+/// A client of a scripted server, and what a test checks.
 struct RestFixture {
   explicit RestFixture(Server::Script script) : server(context, std::move(script)) {
     config.scheme = "http";
@@ -255,7 +255,7 @@ TEST_CASE("an answer other than 2xx becomes a typed error") {
     REQUIRE_FALSE(stream);
     check(stream.error());
   }
-  CHECK(test.server.requests().size() == 3);  // a token that is not there is not renewed
+  CHECK(test.server.requests().size() == 3);  // a missing token is not renewed
 }
 
 TEST_CASE("an endless error body is not read to its end") {
@@ -397,7 +397,7 @@ TEST_CASE("a throttled client paces its requests, but not its watches") {
   const auto start = Steady::now();
   for (int i = 0; i < 3; ++i) REQUIRE(test.await(client.get("/x")));
   CHECK(Steady::now() - start >= 2 * 500ms);
-  // Waiting for its turn takes nothing of a request's own time.
+  // Waiting for its turn does not count towards a request's timeout.
   CHECK(test.await(client.get("/x", 200ms)));
   for (int i = 0; i < 5; ++i) REQUIRE(test.await(client.open("/x", Lane::kWatches)));
   CHECK(test.server.requests().size() == 9);
@@ -424,7 +424,7 @@ TEST_CASE("closing wakes those who wait for the throttle") {
   const auto waiting = test.await(client.get("/x", 1h));
   REQUIRE_FALSE(waiting);
   CHECK(waiting.error().kind == Kind::kClosed);
-  CHECK(Steady::now() - start < 50s);  // half of what the throttle asks for
+  CHECK(Steady::now() - start < 50s);  // half of what the throttle needs
 }
 
 }  // namespace receiver::kube

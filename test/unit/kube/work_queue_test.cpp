@@ -153,7 +153,7 @@ TEST_CASE("the oldest age is that of the key that has waited longest") {
   CHECK(queue.oldest_age(kQueueStart) == 0s);
   queue.add(kA, kQueueStart);
   REQUIRE(take(queue, kQueueStart) == kA);
-  queue.add(kA, kQueueStart + 1s);  // once more, after the present work
+  queue.add(kA, kQueueStart + 1s);  // once more, after the current work
   queue.add(kB, kQueueStart + 2s);
   CHECK(queue.oldest_age(kQueueStart + 10s) == 8s);
   queue.done(kA);

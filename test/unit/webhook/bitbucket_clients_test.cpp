@@ -15,7 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A Data Center that says `main` whatever it is asked.
+/// A Data Center that answers `main` to every question.
 struct ScriptedDataCenter {
   test::TestAuthority authority;
   std::mutex mutex;
@@ -43,7 +43,7 @@ struct ClientsFixture {
   explicit ClientsFixture(BitbucketClientsOptions options)
       : clients(io.get_executor(), std::move(options)) {}
 
-  /// Of a Secret of that version; with another authority, if one is given.
+  /// Asks with a Secret of that version; with another CA, if one is given.
   tl::expected<std::string, bitbucket_rest::BitbucketError> ask(const std::string& version,
                                                                 std::string authority = {}) {
     controllers::BitbucketAccess access;

@@ -79,7 +79,7 @@ struct InquirerFixture {
     REQUIRE(time.run_until(io, [&] { return outcome->findings.has_value(); }));
     return *outcome;
   }
-  /// All files of a ref, by commit; `?` if they are not known.
+  /// All files of a ref, by commit; `?` if unknown.
   static std::string files(const Findings& findings, std::size_t ref = 0) {
     CHECK(findings.refs.at(ref).asked);
     std::string text;
@@ -189,7 +189,7 @@ TEST_CASE("only a default branch asked for after the delivery arrived counts") {
   CHECK(second->took == 150ms);
   CHECK(f.bitbucket.asked.size() == 2);
   CHECK(f.inquirer.counters().shared == 1);
-  // And it is not kept.
+  // And it is not cached.
   CHECK(f.find_out(push).findings->default_branch == "refs/heads/trunk");
   CHECK(f.bitbucket.asked.size() == 3);
   CHECK(first->findings->default_branch.has_value());

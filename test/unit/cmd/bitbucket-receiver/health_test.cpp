@@ -37,7 +37,7 @@ http::Response ask(const http::Handler& handler, const std::string& method,
   return response;
 }
 
-/// Live and ready by the same checks.
+/// The same checks for live and ready.
 http::Handler handler_of(const std::vector<HealthCheck>& checks) {
   return health_handler({.liveness = [checks] { return checks; },
                          .readiness = [checks] { return checks; },

@@ -25,7 +25,7 @@ using Flags = std::vector<std::string>;
 
 constexpr const char* kUrl = "https://hooks.example.com/kargo";
 
-/// The program with these flags in this environment, and nothing else.
+/// Parses these flags in this environment.
 tl::expected<Settings, EarlyExit> started(const Flags& flags, const Variables& variables) {
   std::vector<const char*> argv{"bitbucket-receiver"};
   for (const std::string& flag : flags) argv.push_back(flag.c_str());
@@ -37,7 +37,7 @@ tl::expected<Settings, EarlyExit> started(const Flags& flags, const Variables& v
                         });
 }
 
-/// With the one setting that is required.
+/// With the one required setting.
 Settings parsed(Flags flags, Variables variables = {}) {
   variables.emplace("EXTERNAL_WEBHOOK_SERVER_BASE_URL", kUrl);
   auto settings = started(flags, variables);
@@ -45,7 +45,7 @@ Settings parsed(Flags flags, Variables variables = {}) {
   return *settings;
 }
 
-/// The one line that says why it does not start.
+/// The error, one line.
 std::string refusal(Flags flags, Variables variables = {}) {
   variables.emplace("EXTERNAL_WEBHOOK_SERVER_BASE_URL", kUrl);
   const auto settings = started(flags, variables);
@@ -97,7 +97,7 @@ TEST_CASE("everything but the base URL has the default that the contract names")
 
 namespace {
 
-/// Every setting but CONFIG_FILE, with another value than its default.
+/// Every setting except CONFIG_FILE, with a value other than its default.
 const Variables kAll{
     {"EXTERNAL_WEBHOOK_SERVER_BASE_URL", "http://other.example.com"},
     {"BIND_ADDRESS", "::1"},
@@ -204,7 +204,7 @@ TEST_CASE("everything can be set by the environment") {
   const auto settings = started({}, kAll);
   REQUIRE(settings);
   check_all(*settings);
-  // A list of files there, which is the Kubernetes client's to read.
+  // A list of files, which the Kubernetes client reads.
   CHECK(settings->kubeconfig.empty());
 }
 
@@ -257,7 +257,7 @@ TEST_CASE("an empty system resources namespace turns the ClusterConfig's receive
   CHECK(parsed({}, {{"SYSTEM_RESOURCES_NAMESPACE", ""}}).receivers.system_namespace.empty());
   const File file("SYSTEM_RESOURCES_NAMESPACE: ''\n");
   CHECK(parsed({"--config-file=" + file.path()}).receivers.system_namespace.empty());
-  // CLI11 by itself would take the next flag for the value.
+  // CLI11 alone would use the next flag as the value.
   const Settings settings = parsed({"--system-resources-namespace=", "--port=99"});
   CHECK(settings.receivers.system_namespace.empty());
   CHECK(settings.listener.port == 99);
@@ -321,7 +321,7 @@ TEST_CASE("a value that is not as expected stops the start") {
       {"PORT", "80 ", port},
       {"PORT", "+80", port},
       {"PORT", "0x50", port},
-      // What Kubernetes sets for a Service of the name "metrics".
+      // What Kubernetes sets for a Service with the name "metrics".
       {"METRICS_PORT", "tcp://10.0.0.1:9090", port},
       {"EXTERNAL_WEBHOOK_SERVER_BASE_URL", "hooks.example.com", url},
       {"EXTERNAL_WEBHOOK_SERVER_BASE_URL", "ftp://hooks.example.com", url},
