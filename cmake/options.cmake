@@ -1,4 +1,4 @@
-# What every target of the project is compiled with.
+# Compiler options of every target.
 set(SANITIZE "" CACHE STRING "Sanitizers to build with: address (with undefined), thread, fuzzer (with both of the first), or none")
 
 add_library(project_options INTERFACE)
@@ -15,21 +15,21 @@ target_compile_definitions(project_options INTERFACE
 target_link_libraries(project_options INTERFACE Threads::Threads)
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  # Unlike gcc it warns of fields that are left to their own initialisers.
+  # Unlike gcc, it warns about fields that keep their own initializers.
   target_compile_options(project_options INTERFACE -Wno-missing-field-initializers)
 elseif(CMAKE_UNITY_BUILD)
-  # What is in an included file's anonymous namespace is not in a header, which gcc takes it for.
+  # gcc treats an included source file's anonymous namespace as that of a header.
   target_compile_options(project_options INTERFACE -Wno-subobject-linkage)
 endif()
 
-# The OpenSSF's compiler hardening guide, as far as gcc 12 and clang 16 know it; test/image/hardened.sh looks at the finished
-# programs. Sanitizers bring checks of their own, with which some of these collide.
+# The OpenSSF's compiler hardening guide, as far as gcc 12 and clang 16 support it; test/image/hardened.sh checks the finished
+# programs. Sanitizers have their own checks, which conflict with some of these.
 if(NOT SANITIZE)
   target_compile_options(project_options INTERFACE
     -Wformat=2 -Werror=format-security
     -fPIE -D_GLIBCXX_ASSERTIONS -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero
     -fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing
-    $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3>) # needs the optimiser
+    $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3>) # needs the optimizer
   target_link_options(project_options INTERFACE
     -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed -Wl,--no-copy-dt-needed-entries)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
@@ -39,8 +39,8 @@ if(NOT SANITIZE)
   endif()
 endif()
 
-# -Wno-maybe-uninitialized: gcc takes the instrumentation of its own <regex> for uses of unset members.
-# -Wno-mismatched-new-delete: it inlines coroutines halfway, and takes Asio's allocation of their frames for a mismatch.
+# -Wno-maybe-uninitialized: gcc reports the instrumentation of its own <regex> as uses of unset members.
+# -Wno-mismatched-new-delete: it inlines coroutines partly, and reports Asio's allocation of their frames as a mismatch.
 if(SANITIZE STREQUAL "address")
   target_compile_options(project_options INTERFACE
     -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -Wno-maybe-uninitialized
