@@ -41,7 +41,7 @@ def receiverctl(program: pathlib.Path) -> str:
         command = waiting.pop(0)
         text = printed(program, *command)
         page.append(f"\n## {' '.join(['receiverctl', *command])}\n\n```text\n{text.strip()}\n```\n")
-        below = re.search(r"^Subcommands:\n((?:  .*\n|\n(?=  ))+)", text + "\n", re.M)
+        below = re.search(r"^(?:Subc|C)ommands:\n((?:  .*\n|\n(?=  ))+)", text + "\n", re.M)
         waiting[:0] = [[*command, name] for name in re.findall(r"^  (\w+)", below[1] if below else "", re.M)]
     return "".join(page)
 
