@@ -83,9 +83,11 @@ key=$({
 caches=${XDG_CACHE_HOME:-$HOME/.cache}/bitbucket-receiver
 cache=$caches/$set_name-$key
 
-# download: prints the folder of a prebuilt control plane of this minor version; fails if the download takes too long.
+# download: prints the folder of a prebuilt control plane of this minor version; fails if that takes too long. It asks for the
+# list of prebuilt binaries first: building setup-envtest makes no sense where that cannot be reached.
 download() {
-  local setup
+  local setup index=https://raw.githubusercontent.com/kubernetes-sigs/controller-tools/HEAD/envtest-releases.yaml
+  curl --silent --show-error --fail --head --max-time 5 "$index" >/dev/null 2>"$caches/prebuilt.log" || return 1
   setup=$("$here/binaries.sh" setup-envtest)/setup-envtest || return 1
   say "$set_name: downloading prebuilt binaries, for 20 seconds at most"
   timeout --kill-after=5 20 "$setup" use "$major.$minor.x" --bin-dir "$caches/prebuilt" --print path 2>"$caches/prebuilt.log"
