@@ -39,8 +39,9 @@ std::optional<std::string> problem_of(const Request& request) {
     }
   }
   for (const std::string_view own : kOwnFields) {
-    if (request.headers.find(own))
+    if (request.headers.find(own)) {
       return fmt::format("header field {} is set by the client itself", own);
+    }
   }
   return std::nullopt;
 }

@@ -22,8 +22,9 @@ unsigned long packets_elsewhere() {
     if (colon == std::string::npos) continue;
     std::istringstream fields(line.substr(line.find(':') + 1));
     unsigned long packets = 0;
-    for (int field = 0; field < 10; ++field)
+    for (int field = 0; field < 10; ++field) {
       fields >> packets;  // 8 fields of received data, then sent bytes
+    }
     return packets;
   }
   FAIL("there is no such interface: this test runs by `make network-test`");

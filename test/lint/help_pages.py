@@ -59,7 +59,7 @@ def main() -> int:
         if "--fix" in sys.argv:
             page.write_text(current, encoding="utf-8")
     if stale and "--fix" not in sys.argv:
-        print(f"{' and '.join(stale)} in docs do not show what the programs print: run `make build`, then {sys.argv[0]} --fix")
+        print(f"docs: {', '.join(stale)}: not what the programs print; run `make build`, then {sys.argv[0]} --fix")
         return 1
     print("help pages: settings, receiverctl")
     return 0
