@@ -190,8 +190,8 @@ TEST_CASE("what a plugin prints is checked, and never quoted") {
     const char* error;
   };
   const auto row = GENERATE(values<Row>({
-      {"", "no JSON"},
-      {"secret", "no JSON"},
+      {"", "not print a JSON"},
+      {"secret", "not print a JSON"},
       {"[]", "ExecCredential"},
       {R"({"kind":"ExecCredential","apiVersion":"v2","status":{"token":"secret"}})",
        "ExecCredential of"},
