@@ -169,7 +169,8 @@ TEST_CASE("register refuses what cannot be right before it asks anybody", "[regi
       Catch::StartsWith("3\n") && Catch::Contains("/dev/null is empty"));
   CHECK_THAT(
       refused({"--project", name, "--repo", stage.clone_url("app"), "--ca-file", "/proc/version"}),
-      Catch::StartsWith("3\n") && Catch::Contains("/proc/version holds no PEM certificate"));
+      Catch::StartsWith("3\n") &&
+          Catch::Contains("/proc/version contains no readable PEM certificate"));
   CHECK_THAT(refused({"--project", name}),
              Catch::StartsWith("2\n") && Catch::Contains("--repo or --all-subscribed"));
   CHECK_THAT(refused({"--project", name, "--repo", stage.clone_url("app"), "--all-subscribed"}),

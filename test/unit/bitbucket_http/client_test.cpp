@@ -336,7 +336,7 @@ TEST_CASE("an answer beyond the bound is not kept") {
   const auto failed = world.ask(DefaultBranch(bitbucket.repository()));
   REQUIRE_FALSE(failed);
   CHECK(failed.error().kind == ApiFailure::kUnknown);
-  CHECK_THAT(failed.error().message, Contains("above 1999 bytes"));
+  CHECK_THAT(failed.error().message, Contains("larger than 1999 bytes"));
 }
 
 TEST_CASE("operations end when their client goes") {
@@ -392,7 +392,7 @@ TEST_CASE("a server that no token may be sent to is refused at once") {
     CHECK_THAT(refused, Catch::StartsWith("the server's URL ") && !Contains("word"));
   }
   CHECK_THAT(refusal({.server = "https://git.example.com", .ca_pem = "no PEM"}),
-             Contains("no PEM certificate"));
+             Contains("no readable PEM certificate"));
   CHECK(refusal({.server = "https://git.example.com/context"}).empty());
 }
 

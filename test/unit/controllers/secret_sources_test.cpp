@@ -147,7 +147,7 @@ TEST_CASE("the Secrets of a namespace that may not be listed are read one by one
   f.sources.reference("a", {"s", "absent"});
   f.await("a", "s", Known::kPresent);
   f.await("a", "absent", Known::kMissing);
-  CHECK(f.sources.lookup("a", "s").why.find("to list and watch secrets in namespace a") !=
+  CHECK(f.sources.lookup("a", "s").why.find("list and watch of secrets in namespace a") !=
         std::string::npos);
 }
 
