@@ -1,8 +1,9 @@
 #pragma once
 
+#include <compare>
+#include <set>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <tl/expected.hpp>
 
@@ -31,8 +32,9 @@ class AllowList {
     std::string host;
     std::string owner;
     std::string slug;
+    friend auto operator<=>(const Entry&, const Entry&) = default;
   };
-  std::vector<Entry> entries_;
+  std::set<Entry> entries_;
 };
 
 }  // namespace receiver::bitbucket_rest
