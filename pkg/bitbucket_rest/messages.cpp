@@ -290,8 +290,9 @@ std::string remedy_for_token(bool of_cloud, bool is_known, Purpose purpose) {
            "\"Repository admin\"";
   }
   return of_cloud ? "the token needs the scopes read:webhook:bitbucket, "
-                    "write:webhook:bitbucket, read:repository:bitbucket and "
-                    "read:pullrequest:bitbucket (an access token: webhooks read and write, "
+                    "write:webhook:bitbucket, delete:webhook:bitbucket (for duplicates), "
+                    "read:repository:bitbucket and read:pullrequest:bitbucket (an access token: "
+                    "webhooks read and write, "
                     "repositories read, pull requests read), and its account must be an "
                     "administrator of the repository"
                   : "the token needs the permission \"Repository admin\", and its user must be "

@@ -166,7 +166,7 @@ class BitbucketServer::Impl {
     if (!target) return failed(400, "the query is malformed");
     if (const auto owner = owner_in(target->segments)) {
       const auto inherited = inherited_.find(*owner);
-      if (inherited == inherited_.end() || grant->second != Grant::kAdmin) return not_permitted();
+      if (inherited == inherited_.end() || !grant->second.reads) return not_permitted();
       if (head.method != "GET") return failed(405, "Method Not Allowed");
       return page(head, *target, inherited->second);
     }
@@ -180,7 +180,11 @@ class BitbucketServer::Impl {
                         : "The repository does not exist.",
                     "com.atlassian.bitbucket.repository.NoSuchRepositoryException");
     }
-    if (grant->second != Grant::kAdmin) return not_permitted();
+    const Grant& may = grant->second;
+    const bool is_permitted = head.method == "GET"      ? may.reads
+                              : head.method == "DELETE" ? may.deletes
+                                                        : may.writes;
+    if (!is_permitted) return not_permitted();
     if (head.method == "GET" && id.empty()) return page(head, *target, *webhooks);
     const bool deletes = head.method == "DELETE" && !id.empty();
     if (!deletes && head.method != (id.empty() ? "POST" : "PUT")) {
@@ -270,13 +274,13 @@ class BitbucketServer::Impl {
   }
 
   /// The newest delivery of a webhook that had the outcome that is asked for.
-  Answer latest(const http::RequestHead& head, Grant grant) {
+  Answer latest(const http::RequestHead& head, const Grant& grant) {
     std::vector<std::string> segments = split(head.path(), '/');
     segments.pop_back();
     std::string id;
     const std::vector<StoredWebhook>* webhooks = find_webhooks(std::move(segments), id);
     if (webhooks == nullptr || head.method != "GET") return failed(404, "HTTP 404 Not Found");
-    if (grant != Grant::kAdmin) return not_permitted();
+    if (!grant.reads) return not_permitted();
     if (std::ranges::find(*webhooks, id, &StoredWebhook::id) == webhooks->end()) {
       return no_webhook();
     }

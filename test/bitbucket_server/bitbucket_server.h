@@ -13,8 +13,18 @@
 
 namespace receiver::test {
 
-/// What a token may do.
-enum class Grant { kAdmin, kReadOnly };
+/// What a token may do with webhooks: Cloud's scopes read:, write: and delete:webhook:bitbucket, of
+/// which none implies another. Data Center has administrators, who may do all, and others.
+struct Grant {
+  bool reads = true;
+  bool writes = true;
+  bool deletes = true;
+
+  static const Grant kAdmin;
+  static const Grant kReadOnly;  ///< of the repository; of its webhooks nothing
+};
+inline constexpr Grant Grant::kAdmin{};
+inline constexpr Grant Grant::kReadOnly{.reads = false, .writes = false, .deletes = false};
 
 /// Where a server listens: on any free port of this machine alone, unless it is told otherwise.
 struct ListensAt {

@@ -246,7 +246,8 @@ TEST_CASE("register makes no webhook beside the project's, and asks for those on
   stage.subscribe("web");
   stage.bitbucket.add_inherited("SHOP", {{.title = "for all",
                                           .url = "https://hooks.example.com" + stage.path,
-                                          .events = {"repo:refs_changed"}}});
+                                          .events = {"repo:refs_changed"},
+                                          .secret = kSecret}});
   CHECK(told(stage.run_all()) == R"(0
 REPOSITORY   WEBHOOK     DIFFERENCE
 SHOP/app     unchanged
@@ -373,7 +374,7 @@ project-of-the-test/app   not tried   the token is refused
   stage.bitbucket.accept(std::string("Bearer ") + kApiToken, Grant::kReadOnly);
   CHECK(told(stage.run_all()) == R"(1
 REPOSITORY                WEBHOOK   DIFFERENCE
-project-of-the-test/app   failed    Bitbucket answered 403 (Your credentials lack one or more required privilege scopes.): the token needs the scopes read:webhook:bitbucket, write:webhook:bitbucket, read:repository:bitbucket and read:pullrequest:bitbucket (an access token: webhooks read and write, repositories read, pull requests read), and its account must be an administrator of the repository
+project-of-the-test/app   failed    Bitbucket answered 403 (Your credentials lack one or more required privilege scopes.): the token needs the scopes read:webhook:bitbucket, write:webhook:bitbucket, delete:webhook:bitbucket (for duplicates), read:repository:bitbucket and read:pullrequest:bitbucket (an access token: webhooks read and write, repositories read, pull requests read), and its account must be an administrator of the repository
 )");
 }
 
