@@ -36,25 +36,6 @@ Place place_in(const Webhook& webhook, const WantedWebhook& wanted) {
                                                                     : Place::kElsewhere;
 }
 
-/// The one that is kept right comes first: one that delivers, and to the right place; then one that
-/// may be written; of two alike the older.
-std::vector<Own> own_webhooks(const std::vector<Webhook>& existing, const WantedWebhook& wanted) {
-  std::vector<Own> own;
-  for (const Webhook& webhook : existing) {
-    const Own one{&webhook, place_in(webhook, wanted), is_marked(webhook, wanted)};
-    // One that is inherited cannot be moved: it counts if nothing is left to do.
-    const bool ours = webhook.inherited ? one.place == Place::kCurrent
-                                        : one.place != Place::kElsewhere || one.marked;
-    if (ours) own.push_back(one);
-  }
-  std::ranges::sort(own, {}, [](const Own& one) {
-    const Webhook& webhook = *one.webhook;
-    return std::tuple(!webhook.active, one.place, webhook.inherited, !one.marked, webhook.made,
-                      webhook.id);
-  });
-  return own;
-}
-
 std::string shown(const std::vector<std::string>& events) {
   return fmt::format("{}", fmt::join(std::set<std::string>(events.begin(), events.end()), ", "));
 }
@@ -64,6 +45,53 @@ std::string shown(const Webhook& webhook, const WantedWebhook& wanted) {
   const std::string_view secret = wanted.secret.view();
   return fmt::format("{} ({})", masked_text(webhook.id, secret),
                      masked_text(webhook.title, secret));
+}
+
+/// Why deliveries of an inherited webhook would not do for the receiver; empty if they would. That
+/// is not to be put right here.
+std::string shortcoming(bitbucket::Source product, const Webhook& webhook,
+                        const WantedWebhook& wanted) {
+  const auto all = wanted_events(product, wanted.pull_requests, webhook.events);
+  const std::vector<std::string> lacking(all.begin() + std::ssize(webhook.events), all.end());
+  if (!lacking.empty()) return "lacks the events " + shown(lacking);
+  if (!webhook.secret || *webhook.secret == wanted.secret) return {};
+  return webhook.secret->empty() ? "has no secret" : "has another secret";
+}
+
+using Listed = std::vector<const Webhook*>;
+
+/// All of them, each once.
+Listed listed(const std::vector<Webhook>& existing, const std::vector<Webhook>& inherited) {
+  Listed all;
+  all.reserve(existing.size() + inherited.size());
+  for (const Webhook& webhook : existing) all.push_back(&webhook);
+  for (const Webhook& webhook : inherited) {
+    if (std::ranges::count(existing, webhook.id, &Webhook::id) == 0) all.push_back(&webhook);
+  }
+  return all;
+}
+
+/// The one that is kept right comes first: one that delivers, and to the right place; then one that
+/// may be written; of two alike the older.
+std::vector<Own> own_webhooks(bitbucket::Source product, const Listed& all,
+                              const WantedWebhook& wanted) {
+  std::vector<Own> own;
+  for (const Webhook* webhook : all) {
+    const Own one{webhook, place_in(*webhook, wanted), is_marked(*webhook, wanted)};
+    // One that is inherited cannot be moved or put right: it counts if nothing is left to do. If
+    // somebody has switched it off, it stays so.
+    const bool ours = webhook->inherited
+                          ? one.place == Place::kCurrent &&
+                                (!webhook->active || shortcoming(product, *webhook, wanted).empty())
+                          : one.place != Place::kElsewhere || one.marked;
+    if (ours) own.push_back(one);
+  }
+  std::ranges::sort(own, {}, [](const Own& one) {
+    const Webhook& webhook = *one.webhook;
+    return std::tuple(!webhook.active, one.place, webhook.inherited, !one.marked, webhook.made,
+                      webhook.id);
+  });
+  return own;
 }
 
 std::string shown_base(std::string_view url) {
@@ -162,9 +190,10 @@ void tidy_up(const std::vector<Own>& own, const WantedWebhook& wanted, Plan& pla
 }
 
 /// Strangers that look as if they were ours, where none is.
-void note_strangers(const std::vector<Webhook>& existing, const WantedWebhook& wanted, Plan& plan) {
+void note_strangers(const Listed& all, const WantedWebhook& wanted, Plan& plan) {
   const std::string here = place_of(wanted.url);
-  for (const Webhook& webhook : existing) {
+  for (const Webhook* one : all) {
+    const Webhook& webhook = *one;
     if (webhook.inherited) continue;
     if (webhook.title == wanted.name || webhook.title.starts_with(wanted.name + " [")) {
       plan.notes.push_back(
@@ -183,14 +212,18 @@ void note_strangers(const std::vector<Webhook>& existing, const WantedWebhook& w
   }
 }
 
-void note_inherited(bitbucket::Source product, const Own& was, const WantedWebhook& wanted,
-                    Plan& plan) {
-  const auto& events = was.webhook->events;
-  const auto all = wanted_events(product, wanted.pull_requests, events);
-  const std::vector<std::string> lacking(all.begin() + std::ssize(events), all.end());
-  plan.notes.push_back(
-      fmt::format("webhook {} of the whole project leads here{}", shown(*was.webhook, wanted),
-                  lacking.empty() ? "" : "; it lacks the events " + shown(lacking)));
+/// Inherited ones that lead here and do not stand for the receiver's own.
+void note_insufficient(bitbucket::Source product, const Listed& all, const WantedWebhook& wanted,
+                       Plan& plan) {
+  for (const Webhook* webhook : all) {
+    if (!webhook->inherited || !webhook->active || place_in(*webhook, wanted) != Place::kCurrent) {
+      continue;
+    }
+    const std::string why = shortcoming(product, *webhook, wanted);
+    if (why.empty()) continue;
+    plan.notes.push_back(fmt::format("webhook {} of the whole project leads here, too, but {}",
+                                     shown(*webhook, wanted), why));
+  }
 }
 
 /// Under another base URL the operator may still serve it: the digits decide.
@@ -219,13 +252,16 @@ std::vector<std::string> wanted_events(bitbucket::Source product, bool pull_requ
 }
 
 Plan plan_webhook(bitbucket::Source product, const std::vector<Webhook>& existing,
-                  const WantedWebhook& wanted, Moves moves, bool always) {
+                  const WantedWebhook& wanted, Moves moves, bool always,
+                  const std::vector<Webhook>& inherited) {
   Plan plan;
-  const auto own = own_webhooks(existing, wanted);
+  const Listed all = listed(existing, inherited);
+  const auto own = own_webhooks(product, all, wanted);
+  note_insufficient(product, all, wanted, plan);
   if (own.empty()) {
     plan.webhook = put_right(product, {}, wanted);
     create(plan);
-    note_strangers(existing, wanted, plan);
+    note_strangers(all, wanted, plan);
     return plan;
   }
   const Own& was = own.front();
@@ -234,7 +270,8 @@ Plan plan_webhook(bitbucket::Source product, const std::vector<Webhook>& existin
   if (!plan.reason.empty()) return plan;
   plan.action = Action::kNone;
   if (was.webhook->inherited) {
-    note_inherited(product, was, wanted, plan);
+    plan.notes.push_back(
+        fmt::format("webhook {} of the whole project leads here", shown(*was.webhook, wanted)));
   } else {
     plan.webhook = put_right(product, *was.webhook, wanted);
     correct(was, wanted, always, plan);
@@ -246,7 +283,8 @@ Plan plan_webhook(bitbucket::Source product, const std::vector<Webhook>& existin
 std::vector<Webhook> webhooks_to_delete(const std::vector<Webhook>& existing,
                                         const WantedWebhook& wanted, bool stale_only) {
   std::vector<Webhook> going;
-  for (const Own& own : own_webhooks(existing, wanted)) {
+  // Which product it is concerns inherited ones only.
+  for (const Own& own : own_webhooks(bitbucket::Source::kCloud, listed(existing, {}), wanted)) {
     if (own.webhook->inherited || (stale_only && may_be_served(own, wanted))) continue;
     going.push_back(*own.webhook);
   }

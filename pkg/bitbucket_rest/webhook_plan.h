@@ -70,11 +70,14 @@ inline constexpr std::size_t kMaxSurplus = 10;
 [[nodiscard]] std::vector<std::string> wanted_events(bitbucket::Source product, bool pull_requests,
                                                      std::vector<std::string> existing);
 
-/// `existing`: the repository's webhooks, and inherited ones as far as they are known. With
-/// `always` it is written even if nothing differs: a secret that was changed by hand cannot be seen
-/// in Cloud.
+/// `existing`: the repository's webhooks; `inherited`: those of its project or workspace, as far as
+/// they are known, which some versions of Data Center list with the repository's, too. One that is
+/// inherited stands for the receiver's own only if its deliveries would do: at the URL, with all
+/// events, and by the secret, if that is shown. With `always` it is written even if nothing
+/// differs: a secret that was changed by hand cannot be seen in Cloud.
 [[nodiscard]] Plan plan_webhook(bitbucket::Source product, const std::vector<Webhook>& existing,
-                                const WantedWebhook& wanted, Moves moves, bool always);
+                                const WantedWebhook& wanted, Moves moves, bool always,
+                                const std::vector<Webhook>& inherited = {});
 
 /// Which of ours go when the receiver is to have none any more; with `stale_only` those alone that
 /// nobody serves any more: they end otherwise than its URLs do, by a secret of former times.

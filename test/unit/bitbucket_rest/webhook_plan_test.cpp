@@ -298,8 +298,23 @@ TEST_CASE("no webhook is made beside one that the repository inherits") {
           "none 1\nnote: webhook 1 (by hand) of the whole project leads here"},
          {"it lacks an event, which is not to be put right here",
           {hook("1", {.title = "by hand", .events = {"repo:fork"}, .inherited = true})},
-          "none 1\nnote: webhook 1 (by hand) of the whole project leads here; it lacks the events "
-          "repo:push"},
+          kCreated + "\nnote: webhook 1 (by hand) of the whole project leads here, too, but lacks "
+                     "the events repo:push"},
+         {"it signs by another secret",
+          {hook("1", {.title = "by hand", .inherited = true, .secret = "x"})},
+          kCreated + "\nnote: webhook 1 (by hand) of the whole project leads here, too, but has "
+                     "another secret"},
+         {"it does not sign",
+          {hook("1", {.title = "by hand", .inherited = true, .secret = ""})},
+          kCreated + "\nnote: webhook 1 (by hand) of the whole project leads here, too, but has no "
+                     "secret"},
+         {"it signs by the right one",
+          {hook("1", {.title = "by hand", .inherited = true, .secret = kRightSecret})},
+          "none 1\nnote: webhook 1 (by hand) of the whole project leads here"},
+         {"one that would not do is there beside the repository's own",
+          {hook("1"), hook("2", {.title = "by hand", .inherited = true, .secret = "x"})},
+          "none 1\nnote: webhook 2 (by hand) of the whole project leads here, too, but has another "
+          "secret"},
          {"it leads to the former URL, and cannot be moved",
           {hook("1", {.place = "FORMER", .inherited = true})},
           kCreated},
@@ -310,6 +325,15 @@ TEST_CASE("no webhook is made beside one that the repository inherits") {
           {hook("1", {.active = false}), hook("2", {.title = "by hand", .inherited = true})},
           "none 2\nnote: webhook 2 (by hand) of the whole project leads here"}},
         Moves::kAll);
+}
+
+TEST_CASE("what is inherited may be listed by itself, or with the repository's") {
+  const Webhooks inherited{hook("1", {.title = "by hand", .inherited = true})};
+  const std::string expected = "none 1\nnote: webhook 1 (by hand) of the whole project leads here";
+  for (const Webhooks& existing : {Webhooks{}, inherited}) {
+    CHECK(told(plan_webhook(Source::kCloud, existing, wanted(), Moves::kAll, false, inherited)) ==
+          expected);
+  }
 }
 
 TEST_CASE("only the receiver's own webhooks are deleted") {
