@@ -75,6 +75,10 @@ bool BitbucketHosts::allow(std::string_view host) const {
   return name == kCloudHost || hosts_.contains(name);
 }
 
+std::string BitbucketAccess::digest() const {
+  return crypto::sha256_hex({server, "\n", authorization.view(), "\n", ca.view()});
+}
+
 std::optional<bitbucket_rest::Repository> BitbucketAccess::repository(std::string_view url) const {
   bitbucket_rest::Servers servers;
   (product == Source::kCloud ? servers.cloud : servers.data_center) = server;
@@ -141,6 +145,7 @@ class AccessCheck {
       access_.registers = *registers;
     } else {
       add_refusal("SecretInvalid", registers.error(), "no webhook is registered");
+      refusals_.back().stops_registration = asks_for_registration();
     }
   }
 
@@ -152,6 +157,12 @@ class AccessCheck {
       access_.allow = std::move(*allow);
     }
     return wish("bitbucket.register", keys_.registers, false);
+  }
+
+  /// In whatever words.
+  [[nodiscard]] bool asks_for_registration() const {
+    return !keys_.register_problem.empty() ||
+           wish("bitbucket.register", keys_.registers, false) != false;
   }
 
   static tl::expected<bool, std::string> wish(std::string_view key,
@@ -195,7 +206,12 @@ class AccessCheck {
   void invalid(std::string_view what) { refuse("SecretInvalid", what); }
   void refuse(std::string_view reason, std::string_view what) {
     may_ask_ = false;
-    add_refusal(reason, what, "Bitbucket is not asked which files a push changes");
+    const bool registers = asks_for_registration();
+    add_refusal(reason, what,
+                registers ? "Bitbucket is not asked which files a push changes, and no webhook is "
+                            "registered"
+                          : "Bitbucket is not asked which files a push changes");
+    refusals_.back().stops_registration = registers;
   }
   void add_refusal(std::string_view reason, std::string_view what, std::string_view consequence) {
     refusals_.push_back({std::string(reason), fmt::format("Secret {}: {}. Until then {}",

@@ -48,6 +48,8 @@ struct BitbucketAccess {
   bool registers = false;
   std::optional<bitbucket_rest::AllowList> allow{};  ///< where; nothing: the key is not there
 
+  /// Of the server and all that it is shown: the same for Secrets that differ in other keys only.
+  [[nodiscard]] std::string digest() const;
   /// The repository of that URL, if it is one of this Bitbucket's.
   [[nodiscard]] std::optional<bitbucket_rest::Repository> repository(std::string_view url) const;
 };
@@ -55,7 +57,8 @@ struct BitbucketAccess {
 /// Why it is not asked, or no webhook registered, for an Event.
 struct BitbucketRefusal {
   std::string reason;
-  std::string message;  ///< holds neither token nor certificate
+  std::string message;              ///< holds neither token nor certificate
+  bool stops_registration = false;  ///< which the Secret asks for
 };
 
 struct CheckedAccess {

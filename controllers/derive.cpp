@@ -179,6 +179,9 @@ std::shared_ptr<const BitbucketAccess> derive_access(const api::Receiver& receiv
                             present ? std::optional(keys != nullptr) : std::nullopt});
   if (!keys) return nullptr;
   CheckedAccess checked = check_access(*keys, hosts, receiver.secret_name);
+  if (std::ranges::any_of(checked.refusals, &BitbucketRefusal::stops_registration)) {
+    derived.cannot_register.push_back(receiver.name);
+  }
   for (BitbucketRefusal& refusal : checked.refusals) {
     derived.advice.push_back(
         {receiver.name, std::move(refusal.reason), true, std::move(refusal.message)});

@@ -85,6 +85,8 @@ struct DerivedReceivers {
   std::vector<ReceiverAdvice> advice;
   std::vector<Route> routes;
   std::vector<TokenState> tokens;
+  /// Receivers that ask for their webhooks to be registered, by keys that do not let it begin.
+  std::vector<std::string> cannot_register;
   bool unread = false;      ///< a Secret has not been tried: the status cannot be told yet
   bool incomplete = false;  ///< one could never be read, and not for a refusal: nor can "no such
                             ///< path"

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,19 +21,23 @@ namespace receiver::controllers {
 /// Which failed deliveries are news, of one receiver's repositories.
 class MissedDeliveries {
  public:
-  /// How long ago one may have failed that is news at the first look: another leader may have seen
-  /// it, or none.
+  /// How long before the repository was wanted, by this leader, one may have failed that is news at
+  /// the first look: another leader may have seen it, or none.
   static constexpr std::chrono::minutes kFirstLook{15};
 
-  /// Whether the newest one of the repository is newer than any before. `now` is Bitbucket's.
+  /// Whether the newest one of the repository is newer than any before.
   [[nodiscard]] bool is_news(const std::string& repository,
                              const std::optional<bitbucket_rest::FailedDelivery>& newest,
-                             clock::Wall::time_point now);
-  /// Forgets all others.
-  void keep(const std::vector<bitbucket_rest::Repository>& repositories);
+                             clock::Wall::time_point bitbuckets_now, clock::Steady::time_point now);
+  /// The repositories that are wanted from now on, by name; all others are forgotten.
+  void keep(const std::set<std::string>& repositories, clock::Steady::time_point now);
 
  private:
-  std::map<std::string, clock::Wall::time_point> known_;  ///< by the repository's name
+  struct Known {
+    clock::Steady::time_point since{};  ///< when it was wanted
+    std::optional<clock::Wall::time_point> newest{};
+  };
+  std::map<std::string, Known> known_;  ///< by the repository's name
 };
 
 /// The Warehouses of the project (of all, if it is empty) that subscribe to the repository.

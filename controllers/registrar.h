@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -24,16 +25,16 @@ namespace receiver::controllers {
 
 struct RegistrarOptions {
   BaseUrl base_url;
-  /// Asked before each visit and each write. Not given: always yes.
+  /// Asked before each visit and each request of it. Not given: always yes.
   std::function<bool()> leading{};
   /// Refreshes the Warehouses that receivers of the project reach (the empty one: all), and that
   /// subscribe to the repository: Data Center could not deliver. Not given: it is not asked.
   std::function<void(const std::string& project, const BitbucketAccess& access,
                      const bitbucket_rest::Repository& repository)>
       refresh{};
-  std::chrono::milliseconds visit_time{60'000};  ///< for all requests of one repository
-  std::chrono::milliseconds settle{1'000};       ///< changes are gathered for so long
-  std::size_t visits = 16;                       ///< at once, one a Bitbucket
+  std::chrono::milliseconds request_time{20'000};  ///< until a request is given up
+  std::chrono::milliseconds settle{1'000};         ///< changes are gathered for so long
+  std::size_t visits = 64;                         ///< at once, of all Bitbuckets
 };
 
 struct RegistrarCounters {
@@ -43,13 +44,22 @@ struct RegistrarCounters {
 /// Makes the webhooks of the receivers whose Secret asks for it, and keeps them right, while it
 /// leads; and has refreshed what Data Center could not deliver for. It has no state of its own:
 /// what there is to do is read from Bitbucket. All members run on the executor's single thread.
+///
+/// Right before each request it is asked whether that is still wanted: if the Lease, the receiver,
+/// its token or the repository has gone meanwhile, nothing more is sent. What was done by then is
+/// told all the same; an Event that cannot be written is in the log.
+///
+/// Once an owner's webhooks get the events of pull requests, they are wanted for as long as the
+/// owner registers anything: they do not come and go with Promotions, and Bitbucket keeps them
+/// anyway.
 class Registrar {
  public:
   using Access = std::shared_ptr<const BitbucketAccess>;
-  /// Runs the operation to its end, with at least `gap` between two requests.
+  /// Waits until the next request may be sent, and gives its deadline; nothing: none is to be sent.
+  using Before = std::function<boost::asio::awaitable<std::optional<clock::Steady::time_point>>()>;
+  /// Runs the operation to its end, each of its requests after `before`.
   using Ask = std::function<boost::asio::awaitable<void>(
-      Access access, bitbucket_rest::Operation& operation, clock::Steady::time_point deadline,
-      std::chrono::milliseconds gap)>;
+      Access access, bitbucket_rest::Operation& operation, Before before)>;
   /// As reached_by() does.
   using Reach = std::function<std::map<std::string, Reached>(const std::set<std::string>&)>;
   /// An Event about the owner.
@@ -74,7 +84,8 @@ class Registrar {
   boost::asio::awaitable<void> run();
   void stop();
 
-  /// Of all receivers, while it leads.
+  /// Of all receivers, while it leads. One that asks for webhooks, and cannot have any, counts as a
+  /// failure itself.
   [[nodiscard]] std::map<RegistrationSchedule::State, std::size_t> states() const;
   [[nodiscard]] const RegistrarCounters& counters() const;
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "bitbucket_rest/messages.h"
 #include "bitbucket_rest/webhook_plan.h"
 #include "controllers/daily_notes.h"
 #include "controllers/desired_webhooks.h"
@@ -24,10 +25,12 @@ namespace receiver::controllers {
 [[nodiscard]] Note missed_note(const std::string& receiver, const std::string& repository,
                                const std::string& words);
 
-/// What holds of a receiver, for as long as it does: why webhooks are not registered, each cause
-/// once (`failures`: by repository), of which there may be many; and that a rotation is through.
+/// What holds of a receiver, for as long as it does: why webhooks are not registered, each kind of
+/// failure once (`failures`: by repository), whatever Bitbucket's words; and that a rotation is
+/// through, when each repository that is wanted has been seen to be.
 [[nodiscard]] std::vector<Note> lasting_notes(
-    const DesiredWebhooks& desired, const std::map<std::string, std::string>& failures,
+    const DesiredWebhooks& desired,
+    const std::map<std::string, bitbucket_rest::BitbucketError>& failures,
     const std::map<RegistrationSchedule::State, std::size_t>& states);
 
 }  // namespace receiver::controllers

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,8 +27,11 @@ class RegistrationSchedule {
   using Time = clock::Steady::time_point;
   using Seconds = std::chrono::seconds;
 
-  /// Between two requests to one Bitbucket: two a second.
+  /// From one request to a host to the next, as they are sent: two a second, whatever the receivers
+  /// and context paths.
   static constexpr std::chrono::milliseconds kGap{500};
+  /// Visits of one host at once: what takes long to answer does not slow down the others.
+  static constexpr std::size_t kVisitsOfHost = 8;
   /// How often webhooks are compared though nothing is known to have changed; and up to a tenth
   /// longer, so that not all come at once.
   static constexpr std::chrono::hours kRound{6};
@@ -34,25 +39,36 @@ class RegistrationSchedule {
   /// in rounds (SecretBook::kRound).
   static constexpr Seconds kServed{60};
   static constexpr Seconds kServedUnwatched{360};
+  /// Until then the last write of a former leader may be under way, or one of this leader that was
+  /// not answered: what was looked at before is looked at again.
+  static constexpr Seconds kSecondLook{60};
   /// After the first failure of a repository; doubled by each further one.
   static constexpr Seconds kFirstPause{60};
   static constexpr Seconds kLongestPause{3600};
-  /// How often failed deliveries are asked for; and between two such requests to one Bitbucket.
+  /// How often failed deliveries are asked for; and between two such requests to one host.
   static constexpr std::chrono::minutes kDeliveriesRound{5};
   static constexpr std::chrono::milliseconds kDeliveriesGap{1000};
+  /// What has been due for so long is as urgent as what is new.
+  static constexpr std::chrono::minutes kOverdue{10};
 
   enum class State : std::uint8_t { kPending, kRegistered, kSkipped, kFailed };
 
   /// `random`: from 0 to less than 1.
   explicit RegistrationSchedule(std::function<double()> random) : random_(std::move(random)) {}
 
-  /// What a receiver wants from now on, in place of what it wanted. `wish`: all that its webhooks
-  /// depend on; another one is looked at anew. `url`: from when it changes, it is served; and
-  /// `served` later by every replica.
-  void want(const std::string& receiver, const std::string& wish, const std::string& url,
-            const std::vector<bitbucket_rest::Repository>& repositories, Time now,
-            Seconds served = kServed);
-  void forget(const std::string& receiver) { receivers_.erase(receiver); }
+  struct Wish {
+    std::string text{};         ///< all that its webhooks depend on; another is looked at anew
+    std::string url{};          ///< from when it changes, it is served
+    Seconds served{kServed};    ///< so much later, by every replica
+    std::string credentials{};  ///< equal for all receivers whose token is the same
+    std::string owner{};        ///< owners take turns
+  };
+  /// What a receiver wants from now on, in place of what it wanted.
+  void want(const std::string& receiver, const Wish& wish,
+            const std::vector<bitbucket_rest::Repository>& repositories, Time now);
+  void forget(const std::string& receiver);
+  /// It leads from now on: another may have led until now, so all is looked at anew.
+  void begin(Time now);
 
   struct Visit {
     std::string receiver;
@@ -62,13 +78,17 @@ class RegistrationSchedule {
     /// Only to ask for the failed deliveries of this webhook; empty: to look at the webhooks.
     std::string deliveries_of{};
   };
-  /// The visit to begin now, of which ended() or asked() is to tell the end; nothing: none is due.
-  /// One at a time of each Bitbucket: first what has not been looked at as it is wanted now, then
-  /// the other webhooks, then deliveries; and of those what is of the receiver whose turn is the
-  /// longest ago.
+  /// The visit to begin now, whose first request may be sent at once, and of which ended(), asked()
+  /// or dropped() is to tell the end; nothing: none is due. One at a time of each repository.
+  /// Urgent is what has not been looked at as it is wanted now, and what is overdue; then come the
+  /// other webhooks, then deliveries. Of those the owner is next whose turn is the longest ago.
   [[nodiscard]] std::optional<Visit> next(Time now);
   /// When next() has one, unless an end or another wish comes first.
   [[nodiscard]] std::optional<Time> next_due() const;
+  /// When the visit's next request may be sent; it counts as sent then.
+  [[nodiscard]] Time take_turn(const Visit& visit, Time now);
+  /// Whether what it is for is wanted as it was when it began.
+  [[nodiscard]] bool wants(const Visit& visit) const { return find(visit) != nullptr; }
 
   /// How a visit ended.
   struct Outcome {
@@ -76,12 +96,15 @@ class RegistrationSchedule {
     std::optional<bitbucket_rest::BitbucketError> error{};  ///< of kFailed
     /// Whose failed deliveries are to be asked for, until the next visit; empty: nobody's.
     std::string webhook{};
+    bool may_have_written = false;  ///< of kFailed: a write was not answered
   };
   /// In which state it was before; nothing: it is not wanted any more, or otherwise.
   std::optional<State> ended(const Visit& visit, const Outcome& outcome, Time now);
   /// How one for deliveries ended. False: as above.
   bool asked(const Visit& visit, const std::optional<bitbucket_rest::BitbucketError>& error,
              Time now);
+  /// It was given up, since it is not wanted any more, or another leads: that is no failure.
+  void dropped(const Visit& visit);
 
   /// How many repositories of the receiver are in which state.
   [[nodiscard]] std::map<State, std::size_t> states(const std::string& receiver) const;
@@ -89,47 +112,59 @@ class RegistrationSchedule {
  private:
   struct Entry {
     bitbucket_rest::Repository repository;
+    std::string host;   ///< scheme and authority of its server
+    std::string place;  ///< the same for all receivers that want this repository
+    Time due{};
     State state = State::kPending;
     bool is_new = true;  ///< not looked at under the present wish
-    Time due{};
     unsigned failures = 0;
-    bool server_failed = false;  ///< the last failure was no answer to the question
-    std::string webhook{};       ///< whose deliveries are asked for
+    /// The last failure was no answer to the question: a success elsewhere on its host wakes it,
+    /// but once in a pause, so not before that time.
+    bool server_failed = false;
+    Time wakes_from{};
+    bool may_have_written = false;  ///< a write was not answered, and may still come to be
+    std::string webhook{};          ///< whose deliveries are asked for
     Time deliveries_due{};
+    std::string unknown_webhook{};  ///< Bitbucket had no deliveries of it, or not it itself
+  };
+  /// A token is refused, or used up, until then.
+  struct Pause {
+    Time until{};
+    unsigned refusals = 0;
   };
   struct Receiver {
-    std::string wish;
-    std::string url;
+    Wish wish;
     Time served_everywhere{};
     std::map<std::string, Entry> entries;  ///< by the repository's name
-    /// Its token is refused, or used up, until then.
-    Time paused_until{};
-    unsigned refusals = 0;
-    std::uint64_t turn = 0;
+    std::shared_ptr<Pause> pause;          ///< of all that have these credentials
   };
-  struct Server {
-    bool busy = false;
+  struct Host {
+    std::size_t visits = 0;  ///< that have not ended
     Time free_at{};
   };
 
-  /// When what is due then could be done, but for a visit to the same Bitbucket that has not ended.
+  [[nodiscard]] static Entry entry_of(const bitbucket_rest::Repository& repository, Time due);
+  [[nodiscard]] std::shared_ptr<Pause> pause_of(const std::string& credentials);
+  /// When what is due then could be done, but for visits that have not ended.
   [[nodiscard]] Time ready_at(const Receiver& receiver, const Entry& entry, Time due) const;
-  [[nodiscard]] bool busy(const Entry& entry) const;
-  void release(const std::string& server,
-               const std::optional<bitbucket_rest::BitbucketError>& error,
-               std::chrono::milliseconds gap, Time now);
+  [[nodiscard]] bool waits_for_a_visit(const Entry& entry) const;
+  void release(const Visit& visit, Time now);
   /// What the visit was for, if it is still wanted.
-  [[nodiscard]] Receiver* receiver_of(const Visit& visit);
-  void failed(Receiver& receiver, Entry& entry, const bitbucket_rest::BitbucketError& error,
-              Time now);
-  static void pause(Receiver& receiver, const bitbucket_rest::BitbucketError& error, Time now);
-  void server_is_back(const std::string& server, Time now);
+  [[nodiscard]] const Receiver* find(const Visit& visit) const;
+  [[nodiscard]] Receiver* find(const Visit& visit);
+  static void failed(Receiver& receiver, Entry& entry, const Outcome& outcome, Time now);
+  static void pause(Pause& token, const bitbucket_rest::BitbucketError& error, Time now);
+  void host_answered(const Visit& visit, Time now);
   [[nodiscard]] static Seconds pause_after(unsigned failures);
 
   std::function<double()> random_;
   std::map<std::string, Receiver> receivers_;
-  std::map<std::string, Server> servers_;  ///< those that are wanted, or were until a visit ended
+  std::map<std::string, Host> hosts_;  ///< those with visits, or asked a moment ago
+  std::set<std::string> visited_;      ///< places where a visit has not ended
+  std::map<std::string, std::weak_ptr<Pause>> pauses_;  ///< by credentials
+  std::map<std::string, std::uint64_t> turns_;          ///< by owner
   std::uint64_t turn_ = 0;
+  std::optional<Time> began_;  ///< to lead
 };
 
 }  // namespace receiver::controllers

@@ -28,6 +28,7 @@
 #include "cmd/bitbucket-receiver/wiring.h"
 #include "cmd/version.h"
 #include "controllers/catch_up.h"
+#include "controllers/desired_webhooks.h"
 #include "controllers/metrics.h"
 #include "controllers/missed_deliveries.h"
 #include "controllers/receiver_controller.h"
@@ -307,8 +308,8 @@ void Operator::Impl::build_registrar() {
   registrar_.emplace(
       kube_io_.get_executor(),
       [this](controllers::Registrar::Access access, bitbucket_rest::Operation& operation,
-             clock::Steady::time_point deadline, milliseconds gap) {
-        return bitbucket_clients_->ask(std::move(access), operation, deadline, gap);
+             controllers::Registrar::Before before) {
+        return bitbucket_clients_->ask(std::move(access), operation, std::move(before));
       },
       [this](const std::set<std::string>& projects) {
         return controllers::reached_by(projects, warehouses_, promotions_, stages_->projects());
@@ -327,13 +328,14 @@ void Operator::Impl::build_registrar() {
                     log::EndOnException{logger_, "a refresh"});
               }},
       logger_.named("registrar"));
-  warehouses_.observe([this](const kube::ObjectKey& key, const auto& /*before*/,
-                             const auto& /*now*/) { registrar_->changed(key.ns); });
+  warehouses_.observe([this](const kube::ObjectKey& key, const auto& before, const auto& now) {
+    if (!controllers::same_repositories(before, now)) registrar_->changed(key.ns);
+  });
   promotions_.observe([this](const kube::ObjectKey& key, const auto& before, const auto& now) {
     const auto waits = [](const auto& promotion) {
       return promotion && !promotion->pull_request_urls.empty();
     };
-    if (waits(before) != waits(now)) registrar_->changed(key.ns);
+    if (!waits(before) && waits(now)) registrar_->changed(key.ns);
   });
 }
 

@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -28,6 +30,10 @@ struct ClientOptions {
   std::size_t body_bytes = 2UL * 1024 * 1024;   ///< of one answer; longer ones are none
 };
 
+/// Waits until the next request may be sent, and gives its deadline; nothing: it is not to be sent.
+using Before =
+    std::function<boost::asio::awaitable<std::optional<std::chrono::steady_clock::time_point>>()>;
+
 /// Asks one Bitbucket with one token: the driver of operations in the operator, by coroutines. The
 /// server's certificate is verified always; redirects are not followed; the token is sent to that
 /// server alone, and is in no error. All members run on the executor's single thread (or strand).
@@ -43,10 +49,10 @@ class Client {
   Client& operator=(const Client&) = delete;
 
   /// Until the operation has ended: after the deadline, or when the client is destroyed, with an
-  /// error. Its requests are at least `gap` apart. The operation outlives the call; the client need
-  /// not.
-  boost::asio::awaitable<void> run(bitbucket_rest::Operation& operation, TimePoint deadline,
-                                   std::chrono::milliseconds gap = {});
+  /// error. The operation outlives the call; the client need not.
+  boost::asio::awaitable<void> run(bitbucket_rest::Operation& operation, TimePoint deadline);
+  /// The same, each request after `before`; one that is not to be sent ends it with an error.
+  boost::asio::awaitable<void> run(bitbucket_rest::Operation& operation, Before before);
 
  private:
   class Impl;

@@ -16,6 +16,11 @@ bool may_not_be_read(ApiFailure failure) {
          failure == ApiFailure::kNotFound;
 }
 
+bool is_without_answer(ApiFailure failure) {
+  return failure == ApiFailure::kUnreachable || failure == ApiFailure::kTimeout ||
+         failure == ApiFailure::kServer;
+}
+
 }  // namespace
 
 RegisterWebhook::RegisterWebhook(Registration registration)
@@ -77,21 +82,18 @@ void RegisterWebhook::read_part(const ApiRequest& asked, const std::string& body
 }
 
 void RegisterWebhook::decide() {
+  static const std::vector<Webhook> kNone;
   const auto& inherited = *registration_.inherited;
-  std::vector<Webhook> existing = webhooks_;
-  // Some versions of Data Center list them with the repository's, too.
-  for (const Webhook& webhook : inherited.value_or(std::vector<Webhook>())) {
-    if (std::ranges::count(webhooks_, webhook.id, &Webhook::id) == 0) existing.push_back(webhook);
-  }
-  plan_ = plan_webhook(repository().product, existing, registration_.wanted, registration_.moves,
-                       registration_.always);
+  plan_ = plan_webhook(repository().product, webhooks_, registration_.wanted, registration_.moves,
+                       registration_.always, inherited ? *inherited : kNone);
   const bool writes = plan_.action == Action::kCreate || plan_.action == Action::kUpdate;
   if (plan_.action == Action::kCreate && !inherited) {
     list(Step::kInherited);
   } else if (registration_.dry_run || (!writes && plan_.action != Action::kDelete)) {
     end(std::move(plan_));
   } else if (writes) {
-    write(Step::kWrite, write_request(repository(), plan_.webhook));
+    step_ = Step::kWrite;
+    ask(write_request(repository(), plan_.webhook));
   } else {
     delete_next();
   }
@@ -102,16 +104,8 @@ void RegisterWebhook::delete_next() {
     end(std::move(plan_));
     return;
   }
-  write(Step::kDelete, delete_request(repository(), plan_.surplus[deleted_++]));
-}
-
-void RegisterWebhook::write(Step step, ApiRequest request) {
-  if (registration_.may_write && !registration_.may_write()) {
-    fail(ApiFailure::kUnknown, "not written: it is another's to do now");
-    return;
-  }
-  step_ = step;
-  ask(std::move(request));
+  step_ = Step::kDelete;
+  ask(delete_request(repository(), plan_.surplus[deleted_++]));
 }
 
 void RegisterWebhook::failed(BitbucketError error) {
@@ -120,6 +114,8 @@ void RegisterWebhook::failed(BitbucketError error) {
     decide();
     return;
   }
+  may_have_written_ =
+      (step_ == Step::kWrite || step_ == Step::kDelete) && is_without_answer(error.kind);
   const bool gone = error.kind == ApiFailure::kNotFound;
   if (step_ == Step::kDelete && gone) {  // by somebody who saw the same
     delete_next();

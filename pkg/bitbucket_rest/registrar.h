@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,8 +23,6 @@ struct Registration {
   bool always = false;   ///< write it even if nothing seems to differ
   bool dry_run = false;  ///< read only
   Purpose purpose = Purpose::kRegister;
-  /// Asked before each write; if it says no, that is an error. Not given: always yes.
-  std::function<bool()> may_write{};
   /// Shared by the registrations of the same owner's repositories, so that it is asked for once.
   InheritedWebhooks inherited = std::make_shared<InheritedWebhooks::element_type>();
 };
@@ -43,6 +40,9 @@ class RegisterWebhook final : public Question<Plan> {
 
   explicit RegisterWebhook(Registration registration);
 
+  /// Once it has ended: whether it failed by a write that may have been done, or may still be.
+  [[nodiscard]] bool may_have_written() const { return may_have_written_; }
+
  private:
   enum class Step { kList, kInherited, kWrite, kDelete };
 
@@ -54,7 +54,6 @@ class RegisterWebhook final : public Question<Plan> {
   void list(Step step);
   void read_part(const ApiRequest& asked, const std::string& body);
   void decide();
-  void write(Step step, ApiRequest request);
   void delete_next();
 
   Registration registration_;
@@ -65,6 +64,7 @@ class RegisterWebhook final : public Question<Plan> {
   Plan plan_;                ///< being carried out
   std::size_t deleted_ = 0;  ///< of its surplus
   bool last_try_ = false;
+  bool may_have_written_ = false;
 };
 
 }  // namespace receiver::bitbucket_rest

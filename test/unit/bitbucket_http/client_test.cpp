@@ -52,14 +52,15 @@ class World {
     client = std::move(*made);
   }
 
-  void start(Operation& operation, std::chrono::milliseconds time = kLongest,
-             std::chrono::milliseconds gap = {}) {
+  void start(Operation& operation, std::chrono::milliseconds time = kLongest) {
+    start(client->run(operation, std::chrono::steady_clock::now() + time));
+  }
+  void start(boost::asio::awaitable<void> running) {
     ++running_;
-    boost::asio::co_spawn(io, client->run(operation, std::chrono::steady_clock::now() + time, gap),
-                          [this](std::exception_ptr thrown) {
-                            if (thrown) std::rethrow_exception(thrown);
-                            --running_;
-                          });
+    boost::asio::co_spawn(io, std::move(running), [this](const std::exception_ptr& thrown) {
+      if (thrown) std::rethrow_exception(thrown);
+      --running_;
+    });
   }
   void finish() {
     io.restart();
@@ -167,7 +168,7 @@ TEST_CASE("an operation goes on until it has ended") {
   CHECK(bitbucket.requests().size() == 2);
 }
 
-TEST_CASE("the requests of an operation keep their distance where that is asked for") {
+TEST_CASE("before each request it is asked when it may be sent, and whether") {
   const Bitbucket bitbucket([](Peer& peer, const std::string& request) {
     const bool is_first = request.find("start=0") != std::string::npos;
     peer.answer(is_first ? R"({"values":[{"type":"ADD","path":{"toString":"a"}}],
@@ -175,12 +176,29 @@ TEST_CASE("the requests of an operation keep their distance where that is asked 
                          : R"({"values":[],"isLastPage":true})");
   });
   World world(bitbucket.options());
-  ChangedFiles question(bitbucket.repository(), {std::string(40, 'b'), std::string(40, 'a')});
-  const auto begun = std::chrono::steady_clock::now();
-  world.start(question, kLongest, std::chrono::milliseconds(200));
-  world.finish();
-  CHECK(question.requests() == 2);
-  CHECK(std::chrono::steady_clock::now() - begun >= std::chrono::milliseconds(200));
+  std::size_t asked = 0;
+  std::size_t allowed = 2;
+  const Before before =
+      [&]() -> boost::asio::awaitable<std::optional<std::chrono::steady_clock::time_point>> {
+    CHECK(bitbucket.requests().size() == asked);
+    if (asked++ == allowed) co_return std::nullopt;
+    co_return std::chrono::steady_clock::now() + kLongest;
+  };
+  const auto ask = [&] {
+    ChangedFiles question(bitbucket.repository(), {std::string(40, 'b'), std::string(40, 'a')});
+    world.start(world.client->run(question, before));
+    world.finish();
+    return question.result();
+  };
+  CHECK(ask());
+  CHECK(asked == 2);
+  CHECK(bitbucket.requests().size() == 2);
+  allowed = 3;
+  const auto stopped = ask();
+  REQUIRE_FALSE(stopped);
+  CHECK(stopped.error().kind == ApiFailure::kUnknown);
+  CHECK_THAT(stopped.error().message, Contains("not sent"));
+  CHECK(bitbucket.requests().size() == 3);
 }
 
 TEST_CASE("questions are asked beside each other, within the bound of connections") {

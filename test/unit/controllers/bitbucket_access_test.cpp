@@ -223,7 +223,49 @@ TEST_CASE("what is wrong with the keys of registering does not stop the asking")
     CHECK(refusals[0].reason == "SecretInvalid");
     CHECK_THAT(refusals[0].message, Catch::Contains(row.words) &&
                                         Catch::EndsWith("Until then no webhook is registered"));
+    CHECK(refusals[0].stops_registration);
   }
+}
+
+TEST_CASE("what stops a registration that is asked for is told as such") {
+  struct Row {
+    const char* what;
+    std::string registers, url, allow;
+    bool stops;
+  };
+  for (const Row& row : std::vector<Row>{
+           {"a host that is not allowed", "true", "https://evil.example.com", "", true},
+           {"where none is asked for", "", "https://evil.example.com", "", false},
+           {"or it is switched off", "false", "https://evil.example.com", "two words", false},
+           {"a value that is none", "ja", "", "", true},
+       }) {
+    INFO(row.what);
+    api::BitbucketKeys keys = keys_with(row.url);
+    keys.registers = secret(std::string(row.registers));
+    if (!row.allow.empty()) keys.allow = secret(std::string(row.allow));
+    const auto refusals = check_access(keys, &kHosts, "s").refusals;
+    REQUIRE_FALSE(refusals.empty());
+    for (const BitbucketRefusal& refusal : refusals) {
+      CHECK(refusal.stops_registration == row.stops);
+      if (row.stops) CHECK_THAT(refusal.message, Catch::EndsWith("no webhook is registered"));
+    }
+  }
+}
+
+TEST_CASE("a digest is of the server and what it is shown, and holds none of it") {
+  const auto digest = [](const std::string& token, const std::string& url = {},
+                         const std::string& version = "7") {
+    api::BitbucketKeys keys = keys_with(url);
+    keys.token = secret(std::string(token));
+    keys.resource_version = version;
+    return check_access(keys, &kHosts, "s").access->digest();
+  };
+  const std::string plain = digest(kToken);
+  CHECK(plain == digest(kToken, "", "8"));
+  CHECK(plain != digest("another"));
+  CHECK(plain != digest(kToken, "https://git.example.com"));
+  CHECK(digest(kToken, "https://git.example.com/a") != digest(kToken, "https://git.example.com/b"));
+  CHECK_THAT(plain, !Catch::Contains(kToken));
 }
 
 TEST_CASE("a repository is asked about on the Bitbucket of the token only") {

@@ -404,6 +404,12 @@ TEST_CASE("the routes of a receiver share how its Bitbucket is asked, and no URL
   REQUIRE(refused.advice.size() == without.advice.size() + 1);
   CHECK(std::ranges::count(refused.advice, "BitbucketHostNotAllowed", &ReceiverAdvice::reason) ==
         1);
+  CHECK(refused.cannot_register.empty());
+
+  keys->registers = crypto::SecretString("true");
+  CHECK(derive_with(&hosts).cannot_register == std::vector{refused.routes.at(0).receiver});
+  keys->url = {};
+  CHECK(derive_with(&hosts).cannot_register.empty());
 }
 
 }  // namespace receiver::controllers
