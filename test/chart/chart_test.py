@@ -166,6 +166,21 @@ class Chart(unittest.TestCase):
             with self.subTest(title):
                 self.assert_no_drift(self.rendered(BASE, text))
 
+    def test_the_readmes_receiver_registers_its_webhooks(self):
+        (_, secret), (_, values) = blocks("config/chart/README.md")
+        self.assert_no_drift(self.rendered(BASE, values))
+        # Of a kind that kubectl knows; what matters is the Secret that comes of it.
+        known = secret.replace("external-secrets.io/v1", "v1").replace("ExternalSecret", "ConfigMap")
+        spec = json.loads(self.kubectl("create", "--dry-run=client", "--validate=false", "--output=json", "--filename=-",
+                                       text=known))["spec"]
+        template = spec["target"]["template"]
+        self.assertEqual(template["metadata"]["labels"], {"kargo.akuity.io/cred-type": "generic"})
+        self.assertLessEqual(set(template["data"]), {"secret", "bitbucket.token", "bitbucket.url", "bitbucket.register",
+                                                     "bitbucket.allow"})
+        self.assertEqual(template["data"]["bitbucket.register"], "true")
+        self.assertEqual(set(re.findall(r"{{ \.(\w+) }}", json.dumps(template["data"]))),
+                         {entry["secretKey"] for entry in spec["data"]})
+
     def test_argo_cd_and_flux_take_what_is_documented(self):
         for title, text in blocks("docs/gitops.md"):
             with self.subTest(title):

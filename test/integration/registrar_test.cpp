@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -13,6 +15,7 @@
 namespace receiver::test {
 namespace {
 
+using namespace std::chrono_literals;
 using Strings = std::vector<std::string>;
 
 Delivery push_to(const RegistrationStage& stage, const std::string& slug,
@@ -221,6 +224,104 @@ TEST_CASE("what stops a registration is told with its remedy, and writes nothing
   const std::string failed = R"(bitbucket_receiver_registrations{state="failed"})";
   eventually_equals(
       "they are counted", [&] { return op.metric(failed); }, 4);
+}
+
+TEST_CASE("what Cloud refuses is told with the scope that is missing", "[registrar]") {
+  RegistrationStage stage(Source::kCloud);
+  BitbucketServer& bitbucket = stage.bitbucket;
+  std::optional<Operator> op(std::in_place, stage.cluster, stage.environment);
+  struct Row {
+    const char* token;
+    std::optional<Grant> grant;  ///< nothing: Cloud does not know the token
+    const char* words;           ///< empty: the webhook is made
+  };
+  const std::vector<Row> rows{
+      {"expired", std::nullopt, "wrong or has expired"},
+      {"only-writes", Grant{.reads = false}, "read:webhook:bitbucket"},
+      {"only-reads", Grant{.writes = false, .deletes = false}, "write:webhook:bitbucket"},
+      {"no-deletes", Grant{.deletes = false}, ""},
+  };
+  std::vector<std::unique_ptr<Project>> projects;
+  for (const Row& row : rows) {
+    if (row.grant) bitbucket.accept(std::string("Bearer ") + row.token, *row.grant);
+    const auto& project = projects.emplace_back(std::make_unique<Project>(stage.cluster));
+    bitbucket.add_repository(project->name() + "/app");
+    stage.declare(*project, {{"bitbucket.token", row.token}});
+    project->add_warehouse("app", project->repository("app"));
+  }
+  const auto told = [&](std::size_t row) {
+    std::string text;
+    eventually("it is told", [&] {
+      text = projects[row]->events("WebhookRegistrationFailed");
+      return !text.empty();
+    });
+    CHECK_THAT(text, !Catch::Contains(kSecret) && !Catch::Contains(rows[row].token));
+    CHECK(std::ranges::count(text, '\n') == 1);
+    return text;
+  };
+  for (std::size_t i = 0; i + 1 < rows.size(); ++i) {
+    INFO(rows[i].token);
+    CHECK_THAT(told(i), Catch::Contains(rows[i].words));
+    CHECK(bitbucket.webhooks(projects[i]->name() + "/app").empty());
+  }
+  // A scope that is needed for duplicates only.
+  const std::string app = projects.back()->name() + "/app";
+  eventually("the webhook is made", [&] { return stage.count(app) == 1; });
+  CHECK(projects.back()->events("WebhookRegistrationFailed").empty());
+  // A host that the settings do not list: there is nothing to ask, and it is not forgotten.
+  const Project elsewhere(stage.cluster);
+  stage.declare(elsewhere, {{"bitbucket.url", "https://elsewhere.example.com"}});
+  const std::string failed = R"(bitbucket_receiver_registrations{state="failed"})";
+  eventually_equals(
+      "all are counted", [&] { return op->metric(failed); }, 4);
+
+  op.reset();
+  const StoredWebhook webhook = bitbucket.webhooks(app).at(0);
+  bitbucket.add_repository(app, {webhook, webhook});
+  op.emplace(stage.cluster, stage.environment);
+  CHECK_THAT(told(rows.size() - 1), Catch::Contains("delete:webhook:bitbucket"));
+  CHECK(stage.count(app) == 2);
+}
+
+TEST_CASE("one Bitbucket is asked twice a second, for however many receivers", "[registrar]") {
+  RegistrationStage stage(Source::kDataCenter);
+  const Operator op(stage.cluster, stage.environment);
+  const Project second(stage.cluster);
+  for (int i = 0; i < 10; ++i) {
+    const std::string slug = fmt::format("app-{}", i);
+    stage.subscribe(slug);
+    second.add_warehouse(slug, stage.clone_url(slug));
+  }
+  const auto asked = [&] { return stage.bitbucket.requests().size(); };
+  stage.bitbucket.set_delay(1s);  // of which requests do not wait for one another
+  stage.declare();
+  stage.declare(second);
+  eventually("it begins", [&] { return asked() > 0; });
+  const std::size_t before = asked();
+  const auto begun = std::chrono::steady_clock::now();
+  std::this_thread::sleep_for(5s);
+  const std::size_t after = asked();
+  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begun;
+  CHECK(static_cast<double>(after - before) <= passed.count() * 2 + 1);
+  CHECK(after - before >= 7);
+}
+
+TEST_CASE("nothing is asked while Bitbucket wants to be left alone", "[registrar]") {
+  RegistrationStage stage(Source::kDataCenter);
+  const Operator op(stage.cluster, stage.environment);
+  stage.bitbucket.answer_next({{.status = 429, .retry_after = "4"}});
+  stage.declare();
+  const std::string app = stage.subscribe("app");
+  stage.subscribe("web");
+  eventually("it is asked", [&] { return !stage.bitbucket.requests().empty(); });
+  const auto begun = std::chrono::steady_clock::now();
+  std::this_thread::sleep_for(3s);
+  if (std::chrono::steady_clock::now() - begun < 3900ms) {
+    CHECK(stage.bitbucket.requests().size() == 1);
+  }
+  eventually("then the webhook is made", [&] { return stage.count(app) == 1; });
+  CHECK_THAT(stage.project.events("WebhookRegistrationFailed"),
+             Catch::Contains("too many requests; try again in 4 s"));
 }
 
 TEST_CASE("what Data Center has skipped while nobody was there is refreshed at the first look",
