@@ -236,10 +236,11 @@ TEST_CASE("what Cloud refuses is told with the scope that is missing", "[registr
     const char* words;           ///< empty: the webhook is made
   };
   const std::vector<Row> rows{
-      {"expired", std::nullopt, "wrong or has expired"},
-      {"only-writes", Grant{.reads = false}, "read:webhook:bitbucket"},
-      {"only-reads", Grant{.writes = false, .deletes = false}, "write:webhook:bitbucket"},
-      {"no-deletes", Grant{.deletes = false}, ""},
+      {"token-of-nobody", std::nullopt, "wrong or has expired"},
+      {"token-that-only-writes", Grant{.reads = false}, "read:webhook:bitbucket"},
+      {"token-that-only-reads", Grant{.writes = false, .deletes = false},
+       "write:webhook:bitbucket"},
+      {"token-without-deletes", Grant{.deletes = false}, ""},
   };
   std::vector<std::unique_ptr<Project>> projects;
   for (const Row& row : rows) {
