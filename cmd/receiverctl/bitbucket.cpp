@@ -8,6 +8,8 @@
 
 #include "bitbucket_rest/authorization.h"
 #include "cmd/receiverctl/files.h"
+#include "cmd/receiverctl/interruption.h"
+#include "cmd/receiverctl/visits.h"
 #include "cmd/version.h"
 #include "controllers/derive.h"
 #include "text/ascii.h"
@@ -77,11 +79,6 @@ void add_access(CLI::App& command, BitbucketOptions& options) {
       .add_option("--ca-file", options.ca_file,
                   "PEM file of authorities to trust beside the system's.")
       ->option_text("FILE");
-  command
-      .add_option("--request-timeout", options.request_timeout,
-                  "How long each answer of Bitbucket is waited for. Default: 30.")
-      ->option_text("SECONDS")
-      ->check(CLI::Range(1U, 600U));
 }
 
 void require(const BitbucketOptions& options) {
@@ -107,7 +104,8 @@ Result<bitbucket_cpprest::Client> connect(Context& context, const BitbucketOptio
        .ca_pem = std::move(*ca_pem),
        .proxy = std::move(*proxy),
        .user_agent = user_agent("receiverctl"),
-       .deadline = std::chrono::seconds(options.request_timeout)});
+       .deadline = context.request_timeout.value_or(bitbucket_cpprest::ClientOptions().deadline),
+       .given_up = Interruption::happened});
   if (!client) return unreachable(options.ca_file + " " + client.error());
   return std::move(*client);
 }
@@ -141,6 +139,12 @@ Result<rest::Selection> select(Cluster& cluster, const std::string& project,
   }
   keep_each_once(selection.repositories);
   return selection;
+}
+
+void tell_skipped(Context& context, const std::vector<std::string>& urls) {
+  constexpr std::size_t kShown = 3;
+  if (urls.empty()) return;
+  context.err << fmt::format("skipped: {}: {}\n", few_of(urls, kShown), kElsewhere);
 }
 
 rest::WantedWebhook webhook_of(const ReceiverAccess& access, const std::string& project,

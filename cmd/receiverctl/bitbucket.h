@@ -24,7 +24,6 @@ struct BitbucketOptions {
   std::string username;
   std::string token_file;
   std::string ca_file;
-  unsigned request_timeout = 30;  ///< seconds
 };
 
 /// Adds --repo and --all-subscribed.
@@ -44,6 +43,11 @@ void require(const BitbucketOptions& options);
 /// The repositories that are named, or that the project's Warehouses subscribe to.
 [[nodiscard]] Result<bitbucket_rest::Selection> select(Cluster& cluster, const std::string& project,
                                                        const BitbucketOptions& options);
+
+/// Why a subscribed repository is skipped.
+inline constexpr const char* kElsewhere = "not known to be on this Bitbucket";
+/// Of such URLs, in one line.
+void tell_skipped(Context& context, const std::vector<std::string>& urls);
 
 /// By what the receiver's webhooks are known; the empty project stands for the ClusterConfig.
 [[nodiscard]] bitbucket_rest::WantedWebhook webhook_of(const ReceiverAccess& access,

@@ -15,10 +15,11 @@ struct CheckOptions {
   std::string project;          ///< empty: all
   std::string base_url;         ///< empty: what the statuses show
   std::string pod_namespace;    ///< where the operator runs
-  std::string service_account;  ///< NAMESPACE/NAME; empty: whoever asks
+  std::string service_account;  ///< NAMESPACE/NAME; empty: that of the operator's Deployment
   std::string ca_file;
-  std::string via;           ///< where to look at the answers; empty: at the base URL
-  bool all_secrets = false;  ///< SECRET_ACCESS=cluster
+  std::string via;                ///< where to look at the answers; empty: at the base URL
+  bool all_secrets = false;       ///< SECRET_ACCESS=cluster
+  bool in_operators_pod = false;  ///< whoever asks has the operator's account
 };
 
 }  // namespace receiver::ctl

@@ -1,13 +1,16 @@
 #include "cmd/receiverctl/check_bitbucket.h"
 
 #include <map>
-#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "bitbucket_cpprest/client.h"
 #include "bitbucket_rest/questions.h"
+#include "cmd/receiverctl/bitbucket.h"
+#include "cmd/receiverctl/check_webhooks.h"
+#include "cmd/receiverctl/interruption.h"
+#include "cmd/receiverctl/trace.h"
 #include "cmd/version.h"
 #include "controllers/bitbucket_access.h"
 #include "http/proxy.h"
@@ -32,19 +35,28 @@ std::map<std::string, rest::Repository> subscribed(const Warehouses& warehouses,
   return repositories;
 }
 
-AskedRepositories ask_for_each(const bitbucket_cpprest::Client& client,
-                               const BitbucketAccess& access, const Warehouses& warehouses) {
+/// Those that are asked for, and the number of the others.
+std::pair<std::vector<rest::Repository>, std::size_t> asked_for(const Warehouses& warehouses,
+                                                                const BitbucketAccess& access) {
+  std::vector<rest::Repository> repositories;
+  std::size_t left_out = 0;
+  for (const auto& [name, repository] : subscribed(warehouses, access)) {
+    if (repositories.size() < kMaxAskedRepositories) {
+      repositories.push_back(repository);
+    } else {
+      ++left_out;
+    }
+  }
+  return {std::move(repositories), left_out};
+}
+
+AskedRepositories ask_for_each(const rest::Send& send, const BitbucketAccess& access,
+                               const std::vector<rest::Repository>& repositories) {
   AskedRepositories asked;
   asked.server = access.server;
-  std::size_t left = kMaxAskedRepositories;
-  for (const auto& [name, repository] : subscribed(warehouses, access)) {
-    if (left == 0) {
-      ++asked.not_asked;
-      continue;
-    }
-    --left;
+  for (const rest::Repository& repository : repositories) {
     rest::DefaultBranch question(repository);
-    client.run(question);
+    rest::run(question, send);
     asked.near_limit = asked.near_limit || question.near_limit();
     // It is readable, and says that it has no default branch.
     const bool empty =
@@ -52,7 +64,7 @@ AskedRepositories ask_for_each(const bitbucket_cpprest::Client& client,
     if (question.result() || empty) {
       ++asked.readable;
     } else {
-      asked.refusals.push_back({name, std::move(question.result().error())});
+      asked.refusals.push_back({repository.name(), std::move(question.result().error())});
     }
   }
   return asked;
@@ -60,18 +72,21 @@ AskedRepositories ask_for_each(const bitbucket_cpprest::Client& client,
 
 /// What is the same for all receivers.
 struct Surroundings {
-  Cluster& cluster;
+  Context& context;
   BitbucketHosts hosts;
   http::ProxySettings proxy;
   Findings& findings;
 };
 
 /// True if it registers its webhooks.
-bool check_receiver(Surroundings& common, const std::string& receiver,
-                    const std::string& secret_name, const api::BitbucketKeys& keys,
+bool check_receiver(Surroundings& common, const api::ReceiverOwner& owner,
+                    const api::Receiver& receiver, const api::Secret& secret,
                     const Warehouses& warehouses) {
-  const std::string subject = "Bitbucket of " + receiver;
-  const auto checked = controllers::check_access(keys, &common.hosts, secret_name);
+  const std::string name =
+      owner.project().empty() ? receiver.name : owner.project() + "/" + receiver.name;
+  const std::string subject = "Bitbucket of " + name;
+  const auto checked =
+      controllers::check_access(*secret.bitbucket, &common.hosts, receiver.secret_name);
   for (const auto& refusal : checked.refusals) {
     warn(common.findings, subject, refusal.message, "correct the Secret");
   }
@@ -80,20 +95,31 @@ bool check_receiver(Surroundings& common, const std::string& receiver,
       bitbucket_cpprest::Client::create({.authorization = checked.access->authorization,
                                          .ca_pem = std::string(checked.access->ca.view()),
                                          .proxy = common.proxy,
-                                         .user_agent = user_agent("receiverctl")});
+                                         .user_agent = user_agent("receiverctl"),
+                                         .deadline = common.context.request_timeout.value_or(
+                                             bitbucket_cpprest::ClientOptions().deadline),
+                                         .given_up = Interruption::happened,
+                                         .ca_name = "the Secret's key bitbucket.ca"});
   if (!client) {
     fail(common.findings, subject, "bitbucket.ca: " + client.error(), "correct the Secret");
     return false;
   }
-  const Findings found =
-      judge_repositories(receiver, ask_for_each(*client, *checked.access, warehouses));
-  common.findings.insert(common.findings.end(), found.begin(), found.end());
-  return checked.access->registers;
+  const auto [repositories, left_out] = asked_for(warehouses, *checked.access);
+  auto asked = ask_for_each(traced(common.context, sender(*client)), *checked.access, repositories);
+  asked.not_asked = left_out;
+  const bool registers = checked.access->registers;
+  const auto states =
+      ask_for_webhooks(common.context, *client, owner, receiver, secret, repositories);
+  for (const Findings& found : {judge_repositories(name, asked),
+                                judge_webhooks(name, states, registers, clock::Wall::now())}) {
+    common.findings.insert(common.findings.end(), found.begin(), found.end());
+  }
+  return registers;
 }
 
 }  // namespace
 
-bool check_bitbucket(Cluster& cluster, const Context& context, const CheckOptions& options,
+bool check_bitbucket(Cluster& cluster, Context& context, const CheckOptions& options,
                      const std::vector<api::ReceiverOwner>& owners, Findings& findings) {
   using controllers::SecretAccess;
   auto hosts = BitbucketHosts::parse(context.environment("BITBUCKET_HOSTS").value_or(""));
@@ -107,7 +133,7 @@ bool check_bitbucket(Cluster& cluster, const Context& context, const CheckOption
     fail(findings, "HTTPS_PROXY", proxy.error(), "correct the variable");
     return false;
   }
-  Surroundings common{cluster, std::move(*hosts), std::move(*proxy), findings};
+  Surroundings common{context, std::move(*hosts), std::move(*proxy), findings};
   const auto access = options.all_secrets ? SecretAccess::kCluster : SecretAccess::kNamespaced;
   bool registers = false;
   for (const api::ReceiverOwner& owner : owners) {
@@ -124,10 +150,7 @@ bool check_bitbucket(Cluster& cluster, const Context& context, const CheckOption
              "ask as somebody who may list them");
         return registers;
       }
-      const std::string name =
-          owner.project().empty() ? receiver.name : owner.project() + "/" + receiver.name;
-      registers |= check_receiver(common, name, receiver.secret_name, *secret.secret.bitbucket,
-                                  **warehouses);
+      registers |= check_receiver(common, owner, receiver, secret.secret, **warehouses);
     }
   }
   return registers;

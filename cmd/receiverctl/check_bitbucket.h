@@ -17,9 +17,9 @@ namespace receiver::ctl {
 inline constexpr std::size_t kMaxAskedRepositories = 50;
 
 /// Whether the token of each receiver that has one can read each repository that the receiver's
-/// Warehouses subscribe to. Only Bitbucket Cloud and hosts of BITBUCKET_HOSTS are asked.
-/// True if one of these receivers registers its webhooks.
-bool check_bitbucket(Cluster& cluster, const Context& context, const CheckOptions& options,
+/// Warehouses subscribe to, and how the receiver's webhooks there are. Only Bitbucket Cloud and
+/// hosts of BITBUCKET_HOSTS are asked. True if one of these receivers registers its webhooks.
+bool check_bitbucket(Cluster& cluster, Context& context, const CheckOptions& options,
                      const std::vector<api::ReceiverOwner>& owners, Findings& findings);
 
 /// What was asked with one token, by name of the repository.

@@ -1,7 +1,6 @@
 #include "cmd/receiverctl/check_cluster.h"
 
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <set>
 
@@ -9,7 +8,6 @@
 #include <fmt/ranges.h>
 
 #include "cmd/receiverctl/check_kargo.h"
-#include "cmd/receiverctl/permissions.h"
 #include "cmd/receiverctl/receivers.h"
 #include "json/json.h"
 #include "kube/lease.h"
@@ -67,65 +65,9 @@ void check_lease(Cluster& cluster, const std::string& ns, clock::Wall::time_poin
        "ask as somebody who may get Leases");
 }
 
-/// The verbs that are denied; the error is the reason for which it cannot be asked.
-tl::expected<std::vector<std::string>, std::string> denied_verbs(
-    Cluster& cluster, const Permission& permission, const std::string& service_account) {
-  std::vector<std::string> denied;
-  const std::string target = fmt::format("/apis/authorization.k8s.io/v1/{}subjectaccessreviews",
-                                         service_account.empty() ? "self" : "");
-  for (const std::string& verb : permission.verbs) {
-    const auto answer = cluster.await(
-        cluster.rest().post(target, access_review(permission, verb, service_account)));
-    if (!answer) return tl::unexpected(answer.error().message);
-    const auto review = json::parse(*answer);
-    if (!review) return tl::unexpected(review.error());
-    if (!json::bool_at(*review, "/status/allowed")) denied.push_back(verb);
-  }
-  return denied;
-}
-
-/// `is_missing` judges one that is denied, as far as it is.
-void check_permissions(Cluster& cluster, const CheckOptions& options,
-                       std::vector<Permission> permissions,
-                       const std::function<Finding(const Permission&)>& is_missing,
-                       Findings& findings) {
-  const std::string subject =
-      options.service_account.empty() ? "permission" : "permission of " + options.service_account;
-  for (Permission& permission : permissions) {
-    const auto denied = denied_verbs(cluster, permission, options.service_account);
-    if (!denied) {
-      return fail(findings, subject, "cannot be asked for: " + denied.error(),
-                  "ask as somebody who may create access reviews");
-    }
-    if (denied->empty()) {
-      ok(findings, subject, permission.str());
-      continue;
-    }
-    permission.verbs = *denied;
-    Finding& missing = findings.emplace_back(is_missing(permission));
-    missing.subject = subject;
-  }
-}
-
-Finding missing_always(const Permission& permission) {
-  const bool secrets = permission.resource == "secrets";
-  return {Level::kFailure, "", "missing: " + permission.str(),
-          secrets ? "name the project in the chart's `projects`, or bind the role as in "
-                    "config/samples/project.yaml"
-                  : "install the chart's roles, or those of config/rbac"};
-}
-
-Finding missing_for_registration(const Permission& permission) {
-  return {Level::kWarning, "",
-          "missing: " + permission.str() +
-              ", so webhooks get the events of pull requests only once a promotion waits for one",
-          "set the chart's bitbucket.registration=true, or apply config/rbac/registration"};
-}
-
 }  // namespace
 
-bool check_cluster(Cluster& cluster, const CheckOptions& options,
-                   const std::string& system_namespace, Findings& findings) {
+bool check_cluster(Cluster& cluster, const CheckOptions& options, Findings& findings) {
   const auto ahead = check_api_server(cluster, findings);
   if (!ahead) return false;
   for (const NeededKinds& needed : needed_kinds()) {
@@ -134,26 +76,7 @@ bool check_cluster(Cluster& cluster, const CheckOptions& options,
   }
   check_lease(cluster, options.pod_namespace, clock::Wall::now() + *ahead, findings);
   check_kargo(cluster, options, findings);
-  std::set<std::string> namespaces;
-  if (!system_namespace.empty()) namespaces.insert(system_namespace);
-  if (const auto owners = cluster.owners(options.project)) {
-    for (const api::ReceiverOwner& owner : *owners) {
-      if (owner.has_bitbucket_receiver() && !owner.project().empty()) {
-        namespaces.insert(owner.project());
-      }
-    }
-  }
-  check_permissions(cluster, options,
-                    needed_permissions(rbac_files(), {options.pod_namespace,
-                                                      {namespaces.begin(), namespaces.end()},
-                                                      options.all_secrets}),
-                    missing_always, findings);
   return true;
-}
-
-void check_registration(Cluster& cluster, const CheckOptions& options, Findings& findings) {
-  check_permissions(cluster, options, registration_permissions(rbac_files()),
-                    missing_for_registration, findings);
 }
 
 std::vector<api::ReceiverOwner> check_receivers(Cluster& cluster, const CheckOptions& options,

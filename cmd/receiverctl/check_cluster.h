@@ -13,13 +13,9 @@
 /// The part of `check` that asks the API server, and the judgements that it makes.
 namespace receiver::ctl {
 
-/// The API server answers, its clock is ours, the kinds are there, the operator leads, and may do
-/// what it must. False if it does not answer: then there is no use in going on.
-[[nodiscard]] bool check_cluster(Cluster& cluster, const CheckOptions& options,
-                                 const std::string& system_namespace, Findings& findings);
-
-/// What the operator must be allowed beside that where a receiver registers its webhooks.
-void check_registration(Cluster& cluster, const CheckOptions& options, Findings& findings);
+/// The API server answers, its clock is ours, the kinds are there, and the operator leads. False if
+/// it does not answer: then there is no use in going on.
+[[nodiscard]] bool check_cluster(Cluster& cluster, const CheckOptions& options, Findings& findings);
 
 /// Receivers and their Secrets. Returns the owners.
 [[nodiscard]] std::vector<api::ReceiverOwner> check_receivers(Cluster& cluster,

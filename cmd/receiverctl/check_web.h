@@ -15,13 +15,13 @@ namespace receiver::ctl {
 
 /// Its host resolves, its certificate is good, and the operator answers behind it.
 /// `receiver_url`: of some receiver below it, to see in which form its path arrives; may be empty.
-void check_web(const std::string& base_url, const std::string& receiver_url,
-               const std::string& ca_pem, Findings& findings);
+void check_web(const std::string& base_url, const std::string& receiver_url, const Asking& asking,
+               Findings& findings);
 
 /// That the operator answers at `via`, the address of its Service for example, where the base URL's
 /// host need not be known. Whose certificate it shows does not matter: it is the base URL's.
 void check_via(const http::ServerUrl& via, const std::string& base_url,
-               const std::string& receiver_url, Findings& findings);
+               const std::string& receiver_url, Asking asking, Findings& findings);
 
 /// The header by which the operator tells in which form the path of a ping arrived.
 inline constexpr std::string_view kReceiverPathHeader = "X-Receiver-Path";

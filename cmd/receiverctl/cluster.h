@@ -20,6 +20,8 @@
 #include "controllers/derive.h"
 #include "controllers/refresh_queue.h"
 #include "controllers/secret_sources.h"
+#include "kube/config.h"
+#include "kube/reflector.h"
 #include "kube/rest.h"
 #include "kube/store.h"
 
@@ -27,6 +29,13 @@ namespace receiver::ctl {
 
 using Warehouses = kube::Store<api::Warehouse>;
 using Promotions = kube::Store<api::Promotion>;
+
+/// By the context's options, as kubectl would look for it.
+[[nodiscard]] tl::expected<kube::Config, std::string> kubeconfig_of(const Context& context);
+
+/// The namespace that the kubeconfig's context names, as a person who works on one project has it;
+/// empty if there is none. That of the pod that this runs in is no project.
+[[nodiscard]] std::string project_of_kubeconfig(const Context& context);
 
 /// The cluster as it is when asked: every question is answered before the next one is put. Where a
 /// project is named, the empty one stands for the ClusterConfig, or for all namespaces.
@@ -68,7 +77,14 @@ class Cluster {
   [[nodiscard]] Result<std::optional<std::string>> secret_setting(const kube::ObjectKey& secret,
                                                                   const std::string& key);
 
+  /// The body of the answer to a GET.
+  [[nodiscard]] kube::ApiResult<std::string> get(std::string target) {
+    return await(rest_->get(std::move(target)));
+  }
+
   [[nodiscard]] kube::RestClient& rest() { return *rest_; }
+  /// It goes by the account of the pod that this runs in.
+  [[nodiscard]] bool is_in_cluster() const { return in_cluster_; }
   /// `https://host:port`, for messages.
   [[nodiscard]] const std::string& server() const { return server_; }
 
@@ -86,7 +102,7 @@ class Cluster {
   }
 
  private:
-  Cluster(std::string server, std::string system_namespace);
+  Cluster(std::string server, const Context& context, bool in_cluster);
   [[nodiscard]] Result<void> list(const std::string& plural, const std::string& ns,
                                   const json::Projection& projection, kube::ObjectSink& sink);
   [[nodiscard]] Result<controllers::SecretState> secret(const api::ReceiverOwner& owner,
@@ -94,6 +110,8 @@ class Cluster {
 
   std::string server_;
   std::string system_namespace_;
+  kube::ReflectorTimes times_;  ///< of lists
+  bool in_cluster_;
   boost::asio::io_context io_{1};
   std::unique_ptr<kube::RestClient> rest_;
 };

@@ -4,6 +4,7 @@
 #include <memory>
 #include <ostream>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <boost/algorithm/string/join.hpp>
@@ -19,7 +20,10 @@ constexpr const char* kCompletionExamples = R"(Examples:
   source <(receiverctl completion bash)
   receiverctl completion zsh > "${fpath[1]}/_receiverctl"
   receiverctl completion fish > ~/.config/fish/completions/receiverctl.fish
-  receiverctl completion man | man -l -)";
+  receiverctl completion man | man -l -
+
+`kubectl bitbucket-receiver` is completed by kubectl's own completion, if a link to receiverctl named
+kubectl_complete-bitbucket_receiver is in the PATH.)";
 
 struct Word {
   std::string text;  ///< as it is typed
@@ -178,7 +182,7 @@ _receiverctl() {{
 {}  esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "${{COMP_WORDS[COMP_CWORD]}}")
 }}
-complete -o default -F _receiverctl receiverctl
+complete -o default -F _receiverctl receiverctl kubectl-bitbucket_receiver
 )",
                      paths_pattern(all), boost::algorithm::join(options_with_values(all), "|"),
                      cases);
@@ -257,6 +261,28 @@ std::string man_page(const CLI::App& app) {
                         roff_footer(*command.app));
   }
   return text + ".SH EXAMPLES AND EXIT CODES\n" + roff_footer(app);
+}
+
+std::string kubectl_completion(const CLI::App& app, const std::vector<std::string>& words) {
+  const auto all = commands(app);
+  const auto with_values = options_with_values(all);
+  const Command* at = &all.front();
+  bool value_follows = false;
+  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+    if (std::exchange(value_follows, false)) continue;
+    value_follows = std::ranges::count(with_values, words[i]) > 0;
+    const auto next = std::ranges::find(all, at->path + " " + words[i], &Command::path);
+    if (next != all.end()) at = &*next;
+  }
+  const std::string typed = words.empty() ? "" : words.back();
+  std::string text;
+  for (const Word& word : at->words) {
+    if (value_follows || !word.text.starts_with(typed)) continue;
+    // Options are many: they are offered to those who begin one.
+    if (word.text.starts_with('-') && !typed.starts_with('-')) continue;
+    text += word.text + "\n";
+  }
+  return text + (text.empty() ? ":0\n" : ":4\n");
 }
 
 namespace {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 
 #include "bitbucket/event.h"
 #include "cmd/receiverctl/cluster.h"
+#include "cmd/receiverctl/document.h"
 #include "cmd/receiverctl/output.h"
 #include "git/ref_selector.h"
 #include "webhook/targets.h"
@@ -32,9 +34,15 @@ void add_changed(CLI::App& command, ChangedFiles& changed);
 
 /// `Warehouse namespace/name`.
 [[nodiscard]] std::string name_of(const controllers::Target& object);
+/// `warehouse/namespace/name`
+[[nodiscard]] std::string type_name(const controllers::Target& object);
 
-/// Of the project's objects (of all if it is empty), targets first, by name. For a push, its
-/// Warehouses; for a pull request, those Promotions that wait for one.
+/// Of these Warehouses, targets first, by name.
+[[nodiscard]] std::vector<Match> matches(const bitbucket::Push& push,
+                                         const std::vector<Warehouses::Object>& warehouses,
+                                         const ChangedFiles& changed = {});
+/// Of the project's objects (of all if it is empty), likewise. For a push, its Warehouses; for a
+/// pull request, those Promotions that wait for one.
 [[nodiscard]] std::vector<Match> matches(const bitbucket::Push& push, const std::string& project,
                                          const Warehouses& warehouses,
                                          const ChangedFiles& changed = {});
@@ -46,12 +54,23 @@ void add_changed(CLI::App& command, ChangedFiles& changed);
                                                  const std::string& project,
                                                  const ChangedFiles& changed = {});
 [[nodiscard]] std::vector<controllers::Target> targets_among(const std::vector<Match>& matches);
+/// Leaves out Warehouses that have nothing to do with the push's repository, which may be
+/// thousands: what is left is refreshed, or would be by another ref or other files. Returns their
+/// number.
+std::size_t leave_out_others(std::vector<Match>& matches);
+/// One line about those; empty if there are none.
+[[nodiscard]] std::string left_out_text(std::size_t others);
 
 /// Which refs and files a subscription selects: "branch main", "any branch", "versions that meet
 /// ^1.2, files apps/web but not glob:**/*.md".
 [[nodiscard]] std::string selection_of(const git::Subscription& subscription);
 
-[[nodiscard]] std::string matches_table(const std::vector<Match>& matches, bool colours);
+/// A terminal is shown so many rows of one table: more scroll away.
+inline constexpr std::size_t kRowsOnTerminal = 200;
+/// Of more than `rows`, the first ones and the number of the others.
+[[nodiscard]] std::string matches_table(const std::vector<Match>& matches, const Layout& layout,
+                                        std::size_t rows);
+[[nodiscard]] std::string matches_table(const std::vector<Match>& matches, const Layout& layout);
 /// As an array.
 void write_matches(Json& json, const std::vector<Match>& matches);
 /// What the payload says: repository and refs, or the pull request.

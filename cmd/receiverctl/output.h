@@ -1,28 +1,33 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <iosfwd>
+#include <mutex>
+#include <optional>
 #include <streambuf>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include <rapidjson/prettywriter.h>
-#include <rapidjson/stringbuffer.h>
-
+#include "cmd/receiverctl/context.h"
 #include "log/printable.h"
 
 /// How results are shown to people and to programs.
 namespace receiver::ctl {
 
+/// As its own texts call it.
+inline constexpr const char* kProgram = "receiverctl";
+
 /// While it lives, everything that is written to `stream` goes through log::printable(), line by
 /// line: nothing that an object, a payload or a server says reaches the terminal as a command, in
-/// JSON neither. With `colours`, those of toned() pass.
+/// JSON neither. With `colours`, those of toned() pass. A command that a text recommends, in
+/// backquotes, is named as people have called this one: `program`. What is written in one piece
+/// stays one, whichever thread writes.
 class PrintableOutput final : private std::streambuf {
  public:
-  PrintableOutput(std::ostream& stream, bool colours);
+  PrintableOutput(std::ostream& stream, bool colours, std::string program = kProgram);
   ~PrintableOutput() override;
   PrintableOutput(const PrintableOutput&) = delete;
   PrintableOutput& operator=(const PrintableOutput&) = delete;
@@ -35,8 +40,11 @@ class PrintableOutput final : private std::streambuf {
 
   std::ostream& stream_;
   bool colours_;
+  std::string program_;
   std::streambuf* target_;
-  std::string line_;  ///< its beginning: a character may be written in parts
+  std::mutex mutex_;     ///< of all below
+  std::string line_;     ///< its beginning: a character may be written in parts
+  bool failed_ = false;  ///< something could not be written, which the next flush tells
 };
 
 enum class Tone : std::uint8_t { kPlain, kGood, kWarning, kBad, kQuiet };
@@ -55,31 +63,41 @@ struct Cell {
 /// `text` in the tone's colour, if colours are wanted.
 [[nodiscard]] std::string toned(const Cell& cell, bool colours);
 
-/// Columns as kubectl aligns them; the last one is as wide as it likes.
+/// For whom a text is laid out.
+struct Layout {
+  // NOLINTNEXTLINE(google-explicit-constructor): without a width it is but the colours
+  Layout(bool wants_colours = false, std::optional<std::size_t> width = std::nullopt)
+      : colours(wants_colours), columns(width) {}
+  explicit Layout(const Context& context) : Layout(context.colours, context.columns) {}
+
+  bool colours;
+  std::optional<std::size_t> columns;  ///< no line is longer, if it can be helped; nothing: any
+};
+
+/// Lines of at most so many columns, at least one, cut between words if possible.
+[[nodiscard]] std::vector<std::string> wrapped(std::string_view text, std::size_t columns);
+
+/// Columns as kubectl aligns them. Where they do not fit, the last one is wrapped; if that leaves
+/// it too narrow to be read, it goes below the others; these are cut at last, the widest first.
 class Table {
  public:
   explicit Table(std::vector<std::string> titles);
   /// One cell per title.
   void add(std::vector<Cell> row);
   [[nodiscard]] bool empty() const { return rows_.empty(); }
-  [[nodiscard]] std::string text(bool colours) const;
+  [[nodiscard]] std::size_t rows() const { return rows_.size(); }
+  [[nodiscard]] std::string text(const Layout& layout) const;
 
  private:
   std::vector<std::string> titles_;
   std::vector<std::vector<Cell>> rows_;
 };
 
+/// A sentence in lines that fit.
+[[nodiscard]] std::string paragraph(const Cell& cell, const Layout& layout);
+
 /// Lines of a name and its value, the values below each other.
 [[nodiscard]] std::string lines(const std::vector<std::pair<std::string, Cell>>& values,
-                                bool colours);
-
-using Json = rapidjson::PrettyWriter<rapidjson::StringBuffer>;
-
-/// The document that `write` writes, indented, with a newline at its end.
-[[nodiscard]] std::string json_text(const std::function<void(Json&)>& write);
-void member(Json& json, const char* name, const std::string& value);
-void member(Json& json, const char* name, bool value);
-void member(Json& json, const char* name, std::int64_t value);
-void member(Json& json, const char* name, const std::vector<std::string>& texts);
+                                const Layout& layout);
 
 }  // namespace receiver::ctl

@@ -11,11 +11,12 @@
 #include "bitbucket_rest/registrar.h"
 #include "cmd/receiverctl/bitbucket.h"
 #include "cmd/receiverctl/cluster.h"
+#include "cmd/receiverctl/document.h"
 #include "cmd/receiverctl/pull_request_steps.h"
 #include "cmd/receiverctl/registered.h"
+#include "cmd/receiverctl/trace.h"
 #include "cmd/receiverctl/visits.h"
 #include "cmd/receiverctl/whose.h"
-#include "log/printable.h"
 
 namespace receiver::ctl {
 namespace {
@@ -122,14 +123,11 @@ Result<rest::WantedWebhook> want(Cluster& cluster, const RegisterOptions& option
 }
 
 void print(Context& context, const Report& report, bool show_urls) {
-  if (context.format == Format::kJson) {
-    context.out << report_json(report, show_urls);
+  if (is_document(context.format)) {
+    context.out << report_document(report, show_urls, context.format);
     return;
   }
-  for (const std::string& url : report.skipped) {
-    context.err << fmt::format("skipped: {} is not known to be on this Bitbucket\n",
-                               log::printable(url));
-  }
+  tell_skipped(context, report.skipped);
   for (const std::string& name : report.outside) {
     context.err << fmt::format("not touched: {} is outside of the Secret's bitbucket.allow\n",
                                name);
@@ -138,7 +136,8 @@ void print(Context& context, const Report& report, bool show_urls) {
   if (report.repositories.empty()) {
     context.err << "There is no Bitbucket repository to register.\n";
   } else {
-    context.out << report_table(report, show_urls, context.colours);
+    context.out << report_table(report, show_urls, context.format == Format::kWide,
+                                Layout(context));
   }
   for (const Registered& registered : report.repositories) {
     for (const std::string& note : registered.plan.notes) {
@@ -177,7 +176,7 @@ Result<ExitCode> register_all(Context& context, const RegisterOptions& options) 
   if (*allow) {
     const auto allowed = rest::AllowList::parse(**allow);
     if (!allowed) {
-      return unreachable(fmt::format("Secret {}: {}", access->secret_key.str(), allowed.error()));
+      return not_well(fmt::format("Secret {}: {}", access->secret_key.str(), allowed.error()));
     }
     report.outside = leave_out(*selection, *allowed);
   }
@@ -204,8 +203,8 @@ Result<ExitCode> register_all(Context& context, const RegisterOptions& options) 
   const auto how = [&](const rest::Plan& plan) {
     return result_of({.repository = {}, .plan = plan}, options.dry_run);
   };
-  auto visits = visit_each<rest::RegisterWebhook>(context, sender(*client), selection->repositories,
-                                                  make, how);
+  auto visits = visit_each<rest::RegisterWebhook>(context, traced(context, sender(*client)),
+                                                  selection->repositories, make, how);
   for (auto& [repository, plan] : visits.all) {
     report.repositories.push_back(plan ? Registered{.repository = repository, .plan = *plan}
                                        : Registered{.repository = repository,
@@ -228,7 +227,10 @@ void add_register(CLI::App& app, Context& context) {
                     "For --all-subscribed with --cluster-config: the list of repositories has been "
                     "looked at.");
   add_whose(*command, options->whose);
-  command->add_option("--receiver", options->receiver, "Its name.")->option_text("R")->required();
+  command->add_option("--receiver", options->receiver, "Its name.")
+      ->option_text("R")
+      ->required()
+      ->check(is_receiver());
   command->add_flag("--pull-requests", options->pull_requests,
                     "Subscribe to the end of pull requests, too. If not given: if a Stage of the "
                     "project, or a task that it uses, has a step git-wait-for-pr, or a promotion "
@@ -251,7 +253,7 @@ void add_register(CLI::App& app, Context& context) {
   command->footer(kRegisterExamples);
   command->callback([&context, options] {
     require(options->bitbucket);
-    require(options->whose);
+    require(context, options->whose);
     context.command = [&context, options] { return register_all(context, *options); };
   });
 }

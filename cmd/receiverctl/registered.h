@@ -5,6 +5,8 @@
 
 #include "bitbucket_rest/repository.h"
 #include "bitbucket_rest/webhook_plan.h"
+#include "cmd/receiverctl/context.h"
+#include "cmd/receiverctl/output.h"
 
 /// How `receiverctl register` tells what it has done. Holds no secret, and URLs in full only if
 /// they are asked for.
@@ -18,6 +20,8 @@ struct Registered {
   bool tried = true;
 };
 
+inline constexpr const char* kOutside = "outside of the Secret's bitbucket.allow";
+
 struct Report {
   std::vector<Registered> repositories{};
   std::vector<std::string> skipped{};  ///< subscribed, but not of this Bitbucket
@@ -28,7 +32,9 @@ struct Report {
 
 /// `created`, `would create`, `unchanged`, `skipped`, `failed`, `not tried`.
 [[nodiscard]] std::string result_of(const Registered& registered, bool dry_run);
-[[nodiscard]] std::string report_table(const Report& report, bool show_urls, bool colours);
-[[nodiscard]] std::string report_json(const Report& report, bool show_urls);
+[[nodiscard]] std::string report_table(const Report& report, bool show_urls, bool wide,
+                                       const Layout& layout);
+/// A RegistrationList; what was skipped is among its items.
+[[nodiscard]] std::string report_document(const Report& report, bool show_urls, Format format);
 
 }  // namespace receiver::ctl

@@ -11,6 +11,7 @@
 #include "bitbucket_rest/webhook.h"
 #include "clock/clock.h"
 #include "cmd/receiverctl/cluster.h"
+#include "cmd/receiverctl/document.h"
 #include "cmd/receiverctl/explain.h"
 #include "cmd/receiverctl/files.h"
 #include "cmd/receiverctl/matching.h"
@@ -156,7 +157,7 @@ class Targets {
 
 /// Fills in the answer.
 Result<void> deliver(const SendOptions& options, const Draft& draft, const ReceiverAccess& access,
-                     const std::string& ca_pem, Sent& sent) {
+                     const Asking& asking, Sent& sent) {
   auto address = parse_web_address(access.url);
   if (!address) return tl::unexpected(address.error());
   const std::string path = address->path;
@@ -176,7 +177,7 @@ Result<void> deliver(const SendOptions& options, const Draft& draft, const Recei
                         signature_of(draft.body, access.secret.view()));
   }
   sent.origin = address->origin();
-  auto answer = ask(*address, std::move(request), ca_pem, kAnswerPatience);
+  auto answer = ask(*address, std::move(request), asking);
   if (!answer) {
     return unreachable(fmt::format("{} gives no answer: {}", sent.origin, answer.error().message));
   }
@@ -213,7 +214,10 @@ Result<ExitCode> send(Context& context, const SendOptions& options) {
     targets.emplace(std::move(*looked));
   }
   Sent sent{.event = drafted->event, .id = new_uuid()};
-  const auto delivered = deliver(options, *drafted, *access, *ca_pem, sent);
+  const Asking asking{.patience = context.request_timeout.value_or(kAnswerPatience),
+                      .ca_pem = *ca_pem,
+                      .trace = trace_of(context)};
+  const auto delivered = deliver(options, *drafted, *access, asking, sent);
   if (!delivered) return tl::unexpected(delivered.error());
   const bool ignored = !drafted->payload && drafted->event != bitbucket::kPingEvent;
   if (ignored) sent.objects.emplace();
@@ -222,9 +226,25 @@ Result<ExitCode> send(Context& context, const SendOptions& options) {
     if (!changed) return tl::unexpected(changed.error());
     sent.objects = std::move(*changed);
   }
-  context.out << (context.format == Format::kJson ? sent_json(sent)
-                                                  : sent_text(sent, context.colours));
+  context.out << (is_document(context.format) ? sent_document(sent, context.format)
+                                              : sent_text(sent, Layout(context)));
   return sent.well() ? ExitCode::kOk : ExitCode::kNotWell;
+}
+
+void write_refreshed(Json& json, const std::vector<Refreshed>& objects) {
+  json.Key("objects");
+  json.StartArray();
+  for (const Refreshed& object : objects) {
+    json.StartObject();
+    member(json, "kind",
+           object.object.kind == controllers::TargetKind::kWarehouse ? "Warehouse" : "Promotion");
+    member(json, "namespace", object.object.key.ns);
+    member(json, "name", object.object.key.name);
+    member(json, "refreshed", object.changed);
+    member(json, "annotation", object.token);
+    json.EndObject();
+  }
+  json.EndArray();
 }
 
 bool is_success(unsigned status) {
@@ -264,53 +284,45 @@ std::string advice_on(const Sent& sent) {
   return "Not all were refreshed: the operator's log names this delivery and says why.";
 }
 
-std::string sent_text(const Sent& sent, bool colours) {
+std::string sent_text(const Sent& sent, const Layout& layout) {
   const Tone tone = is_success(sent.status) ? Tone::kGood : Tone::kBad;
   std::string text = lines({{"Event", sent.event},
                             {"Delivery", sent.id},
                             {"Sent to", sent.origin},
                             {"Answer", Cell(fmt::format("{} {}", sent.status, sent.answer), tone)},
                             {"Time", fmt::format("{} ms", sent.took.count())}},
-                           colours);
+                           layout);
   if (sent.objects && !sent.objects->empty()) {
     Table table({"REFRESHED", "OBJECT", "ANNOTATION"});
     for (const Refreshed& object : *sent.objects) {
+      if (layout.columns && table.rows() == kRowsOnTerminal) break;
       table.add({object.changed ? Cell("yes", Tone::kGood) : Cell("no", Tone::kBad),
                  name_of(object.object), object.token});
     }
-    text += '\n' + table.text(colours);
+    text += '\n' + table.text(layout);
+    if (table.rows() < sent.objects->size()) {
+      text += fmt::format("… and {} more: -o json has all.\n", sent.objects->size() - table.rows());
+    }
   }
   const std::string advice = advice_on(sent);
-  if (!advice.empty()) text += '\n' + toned(Cell(advice, Tone::kWarning), colours) + '\n';
+  if (!advice.empty()) text += '\n' + paragraph(Cell(advice, Tone::kWarning), layout);
   return text;
 }
 
-std::string sent_json(const Sent& sent) {
-  return json_text([&](Json& json) {
-    json.StartObject();
-    member(json, "event", sent.event);
-    member(json, "delivery", sent.id);
-    member(json, "origin", sent.origin);
-    member(json, "status", static_cast<std::int64_t>(sent.status));
-    member(json, "answer", sent.answer);
-    member(json, "milliseconds", static_cast<std::int64_t>(sent.took.count()));
-    if (sent.objects) {
-      json.Key("objects");
-      json.StartArray();
-      for (const Refreshed& object : *sent.objects) {
-        json.StartObject();
-        const bool warehouse = object.object.kind == controllers::TargetKind::kWarehouse;
-        member(json, "kind", std::string(warehouse ? "Warehouse" : "Promotion"));
-        member(json, "namespace", object.object.key.ns);
-        member(json, "name", object.object.key.name);
-        member(json, "refreshed", object.changed);
-        member(json, "annotation", object.token);
-        json.EndObject();
-      }
-      json.EndArray();
-    }
-    json.EndObject();
-  });
+std::string sent_document(const Sent& sent, Format format) {
+  Document document{.kind = "SentDeliveryList", .items = [&](Json& json) {
+                      json.StartObject();
+                      member(json, "event", sent.event);
+                      member(json, "delivery", sent.id);
+                      member(json, "origin", sent.origin);
+                      member(json, "status", static_cast<std::int64_t>(sent.status));
+                      member(json, "answer", sent.answer);
+                      member(json, "milliseconds", static_cast<std::int64_t>(sent.took.count()));
+                      if (sent.objects) write_refreshed(json, *sent.objects);
+                      json.EndObject();
+                    }};
+  document.names.push_back("delivery/" + sent.id);
+  return document_text(document, format);
 }
 
 void add_send(CLI::App& app, Context& context) {
@@ -351,7 +363,7 @@ void add_send(CLI::App& app, Context& context) {
   add_whose(*command, options->whose, whom);
   CLI::Option* receiver = command->add_option("--receiver", options->receiver,
                                               "Its name; URL and secret are the cluster's.");
-  receiver->option_text("R")->group(whom);
+  receiver->option_text("R")->check(is_receiver())->group(whom);
   CLI::Option* url = command->add_option(
       "--url", options->url,
       "A receiver's URL; asks no cluster, so that what is refreshed, or that it "
@@ -377,7 +389,7 @@ void add_send(CLI::App& app, Context& context) {
                   "is for nothing (known with --receiver, and of events that the operator "
                   "ignores).\nOthers: see `receiverctl --help`.");
   command->callback([&context, options] {
-    if (!options->receiver.empty()) require(options->whose);
+    if (!options->receiver.empty()) require(context, options->whose);
     context.command = [&context, options] { return send(context, *options); };
   });
 }

@@ -9,6 +9,7 @@
 #include <CLI/App.hpp>
 
 #include "cmd/receiverctl/context.h"
+#include "cmd/receiverctl/output.h"
 #include "controllers/refresh_queue.h"
 
 namespace receiver::ctl {
@@ -38,8 +39,9 @@ struct Sent {
   [[nodiscard]] bool well() const;
 };
 
-[[nodiscard]] std::string sent_text(const Sent& sent, bool colours);
-[[nodiscard]] std::string sent_json(const Sent& sent);
+[[nodiscard]] std::string sent_text(const Sent& sent, const Layout& layout);
+/// A SentDeliveryList.
+[[nodiscard]] std::string sent_document(const Sent& sent, Format format);
 
 /// What to do about an answer; empty if nothing.
 [[nodiscard]] std::string advice_on(const Sent& sent);

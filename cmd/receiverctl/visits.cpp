@@ -25,12 +25,12 @@ constexpr std::chrono::milliseconds kLook{50};
 /// More names than these are left to the table.
 constexpr std::size_t kNames = 10;
 
-std::string names_of(std::vector<std::string> names) {
-  const std::size_t all = names.size();
-  names.resize(std::min(all, kNames));
-  return fmt::format("{}{}", fmt::join(names, ", "),
-                     all > kNames ? fmt::format(" and {} more", all - kNames) : "");
-}
+constexpr const char* kInterrupted = "interrupted";
+/// A write without an answer.
+constexpr const char* kPerhapsDone =
+    "interrupted before Bitbucket had answered: it may be done, and the next run sees";
+
+using Answered = tl::expected<rest::ApiAnswer, rest::BitbucketError>;
 
 /// The threads of one run, and what they share.
 class Run {
@@ -56,15 +56,14 @@ class Run {
     }
     if (Interruption::happened()) {
       outcome_.code = ExitCode::kInterrupted;
-      outcome_.why_not_tried = "interrupted";
+      outcome_.why_not_tried = kInterrupted;
     } else {
       outcome_.why_not_tried = prospects_.lost();
     }
-    std::vector<std::string> not_tried;
     for (std::size_t place = next_; place < repositories_.size(); ++place) {
-      not_tried.push_back(repositories_[place].name());
+      not_tried_.push_back(repositories_[place].name());
     }
-    progress_.summarise(failed_, not_tried, Interruption::happened());
+    progress_.summarise(failed_, not_tried_, Interruption::happened());
     return outcome_;
   }
 
@@ -79,9 +78,14 @@ class Run {
     if (next_ == repositories_.size()) return;
     const std::size_t place = next_++;
     lock.unlock();
-    const auto ended = visit_(place, [this](rest::Operation& operation) { drive(operation); });
+    const auto ended =
+        visit_(place, [this](rest::Operation& operation) { return drive(operation); });
     lock.lock();
     const std::string name = repositories_[place].name();
+    if (ended.cut_short) {
+      not_tried_.push_back(name);
+      return;
+    }
     if (ended.failure) {
       failed_.push_back(name);
       const auto code =
@@ -93,34 +97,45 @@ class Run {
   }
 
   /// Operations share what their repositories inherit: one answer is taken at a time.
-  void drive(rest::Operation& operation) {
-    const auto send = rest::patient(
-        [this](const rest::ApiRequest& request) { return ask(request); },
-        [this](std::chrono::seconds time, const std::string& why) { pause(time, why); },
-        kRateLimitPatience);
+  std::optional<std::string> drive(rest::Operation& operation) {
+    bool sent = false;  // the last request
+    const auto send_one = [&](const rest::ApiRequest& request) -> Answered {
+      sent = await_turn();
+      if (sent) return send_(request);
+      return tl::unexpected(
+          rest::BitbucketError{.kind = rest::ApiFailure::kUnknown, .message = kInterrupted});
+    };
+    const auto wait = [this](rest::Pausing whom, std::chrono::seconds time,
+                             const std::string& why) { pause(whom, time, why); };
+    const auto send = rest::patient(send_one, wait, kRateLimitPatience);
     while (const rest::ApiRequest* request = operation.next()) {
       auto answer = send(*request);
+      if (!answer && Interruption::happened()) {
+        return sent && request->method != "GET" ? kPerhapsDone : kInterrupted;
+      }
       const std::lock_guard lock(taking_);
       operation.take(std::move(answer));
     }
+    return std::nullopt;
   }
 
-  tl::expected<rest::ApiAnswer, rest::BitbucketError> ask(const rest::ApiRequest& request) {
-    while (!Interruption::happened() && is_paused()) std::this_thread::sleep_for(kLook);
-    if (Interruption::happened()) {
-      return tl::unexpected(
-          rest::BitbucketError{.kind = rest::ApiFailure::kUnknown, .message = "interrupted"});
-    }
-    return send_(request);
-  }
-
-  /// What one request is told holds for all.
-  void pause(std::chrono::seconds time, const std::string& why) {
-    const std::lock_guard lock(mutex_);
+  /// What one request is told of a rate limit holds for all.
+  void pause(rest::Pausing whom, std::chrono::seconds time, const std::string& why) {
     const auto until = Clock::now() + time;
-    if (until <= paused_until_) return;
-    paused_until_ = until;
-    progress_.say(fmt::format("{}: waiting {} s", why, time.count()));
+    {
+      const std::lock_guard lock(mutex_);
+      if (whom == rest::Pausing::kAll && until <= paused_until_) return;
+      if (whom == rest::Pausing::kAll) paused_until_ = until;
+      progress_.say(fmt::format("{}: waiting {} s", why, time.count()));
+    }
+    if (whom == rest::Pausing::kAll) return;  // await_turn() waits
+    while (!Interruption::happened() && Clock::now() < until) std::this_thread::sleep_for(kLook);
+  }
+
+  /// Waits until requests may be sent; false: Ctrl-C came first.
+  bool await_turn() {
+    while (!Interruption::happened() && is_paused()) std::this_thread::sleep_for(kLook);
+    return !Interruption::happened();
   }
 
   bool is_paused() {
@@ -139,10 +154,18 @@ class Run {
   Prospects prospects_;
   Progress progress_;
   std::vector<std::string> failed_;
+  std::vector<std::string> not_tried_;
   visits::Outcome outcome_;
 };
 
 }  // namespace
+
+std::string few_of(std::vector<std::string> names, std::size_t most) {
+  const std::size_t all = names.size();
+  names.resize(std::min(all, most));
+  return fmt::format("{}{}", fmt::join(names, ", "),
+                     all > most ? fmt::format(" and {} more", all - most) : "");
+}
 
 bool is_bitbuckets_fault(rest::ApiFailure failure) {
   return failure == rest::ApiFailure::kUnreachable || failure == rest::ApiFailure::kTimeout ||
@@ -180,16 +203,17 @@ void Progress::say(const std::string& line) {
 void Progress::summarise(const std::vector<std::string>& failed,
                          const std::vector<std::string>& not_tried, bool interrupted) {
   leave_bar();
-  if (interrupted) {
+  if (interrupted && !not_tried.empty()) {
     say(fmt::format("Interrupted: {} of {} done. Run it again to go on.", done_ - failed.size(),
                     total_));
   }
   if (total_ <= kManyRepositories) return;
   if (!failed.empty()) {
-    say(fmt::format("{} of {} failed: {}", failed.size(), total_, names_of(failed)));
+    say(fmt::format("{} of {} failed: {}", failed.size(), total_, few_of(failed, kNames)));
   }
   if (!not_tried.empty()) {
-    say(fmt::format("{} of {} were not tried: {}", not_tried.size(), total_, names_of(not_tried)));
+    say(fmt::format("{} of {} were not tried: {}", not_tried.size(), total_,
+                    few_of(not_tried, kNames)));
   }
 }
 

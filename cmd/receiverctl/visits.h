@@ -15,17 +15,20 @@
 #include "cmd/receiverctl/context.h"
 
 /// One operation for each of many repositories: four at a time, with progress, patience with
-/// Bitbucket, and an end at Ctrl-C. What is done already an operation leaves alone, so a second run
-/// goes on where the first one ended.
+/// Bitbucket, and an end at Ctrl-C, at once. What is done already an operation leaves alone, so a
+/// second run goes on where the first one ended.
 namespace receiver::ctl {
 
 /// Of so many repositories it is told how far it is.
 inline constexpr std::size_t kManyRepositories = 10;
 
+/// So many of the names, and how many more there are.
+[[nodiscard]] std::string few_of(std::vector<std::string> names, std::size_t most);
+
 /// Why a repository has not got what it should.
 struct VisitFailure {
   std::string message;  ///< for people
-  bool tried = true;
+  bool tried = true;    ///< to its end: it was not cut short by Ctrl-C either
 };
 
 template <class T>
@@ -37,7 +40,8 @@ struct Visited {
 template <class T>
 struct Visits {
   std::vector<Visited<T>> all;  ///< in the order of the repositories
-  /// kNotWell if one failed, kUnreachable if that is Bitbucket's fault; kInterrupted.
+  /// kNotWell if one failed, kUnreachable if that is Bitbucket's fault; kInterrupted, also if all
+  /// was done by then.
   ExitCode code = ExitCode::kOk;
 };
 
@@ -68,7 +72,7 @@ class Progress {
   void ended(const std::string& repository, const std::string& how);
   /// What else there is to say meanwhile.
   void say(const std::string& line);
-  /// At the end: what has failed, and what was not tried.
+  /// At the end: what has failed, and what was not tried, or not to its end.
   void summarise(const std::vector<std::string>& failed, const std::vector<std::string>& not_tried,
                  bool interrupted);
 
@@ -83,11 +87,12 @@ class Progress {
 
 namespace visits {
 
-/// Runs an operation to its end.
-using Drive = std::function<void(bitbucket_rest::Operation&)>;
+/// Runs an operation to its end; otherwise gives why it was cut short.
+using Drive = std::function<std::optional<std::string>(bitbucket_rest::Operation&)>;
 struct Ended {
   std::string how;  ///< for the progress
   std::optional<bitbucket_rest::ApiFailure> failure{};
+  bool cut_short = false;  ///< by Ctrl-C
 };
 /// The repository of that place; called on several threads.
 using Visit = std::function<Ended(std::size_t, const Drive&)>;
@@ -107,28 +112,29 @@ Visits<typename Operation::Value> visit_each(
     Context& context, const bitbucket_rest::Send& send,
     const std::vector<bitbucket_rest::Repository>& repositories, Make make, How how) {
   using T = typename Operation::Value;
-  std::vector<std::optional<tl::expected<T, bitbucket_rest::BitbucketError>>> results(
-      repositories.size());
+  std::vector<std::optional<tl::expected<T, VisitFailure>>> results(repositories.size());
   const auto visit = [&](std::size_t place, const visits::Drive& drive) -> visits::Ended {
+    auto& result = results[place];
     Operation operation(make(repositories[place]));
-    drive(operation);
-    auto& result = results[place].emplace(std::move(operation.result()));
-    if (result) return {how(*result)};
-    return {"failed: " + result.error().message, result.error().kind};
+    if (auto why = drive(operation)) {
+      result.emplace(tl::unexpect, VisitFailure{.message = std::move(*why), .tried = false});
+      return {.how = {}, .cut_short = true};
+    }
+    auto& ended = operation.result();
+    if (ended) {
+      result.emplace(std::move(*ended));
+      return {.how = how(**result)};
+    }
+    result.emplace(tl::unexpect, VisitFailure{.message = std::move(ended.error().message)});
+    return {.how = "failed: " + result->error().message, .failure = ended.error().kind};
   };
   const auto outcome = visits::run(context, send, repositories, visit);
   Visits<T> done{.all = {}, .code = outcome.code};
   for (std::size_t place = 0; place < repositories.size(); ++place) {
     auto& result = results[place];
-    if (!result) {
-      const VisitFailure failure{.message = outcome.why_not_tried, .tried = false};
-      done.all.push_back({repositories[place], tl::unexpected(failure)});
-    } else {
-      done.all.push_back({repositories[place],
-                          std::move(*result).map_error([](bitbucket_rest::BitbucketError error) {
-                            return VisitFailure{.message = std::move(error.message)};
-                          })});
-    }
+    const VisitFailure not_tried{.message = outcome.why_not_tried, .tried = false};
+    if (!result) result.emplace(tl::unexpect, not_tried);
+    done.all.push_back({repositories[place], std::move(*result)});
   }
   return done;
 }

@@ -7,6 +7,7 @@
 #include <tl/expected.hpp>
 
 #include "cmd/receiverctl/context.h"
+#include "cmd/receiverctl/trace.h"
 #include "http/client.h"
 #include "http/server_url.h"
 
@@ -23,11 +24,16 @@ struct WebAnswer {
 
 enum class Certificate { kVerified, kIgnored };
 
-/// Sends it over a connection of its own. `ca_pem`: the authorities to believe; empty: the
-/// system's.
+/// How to ask.
+struct Asking {
+  std::chrono::milliseconds patience{10'000};
+  std::string ca_pem{};  ///< the authorities to believe; empty: the system's
+  Certificate certificate = Certificate::kVerified;
+  Trace trace{};
+};
+
+/// Sends it over a connection of its own.
 [[nodiscard]] http::Result<WebAnswer> ask(const http::ServerUrl& address, http::Request request,
-                                          const std::string& ca_pem,
-                                          std::chrono::milliseconds patience,
-                                          Certificate certificate = Certificate::kVerified);
+                                          const Asking& asking);
 
 }  // namespace receiver::ctl

@@ -26,6 +26,7 @@ mkdir -p "$tree"/{bin,lib/receiverctl,share/{doc/receiverctl,man/man1,bash-compl
 patchelf --force-rpath --set-rpath "\$ORIGIN/../lib/receiverctl" --output "$tree/bin/receiverctl" "$build/receiverctl"
 chmod 755 "$tree/bin/receiverctl"
 ln -s receiverctl "$tree/bin/kubectl-bitbucket_receiver"
+ln -s receiverctl "$tree/bin/kubectl_complete-bitbucket_receiver"
 for library in "$work"/root/usr/lib/*-linux-gnu/*; do
   case ${library##*/} in
     ld-linux* | libc.so.* | libm.so.* | libdl.so.* | librt.so.* | libpthread.so.* | libresolv.so.*) ;; # glibc's own

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -96,8 +97,13 @@ class Question : public Operation {
 
 /// Sends one request. The error says why there is no answer: kUnreachable or kTimeout.
 using Send = std::function<tl::expected<ApiAnswer, BitbucketError>(const ApiRequest&)>;
+/// Whom a pause is for.
+enum class Pausing : std::uint8_t {
+  kAll,      ///< every request with this token: there are too many of them
+  kThisOne,  ///< the request alone, which is sent again
+};
 /// Waits that long, and may say why, for people.
-using Pause = std::function<void(std::chrono::seconds, const std::string& why)>;
+using Pause = std::function<void(Pausing, std::chrono::seconds, const std::string& why)>;
 
 /// The driver of those who may block.
 void run(Operation& operation, const Send& send);

@@ -8,6 +8,7 @@
 
 #include "git/repository.h"
 #include "git/url.h"
+#include "text/ascii.h"
 #include "text/percent.h"
 
 namespace receiver::bitbucket_rest {
@@ -47,9 +48,12 @@ std::string key_of(const std::string& segment) {
   return segment.starts_with('~') ? segment : text::ascii_upper(segment);
 }
 
-/// https://HOST[/CONTEXT]/scm/KEY/SLUG, or …/projects/KEY/repos/SLUG[/…], …/users/USER/repos/SLUG
+/// https://HOST[/CONTEXT]/scm/KEY/SLUG, or …/projects/KEY/repos/SLUG[/…], …/users/USER/repos/SLUG.
+/// `as_written`: the segments before they were put in lower case. Bitbucket ignores the case of
+/// names, but the server of the application that of its context path not.
 std::optional<RepositoryUrl> of_data_center_page(const git::Url& url,
-                                                 const std::vector<std::string>& segments) {
+                                                 const std::vector<std::string>& segments,
+                                                 const std::vector<std::string>& as_written) {
   std::size_t context = 0;  // segments of the context path
   RepositoryUrl named{
       .product = Source::kDataCenter, .host = url.host, .server = {}, .owner = {}, .slug = {}};
@@ -68,7 +72,11 @@ std::optional<RepositoryUrl> of_data_center_page(const git::Url& url,
     named.slug = segments[at + 1];
   }
   named.server = url.scheme + "://" + url.host;
-  for (std::size_t i = 0; i < context; ++i) named.server += '/' + segments[i];
+  for (std::size_t i = 0; i < context; ++i) {
+    const bool same =
+        i < as_written.size() && text::ascii_lower(as_written[i]) == text::ascii_lower(segments[i]);
+    named.server += '/' + (same ? as_written[i] : segments[i]);
+  }
   return named;
 }
 
@@ -92,7 +100,7 @@ bool is_on_named_server(const RepositoryUrl& named, const std::string& data_cent
 tl::expected<std::string, std::string> server_of(const RepositoryUrl& named,
                                                  const Servers& servers) {
   if (named.product == Source::kCloud) {
-    return parse_server(servers.cloud.value_or(std::string(kCloudApi)));
+    return parse_server(servers.cloud.value_or(std::string(kCloudApi)), Source::kCloud);
   }
   return parse_server(servers.data_center.value_or(named.server));
 }
@@ -112,7 +120,9 @@ std::optional<RepositoryUrl> read_repository_url(std::string_view text) {
     if (segments.size() < 2) return std::nullopt;
     named = RepositoryUrl{.host = host, .server = {}, .owner = segments[0], .slug = segments[1]};
   } else if (!ssh) {
-    named = of_data_center_page(*url, segments);
+    const auto written = git::Url::parse(text);
+    named =
+        of_data_center_page(*url, segments, segments_of(written ? written->path : std::string()));
   } else if (segments.size() == 2) {
     named = RepositoryUrl{.product = Source::kDataCenter,
                           .host = url->host,
@@ -126,11 +136,14 @@ std::optional<RepositoryUrl> read_repository_url(std::string_view text) {
   return is_name(named->owner) ? named : std::nullopt;
 }
 
-tl::expected<std::string, std::string> parse_server(std::string_view text) {
+tl::expected<std::string, std::string> parse_server(std::string_view text, Source product) {
   const auto refuse = [&](std::string_view why) {
     return tl::unexpected(fmt::format(
-        "{}: {}; name Bitbucket's address with --bitbucket-url, such as https://HOST/CONTEXT",
-        git::redacted(text), why));
+        "{}: {}; name {}", git::redacted(text), why,
+        product == Source::kCloud
+            ? fmt::format("the address of Bitbucket Cloud's API with --cloud-url, such as {}",
+                          kCloudApi)
+            : "Bitbucket's address with --bitbucket-url, such as https://HOST/CONTEXT"));
   };
   const auto url = git::Url::parse(text);
   if (!url || url->host.empty() || url->has_parameters() || !url->raw_fragment.empty()) {

@@ -49,8 +49,10 @@ struct RepositoryUrl {
 [[nodiscard]] std::optional<RepositoryUrl> read_repository_url(std::string_view url);
 
 /// An address that a token may be sent to: https, a host name (cpprestsdk does not resolve IPv6
-/// addresses), perhaps a port and a path. Gives it without a final slash.
-[[nodiscard]] tl::expected<std::string, std::string> parse_server(std::string_view url);
+/// addresses), perhaps a port and a path. Gives it without a final slash. The error names the
+/// option of receiverctl that takes the address of such a Bitbucket.
+[[nodiscard]] tl::expected<std::string, std::string> parse_server(
+    std::string_view url, bitbucket::Source product = bitbucket::Source::kDataCenter);
 
 /// The repository that this URL names, as read_repository_url() does, on a server that a token may
 /// be sent to: if `servers` names a Bitbucket, on that one, else an error.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <vector>
 
 #include "bitbucket_rest/operation.h"
@@ -13,6 +14,8 @@ struct Unregistration {
   WantedWebhook receiver;   ///< whose webhooks
   bool stale_only = false;  ///< those that nobody serves any more
   bool dry_run = false;     ///< read only
+  /// Told of each webhook that is gone, at once: an error may come before the end.
+  std::function<void(const Webhook&)> on_deleted{};
 };
 
 /// Deletes a receiver's webhooks of a repository, and ends with those that are gone now, or with
@@ -30,6 +33,8 @@ class UnregisterWebhooks final : public Question<std::vector<Webhook>> {
     return unregistration_.receiver.secret.view();
   }
   void delete_next();
+  /// The one that was asked for last.
+  void deleted();
 
   Unregistration unregistration_;
   std::vector<Webhook> webhooks_;  ///< of the list that is being read

@@ -117,7 +117,7 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
                                                std::chrono::milliseconds timeout, Lane lane) {
     const auto place = co_await enter(lane);
     if (!place) co_return tl::unexpected(place.error());
-    const Deadline deadline = clock::Steady::now() + timeout;
+    const Deadline deadline = clock::Steady::now() + options_.timeout.value_or(timeout);
     const auto attempt = [this](http::Request ready, Deadline until) {
       return send_once(std::move(ready), until);
     };
@@ -128,7 +128,7 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
                                           std::chrono::milliseconds timeout) {
     auto place = co_await enter(lane);
     if (!place) co_return tl::unexpected(std::move(place.error()));
-    const Deadline deadline = clock::Steady::now() + timeout;
+    const Deadline deadline = clock::Steady::now() + options_.timeout.value_or(timeout);
     const auto connection =
         lane == Lane::kWatches ? http::Client::Connection::kOwn : http::Client::Connection::kPooled;
     http::Request request = make_request("GET", std::move(target));
@@ -284,10 +284,9 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   asio::awaitable<ApiResult<std::string>> send_once(http::Request request, Deadline deadline) {
-    const std::string method = request.method;
-    const auto start = clock::Steady::now();
+    const Sent sent = note(request);
     auto answer = co_await client_.send(std::move(request), deadline);
-    observe(method, answer ? answer->status : 0, start);
+    observe(sent, answer ? answer->status : 0);
     if (!answer) co_return tl::unexpected(error_from_client(answer.error()));
     if (is_success(answer->status)) {
       recovery_.succeeded();
@@ -298,10 +297,9 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
 
   asio::awaitable<ApiResult<Stream>> open_once(http::Request request, Deadline deadline,
                                                http::Client::Connection connection) {
-    const std::string method = request.method;
-    const auto start = clock::Steady::now();
+    const Sent sent = note(request);
     auto answer = co_await client_.open(std::move(request), deadline, connection);
-    observe(method, answer ? (*answer)->status() : 0, start);
+    observe(sent, answer ? (*answer)->status() : 0);
     if (!answer) co_return tl::unexpected(error_from_client(answer.error()));
     const Stream& stream = *answer;
     if (is_success(stream->status())) {
@@ -320,8 +318,19 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
     co_return tl::unexpected(error_from_head(stream->status(), stream->headers(), body));
   }
 
-  void observe(std::string_view method, unsigned status, Deadline start) const {
-    if (observer_) observer_(method, status, clock::Steady::now() - start);
+  /// What observers are told of a request that is under way.
+  struct Sent {
+    std::string method;
+    std::string target;  ///< empty unless it is traced
+    Deadline start;
+  };
+  [[nodiscard]] Sent note(const http::Request& request) const {
+    return {request.method, options_.trace ? request.target : std::string(), clock::Steady::now()};
+  }
+  void observe(const Sent& sent, unsigned status) const {
+    const auto took = clock::Steady::now() - sent.start;
+    if (observer_) observer_(sent.method, status, took);
+    if (options_.trace) options_.trace(sent.method, sent.target, status, took);
   }
 
   asio::any_io_executor executor_;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,6 +39,12 @@ struct RestOptions {
   std::size_t status_writes = 4;  ///< of Lane::kStatuses
   double queries_per_second = 0;  ///< 0: no throttle. Lanes take turns at it
   int burst = 0;
+  /// Of every request, in place of what its caller allows.
+  std::optional<std::chrono::milliseconds> timeout{};
+  /// Told of every request and the status of its answer, 0 if there is none.
+  std::function<void(std::string_view method, std::string_view target, unsigned status,
+                     std::chrono::nanoseconds took)>
+      trace{};
 };
 
 /// What the client counts (rest_client_requests_total by method and code is derived by the caller's

@@ -260,6 +260,29 @@ def deliveries_from_a_pod_and_from_the_host():
     check(post(url, cloud_push(), "another secret")[0] == 401, "a wrong signature is accepted")
 
 
+def deliveries_are_told_from_the_logs():
+    """Of every replica, by somebody who may read the pods and their logs."""
+    def told(*options):
+        output = subprocess.run([ROOT / "build/release/receiverctl", "deliveries", "-n", PROJECT, "-o", "json", *options],
+                                text=True, capture_output=True, check=True).stdout
+        return json.loads(output)["items"]
+
+    post(published_url(), cloud_push(), SECRET)
+    eventually("the push and the wrong signature are told of",
+               lambda: {"ok", "refused"} <= {item["outcome"] for item in told()})
+    check({item["pod"] for item in told()} <= set(names_of_all_pods()), f"of other pods: {told()}")
+    check(all(item["receiver"] == "bb-wh-receiver" for item in told("--receiver", "bb-wh-receiver")), "of other receivers")
+    followed = subprocess.Popen([ROOT / "build/release/receiverctl", "deliveries", "--follow", "--since", "1s", "-o", "json"],
+                                text=True, stdout=subprocess.PIPE)
+    try:
+        time.sleep(2)  # until it follows, which nobody sees
+        post(published_url(), cloud_push(), SECRET)
+        check(json.loads(followed.stdout.readline())["project"] == PROJECT, "what is followed is of another project")
+    finally:
+        followed.kill()
+        followed.wait()
+
+
 def merged_pull_requests():
     url = published_url()
     for name, merge in (("waits-cloud", cloud_merge(CLOUD_PULL_REQUEST)),
@@ -438,6 +461,7 @@ def main():
         chapter(check_from_a_pod)
         chapter(tell_names, None)
         chapter(deliveries_from_a_pod_and_from_the_host)
+        chapter(deliveries_are_told_from_the_logs)
         chapter(merged_pull_requests)
         chapter(helm_test)
         chapter(as_openshift_runs_it)

@@ -15,6 +15,7 @@
 #include "test/support/eventually.h"
 #include "test/support/operator.h"
 #include "test/support/project.h"
+#include "test/support/receiverctl_schema.h"
 
 /// What the tests of `receiverctl register` share.
 namespace receiver::test {
@@ -95,8 +96,10 @@ class RegisterStage {
     if (std::ranges::find(arguments, "--ca-file") == arguments.end()) {
       words.insert(words.end(), {"--ca-file", bitbucket.ca_file()});
     }
+    const bool is_json = std::ranges::find(arguments, "json") != arguments.end();
     for (std::string& argument : arguments) words.push_back(std::move(argument));
     Finished finished = run(std::move(words), environment);
+    if (is_json && prints_document(finished)) CHECK(schema_problem(finished.output) == "");
     CHECK_THAT(finished.output, !Catch::Contains(kSecret) && !Catch::Contains(kNewSecret) &&
                                     !Catch::Contains(kApiToken));
     replace(finished.output, bitbucket.url(), "https://BITBUCKET");

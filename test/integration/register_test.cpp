@@ -16,7 +16,7 @@ TEST_CASE("register makes the webhooks of every subscribed Cloud repository, onc
   stage.project.add_warehouse("elsewhere", "https://github.com/example/shop");
 
   CHECK(told(stage.run_all({"--dry-run"})) == R"(0
-skipped: https://github.com/example/shop is not known to be on this Bitbucket
+skipped: https://github.com/example/shop: not known to be on this Bitbucket
 REPOSITORY                WEBHOOK        DIFFERENCE
 project-of-the-test/app   would create   title: Kargo project-of-the-test/bb [HASH/bb]
                                          url: https://hooks.example.com/kargo/bitbucket/HEX…
@@ -37,7 +37,7 @@ project-of-the-test/web   would create   title: Kargo project-of-the-test/bb [HA
       web, {{.title = "CI", .url = "https://ci.example.com/hook", .events = {"repo:push"}},
             {.title = "Chat", .url = "https://chat.example.com/hook", .events = {"repo:push"}}});
   const std::string created = R"(0
-skipped: https://github.com/example/shop is not known to be on this Bitbucket
+skipped: https://github.com/example/shop: not known to be on this Bitbucket
 REPOSITORY                WEBHOOK   DIFFERENCE
 project-of-the-test/app   created   title: Kargo project-of-the-test/bb [HASH/bb]
                                     url: https://hooks.example.com/kargo/bitbucket/HEX…
@@ -56,7 +56,7 @@ project-of-the-test/web   created   title: Kargo project-of-the-test/bb [HASH/bb
   REQUIRE(stage.bitbucket.webhooks(web).size() == 3);
 
   CHECK(told(stage.run_all()) == R"(0
-skipped: https://github.com/example/shop is not known to be on this Bitbucket
+skipped: https://github.com/example/shop: not known to be on this Bitbucket
 REPOSITORY                WEBHOOK     DIFFERENCE
 project-of-the-test/app   unchanged
 project-of-the-test/web   unchanged
@@ -77,12 +77,15 @@ TEST_CASE("register makes the webhooks of a Data Center that is named", "[regist
   const std::string web = stage.subscribe("web");
   CHECK(told(stage.run_all({"-o", "json"})) == R"(0
 {
+  "apiVersion": "receiverctl.bitbucket-receiver/v1",
+  "kind": "RegistrationList",
   "dryRun": false,
-  "repositories": [
+  "notes": [],
+  "items": [
     {
       "server": "https://BITBUCKET",
       "repository": "SHOP/web",
-      "result": "created",
+      "action": "create",
       "differences": [
         {
           "field": "title",
@@ -114,29 +117,26 @@ TEST_CASE("register makes the webhooks of a Data Center that is named", "[regist
       "notes": [],
       "error": ""
     }
-  ],
-  "skipped": [],
-  "notAllowed": [],
-  "notes": []
+  ]
 }
 )");
   CHECK(told(stage.run_all({"--dry-run", "-o", "json"})) == R"(0
 {
+  "apiVersion": "receiverctl.bitbucket-receiver/v1",
+  "kind": "RegistrationList",
   "dryRun": true,
-  "repositories": [
+  "notes": [],
+  "items": [
     {
       "server": "https://BITBUCKET",
       "repository": "SHOP/web",
-      "result": "unchanged",
+      "action": "unchanged",
       "differences": [],
       "reason": "",
       "notes": [],
       "error": ""
     }
-  ],
-  "skipped": [],
-  "notAllowed": [],
-  "notes": []
+  ]
 }
 )");
   const StoredWebhook webhook = stage.bitbucket.webhooks(web).at(0);

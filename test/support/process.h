@@ -35,6 +35,10 @@ struct Finished {
   int exit_code;
   std::string output;
 };
+/// Whether receiverctl has a result to print: a failure is one line.
+[[nodiscard]] inline bool prints_document(const Finished& finished) {
+  return finished.exit_code == 0 || finished.output.find("\n") + 1 < finished.output.size();
+}
 /// Runs a program to its end with the environment of this process and `extra`.
 [[nodiscard]] Finished run(std::vector<std::string> arguments, const Environment& extra = {});
 

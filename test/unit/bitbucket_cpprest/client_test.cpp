@@ -1,5 +1,9 @@
 #include "bitbucket_cpprest/client.h"
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 #include <catch2/catch.hpp>
 
 #include "bitbucket_rest/authorization.h"
@@ -318,7 +322,8 @@ TEMPLATE_TEST_CASE_SIG("a rate limit is waited out as the server asks", "", ((So
   const auto created = World::register_webhook(
       patient(
           world.send(),
-          [&](std::chrono::seconds pause, const std::string&) { pauses.push_back(pause); }, 60s),
+          [&](Pausing, std::chrono::seconds pause, const std::string&) { pauses.push_back(pause); },
+          60s),
       world.registration());
   REQUIRE(created);
   CHECK(created->action == Action::kCreate);
@@ -327,7 +332,7 @@ TEMPLATE_TEST_CASE_SIG("a rate limit is waited out as the server asks", "", ((So
   world.server.answer_next({{.status = 429, .retry_after = "3600"}});
   const auto refused = World::register_webhook(
       patient(
-          world.send(), [](std::chrono::seconds, const std::string&) {}, 60s),
+          world.send(), [](Pausing, std::chrono::seconds, const std::string&) {}, 60s),
       world.registration());
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == ApiFailure::kRateLimited);
@@ -381,6 +386,22 @@ TEST_CASE("a server that takes a request and says nothing is given up at the dea
   const auto failed = world.make(world.registration());
   REQUIRE_FALSE(failed);
   CHECK(failed.error().kind == ApiFailure::kTimeout);
+  world.server.hold(false);
+}
+
+TEST_CASE("an answer that nobody wants any more is not waited for") {
+  std::atomic<bool> given_up{false};
+  World world(Source::kCloud, {.authorization = {}, .given_up = [&] { return given_up.load(); }});
+  world.server.hold(true);
+  std::jthread later([&] {
+    std::this_thread::sleep_for(100ms);
+    given_up = true;
+  });
+  const auto begun = std::chrono::steady_clock::now();
+  const auto failed = world.make(world.registration());
+  CHECK(std::chrono::steady_clock::now() - begun < 10s);
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().kind == ApiFailure::kUnknown);
   world.server.hold(false);
 }
 

@@ -70,7 +70,14 @@ TEST_CASE("each fault of a certificate has its own text, and no token is sent") 
                  Catch::Contains("of an authority that this machine does not trust") &&
                  Catch::Contains("--ca-file"));
   CHECK_THAT(refusal(good, TestAuthority("another").pem()),
-             Catch::Contains("neither this machine nor the --ca-file trusts"));
+             Catch::Contains("neither this machine nor --ca-file trusts"));
+  const auto of_secret = Client::create({.authorization = crypto::SecretString("Bearer x"),
+                                         .user_agent = "receiverctl/test",
+                                         .ca_name = "the Secret's key bitbucket.ca"});
+  const auto answer = of_secret->send(list_request({Source::kCloud, good.url(), "team", "shop"}));
+  REQUIRE_FALSE(answer);
+  CHECK_THAT(answer.error().message,
+             Catch::EndsWith("give its certificate by the Secret's key bitbucket.ca"));
   CHECK(good.requests().empty());
 
   const BitbucketServer old(Source::kCloud, {.expires_in = -std::chrono::hours(1)});
@@ -105,6 +112,28 @@ TEST_CASE("Bitbucket is asked through the proxy, which resolves its name, unless
   CHECK_THAT(refusal(server, server.ca_pem(), exempt), !Catch::Contains("proxy"));
   CHECK(proxy.connects().size() == 2);
   CHECK(server.requests().size() == 1);
+}
+
+TEST_CASE("reads share a connection, and a write has one of its own") {
+  const BitbucketServer server(
+      Source::kCloud, {.common_name = kDns, .alternative_names = "DNS:" + std::string(kDns)}, kDns);
+  ConnectProxy proxy(server.port());
+  const Client client =
+      client_with(server.ca_pem(),
+                  {.proxy = *http::parse_proxy("http://" + proxy.address()), .exceptions = {}});
+  const ApiRequest read = list_request({Source::kCloud, server.url(), "team", "shop"});
+  for (int i = 0; i < 3; ++i) CHECK(client.send(read)->status == 401);
+  CHECK(proxy.connects().size() == 1);
+  const ApiRequest write{"POST", read.url.substr(0, read.url.find('?')), "{}"};
+  CHECK(client.send(write)->status == 401);
+  CHECK(client.send(write)->status == 401);
+  CHECK(proxy.connects().size() == 3);
+  // The kept connection is cut, of which no answer tells.
+  proxy.lead(kDns + (":" + std::to_string(server.port())), server.port());
+  const auto answer = client.send(read);
+  REQUIRE(answer);
+  CHECK(answer->status == 401);
+  CHECK(server.requests().size() == 6);
 }
 
 TEST_CASE("a proxy that wants a password gets it, and Bitbucket does not") {

@@ -52,7 +52,11 @@ TEST_CASE("a rate limit is waited out within its bound") {
   std::vector<std::chrono::seconds> pauses;
   const Send send = patient(
       script.send(),
-      [&](std::chrono::seconds pause, const std::string&) { pauses.push_back(pause); }, 30s);
+      [&](Pausing whom, std::chrono::seconds pause, const std::string&) {
+        CHECK(whom == Pausing::kAll);
+        pauses.push_back(pause);
+      },
+      30s);
 
   script.answers = {limited("10"), limited(""), {200, "done", "", ""}};
   CHECK(send({"GET", "https://a", ""})->body == "done");
@@ -75,7 +79,8 @@ TEST_CASE("a read is asked again after a 5xx or a time-out, a write is not") {
   std::vector<std::string> waited;
   const Send send = patient(
       script.send(),
-      [&](std::chrono::seconds pause, const std::string& why) {
+      [&](Pausing whom, std::chrono::seconds pause, const std::string& why) {
+        CHECK(whom == Pausing::kThisOne);
         waited.push_back(fmt::format("{} {}", pause.count(), why));
       },
       30s);

@@ -42,6 +42,9 @@ TEST_CASE("every other host is a Data Center, with its port and context path") {
             "SHOP/web"},
            {"https://example.com/git/scm/SHOP/Web.git", "https://example.com/git", "SHOP/web"},
            {"https://example.com/a/b/scm/shop/web", "https://example.com/a/b", "SHOP/web"},
+           {"https://Example.com/Git/scm/shop/Web.git", "https://example.com/Git", "SHOP/web"},
+           {"HTTPS://example.com/A/b/projects/Shop/repos/Web", "https://example.com/A/b",
+            "SHOP/web"},
            {"https://someone@example.com/scm/~someone/web.git", "https://example.com",
             "~someone/web"},
            {"https://example.com/scm/scm/scm.git", "https://example.com", "SCM/scm"},
@@ -132,6 +135,14 @@ TEST_CASE("a token is sent to a host name over https, and nowhere else") {
     INFO(url);
     CHECK_THAT(server_error(url), Catch::Contains("--bitbucket-url"));
   }
+  const auto cloud = parse_server("http://api.bitbucket.org", Source::kCloud);
+  REQUIRE_FALSE(cloud);
+  CHECK_THAT(cloud.error(), Catch::Contains("over https only") && Catch::Contains("--cloud-url") &&
+                                !Catch::Contains("--bitbucket-url"));
+  const auto of_option = parse_repository("https://bitbucket.org/team/shop",
+                                          {.data_center = {}, .cloud = "https://10.0.0.1"});
+  REQUIRE_FALSE(of_option);
+  CHECK_THAT(of_option.error(), Catch::Contains("--cloud-url"));
   // As a clone URL would have it.
   const auto refused = parse_repository("http://git.example.com:7990/scm/shop/web.git", {});
   REQUIRE_FALSE(refused);

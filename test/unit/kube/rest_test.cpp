@@ -183,6 +183,29 @@ TEST_CASE("a request says on whose behalf it is made") {
   }
 }
 
+TEST_CASE("all requests can be given one time limit, and be looked on at") {
+  RestFixture test([](const Seen& request) {
+    return request.line().find("/hangs") == std::string::npos ? answer(200, "{}") : std::string();
+  });
+  test.config.base_path = "/k8s";
+  test.config.token = crypto::SecretString(std::string("abc"));
+  test.options.timeout = 100ms;
+  std::vector<std::string> told;
+  test.options.trace = [&told](std::string_view method, std::string_view target, unsigned status,
+                               std::chrono::nanoseconds took) {
+    CHECK(took >= 0ns);
+    told.push_back(fmt::format("{} {} {}", method, target, status));
+  };
+  RestClient& client = test.client();
+  const auto start = Steady::now();
+  CHECK(test.await(client.get("/x?limit=1")));
+  CHECK_FALSE(test.await(client.get("/hangs")));
+  CHECK_FALSE(test.await(client.open("/hangs", Lane::kLists, 1h)));
+  CHECK(Steady::now() - start < 10s);
+  CHECK(told ==
+        std::vector<std::string>{"GET /k8s/x?limit=1 200", "GET /k8s/hangs 0", "GET /k8s/hangs 0"});
+}
+
 TEST_CASE("each verb has its method, content type and body") {
   RestFixture test([](const Seen&) { return answer(201, "done"); });
   struct Row {

@@ -125,7 +125,7 @@ TEST_CASE("the clock is compared with the date of the API server's answer") {
     const auto cluster = Cluster::connect(terminal.context);
     REQUIRE(cluster);
     Findings findings;
-    CHECK(check_cluster(**cluster, {}, "", findings));
+    CHECK(check_cluster(**cluster, {}, findings));
     const auto told = std::ranges::find(findings, "clock", &Finding::subject);
     REQUIRE(told != findings.end());
     CHECK_THAT(told->message, Contains(row.direction));
@@ -209,6 +209,25 @@ TEST_CASE("an address that nobody outside reaches is a warning") {
   }
 }
 
+TEST_CASE("an address of the machine itself is one that no Bitbucket reaches") {
+  for (const std::vector<std::string>& addresses :
+       std::vector<std::vector<std::string>>{{"127.0.0.1"}, {"::1", "127.0.1.1"}}) {
+    const Finding finding = judge_addresses("h", addresses);
+    CHECK(finding.level == Level::kWarning);
+    CHECK_THAT(finding.message, Contains("whichever machine asks"));
+    CHECK_THAT(finding.remedy, Contains("no Bitbucket can reach it"));
+  }
+  CHECK_THAT(judge_addresses("h", {"127.0.0.1", "10.0.0.1"}).remedy, Contains("Data Center can"));
+  // Where another address is asked, the base URL is still what Bitbucket is given.
+  for (const char* base : {"http://127.0.0.1:8080", "http://localhost", "http://[::1]/kargo"}) {
+    INFO(base);
+    Findings findings;
+    check_via({.scheme = "http", .host = "127.0.0.1", .port = 1}, base, "", {}, findings);
+    REQUIRE(findings.size() == 2);
+    CHECK_THAT(findings.front().remedy, Contains("no Bitbucket can reach it"));
+  }
+}
+
 TEST_CASE("a certificate is judged by its verdict and its end") {
   const PeerCertificate good{"", "CN=h", "CN=authority", kNow + 24h * 90, 2};
   const Finding well = judge_certificate(good, kNow);
@@ -251,13 +270,13 @@ TEST_CASE("check asks by an unsigned ping of a published URL, below a base path 
   });
   const std::string origin = "http://127.0.0.1:" + std::to_string(server.port());
   Findings findings;
-  check_web(origin, origin + "/bitbucket/hex", "", findings);
+  check_web(origin, origin + "/bitbucket/hex", {}, findings);
   CHECK(pinged.empty());
   findings.clear();
-  check_web(origin + "/kargo", "", "", findings);
+  check_web(origin + "/kargo", "", {}, findings);
   CHECK(pinged.empty());
   findings.clear();
-  check_web(origin + "/kargo", origin + "/kargo/bitbucket/hex", "", findings);
+  check_web(origin + "/kargo", origin + "/kargo/bitbucket/hex", {}, findings);
   CHECK_THAT(pinged, Catch::StartsWith("POST /kargo/bitbucket/hex ") &&
                          Contains("X-Event-Key: diagnostics:ping") && !Contains("Signature"));
   CHECK(findings.back().message == "the ingress strips the base path /kargo; served as well");
@@ -280,12 +299,12 @@ TEST_CASE("check asks another address than the base URL's, whose certificate is 
   REQUIRE(via);
   Findings findings;
   check_via(*via, "https://nowhere.invalid/kargo", "https://nowhere.invalid/kargo/bitbucket/hex",
-            findings);
+            {}, findings);
   CHECK(asked == std::vector<std::string>{"GET /healthz", "POST /kargo/bitbucket/hex"});
   REQUIRE(findings.size() == 2);
   for (const Finding& finding : findings) CHECK(finding.level == Level::kOk);
   findings.clear();
-  check_via({.scheme = "http", .host = "127.0.0.1", .port = 1}, "https://nowhere.invalid", "",
+  check_via({.scheme = "http", .host = "127.0.0.1", .port = 1}, "https://nowhere.invalid", "", {},
             findings);
   REQUIRE(findings.size() == 1);
   CHECK(findings.front().level == Level::kFailure);

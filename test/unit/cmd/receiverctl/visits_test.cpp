@@ -6,11 +6,16 @@
 #include <csignal>
 #include <mutex>
 #include <set>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
 #include "bitbucket_rest/messages.h"
+#include "bitbucket_rest/registrar.h"
+#include "cmd/receiverctl/interruption.h"
 #include "test/unit/cmd/receiverctl/terminal.h"
 
 namespace receiver::ctl {
@@ -25,16 +30,22 @@ using bitbucket_rest::Send;
 using Answered = tl::expected<ApiAnswer, BitbucketError>;
 using Failures = std::vector<std::optional<ApiFailure>>;
 
-/// Asks for one page of a repository, and is done.
-class Look final : public bitbucket_rest::Question<std::string> {
+/// Asks one thing of a repository, and is done.
+class Ask : public bitbucket_rest::Question<std::string> {
  public:
-  explicit Look(const Repository& repository)
+  Ask(const Repository& repository, const char* method)
       : Question(repository, bitbucket_rest::Purpose::kRegister, {1, 1000}) {
-    ask({"GET", repository.slug, ""});
+    ask({method, repository.slug, ""});
   }
 
  private:
   void read(const ApiRequest& /*asked*/, const std::string& body) override { end(body); }
+};
+struct Look final : Ask {
+  explicit Look(const Repository& repository) : Ask(repository, "GET") {}
+};
+struct Change final : Ask {
+  explicit Change(const Repository& repository) : Ask(repository, "PUT") {}
 };
 
 std::vector<Repository> repositories(std::size_t count) {
@@ -50,11 +61,12 @@ struct Seen {
   Visits<std::string> visits;
   std::string out, err;
 };
-Seen visit(std::size_t count, const Send& send) {
+template <class Operation = Look>
+Seen visit_all(std::size_t count, const Send& send) {
   Terminal terminal;
   const auto make = [](const Repository& repository) { return repository; };
-  auto visits = visit_each<Look>(terminal.context, send, repositories(count), make,
-                                 [](const std::string& body) { return body; });
+  auto visits = visit_each<Operation>(terminal.context, send, repositories(count), make,
+                                      [](const std::string& body) { return body; });
   return {std::move(visits), terminal.out.str(), terminal.err.str()};
 }
 
@@ -117,9 +129,9 @@ TEST_CASE("others are not tried once it is clear how they would fare") {
 
 TEST_CASE("of more than ten repositories it is told how far it is") {
   const Send done = [](const ApiRequest&) -> Answered { return ApiAnswer{200, "done", "", ""}; };
-  CHECK(visit(10, done).err.empty());  // the table says it all
+  CHECK(visit_all(10, done).err.empty());  // the table says it all
 
-  const Seen seen = visit(11, done);
+  const Seen seen = visit_all(11, done);
   CHECK(seen.visits.code == ExitCode::kOk);
   CHECK(seen.out.empty());
   CHECK_THAT(seen.err, Catch::StartsWith("1/11 S/1: done\n") && Catch::Contains("\n11/11 S/"));
@@ -153,13 +165,13 @@ TEST_CASE(
       return ApiAnswer{std::stoi(request.url) % 2 == 0 ? status : 200, "done", "", ""};
     };
   };
-  const Seen seen = visit(24, answers(404));
+  const Seen seen = visit_all(24, answers(404));
   CHECK(seen.visits.code == ExitCode::kNotWell);
   CHECK_THAT(seen.err, Catch::Contains("\n12 of 24 failed: S/2, ") &&
                            Catch::EndsWith(" and 2 more\n") && Catch::Contains("S/2: failed: "));
   CHECK_THAT(told(seen.visits),
              Catch::StartsWith("1 done\n2 failed: ") && Catch::Contains("\n23 done\n"));
-  CHECK(visit(2, answers(400)).visits.code == ExitCode::kNotWell);
+  CHECK(visit_all(2, answers(400)).visits.code == ExitCode::kNotWell);
 }
 
 TEST_CASE("four are visited at a time, after the first one alone") {
@@ -183,7 +195,7 @@ TEST_CASE("four are visited at a time, after the first one alone") {
     --inside;
     return ApiAnswer{200, "done", "", ""};
   };
-  const Seen seen = visit(9, send);
+  const Seen seen = visit_all(9, send);
   CHECK(most == 4);
   CHECK(asked == 9);
   CHECK(told(seen.visits) ==
@@ -192,7 +204,7 @@ TEST_CASE("four are visited at a time, after the first one alone") {
 
 TEST_CASE("a token that is refused is shown once, and others are not tried") {
   std::atomic<int> asked{0};
-  const Seen seen = visit(3, [&](const ApiRequest&) -> Answered {
+  const Seen seen = visit_all(3, [&](const ApiRequest&) -> Answered {
     ++asked;
     return ApiAnswer{401, "", "", ""};
   });
@@ -205,7 +217,7 @@ TEST_CASE("a token that is refused is shown once, and others are not tried") {
 }
 
 TEST_CASE("one repository that is not answered does not end the others, a dead Bitbucket does") {
-  const Seen one = visit(9, [](const ApiRequest& request) -> Answered {
+  const Seen one = visit_all(9, [](const ApiRequest& request) -> Answered {
     if (request.url == "1") return no_answer(ApiFailure::kUnreachable);
     return ApiAnswer{200, "done", "", ""};
   });
@@ -214,7 +226,7 @@ TEST_CASE("one repository that is not answered does not end the others, a dead B
              Catch::StartsWith("1 failed: no answer\n2 done\n") && Catch::EndsWith("9 done\n"));
 
   std::atomic<int> asked{0};
-  const Seen all = visit(20, [&](const ApiRequest&) -> Answered {
+  const Seen all = visit_all(20, [&](const ApiRequest&) -> Answered {
     ++asked;
     return no_answer(ApiFailure::kUnreachable);
   });
@@ -228,7 +240,7 @@ TEST_CASE("what one request is told to wait for, all wait for") {
   using Clock = std::chrono::steady_clock;
   std::mutex mutex;
   std::vector<Clock::time_point> asked;
-  const Seen seen = visit(6, [&](const ApiRequest&) -> Answered {
+  const Seen seen = visit_all(6, [&](const ApiRequest&) -> Answered {
     const std::lock_guard lock(mutex);
     asked.push_back(Clock::now());
     if (asked.size() == 1) return ApiAnswer{200, "done", "", ""};
@@ -244,7 +256,7 @@ TEST_CASE("what one request is told to wait for, all wait for") {
 
 TEST_CASE("Ctrl-C ends it, and tells what was done and what was not") {
   std::atomic<int> asked{0};
-  const Seen seen = visit(200, [&](const ApiRequest&) -> Answered {
+  const Seen seen = visit_all(200, [&](const ApiRequest&) -> Answered {
     if (++asked == 20) (void)std::raise(SIGINT);
     return ApiAnswer{200, "done", "", ""};
   });
@@ -261,13 +273,130 @@ TEST_CASE("Ctrl-C ends it, and tells what was done and what was not") {
 
 TEST_CASE("Ctrl-C ends a wait, too") {
   const auto begun = std::chrono::steady_clock::now();
-  const Seen seen = visit(2, [&](const ApiRequest&) -> Answered {
+  const Seen seen = visit_all(2, [&](const ApiRequest&) -> Answered {
     (void)std::raise(SIGTERM);
     return ApiAnswer{429, "", "60", ""};
   });
   CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(30));
   CHECK(seen.visits.code == ExitCode::kInterrupted);
-  CHECK(told(seen.visits) == "1 failed: interrupted\n2 not tried: interrupted\n");
+  CHECK(told(seen.visits) == "1 not tried: interrupted\n2 not tried: interrupted\n");
+}
+
+TEST_CASE("Ctrl-C waits for no answer, and what was under way has not failed") {
+  // As a client gives up that is told to.
+  const Send send = [](const ApiRequest& request) -> Answered {
+    if (request.url == "1") return ApiAnswer{200, "done", "", ""};
+    if (request.url == "5") (void)std::raise(SIGINT);
+    while (!Interruption::happened()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return no_answer(ApiFailure::kUnknown);
+  };
+  const Seen read = visit_all(12, send);
+  CHECK(read.visits.code == ExitCode::kInterrupted);
+  CHECK_THAT(told(read.visits),
+             Catch::StartsWith("1 done\n2 not tried: interrupted\n") && !Catch::Contains("failed"));
+  CHECK_THAT(read.err, Catch::Contains("Interrupted: 1 of 12 done. Run it again to go on.\n"
+                                       "11 of 12 were not tried: "));
+
+  const Seen written = visit_all<Change>(5, send);
+  CHECK_THAT(told(written.visits),
+             Catch::StartsWith("1 done\n2 not tried: interrupted before Bitbucket had answered: it "
+                               "may be done, and the next run sees\n"));
+}
+
+TEST_CASE("Ctrl-C at the very end asks for no other run") {
+  const Seen seen = visit_all(2, [](const ApiRequest& request) -> Answered {
+    if (request.url == "2") (void)std::raise(SIGINT);
+    return ApiAnswer{200, "done", "", ""};
+  });
+  CHECK(seen.visits.code == ExitCode::kInterrupted);
+  CHECK(told(seen.visits) == "1 done\n2 done\n");
+  CHECK(seen.err.empty());
+}
+
+TEST_CASE("the second signal, of either kind, ends the process at once") {
+  struct Row {
+    int first;
+    int second;
+  };
+  for (const Row& row : {Row{SIGINT, SIGTERM}, Row{SIGTERM, SIGINT}, Row{SIGINT, SIGINT}}) {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      const Interruption interruption;
+      (void)std::raise(row.first);
+      if (Interruption::signal() == row.first) (void)std::raise(row.second);
+      ::_exit(0);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    REQUIRE(WIFSIGNALED(status));
+    CHECK(WTERMSIG(status) == row.second);
+  }
+}
+
+TEST_CASE("what is ignored stays ignored, and what was before comes back") {
+  struct sigaction before {};
+  REQUIRE(::sigaction(SIGTERM, nullptr, &before) == 0);
+  REQUIRE(std::signal(SIGTERM, SIG_IGN) != SIG_ERR);
+  {
+    const Interruption interruption;
+    (void)std::raise(SIGTERM);
+    CHECK_FALSE(Interruption::happened());
+    (void)std::raise(SIGINT);
+    CHECK(Interruption::signal() == SIGINT);
+    (void)std::raise(SIGTERM);
+  }
+  CHECK(std::signal(SIGTERM, before.sa_handler) == SIG_IGN);
+}
+
+TEST_CASE("a read that is sent again holds up no other") {
+  std::mutex mutex;
+  std::vector<std::string> asked;
+  const Seen seen = visit_all(9, [&](const ApiRequest& request) -> Answered {
+    const std::lock_guard lock(mutex);
+    asked.push_back(request.url);
+    const bool again = std::ranges::count(asked, request.url) > 1;
+    return ApiAnswer{request.url == "2" && !again ? 503U : 200U, "done", "", ""};
+  });
+  CHECK(seen.visits.code == ExitCode::kOk);
+  CHECK(seen.err == "Bitbucket answered 503: waiting 1 s\n");
+  REQUIRE(asked.size() == 10);
+  CHECK(asked.back() == "2");
+}
+
+TEST_CASE("what repositories inherit is shared by their registrations without a race") {
+  const bitbucket_rest::InheritedWebhooks inherited =
+      std::make_shared<bitbucket_rest::InheritedWebhooks::element_type>();
+  std::atomic<unsigned> asked{0};
+  const Send send = [&](const ApiRequest& request) -> Answered {
+    const bool of_all = request.url.find("/repos/") == std::string::npos;
+    // The first repository has not asked for them: those that come next do, at once.
+    if (of_all) ++asked;
+    if (!of_all && request.url.find("/repos/1/") != std::string::npos) {
+      return ApiAnswer{404, "", "", ""};
+    }
+    return ApiAnswer{200, R"({"values": [], "isLastPage": true})", "", ""};
+  };
+  Terminal terminal;
+  const auto make = [&](const Repository& repository) {
+    return bitbucket_rest::Registration{
+        .repository = repository,
+        .wanted = {.name = "Kargo demo/bb",
+                   .mark = "[0123456789ab/bb]",
+                   .url = "https://hooks.example.com/bitbucket/" + std::string(64, 'a'),
+                   .secret = crypto::SecretString("the-secret")},
+        .dry_run = true,
+        .inherited = inherited};
+  };
+  const auto how = [](const bitbucket_rest::Plan&) { return "done"; };
+  const auto visits = visit_each<bitbucket_rest::RegisterWebhook>(terminal.context, send,
+                                                                  repositories(40), make, how);
+  CHECK(visits.code == ExitCode::kNotWell);
+  CHECK(asked >= 1);
+  CHECK(asked <= 4);
+  CHECK(std::ranges::count_if(visits.all, [](const auto& visited) {
+          return visited.result && visited.result->action == bitbucket_rest::Action::kCreate;
+        }) == 39);
 }
 
 }  // namespace receiver::ctl
