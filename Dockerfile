@@ -3,8 +3,8 @@
 #
 #   docker build --build-arg BUILT="$(config/release/version.sh)" --tag bitbucket-receiver .
 #
-# builds from source in Debian. `make image` needs no registry: it gives the stage `root` as a folder that was laid out by
-# the same script from what `make build` has built.
+# builds from source in Debian. `make image` needs no registry: it passes the stage `root` as a folder that the same script has
+# created from the output of `make build`.
 ARG BUILD_IMAGE=docker.io/library/debian:12-slim
 ARG BASE_IMAGE=scratch
 

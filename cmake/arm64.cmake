@@ -1,10 +1,10 @@
-# Compiles for Debian 12 on arm64, against the packages that config/release/sysroot.sh has laid out.
+# Compiles for Debian 12 on arm64, with the packages that config/release/sysroot.sh has unpacked.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
 set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
 set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)
-set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64-static) # binaries name no library by its path: QEMU_LD_PREFIX says where
+set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64-static) # libraries are found through QEMU_LD_PREFIX
 
 if(DEFINED ENV{XDG_CACHE_HOME})
   set(CMAKE_SYSROOT $ENV{XDG_CACHE_HOME}/bitbucket-receiver/sysroot-arm64)

@@ -1,4 +1,4 @@
-# What every target of the project is compiled with.
+# Compiler options of every target.
 set(SANITIZE "" CACHE STRING "Sanitizers to build with: address (with undefined, and libFuzzer), thread, or none")
 
 add_library(project_options INTERFACE)
@@ -15,21 +15,21 @@ target_compile_definitions(project_options INTERFACE
 target_link_libraries(project_options INTERFACE Threads::Threads)
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  # Unlike gcc it warns of fields that are left to their own initialisers.
+  # Unlike gcc, it warns about fields that keep their own initializers.
   target_compile_options(project_options INTERFACE -Wno-missing-field-initializers)
 elseif(CMAKE_UNITY_BUILD)
-  # What is in an included file's anonymous namespace is not in a header, which gcc takes it for.
+  # gcc treats an included source file's anonymous namespace as that of a header.
   target_compile_options(project_options INTERFACE -Wno-subobject-linkage)
 endif()
 
-# The OpenSSF's compiler hardening guide, as far as gcc 12 and clang 16 know it; test/image/hardened.sh looks at the finished
-# programs. Sanitizers bring checks of their own, with which some of these collide.
+# The OpenSSF's compiler hardening guide, as far as gcc 12 and clang 16 support it; test/image/hardened.sh checks the finished
+# programs. Sanitizers have their own checks, which conflict with some of these.
 if(NOT SANITIZE)
   target_compile_options(project_options INTERFACE
     -Wformat=2 -Werror=format-security
     -fPIE -D_GLIBCXX_ASSERTIONS -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero
     -fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing
-    $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3>) # needs the optimiser
+    $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3>) # needs the optimizer
   target_link_options(project_options INTERFACE
     -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed -Wl,--no-copy-dt-needed-entries)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
@@ -40,12 +40,12 @@ if(NOT SANITIZE)
 endif()
 
 if(SANITIZE STREQUAL "address")
-  # Of every line fuzz.sh asks whether it was reached; what was is written where LLVM_PROFILE_FILE says, by default nowhere.
+  # fuzz.sh measures which lines are reached. The profile is written only if LLVM_PROFILE_FILE names a file.
   set(flags -fsanitize=fuzzer-no-link,address,undefined -fprofile-instr-generate=/dev/null -fcoverage-mapping)
   target_compile_options(project_options INTERFACE
     ${flags} -fsanitize-ignorelist=${CMAKE_SOURCE_DIR}/test/fuzz/ignorelist.txt
     -fno-sanitize-recover=all -fno-omit-frame-pointer)
-  target_compile_definitions(project_options INTERFACE __SANITIZE_ADDRESS__) # gcc says so by itself
+  target_compile_definitions(project_options INTERFACE __SANITIZE_ADDRESS__) # gcc defines it by itself
   target_link_options(project_options INTERFACE ${flags})
 elseif(SANITIZE STREQUAL "thread")
   # -Wno-tsan: gcc warns that it does not model the fences of Asio's handler dispatch; its queues use mutexes.

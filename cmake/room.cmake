@@ -1,6 +1,6 @@
 # room(NAME [DEPENDS rooms...] [LIBRARIES packages...])
-#   The sources of the calling folder as a static library. DEPENDS are the rooms below it, LIBRARIES what it takes from
-#   Debian. Headers are named by room: #include "kube/store.h".
+#   Makes a static library of the sources in the calling folder. DEPENDS are the rooms below it, LIBRARIES the packages of
+#   Debian. Headers are included by room: #include "kube/store.h".
 function(room name)
   cmake_parse_arguments(ROOM "" "" "DEPENDS;LIBRARIES" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)

@@ -1,4 +1,4 @@
-# Run at each build: writes OUT, which says what is built, if that has changed. BUILT is "VERSION COMMIT DATE"; empty: ask
+# Runs at each build: writes the version to OUT, if it has changed. BUILT is "VERSION COMMIT DATE"; if empty, it runs
 # config/release/version.sh.
 if(NOT BUILT)
   execute_process(COMMAND ${SOURCE}/config/release/version.sh

@@ -23,7 +23,7 @@ tl::expected<SettingsFile, std::string> settings_of(const YAML::Node& root) {
       return Failure(fmt::format("{:?}: expected a single value, not a list or a map", key));
     }
     const bool first = settings.emplace(key, entry.second.Scalar()).second;
-    if (!first) return Failure(fmt::format("{:?} is there twice", key));
+    if (!first) return Failure(fmt::format("{:?} occurs twice", key));
   }
   return settings;
 }
@@ -37,7 +37,7 @@ tl::expected<SettingsFile, std::string> parse_settings_file(std::string_view tex
     if (documents.size() > 1) return Failure("expected one YAML document");
     return settings_of(documents.front());
   } catch (const YAML::Exception& error) {
-    return Failure(fmt::format("line {}: no valid YAML: {}", error.mark.line + 1, error.msg));
+    return Failure(fmt::format("line {}: invalid YAML: {}", error.mark.line + 1, error.msg));
   }
 }
 

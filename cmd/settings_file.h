@@ -8,7 +8,7 @@
 
 namespace receiver {
 
-/// Key and value as written. A key without a value has an empty one.
+/// Keys and values as written. A key without a value has an empty one.
 using SettingsFile = std::map<std::string, std::string>;
 
 /// A YAML document of one level. The error is one line, without the file's name or any value.

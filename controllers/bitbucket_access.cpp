@@ -17,10 +17,10 @@ namespace {
 using bitbucket::Source;
 
 constexpr std::string_view kCloudHost = "api.bitbucket.org";
-/// People name Cloud by its page.
+/// People use the address of Cloud's web pages.
 constexpr std::string_view kCloudPage = "bitbucket.org";
 constexpr std::string_view kHttpsPort = ":443";
-/// Of a name in the DNS, with its port.
+/// A DNS name with its port.
 constexpr std::size_t kMaxHostBytes = 253 + 6;
 
 std::string without_https_port(std::string_view host) {
@@ -29,7 +29,7 @@ std::string without_https_port(std::string_view host) {
   return name;
 }
 
-/// `https://HOST[:PORT][/CONTEXT]` without anything else; nothing if it is no such URL.
+/// Accepts `https://HOST[:PORT][/CONTEXT]` without anything else; nothing for any other text.
 std::optional<git::Url> parse_https(std::string_view text) {
   auto url = git::Url::parse(text);
   const auto in_host = [](char c) {
@@ -46,11 +46,11 @@ std::optional<git::Url> parse_https(std::string_view text) {
   return url;
 }
 
-/// Certificates, one at least, and nothing damaged.
+/// At least one certificate, and no damaged one.
 bool is_pem(std::string_view text) {
   const crypto::BioPtr in = crypto::pem_text(text);
   const bool any = in && crypto::next_certificate(in.get()) != nullptr;
-  (void)crypto::openssl_reason();  // forgets it
+  (void)crypto::openssl_reason();  // clears the error
   return any;
 }
 
@@ -75,6 +75,10 @@ bool BitbucketHosts::allow(std::string_view host) const {
   return name == kCloudHost || hosts_.contains(name);
 }
 
+std::string BitbucketAccess::digest() const {
+  return crypto::sha256_hex({server, "\n", authorization.view(), "\n", ca.view()});
+}
+
 std::optional<bitbucket_rest::Repository> BitbucketAccess::repository(std::string_view url) const {
   bitbucket_rest::Servers servers;
   (product == Source::kCloud ? servers.cloud : servers.data_center) = server;
@@ -85,7 +89,7 @@ std::optional<bitbucket_rest::Repository> BitbucketAccess::repository(std::strin
 
 namespace {
 
-/// Where the keys lead to; what is wrong with them is added to the refusals.
+/// Checks the keys, and adds their errors to the refusals.
 class AccessCheck {
  public:
   AccessCheck(const api::BitbucketKeys& keys, const BitbucketHosts* hosts,
@@ -110,11 +114,12 @@ class AccessCheck {
       invalid(keys_.problem);
       return;
     }
-    // As it is stored: what is cut off here is part of the token for other readers.
+    // Checked as stored: a part that this operator cut off would belong to the token for other
+    // readers.
     if (!text::is_one_word(keys_.token.view())) {
       invalid(
-          "the value of key \"bitbucket.token\" holds line breaks, blanks or other characters that "
-          "no token has; store it without them (echo -n, printf %s)");
+          "the value of key \"bitbucket.token\" contains line breaks, blanks or other characters "
+          "that no token has; store it without them (echo -n, printf %s)");
     } else if (auto header =
                    bitbucket_rest::authorization(std::string(keys_.username.view()), keys_.token)) {
       access_.authorization = std::move(*header);
@@ -126,7 +131,7 @@ class AccessCheck {
     }
     if (!keys_.ca.empty() && !is_pem(keys_.ca.view())) {
       invalid(
-          "the value of key \"bitbucket.ca\" is no certificate in PEM; store what begins with "
+          "the value of key \"bitbucket.ca\" is not a PEM certificate; store text that begins with "
           "-----BEGIN CERTIFICATE-----");
     }
   }
@@ -141,6 +146,7 @@ class AccessCheck {
       access_.registers = *registers;
     } else {
       add_refusal("SecretInvalid", registers.error(), "no webhook is registered");
+      refusals_.back().stops_registration = asks_for_registration();
     }
   }
 
@@ -154,13 +160,19 @@ class AccessCheck {
     return wish("bitbucket.register", keys_.registers, false);
   }
 
+  /// In whatever words.
+  [[nodiscard]] bool asks_for_registration() const {
+    return !keys_.register_problem.empty() ||
+           wish("bitbucket.register", keys_.registers, false) != false;
+  }
+
   static tl::expected<bool, std::string> wish(std::string_view key,
                                               const crypto::SecretString& value, bool by_default) {
     const std::string wish = text::ascii_lower(text::trim(value.view()));
     if (wish.empty()) return by_default;
     if (wish == "true" || wish == "false") return wish == "true";
     return tl::unexpected(
-        fmt::format("the value of key \"{}\" is neither true nor false; store one", key));
+        fmt::format("the value of key \"{}\" is neither true nor false; store one of them", key));
   }
 
   void check_url() {
@@ -169,7 +181,8 @@ class AccessCheck {
     const auto url = parse_https(keys_.url.view());
     if (!url) {
       invalid(
-          "the value of key \"bitbucket.url\" is no https URL of a Bitbucket Data Center; store "
+          "the value of key \"bitbucket.url\" is not an https URL of a Bitbucket Data Center; "
+          "store "
           "one like https://HOST/CONTEXT, without user, query and line break, or remove the key "
           "for Bitbucket Cloud");
       return;
@@ -180,12 +193,13 @@ class AccessCheck {
     access_.server = fmt::format("https://{}{}", url->host,
                                  context.substr(0, context.find_last_not_of('/') + 1));
     if (hosts_ != nullptr && !hosts_->allow(url->host)) {
-      refuse("BitbucketHostNotAllowed",
-             fmt::format("key \"bitbucket.url\" names the host {}, which the operator's setting "
-                         "BITBUCKET_HOSTS does not list; have whoever runs the operator add it",
-                         url->host));
+      refuse(
+          "BitbucketHostNotAllowed",
+          fmt::format("key \"bitbucket.url\" names the host {}, which the operator's setting "
+                      "BITBUCKET_HOSTS does not list; ask the operator's administrator to add it",
+                      url->host));
     } else if (!bitbucket_rest::parse_server(access_.server)) {
-      // Else every repository would be taken for one of another server.
+      // Otherwise every repository would count as one of another server.
       invalid(
           "the value of key \"bitbucket.url\" names an IP address; store the URL with the host's "
           "name");
@@ -195,7 +209,12 @@ class AccessCheck {
   void invalid(std::string_view what) { refuse("SecretInvalid", what); }
   void refuse(std::string_view reason, std::string_view what) {
     may_ask_ = false;
-    add_refusal(reason, what, "Bitbucket is not asked which files a push changes");
+    const bool registers = asks_for_registration();
+    add_refusal(reason, what,
+                registers ? "Bitbucket is not asked which files a push changes, and no webhook is "
+                            "registered"
+                          : "Bitbucket is not asked which files a push changes");
+    refusals_.back().stops_registration = registers;
   }
   void add_refusal(std::string_view reason, std::string_view what, std::string_view consequence) {
     refusals_.push_back({std::string(reason), fmt::format("Secret {}: {}. Until then {}",

@@ -14,15 +14,15 @@
 
 namespace receiver::controllers {
 
-/// The Data Centers that may be asked: the setting BITBUCKET_HOSTS. A tenant chooses the address
-/// that a token is sent to, and must not send the operator anywhere. Bitbucket Cloud's own API is
-/// always allowed.
+/// The Data Centers that the operator may connect to: the setting BITBUCKET_HOSTS. A tenant chooses
+/// the address that a token is sent to, and must not be able to send the operator to any host.
+/// Bitbucket Cloud's own API is always allowed.
 class BitbucketHosts {
  public:
-  /// `HOST[:PORT]`, between commas or blanks; without a port it is 443, that of https. Nothing if
-  /// an entry is no host.
+  /// Parses `HOST[:PORT]`, separated by commas or blanks; the default port is 443, as for https.
+  /// Nothing if an entry is not a host.
   [[nodiscard]] static std::optional<BitbucketHosts> parse(std::string_view text);
-  /// Of a URL, with its port where it has one.
+  /// `host` is from a URL, with its port if it has one.
   [[nodiscard]] bool allow(std::string_view host) const;
 
   friend bool operator==(const BitbucketHosts&, const BitbucketHosts&) = default;
@@ -34,39 +34,43 @@ class BitbucketHosts {
 /// Which Bitbucket a receiver's Secret lets the operator ask, and how: the keys `bitbucket.*`,
 /// checked. Immutable, and shared by all routes of the receiver.
 struct BitbucketAccess {
-  /// Of the Secret. What was answered under one version holds for no other.
+  /// UID and version of the Secret. Answers that were received with one version are not used for
+  /// another.
   std::string secret_uid;
   std::string secret_version;
-  /// Bitbucket Cloud or one Data Center: the only server that sees the token.
+  /// Bitbucket Cloud or one Data Center: the only server that gets the token.
   bitbucket::Source product = bitbucket::Source::kCloud;
   std::string server;                  ///< `https://HOST[:PORT][/CONTEXT]`
-  crypto::SecretString authorization;  ///< the header's value
-  crypto::SecretString ca;             ///< PEM; empty: the system's authorities
-  bool changed_files = true;           ///< files and default branch may be asked for
-  /// Webhooks are to be made and kept right. What is wrong with the keys for that is no reason not
-  /// to ask.
+  crypto::SecretString authorization;  ///< value of the header
+  crypto::SecretString ca;             ///< PEM; empty: the system's CAs
+  bool changed_files = true;  ///< the operator may ask for changed files and the default branch
+  /// The operator registers webhooks. An error in the keys for that does not prevent questions.
   bool registers = false;
-  std::optional<bitbucket_rest::AllowList> allow{};  ///< where; nothing: the key is not there
+  std::optional<bitbucket_rest::AllowList>
+      allow{};  ///< where webhooks may go; nothing: the key is absent
 
-  /// The repository of that URL, if it is one of this Bitbucket's.
+  /// Digest of the server and the credentials: equal for Secrets that differ only in other keys.
+  [[nodiscard]] std::string digest() const;
+  /// The repository of a URL, if it is on this Bitbucket.
   [[nodiscard]] std::optional<bitbucket_rest::Repository> repository(std::string_view url) const;
 };
 
-/// Why it is not asked, or no webhook registered, for an Event.
+/// Why Bitbucket is not asked, or no webhook is registered, for an Event.
 struct BitbucketRefusal {
   std::string reason;
-  std::string message;  ///< holds neither token nor certificate
+  std::string message;              ///< contains neither token nor certificate
+  bool stops_registration = false;  ///< the Secret asks for registration, which cannot begin
 };
 
 struct CheckedAccess {
-  /// Null: nothing is sent, since one of the keys cannot be what it should be, or leads to a host
-  /// that is not allowed.
+  /// Null: the operator sends nothing, because one of the keys is invalid, or leads to a host that
+  /// is not allowed.
   std::shared_ptr<const BitbucketAccess> access;
   std::vector<BitbucketRefusal> refusals;
 };
 
-/// Of the Secret of that name. Without `hosts`, for those who ask nothing themselves: only what is
-/// wrong with the keys. Pure.
+/// Checks the keys of the Secret with that name. Without `hosts`, for callers that send no
+/// requests: only the errors in the keys. Pure.
 [[nodiscard]] CheckedAccess check_access(const api::BitbucketKeys& keys,
                                          const BitbucketHosts* hosts, std::string_view secret_name);
 

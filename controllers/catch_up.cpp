@@ -18,7 +18,7 @@ constexpr std::chrono::seconds kLongAbsence{60};
 }  // namespace
 
 bool deliveries_may_be_lost(const kube::Acquisition& acquisition, clock::Wall::time_point now) {
-  // Its own Lease, lost for a while: this replica has served all along.
+  // Its own Lease, lost for a while: this replica has served all the time.
   if (!acquisition.existed || acquisition.own) return false;
   if (!acquisition.released || !acquisition.last_renewed) return true;
   return now - *acquisition.last_renewed > kLongAbsence;
@@ -54,7 +54,7 @@ class CatchUp::Impl {
   const CatchUpOptions options_;
   const log::Logger logger_;
   clock::Timer timer_;
-  bool running_ = false;  ///< asked for and not done
+  bool running_ = false;  ///< requested and not finished
   bool stopped_ = false;
   std::set<Target> waiting_;
 };
@@ -70,7 +70,7 @@ asio::awaitable<void> CatchUp::Impl::run(async::KeptAlive) {
   ++counters.runs;
   const std::vector<Target> all = sources_.targets();
   waiting_ = {all.begin(), all.end()};
-  logger_.info("no replica served for a while: refreshing what lost deliveries may be for",
+  logger_.info("no replica was serving: refreshing all objects that lost deliveries may name",
                {{"objects", waiting_.size()}});
   const CatchUpCounters before = counters;
   const auto deadline = clock::Steady::now() + options_.longest;
@@ -87,7 +87,7 @@ asio::awaitable<void> CatchUp::Impl::run(async::KeptAlive) {
   }
   const bool cut_off = stopped_ && !waiting_.empty();
   if (!cut_off) counters.left += waiting_.size();
-  logger_.info(cut_off ? "catching up is cut off: the next leader begins it anew" : "caught up",
+  logger_.info(cut_off ? "catch-up interrupted: the next leader starts it again" : "caught up",
                {{"refreshed", counters.refreshed - before.refreshed},
                 {"refreshed_meanwhile", counters.skipped - before.skipped},
                 {cut_off ? "left_to_the_next_leader" : "left_to_polling", waiting_.size()}});

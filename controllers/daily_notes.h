@@ -10,16 +10,16 @@
 
 namespace receiver::controllers {
 
-/// What there is to say about an owner, for as long as it holds: an Event.
+/// A lasting condition of an owner that an Event reports.
 struct Note {
   kube::EventType type = kube::EventType::kWarning;
   std::string reason;
   std::string text;
-  std::string cause{};  ///< what makes it the same as another one; empty: the text
+  std::string cause{};  ///< identifies the condition; empty: the text does
 };
 
-/// Of the notes that hold, those which are to be said now: each at once, and then once a day. One
-/// that ceases to hold is new when it comes back. One per owner; pure.
+/// Decides which lasting notes to report now: each at once, and then once a day. A note that stops
+/// holding counts as new when it returns. One per owner; pure.
 class DailyNotes {
  public:
   static constexpr std::chrono::hours kEvery{24};

@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::size_t kShortSecret = 16;
 
-/// As Go's path.Clean does for a rooted path; "" for the root. Kargo keeps a doubled slash at the
-/// very beginning.
+/// Cleans a path as Go's path.Clean does for a rooted path; "" for the root. Kargo keeps a doubled
+/// slash at the very beginning.
 std::string clean_path(std::string_view path) {
   const bool doubled = path.starts_with("//");
   std::vector<std::string_view> kept;
@@ -38,7 +38,7 @@ std::string clean_path(std::string_view path) {
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kWhiteSpace = " \t\n\v\f\r";
 
-/// UTF-16 with a byte order mark, or with a NUL in every character, as Western text has it.
+/// UTF-16 with a byte order mark, or with a NUL in every character, as in Western text.
 bool is_utf16(std::string_view value) {
   if (value.starts_with("\xFF\xFE") || value.starts_with("\xFE\xFF")) return true;
   const auto all_nul = [&](std::size_t at) {
@@ -50,7 +50,7 @@ bool is_utf16(std::string_view value) {
   return !value.empty() && value.size() % 2 == 0 && (all_nul(0) || all_nul(1));
 }
 
-/// UTF-8 without control characters: what can be entered in a form.
+/// UTF-8 without control characters: what a form accepts.
 bool is_line_of_text(std::string_view value) {
   while (!value.empty()) {
     const auto [character, bytes] = text::first_code_point(value);
@@ -89,11 +89,11 @@ std::vector<std::string> weaknesses(std::string_view value) {
   const std::string_view inner = begin < end ? value.substr(begin, end - begin) : "";
   if (inner.find('\0') != std::string_view::npos) {
     found.emplace_back(
-        "holds a NUL byte, which cannot be entered in Bitbucket; store a value of letters and "
+        "contains a NUL byte, which cannot be entered in Bitbucket; store a value of letters and "
         "digits");
   } else if (!is_line_of_text(inner)) {
     found.emplace_back(
-        "holds control characters or bytes that are not UTF-8, which cannot be entered in "
+        "contains control characters or bytes that are not UTF-8, which cannot be entered in "
         "Bitbucket; store a value of letters and digits");
   }
   return found;
@@ -112,17 +112,17 @@ void advise_on_value(const api::Receiver& receiver, std::string_view value,
   }
 }
 
-/// Of a Secret that works.
+/// For a Secret that works.
 std::string advice_unwatched(const api::Receiver& receiver, const SecretState& state) {
   if (state.why.empty()) {
     return fmt::format(
-        "Secret {} lacks the label kargo.akuity.io/cred-type: generic; it works, but changes of it "
-        "are noticed every five minutes only: label it",
+        "Secret {} lacks the label kargo.akuity.io/cred-type: generic; it works, but its changes "
+        "are noticed only every five minutes: add the label",
         receiver.secret_name);
   }
   return fmt::format(
-      "Secret {} was read by itself and works, but changes of it are noticed every five minutes "
-      "only, until its namespace can be watched: {}",
+      "Secret {} works, but its changes are noticed only every five minutes, because the Secrets "
+      "of its namespace cannot be watched: {}",
       receiver.secret_name, state.why);
 }
 
@@ -137,19 +137,19 @@ std::optional<ReceiverFailure> check_secret(const api::Receiver& receiver,
   }
   if (!kube::is_subdomain(receiver.secret_name)) {
     return invalid(
-        "bitbucket.secretRef.name is not a name that a Secret can have (lower case letters, "
-        "digits, hyphens and dots); name a Secret");
+        "bitbucket.secretRef.name is not a valid name of a Secret (lower case letters, digits, "
+        "hyphens and dots); correct it");
   }
   switch (state.known) {
     case SecretState::Known::kNotRead:
       return std::nullopt;
     case SecretState::Known::kUnreadable:
-      return invalid(fmt::format(
-          "Secret {} cannot be read: {}; it is tried again, see what \"kubectl get secrets\" says "
-          "in its namespace",
-          receiver.secret_name, state.why));
+      return invalid(
+          fmt::format("cannot read Secret {}: {}; it will be retried: check \"kubectl get "
+                      "secrets\" in its namespace",
+                      receiver.secret_name, state.why));
     case SecretState::Known::kRefused:
-      return invalid(fmt::format("Secret {} cannot be read: {}", receiver.secret_name, state.why));
+      return invalid(fmt::format("cannot read Secret {}: {}", receiver.secret_name, state.why));
     case SecretState::Known::kMissing:
       return ReceiverFailure{
           receiver.name, "SecretNotFound",
@@ -168,7 +168,7 @@ std::optional<ReceiverFailure> check_secret(const api::Receiver& receiver,
   return std::nullopt;
 }
 
-/// How the receiver's Bitbucket is asked, or null; why not is added to the advice.
+/// How to ask the receiver's Bitbucket, or null; the reason is added to the advice.
 std::shared_ptr<const BitbucketAccess> derive_access(const api::Receiver& receiver,
                                                      const SecretState& state,
                                                      const BitbucketHosts* hosts,
@@ -179,6 +179,9 @@ std::shared_ptr<const BitbucketAccess> derive_access(const api::Receiver& receiv
                             present ? std::optional(keys != nullptr) : std::nullopt});
   if (!keys) return nullptr;
   CheckedAccess checked = check_access(*keys, hosts, receiver.secret_name);
+  if (std::ranges::any_of(checked.refusals, &BitbucketRefusal::stops_registration)) {
+    derived.cannot_register.push_back(receiver.name);
+  }
   for (BitbucketRefusal& refusal : checked.refusals) {
     derived.advice.push_back(
         {receiver.name, std::move(refusal.reason), true, std::move(refusal.message)});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -52,14 +53,25 @@ void choose_repositories(bool of_cluster, const std::set<std::string>& urls,
 }  // namespace
 
 std::string DesiredWebhooks::wish() const {
-  return fmt::format("{} {} {} {} {} {}", wanted.url, wanted.former_url.value_or(""),
-                     wanted.pull_requests, wanted.mark, access->secret_uid, access->secret_version);
+  return fmt::format("{} {} {} {} {}", wanted.url, wanted.former_url.value_or(""),
+                     wanted.pull_requests, wanted.mark, access->digest());
 }
 
 bool registers(const DerivedReceivers& derived) {
   return std::ranges::any_of(derived.routes, [](const Route& route) {
     return route.bitbucket && route.bitbucket->registers;
   });
+}
+
+bool same_repositories(const kube::Store<api::Warehouse>::Object& before,
+                       const kube::Store<api::Warehouse>::Object& now) {
+  const auto urls = [](const kube::Store<api::Warehouse>::Object& warehouse) {
+    std::set<std::string_view> all;
+    if (!warehouse) return all;
+    for (const auto& subscription : warehouse->subscriptions) all.insert(subscription.repo_url);
+    return all;
+  };
+  return urls(before) == urls(now);
 }
 
 std::map<std::string, Reached> reached_by(const std::set<std::string>& projects,

@@ -27,7 +27,8 @@ struct DesiredWebhooks {
   /// Why there are none, for people; empty if nothing is wrong.
   std::string problem;
 
-  /// Equal for all that leads to the same webhooks, asked for in the same way. Holds no secret.
+  /// Equal for all that leads to the same webhooks, asked for with the same credentials, of which
+  /// it holds a digest only. What else changes of the Secret is no other wish.
   [[nodiscard]] std::string wish() const;
 };
 
@@ -39,6 +40,10 @@ struct Reached {
   std::set<std::string> urls{};  ///< that Warehouses subscribe to
   bool pull_requests = false;    ///< promotions wait for some, or will
 };
+
+/// Whether the same repositories are subscribed to. Null: none.
+[[nodiscard]] bool same_repositories(const kube::Store<api::Warehouse>::Object& before,
+                                     const kube::Store<api::Warehouse>::Object& now);
 
 /// Of each of these projects; the empty one stands for all. `waiting`: the projects whose Stages
 /// wait for pull requests. In one pass, since there may be a hundred thousand Warehouses.

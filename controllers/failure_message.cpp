@@ -11,19 +11,20 @@
 namespace receiver::controllers {
 namespace {
 
-/// As Kargo begins them, by kind.
+/// Kargo's prefixes, by kind.
 constexpr std::string_view kProjectPrefix = "Failed to sync WebhookReceivers: ";
 constexpr std::string_view kClusterPrefix = "Failed to sync webhook receivers: ";
 constexpr std::array kPrefixes{kProjectPrefix, kClusterPrefix};
-/// Between another writer's message and our part.
+/// Separates another writer's message from our part.
 constexpr std::string_view kOursFollows = " | bitbucket: ";
 /// Our part: `receiver "NAME": WHY; receiver "NAME": WHY; … and N more`.
 constexpr std::string_view kReceiver = "receiver \"";
 constexpr std::string_view kNextReceiver = "; receiver \"";
-/// How Kargo's and ours name one.
+/// How Kargo's texts and ours name a receiver.
 constexpr std::string_view kNamed = "eceiver \"";
 
-/// As Go's %q does with what a receiver's name can hold; without the quote that begins it.
+/// Quotes as Go's %q does, for characters that a receiver's name may contain; without the opening
+/// quote.
 std::string rest_of_quoted(std::string_view name) {
   std::string text;
   for (const char c : name) {
@@ -51,7 +52,7 @@ std::string failure_text(const ReceiverFailure& failure) {
   return std::string(text::cut(text, kMaxFailureBytes - kCut.size())).append(kCut);
 }
 
-/// Whether the text holds the name, and not as a part of a longer one.
+/// Whether the text contains the name, and not as part of a longer one.
 bool mentions(std::string_view text, std::string_view name) {
   const auto continues = [](char c) { return text::is_alphanumeric(c) || c == '-'; };
   for (std::size_t at = text.find(name); at != std::string_view::npos;
@@ -63,7 +64,7 @@ bool mentions(std::string_view text, std::string_view name) {
   return false;
 }
 
-/// Our part of the message, from its first receiver's name on; empty if it has none.
+/// Our part of the message, from its first receiver's name on; empty if there is none.
 std::string_view our_part(std::string_view message, std::size_t ours_follow) {
   if (ours_follow != std::string_view::npos) {
     message.remove_prefix(ours_follow + kOursFollows.size());

@@ -14,7 +14,7 @@ using metrics::own;
 
 namespace {
 
-/// A refresh outlives its delivery when the API server is away.
+/// A refresh takes longer than its delivery if the API server is unavailable.
 const metrics::Buckets kRefreshSeconds{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
                                        1,     2.5,  5,     10,   30,  60,   300};
 
@@ -35,7 +35,7 @@ void add_metrics(metrics::Readings& readings, const RefresherCounters& counters,
   const auto patched = [&](const char* kind, const PatchCounters& patches) {
     const auto show = [&](const char* result, const std::atomic<std::uint64_t>& value) {
       readings.counter(own("refresh_patches_total"),
-                       "PATCHes of the refresh annotation that have ended, by result.",
+                       "Finished PATCHes of the refresh annotation, by result.",
                        {{"kind", kind}, {"result", result}}, value);
     };
     show("applied", patches.applied);
@@ -45,26 +45,26 @@ void add_metrics(metrics::Readings& readings, const RefresherCounters& counters,
   };
   patched("warehouse", counters.warehouses);
   patched("promotion", counters.promotions);
-  readings.counter(own("refreshes_coalesced_total"),
-                   "Refreshes that share a PATCH which others waited for already.", {},
+  readings.counter(own("refreshes_coalesced_total"), "Refreshes that joined a waiting PATCH.", {},
                    counters.coalesced);
   readings.counter(own("refresh_queue_full_total"),
-                   "Deliveries not taken because too many objects wait.", {}, counters.overloaded);
+                   "Deliveries rejected because too many objects are waiting.", {},
+                   counters.overloaded);
   readings.gauge(own("refresh_queue_objects"), "Objects waiting, backing off or in flight.", {},
                  counters.objects_current);
   readings.gauge(own("refresh_patches_in_flight"), "PATCHes in flight.", {},
                  counters.patches_current);
   readings.gauge(own("refresh_queue_oldest_age_seconds"),
-                 "How long the first delivery that is not applied yet has waited.", {},
+                 "Age of the oldest delivery that is not applied yet.", {},
                  [oldest_age = std::move(oldest_age)] { return metrics::seconds(oldest_age()); });
 }
 
 void add_metrics(metrics::Readings& readings, const CatchUpCounters& counters) {
-  readings.counter(own("catch_up_runs_total"), "Times that a new leader took deliveries for lost.",
-                   {}, counters.runs);
+  readings.counter(own("catch_up_runs_total"),
+                   "Times that a new leader assumed lost deliveries, and caught up.", {},
+                   counters.runs);
   const auto ended = [&](const char* result, const std::uint64_t& value) {
-    readings.counter(own("catch_up_objects_total"),
-                     "Objects that lost deliveries may have been for, by what became of them.",
+    readings.counter(own("catch_up_objects_total"), "Objects of catch-ups, by result.",
                      {{"result", result}}, value);
   };
   ended("refreshed", counters.refreshed);
@@ -92,10 +92,10 @@ void add_metrics(metrics::Readings& readings, const ReceiverController& receiver
   readings.gauge(own("secret_watches"), "Watches of Secrets.", {},
                  [&receivers] { return static_cast<double>(receivers.secret_watches()); });
   const auto count = [&](const char* ready, std::size_t ReceiverCounts::*member) {
-    readings.gauge(
-        own("receivers"), "Bitbucket receivers that are declared, by whether they are served.",
-        {{"ready", ready}},
-        [&receivers, member] { return static_cast<double>(receivers.receivers().*member); });
+    readings.gauge(own("receivers"), "Declared Bitbucket receivers, by whether they are served.",
+                   {{"ready", ready}}, [&receivers, member] {
+                     return static_cast<double>(receivers.receivers().*member);
+                   });
   };
   count("true", &ReceiverCounts::ready);
   count("false", &ReceiverCounts::not_ready);
@@ -108,17 +108,16 @@ void add_metrics(metrics::Readings& readings, const RegistrarCounters& counters,
        {std::pair{"registered", State::kRegistered}, std::pair{"pending", State::kPending},
         std::pair{"skipped", State::kSkipped}, std::pair{"failed", State::kFailed}}) {
     readings.gauge(own("registrations"),
-                   "Webhooks that the leader keeps registered, by what it last found.",
+                   "Webhooks that the leader registers, by their last known state.",
                    {{"state", label}},
                    [states, state = state] { return static_cast<double>(states()[state]); });
   }
   readings.counter(own("missed_deliveries_total"),
-                   "Times that Bitbucket told of deliveries it could not make.", {},
-                   counters.missed);
+                   "Times that Bitbucket reported failed deliveries.", {}, counters.missed);
 }
 
 void add_metrics(metrics::Readings& readings, const RouteTable& routes) {
-  readings.gauge(own("routes"), "Paths that deliveries are accepted at.", {},
+  readings.gauge(own("routes"), "Paths that receivers are served at.", {},
                  [&routes] { return static_cast<double>(routes.size()); });
 }
 

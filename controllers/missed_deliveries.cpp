@@ -10,25 +10,26 @@ using bitbucket_rest::Repository;
 
 bool MissedDeliveries::is_news(const std::string& repository,
                                const std::optional<bitbucket_rest::FailedDelivery>& newest,
-                               clock::Wall::time_point now) {
-  auto& known = known_.try_emplace(repository, now - kFirstLook).first->second;
-  if (!newest || newest->when <= known) return false;
-  known = newest->when;
+                               clock::Wall::time_point bitbuckets_now,
+                               clock::Steady::time_point now) {
+  Known& known = known_.try_emplace(repository, Known{.since = now}).first->second;
+  // The first look may come late: in a large round, or after a token was paused.
+  if (!known.newest) known.newest = bitbuckets_now - kFirstLook - (now - known.since);
+  if (!newest || newest->when <= *known.newest) return false;
+  known.newest = newest->when;
   return true;
 }
 
-void MissedDeliveries::keep(const std::vector<Repository>& repositories) {
-  std::erase_if(known_, [&](const auto& known) {
-    return std::ranges::none_of(repositories, [&](const Repository& repository) {
-      return repository.name() == known.first;
-    });
-  });
+void MissedDeliveries::keep(const std::set<std::string>& repositories,
+                            clock::Steady::time_point now) {
+  std::erase_if(known_, [&](const auto& known) { return !repositories.contains(known.first); });
+  for (const std::string& repository : repositories) known_.try_emplace(repository, Known{now, {}});
 }
 
 std::vector<Target> subscribers(const std::string& project, const BitbucketAccess& access,
                                 const Repository& repository,
                                 const kube::Store<api::Warehouse>& warehouses) {
-  const std::string name = text::ascii_lower(repository.name());  // products ignore the case
+  const std::string name = text::ascii_lower(repository.name());  // Bitbucket ignores letter case
   std::vector<Target> targets;
   warehouses.for_each([&](const kube::ObjectKey& key, const auto& warehouse) {
     if (!project.empty() && key.ns != project) return;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,25 +15,29 @@
 #include "controllers/target.h"
 #include "kube/store.h"
 
-/// What is done about deliveries that Bitbucket could not make. Pure.
+/// Decides what to do about deliveries that Bitbucket could not make. Pure.
 namespace receiver::controllers {
 
-/// Which failed deliveries are news, of one receiver's repositories.
+/// Which failed deliveries are new, for one receiver's repositories.
 class MissedDeliveries {
  public:
-  /// How long ago one may have failed that is news at the first look: another leader may have seen
-  /// it, or none.
+  /// At the first look, failures count as new if they are at most this much older than the moment
+  /// from which this leader wants the repository: an earlier leader may have seen them or not.
   static constexpr std::chrono::minutes kFirstLook{15};
 
-  /// Whether the newest one of the repository is newer than any before. `now` is Bitbucket's.
+  /// Whether the repository's newest failed delivery is newer than all known ones.
   [[nodiscard]] bool is_news(const std::string& repository,
                              const std::optional<bitbucket_rest::FailedDelivery>& newest,
-                             clock::Wall::time_point now);
-  /// Forgets all others.
-  void keep(const std::vector<bitbucket_rest::Repository>& repositories);
+                             clock::Wall::time_point bitbuckets_now, clock::Steady::time_point now);
+  /// Sets the names of the wanted repositories, and forgets all others.
+  void keep(const std::set<std::string>& repositories, clock::Steady::time_point now);
 
  private:
-  std::map<std::string, clock::Wall::time_point> known_;  ///< by the repository's name
+  struct Known {
+    clock::Steady::time_point since{};  ///< when it was wanted
+    std::optional<clock::Wall::time_point> newest{};
+  };
+  std::map<std::string, Known> known_;  ///< by the repository's name
 };
 
 /// The Warehouses of the project (of all, if it is empty) that subscribe to the repository.

@@ -40,10 +40,10 @@ std::string value_of(const api::ReceiverOwner& owner, const DerivedReceivers& de
 Note conflict_note(const api::OwnerStatus& theirs, const api::OwnerStatus& ours,
                    const BaseUrl& base) {
   return {kube::EventType::kWarning, "StatusConflict",
-          fmt::format("another writer has undone this status {} times, so this operator stops "
-                      "writing it until the spec, the refresh annotation, a Secret or its own "
-                      "settings change: {}",
-                      StatusConflict::kWrites, status_difference(theirs, ours, base))};
+          fmt::format(
+              "another writer has overwritten this status {} times; this operator stops writing it "
+              "until the spec, the refresh annotation, a Secret or its own settings change: {}",
+              StatusConflict::kWrites, status_difference(theirs, ours, base))};
 }
 
 std::vector<Note> notes_of(const DerivedReceivers& derived) {
@@ -212,8 +212,7 @@ DerivedReceivers ReceiverController::Impl::derive(const api::ReceiverOwner& owne
         if (state.known == SecretState::Known::kMissing) state.why = ns;
         if (state.known == SecretState::Known::kRefused) {
           state.why +=
-              " (is SYSTEM_RESOURCES_NAMESPACE right, and does it grant this account "
-              "reading its Secrets?)";
+              " (check SYSTEM_RESOURCES_NAMESPACE, and that this account may read Secrets there)";
         }
         return state;
       },
@@ -248,7 +247,8 @@ void ReceiverController::Impl::set_leading(bool leading) {
   leading_ = leading;
   if (!leading) {
     events_.clear();
-    // What it says when it leads again may have been dropped here, and said by another since.
+    // Notes that are due when it leads again may have been dropped here, and reported by another
+    // replica since.
     for (auto& [key, memory] : memory_) {
       memory.notes = {};
       memory.once.clear();
@@ -266,7 +266,8 @@ void ReceiverController::Impl::set_leading(bool leading) {
 asio::awaitable<kube::ReconcileResult> ReceiverController::Impl::reconcile(kube::ObjectKey key) {
   const OwnerStore::Object current = owner(key);
   if (!current || current->meta.deleting || !leading_) co_return kube::ReconcileResult{};
-  // The Lease may have run out unnoticed; if it is renewed after all, nobody enqueues this again.
+  // The Lease may have expired unnoticed. If it is renewed after all, nothing else enqueues this
+  // key again.
   if (!leading()) co_return kube::ReconcileResult{.requeue_after = kLookAtLeaseAgain};
 
   DerivedReceivers derived = derive(*current);
@@ -309,7 +310,7 @@ asio::awaitable<std::optional<kube::ApiError>> ReceiverController::Impl::write_s
     if (const auto memory = memory_.find(owner->meta.key); memory != memory_.end()) {
       memory->second.conflict.written(clock::Steady::now());
     }
-    logger_.info("status written", {{"kind", api::kind_name(owner->kind)},
+    logger_.info("status written", {{"resource", api::resource_of(owner->kind).name()},
                                     {"object", owner->meta.key.str()},
                                     {"receivers", next.webhook_receivers.size()},
                                     {"generation", owner->meta.generation}});
@@ -323,9 +324,10 @@ asio::awaitable<std::optional<kube::ApiError>> ReceiverController::Impl::write_s
     co_return error;
   }
   ++counters.status_failures;
-  logger_.warn("status not written; will be tried again", {{"kind", api::kind_name(owner->kind)},
-                                                           {"object", owner->meta.key.str()},
-                                                           {"error", error.message}});
+  logger_.warn("cannot write the status; it will be retried",
+               {{"resource", api::resource_of(owner->kind).name()},
+                {"object", owner->meta.key.str()},
+                {"error", error.message}});
   co_return error;
 }
 
@@ -345,7 +347,7 @@ void ReceiverController::Impl::tell_changes(const api::ReceiverOwner& owner,
     bool changed = has(told, &api::PublishedReceiver::name, now.name);
     if (!changed) {
       if (has(before, &api::PublishedReceiver::url, now.url)) continue;
-      // What another writer with another base URL had there is no URL of ours.
+      // An entry that another writer with another base URL wrote is not our URL.
       const auto* const entry = find_entry(before, now.name);
       changed = entry != nullptr && entry->url.starts_with(our_base);
     }

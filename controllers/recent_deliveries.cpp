@@ -8,12 +8,12 @@
 namespace receiver::controllers {
 namespace {
 
-// What the containers take beside the texts, rounded up.
+// Memory of the containers besides the texts, rounded up.
 constexpr std::size_t kBytesPerDelivery = 512;  ///< its nodes, and an entry of its recipient
 constexpr std::size_t kBytesPerKey = 320;       ///< two strings and an entry of the index
 constexpr std::size_t kBytesPerRef = sizeof(std::string) + 16;
 
-/// Neither a kind nor a namespace holds a line break, so the parts cannot be mixed up.
+/// Neither a kind nor a namespace contains a line break, so the parts cannot be confused.
 std::string key_of(TargetKind kind, const std::string& project, const std::string& identity) {
   std::string key(1, kind == TargetKind::kWarehouse ? 'w' : 'p');
   return key.append(project).append("\n").append(identity);
@@ -59,7 +59,7 @@ void RecentDeliveries::remember(const Recipient& recipient, const Named& named, 
     return name.size() <= limits_.name_bytes;
   };
   if (std::ranges::none_of(named.identities, is_short)) return;
-  // Of both kinds, so that what is expired takes no room from what is not.
+  // For both kinds, so that expired deliveries do not displace others.
   for (Kind& each : kinds_) forget_expired(each, now);
   Kind& kind = of(named.kind);
   const auto of_recipient = recipients_.try_emplace(recipient).first;
@@ -123,7 +123,7 @@ std::vector<RecentDeliveries::Found> RecentDeliveries::find(TargetKind kind, con
 }
 
 void RecentDeliveries::watch_broke(TargetKind kind, Time now) {
-  // What is forgotten by then stays so: it must not come back with the break.
+  // Expired deliveries must not come back because of the break.
   forget_expired(of(kind), now);
   of(kind).current_since.reset();
 }

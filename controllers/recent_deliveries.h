@@ -16,7 +16,8 @@
 
 namespace receiver::controllers {
 
-/// Who a delivery was for. The path is derived from the receiver's key: another key, another path.
+/// The receiver of a delivery. The path is derived from the receiver's key: another key, another
+/// path.
 struct Recipient {
   std::string path;
   std::string project;  ///< empty: every namespace
@@ -29,31 +30,32 @@ struct Recipient {
 struct Named {
   TargetKind kind = TargetKind::kWarehouse;
   std::vector<std::string> identities;
-  std::vector<std::string> refs;  ///< of a push; empty: not known
+  std::vector<std::string> refs;  ///< of a push; empty: unknown
 };
 
 struct RecentDeliveriesLimits {
-  /// Longer than a watch may be silent before it counts as broken (kube::ReflectorTimes).
+  /// Longer than the silence after which a watch counts as broken (kube::ReflectorTimes).
   std::chrono::milliseconds remembered{120'000};
   std::size_t per_recipient = 1'000;
   std::size_t deliveries = 10'000;
   std::size_t bytes = 8 * 1024 * 1024;
-  std::size_t refs = 100;  ///< a delivery with more counts as one whose refs are not known
-  /// A repository or pull request of a longer identity is not remembered, and refs of which one is
-  /// longer count as not known: no sender can fill the memory of all with a few deliveries.
+  std::size_t refs = 100;  ///< a delivery with more counts as one with unknown refs
+  /// Repositories and pull requests with a longer identity are not remembered, and refs longer than
+  /// this count as unknown, so that no sender can fill the memory with a few deliveries.
   std::size_t name_bytes = 1024;
-  /// An object that deliveries with more refs than this name together is named by all of them: what
-  /// an object costs stays bounded.
+  /// If the remembered deliveries for an object have more refs than this together, all refs count:
+  /// the cost of an object stays limited.
   std::size_t refs_asked = 1'000;
 };
 
-/// The deliveries of the last two minutes, for objects that a store learns of after them (SPEC 3,
-/// "Late targets"). Pure: no clock, no I/O, no threads.
+/// The deliveries of the last two minutes, for objects that a store gets after them (SPEC 3, "Late
+/// targets"). Pure: no clock, no I/O, no threads.
 ///
-/// A delivery is forgotten two minutes after it came, but not before the watch of its kind has been
-/// current for two minutes: what happened while it was broken is seen late. At a bound the oldest
-/// goes. A delivery that names what a remembered one of its recipient names takes its place. Every
-/// operation is O(1) on average in the number of deliveries; find() looks at those that it finds.
+/// A delivery is forgotten two minutes after it arrived, but not before the watch of its kind has
+/// been current for two minutes: changes during a break are seen late. At a limit the oldest is
+/// dropped. A delivery that names the same as a remembered one of its recipient replaces it. Every
+/// operation is O(1) on average in the number of deliveries; find() looks only at those that it
+/// finds.
 class RecentDeliveries {
  public:
   using Time = clock::Steady::time_point;
@@ -67,26 +69,26 @@ class RecentDeliveries {
   /// Deliveries of one recipient that name an object.
   struct Found {
     Recipient recipient;
-    std::vector<std::string> refs;  ///< of all of them; empty: not known
+    std::vector<std::string> refs;  ///< of all of them; empty: unknown
   };
-  /// Whose deliveries name this repository or pull request to an object of namespace `ns`. Neither
-  /// is empty.
+  /// The recipients whose deliveries name this repository or pull request, for an object in
+  /// namespace `ns`. Neither is empty.
   [[nodiscard]] std::vector<Found> find(TargetKind kind, const std::string& ns,
                                         const std::string& identity, Time now);
 
-  /// The watch of a kind is broken, as at the beginning, or current again.
+  /// The watch of a kind is broken (as at the start), or current again.
   void watch_broke(TargetKind kind, Time now);
   void watch_is_current(TargetKind kind, Time now);
 
   [[nodiscard]] std::size_t size() const { return by_content_.size(); }
-  /// As estimated, with the containers' own.
+  /// An estimate that includes the containers.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
-  /// Forgotten before their time, at a bound.
+  /// Dropped before their time, at a limit.
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
  private:
   struct Delivery;
-  using ByRecipient = std::list<const Delivery*>;  ///< the oldest first
+  using ByRecipient = std::list<const Delivery*>;  ///< oldest first
   struct RecipientHash {
     std::size_t operator()(const Recipient& recipient) const;
   };
@@ -111,7 +113,7 @@ class RecentDeliveries {
     bool operator()(const Delivery* left, const Delivery* right) const;
   };
   struct Kind {
-    Deliveries deliveries;  ///< the oldest first
+    Deliveries deliveries;  ///< oldest first
     std::optional<Time> current_since;
   };
 
@@ -124,7 +126,7 @@ class RecentDeliveries {
 
   const RecentDeliveriesLimits limits_;
   std::array<Kind, 2> kinds_;  ///< by TargetKind
-  Recipients recipients_;      ///< those with deliveries
+  Recipients recipients_;      ///< only those with deliveries
   std::unordered_set<const Delivery*, ContentHash, SameContent> by_content_;
   std::unordered_map<std::string, std::unordered_set<const Delivery*>> by_key_;
   std::size_t bytes_ = 0;

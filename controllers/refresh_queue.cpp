@@ -9,7 +9,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
-/// What an API server that has just started, or a proxy before it, says of what will be well soon.
+/// Errors of an API server that has just started, or of a proxy in front of it, which soon end.
 bool may_pass(const kube::ApiError& error) {
   using Kind = kube::ApiError::Kind;
   return error.kind == Kind::kForbidden || error.kind == Kind::kNotFound;
@@ -57,17 +57,17 @@ bool RefreshQueue::room_for(const std::vector<Target>& targets) const {
   return queued_ + static_cast<std::size_t>(unknown) <= options_.objects_waiting;
 }
 
-/// Queues an object that has no PATCH waiting.
+/// Queues an object without a waiting PATCH.
 void RefreshQueue::want(Object& object, Time now) {
   object.wanted = true;
   object.waiting_since = now;
-  if (object.patching) return;  // finish() puts it in line
+  if (object.patching) return;  // finish() adds it to the line
   if (object.is_linked()) object.unlink();
   ++queued_;
   line_up(object);
 }
 
-/// Puts it at the end of its project's line. A project that had none gets its turn after all
+/// Adds it to the end of its project's line. A project without a line gets its turn after all
 /// others.
 void RefreshQueue::line_up(Object& object) {
   Project& project = projects_[object.target->key.ns];
@@ -99,10 +99,11 @@ const Target* RefreshQueue::start(Time now) {
   return object.target;
 }
 
-/// The first in turn that is below the threshold and, while another project waits, holds less than
-/// half of the slots. There is one whenever any is below the threshold: if that one holds half, the
-/// free slots are more than a quarter, and every other project is below both. At most half as many
-/// projects as there are slots are passed over, as each has two PATCHes in flight or half of all.
+/// The first project in turn that is below the threshold and, while another project waits, has less
+/// than half of the slots. There is one whenever any is below the threshold: if that one has half,
+/// more than a quarter of the slots are free, and every other project is below both. At most half
+/// as many projects as there are slots are passed over, because each has two PATCHes in flight or
+/// half of all.
 RefreshQueue::Project* RefreshQueue::next_project() {
   if (turns_.empty()) return nullptr;
   const std::size_t threshold = 2 * (options_.patches_in_flight - in_flight_);
@@ -120,7 +121,7 @@ void RefreshQueue::free_slot(const std::string& project) {
   if (--found->second.in_flight == 0 && found->second.line.empty()) projects_.erase(found);
 }
 
-/// Those whose time has come; all, without a time.
+/// Objects whose time has come; without a time, all.
 void RefreshQueue::line_up_due(ByTime& waiting, std::optional<Time> due) {
   while (!waiting.empty() && (!due || waiting.top().first <= *due)) {
     line_up(*waiting.top().second);
@@ -175,7 +176,7 @@ RefreshQueue::Finished RefreshQueue::finish(const Target& target,
   return finished;
 }
 
-/// The PATCH in flight was the last word for the deliveries that it served.
+/// The PATCH in flight is the final result for the deliveries that it served.
 void RefreshQueue::settle(Object& object, Time now, Finished& finished) {
   object.failures = 0;
   while (!object.served.empty()) {
@@ -198,7 +199,7 @@ void RefreshQueue::settle(Object& object, Time now, Finished& finished) {
   }
 }
 
-/// One retry serves those that the failed PATCH was for and those that came meanwhile.
+/// One retry serves the deliveries of the failed PATCH and those that arrived meanwhile.
 void RefreshQueue::merge_back(Object& object) {
   object.wanted = true;
   object.waiting_since = object.served_since;
@@ -207,15 +208,15 @@ void RefreshQueue::merge_back(Object& object) {
 
 void RefreshQueue::back_off(Object& object, const kube::ApiError& error, Time now,
                             Finished& finished) {
-  // A server that answers again after an outage deserves a quick second try.
+  // A server that answers again after an outage gets a fast second attempt.
   const bool unreachable = error.unreachable();
   if (unreachable != object.unreachable) object.failures = 0;
   object.unreachable = unreachable;
-  // A wait that was cut short is made up for before the next step.
+  // If a wait was cut short, the same wait is repeated in full before the next step.
   const bool in_full = std::exchange(object.cut_short, false) && object.failures > 0;
   if (!in_full) ++object.failures;
 
-  constexpr std::uint32_t kMaxDoublings = 20;  // far above any cap, far below an overflow
+  constexpr std::uint32_t kMaxDoublings = 20;  // far above any limit, far below an overflow
   const auto doubled =
       options_.first_backoff * (std::int64_t{1} << std::min(object.failures - 1, kMaxDoublings));
   finished.retry_in = error.retry_after
@@ -226,8 +227,8 @@ void RefreshQueue::back_off(Object& object, const kube::ApiError& error, Time no
       .emplace(now + finished.retry_in, &object);
 }
 
-/// Refused by 403s for forbidden_for, with no pause in which the API server may have been
-/// restarted.
+/// Whether it was answered 403 for forbidden_for, without a pause in which the API server may have
+/// been restarted.
 bool RefreshQueue::is_forbidden_for_good(Object& object, Time now) const {
   if (!object.forbidden || now - object.forbidden->last > options_.forbidden_memory) {
     object.forbidden = Forbidden{now, now};
@@ -236,7 +237,7 @@ bool RefreshQueue::is_forbidden_for_good(Object& object, Time now) const {
   return now - object.forbidden->first >= options_.forbidden_for;
 }
 
-/// From half of it to all.
+/// Between half of it and all of it.
 milliseconds RefreshQueue::jittered(milliseconds longest) {
   std::uniform_int_distribution<milliseconds::rep> share(longest.count() / 2, longest.count());
   return milliseconds(share(random_));

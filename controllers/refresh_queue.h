@@ -23,101 +23,101 @@ namespace receiver::controllers {
 
 struct RefresherOptions {
   std::size_t patches_in_flight = 64;
-  /// Objects known to the queue: waiting, in flight, backing off.
+  /// Limit of objects in the queue: waiting, in flight, backing off.
   std::size_t objects_waiting = 50'000;
   std::chrono::milliseconds first_backoff{200};
   std::chrono::milliseconds longest_backoff{30'000};
-  /// 403, or a 404 that is not about the object, is retried this long: a restarted API server whose
-  /// caches are cold.
+  /// A 403, or a 404 that is not about the object, is retried this long: a restarted API server
+  /// answers so until its caches are filled.
   std::chrono::milliseconds forbidden_for{600'000};
-  /// A 403 that comes later than this after the object's last one begins that time again: the API
-  /// server may have been restarted since. Longer than a few retries take, whatever they fail by.
+  /// If a 403 comes later than this after the object's last one, that time starts again: the API
+  /// server may have been restarted since. Longer than a few retries take, whatever their failures.
   std::chrono::milliseconds forbidden_memory{120'000};
 };
 
-/// Which PATCH starts when, and which deliveries it serves: the decisions of the refresher, without
-/// I/O, clock or threads. Every operation is O(1) per target or waiter, O(log n) for one that waits
-/// for a time; amortised, since a success ends the waits of many. `start` looks at half as many
-/// projects as there are slots, at most.
+/// Decides which PATCH starts when, and which deliveries it serves: the decisions of the refresher,
+/// without I/O, clock or threads. Every operation is O(1) per target or waiter, O(log n) for one
+/// that waits for a time; amortized, because a success ends the waits of many. `start` looks at no
+/// more than half as many projects as there are slots.
 ///
-/// Projects (namespaces) take turns, so a fan-out to thousands of objects delays nobody else. Nor
-/// do PATCHes that hang until they time out, which is longer than a delivery waits: a project
-/// starts one only while it has fewer in flight than twice the free slots (the threshold). One
-/// alone fills two thirds of the slots, the next one two thirds of what is left, and they even out
-/// as PATCHes end: of 64, one has 43, two have 26 each. What comes later of another project finds a
-/// free slot, unless several projects fill their shares within one time-out. One that holds half of
-/// the slots (rounded up) starts none while another project waits.
+/// Projects (namespaces) take turns, so a fan-out to thousands of objects delays no other project.
+/// PATCHes that hang until their timeout, which is longer than a delivery waits, do not delay
+/// others either: a project starts a PATCH only while it has fewer in flight than twice the free
+/// slots (the threshold). One project alone fills two thirds of the slots, the next one two thirds
+/// of the rest, and they even out as PATCHes end: of 64, one project has 43, two have 26 each.
+/// Another project then finds a free slot, unless several projects fill their shares within one
+/// timeout. A project with half of the slots (rounded up) starts none while another project waits.
 ///
-/// So slots may be idle while objects wait, but never while one of a project below the threshold
-/// does; and what waits for a slot always waits for a PATCH in flight to end.
+/// So slots may be idle while objects wait, but never while an object of a project below the
+/// threshold waits. An object that waits for a slot always waits for a PATCH in flight to end.
 ///
-/// An object has at most one PATCH in flight and one that waits. A delivery joins the one that
-/// waits, since only a PATCH that starts after its arrival shows the object that there is something
-/// new. What fails for now goes back to waiting, with all deliveries that wait for it.
+/// An object has at most one PATCH in flight and one waiting. A delivery joins the waiting one,
+/// because only a PATCH that starts after its arrival tells Kargo that there is something new. A
+/// transient failure returns to waiting, with all deliveries that wait for it.
 class RefreshQueue {
  public:
   using Time = clock::Steady::time_point;
   using DeliveryId = std::uint64_t;
 
-  /// The seed of the jitter.
+  /// `seed` is for the jitter.
   RefreshQueue(RefresherOptions options, std::uint32_t seed);
   ~RefreshQueue();
   RefreshQueue(const RefreshQueue&) = delete;
   RefreshQueue& operator=(const RefreshQueue&) = delete;
 
-  /// Queues the targets (distinct, at least one) for a delivery of a new id. Returns how many share
-  /// a PATCH that others wait for already; nothing if that would be more objects than
-  /// `objects_waiting`: then none is taken.
+  /// Queues the targets (distinct, at least one) for a delivery with a new id. Returns how many
+  /// share a PATCH that others wait for already; nothing, and nothing is queued, if that would be
+  /// more objects than `objects_waiting`.
   [[nodiscard]] std::optional<std::size_t> add(DeliveryId delivery,
                                                const std::vector<Target>& targets, Time now);
 
-  /// Nobody waits for this delivery any more; its targets stay queued. Unknown ids are fine.
+  /// The delivery no longer waits; its targets stay queued. Unknown ids are allowed.
   void leave(DeliveryId delivery);
 
-  /// The next PATCH to send, in flight from now on; call until there is none. Valid until its
+  /// The next PATCH to send, in flight from now on. Call until there is none. Valid until its
   /// `finish`.
   [[nodiscard]] const Target* start(Time now);
 
   enum class Verdict {
     kApplied,
-    kGone,     ///< the object does not exist: nothing left to refresh
+    kGone,     ///< the object does not exist: nothing to refresh
     kRefused,  ///< will never succeed: given up
-    kRetry,    ///< failed for now
-    kStopped,  ///< the client was closed: nothing starts any more
+    kRetry,    ///< transient failure
+    kStopped,  ///< the client is closed: nothing starts any more
   };
   struct Served {
     DeliveryId delivery;
-    bool complete;  ///< this was the last of its targets; the queue has forgotten it
+    bool complete;  ///< this was its last target; the queue has forgotten the delivery
   };
   struct Finished {
     Verdict verdict = Verdict::kApplied;
     std::vector<Served> served;             ///< by kApplied, kGone and kRefused
     Time::duration waited{0};               ///< since the first delivery that this PATCH was for
-    std::chrono::milliseconds retry_in{0};  ///< of kRetry
-    /// Of kRefused, kRetry: no such line about the object for longest_backoff.
+    std::chrono::milliseconds retry_in{0};  ///< for kRetry
+    /// For kRefused and kRetry: there was no such log line about the object for longest_backoff.
     bool worth_a_line = false;
   };
-  /// The PATCH of an object in flight has ended.
+  /// The object's PATCH in flight has ended.
   [[nodiscard]] Finished finish(const Target& target, const kube::ApiResult<void>& result,
                                 Time now);
 
-  /// When `start` is to be called again though nothing else happened.
+  /// When to call `start` again if nothing else happens.
   [[nodiscard]] std::optional<Time> next_retry() const;
 
-  /// The API server has answered some other request. Ends every wait after a PATCH that did not
-  /// reach it, once per step of that object's backoff: if the next PATCH fails in the same way, the
+  /// The API server has answered another request. Ends every wait after a PATCH that did not reach
+  /// it, once per step of that object's backoff: if the next PATCH fails in the same way, the
   /// object waits in full.
   void server_is_back();
 
-  /// Ends every backoff and begins again with short ones: for the last seconds of a process.
+  /// Ends every backoff and starts with short ones again: for the last seconds of a process.
   void retry_now();
 
   /// Objects that wait, back off or are in flight.
   [[nodiscard]] std::size_t size() const { return queued_; }
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
-  /// Objects that nothing waits for, known for what became of their last PATCH.
+  /// Objects that are remembered only for the result of their last PATCH.
   [[nodiscard]] std::size_t remembered() const { return objects_.size() - queued_; }
-  /// Projects with objects that wait for a slot or are in flight. No other project takes memory.
+  /// Projects with objects that wait for a slot or are in flight. Other projects use no memory.
   [[nodiscard]] std::size_t projects() const { return projects_.size(); }
   /// Since the first delivery that still waits. Looks at every object.
   [[nodiscard]] Time::duration oldest_age(Time now) const;
@@ -127,7 +127,7 @@ class RefreshQueue {
 
  private:
   struct Delivery;
-  /// One target of one delivery, linked into its object's list. Leaves the list when destroyed.
+  /// One target of one delivery, linked into its object's list. The destructor unlinks it.
   struct Waiter : boost::intrusive::list_base_hook<
                       boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
     Delivery* delivery = nullptr;
@@ -140,7 +140,7 @@ class RefreshQueue {
     std::unique_ptr<Waiter[]> waiters;
   };
 
-  /// 403s of one object, none of them later than forbidden_memory after the one before.
+  /// 403s of one object, each at most forbidden_memory after the one before.
   struct Forbidden {
     Time first, last;
   };
@@ -152,12 +152,12 @@ class RefreshQueue {
     Waiters waiting;                 ///< for the PATCH that has not started
     Waiters served;                  ///< by the PATCH in flight
     Time waiting_since{};            ///< the first delivery for the PATCH that has not started
-    Time served_since{};             ///< the first one for the PATCH in flight
+    Time served_since{};             ///< the first delivery for the PATCH in flight
     bool wanted = false;             ///< a PATCH waits, whether or not a delivery still does
     bool patching = false;
     bool unreachable = false;    ///< the last failed PATCH did not reach the API server
-    bool cut_short = false;      ///< the wait after it was ended by a success elsewhere
-    std::uint32_t failures = 0;  ///< in sequence, of the same sort: the step of the backoff
+    bool cut_short = false;      ///< a success elsewhere ended the wait after it
+    std::uint32_t failures = 0;  ///< in a row, of the same kind: the step of the backoff
     std::optional<Forbidden> forbidden;
     Time refused_at{};
     Time no_retry_line_before{};
@@ -207,9 +207,9 @@ class RefreshQueue {
   std::unordered_map<DeliveryId, Delivery> deliveries_;
   std::unordered_map<Target, Object, TargetHash> objects_;
   std::unordered_map<std::string, Project> projects_;
-  Projects turns_;             ///< those whose line is not empty
-  Objects remembered_;         ///< refused and not queued, oldest first
-  ByTime waiting_for_server_;  ///< backing off, until server_is_back() at the latest
+  Projects turns_;             ///< projects whose line is not empty
+  Objects remembered_;         ///< rejected and not queued, oldest first
+  ByTime waiting_for_server_;  ///< backing off, at the latest until server_is_back()
   ByTime waiting_in_full_;     ///< backing off, whatever succeeds elsewhere
   std::size_t queued_ = 0;
   std::size_t in_flight_ = 0;

@@ -22,12 +22,12 @@ namespace {
 namespace asio = boost::asio;
 using Time = clock::Steady::time_point;
 
-/// How long past its deadline a caller waits to learn whether its targets were taken at all: it
-/// must not call "queued" what may yet be turned away.
+/// How long after its deadline a caller waits to learn whether its targets were queued at all: it
+/// must not report "queued" for targets that may still be rejected.
 constexpr std::chrono::seconds kHandOver{1};
 
-/// One refresh() that waits. The atomics are written by the refresher's thread and read by the
-/// caller's; the timer is the caller's alone.
+/// One waiting refresh(). The refresher's thread writes the atomics and the caller's reads them;
+/// only the caller uses the timer.
 struct Call {
   enum class State { kHandedOver, kTaken, kRejected, kAbandoned };
 
@@ -110,7 +110,7 @@ class Refresher::Impl : public std::enable_shared_from_this<Impl> {
   RefresherCounters counters_;
   std::atomic<RefreshQueue::DeliveryId> next_delivery_{0};
 
-  // From here on the executor's own.
+  // The following belong to the executor's thread.
   RefreshQueue queue_;
   TokenSource tokens_;
   std::unordered_map<RefreshQueue::DeliveryId, std::shared_ptr<Call>> calls_;
@@ -130,7 +130,8 @@ asio::awaitable<RefreshOutcome> Refresher::Impl::refresh(std::weak_ptr<Impl> ref
   RefreshOutcome outcome;
   if (targets.empty()) co_return outcome;
 
-  // The frame of one that waits goes with its caller's context, when the refresher's may be gone.
+  // The frame of a waiting caller is destroyed with its caller's context, when the refresher may be
+  // gone.
   const asio::any_io_executor caller = co_await asio::this_coro::executor;
   std::shared_ptr<Call> call;
   if (const auto self = refresher.lock()) {
@@ -185,7 +186,7 @@ void Refresher::Impl::leave(RefreshQueue::DeliveryId delivery) {
   calls_.erase(delivery);
 }
 
-/// Sends what may be sent. After every change of the queue.
+/// Sends what may be sent. Call after every change of the queue.
 void Refresher::Impl::pump() {
   if (stopped_) return;
   const Time now = clock::Steady::now();
@@ -237,7 +238,7 @@ void Refresher::Impl::count(TargetKind kind, RefreshQueue::Verdict verdict) {
   }
 }
 
-/// Tells the callers that waited for this PATCH.
+/// Wakes the callers that waited for this PATCH.
 void Refresher::Impl::tell(const RefreshQueue::Finished& finished, bool applied) {
   for (const auto& [delivery, complete] : finished.served) {
     const auto found = calls_.find(delivery);
@@ -257,24 +258,24 @@ void Refresher::Impl::log(const RefreshQueue::Finished& finished, const Target& 
     logger_.warn("refresh failed, will be retried", {{"resource", resource},
                                                      {"object", object},
                                                      {"status", error.status},
-                                                     {"cause", error.message},
+                                                     {"error", error.message},
                                                      {"retry_in_ms", finished.retry_in.count()}});
   } else if (error.lacks_permission()) {
-    logger_.error("refresh given up for lack of a permission: grant it to this ServiceAccount",
+    logger_.error("refresh rejected: grant this permission to the ServiceAccount",
                   {{"verb", "patch"},
                    {"resource", resource},
                    {"namespace", target.key.ns},
                    {"object", object},
-                   {"cause", error.message}});
+                   {"error", error.message}});
   } else {
-    logger_.error("refresh given up, the API server refuses it", {{"resource", resource},
-                                                                  {"object", object},
-                                                                  {"status", error.status},
-                                                                  {"cause", error.message}});
+    logger_.error("refresh rejected by the API server", {{"resource", resource},
+                                                         {"object", object},
+                                                         {"status", error.status},
+                                                         {"error", error.message}});
   }
 }
 
-/// One timer, for the earliest. If it is due even earlier, it is armed anew then.
+/// One timer, for the earliest retry. If an earlier one appears, the timer is set again.
 void Refresher::Impl::arm_retry_timer() {
   const auto next = queue_.next_retry();
   if (next == armed_for_ || (next && armed_for_ && *armed_for_ < *next)) return;
@@ -305,7 +306,8 @@ void Refresher::Impl::answer_by(Time time) {
 }
 
 asio::awaitable<std::size_t> Refresher::Impl::drain(async::KeptAlive, Time deadline) {
-  co_await asio::post(executor_, asio::use_awaitable);  // after what was handed over before
+  co_await asio::post(executor_,
+                      asio::use_awaitable);  // after everything that was handed over before
   clock::Timer timer(executor_);
   draining_ = &timer;
   queue_.retry_now();
@@ -318,7 +320,7 @@ asio::awaitable<std::size_t> Refresher::Impl::drain(async::KeptAlive, Time deadl
 
   const std::vector<Target> lost = queue_.unfinished();
   for (const Target& target : lost) log_not_applied(logger_, target);
-  stop();  // those who still wait are told while their executors are there
+  stop();  // waiting callers are woken while their executors exist
   co_return lost.size();
 }
 

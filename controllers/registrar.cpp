@@ -32,15 +32,17 @@ using Time = clock::Steady::time_point;
 using Result = tl::expected<Plan, BitbucketError>;
 using Newest = tl::expected<std::optional<bitbucket_rest::FailedDelivery>, BitbucketError>;
 
-/// What repositories inherit is asked for again after this.
+/// Inherited webhooks are read again after this time.
 constexpr std::chrono::minutes kInheritedAge{10};
 constexpr std::chrono::hours kIdle{1};
 constexpr std::chrono::seconds kAskAgain{2};
 static_assert(RegistrationSchedule::kServedUnwatched ==
               SecretBook::kRound + RegistrationSchedule::kServed);
 
-BitbucketError not_wanted() {
-  return {.message = "it is not wanted any more"};
+std::set<std::string> names_of(const std::vector<bitbucket_rest::Repository>& repositories) {
+  std::set<std::string> names;
+  for (const auto& repository : repositories) names.insert(repository.name());
+  return names;
 }
 
 RegistrationSchedule::Outcome outcome_of(const Result& result) {
@@ -53,6 +55,11 @@ RegistrationSchedule::Outcome outcome_of(const Result& result) {
     default:
       return {.state = State::kRegistered};
   }
+}
+
+bool has_written(const Plan& plan) {
+  return plan.action == Action::kCreate || plan.action == Action::kUpdate ||
+         plan.action == Action::kDelete;
 }
 
 }  // namespace
@@ -88,8 +95,8 @@ class Registrar::Impl : public std::enable_shared_from_this<Impl> {
   };
   struct Receiver {
     std::shared_ptr<const DesiredWebhooks> desired;
-    std::map<std::string, Inherited> inherited{};   ///< by owner of repositories
-    std::map<std::string, std::string> failures{};  ///< by repository
+    std::map<std::string, Inherited> inherited{};      ///< by owner of repositories
+    std::map<std::string, BitbucketError> failures{};  ///< by repository
     MissedDeliveries missed{};
   };
   struct Owner {
@@ -97,24 +104,36 @@ class Registrar::Impl : public std::enable_shared_from_this<Impl> {
     DerivedReceivers derived;
     std::map<std::string, Receiver> receivers{};  ///< by their names in the schedule
     DailyNotes notes{};
+    bool pull_requests = false;  ///< their events are, or once were, wanted
   };
+  /// A visit and its purpose, which may be outdated when it ends.
+  struct Work {
+    RegistrationSchedule::Visit visit;
+    api::ReceiverOwner owner;
+    std::shared_ptr<const DesiredWebhooks> desired;
+    bool has_begun = false;
+    bool is_dropped = false;
+  };
+  using WorkPtr = std::shared_ptr<Work>;
 
   [[nodiscard]] bool leading() const {
     return leading_ && !stopped_ && (!options_.leading || options_.leading());
   }
   void look_again(const kube::ObjectKey& key);
-  void look_at_changes(Time now);
-  void want(Owner& owner, const Reached& reached, Time now);
+  void look_at_changes();
+  void want(Owner& owner, Reached& reached, Time now);
   void start_visits();
-  asio::awaitable<void> visit(async::KeptAlive, RegistrationSchedule::Visit visit);
-  [[nodiscard]] bitbucket_rest::Registration registration(const RegistrationSchedule::Visit& visit,
-                                                          Receiver& receiver);
-  void ended(const RegistrationSchedule::Visit& visit, const Result& result);
-  asio::awaitable<void> ask_for_deliveries(async::KeptAlive, RegistrationSchedule::Visit visit);
-  void asked(const RegistrationSchedule::Visit& visit, const Newest& newest,
-             clock::Wall::time_point now);
+  /// As Registrar::Before says.
+  asio::awaitable<std::optional<Time>> before_request(async::KeptAlive, WorkPtr work, bool writes);
+  asio::awaitable<void> ask(WorkPtr work, bitbucket_rest::Operation& operation);
+  asio::awaitable<void> visit(async::KeptAlive, WorkPtr work);
+  [[nodiscard]] bitbucket_rest::Registration registration(const Work& work);
+  void ended(const Work& work, const Result& result, bool may_have_written);
+  void tell_visit(const Work& work, const Plan& plan, State was);
+  asio::awaitable<void> ask_for_deliveries(async::KeptAlive, WorkPtr work);
+  void asked(const Work& work, const Newest& newest, clock::Wall::time_point now);
   void tell_lasting(Owner& owner);
-  /// Null: it is not wanted any more.
+  /// Null if it is not wanted any more.
   [[nodiscard]] Owner* owner_of(const std::string& receiver);
 
   const asio::any_io_executor executor_;
@@ -131,12 +150,12 @@ class Registrar::Impl : public std::enable_shared_from_this<Impl> {
       [this] { return std::uniform_real_distribution<double>()(random_); }};
   std::map<kube::ObjectKey, Owner> owners_;  ///< those that register
   std::set<kube::ObjectKey> changed_;        ///< of them
-  Time look_at_{};                           ///< when to look at what those want
+  Time look_at_{};                           ///< when to read what those want
   std::size_t visits_ = 0;
 };
 
 void Registrar::Impl::derived(const api::ReceiverOwner& owner, const DerivedReceivers& derived) {
-  if (!registers(derived)) {
+  if (!registers(derived) && derived.cannot_register.empty()) {
     gone(owner.meta.key);
     return;
   }
@@ -167,26 +186,31 @@ void Registrar::Impl::look_again(const kube::ObjectKey& key) {
 }
 
 void Registrar::Impl::set_leading(bool leading) {
-  leading_ = leading;
-  // What it says when it leads again, another may have said since.
-  if (!leading) {
-    for (auto& [key, owner] : owners_) {
-      owner.notes = {};
-      for (auto& [name, receiver] : owner.receivers) receiver.missed = {};
+  timer_.cancel();
+  if (leading == std::exchange(leading_, leading)) return;
+  const Time now = clock::Steady::now();
+  if (leading) schedule_.begin(now);
+  // Another leader may have changed webhooks and written Events since then.
+  for (auto& [key, owner] : owners_) {
+    owner.notes = {};
+    for (auto& [name, receiver] : owner.receivers) {
+      receiver.failures.clear();
+      receiver.inherited.clear();
+      receiver.missed = {};
+      receiver.missed.keep(names_of(receiver.desired->repositories), now);
     }
   }
-  timer_.cancel();
 }
 
 asio::awaitable<void> Registrar::Impl::run(async::KeptAlive) {
   while (!stopped_) {
     const Time now = clock::Steady::now();
-    look_at_changes(now);
+    if (look_at_ <= now) look_at_changes();
     start_visits();
     Time until = now + kIdle;
     if (!changed_.empty()) until = std::min(until, look_at_);
     if (!leading()) {
-      // If the Lease has run out unnoticed and is renewed after all, nobody tells.
+      // Nobody reports it if the Lease expires unnoticed and is renewed later.
       if (leading_) until = std::min(until, now + kAskAgain);
     } else if (visits_ < options_.visits) {
       until = std::min(until, schedule_.next_due().value_or(until));
@@ -195,8 +219,9 @@ asio::awaitable<void> Registrar::Impl::run(async::KeptAlive) {
   }
 }
 
-void Registrar::Impl::look_at_changes(Time now) {
-  if (changed_.empty() || look_at_ > now) return;
+void Registrar::Impl::look_at_changes() {
+  if (changed_.empty()) return;
+  const Time now = clock::Steady::now();
   std::set<std::string> projects;
   for (const kube::ObjectKey& key : changed_) projects.insert(key.ns);
   auto reached = reach_(projects);
@@ -207,15 +232,22 @@ void Registrar::Impl::look_at_changes(Time now) {
   }
 }
 
-void Registrar::Impl::want(Owner& owner, const Reached& reached, Time now) {
+void Registrar::Impl::want(Owner& owner, Reached& reached, Time now) {
+  owner.pull_requests = owner.pull_requests || reached.pull_requests;
+  reached.pull_requests = owner.pull_requests;
   auto all = desired_webhooks(owner.owner, owner.derived, options_.base_url, reached);
   std::map<std::string, Receiver> receivers;
   for (DesiredWebhooks& desired : all) {
     const std::string name = owner.owner.meta.key.str() + '/' + desired.receiver;
     const std::string wish = desired.wish();
-    schedule_.want(
-        name, wish, desired.wanted.url, desired.repositories, now,
-        desired.watched ? RegistrationSchedule::kServed : RegistrationSchedule::kServedUnwatched);
+    schedule_.want(name,
+                   {.text = wish,
+                    .url = desired.wanted.url,
+                    .served = desired.watched ? RegistrationSchedule::kServed
+                                              : RegistrationSchedule::kServedUnwatched,
+                    .credentials = desired.access->digest(),
+                    .owner = owner.owner.meta.key.str()},
+                   desired.repositories, now);
     Receiver receiver;
     const auto before = owner.receivers.find(name);
     if (before != owner.receivers.end()) {
@@ -225,13 +257,11 @@ void Registrar::Impl::want(Owner& owner, const Reached& reached, Time now) {
         receiver.failures = std::move(before->second.failures);
       }
     }
-    receiver.missed.keep(desired.repositories);
+    const std::set<std::string> names = names_of(desired.repositories);
+    receiver.missed.keep(names, now);
+    std::erase_if(receiver.failures,
+                  [&](const auto& failure) { return !names.contains(failure.first); });
     receiver.desired = std::make_shared<const DesiredWebhooks>(std::move(desired));
-    std::erase_if(receiver.failures, [&](const auto& failure) {
-      return std::ranges::none_of(receiver.desired->repositories, [&](const auto& repository) {
-        return repository.name() == failure.first;
-      });
-    });
     receivers.emplace(name, std::move(receiver));
   }
   for (const auto& [name, receiver] : owner.receivers) {
@@ -245,8 +275,13 @@ void Registrar::Impl::start_visits() {
     auto next = schedule_.next(clock::Steady::now());
     if (!next) return;
     ++visits_;
-    auto work = next->deliveries_of.empty() ? visit(shared_from_this(), *next)
-                                            : ask_for_deliveries(shared_from_this(), *next);
+    const Owner& owner = *owner_of(next->receiver);
+    const auto& desired = owner.receivers.at(next->receiver).desired;
+    const bool asks = !next->deliveries_of.empty();
+    auto begun = std::make_shared<Work>(
+        Work{.visit = *std::move(next), .owner = owner.owner, .desired = desired});
+    auto work = asks ? ask_for_deliveries(shared_from_this(), std::move(begun))
+                     : visit(shared_from_this(), std::move(begun));
     asio::co_spawn(executor_, std::move(work), log::EndOnException{logger_, "a registration"});
   }
 }
@@ -257,104 +292,132 @@ Registrar::Impl::Owner* Registrar::Impl::owner_of(const std::string& receiver) {
   return found == owners_.end() ? nullptr : &found->second;
 }
 
-bitbucket_rest::Registration Registrar::Impl::registration(const RegistrationSchedule::Visit& visit,
-                                                           Receiver& receiver) {
+bitbucket_rest::Registration Registrar::Impl::registration(const Work& work) {
+  const RegistrationSchedule::Visit& visit = work.visit;
   bitbucket_rest::Registration registration{.repository = visit.repository,
-                                            .wanted = receiver.desired->wanted,
+                                            .wanted = work.desired->wanted,
                                             .moves = visit.moves,
-                                            .purpose = bitbucket_rest::Purpose::kUpkeep,
-                                            .may_write = [this] { return leading(); }};
+                                            .purpose = bitbucket_rest::Purpose::kUpkeep};
+  Owner* const owner = owner_of(visit.receiver);
+  if (owner == nullptr) return registration;
   const Time now = clock::Steady::now();
-  Inherited& inherited = receiver.inherited[visit.repository.owner];
-  if (!inherited.webhooks || now - inherited.since > kInheritedAge) {
-    inherited = {registration.inherited, now};
-  }
-  registration.inherited = inherited.webhooks;
+  auto& inherited = owner->receivers.at(visit.receiver).inherited;
+  std::erase_if(inherited,
+                [&](const auto& known) { return now - known.second.since > kInheritedAge; });
+  const auto known =
+      inherited.try_emplace(visit.repository.owner, Inherited{registration.inherited, now}).first;
+  registration.inherited = known->second.webhooks;
   return registration;
 }
 
-asio::awaitable<void> Registrar::Impl::visit(async::KeptAlive, RegistrationSchedule::Visit visit) {
-  Result result = tl::unexpected(not_wanted());
-  if (Owner* owner = owner_of(visit.receiver)) {
-    Receiver& receiver = owner->receivers.at(visit.receiver);
-    const Access access = receiver.desired->access;
-    bitbucket_rest::RegisterWebhook operation(registration(visit, receiver));
-    auto asking = ask_(access, operation, clock::Steady::now() + options_.visit_time,
-                       RegistrationSchedule::kGap);
-    co_await std::move(asking);
-    result = std::move(operation.result());
+asio::awaitable<std::optional<Time>> Registrar::Impl::before_request(async::KeptAlive, WorkPtr work,
+                                                                     bool writes) {
+  const Time now = clock::Steady::now();
+  // The visit includes permission for the first request.
+  const bool is_first = !std::exchange(work->has_begun, true);
+  const Time at = is_first ? now : schedule_.take_turn(work->visit, now);
+  if (at > now) {
+    clock::Timer timer(executor_);
+    co_await async::sleep_until(timer, at);
   }
-  ended(visit, result);
+  if (writes) look_at_changes();  // they may have come a moment ago
+  work->is_dropped = !leading() || !schedule_.wants(work->visit);
+  if (work->is_dropped) co_return std::nullopt;
+  co_return clock::Steady::now() + options_.request_time;
 }
 
-void Registrar::Impl::ended(const RegistrationSchedule::Visit& visit, const Result& result) {
+/// The operation must outlive the call.
+asio::awaitable<void> Registrar::Impl::ask(WorkPtr work, bitbucket_rest::Operation& operation) {
+  Before before = [self = shared_from_this(), work, &operation] {
+    const bool writes = operation.next()->method != "GET";
+    return self->before_request(self, work, writes);
+  };
+  return ask_(work->desired->access, operation, std::move(before));
+}
+
+asio::awaitable<void> Registrar::Impl::visit(async::KeptAlive, WorkPtr work) {
+  bitbucket_rest::RegisterWebhook operation(registration(*work));
+  auto asking = ask(work, operation);
+  co_await std::move(asking);
+  ended(*work, operation.result(), operation.may_have_written());
+}
+
+void Registrar::Impl::ended(const Work& work, const Result& result, bool may_have_written) {
   --visits_;
+  timer_.cancel();
+  if (work.is_dropped) {
+    schedule_.dropped(work.visit);
+    return;
+  }
   auto outcome = outcome_of(result);
-  const bool tells = options_.refresh && visit.repository.product == bitbucket::Source::kDataCenter;
+  outcome.may_have_written = may_have_written;
+  const bool tells =
+      options_.refresh && work.visit.repository.product == bitbucket::Source::kDataCenter;
   if (tells && outcome.state == State::kRegistered && !result->webhook.inherited) {
     outcome.webhook = result->webhook.id;
   }
-  const auto was = schedule_.ended(visit, outcome, clock::Steady::now());
-  timer_.cancel();
-  Owner* owner = owner_of(visit.receiver);
-  if (owner == nullptr || !was || !leading()) return;
-  Receiver& receiver = owner->receivers.at(visit.receiver);
-  const std::string repository = visit.repository.name();
+  const auto was = schedule_.ended(work.visit, outcome, clock::Steady::now());
+  const bool counts = was && leading();
+  if (result && (counts || has_written(*result))) {
+    tell_visit(work, *result, was.value_or(State::kPending));
+  }
+  Owner* const owner = owner_of(work.visit.receiver);
+  if (owner == nullptr || !counts) return;
+  Receiver& receiver = owner->receivers.at(work.visit.receiver);
+  const std::string repository = work.visit.repository.name();
   if (result) {
     receiver.failures.erase(repository);
-    const auto note = visit_note(receiver.desired->receiver, repository, *result, *was);
-    if (note) {
-      logger_.info("webhook", {{"owner", owner->owner.meta.key.str()}, {"what", note->text}});
-      tell_(owner->owner, *note);
-    }
   } else {
-    logger_.warn("webhook not registered; will be tried again",
-                 {{"owner", owner->owner.meta.key.str()},
-                  {"receiver", receiver.desired->receiver},
-                  {"repository", repository},
-                  {"error", result.error().message}});
-    receiver.failures[repository] = result.error().message;
+    logger_.warn("webhook not registered, will be retried", {{"owner", owner->owner.meta.key.str()},
+                                                             {"receiver", work.desired->receiver},
+                                                             {"repository", repository},
+                                                             {"error", result.error().message}});
+    receiver.failures[repository] = result.error();
   }
   tell_lasting(*owner);
 }
 
-asio::awaitable<void> Registrar::Impl::ask_for_deliveries(async::KeptAlive,
-                                                          RegistrationSchedule::Visit visit) {
-  Newest newest = tl::unexpected(not_wanted());
-  bitbucket_rest::LatestFailure operation(visit.repository, visit.deliveries_of);
-  if (Owner* owner = owner_of(visit.receiver)) {
-    const Access access = owner->receivers.at(visit.receiver).desired->access;
-    auto asking = ask_(access, operation, clock::Steady::now() + options_.visit_time,
-                       RegistrationSchedule::kDeliveriesGap);
-    co_await std::move(asking);
-    newest = std::move(operation.result());
-  }
-  asked(visit, newest, operation.answered_at().value_or(clock::Wall::now()));
+void Registrar::Impl::tell_visit(const Work& work, const Plan& plan, State was) {
+  const auto note = visit_note(work.desired->receiver, work.visit.repository.name(), plan, was);
+  if (!note) return;
+  logger_.info("webhook", {{"owner", work.owner.meta.key.str()}, {"what", note->text}});
+  tell_(work.owner, *note);
 }
 
-void Registrar::Impl::asked(const RegistrationSchedule::Visit& visit, const Newest& newest,
-                            clock::Wall::time_point now) {
+asio::awaitable<void> Registrar::Impl::ask_for_deliveries(async::KeptAlive, WorkPtr work) {
+  bitbucket_rest::LatestFailure operation(work->visit.repository, work->visit.deliveries_of);
+  auto asking = ask(work, operation);
+  co_await std::move(asking);
+  asked(*work, operation.result(), operation.answered_at().value_or(clock::Wall::now()));
+}
+
+void Registrar::Impl::asked(const Work& work, const Newest& newest, clock::Wall::time_point now) {
   --visits_;
-  const auto error = newest ? std::nullopt : std::optional(newest.error());
-  const bool wanted = schedule_.asked(visit, error, clock::Steady::now());
   timer_.cancel();
-  Owner* owner = owner_of(visit.receiver);
+  if (work.is_dropped) {
+    schedule_.dropped(work.visit);
+    return;
+  }
+  const auto error = newest ? std::nullopt : std::optional(newest.error());
+  const Time steady_now = clock::Steady::now();
+  const bool wanted = schedule_.asked(work.visit, error, steady_now);
+  Owner* const owner = owner_of(work.visit.receiver);
   if (owner == nullptr || !wanted || !leading()) return;
-  Receiver& receiver = owner->receivers.at(visit.receiver);
-  const std::string repository = visit.repository.name();
+  Receiver& receiver = owner->receivers.at(work.visit.receiver);
+  const std::string repository = work.visit.repository.name();
   if (error) {
-    logger_.debug("failed deliveries not asked for; will be tried again",
+    logger_.debug("cannot read failed deliveries, will be retried",
                   {{"owner", owner->owner.meta.key.str()},
                    {"repository", repository},
                    {"error", error->message}});
     return;
   }
-  if (!receiver.missed.is_news(repository, *newest, now)) return;
+  if (!receiver.missed.is_news(repository, *newest, now, steady_now)) return;
   ++counters.missed;
   const Note note = missed_note(receiver.desired->receiver, repository, (*newest)->words);
   logger_.warn("deliveries missed", {{"owner", owner->owner.meta.key.str()}, {"what", note.text}});
   tell_(owner->owner, note);
-  options_.refresh(owner->owner.project(), *receiver.desired->access, visit.repository);
+  options_.refresh(owner->owner.project(), *receiver.desired->access, work.visit.repository);
 }
 
 void Registrar::Impl::tell_lasting(Owner& owner) {
@@ -374,9 +437,12 @@ std::map<State, std::size_t> Registrar::Impl::states() const {
   std::map<State, std::size_t> sum;
   if (!leading()) return sum;
   for (const auto& [key, owner] : owners_) {
+    std::size_t cannot = owner.derived.cannot_register.size();
     for (const auto& [name, receiver] : owner.receivers) {
       for (const auto& [state, count] : schedule_.states(name)) sum[state] += count;
+      if (!receiver.desired->problem.empty()) ++cannot;
     }
+    if (cannot > 0) sum[State::kFailed] += cannot;
   }
   return sum;
 }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -24,57 +25,68 @@ namespace receiver::controllers {
 
 struct RegistrarOptions {
   BaseUrl base_url;
-  /// Asked before each visit and each write. Not given: always yes.
+  /// Called before each visit and each of its requests. Null: always yes.
   std::function<bool()> leading{};
-  /// Refreshes the Warehouses that receivers of the project reach (the empty one: all), and that
-  /// subscribe to the repository: Data Center could not deliver. Not given: it is not asked.
+  /// Refreshes the Warehouses that the project's receivers reach (empty project: all) and that
+  /// subscribe to the repository, after Data Center could not deliver. Null: failed deliveries are
+  /// not read.
   std::function<void(const std::string& project, const BitbucketAccess& access,
                      const bitbucket_rest::Repository& repository)>
       refresh{};
-  std::chrono::milliseconds visit_time{60'000};  ///< for all requests of one repository
-  std::chrono::milliseconds settle{1'000};       ///< changes are gathered for so long
-  std::size_t visits = 16;                       ///< at once, one a Bitbucket
+  std::chrono::milliseconds request_time{20'000};  ///< timeout of a request
+  std::chrono::milliseconds settle{1'000};         ///< changes are collected for this time
+  std::size_t visits = 64;                         ///< at the same time, over all Bitbucket servers
 };
 
 struct RegistrarCounters {
-  std::uint64_t missed = 0;  ///< news of deliveries that Bitbucket could not make
+  std::uint64_t missed = 0;  ///< new failures of deliveries
 };
 
-/// Makes the webhooks of the receivers whose Secret asks for it, and keeps them right, while it
-/// leads; and has refreshed what Data Center could not deliver for. It has no state of its own:
-/// what there is to do is read from Bitbucket. All members run on the executor's single thread.
+/// While this replica leads, creates and corrects the webhooks of receivers whose Secret asks for
+/// it, and refreshes Warehouses after deliveries that Data Center could not make. It has no
+/// persistent state: it reads from Bitbucket what there is to do. All members run on the executor's
+/// single thread.
+///
+/// Before each request it checks whether the request is still wanted: if the Lease, the receiver,
+/// its token or the repository is gone, nothing more is sent. Finished work is still reported; an
+/// Event that cannot be written goes to the log.
+///
+/// Once an owner's webhooks get the events of pull requests, they keep them for as long as the
+/// owner registers anything, so that the events do not come and go with Promotions.
 class Registrar {
  public:
   using Access = std::shared_ptr<const BitbucketAccess>;
-  /// Runs the operation to its end, with at least `gap` between two requests.
+  /// Waits until the next request may be sent, and returns its deadline; nothing: do not send it.
+  using Before = std::function<boost::asio::awaitable<std::optional<clock::Steady::time_point>>()>;
+  /// Runs the operation to its end, each of its requests after `before`.
   using Ask = std::function<boost::asio::awaitable<void>(
-      Access access, bitbucket_rest::Operation& operation, clock::Steady::time_point deadline,
-      std::chrono::milliseconds gap)>;
-  /// As reached_by() does.
+      Access access, bitbucket_rest::Operation& operation, Before before)>;
+  /// Like reached_by().
   using Reach = std::function<std::map<std::string, Reached>(const std::set<std::string>&)>;
   /// An Event about the owner.
   using Tell = std::function<void(const api::ReceiverOwner& owner, const Note& note)>;
 
-  /// Everything given outlives run().
+  /// All arguments must outlive run().
   Registrar(const boost::asio::any_io_executor& executor, Ask ask, Reach reach, Tell tell,
             RegistrarOptions options, log::Logger logger);
   ~Registrar();
   Registrar(const Registrar&) = delete;
   Registrar& operator=(const Registrar&) = delete;
 
-  /// What was derived from the owner last. In every replica, leading or not: from then on this one
-  /// serves its URLs.
+  /// The newest state derived from the owner. Called in every replica, because each serves the
+  /// owner's URLs from then on.
   void derived(const api::ReceiverOwner& owner, const DerivedReceivers& derived);
   void gone(const kube::ObjectKey& owner);
-  /// What receivers of the project reach may have changed; the empty one stands for all.
+  /// Objects that the project's receivers reach may have changed; the empty project means all.
   void changed(const std::string& project);
   void set_leading(bool leading);
 
-  /// Until stop(). Once. A visit that is in progress ends by itself.
+  /// Runs until stop(). Call it once. A visit in progress ends by itself.
   boost::asio::awaitable<void> run();
   void stop();
 
-  /// Of all receivers, while it leads.
+  /// Counts for all receivers, while this replica leads. A receiver that asks for webhooks and
+  /// cannot have any counts as one failure.
   [[nodiscard]] std::map<RegistrationSchedule::State, std::size_t> states() const;
   [[nodiscard]] const RegistrarCounters& counters() const;
 

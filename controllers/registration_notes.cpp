@@ -1,5 +1,7 @@
 #include "controllers/registration_notes.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -19,6 +21,19 @@ std::string fields_of(const bitbucket_rest::Plan& plan) {
   return fmt::format("{}", fmt::join(fields, ", "));
 }
 
+Note moved_note(const DesiredWebhooks& desired) {
+  const std::size_t outside = desired.outside.size();
+  return {kube::EventType::kNormal, "WebhooksMoved",
+          fmt::format("receiver \"{}\": the webhooks of all {} repositories have the new URL and "
+                      "secret: remove the key \"secret.previous\" from its Secret{}",
+                      desired.receiver, desired.repositories.size(),
+                      outside == 0 ? ""
+                                   : fmt::format(", after those of {} repositories outside "
+                                                 "bitbucket.allow, which are not checked",
+                                                 outside)),
+          desired.receiver};
+}
+
 }  // namespace
 
 std::optional<Note> visit_note(const std::string& receiver, const std::string& repository,
@@ -29,7 +44,7 @@ std::optional<Note> visit_note(const std::string& receiver, const std::string& r
   };
   switch (plan.action) {
     case Action::kCreate:
-      return note("WebhookRegistered", "its webhook has been made");
+      return note("WebhookRegistered", "its webhook has been created");
     case Action::kUpdate:
     case Action::kDelete:
       return note("WebhookCorrected", "its webhook has been corrected: " + fields_of(plan));
@@ -51,9 +66,10 @@ Note missed_note(const std::string& receiver, const std::string& repository,
                       receiver, repository, words.empty() ? "it does not say why" : words)};
 }
 
-std::vector<Note> lasting_notes(const DesiredWebhooks& desired,
-                                const std::map<std::string, std::string>& failures,
-                                const std::map<State, std::size_t>& states) {
+std::vector<Note> lasting_notes(
+    const DesiredWebhooks& desired,
+    const std::map<std::string, bitbucket_rest::BitbucketError>& failures,
+    const std::map<State, std::size_t>& states) {
   std::vector<Note> notes;
   const auto failed = [&](const std::string& cause, const std::string& text) {
     notes.push_back({kube::EventType::kWarning, kFailed,
@@ -62,26 +78,25 @@ std::vector<Note> lasting_notes(const DesiredWebhooks& desired,
   };
   if (!desired.problem.empty()) failed(desired.problem, desired.problem);
 
-  std::map<std::string, std::vector<std::string>> by_cause;
-  for (const auto& [repository, cause] : failures) by_cause[cause].push_back(repository);
+  std::map<std::pair<bitbucket_rest::ApiFailure, unsigned>, std::vector<std::string>> by_cause;
+  for (const auto& [repository, error] : failures) {
+    by_cause[{error.kind, error.status}].push_back(repository);
+  }
   for (const auto& [cause, repositories] : by_cause) {
     if (notes.size() == kMaxCauses) break;
     const std::size_t others = repositories.size() - 1;
-    failed(cause, fmt::format("no webhook is kept right in {}{}: {}", repositories.front(),
-                              others == 0 ? "" : fmt::format(" and {} others", others), cause));
+    const std::string& first = repositories.front();
+    failed(fmt::format("{} {}", static_cast<unsigned>(cause.first), cause.second),
+           fmt::format("no correct webhook in {}{}: {}", first,
+                       others == 0 ? "" : fmt::format(" and {} others", others),
+                       failures.at(first).message));
   }
-
-  const auto count = [&](State state) {
-    const auto found = states.find(state);
-    return found == states.end() ? 0 : found->second;
-  };
-  const bool moved =
-      count(State::kRegistered) > 0 && count(State::kPending) == 0 && count(State::kFailed) == 0;
-  if (desired.wanted.former_url && moved) {
-    notes.push_back({kube::EventType::kNormal, "WebhooksMoved",
-                     fmt::format("receiver \"{}\": every webhook has the new URL and secret; the "
-                                 "key \"secret.previous\" can be removed",
-                                 desired.receiver)});
+  if (desired.wanted.former_url && !desired.repositories.empty()) {
+    const auto registered = states.find(State::kRegistered);
+    const std::size_t wanted = desired.repositories.size();
+    if (registered != states.end() && registered->second == wanted) {
+      notes.push_back(moved_note(desired));
+    }
   }
   return notes;
 }

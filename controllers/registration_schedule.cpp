@@ -4,6 +4,9 @@
 #include <tuple>
 #include <utility>
 
+#include "bitbucket_rest/pages.h"
+#include "text/ascii.h"
+
 namespace receiver::controllers {
 
 using bitbucket_rest::ApiFailure;
@@ -13,93 +16,150 @@ using bitbucket_rest::Repository;
 
 namespace {
 
-/// It says nothing about the repository.
+/// In order of urgency.
+enum class Errand : std::uint8_t { kMake, kCompare, kAsk };
+
+/// Such a failure says nothing about the repository.
 bool is_of_server(ApiFailure failure) {
   return failure == ApiFailure::kUnreachable || failure == ApiFailure::kTimeout ||
          failure == ApiFailure::kServer;
 }
 
-/// It concerns all that the token is used for. One failed log-in after another locks accounts.
+/// Such a failure concerns all uses of the token. Repeated failed log-ins lock accounts.
 bool is_of_token(ApiFailure failure) {
   return failure == ApiFailure::kUnauthorized || failure == ApiFailure::kRateLimited;
 }
 
+/// Without the context path, because the rate limit belongs to the host.
+std::string host_of(const Repository& repository) {
+  return bitbucket_rest::origin_of(repository.server);
+}
+
+/// Both products ignore the case of names.
+std::string place_of(const Repository& repository) {
+  return repository.server + ' ' + text::ascii_lower(repository.name());
+}
+
 }  // namespace
 
-void RegistrationSchedule::want(const std::string& name, const std::string& wish,
-                                const std::string& url, const std::vector<Repository>& repositories,
-                                Time now, Seconds served) {
+RegistrationSchedule::Entry RegistrationSchedule::entry_of(const Repository& repository, Time due) {
+  return {.repository = repository,
+          .host = host_of(repository),
+          .place = place_of(repository),
+          .due = due};
+}
+
+std::shared_ptr<RegistrationSchedule::Pause> RegistrationSchedule::pause_of(
+    const std::string& credentials) {
+  std::weak_ptr<Pause>& known = pauses_[credentials];
+  std::shared_ptr<Pause> pause = known.lock();
+  if (pause) return pause;
+  pause = std::make_shared<Pause>();
+  known = pause;
+  std::erase_if(pauses_, [](const auto& one) { return one.second.expired(); });
+  return pause;
+}
+
+void RegistrationSchedule::want(const std::string& name, const Wish& wish,
+                                const std::vector<Repository>& repositories, Time now) {
   Receiver& receiver = receivers_[name];
-  const bool url_is_new = receiver.url != url;
-  const bool wish_is_new = receiver.wish != wish;
-  if (url_is_new) receiver.served_everywhere = now + served;
-  if (wish_is_new) {  // it may be by another token
-    receiver.paused_until = {};
-    receiver.refusals = 0;
-  }
-  receiver.url = url;
+  const bool url_is_new = receiver.wish.url != wish.url;
+  const bool wish_is_new = receiver.wish.text != wish.text;
+  const bool token_is_new = !receiver.pause || receiver.wish.credentials != wish.credentials;
+  if (url_is_new) receiver.served_everywhere = now + wish.served;
+  if (token_is_new) receiver.pause = pause_of(wish.credentials);
   receiver.wish = wish;
   std::map<std::string, Entry> entries;
   for (const Repository& repository : repositories) {
-    const auto known = receiver.entries.find(repository.name());
+    std::string key = repository.name();
+    const auto known = receiver.entries.find(key);
     const bool is_known = known != receiver.entries.end() && known->second.repository == repository;
-    Entry entry = is_known ? known->second : Entry{.repository = repository, .due = now};
-    if (is_known && wish_is_new) {
-      // A webhook that was there is to be moved, and that is not before the URL is served.
-      const bool waits = url_is_new && entry.state == State::kRegistered;
-      entry = {.repository = repository, .due = waits ? receiver.served_everywhere : now};
+    if (is_known && !wish_is_new) {
+      entries.emplace(std::move(key), std::move(known->second));
+      continue;
     }
-    entries.emplace(repository.name(), std::move(entry));
+    // An existing webhook must be moved, but only once the URL is served.
+    const bool waits = is_known && url_is_new && known->second.state == State::kRegistered;
+    Entry entry = entry_of(repository, waits ? receiver.served_everywhere : now);
+    if (is_known) entry.may_have_written = known->second.may_have_written;
+    entries.emplace(std::move(key), std::move(entry));
   }
   receiver.entries = std::move(entries);
 }
 
-RegistrationSchedule::Time RegistrationSchedule::ready_at(const Receiver& receiver,
-                                                          const Entry& entry, Time due) const {
-  const auto server = servers_.find(entry.repository.server);
-  const Time free_at = server == servers_.end() ? Time() : server->second.free_at;
-  return std::max({due, receiver.paused_until, free_at});
+void RegistrationSchedule::forget(const std::string& name) {
+  const auto found = receivers_.find(name);
+  if (found == receivers_.end()) return;
+  turns_.erase(found->second.wish.owner);
+  receivers_.erase(found);
 }
 
-bool RegistrationSchedule::busy(const Entry& entry) const {
-  const auto server = servers_.find(entry.repository.server);
-  return server != servers_.end() && server->second.busy;
+void RegistrationSchedule::begin(Time now) {
+  began_ = now;
+  for (auto& [name, receiver] : receivers_) {
+    for (auto& [repository, entry] : receiver.entries) {
+      entry = entry_of(entry.repository, now);
+      entry.is_new = false;  // most are right: new wishes go first from now on
+    }
+  }
+}
+
+RegistrationSchedule::Time RegistrationSchedule::ready_at(const Receiver& receiver,
+                                                          const Entry& entry, Time due) const {
+  const auto host = hosts_.find(entry.host);
+  const Time free_at = host == hosts_.end() ? Time() : host->second.free_at;
+  return std::max({due, receiver.pause->until, free_at});
+}
+
+bool RegistrationSchedule::waits_for_a_visit(const Entry& entry) const {
+  const auto host = hosts_.find(entry.host);
+  return host != hosts_.end() && host->second.visits > 0 &&
+         (host->second.visits >= kVisitsOfHost || visited_.contains(entry.place));
 }
 
 std::optional<RegistrationSchedule::Visit> RegistrationSchedule::next(Time now) {
-  enum class Errand : std::uint8_t { kMake, kCompare, kAsk };
-  using Rank = std::tuple<Errand, std::uint64_t, Time>;
+  using Rank = std::tuple<Errand, std::uint64_t, Errand, Time>;
   std::optional<Rank> best;
-  Visit visit;
-  for (const auto& [name, receiver] : receivers_) {
-    for (const auto& [repository, entry] : receiver.entries) {
-      if (busy(entry)) continue;
-      const auto consider = [&](Errand errand, Time due, const std::string& webhook) {
-        const Rank rank(errand, receiver.turn, due);
-        if (ready_at(receiver, entry, due) > now || (best && *best <= rank)) return;
+  const std::string* name = nullptr;
+  const Receiver* receiver = nullptr;
+  const Entry* entry = nullptr;
+  for (const auto& [name_here, here] : receivers_) {
+    const auto found = turns_.find(here.wish.owner);
+    const std::uint64_t turn = found == turns_.end() ? 0 : found->second;
+    for (const auto& [repository, one] : here.entries) {
+      if (waits_for_a_visit(one)) continue;
+      const auto consider = [&](Errand errand, Time due) {
+        if (ready_at(here, one, due) > now) return;
+        const Rank rank(now - due >= kOverdue ? Errand::kMake : errand, turn, errand, due);
+        if (best && *best <= rank) return;
         best = rank;
-        visit = {.receiver = name,
-                 .wish = receiver.wish,
-                 .repository = entry.repository,
-                 .deliveries_of = webhook};
+        name = &name_here;
+        receiver = &here;
+        entry = &one;
       };
-      consider(entry.is_new ? Errand::kMake : Errand::kCompare, entry.due, "");
-      if (!entry.webhook.empty()) consider(Errand::kAsk, entry.deliveries_due, entry.webhook);
+      consider(one.is_new ? Errand::kMake : Errand::kCompare, one.due);
+      if (!one.webhook.empty()) consider(Errand::kAsk, one.deliveries_due);
     }
   }
   if (!best) return std::nullopt;
-  Receiver& receiver = receivers_[visit.receiver];
-  receiver.turn = ++turn_;
-  visit.moves = now >= receiver.served_everywhere ? Moves::kAll : Moves::kNone;
-  servers_[visit.repository.server].busy = true;
-  return visit;
+  const bool asks = std::get<2>(*best) == Errand::kAsk;
+  turns_[receiver->wish.owner] = ++turn_;
+  visited_.insert(entry->place);
+  Host& host = hosts_[entry->host];
+  ++host.visits;
+  host.free_at = now + (asks ? kDeliveriesGap : kGap);
+  return Visit{.receiver = *name,
+               .wish = receiver->wish.text,
+               .repository = entry->repository,
+               .moves = now >= receiver->served_everywhere ? Moves::kAll : Moves::kNone,
+               .deliveries_of = asks ? entry->webhook : std::string()};
 }
 
 std::optional<RegistrationSchedule::Time> RegistrationSchedule::next_due() const {
   std::optional<Time> first;
   for (const auto& [name, receiver] : receivers_) {
     for (const auto& [repository, entry] : receiver.entries) {
-      if (busy(entry)) continue;
+      if (waits_for_a_visit(entry)) continue;
       Time due = entry.due;
       if (!entry.webhook.empty()) due = std::min(due, entry.deliveries_due);
       const Time ready = ready_at(receiver, entry, due);
@@ -109,91 +169,130 @@ std::optional<RegistrationSchedule::Time> RegistrationSchedule::next_due() const
   return first;
 }
 
+RegistrationSchedule::Time RegistrationSchedule::take_turn(const Visit& visit, Time now) {
+  Host& host = hosts_[host_of(visit.repository)];
+  const Time at = std::max(now, host.free_at);
+  host.free_at = at + (visit.deliveries_of.empty() ? kGap : kDeliveriesGap);
+  return at;
+}
+
 std::optional<RegistrationSchedule::State> RegistrationSchedule::ended(const Visit& visit,
                                                                        const Outcome& outcome,
                                                                        Time now) {
-  release(visit.repository.server, outcome.error, kGap, now);
-  Receiver* const receiver = receiver_of(visit);
+  release(visit, now);
+  if (!outcome.error || !is_of_server(outcome.error->kind)) host_answered(visit, now);
+  Receiver* const receiver = find(visit);
   if (receiver == nullptr) return std::nullopt;
   Entry& entry = receiver->entries.at(visit.repository.name());
   const State was = std::exchange(entry.state, outcome.state);
   if (outcome.error) {
-    failed(*receiver, entry, *outcome.error, now);
+    failed(*receiver, entry, outcome, now);
     return was;
   }
-  receiver->refusals = 0;
+  receiver->pause->refusals = 0;
   entry.failures = 0;
   entry.server_failed = false;
+  entry.wakes_from = {};
   if (entry.webhook != outcome.webhook) entry.deliveries_due = now;
   entry.webhook = outcome.webhook;
   entry.is_new = outcome.state == State::kPending;
-  const auto round = kRound * (1 + random_() / 10);
-  entry.due = entry.is_new ? std::max(now, receiver->served_everywhere)
-                           : now + std::chrono::duration_cast<Time::duration>(round);
+  const bool unanswered = std::exchange(entry.may_have_written, false);
+  const Time settled = began_ ? *began_ + kSecondLook : Time();
+  if (entry.is_new) {
+    entry.due = std::max(now, receiver->served_everywhere);
+  } else if (unanswered) {
+    entry.due = now + kSecondLook;
+  } else if (now < settled) {
+    entry.due = settled;
+  } else {
+    entry.due = now + std::chrono::duration_cast<Time::duration>(kRound * (1 + random_() / 10));
+  }
   return was;
 }
 
 bool RegistrationSchedule::asked(const Visit& visit, const std::optional<BitbucketError>& error,
                                  Time now) {
-  release(visit.repository.server, error, kDeliveriesGap, now);
-  Receiver* const receiver = receiver_of(visit);
+  release(visit, now);
+  if (!error || !is_of_server(error->kind)) host_answered(visit, now);
+  Receiver* const receiver = find(visit);
   if (receiver == nullptr) return false;
   Entry& entry = receiver->entries.at(visit.repository.name());
   entry.deliveries_due = now + kDeliveriesRound;
-  if (!error) receiver->refusals = 0;
-  if (error && is_of_token(error->kind)) pause(*receiver, *error, now);
-  // It is gone, or this version has no such list: the next visit knows.
-  if (error && error->kind == ApiFailure::kNotFound) entry.webhook.clear();
+  if (!error) receiver->pause->refusals = 0;
+  if (error && is_of_token(error->kind)) pause(*receiver->pause, *error, now);
+  // Either the webhook is gone, which the next visit finds out; or this version has no such list,
+  // which is tried again in the next round.
+  if (error && error->kind == ApiFailure::kNotFound &&
+      std::exchange(entry.unknown_webhook, visit.deliveries_of) != visit.deliveries_of) {
+    entry.due = std::min(entry.due, now);
+  }
   return true;
 }
 
-void RegistrationSchedule::release(const std::string& server,
-                                   const std::optional<BitbucketError>& error,
-                                   std::chrono::milliseconds gap, Time now) {
-  std::erase_if(servers_,
-                [&](const auto& one) { return !one.second.busy && one.second.free_at <= now; });
-  servers_[server] = {.busy = false, .free_at = now + gap};
-  if (!error || !is_of_server(error->kind)) server_is_back(server, now);
+void RegistrationSchedule::dropped(const Visit& visit) {
+  // The host keeps its interval, because requests that were not sent may have been counted.
+  visited_.erase(place_of(visit.repository));
+  --hosts_[host_of(visit.repository)].visits;
 }
 
-RegistrationSchedule::Receiver* RegistrationSchedule::receiver_of(const Visit& visit) {
+void RegistrationSchedule::release(const Visit& visit, Time now) {
+  dropped(visit);
+  std::erase_if(
+      hosts_, [&](const auto& one) { return one.second.visits == 0 && one.second.free_at <= now; });
+}
+
+const RegistrationSchedule::Receiver* RegistrationSchedule::find(const Visit& visit) const {
   const auto found = receivers_.find(visit.receiver);
-  const bool wanted = found != receivers_.end() && found->second.wish == visit.wish &&
-                      found->second.entries.contains(visit.repository.name());
+  if (found == receivers_.end() || found->second.wish.text != visit.wish) return nullptr;
+  const auto entry = found->second.entries.find(visit.repository.name());
+  const bool wanted =
+      entry != found->second.entries.end() && entry->second.repository == visit.repository;
   return wanted ? &found->second : nullptr;
 }
 
-void RegistrationSchedule::pause(Receiver& receiver, const BitbucketError& error, Time now) {
-  const Seconds told = error.retry_after.value_or(pause_after(++receiver.refusals));
-  receiver.paused_until = now + std::clamp(told, Seconds(1), kLongestPause);
+RegistrationSchedule::Receiver* RegistrationSchedule::find(const Visit& visit) {
+  const bool wanted = std::as_const(*this).find(visit) != nullptr;
+  return wanted ? &receivers_.at(visit.receiver) : nullptr;
 }
 
-void RegistrationSchedule::failed(Receiver& receiver, Entry& entry, const BitbucketError& error,
+void RegistrationSchedule::pause(Pause& token, const BitbucketError& error, Time now) {
+  const Seconds told = error.retry_after.value_or(pause_after(++token.refusals));
+  token.until = now + std::clamp(told, Seconds(1), kLongestPause);
+}
+
+void RegistrationSchedule::failed(Receiver& receiver, Entry& entry, const Outcome& outcome,
                                   Time now) {
-  entry.server_failed = is_of_server(error.kind);
-  if (is_of_token(error.kind)) {
-    pause(receiver, error, now);
-    entry.due = receiver.paused_until;
+  const BitbucketError& error = *outcome.error;
+  entry.may_have_written = entry.may_have_written || outcome.may_have_written;
+  // A write that may still take effect is not checked at once.
+  entry.server_failed = is_of_server(error.kind) && !outcome.may_have_written;
+  if (is_of_token(error.kind)) pause(*receiver.pause, error, now);
+  if (error.kind == ApiFailure::kRateLimited) {  // it says nothing about the repository
+    entry.due = receiver.pause->until;
     return;
   }
   entry.is_new = false;
   const Seconds told = error.retry_after.value_or(Seconds(0));
   entry.due = now + std::clamp(told, pause_after(++entry.failures), kLongestPause);
+  if (is_of_token(error.kind)) entry.due = std::max(entry.due, receiver.pause->until);
 }
 
-/// Whatever it could not answer need not wait any longer.
-void RegistrationSchedule::server_is_back(const std::string& server, Time now) {
+/// Repositories that the host could not answer for need not wait any longer; if they fail again,
+/// they wait.
+void RegistrationSchedule::host_answered(const Visit& visit, Time now) {
+  const std::string host = host_of(visit.repository);
   for (auto& [name, receiver] : receivers_) {
     for (auto& [repository, entry] : receiver.entries) {
-      if (!entry.server_failed || entry.repository.server != server) continue;
+      if (!entry.server_failed || entry.wakes_from > now || entry.host != host) continue;
       entry.server_failed = false;
+      entry.wakes_from = entry.due;
       entry.due = std::min(entry.due, now);
     }
   }
 }
 
 RegistrationSchedule::Seconds RegistrationSchedule::pause_after(unsigned failures) {
-  constexpr unsigned kDoublings = 6;  // beyond the longest
+  constexpr unsigned kDoublings = 6;  // more would exceed the longest pause
   return std::min(kFirstPause * (1U << std::min(failures - 1, kDoublings)), kLongestPause);
 }
 

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,121 +17,155 @@
 
 namespace receiver::controllers {
 
-/// Which repository's webhooks are looked at next, and when. A visit reads them and puts right what
-/// is not; between visits, Bitbucket is asked which deliveries of the webhook it could not make.
-/// This keeps to the bounds that Bitbucket is asked within. Pure: it is told what is wanted and
-/// what has happened, and time is a parameter. It remembers nothing that the webhooks themselves
-/// would not tell anew.
+/// Decides which repository's webhooks are visited next, and when. A visit reads and corrects them;
+/// between visits, Bitbucket is asked which deliveries of the webhook it could not make. It keeps
+/// the limits on requests to Bitbucket. Pure: callers report what is wanted and what has happened,
+/// and time is a parameter. Everything that it remembers could be read again from the webhooks.
 class RegistrationSchedule {
  public:
   using Time = clock::Steady::time_point;
   using Seconds = std::chrono::seconds;
 
-  /// Between two requests to one Bitbucket: two a second.
+  /// Interval between requests to one host, counted when they are sent: two a second, for all
+  /// receivers and context paths together.
   static constexpr std::chrono::milliseconds kGap{500};
-  /// How often webhooks are compared though nothing is known to have changed; and up to a tenth
-  /// longer, so that not all come at once.
+  /// Concurrent visits of one host, so that slow answers do not slow down the others.
+  static constexpr std::size_t kVisitsOfHost = 8;
+  /// Interval at which webhooks are compared without a known change, plus up to a tenth, so that
+  /// they spread out.
   static constexpr std::chrono::hours kRound{6};
-  /// After this, every replica serves a new URL; and where the Secret is not watched, but looked at
-  /// in rounds (SecretBook::kRound).
+  /// After this time every replica serves a new URL; the second value applies if the Secret is read
+  /// in rounds instead of watched (SecretBook::kRound).
   static constexpr Seconds kServed{60};
   static constexpr Seconds kServedUnwatched{360};
-  /// After the first failure of a repository; doubled by each further one.
+  /// For this time, the last write of a former leader, or an unanswered one of this leader, may
+  /// still take effect: earlier visits are repeated after it.
+  static constexpr Seconds kSecondLook{60};
+  /// Pause after the first failure of a repository; each further failure doubles it.
   static constexpr Seconds kFirstPause{60};
   static constexpr Seconds kLongestPause{3600};
-  /// How often failed deliveries are asked for; and between two such requests to one Bitbucket.
+  /// Interval of the question for failed deliveries; and between two such requests to one host.
   static constexpr std::chrono::minutes kDeliveriesRound{5};
   static constexpr std::chrono::milliseconds kDeliveriesGap{1000};
+  /// Visits that have been due for this long are as urgent as new ones.
+  static constexpr std::chrono::minutes kOverdue{10};
 
   enum class State : std::uint8_t { kPending, kRegistered, kSkipped, kFailed };
 
   /// `random`: from 0 to less than 1.
   explicit RegistrationSchedule(std::function<double()> random) : random_(std::move(random)) {}
 
-  /// What a receiver wants from now on, in place of what it wanted. `wish`: all that its webhooks
-  /// depend on; another one is looked at anew. `url`: from when it changes, it is served; and
-  /// `served` later by every replica.
-  void want(const std::string& receiver, const std::string& wish, const std::string& url,
-            const std::vector<bitbucket_rest::Repository>& repositories, Time now,
-            Seconds served = kServed);
-  void forget(const std::string& receiver) { receivers_.erase(receiver); }
+  struct Wish {
+    std::string text{};  ///< everything that its webhooks depend on; a change causes new visits
+    std::string url{};   ///< its time counts from its last change
+    Seconds served{kServed};    ///< after this time every replica serves the URL
+    std::string credentials{};  ///< equal for all receivers whose token is the same
+    std::string owner{};        ///< owners take turns
+  };
+  /// Replaces what a receiver wants.
+  void want(const std::string& receiver, const Wish& wish,
+            const std::vector<bitbucket_rest::Repository>& repositories, Time now);
+  void forget(const std::string& receiver);
+  /// This replica leads from now on: another may have led before, so all webhooks are visited
+  /// again.
+  void begin(Time now);
 
   struct Visit {
     std::string receiver;
     std::string wish;
     bitbucket_rest::Repository repository;
     bitbucket_rest::Moves moves = bitbucket_rest::Moves::kNone;
-    /// Only to ask for the failed deliveries of this webhook; empty: to look at the webhooks.
+    /// Not empty: only ask for the failed deliveries of this webhook.
     std::string deliveries_of{};
   };
-  /// The visit to begin now, of which ended() or asked() is to tell the end; nothing: none is due.
-  /// One at a time of each Bitbucket: first what has not been looked at as it is wanted now, then
-  /// the other webhooks, then deliveries; and of those what is of the receiver whose turn is the
-  /// longest ago.
+  /// The visit to begin now; nothing if none is due. Its first request may be sent at once; report
+  /// its end by ended(), asked() or dropped(). One visit at a time for each repository. New wishes
+  /// and overdue visits are urgent; then come other webhooks, then deliveries. Among equals, the
+  /// owner whose last turn is the oldest comes first.
   [[nodiscard]] std::optional<Visit> next(Time now);
-  /// When next() has one, unless an end or another wish comes first.
+  /// When next() will return a visit, unless a visit ends or a wish changes first.
   [[nodiscard]] std::optional<Time> next_due() const;
+  /// When the visit's next request may be sent; it counts as sent then.
+  [[nodiscard]] Time take_turn(const Visit& visit, Time now);
+  /// Whether the visit's wish is the same as when it began.
+  [[nodiscard]] bool wants(const Visit& visit) const { return find(visit) != nullptr; }
 
   /// How a visit ended.
   struct Outcome {
-    State state = State::kRegistered;                       ///< kPending: it is to be moved later
+    State state = State::kRegistered;                       ///< kPending: it must be moved later
     std::optional<bitbucket_rest::BitbucketError> error{};  ///< of kFailed
-    /// Whose failed deliveries are to be asked for, until the next visit; empty: nobody's.
+    /// The webhook whose failed deliveries to ask for until the next visit; empty: none.
     std::string webhook{};
+    bool may_have_written = false;  ///< of kFailed: a write was not answered
   };
-  /// In which state it was before; nothing: it is not wanted any more, or otherwise.
+  /// Returns the state before; nothing if the wish has gone or changed.
   std::optional<State> ended(const Visit& visit, const Outcome& outcome, Time now);
-  /// How one for deliveries ended. False: as above.
+  /// Reports the end of a question for deliveries. False if the wish has gone or changed.
   bool asked(const Visit& visit, const std::optional<bitbucket_rest::BitbucketError>& error,
              Time now);
+  /// The visit was abandoned, because it is not wanted any more or another replica leads. This is
+  /// not a failure.
+  void dropped(const Visit& visit);
 
-  /// How many repositories of the receiver are in which state.
+  /// The number of the receiver's repositories in each state.
   [[nodiscard]] std::map<State, std::size_t> states(const std::string& receiver) const;
 
  private:
   struct Entry {
     bitbucket_rest::Repository repository;
-    State state = State::kPending;
-    bool is_new = true;  ///< not looked at under the present wish
+    std::string host;   ///< scheme and authority of its server
+    std::string place;  ///< equal for all receivers that want this repository
     Time due{};
+    State state = State::kPending;
+    bool is_new = true;  ///< not visited for the current wish
     unsigned failures = 0;
-    bool server_failed = false;  ///< the last failure was no answer to the question
-    std::string webhook{};       ///< whose deliveries are asked for
+    /// The last failure was not about the repository: a success elsewhere on its host wakes it, but
+    /// only once in a pause, so not before this time.
+    bool server_failed = false;
+    Time wakes_from{};
+    bool may_have_written = false;  ///< a write was not answered, and may still take effect
+    std::string webhook{};          ///< its deliveries are asked for
     Time deliveries_due{};
+    std::string unknown_webhook{};  ///< Bitbucket did not know it, or its deliveries
+  };
+  /// The token is rejected, or its limit is used up, until this time.
+  struct Pause {
+    Time until{};
+    unsigned refusals = 0;
   };
   struct Receiver {
-    std::string wish;
-    std::string url;
+    Wish wish;
     Time served_everywhere{};
     std::map<std::string, Entry> entries;  ///< by the repository's name
-    /// Its token is refused, or used up, until then.
-    Time paused_until{};
-    unsigned refusals = 0;
-    std::uint64_t turn = 0;
+    std::shared_ptr<Pause> pause;          ///< shared by all with these credentials
   };
-  struct Server {
-    bool busy = false;
+  struct Host {
+    std::size_t visits = 0;  ///< visits in progress
     Time free_at{};
   };
 
-  /// When what is due then could be done, but for a visit to the same Bitbucket that has not ended.
+  [[nodiscard]] static Entry entry_of(const bitbucket_rest::Repository& repository, Time due);
+  [[nodiscard]] std::shared_ptr<Pause> pause_of(const std::string& credentials);
+  /// The earliest time for a visit that is due at that time, ignoring visits in progress.
   [[nodiscard]] Time ready_at(const Receiver& receiver, const Entry& entry, Time due) const;
-  [[nodiscard]] bool busy(const Entry& entry) const;
-  void release(const std::string& server,
-               const std::optional<bitbucket_rest::BitbucketError>& error,
-               std::chrono::milliseconds gap, Time now);
-  /// What the visit was for, if it is still wanted.
-  [[nodiscard]] Receiver* receiver_of(const Visit& visit);
-  void failed(Receiver& receiver, Entry& entry, const bitbucket_rest::BitbucketError& error,
-              Time now);
-  static void pause(Receiver& receiver, const bitbucket_rest::BitbucketError& error, Time now);
-  void server_is_back(const std::string& server, Time now);
+  [[nodiscard]] bool waits_for_a_visit(const Entry& entry) const;
+  void release(const Visit& visit, Time now);
+  /// The visit's wish, if it is still wanted.
+  [[nodiscard]] const Receiver* find(const Visit& visit) const;
+  [[nodiscard]] Receiver* find(const Visit& visit);
+  static void failed(Receiver& receiver, Entry& entry, const Outcome& outcome, Time now);
+  static void pause(Pause& token, const bitbucket_rest::BitbucketError& error, Time now);
+  void host_answered(const Visit& visit, Time now);
   [[nodiscard]] static Seconds pause_after(unsigned failures);
 
   std::function<double()> random_;
   std::map<std::string, Receiver> receivers_;
-  std::map<std::string, Server> servers_;  ///< those that are wanted, or were until a visit ended
+  std::map<std::string, Host> hosts_;  ///< those with visits, or with a recent request
+  std::set<std::string> visited_;      ///< places with a visit in progress
+  std::map<std::string, std::weak_ptr<Pause>> pauses_;  ///< by credentials
+  std::map<std::string, std::uint64_t> turns_;          ///< by owner
   std::uint64_t turn_ = 0;
+  std::optional<Time> began_;  ///< to lead
 };
 
 }  // namespace receiver::controllers

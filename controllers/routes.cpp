@@ -7,13 +7,13 @@
 namespace receiver::controllers {
 namespace {
 
-/// What follows the last slash: HEX, of a receiver's path.
+/// The part after the last slash: HEX in a receiver's path.
 std::string_view last_segment(std::string_view path) {
   return path.substr(path.rfind('/') + 1);
 }
 
-/// Whether `asked` is the whole path, or a part of it that begins with a segment and keeps the last
-/// two.
+/// Whether `asked` is the whole path, or a part of it that begins with a segment and has at least
+/// the last two.
 bool leads_to(std::string_view asked, std::string_view whole) {
   constexpr std::string_view kLeast = "/bitbucket/";
   if (asked == whole) return true;

@@ -8,12 +8,12 @@ namespace receiver::controllers {
 
 namespace {
 
-/// Something was read, whatever failed later.
+/// Something was read, even if a later read failed.
 bool was_read(SecretState::Known known) {
   return known == SecretState::Known::kPresent || known == SecretState::Known::kMissing;
 }
 
-/// The server has understood, and will not.
+/// The server understood the request and rejected it.
 bool is_refusal(const kube::ApiError& error) {
   using Kind = kube::ApiError::Kind;
   return error.kind == Kind::kForbidden || error.kind == Kind::kNotFound ||
@@ -51,7 +51,7 @@ SecretBook::Actions SecretBook::referenced(const std::string& ns,
     const auto [entry, is_new] = entries.try_emplace(name);
     if (!is_new) continue;
     entry->second.own = ++stamp_;
-    // A list that has begun may have passed it over; one that has not will not.
+    // A list that has begun may have missed it; one that has not begun will contain it.
     if (source != nullptr && source->list_began > 0 && reads_singly(source)) {
       schedule({ns, name}, entry->second, now);
     }
@@ -104,8 +104,8 @@ SecretBook::Actions SecretBook::list_ended(const std::string& source, Time now) 
         changed = absent({ns, name}, entry, now) || changed;
         continue;
       }
-      // Neither what the list does not say nor what a read has said since it began is known to be
-      // the newer, nor would the watch tell. A read that begins now is newer than both.
+      // It is unknown whether the list or a read since it began is newer, and the watch would not
+      // tell. A read that begins now is newer than both.
       entry.ticket = 0;
       entry.in_watch = false;
       schedule({ns, name}, entry, now);
@@ -121,7 +121,7 @@ SecretBook::Actions SecretBook::upserted(const kube::ObjectKey& key, api::Secret
   if (entry == nullptr) return {};
   const Source* source = source_of(key.ns);
   const bool by_list = source != nullptr && source->listing;
-  // list_ended() has it read again.
+  // list_ended() starts another read.
   if (by_list && was_read(entry->known) && newer_than_list(*source, *entry)) return {};
   spoken_of(key, *entry);
   entry->failures = 0;
@@ -156,13 +156,13 @@ SecretBook::Actions SecretBook::failed(const std::string& source, std::string wh
   switch (found->second.phase) {
     case Source::Phase::kUntried:
       return fall_back(source, Source::Phase::kFailing,
-                       fmt::format("the {} cannot be listed: {}",
+                       fmt::format("cannot list the {}: {}",
                                    source.empty() ? "labelled Secrets of all namespaces"
                                                   : "Secrets of namespace " + source,
                                    why),
                        now);
     case Source::Phase::kFollowed:
-      // What was known goes on being served. Most outages are over before the next round.
+      // The known values are still served. Most outages end before the next round.
       for_each_of(source, [&](const std::string& ns, Entries& entries) {
         for (auto& [name, entry] : entries) {
           if (entry.ticket == 0 && !entry.due) schedule({ns, name}, entry, now + kRound);
@@ -188,7 +188,8 @@ void SecretBook::recovered(const std::string& source) {
   const auto found = sources_.find(source);
   if (found == sources_.end() || found->second.phase != Source::Phase::kFollowed) return;
   found->second.failures = 0;
-  // The watch goes on where it was, and tells all that was missed. A read that has failed is owed.
+  // The watch continues where it was, and delivers all missed events. A failed read must be
+  // repeated.
   for_each_of(source, [&](const std::string& ns, Entries& entries) {
     for (auto& [name, entry] : entries) {
       const bool told = was_read(entry.known) && covered(&found->second, entry);
@@ -204,7 +205,7 @@ SecretBook::Actions SecretBook::answered(Ticket ticket, kube::ApiResult<api::Sec
   if (read.empty()) return actions;
   const kube::ObjectKey& key = read.mapped();
   Entry* entry = find(key);
-  // It may have been forgotten meanwhile, or a watch has spoken of it.
+  // It may have been forgotten meanwhile, or a watch may have reported it.
   if (entry != nullptr && entry->ticket == ticket) {
     entry->ticket = 0;
     if (take(key, *entry, std::move(answer), now)) actions.emplace_back(Changed{key.ns});
@@ -237,7 +238,7 @@ SecretState SecretBook::lookup(const std::string& ns, std::string_view name) con
   const auto phase = source == nullptr ? Source::Phase::kUntried : source->phase;
   SecretState state{entry.known, entry.why, entry.secret};
   if (entry.known == Known::kPresent) {
-    // A source that is away for a while is no reason for advice: nobody need do anything.
+    // A short outage of a source is no reason for advice: nobody can do anything about it.
     const bool fallen_back = phase == Source::Phase::kFailing || phase == Source::Phase::kRefused;
     const bool watched = access_ == SecretAccess::kNamespaced || entry.secret.labelled;
     state.watched = watched && !fallen_back;
@@ -248,8 +249,8 @@ SecretState SecretBook::lookup(const std::string& ns, std::string_view name) con
     state = {Known::kRefused, source->why, {}};
   } else if ((phase == Source::Phase::kRefused && entry.known == Known::kRefused) ||
              (phase == Source::Phase::kFailing && entry.known == Known::kUnreadable)) {
-    // Of the whole source one learns more. One that has yet to be read by itself is kNotRead all
-    // the same: it may be served at once.
+    // The error of the whole source is more useful. A Secret that has yet to be read singly is
+    // still kNotRead, because it may be served at once.
     state.why = source->why;
   }
   return state;
@@ -332,7 +333,7 @@ bool SecretBook::absent(const kube::ObjectKey& key, Entry& entry, Time now) {
   entry.failures = 0;
   entry.in_watch = access_ == SecretAccess::kNamespaced;
   if (entry.in_watch) return set(entry, Known::kMissing, "", {});
-  schedule(key, entry, now);  // it may be there without the label
+  schedule(key, entry, now);  // it may exist without the label
   return false;
 }
 
@@ -365,7 +366,7 @@ bool SecretBook::take_failure(const kube::ObjectKey& key, Entry& entry, const ku
   const auto asked_for = std::min(error.retry_after.value_or(Milliseconds(0)), kRound);
   schedule(key, entry, now + std::max(pause_after(entry.failures), asked_for));
   const auto known = is_refusal(error) ? Known::kRefused : Known::kUnreadable;
-  // The first words are kept: others in each answer would be a new status each.
+  // The first text is kept: another text in each answer would be a new status each time.
   if (was_read(entry.known) || entry.known == known || entry.failures < kTries) return false;
   return set(entry, known, error.message, {});
 }

@@ -21,7 +21,7 @@ namespace {
 
 const kube::Resource kSecrets{"", "v1", "secrets"};
 constexpr std::string_view kLabelSelector = "kargo.akuity.io/cred-type=generic";
-/// The Secrets of one namespace: three lists that are not answered must not take minutes, since
+/// For the Secrets of one namespace: three unanswered lists must not take minutes, because
 /// readiness waits for them.
 constexpr std::chrono::milliseconds kListTimeout{20'000};
 
@@ -33,7 +33,7 @@ void add_counts(kube::ReflectorStatus& sum, const kube::ReflectorStatus& status)
   sum.failures += status.failures;
 }
 
-/// What was read, and nothing of it left behind.
+/// The decoded Secret. No copy of the answer stays in memory.
 kube::ApiResult<api::Secret> decode(kube::ApiResult<std::string> answer) {
   if (!answer) return tl::unexpected(std::move(answer.error()));
   auto object = json::parse(*answer, api::secret_projection());
@@ -58,7 +58,7 @@ class SecretSources::Impl : public std::enable_shared_from_this<Impl> {
         due_(rest.executor()) {}
 
   [[nodiscard]] SecretBook& book() { return book_; }
-  /// Does what the book says.
+  /// Carries out the book's actions.
   void act(SecretBook::Actions actions);
   [[nodiscard]] std::size_t watches() const { return watches_.size(); }
   [[nodiscard]] kube::ReflectorStatus status() const;
@@ -82,13 +82,13 @@ class SecretSources::Impl : public std::enable_shared_from_this<Impl> {
   const log::Logger logger_;
   SecretBook book_;
   clock::Timer due_;
-  std::optional<Steady::time_point> waits_for_;  ///< what due_ is set to
+  std::optional<Steady::time_point> waits_for_;  ///< the time that due_ is set to
   bool stopped_ = false;
-  kube::ReflectorStatus ended_;  ///< the counts of watches that there were
+  kube::ReflectorStatus ended_;  ///< the counts of former watches
   std::map<std::string, std::unique_ptr<Watch>> watches_;
 };
 
-/// A reflector, and the sink that tells the book what it brings. An action of the book may end the
+/// A reflector, and the sink that passes its events to the book. An action of the book may end the
 /// watch: each function acts last.
 class SecretSources::Impl::Watch final : public kube::ObjectSink {
  public:
@@ -180,7 +180,7 @@ void SecretSources::Impl::perform(const SecretBook::Changed& change) {
 }
 
 void SecretSources::Impl::perform(const SecretBook::SourceFails& fails) {
-  logger_.warn("Secrets cannot be followed; what can be read of them one by one is served",
+  logger_.warn("cannot watch Secrets; receivers whose Secrets can be read one by one are served",
                {{"namespace", fails.source.empty() ? "all" : fails.source}, {"error", fails.why}});
 }
 

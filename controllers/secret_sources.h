@@ -15,11 +15,11 @@
 namespace receiver::controllers {
 
 /// The values of the Secrets that receivers name, and of no others: kept current by watches and
-/// single reads, wiped when no receiver names them any more. What is watched and read when is
-/// decided by a SecretBook; this does it. All members run on the client's thread.
+/// single reads, wiped when no receiver names them any more. A SecretBook decides what is watched
+/// and read and when; this class carries it out. All members run on the client's thread.
 class SecretSources {
  public:
-  /// Called after what lookup() answers for the namespace may have changed.
+  /// Called after the result of lookup() for the namespace may have changed.
   using Changed = std::function<void(const std::string& ns)>;
 
   SecretSources(kube::RestClient& rest, SecretAccess access, Changed changed, log::Logger logger);
@@ -27,21 +27,22 @@ class SecretSources {
   SecretSources(const SecretSources&) = delete;
   SecretSources& operator=(const SecretSources&) = delete;
 
-  /// The names that receivers refer to in `ns`, in place of those before; none ends the watch.
+  /// Replaces the names that receivers refer to in `ns`; without names, the watch ends.
   void reference(const std::string& ns, std::set<std::string> names);
-  /// All owners have been listed, or cannot be: kCluster does not begin before.
+  /// Call when all owners have been listed, or cannot be: kCluster does not begin before.
   void owners_settled();
   [[nodiscard]] SecretState lookup(const std::string& ns, std::string_view name) const;
-  /// Reads those of `ns` that no watch covers again, before their round.
+  /// Reads the Secrets of `ns` that no watch covers, before their round.
   void refresh_uncovered(const std::string& ns);
-  /// Every source has been tried: it has answered, was refused, or has failed three times; and so
-  /// has each Secret that is read singly, for which nobody waits longer than SecretBook::kPatience.
+  /// Whether every source has been tried: it has answered, was rejected, or has failed three times;
+  /// and so has each Secret that is read singly, for which nothing waits longer than
+  /// SecretBook::kPatience.
   [[nodiscard]] bool settled() const;
-  /// For people: what cannot be followed; empty if all can.
+  /// For people: what cannot be watched; empty if all can.
   [[nodiscard]] std::string trouble() const;
   [[nodiscard]] std::size_t watches() const;
-  /// Of all watches together: what they and former ones have counted, whether all are synced or one
-  /// is refused, and when the one that has been silent the longest was heard.
+  /// For all watches together: their counts and those of former watches, whether all are synced or
+  /// one is rejected, and when the most silent one last received something.
   [[nodiscard]] kube::ReflectorStatus status() const;
   void stop();
 

@@ -12,7 +12,7 @@ namespace receiver::controllers {
 
 namespace {
 
-/// One kind: its objects, and what keeps them current once it is begun.
+/// One kind: its objects, and what keeps them current once it has begun.
 template <class T>
 class Followed {
  public:

@@ -18,24 +18,24 @@ namespace receiver::controllers {
     const kube::Store<api::Stage>& stages, const kube::Store<api::PromotionTask>& tasks,
     const kube::Store<api::PromotionTask>& cluster_tasks);
 
-/// Which projects' promotions will wait for pull requests. Nothing is read before begin(): where no
-/// receiver registers its webhooks, the operator need not be allowed to read these kinds. One that
+/// Which projects' promotions will wait for pull requests. Nothing is read before begin(): if no
+/// receiver registers its webhooks, the operator needs no permission for these kinds. A kind that
 /// is not served, or may not be read, has no objects. All members run on the client's thread.
 class StageWatch {
  public:
-  /// Called after projects() may have changed: by an object of that namespace, or one that has
-  /// none.
+  /// Called after projects() may have changed, with the namespace of the object; empty for an
+  /// object without one.
   using Changed = std::function<void(const std::string& ns)>;
-  /// Called by begin() for each kind (plural), with what lives as long as this.
+  /// Called by begin() for each kind (plural), with objects that live as long as this one.
   using Begun = std::function<void(const std::string& kind, const kube::Reflector& reflector)>;
 
-  /// The client outlives it.
+  /// The client must outlive it.
   StageWatch(kube::RestClient& rest, Changed changed, Begun begun, log::Logger logger);
   ~StageWatch();
   StageWatch(const StageWatch&) = delete;
   StageWatch& operator=(const StageWatch&) = delete;
 
-  /// From now on. Again: nothing.
+  /// Starts the watches. Further calls have no effect.
   void begin();
   void stop();
 

@@ -40,8 +40,8 @@ bool is_bitbucket(const api::PublishedReceiver& entry) {
   return std::string_view(entry.path).substr(0, entry.path.rfind('/')).ends_with("/bitbucket");
 }
 
-/// Bitbucket entries as derived, entries of other types as they stand, in the order of the spec.
-/// Each is listed once: of receivers with one name, the second takes the second entry.
+/// Bitbucket entries as derived, entries of other types unchanged, in the order of the spec. Each
+/// is listed once: if two receivers have one name, the second gets the second entry.
 std::vector<api::PublishedReceiver> next_receivers(const api::ReceiverOwner& owner,
                                                    const DerivedReceivers& derived) {
   std::vector<api::PublishedReceiver> ours = derived.published;
@@ -58,7 +58,7 @@ std::vector<api::PublishedReceiver> next_receivers(const api::ReceiverOwner& own
   return next;
 }
 
-/// The message of another writer's failure that stands; empty if none does. A failure in our form
+/// The message of another writer's current failure; empty if there is none. A failure in our form
 /// that names a receiver of another type is not ours either.
 std::string others_failure(const api::ReceiverOwner& owner, const api::Condition* ready) {
   if (ready == nullptr || ready->status != "False") return {};
@@ -87,7 +87,7 @@ bool agrees(const api::ReceiverOwner& owner, const DerivedReceivers& derived,
   });
 }
 
-/// Another writer's failure of this generation that says all there is to say: what it has written
+/// Whether another writer has already reported this generation's failure completely: its status
 /// counts as ours. That is how Kargo fails; it leaves Reconciling=True and observedGeneration.
 bool is_said_by_other(const api::ReceiverOwner& owner, const DerivedReceivers& derived,
                       const api::Condition* ready) {
@@ -107,7 +107,7 @@ api::Condition ready_condition(const api::ReceiverOwner& owner, const DerivedRec
       "",       owner.meta.generation};
   const std::string others = others_failure(owner, existing);
   if (names_foreign(owner, others)) {
-    // It stays true whatever we find.
+    // It stays true whatever this operator finds.
     ready.status = "False";
     ready.reason = existing->reason;
     const bool said = agrees(owner, derived, others);
@@ -136,8 +136,8 @@ void set_ready(const api::ReceiverOwner& owner, const DerivedReceivers& derived,
   }
 }
 
-/// The status of an object whose receivers are all of other types: as it stands, without what we
-/// wrote while it had one of ours.
+/// The status of an object whose receivers are all of other types: unchanged, without what this
+/// operator wrote while it had a Bitbucket receiver.
 api::OwnerStatus without_ours(const api::ReceiverOwner& owner, clock::Wall::time_point now) {
   api::OwnerStatus next = owner.status;
   std::erase_if(next.webhook_receivers, [&](const api::PublishedReceiver& entry) {

@@ -35,12 +35,12 @@ std::string base_difference(const std::string& theirs, const BaseUrl& base) {
   const ReceiverUrl url(theirs);
   constexpr const char* kAdvice = "configure both with the same one, its path included";
   if (url.origin != base.origin) {
-    return fmt::format("the other's base URL is {}, this operator's {}; {}", url.origin,
+    return fmt::format("the other writer's base URL is {}, this operator's is {}; {}", url.origin,
                        base.origin, kAdvice);
   }
   if (url.base_path != base.path) {
-    return fmt::format("the base URLs of both begin with {} and differ in their path; {}",
-                       base.origin, kAdvice);
+    return fmt::format("both base URLs begin with {} and differ in their path; {}", base.origin,
+                       kAdvice);
   }
   return {};
 }
@@ -49,17 +49,18 @@ std::string entry_difference(const Entries& theirs, const Entries& ours) {
   for (const api::PublishedReceiver& our : ours) {
     const auto* const their = find_entry(theirs, our.name);
     if (their == nullptr) {
-      return fmt::format("the other does not publish receiver \"{}\"", our.name);
+      return fmt::format("the other writer does not publish receiver \"{}\"", our.name);
     }
     if (their->url != our.url || their->path != our.path) {
       return fmt::format(
-          "the entry of receiver \"{}\" has another path: perhaps the other reads another Secret",
+          "the entry of receiver \"{}\" has another path: perhaps the other writer reads another "
+          "Secret",
           our.name);
     }
   }
   for (const api::PublishedReceiver& their : theirs) {
     if (find_entry(ours, their.name) == nullptr) {
-      return fmt::format("the other publishes receiver \"{}\", which this operator does not",
+      return fmt::format("the other writer publishes receiver \"{}\", which this operator does not",
                          their.name);
     }
   }
@@ -76,8 +77,8 @@ std::string condition_difference(const Conditions& theirs, const Conditions& our
   };
   const std::string their_text = shown(theirs, their), our_text = shown(ours, our);
   if (their_text != our_text) {
-    return fmt::format("the condition {} is {} in the other's status, {} in this operator's", type,
-                       their_text, our_text);
+    return fmt::format("the condition {} is {} in the other writer's status, {} in this operator's",
+                       type, their_text, our_text);
   }
   if (their == theirs.end() || *their == *our) return {};
   return fmt::format("the condition {} has another {}", type,

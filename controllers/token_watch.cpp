@@ -16,10 +16,11 @@ std::vector<Note> TokenWatch::look(const std::vector<TokenState>& now) {
     } else if (had_one) {
       notes.push_back(
           {kube::EventType::kWarning, "BitbucketTokenRemoved",
-           fmt::format("receiver \"{}\": Secret {} no longer holds the key \"bitbucket.token\", so "
-                       "Bitbucket is not asked any more; if somebody saved the Secret in Kargo's "
-                       "UI, add the keys bitbucket.* again",
-                       state.receiver, state.secret_name)});
+           fmt::format(
+               "receiver \"{}\": Secret {} no longer contains the key \"bitbucket.token\", so the "
+               "operator no longer asks Bitbucket; if somebody saved the Secret in Kargo's "
+               "UI, add the keys bitbucket.* again",
+               state.receiver, state.secret_name)});
     }
   }
   with_token_ = std::move(with_token);

@@ -9,12 +9,12 @@
 
 namespace receiver::controllers {
 
-/// Notices that a Secret has lost its `bitbucket.token`: Kargo's UI drops keys that it was not
-/// sent, and everything works on without them, only slower. One per owner; pure.
+/// Detects that a Secret has lost its `bitbucket.token`: Kargo's UI drops keys that it does not
+/// know, and everything still works, only slower. One per owner; pure.
 class TokenWatch {
  public:
-  /// What the owner names now. A note for each receiver whose Secret had a token before. A Secret
-  /// that is not there for a while is remembered as it was.
+  /// `now` is what the owner names now. Returns a note for each receiver whose Secret had a token
+  /// before. A Secret that is missing for a while keeps its remembered state.
   [[nodiscard]] std::vector<Note> look(const std::vector<TokenState>& now);
 
  private:

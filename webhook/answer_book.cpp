@@ -9,9 +9,9 @@ namespace {
 
 using bitbucket_rest::ApiFailure;
 
-/// Beyond its characters: what a container and the allocator keep about each.
+/// Overhead of a container and the allocator for each node.
 constexpr std::size_t kBytesOfNode = 128;
-/// The most that the final zero, what the allocator keeps about a text and its rounding add.
+/// Maximum overhead of a text: the final zero, the allocator's data and its rounding.
 constexpr std::size_t kBytesOfAllocation = 24;
 
 std::size_t bytes_of(const std::string& text) {
@@ -34,7 +34,7 @@ std::size_t bytes_of(const AnswerBook::Answer& answer) {
   return bytes;
 }
 
-/// What of a question is to be left alone after such an answer; nothing if it may be asked again.
+/// Which part of a question to pause after such an answer; nothing if it may be repeated.
 std::optional<QuestionKey> to_pause(const QuestionKey& key, ApiFailure failure) {
   switch (failure) {
     case ApiFailure::kUnauthorized:
@@ -43,7 +43,7 @@ std::optional<QuestionKey> to_pause(const QuestionKey& key, ApiFailure failure) 
     case ApiFailure::kForbidden:
       return QuestionKey{key.token, key.repository, ""};
     case ApiFailure::kNotFound:
-      // That there is no default branch says nothing of the repository's commits.
+      // A missing default branch says nothing about the repository's commits.
       if (key.commit.empty()) return std::nullopt;
       return key;
     default:
@@ -62,7 +62,7 @@ std::optional<AnswerBook::Answer> AnswerBook::find(const QuestionKey& key) {
 
 void AnswerBook::keep(const QuestionKey& key, Answer answer) {
   if (const auto known = by_key_.find(key); known != by_key_.end()) erase(known->second);
-  // The key is there twice: in the list and in the map.
+  // The key is stored twice: in the list and in the map.
   const std::size_t bytes = bytes_of(answer) + 2 * bytes_of(key) + 2 * kBytesOfNode;
   if (bytes > limits_.bytes_of_answer) return;
   while (!entries_.empty() && bytes_ + bytes > limits_.bytes) erase(std::prev(entries_.end()));

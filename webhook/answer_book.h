@@ -18,33 +18,37 @@
 namespace receiver::webhook {
 
 struct AnswerBookLimits {
-  std::size_t bytes = 8UL * 1024 * 1024;  ///< of answers; beyond it the least used ones go
-  /// One that is larger is not kept: it would drive out too many others.
+  std::size_t bytes =
+      8UL * 1024 *
+      1024;  ///< limit of cached answers; beyond it the least recently used are dropped
+  /// Larger answers are not cached: they would displace too many others.
   std::size_t bytes_of_answer = 1024UL * 1024;
-  std::size_t pauses = 10'000;        ///< that are remembered; further ones are not
-  std::size_t repositories = 10'000;  ///< whose default branch was asked for in the last minute
-  std::size_t default_branches = 10;  ///< questions a minute and repository
+  std::size_t pauses = 10'000;  ///< limit of remembered pauses; further ones are ignored
+  std::size_t repositories =
+      10'000;  ///< limit of repositories whose default branch was asked for in the last minute
+  std::size_t default_branches = 10;  ///< questions per minute and repository
 };
 
-/// Whose Bitbucket is asked about which repository, and about which commit. Keys of different
-/// Secrets, or of two versions of one, are never equal: a tenant chooses whom to ask.
+/// Identifies a question: the Secret, the repository, and the commit. Keys of different Secrets, or
+/// of two versions of one, are never equal: a tenant chooses which Bitbucket is asked.
 struct QuestionKey {
-  std::string token;       ///< uid and version of the Secret
+  std::string token;       ///< UID and version of the Secret
   std::string repository;  ///< server and name
-  std::string commit;      ///< one, or two; empty for the default branch
+  std::string commit;      ///< one or two commits; empty for the default branch
   friend auto operator<=>(const QuestionKey&, const QuestionKey&) = default;
 };
 
-/// What Bitbucket has said of commits, which never changes, and whom not to ask for a while. Pure:
-/// no clock, no I/O, no threads. Bounded in bytes; what was used the longest ago goes first.
+/// Caches what Bitbucket says about commits, which never changes, and remembers pauses after
+/// errors. Pure: no clock, no I/O, no threads. Limited in bytes; the least recently used answer is
+/// dropped first.
 class AnswerBook {
  public:
   using Time = clock::Steady::time_point;
   using Steps = std::vector<bitbucket::Commit>;
-  /// The last one is a default branch, which is not kept.
+  /// The last alternative is a default branch, which is not cached.
   using Answer = std::variant<Paths, Steps, std::string>;
 
-  /// After 401, 403, 404 and 429; and at most, whatever Retry-After says.
+  /// Pause after 401, 403, 404 and 429; and its maximum, whatever Retry-After says.
   static constexpr std::chrono::minutes kPause{1};
   static constexpr std::chrono::hours kLongestPause{1};
   static constexpr std::chrono::minutes kDefaultBranchWindow{1};
@@ -60,8 +64,7 @@ class AnswerBook {
   void failed(const QuestionKey& key, const bitbucket_rest::BitbucketError& error, Time now);
   [[nodiscard]] bool paused(const QuestionKey& key, Time now) const;
 
-  /// Takes one of the questions that may be asked of the default branch in a minute; false if all
-  /// are taken.
+  /// Uses one of the questions per minute for the default branch; false if none is left.
   [[nodiscard]] bool take_default_branch_question(const QuestionKey& key, Time now);
 
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
@@ -73,7 +76,7 @@ class AnswerBook {
     Answer answer;
     std::size_t bytes = 0;
   };
-  using Entries = std::list<Entry>;  ///< the one used last comes first
+  using Entries = std::list<Entry>;  ///< most recently used first
 
   void erase(Entries::iterator entry);
   void forget_ended_pauses(Time now);
@@ -83,7 +86,7 @@ class AnswerBook {
   Entries entries_;
   std::map<QuestionKey, Entries::iterator> by_key_;
   std::size_t bytes_ = 0;
-  /// Of a whole token or repository if the parts that say more are empty.
+  /// For a whole token or repository if the more specific parts are empty.
   std::map<QuestionKey, Time> pauses_;
   std::map<QuestionKey, std::vector<Time>> default_branch_questions_;
 };

@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::string_view kRetryAfterSeconds = "1";
 
-/// As the inside of a JSON string. What is not plain ASCII is escaped byte by byte, as the Latin-1
-/// that HTTP's fields once were: valid JSON comes out, whatever went in.
+/// Escapes text for a JSON string. Bytes beyond ASCII are escaped one by one, as Latin-1, which
+/// HTTP's fields once were: the result is valid JSON for any input.
 std::string json_escaped(std::string_view text) {
   std::string escaped;
   escaped.reserve(text.size());

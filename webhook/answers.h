@@ -8,26 +8,26 @@
 #include "http/message.h"
 #include "webhook/outcome.h"
 
-/// The answers of the webhook port, word for word as SPEC 3 has them. Each is a line of JSON.
+/// The answers of the webhook port, exactly as in SPEC 3. Each is one line of JSON.
 namespace receiver::webhook {
 
-/// More of a name that a stranger chose is neither answered nor logged.
+/// Names from untrusted requests are cut to this length in answers and logs.
 inline constexpr std::size_t kMaxNameBytes = 100;
 
-/// `{"msg":"…"}`; `message` may hold any bytes.
+/// `{"msg":"…"}`; `message` may contain any bytes.
 [[nodiscard]] http::Response message_response(unsigned status, std::string_view message);
-/// 503: the same request will do better in a moment. `message` holds nothing that a peer sent.
+/// 503: the same request may succeed in a moment. `message` contains nothing that a peer sent.
 [[nodiscard]] http::Response try_again_response(std::string_view message);
 
-/// To probes of load balancers: 200, or 503 from SIGTERM on.
+/// For probes of load balancers: 200, or 503 after SIGTERM.
 [[nodiscard]] http::Response health_response(bool shutting_down);
 [[nodiscard]] http::Response unknown_path_response();
 [[nodiscard]] http::Response wrong_method_response(std::string_view allowed);
 [[nodiscard]] http::Response ignored_response(std::string_view event);
 
 [[nodiscard]] Outcome outcome_of(const controllers::RefreshOutcome& refreshes);
-/// Cloud sends again what was answered 5xx; Data Center never does, and stops delivering to those
-/// who answer anything but 2xx.
+/// Cloud resends a delivery after a 5xx. Data Center never does, and skips deliveries to a webhook
+/// that answers anything but 2xx.
 [[nodiscard]] http::Response refresh_response(bitbucket::EventKind kind,
                                               const controllers::RefreshOutcome& refreshes);
 

@@ -19,8 +19,8 @@ bool selects_tags(Strategy strategy) {
          strategy == Strategy::kSemVer;
 }
 
-/// Whether it can be known which files discovery sees: of commits that were added to a branch, and
-/// of a new tag. What else happens to a ref may take commits away, or bring any number.
+/// Whether it can be known which files discovery sees: for commits that were added to a branch, and
+/// for a new tag. Other changes of a ref may remove commits, or add any number.
 bool can_be_known(const bitbucket::RefChange& change, Strategy strategy) {
   if (change.forced || change.deleted || change.new_hash.empty()) return false;
   if (strategy == Strategy::kNewestFromBranch) {
@@ -29,7 +29,7 @@ bool can_be_known(const bitbucket::RefChange& change, Strategy strategy) {
   return selects_tags(strategy) && change.created && change.old_hash.empty();
 }
 
-/// One subscription of the Warehouse that is judged, to the repository of the push.
+/// One subscription of the Warehouse, to the repository of the push.
 class SubscriptionJudge {
  public:
   SubscriptionJudge(const git::Subscription& subscription, const Findings& findings,

@@ -11,7 +11,7 @@ namespace receiver::webhook {
 namespace {
 
 constexpr std::size_t kPieceBytes = 16 * 1024;
-/// zlib's word for "the largest window, and a gzip header".
+/// zlib's code for "the largest window, and a gzip header".
 constexpr int kGzipWindow = 15 + 16;
 
 /// zlib counts its input in 32 bits.
@@ -53,7 +53,7 @@ tl::expected<std::string, InflateError> inflate_gzip(std::string_view compressed
     const std::size_t bytes = piece.size() - stream.avail_out;
     if (bytes > max_bytes - inflated.size()) return tl::unexpected(InflateError::kTooLarge);
     inflated.append(piece.data(), bytes);
-    // A gzip file may have several members, one after the other.
+    // A gzip file may have several members, one after another.
     if (result == Z_STREAM_END && stream.avail_in > 0) result = inflateReset(&stream);
   }
   if (result != Z_STREAM_END) return tl::unexpected(InflateError::kMalformed);

@@ -1,5 +1,5 @@
-// The steps of one request, from top to bottom in the order in which they are taken. Whatever ends
-// a request early is the answer of the step that it ends at.
+// The steps of one request, from top to bottom in order. A step that ends the request early returns
+// the answer.
 
 #include "webhook/delivery.h"
 
@@ -26,12 +26,12 @@ using controllers::Route;
 
 namespace {
 
-/// Load balancers probe `/` unless they are told otherwise.
+/// Load balancers probe `/` by default.
 bool is_health_path(std::string_view path) {
   return path == "/healthz" || path == "/";
 }
 
-/// Which form of the receiver's path arrives here: people who let their Ingress strip the base path
+/// Tells which form of the receiver's path arrives here: people whose Ingress strips the base path
 /// see it in `receiverctl check`.
 void tell_path(http::Response& response, const http::RequestHead& head,
                const std::vector<Route>& candidates) {
@@ -39,7 +39,7 @@ void tell_path(http::Response& response, const http::RequestHead& head,
   response.headers.add("X-Receiver-Path", full ? "full" : "stripped");
 }
 
-/// A field of the request, cut to a length that may be logged; empty if there is none.
+/// A field of the request, cut to a length for logs; empty if there is none.
 std::string bounded_field(const http::RequestHead& head, std::string_view name) {
   return std::string(head.headers.find(name).value_or("").substr(0, kMaxNameBytes));
 }
@@ -70,7 +70,7 @@ asio::awaitable<tl::expected<void, http::BodyError>> drop(http::BodyReader& body
   }
 }
 
-/// The HMACs of one body, under the keys of all receivers that share its path.
+/// The HMACs of one body, with the keys of all receivers that share its path.
 class Verification {
  public:
   Verification(const bitbucket::Signature& signature, const std::vector<Route>& candidates)
@@ -85,7 +85,7 @@ class Verification {
     for (crypto::Hmac& hmac : hmacs_) hmac.update(bytes);
   }
 
-  /// Once, last.
+  /// Call once, last.
   [[nodiscard]] std::vector<Route> verified() {
     std::vector<Route> routes;
     for (std::size_t index = 0; index < hmacs_.size(); ++index) {
@@ -109,16 +109,16 @@ std::string_view why_refused(http::BodyError error) {
     case http::BodyError::kTooSlow:
       return "answered 408: the delivery did not arrive within BODY_TIMEOUT";
     case http::BodyError::kNoRoom:
-      return "answered 503: deliveries of MAX_BODIES_BYTES are held already";
+      return "answered 503: the bodies of other deliveries fill MAX_BODIES_BYTES";
     case http::BodyError::kMalformed:
       return "answered 400: the delivery's chunks are malformed";
     case http::BodyError::kPeerClosed:
       break;
   }
-  return "the sender went away before its delivery was complete";
+  return "the sender closed the connection before its delivery was complete";
 }
 
-/// Nothing of a body that did not arrive.
+/// Nothing if the body did not arrive.
 std::optional<Outcome> outcome_of(http::BodyError error) {
   if (error == http::BodyError::kTooLarge) return Outcome::kTooLarge;
   if (error == http::BodyError::kNoRoom) return Outcome::kOverloaded;
@@ -127,16 +127,16 @@ std::optional<Outcome> outcome_of(http::BodyError error) {
 
 }  // namespace
 
-/// A request whose sender holds a receiver's key.
+/// A request whose sender has a receiver's key.
 struct Deliveries::Delivery {
-  std::vector<Route> receivers;  ///< those whose key it is; at least one
+  std::vector<Route> receivers;  ///< the receivers with that key; at least one
   std::string id;
   std::string event;
-  std::string traceparent;  ///< of W3C Trace Context, as sent
+  std::string traceparent;  ///< from W3C Trace Context, as sent
   clock::Steady::time_point first_byte;
-  std::string content;     ///< the body, inflated
-  std::string url;         ///< of the repository or pull request as it may be logged
-  std::size_t spared = 0;  ///< Warehouses that the push is not for, by what Bitbucket said
+  std::string content;     ///< the body, decompressed
+  std::string url;         ///< of the repository or pull request, for the log
+  std::size_t spared = 0;  ///< Warehouses that the push does not affect, according to Bitbucket
 };
 
 Deliveries::Deliveries(const controllers::RouteTable& routes,
@@ -182,11 +182,11 @@ asio::awaitable<Deliveries::End> Deliveries::take(const http::RequestHead& head,
   auto payload = parse(*delivery, *kind);
   if (!payload) co_return payload.error();
 
-  late_targets_.remember(delivery->receivers, *payload);  // before the stores are asked
+  late_targets_.remember(delivery->receivers, *payload);  // before the stores are read
 
   auto targets = find_targets(*delivery, *kind, *payload);
   if (!targets) co_return targets.error();
-  *payload = {};  // nothing large is kept while waiting
+  *payload = {};  // large data is not kept while waiting
   delivery->content = {};
 
   const auto deadline = head.first_byte + options_.answer_deadline;
@@ -202,21 +202,22 @@ http::Response Deliveries::answer_health(const http::RequestHead& head) const {
 }
 
 Deliveries::Step<std::vector<Route>> Deliveries::find_receivers(const http::RequestHead& head) {
-  // Asked before the look-up: what completes the table between the two must not make a 404 of it.
+  // Read before the look-up: if the table becomes complete between the two, the answer must not be
+  // a 404.
   const bool complete = routes_.complete();
   auto receivers = routes_.find(head.path());
   if (!receivers.empty()) return receivers;
 
-  // No path is logged: a receiver's former one is still half a secret.
+  // No path is logged: even a receiver's former one is half a secret.
   if (complete) {
     if (const auto held_back = unknown_paths_.admit()) {
-      logger_.debug("unknown path", {{"similar_lines_left_out", *held_back}});
+      logger_.debug("unknown path", {{"suppressed", *held_back}});
     }
     return tl::unexpected(End{unknown_path_response(), Outcome::kUnknownPath});
   }
   if (const auto held_back = not_ready_.admit()) {
     logger_.warn("answered 503: not every receiver's Secret has been read yet",
-                 {{"similar_lines_left_out", *held_back}});
+                 {{"suppressed", *held_back}});
   }
   return tl::unexpected(End{try_again_response("receivers are not known yet"), Outcome::kNotReady});
 }
@@ -270,7 +271,7 @@ asio::awaitable<Deliveries::Step<Deliveries::Delivery>> Deliveries::authenticate
     auto inflated = inflate_gzip(delivery.content, options_.limits.body_bytes);
     if (inflated) {
       delivery.content = std::move(*inflated);
-      // Compressed on its way, after it was signed.
+      // A proxy may have compressed it after it was signed.
       if (delivery.receivers.empty()) {
         Verification as_signed(*signature, candidates);
         as_signed.update(delivery.content);
@@ -279,7 +280,7 @@ asio::awaitable<Deliveries::Step<Deliveries::Delivery>> Deliveries::authenticate
     } else if (inflated.error() == InflateError::kTooLarge) {
       co_return tl::unexpected(refuse_body(head, candidates, http::BodyError::kTooLarge));
     }
-    // Otherwise a proxy has inflated it and left the field: the signature decides.
+    // Otherwise a proxy has decompressed it and kept the field: the signature decides.
   }
   if (delivery.receivers.empty()) co_return tl::unexpected(refuse_sender(head, candidates));
 
@@ -306,7 +307,7 @@ Deliveries::Step<bitbucket::Payload> Deliveries::parse(Delivery& delivery,
                                                        bitbucket::EventKind kind) {
   auto payload = bitbucket::parse_payload(kind, delivery.content);
   if (payload) return std::move(*payload);
-  logger_.warn("a signed delivery cannot be read",
+  logger_.warn("cannot parse a signed delivery",
                {{"delivery", delivery.id}, {"event", delivery.event}, {"error", payload.error()}});
   return tl::unexpected(
       finish(delivery, Outcome::kBadBody, http::error_response(400, "invalid request body")));
@@ -324,8 +325,8 @@ Deliveries::Step<DeliveryTargets> Deliveries::find_targets(Delivery& delivery,
   const auto& urls = pushed ? std::get<bitbucket::Push>(payload).repository_urls
                             : std::get<bitbucket::PullRequest>(payload).urls;
   if (urls.empty()) {
-    logger_.warn(pushed ? "a delivery names no repository: it refreshes nothing"
-                        : "a delivery names no pull request: it refreshes nothing",
+    logger_.warn(pushed ? "a delivery names no repository; nothing is refreshed"
+                        : "a delivery names no pull request; nothing is refreshed",
                  {{"delivery", delivery.id}, {"event", delivery.event}});
   } else {
     delivery.url = git::redacted(urls.front());
@@ -394,8 +395,8 @@ Deliveries::End Deliveries::refuse_sender(const http::RequestHead& head,
   observe(candidates, outcome_name(outcome));
   log_unproven(refused_senders_, log::Level::kWarn,
                has_signature
-                   ? "answered 401: the signature is not of this receiver's secret; the webhook in "
-                     "Bitbucket must have the same"
+                   ? "answered 401: the delivery is signed with another secret; set this "
+                     "receiver's secret in the webhook in Bitbucket"
                    : "answered 401: the delivery is not signed; set the receiver's secret in the "
                      "webhook in Bitbucket",
                head, candidates);
@@ -419,7 +420,7 @@ void Deliveries::log_unproven(log::LogThrottle& throttle, log::Level level,
                  {"event", bounded_field(head, bitbucket::kEventHeader)},
                  {"project", joined_names(candidates, &Route::project)},
                  {"receiver", joined_names(candidates, &Route::receiver)},
-                 {"similar_lines_left_out", *held_back}});
+                 {"suppressed", *held_back}});
 }
 
 Deliveries::End Deliveries::finish(const Delivery& delivery, Outcome outcome, http::Response answer,

@@ -27,25 +27,26 @@
 
 namespace receiver::webhook {
 
-/// Told of each receiver whose key a sender has shown, or failed to: `accepted`, or the name of the
-/// outcome. From any of the listener's threads.
+/// Called for each receiver whose key a sender has proved, or failed to prove: `accepted`, or the
+/// name of the outcome. From any of the listener's threads.
 using AuthenticationObserver = std::function<void(
     const std::string& project, const std::string& receiver, std::string_view result)>;
 
 struct DeliveryOptions {
   std::chrono::milliseconds answer_deadline{8'000};  ///< from the request's first byte
-  http::ServerLimits limits;                         ///< of the listener, for its 413
-  /// Told how long each delivery that called for refreshes took, from its first byte to its answer.
-  /// On any of the listener's threads.
+  http::ServerLimits limits;                         ///< the listener's, for its 413
+  /// Called with the time of each delivery that requests refreshes, from its first byte to its
+  /// answer. On any of the listener's threads.
   std::function<void(bitbucket::Source source, std::chrono::nanoseconds took)> answered{};
   AuthenticationObserver authenticated{};
-  /// Asks what pushes change, for receivers whose Secret holds a token. Null: nothing is asked.
+  /// Asks Bitbucket which files pushes change, for receivers whose Secret contains a token. Null:
+  /// never ask.
   Inquirer* inquirer = nullptr;
 };
 
 /// Answers the requests of the webhook port. Called on a connection's strand, from any of the
-/// listener's threads; shares nothing but what is thread-safe. What it is given outlives it, and it
-/// outlives every answer.
+/// listener's threads; shares only thread-safe objects. Its arguments must outlive it, and it must
+/// outlive every answer.
 class Deliveries {
  public:
   Deliveries(const controllers::RouteTable& routes, const kube::Store<api::Warehouse>& warehouses,
@@ -55,24 +56,24 @@ class Deliveries {
   [[nodiscard]] boost::asio::awaitable<http::Response> answer(const http::RequestHead& head,
                                                               http::BodyReader& body);
 
-  /// From now on health probes are answered 503: load balancers choose another replica. Deliveries
-  /// are answered as before. From any thread.
+  /// From now on health probes are answered 503, so that load balancers choose another replica.
+  /// Deliveries are still answered. From any thread.
   void shutting_down() { shutting_down_ = true; }
 
   [[nodiscard]] const DeliveryCounters& counters() const { return counters_; }
 
  private:
   struct Delivery;
-  /// How a request ends. Without an outcome: its body did not arrive, which the listener counts.
+  /// The end of a request. Without an outcome: its body did not arrive, which the listener counts.
   struct End {
     http::Response answer;
     std::optional<Outcome> outcome;
   };
-  /// What a step hands to the next one, or the end of the request.
+  /// The result of a step for the next one, or the end of the request.
   template <typename T>
   using Step = tl::expected<T, End>;
 
-  // The steps of a request, in their order.
+  // The steps of a request, in order.
   [[nodiscard]] http::Response answer_health(const http::RequestHead& head) const;
   [[nodiscard]] boost::asio::awaitable<End> take(const http::RequestHead& head,
                                                  http::BodyReader& body);
@@ -105,11 +106,11 @@ class Deliveries {
   [[nodiscard]] End refuse_sender(const http::RequestHead& head,
                                   const std::vector<controllers::Route>& candidates);
   void observe(const std::vector<controllers::Route>& receivers, std::string_view result) const;
-  /// Of a request whose sender has not shown that it holds a key.
+  /// For a request whose sender has not proved that it has a key.
   void log_unproven(log::LogThrottle& throttle, log::Level level, std::string_view message,
                     const http::RequestHead& head,
                     const std::vector<controllers::Route>& candidates) const;
-  /// The end of a signed delivery, with its line in the log.
+  /// Ends a signed delivery, with its log line.
   [[nodiscard]] End finish(const Delivery& delivery, Outcome outcome, http::Response answer,
                            const controllers::RefreshOutcome& refreshes = {}) const;
 

@@ -14,7 +14,7 @@ namespace {
 using controllers::Route;
 using controllers::Target;
 
-/// For the patterns of all Warehouses of a delivery.
+/// Time limit for the patterns of all Warehouses of a delivery.
 constexpr std::chrono::milliseconds kJudgingTime{100};
 
 void add(std::vector<Target>& all, std::vector<Target> more) {
@@ -25,8 +25,8 @@ void add(std::vector<Target>& all, std::vector<Target> more) {
   all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
-/// Of one receiver. What is open of the first of them that has such is asked about; two receivers
-/// in one delivery are a rare chance, and neither decides for the other.
+/// Adds the targets of one receiver. Only the open targets of the first receiver with any are asked
+/// about; two receivers in one delivery are rare, and neither decides for the other.
 void add_targets_of(const Route& receiver, const bitbucket::Push& push, bool may_ask,
                     const kube::Store<api::Warehouse>& warehouses, DeliveryTargets& targets) {
   const auto& bitbucket = receiver.bitbucket;

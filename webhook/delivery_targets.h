@@ -14,29 +14,30 @@
 #include "webhook/inquirer.h"
 #include "webhook/targets.h"
 
-/// Which objects a delivery is for, over all receivers whose key signs it; and of a push, which of
-/// them depend on what Bitbucket says.
+/// Which objects a delivery is for, over all receivers whose key signs it; and for a push, which of
+/// them depend on Bitbucket's answer.
 namespace receiver::webhook {
 
 struct DeliveryTargets {
-  std::vector<controllers::Target> certain;  ///< perhaps some of them twice
-  /// Of a push: what else it could be for, as the answer to `request` tells.
+  std::vector<controllers::Target> certain;  ///< may contain duplicates
+  /// For a push: further objects that depend on the answer to `request`.
   std::vector<OpenTarget> open;
   std::vector<std::string> identities;  ///< of its repository
   Inquirer::Request request;
 
-  /// Leaves in `open` only those that are so judged by what is found out, and returns the others.
-  /// `request` is then to ask for what the judgement depends on. What is not judged within a short
-  /// time, since other requests wait for this thread, counts as affected.
+  /// Keeps in `open` only the targets with that judgement, according to the findings, and returns
+  /// the others. `request` then contains the questions that the judgement depends on. Targets that
+  /// are not judged within a short time count as affected, because other requests wait for this
+  /// thread.
   [[nodiscard]] std::vector<controllers::Target> take_all_but(Judgement wanted,
                                                               const Findings& findings);
 };
 
-/// What more is known of a push.
+/// Further facts about a push.
 struct PushContext {
   bitbucket::Source source = bitbucket::Source::kCloud;
   std::string_view body;
-  bool may_ask = false;  ///< else nothing is open
+  bool may_ask = false;  ///< false: nothing is open
 };
 
 [[nodiscard]] DeliveryTargets targets_for(const std::vector<controllers::Route>& receivers,

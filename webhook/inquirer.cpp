@@ -29,12 +29,12 @@ using bitbucket::Commit;
 using bitbucket_rest::ApiFailure;
 using Time = clock::Steady::time_point;
 
-/// How long past the deadline a caller waits for what was found out by then.
+/// How long after the deadline a caller waits for the findings.
 constexpr std::chrono::milliseconds kHandOver{100};
 
 static_assert(static_cast<std::size_t>(ApiFailure::kUnknown) + 2 == kQuestionResults.size());
 
-/// One find_out() that waits. The mutex guards `findings`; the timer is the caller's alone.
+/// One waiting find_out(). The mutex guards `findings`; only the caller uses the timer.
 struct Call {
   explicit Call(asio::any_io_executor executor) : caller(std::move(executor)), timer(caller) {}
 
@@ -48,12 +48,12 @@ struct Call {
 struct Pending {
   async::Sleeper::Queue waiting;
   bool ended = false;
-  std::optional<AnswerBook::Answer> answer;  ///< nothing: there is none
+  std::optional<AnswerBook::Answer> answer;  ///< nothing: no answer
   unsigned requests = 0;
 };
 using PendingPtr = std::shared_ptr<Pending>;
 
-/// One delivery's questions.
+/// The questions of one delivery.
 struct Run {
   Run(const asio::any_io_executor& executor, Inquirer::Request r, Time d, std::shared_ptr<Call> c)
       : request(std::move(r)), deadline(d), call(std::move(c)), ended(executor) {}
@@ -373,10 +373,9 @@ void Inquirer::Impl::note_failure(const QuestionKey& key,
   if (error.kind == ApiFailure::kUnknown) return;  // as of a large commit: nothing is wrong
   const auto held_back = failures_.admit();
   if (!held_back) return;
-  logger_.warn("Bitbucket does not say what a push changes; the Warehouses are refreshed",
-               {{"repository", key.repository},
-                {"error", error.message},
-                {"similar_lines_left_out", *held_back}});
+  logger_.warn(
+      "cannot ask Bitbucket which files a push changes; its Warehouses are refreshed",
+      {{"repository", key.repository}, {"error", error.message}, {"suppressed", *held_back}});
 }
 
 /// A question that is asked already may be answered by what was so before the delivery arrived.

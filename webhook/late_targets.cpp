@@ -31,11 +31,11 @@ using controllers::TargetKind;
 
 namespace {
 
-/// So many are handed to the refresher at once: fewer than it can hold.
+/// Targets that are handed to the refresher at a time: fewer than it can hold.
 constexpr std::size_t kBatch = 1'000;
-/// While the refresher is full.
+/// Pause while the refresher is full.
 constexpr std::chrono::milliseconds kPause{200};
-/// Of the names in one line of the log.
+/// Maximum number of names in one log line.
 constexpr std::size_t kNamed = 10;
 
 controllers::Named named_by(const bitbucket::Payload& payload) {
@@ -93,14 +93,14 @@ class LateTargets::Impl : public std::enable_shared_from_this<Impl> {
   controllers::Refresher& refresher_;
   const log::Logger logger_;
 
-  // The executor's own.
-  std::set<Target> found_;  ///< to be handed to the refresher; each object once
+  // The following belong to the executor's thread.
+  std::set<Target> found_;  ///< waiting for the refresher; each object once
   bool refreshing_ = false;
   bool stopped_ = false;
   clock::Timer pause_;
 
   std::mutex mutex_;
-  RecentDeliveries recent_;  ///< under the mutex: deliveries come on the listener's threads
+  RecentDeliveries recent_;  ///< under the mutex: deliveries arrive on the listener's threads
 };
 
 void LateTargets::Impl::remember(const std::vector<Route>& receivers,
@@ -125,7 +125,7 @@ void LateTargets::Impl::watch_changed(TargetKind kind, bool current) {
 }
 
 void LateTargets::Impl::look_at(const api::Warehouse& warehouse) {
-  if (nothing_remembered()) return;  // as at a start, when every object comes into the store
+  if (nothing_remembered()) return;  // as at a start, when every object is new to the store
   const bool named =
       std::ranges::any_of(warehouse.subscriptions, [&](const git::Subscription& subscription) {
         return is_named(TargetKind::kWarehouse, warehouse.key.ns,
@@ -144,7 +144,8 @@ void LateTargets::Impl::look_at(const api::Promotion& promotion) {
   if (named) found({TargetKind::kPromotion, promotion.key});
 }
 
-/// Whether a delivery to a receiver that is still served names it, to an object that `judge(refs)`.
+/// Whether a delivery to a receiver that is still served names the object, and `judge(refs)` is
+/// true.
 template <typename Judge>
 bool LateTargets::Impl::is_named(TargetKind kind, const std::string& ns,
                                  const std::string& identity, const Judge& judge) {
@@ -165,7 +166,7 @@ void LateTargets::Impl::found(Target target) {
   if (stopped_) return;
   found_.insert(std::move(target));
   if (std::exchange(refreshing_, true)) return;
-  // Begins after this handler, so a whole list that replaces a store is one batch.
+  // Begins after this handler, so a complete list that replaces a store is one batch.
   asio::co_spawn(executor_, refresh_found(shared_from_this()),
                  log::EndOnException{logger_, "the refresh of late targets"});
 }
@@ -186,7 +187,7 @@ asio::awaitable<void> LateTargets::Impl::refresh_found(async::KeptAlive) {
     counters.refreshes += batch.size();
     const std::size_t count = batch.size();
     batch.resize(std::min(count, kNamed));
-    logger_.info("refreshing objects that were seen after a delivery which names them",
+    logger_.info("refreshing objects that appeared after a delivery that names them",
                  {{"objects", count}, {"first", names_of(batch)}});
   }
   refreshing_ = false;

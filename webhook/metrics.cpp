@@ -12,12 +12,12 @@ using metrics::own;
 
 namespace {
 
-/// To where Bitbucket gives up.
+/// Up to Bitbucket's timeout.
 const metrics::Buckets kAnswerSeconds{0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
                                       0.5,    1,     2.5,  5,     8,    10};
-/// To where a question is given up.
+/// Up to the time limit of a question.
 const metrics::Buckets kQuestionSeconds{0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5};
-/// Receivers come and go as long as the process lives; what comes beyond is not shown.
+/// Receivers come and go as long as the process lives. Further series are not shown.
 constexpr std::size_t kMaxAuthenticationSeries = 30'000;
 
 std::function<void(bitbucket::Source, std::chrono::nanoseconds)> duration_observer(
@@ -50,9 +50,8 @@ Inquirer::Asked question_observer(metrics::Readings& readings) {
 }
 
 AuthenticationObserver authentication_observer(metrics::Readings& readings) {
-  auto& results = readings.counter_family(
-      own("authentications_total"),
-      "Whether senders had the receiver's key: accepted, or what was wrong.");
+  auto& results = readings.counter_family(own("authentications_total"),
+                                          "Signature checks, by receiver and result.");
   return [&results, series = std::make_shared<std::atomic<std::size_t>>(0)](
              const std::string& project, const std::string& receiver, std::string_view result) {
     const metrics::Labels labels{
@@ -67,7 +66,7 @@ void add_metrics(metrics::Readings& readings, const DeliveryCounters& counters) 
   for (std::size_t outcome = 0; outcome < kOutcomes; ++outcome) {
     const auto show = [&](std::string_view source, std::string_view event, std::size_t index) {
       readings.counter(own("deliveries_total"),
-                       "Requests to the webhook port, by the event named and how they ended.",
+                       "Requests to the webhook port, by source, event and outcome.",
                        {{"source", std::string(source)},
                         {"event", std::string(event)},
                         {"outcome", std::string(outcome_name(static_cast<Outcome>(outcome)))}},
@@ -82,21 +81,22 @@ void add_metrics(metrics::Readings& readings, const DeliveryCounters& counters) 
     show("unknown", "other", Counters::kOther);
   }
   readings.counter(own("previous_secret_deliveries_total"),
-                   "Deliveries signed with a secret that is being replaced.", {},
-                   counters.previous_secret);
+                   "Deliveries signed with secret.previous.", {}, counters.previous_secret);
   readings.counter(own("refreshes_spared_total"),
-                   "Warehouses that a push did not refresh since Bitbucket said that it changes "
-                   "none of their files, or another branch than the default one.",
+                   "Warehouses that a push did not refresh, because it changes none of their "
+                   "files, or not the default branch.",
                    {}, counters.spared);
 }
 
 void add_metrics(metrics::Readings& readings, const LateTargetCounters& counters) {
-  readings.counter(own("late_refreshes_total"),
-                   "Objects refreshed because they were seen after a delivery that names them.", {},
-                   counters.refreshes);
-  readings.gauge(own("recent_deliveries"),
-                 "Deliveries remembered for objects that are not seen yet; equal ones count once.",
-                 {}, counters.remembered_current);
+  readings.counter(
+      own("late_refreshes_total"),
+      "Objects that appeared after a delivery that names them, and were refreshed then.", {},
+      counters.refreshes);
+  readings.gauge(
+      own("recent_deliveries"),
+      "Deliveries remembered for objects that have not appeared yet; equal ones count once.", {},
+      counters.remembered_current);
   readings.counter(own("recent_deliveries_dropped_total"),
                    "Deliveries forgotten early because too many are remembered.", {},
                    counters.dropped);
@@ -108,7 +108,7 @@ void add_metrics(metrics::Readings& readings, const InquirerCounters& counters) 
         source == bitbucket::Source::kCloud ? counters.cloud : counters.data_center;
     for (std::size_t result = 0; result < results.size(); ++result) {
       readings.counter(own("bitbucket_questions_total"),
-                       "Questions to Bitbucket's REST API by how they ended.",
+                       "Questions to Bitbucket's REST API, by result.",
                        {{"product", std::string(bitbucket::source_name(source))},
                         {"result", std::string(kQuestionResults.at(result))}},
                        results.at(result));
@@ -116,15 +116,15 @@ void add_metrics(metrics::Readings& readings, const InquirerCounters& counters) 
   }
   const auto unasked = [&](std::string_view why, const std::atomic<std::uint64_t>& count) {
     readings.counter(own("bitbucket_questions_unasked_total"),
-                     "Questions that needed no request: cached, shared with another delivery; or "
-                     "skipped, after a refusal or at a bound.",
+                     "Questions that caused no request: cached, shared with another delivery, or "
+                     "skipped after a rejection or at a limit.",
                      {{"why", std::string(why)}}, count);
   };
   unasked("cached", counters.from_cache);
   unasked("shared", counters.shared);
   unasked("skipped", counters.not_asked);
-  readings.gauge(own("bitbucket_cache_bytes"), "Size of the answers of Bitbucket that are kept.",
-                 {}, counters.cache_bytes);
+  readings.gauge(own("bitbucket_cache_bytes"), "Size of Bitbucket's cached answers.", {},
+                 counters.cache_bytes);
 }
 
 }  // namespace receiver::webhook

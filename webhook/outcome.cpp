@@ -6,7 +6,7 @@
 namespace receiver::webhook {
 namespace {
 
-/// In the order of Outcome. Alerts and dashboards know them.
+/// In the order of Outcome. Alerts and dashboards use these names.
 constexpr auto kNames = std::to_array<std::string_view>(
     {"ok", "queued", "failed", "overloaded", "ignored_event", "ping", "unknown_path", "not_ready",
      "wrong_method", "too_large", "missing_signature", "bad_signature", "bad_body"});

@@ -13,9 +13,10 @@
 
 namespace receiver::webhook {
 
-/// A function of URLs, asked about those of one Warehouse after another. To take a URL apart costs
-/// more than all else that is decided about a Warehouse, and those of a monorepo have the same one:
-/// what it said of the last few is remembered. The URLs outlive it. One thread.
+/// A function of URLs that is called for the Warehouses one after another. Parsing a URL costs more
+/// than everything else that is decided about a Warehouse, and the Warehouses of a monorepo have
+/// the same one, so the results for the last few are cached. The URLs must outlive it. For one
+/// thread.
 template <typename Value>
 class UrlMemo {
  public:
@@ -39,19 +40,20 @@ class UrlMemo {
 
   Function function_;
   std::array<Known, 4> last_{};
-  std::size_t asked_ = 0;  ///< for what was not remembered
+  std::size_t asked_ = 0;  ///< calls without a cached result
 };
 
 /// The repositories of a push.
 class PushedRepositories {
  public:
-  /// As identities_of() has them. They outlive it, as all URLs do that it is asked about.
+  /// `identities` is from identities_of(). It and all URLs that it is called with must outlive this
+  /// object.
   explicit PushedRepositories(std::span<const std::string> identities)
       : named_([identities](const std::string& url) {
           return std::ranges::binary_search(identities, git::identity(url));
         }) {}
 
-  /// Whether the URL is one of theirs.
+  /// Whether the URL names one of them.
   [[nodiscard]] bool have(const std::string& url) const { return named_.of(url); }
 
  private:

@@ -22,7 +22,7 @@ void sort_out_repeated(std::vector<std::string>& texts) {
   texts.erase(repeated.begin(), repeated.end());
 }
 
-/// What the URLs name, each once; those that name nothing are left out.
+/// The identities of the URLs, each once, without empty ones.
 std::vector<std::string> identities_of(std::span<const std::string> urls, Identity identity) {
   std::vector<std::string> identities;
   for (const std::string& url : urls) {
@@ -32,10 +32,10 @@ std::vector<std::string> identities_of(std::span<const std::string> urls, Identi
   return identities;
 }
 
-/// The separator ends both parts: a prefix of one is never taken for the whole.
+/// The separator ends both parts, so a prefix of one never equals the whole.
 std::string index_key(std::string_view identity, std::string_view ns) {
   std::string key;
-  key.reserve(identity.size() + ns.size() + 2);  // a cluster holds a hundred thousand of them
+  key.reserve(identity.size() + ns.size() + 2);  // a cluster may have a hundred thousand of them
   return key.append(identity).append("\n").append(ns).append("\n");
 }
 
@@ -72,8 +72,8 @@ Verdict verdict_of(std::span<const std::string> ended, const api::Promotion& pro
   return waits ? Verdict::kTarget : Verdict::kOther;
 }
 
-/// What the index has under one of the identities: perhaps twice the same, and too many, if a URL
-/// holds a separator itself.
+/// The index entries for one of the identities. They may contain duplicates, and further objects if
+/// a URL contains a separator itself.
 template <typename T>
 std::vector<std::shared_ptr<const T>> objects_named(std::span<const std::string> identities,
                                                     const std::string& project,
@@ -99,7 +99,7 @@ void sort_out_repeated(std::vector<Target>& targets) {
   targets.erase(repeated.begin(), repeated.end());
 }
 
-/// Those of the objects that `verdict(object)` confirms.
+/// The objects that `verdict(object)` confirms.
 template <typename T, typename GiveVerdict>
 std::vector<Target> confirmed(const std::vector<std::shared_ptr<const T>>& objects, TargetKind kind,
                               const GiveVerdict& verdict) {
@@ -113,14 +113,14 @@ std::vector<Target> confirmed(const std::vector<std::shared_ptr<const T>>& objec
 
 using AskedRepositories = UrlMemo<std::optional<bitbucket_rest::Repository>>;
 
-/// What to ask about, of a Warehouse that a push affects; nothing if no answer may spare it: one of
-/// the subscriptions is affected whatever has changed, or its repository is on no Bitbucket that
-/// may be asked.
+/// The repository to ask about, for a Warehouse that a push affects; nothing if no answer may spare
+/// it: one of the subscriptions is affected by every change, or its repository is on no Bitbucket
+/// that may be asked.
 std::optional<bitbucket_rest::Repository> repository_to_ask(const PushedRepositories& pushed,
                                                             std::span<const std::string> refs,
                                                             const api::Warehouse& warehouse,
                                                             AskedRepositories& on_bitbucket) {
-  // First of all, for the many that name neither paths nor no branch.
+  // First, because most subscriptions have a branch and no paths.
   if (std::ranges::none_of(warehouse.subscriptions, may_be_spared)) return std::nullopt;
   std::optional<bitbucket_rest::Repository> asked;
   for (const git::Subscription& subscription : warehouse.subscriptions) {

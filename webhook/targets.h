@@ -16,7 +16,8 @@
 #include "controllers/refresher.h"
 #include "kube/store.h"
 
-/// Which objects a delivery is for. Lookups cost what they find, whatever the size of the cluster.
+/// Which objects a delivery is for. A look-up costs in proportion to what it finds, whatever the
+/// size of the cluster.
 namespace receiver::webhook {
 
 /// For Store<api::Warehouse>: by repository, then namespace.
@@ -29,7 +30,7 @@ namespace receiver::webhook {
 [[nodiscard]] std::vector<controllers::Target> targets_of(
     const bitbucket::Push& push, const std::string& project,
     const kube::Store<api::Warehouse>& warehouses);
-/// A Warehouse that a push could be for, unless Bitbucket says that it changes nothing there.
+/// A Warehouse that a push may affect, unless Bitbucket says that it changes nothing there.
 struct OpenTarget {
   controllers::Target target;
   std::shared_ptr<const api::Warehouse> warehouse;
@@ -37,10 +38,10 @@ struct OpenTarget {
 struct SplitTargets {
   std::vector<controllers::Target> certain;
   std::vector<OpenTarget> open;
-  /// What to ask about, of all that are open.
+  /// The repository to ask about, for all open ones.
   std::optional<bitbucket_rest::Repository> repository;
 };
-/// The same Warehouses, in two parts: those that the push is for whatever it changes, and those
+/// The same Warehouses in two parts: those that the push affects whatever it changes, and those
 /// that it may spare (webhook/changed_files.h), whose repository is on the receiver's Bitbucket.
 [[nodiscard]] SplitTargets split_targets_of(const bitbucket::Push& push, const std::string& project,
                                             const kube::Store<api::Warehouse>& warehouses,
@@ -50,23 +51,24 @@ struct SplitTargets {
     const bitbucket::PullRequest& pull_request, const std::string& project,
     const kube::Store<api::Promotion>& promotions);
 
-/// What a delivery names, to be compared with git::identity of a Warehouse's repositories, or with
-/// bitbucket::pull_request_identity of what a Promotion waits for. Sorted, each once, none empty.
+/// What a delivery names, for comparison with git::identity of a Warehouse's repositories, or with
+/// bitbucket::pull_request_identity of a Promotion's pull requests. Sorted, each once, none empty.
 [[nodiscard]] std::vector<std::string> identities_of(const bitbucket::Push& push);
 [[nodiscard]] std::vector<std::string> identities_of(const bitbucket::PullRequest& pull_request);
 
-/// Whether a delivery is for an object of the receiver's project, and why not.
+/// Whether a delivery is for an object of the receiver's project, and if not, why.
 enum class Verdict : std::uint8_t {
   kTarget,
-  kSubscribesToNothing,  ///< a Warehouse without Git subscription; a Promotion that waits for none
+  kSubscribesToNothing,  ///< a Warehouse without a Git subscription; a Promotion that waits for no
+                         ///< pull request
   kOther,                ///< another repository, or another pull request
-  kOtherRefs,            ///< that repository, but other branches or tags
+  kOtherRefs,            ///< the same repository, but other branches or tags
 };
 [[nodiscard]] Verdict judge(const bitbucket::Push& push, const api::Warehouse& warehouse);
 [[nodiscard]] Verdict judge(const bitbucket::PullRequest& pull_request,
                             const api::Promotion& promotion);
 
-/// Everything that a delivery to one of `projects` (the empty one: every namespace) could be for.
+/// All objects that a delivery to one of `projects` (empty: every namespace) could be for.
 [[nodiscard]] std::vector<controllers::Target> reachable_targets(
     const std::set<std::string>& projects, const kube::Store<api::Warehouse>& warehouses,
     const kube::Store<api::Promotion>& promotions);

@@ -9,15 +9,15 @@
 
 namespace receiver {
 
-/// One thing that liveness or readiness depends on.
+/// One condition of liveness or readiness.
 struct HealthCheck {
   std::string name;
   bool ok = false;
-  std::string why;  ///< not ok: why not; ok: what is missing all the same, if anything
+  std::string why;  ///< not ok: the reason; ok: what is missing nevertheless, if anything
 };
 
-/// A kind that is watched, by its plural: ok once it was listed, or is known not to be for this
-/// account.
+/// The check of a watched kind, by its plural: ok once it was listed, or was rejected for a missing
+/// kind or permission.
 [[nodiscard]] HealthCheck kind_check(std::string plural, const kube::ReflectorStatus& status);
 
 struct HealthOptions {
@@ -25,9 +25,9 @@ struct HealthOptions {
   std::function<std::string()> metrics;  ///< Prometheus' text format
 };
 
-/// Answers on the metrics port: `/metrics`, `/livez` and `/readyz`; the last two with 503 unless
-/// every check is ok, and with the checks, one per line, then and with `?verbose`. The functions
-/// are called on the thread that serves the request.
+/// Answers on the metrics port: `/metrics`, `/livez` and `/readyz`. The last two answer 503 unless
+/// every check is ok. They list the checks, one per line, if one fails or with `?verbose`. The
+/// functions are called on the thread that serves the request.
 [[nodiscard]] http::Handler health_handler(HealthOptions options);
 
 }  // namespace receiver

@@ -11,8 +11,8 @@
 
 namespace {
 
-/// Every connection takes a descriptor, and so does the watch of every project's Secrets; many
-/// container runtimes give 1,024 to begin with, and more to who asks.
+/// Every connection needs a descriptor, and so does the watch of every project's Secrets. Many
+/// container runtimes start with a limit of 1,024, and allow more on request.
 void raise_descriptor_limit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -20,8 +20,8 @@ void raise_descriptor_limit() {
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/// Whatever is large passes by: lists, events, bodies. Blocks of that size go back to the system
-/// when they are freed; by default glibc learns to keep them once it has seen some.
+/// Large data is short-lived: lists, events, bodies. Return blocks of that size to the system when
+/// they are freed; by default glibc starts to keep them.
 void give_large_blocks_back() {
   (void)::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
   (void)::mallopt(M_TRIM_THRESHOLD, 128 * 1024);

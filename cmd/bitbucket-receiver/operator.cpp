@@ -28,6 +28,7 @@
 #include "cmd/bitbucket-receiver/wiring.h"
 #include "cmd/version.h"
 #include "controllers/catch_up.h"
+#include "controllers/desired_webhooks.h"
 #include "controllers/metrics.h"
 #include "controllers/missed_deliveries.h"
 #include "controllers/receiver_controller.h"
@@ -62,11 +63,11 @@ namespace {
 
 constexpr milliseconds kPatchTimeout{10'000};
 constexpr milliseconds kLookAtSettings{2'000};
-/// No handler takes so long: what it waits for will not come.
+/// No handler takes this long: its thread hangs.
 constexpr milliseconds kStuck{10'000};
 constexpr std::string_view kControllerName = "kargo.akuity.io/bitbucket-receiver";
 
-/// Unique per process, readable: the replica's name and some random digits.
+/// Unique per process, and readable: the replica's name and random digits.
 std::string identity(const std::string& pod_name) {
   std::random_device random;
   return fmt::format("{}_{:08x}{:08x}", pod_name, random(), random());
@@ -135,7 +136,7 @@ class Operator::Impl {
   const Settings settings_;
   const log::Logger logger_;
 
-  // Destroyed last: what waits on kube_io_ refers to timers of the deliveries that wait for it
+  // Destroyed last: operations on kube_io_ refer to timers of waiting deliveries
   // (controllers/refresher.h).
   asio::io_context http_io_;
   asio::io_context kube_io_{1};
@@ -176,8 +177,8 @@ class Operator::Impl {
   int exit_code_ = 0;
   Tasks tasks_{kube_io_.get_executor(), [this](const std::string& name, const std::string& error) {
                  exit_code_ = 1;
-                 logger_.error("a part of the operator failed; shutting down",
-                               {{"part", name}, {"error", error}});
+                 logger_.error("a component of the operator failed; shutting down",
+                               {{"component", name}, {"error", error}});
                  std::raise(SIGTERM);
                }};
 };
@@ -210,7 +211,7 @@ tl::expected<int, std::string> Operator::Impl::run() {
   asio::co_spawn(kube_io_, wait_for_signal(), log::EndOnException{logger_, "the shutdown"});
   if (settings_.log_level_follows_file) {
     asio::co_spawn(kube_io_, follow_log_level(),
-                   log::EndOnException{logger_, "the look at the settings file"});
+                   log::EndOnException{logger_, "the watch of the settings file"});
   }
 
   const unsigned threads = std::max(2U, std::thread::hardware_concurrency());
@@ -264,8 +265,8 @@ void Operator::Impl::build_controllers() {
       kube_io_.get_executor(), *refresher_,
       controllers::CatchUp::Sources{.complete =
                                         [this] {
-                                          // Not routes_.complete(): one project's Secrets that
-                                          // cannot be read hold up nobody.
+                                          // Not routes_.complete(): one project with unreadable
+                                          // Secrets must not make the replica unready.
                                           return owners_listed_ && receivers_->secrets_settled() &&
                                                  warehouses_.synced() && promotions_.synced();
                                         },
@@ -307,8 +308,8 @@ void Operator::Impl::build_registrar() {
   registrar_.emplace(
       kube_io_.get_executor(),
       [this](controllers::Registrar::Access access, bitbucket_rest::Operation& operation,
-             clock::Steady::time_point deadline, milliseconds gap) {
-        return bitbucket_clients_->ask(std::move(access), operation, deadline, gap);
+             controllers::Registrar::Before before) {
+        return bitbucket_clients_->ask(std::move(access), operation, std::move(before));
       },
       [this](const std::set<std::string>& projects) {
         return controllers::reached_by(projects, warehouses_, promotions_, stages_->projects());
@@ -327,13 +328,14 @@ void Operator::Impl::build_registrar() {
                     log::EndOnException{logger_, "a refresh"});
               }},
       logger_.named("registrar"));
-  warehouses_.observe([this](const kube::ObjectKey& key, const auto& /*before*/,
-                             const auto& /*now*/) { registrar_->changed(key.ns); });
+  warehouses_.observe([this](const kube::ObjectKey& key, const auto& before, const auto& now) {
+    if (!controllers::same_repositories(before, now)) registrar_->changed(key.ns);
+  });
   promotions_.observe([this](const kube::ObjectKey& key, const auto& before, const auto& now) {
     const auto waits = [](const auto& promotion) {
       return promotion && !promotion->pull_request_urls.empty();
     };
-    if (waits(before) != waits(now)) registrar_->changed(key.ns);
+    if (!waits(before) && waits(now)) registrar_->changed(key.ns);
   });
 }
 
@@ -352,10 +354,10 @@ void Operator::Impl::watch(Watched& watched_kind, const json::Projection& projec
 void Operator::Impl::kind_settled(const Watched& watched_kind) {
   const kube::ReflectorStatus& status = watched_kind.reflector->status();
   if (status.settled == kube::ReflectorStatus::Settled::kRefused) {
-    logger_.error("a kind cannot be watched; what needs it is not served until it can",
-                  {{"kind", watched_kind.plural}, {"error", status.refusal}});
+    logger_.error("cannot watch this kind; features that need it are unavailable",
+                  {{"resource", watched_kind.plural}, {"error", status.refusal}});
   } else {
-    logger_.info("synced", {{"kind", watched_kind.plural}});
+    logger_.info("synced", {{"resource", watched_kind.plural}});
   }
   const kube::ReflectorStatus& projects = watched_project_configs_.reflector->status();
   const kube::ReflectorStatus& clusters = watched_cluster_configs_.reflector->status();
@@ -376,8 +378,8 @@ tl::expected<void, std::string> Operator::Impl::listen() {
   if (settings_.metrics_listener.port == 0) return {};
 
   add_metrics();
-  // On the thread of the state that it shows. Stuck, that one does not answer /livez; of the others
-  // it tells.
+  // Runs on the API thread, whose state it shows. If that thread hangs, /livez does not answer; it
+  // reports the webhook threads.
   metrics_server_.emplace(kube_io_, settings_.metrics_listener,
                           health_handler({.liveness = [this] { return liveness(); },
                                           .readiness = [this] { return readiness(); },
@@ -438,7 +440,7 @@ asio::awaitable<kube::ApiResult<void>> Operator::Impl::patch(controllers::Target
   co_return kube::ApiResult<void>{};
 }
 
-/// Queues them, and does not wait.
+/// Queues the refreshes without waiting for them.
 asio::awaitable<void> Operator::Impl::refresh(std::vector<controllers::Target> targets) {
   auto queued = refresher_->refresh(std::move(targets), clock::Steady::now());
   (void)co_await std::move(queued);
@@ -463,16 +465,16 @@ asio::awaitable<void> Operator::Impl::follow_log_level() {
     known = std::move(level);
     if (known) {
       logger_.set_level(*known);
-      logger_.info("the settings file has another log level now");
+      logger_.info("the settings file has changed the log level");
     } else {
-      logger_.warn("the settings file cannot be read; the log level stays",
+      logger_.warn("cannot read the settings file; the log level is unchanged",
                    {{"error", known.error()}});
     }
   }
 }
 
-/// The order in which everything ends: what takes in work before what does it, the Lease after the
-/// writes that it guards, the client last.
+/// The shutdown order: input before the code that processes it, the Lease after the writes that it
+/// guards, the client last.
 asio::awaitable<void> Operator::Impl::shut_down() {
   const ShutdownTimes times =
       shutdown_times(clock::Steady::now(), settings_.graceful_shutdown_timeout);
@@ -481,12 +483,12 @@ asio::awaitable<void> Operator::Impl::shut_down() {
   clock::Timer timer(kube_io_);
   co_await async::sleep_until(timer, times.served);
 
-  inquirer_->stop();  // whatever waits for an answer is refreshed
+  inquirer_->stop();  // deliveries that wait for an answer are refreshed
   refresher_->answer_by(times.answer_by);
   catch_up_->stop();
   co_await webhook_server_->drain(times.answered);
   late_targets_->stop();
-  (void)co_await refresher_->drain(times.drained);  // what is left, it has named
+  (void)co_await refresher_->drain(times.drained);  // it has logged what is left
 
   receivers_->stop();
   registrar_->stop();
@@ -509,7 +511,7 @@ std::vector<HealthCheck> Operator::Impl::liveness() const {
   const auto absence = http_threads_ ? http_threads_->longest_absence() : seconds(0);
   HealthCheck threads{"webhook-threads", absence < kStuck, ""};
   if (!threads.ok) {
-    threads.why = fmt::format("one has been stuck for {} s",
+    threads.why = fmt::format("a webhook thread has been stuck for {} s",
                               std::chrono::duration_cast<seconds>(absence).count());
   }
   return {std::move(threads)};
@@ -521,12 +523,12 @@ std::vector<HealthCheck> Operator::Impl::readiness() {
   for (const Watched* watched_kind : all_watched_) {
     checks.push_back(kind_check(watched_kind->plural, watched_kind->reflector->status()));
   }
-  // Once: one that is named later and cannot be read concerns its own receiver only.
+  // Only once: a Secret that is named later and cannot be read affects only its own receiver.
   const bool kinds_settled = std::ranges::all_of(checks, &HealthCheck::ok);
   secrets_tried_ = secrets_tried_ || (kinds_settled && receivers_->secrets_settled());
   checks.push_back(
       {"secrets", secrets_tried_,
-       secrets_tried_ ? receivers_->secrets_trouble() : "some have not been read yet"});
+       secrets_tried_ ? receivers_->secrets_trouble() : "some Secrets have not been read yet"});
   if (shutting_down_) checks.insert(checks.begin(), {"serving", false, "shutting down"});
   return checks;
 }

@@ -10,7 +10,7 @@
 
 namespace receiver {
 
-/// The whole operator: what is wired to what, and the order in which it starts and ends. One
+/// The whole operator: how its parts are connected, and the order in which they start and stop. One
 /// thread for the Kubernetes API and all state behind it, several for the listeners.
 class Operator {
  public:
@@ -19,8 +19,8 @@ class Operator {
   Operator(const Operator&) = delete;
   Operator& operator=(const Operator&) = delete;
 
-  /// Runs until SIGTERM or SIGINT has been seen and everything has ended. The exit code; the error
-  /// is one line for people.
+  /// Runs until SIGTERM or SIGINT has arrived and everything has stopped. Returns the exit code;
+  /// the error is one line for people.
   [[nodiscard]] tl::expected<int, std::string> run();
 
  private:

@@ -27,21 +27,21 @@ constexpr const char* kKubeconfig = "KUBECONFIG";
 constexpr const char* kConfigFile = "CONFIG_FILE";
 constexpr const char* kLogLevel = "LOG_LEVEL";
 
-/// A value as given, and where, for messages: "--port", "PORT" or "PORT in settings.yaml".
+/// A value as given, and its origin for messages: "--port", "PORT" or "PORT in settings.yaml".
 struct Given {
   std::string value;
   std::string where;
 };
 using GivenSettings = std::map<std::string, Given>;
 
-/// Untrusted text on one line. Long ones are cut.
+/// Shows untrusted text on one line, cut to a maximum length.
 std::string shown(std::string_view text) {
   constexpr std::size_t kLongest = 100;
   if (text.size() <= kLongest) return fmt::format("{:?}", text);
   return fmt::format("{:?}…", text.substr(0, kLongest));
 }
 
-/// A URL may carry a password before an @, or a token in its query.
+/// A URL may contain a password before an @, or a token in its query.
 bool may_hold_secret(std::string_view value) {
   return value.find_first_of("@?") != std::string_view::npos;
 }
@@ -51,13 +51,13 @@ std::string wrong(const Given& given, const std::string& expected) {
                      may_hold_secret(given.value) ? "not allowed" : shown(given.value), expected);
 }
 
-/// Help puts every explanation below its flag: the flags are too long for a column.
+/// The help shows every explanation below its flag: the flags are too long for a column.
 constexpr std::size_t kHelpIndent = 6;
 
 constexpr const char* kFooter =
-    "Each can also be given as an environment variable or, by the same name, in the file: "
-    "--metrics-port\nis METRICS_PORT. A flag beats the environment, which beats the file.\n"
-    "A switch alone is true; --catch-up=false turns it off. Durations have a unit: 250ms, 8s, "
+    "Each setting can also be given as an environment variable, or under the same name in the "
+    "file:\n--metrics-port is METRICS_PORT. A flag beats the environment, which beats the file.\nA "
+    "flag alone means true; --catch-up=false turns it off. Durations have a unit: 250ms, 8s, "
     "1m30s.";
 
 std::string help_of(const Setting& setting) {
@@ -65,8 +65,8 @@ std::string help_of(const Setting& setting) {
   return fmt::format("{} Default: {}.", setting.help, setting.kind.default_text);
 }
 
-/// The arguments as CLI11 takes them: last first, and `--flag=` as flag and empty value, since it
-/// would take the next flag for the value.
+/// The arguments in the form that CLI11 takes: last first, and `--flag=` as flag and empty value,
+/// because it would use the next flag as the value.
 std::vector<std::string> arguments(int argc, const char* const* argv) {
   std::vector<std::string> result;
   for (int index = 1; index < argc; ++index) {
@@ -81,7 +81,7 @@ std::vector<std::string> arguments(int argc, const char* const* argv) {
   return result;
 }
 
-/// What the command line gives, by variable; or what to print instead.
+/// The values of the command line, by variable; or a text to print instead.
 tl::expected<GivenSettings, EarlyExit> parse_flags(const std::vector<Setting>& table, int argc,
                                                    const char* const* argv) {
   CLI::App app("Receives Bitbucket's webhooks for Kargo.\n", kProgram);
@@ -125,12 +125,12 @@ tl::expected<GivenSettings, EarlyExit> parse_flags(const std::vector<Setting>& t
   return given;
 }
 
-/// An empty value counts as not given unless it means something.
+/// An empty value counts as not given unless it has a meaning.
 bool counts(const Setting& setting, const std::string& value) {
   return !value.empty() || setting.kind.may_be_empty;
 }
 
-/// Adds what no flag gives.
+/// Adds values that no flag gives.
 void add_environment(const std::vector<Setting>& table, const Environment& environment,
                      GivenSettings& given) {
   for (const Setting& setting : table) {
@@ -144,7 +144,7 @@ void add_environment(const std::vector<Setting>& table, const Environment& envir
   }
 }
 
-/// Adds what neither flag nor environment gives. Every key is checked nevertheless.
+/// Adds values that neither a flag nor the environment gives. Every key is checked nevertheless.
 tl::expected<void, std::string> add_file(const std::vector<Setting>& table, GivenSettings& given) {
   const auto path = given.find(kConfigFile);
   if (path == given.end()) return {};
@@ -165,7 +165,7 @@ tl::expected<void, std::string> add_file(const std::vector<Setting>& table, Give
   return {};
 }
 
-/// What is wrong with two settings that are right each by itself.
+/// Checks combinations of settings that are valid separately.
 std::optional<std::string> contradiction(const Settings& settings, const GivenSettings& given) {
   if (settings.tls_enabled) {
     const auto missing = [&](const char* variable, const char* what) {
@@ -215,14 +215,14 @@ tl::expected<void, std::string> read(const std::vector<Setting>& table,
                              required.kind.expected, required.flag()));
 }
 
-/// What follows from what is given.
+/// Sets values that follow from other settings.
 void complete(Settings& settings, const GivenSettings& given) {
   if (settings.tls_enabled) settings.listener.tls = settings.tls;
   settings.metrics_listener.address = settings.listener.address;
   settings.deliveries.limits = settings.listener.limits;
   settings.rest.patches = settings.refresher.patches_in_flight;
   settings.rest.status_writes = static_cast<std::size_t>(settings.receivers.workers);
-  // Kargo's chart sets both, each by itself: a burst without a rate limits nothing.
+  // Kargo's chart sets each separately: a burst without a rate limits nothing.
   if (settings.rest.queries_per_second == 0) {
     settings.rest.burst = 0;
   } else if (settings.rest.burst == 0) {

@@ -38,7 +38,7 @@ bool is_namespace(std::string_view name) {
   return kube::is_subdomain(name) && name.size() <= 63 && name.find('.') == std::string_view::npos;
 }
 
-/// Takes the value that `parse` makes of the text, if it can.
+/// Stores the value that `parse` returns for the text, if any.
 template <typename T>
 auto into(T& member, std::function<std::optional<T>(std::string_view)> parse) {
   return [&member, parse = std::move(parse)](std::string_view given) {
@@ -93,7 +93,7 @@ SettingKind duration(milliseconds& member, milliseconds least, milliseconds most
           .range = Range{least.count(), most.count(), "ms"}};
 }
 
-/// What it is by default depends on something.
+/// The default depends on something else.
 SettingKind no_default(SettingKind kind) {
   kind.default_text.clear();
   return kind;
@@ -140,7 +140,7 @@ SettingKind namespace_or_none(std::string& member) {
   return kind;
 }
 
-/// One of these words.
+/// Accepts one of these words.
 template <typename T>
 SettingKind one_of(T& member, std::string placeholder, const std::vector<std::string>& choices,
                    std::optional<T> (*parse)(std::string_view)) {
@@ -172,7 +172,7 @@ SettingKind bitbucket_hosts(controllers::BitbucketHosts& member) {
   return {.placeholder = "HOSTS",
           .default_text = "",
           .expected =
-              "hosts between commas, each perhaps with a port, such as "
+              "hosts separated by commas, each with an optional port, such as "
               "bitbucket.example.com,git.example.com:8443",
           .read = into<controllers::BitbucketHosts>(member, controllers::BitbucketHosts::parse)};
 }
@@ -180,7 +180,7 @@ SettingKind bitbucket_hosts(controllers::BitbucketHosts& member) {
 SettingKind proxy(http::ProxySettings& settings) {
   return {.placeholder = "URL",
           .default_text = "",
-          .expected = "http://HOST:PORT, perhaps with USER:PASSWORD@ before the host",
+          .expected = "http://HOST:PORT, with an optional USER:PASSWORD@ before the host",
           .read = [&settings](std::string_view given) {
             const auto read = http::proxy_settings([given](std::string_view name) {
               return name == "HTTPS_PROXY" ? std::optional<std::string>(given) : std::nullopt;
@@ -218,10 +218,11 @@ std::vector<Setting> settings_table(Settings& s) {
   using std::chrono::minutes;
   using std::chrono::seconds;
   const std::string receiving = "Receiving webhooks";
-  const std::string limits = "Limits of the webhook port (beyond them: 408, 413, 431 and 503)";
+  const std::string limits =
+      "Limits of the webhook port (beyond them, it answers 408, 413, 431 or 503)";
   const std::string kubernetes = "Kubernetes";
   const std::string bitbucket =
-      "Bitbucket's REST API (asked by receivers whose Secrets hold a token)";
+      "Bitbucket's REST API (used for receivers whose Secrets contain a token)";
   const std::string refreshing = "Reconciling and refreshing";
   const std::string replicas = "Replicas";
   const std::string running = "Running";
@@ -231,89 +232,112 @@ std::vector<Setting> settings_table(Settings& s) {
 
   return {
       {"EXTERNAL_WEBHOOK_SERVER_BASE_URL", receiving,
-       "The URL under which Bitbucket reaches this server. Required.", base_url(s)},
-      {"BIND_ADDRESS", receiving, "IP address that both ports listen on; :: takes IPv4, too.",
+       "URL under which Bitbucket reaches the operator; every receiver URL begins with it. Must be "
+       "Kargo's\nbase URL. Required.",
+       base_url(s)},
+      {"BIND_ADDRESS", receiving,
+       "IP address that both ports listen on. :: accepts IPv6 and IPv4, or IPv4 alone on a machine "
+       "without IPv6.",
        words(s.listener.address, "ADDRESS", "an IP address, such as :: or 0.0.0.0", is_ip_address)},
-      {"PORT", receiving, "Port for webhooks; 0: any free one.", port(s.listener.port)},
+      {"PORT", receiving, "Port for webhooks. 0: any free port.", port(s.listener.port)},
       {"TLS_ENABLED", receiving, "Serve webhooks over TLS.", on_or_off(s.tls_enabled)},
-      {"TLS_CERT_PATH", receiving, "Certificate chain in PEM; read again when it changes.",
+      {"TLS_CERT_PATH", receiving, "Certificate chain in PEM. It is reloaded when it changes.",
        path(s.tls.certificate_path)},
-      {"TLS_KEY_PATH", receiving, "Its key in PEM; read again when it changes.",
+      {"TLS_KEY_PATH", receiving, "Key of the certificate in PEM. It is reloaded when it changes.",
        path(s.tls.key_path)},
       {"ANSWER_DEADLINE", receiving,
-       "Time from a delivery's first byte to its answer; Bitbucket waits 10 s.",
+       "Time from a delivery's first byte to its answer. Bitbucket waits for 10 s.",
        duration(s.deliveries.answer_deadline, milliseconds(100), minutes(1))},
 
       {"MAX_BODY_BYTES", limits, "Bytes of one body.", number(limit.body_bytes, 1, kGibibyte)},
       {"MAX_BODIES_BYTES", limits, "Bytes of all bodies held at once.",
        number(limit.bodies_bytes, 1, 64 * kGibibyte)},
-      {"MAX_CONNECTIONS", limits, "Connections; beyond it the longest idle one gives way.",
+      {"MAX_CONNECTIONS", limits,
+       "Connections. At the limit, the longest idle one is closed for a new one.",
        number(limit.connections, 1, 1'000'000)},
-      {"MAX_REQUESTS_IN_FLIGHT", limits, "Requests being read or answered.",
+      {"MAX_REQUESTS_IN_FLIGHT", limits, "Requests being read or answered at the same time.",
        number(limit.requests, 1, 1'000'000)},
-      {"MAX_HEADER_BYTES", limits, "Bytes of one request's line and header fields.",
+      {"MAX_HEADER_BYTES", limits,
+       "Bytes of the request line and all header fields of one request.",
        number(limit.header_bytes, kKibibyte, 1024 * kKibibyte)},
       {"HEADER_TIMEOUT", limits, "Time from a request's first byte to the end of its header.",
        duration(limit.header_time, milliseconds(100), minutes(10))},
-      {"BODY_TIMEOUT", limits, "Time for a request's body.",
+      {"BODY_TIMEOUT", limits, "Time to read a request's body.",
        duration(limit.body_time, milliseconds(100), minutes(10))},
-      {"IDLE_TIMEOUT", limits, "Time that a connection may wait for its next request.",
+      {"IDLE_TIMEOUT", limits,
+       "Time that a connection may wait for its next request. Keep it above the idle timeout of "
+       "the "
+       "proxy in\nfront.",
        duration(limit.idle_time, milliseconds(100), minutes(24 * 60))},
 
       {"KUBECONFIG", kubernetes,
-       "Path of a kubeconfig; the environment variable may name several. If not given: the cluster "
-       "that\nthis runs in, else ~/.kube/config.",
+       "Path of a kubeconfig; the environment variable may name several. The API server is reached "
+       "through its\nproxy-url, if any. If not given: the cluster that this runs in, else "
+       "~/.kube/config.",
        path(s.kubeconfig)},
       {"KUBE_API_QPS", kubernetes,
-       "Requests per second to the API server. If not given: no limit but the API server's own.",
+       "Requests per second to the API server, except for the Lease. If not given: only the API "
+       "server's own\nlimits apply.",
        queries_per_second(s.rest.queries_per_second)},
       {"KUBE_API_BURST", kubernetes,
-       "Requests that may exceed KUBE_API_QPS at once; without that it has no effect. If not "
-       "given: "
-       "twice\nthe requests per second.",
+       "Requests that may exceed KUBE_API_QPS at once. It has no effect without KUBE_API_QPS. If "
+       "not "
+       "given:\ntwice KUBE_API_QPS.",
        no_default(number(s.rest.burst, 1, 1'000'000))},
       {"SECRET_ACCESS", kubernetes,
-       "namespaced: watch the Secrets of each namespace whose receivers name one; cluster: one "
-       "watch of\nall Secrets labelled kargo.akuity.io/cred-type: generic.",
+       "namespaced: watch the Secrets of each namespace with a Bitbucket receiver. cluster: watch "
+       "all "
+       "Secrets\nwith the label kargo.akuity.io/cred-type: generic, which needs that permission.",
        one_of(s.receivers.secret_access, "HOW", {"namespaced", "cluster"}, parse_secret_access)},
       {"SYSTEM_RESOURCES_NAMESPACE", kubernetes,
-       "Namespace of the ClusterConfig's Secrets; empty: its receivers are off.",
+       "Namespace of the Secrets of ClusterConfig's receivers. Empty: no such receivers.",
        namespace_or_none(s.receivers.system_namespace)},
 
       {"BITBUCKET_HOSTS", bitbucket,
-       "Hosts of the Data Centers that Secrets may name; Bitbucket Cloud needs no entry.",
+       "Hosts (HOST[:PORT], separated by commas) of the Data Centers that Secrets may name as "
+       "bitbucket.url.\nBitbucket Cloud needs no entry.",
        bitbucket_hosts(s.receivers.bitbucket_hosts)},
-      {"HTTPS_PROXY", bitbucket, "Proxy to Bitbucket; never to the API server.",
+      {"HTTPS_PROXY", bitbucket, "Proxy to Bitbucket. It is never used for the API server.",
        proxy(s.bitbucket_proxy), true},
-      {"NO_PROXY", bitbucket, "Hosts that are asked without it, as curl and Go read the variable.",
-       words(s.bitbucket_proxy.exceptions, "HOSTS", "hosts between commas"), true},
+      {"NO_PROXY", bitbucket,
+       "Hosts that are reached without the proxy, in the format of curl and Go.",
+       words(s.bitbucket_proxy.exceptions, "HOSTS", "hosts separated by commas"), true},
 
-      {"MAX_CONCURRENT_PATCHES", refreshing, "Refreshing PATCH requests in flight.",
+      {"MAX_CONCURRENT_PATCHES", refreshing,
+       "PATCH requests in flight that refresh objects. Projects take turns, and none has more than "
+       "half of\nthem while another waits.",
        number(s.refresher.patches_in_flight, 1, 1'000)},
       {"MAX_CONCURRENT_PROJECT_CONFIG_RECONCILES", refreshing,
-       "ProjectConfigs reconciled at the same time.", number(s.receivers.workers, 1, 100)},
+       "ProjectConfigs whose status is computed and written at the same time.",
+       number(s.receivers.workers, 1, 100)},
       {"CATCH_UP", refreshing,
-       "Refresh everything that receivers can reach, slowly, after a time without any replica.",
+       "After an outage of all replicas, a new leader refreshes everything that receivers can "
+       "reach, "
+       "because\nBitbucket does not resend deliveries that nobody answered.",
        on_or_off(s.catch_up)},
 
       {"LEADER_ELECT", replicas,
-       "Stand for leader; only the leader writes status and Events. Off: this is the only replica.",
+       "Elect one replica by a Lease. Only the leader writes statuses and Events; all replicas "
+       "receive. "
+       "false:\nthis is the only replica.",
        on_or_off(s.leader_elect)},
       {"POD_NAMESPACE", replicas, "Namespace of the Lease.", name_of_namespace(s.lease.ns)},
       {"POD_NAME", replicas, "Name of this replica. If not given: the host name.",
        words(s.pod_name, "NAME", "at most 253 characters without spaces", is_pod_name)},
 
-      {"METRICS_PORT", running, "Port for /metrics, /livez and /readyz; 0: off.",
+      {"METRICS_PORT", running, "Port for /metrics, /livez and /readyz. 0: off.",
        port(s.metrics_listener.port)},
       {"GRACEFUL_SHUTDOWN_TIMEOUT", running,
-       "Time from SIGTERM to the end; less than the Pod's terminationGracePeriodSeconds.",
+       "Time from SIGTERM to the exit, to finish accepted deliveries. Must be less than the Pod's\n"
+       "terminationGracePeriodSeconds.",
        duration(s.graceful_shutdown_timeout, seconds(5), minutes(60))},
       {"LOG_LEVEL", running, "ERROR, WARN, INFO, DEBUG or TRACE.",
        one_of(s.log_level, "LEVEL", {"ERROR", "WARN", "INFO", "DEBUG", "TRACE"}, log::parse_level)},
       {"LOG_FORMAT", running, "CONSOLE or JSON.",
        one_of(s.log_format, "FORMAT", {"CONSOLE", "JSON"}, log::parse_format)},
       {"CONFIG_FILE", running,
-       "YAML file of settings; LOG_LEVEL is read again when it changes, the rest at the start.",
+       "YAML file with the same settings. A change of its LOG_LEVEL takes effect without a "
+       "restart.",
        path(s.config_file)},
   };
 }

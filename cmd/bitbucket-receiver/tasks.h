@@ -10,16 +10,16 @@
 
 namespace receiver {
 
-/// The coroutines that the operator consists of. All members run on the executor's single thread;
-/// the object outlives the tasks.
+/// The operator's long-running coroutines. All members run on the executor's single thread; the
+/// object must outlive the tasks.
 class Tasks {
  public:
-  /// `failed` is told of each task that an exception ends.
+  /// `failed` is called for each task that ends with an exception.
   using Failed = std::function<void(const std::string& name, const std::string& error)>;
   Tasks(boost::asio::any_io_executor executor, Failed failed);
 
   void spawn(std::string name, boost::asio::awaitable<void> task);
-  /// Completes when none is left, at the latest at `deadline`.
+  /// Completes when no task is left, at the latest at `deadline`.
   boost::asio::awaitable<void> ended(clock::Steady::time_point deadline);
 
  private:

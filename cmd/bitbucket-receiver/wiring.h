@@ -7,31 +7,32 @@
 #include "kube/leader_election.h"
 #include "kube/reflector.h"
 
-/// What the parts of the operator mean to one another, as far as it can be told without them.
+/// Relations between the parts of the operator that can be expressed without them.
 namespace receiver {
 
-/// Whether every object that declares receivers has been seen. A missing kind declares none; of
-/// ProjectConfigs that may not be read nobody knows, and an API server that has just started
-/// refuses everything.
+/// Whether every object that declares receivers has been seen. A missing kind declares none.
+/// ProjectConfigs that may not be read are unknown, and an API server that has just started rejects
+/// everything.
 [[nodiscard]] bool owners_listed(const kube::ReflectorStatus& project_configs,
                                  const kube::ReflectorStatus& cluster_configs);
 /// Whether they have been listed, or cannot be.
 [[nodiscard]] bool owners_settled(const kube::ReflectorStatus& project_configs,
                                   const kube::ReflectorStatus& cluster_configs);
 
-/// A replica leads between the two calls of `set_leading`. `catch_up` begins when it takes over
-/// from one that may have lost deliveries, if the setting CATCH_UP wants it.
+/// A replica leads between the two calls of `set_leading`. `catch_up` is called when it takes over
+/// from one that may have lost deliveries, if the setting CATCH_UP is on.
 [[nodiscard]] kube::LeaderElector::Callbacks leader_callbacks(
     bool wants_catch_up, std::function<void(bool leading)> set_leading,
     std::function<void()> catch_up);
 
-/// When what has ended, from SIGTERM on; each at the latest.
+/// The latest time, after SIGTERM, at which each part has stopped.
 struct ShutdownTimes {
   using Time = clock::Steady::time_point;
-  Time served;  ///< new connections: the endpoints of a Service take a moment to forget a replica
-  Time answer_by;  ///< deliveries that wait: before their connections are cut
-  Time answered;   ///< a sender that is slow to the end does not use up the time of what is queued
-  Time drained;    ///< the queue; then come the Lease and the status writes that it guards
+  Time served;     ///< new connections: the endpoints of a Service still contain the replica for a
+                   ///< moment
+  Time answer_by;  ///< waiting deliveries: before their connections are closed
+  Time answered;   ///< a slow sender does not use up the time of queued refreshes
+  Time drained;    ///< the queue; then follow the Lease and the status writes that it guards
   Time ended;
 };
 [[nodiscard]] ShutdownTimes shutdown_times(ShutdownTimes::Time now,

@@ -8,6 +8,8 @@
 
 #include "bitbucket_rest/authorization.h"
 #include "cmd/receiverctl/files.h"
+#include "cmd/receiverctl/interruption.h"
+#include "cmd/receiverctl/visits.h"
 #include "cmd/version.h"
 #include "controllers/derive.h"
 #include "text/ascii.h"
@@ -28,7 +30,8 @@ Result<crypto::SecretString> read_token(Context& context, const BitbucketOptions
   return crypto::SecretString(std::move(*value));
 }
 
-/// Two visits to one repository at once would make two webhooks. Bitbucket ignores letter case.
+/// Two visits to one repository at the same time would create two webhooks. Bitbucket ignores
+/// letter case.
 void keep_each_once(std::vector<rest::Repository>& repositories) {
   std::set<std::string> known;
   std::erase_if(repositories, [&](const rest::Repository& repository) {
@@ -54,7 +57,7 @@ void add_repositories(CLI::App& command, BitbucketOptions& options) {
 void add_access(CLI::App& command, BitbucketOptions& options) {
   command
       .add_option("--token-file", options.token_file,
-                  "File that holds the token; - for standard input. If not given: "
+                  "File that contains the token; - for standard input. If not given: "
                   "BITBUCKET_TOKEN.")
       ->option_text("FILE");
   command
@@ -64,8 +67,8 @@ void add_access(CLI::App& command, BitbucketOptions& options) {
       ->option_text("U");
   CLI::Option* bitbucket_url = command.add_option(
       "--bitbucket-url", options.bitbucket_url,
-      "Address of Data Center, with its context path. If not given: what --repo tells; "
-      "--all-subscribed sends the token to no Data Center but this one.");
+      "Address of Data Center, with its context path. If not given: the one that --repo names. "
+      "--all-subscribed sends the token only to this Data Center.");
   bitbucket_url->option_text("URL");
   command
       .add_option(
@@ -74,14 +77,8 @@ void add_access(CLI::App& command, BitbucketOptions& options) {
       ->option_text("URL")
       ->excludes(bitbucket_url);
   command
-      .add_option("--ca-file", options.ca_file,
-                  "PEM file of authorities to trust beside the system's.")
+      .add_option("--ca-file", options.ca_file, "PEM file of CAs to trust besides the system's.")
       ->option_text("FILE");
-  command
-      .add_option("--request-timeout", options.request_timeout,
-                  "How long each answer of Bitbucket is waited for. Default: 30.")
-      ->option_text("SECONDS")
-      ->check(CLI::Range(1U, 600U));
 }
 
 void require(const BitbucketOptions& options) {
@@ -107,7 +104,8 @@ Result<bitbucket_cpprest::Client> connect(Context& context, const BitbucketOptio
        .ca_pem = std::move(*ca_pem),
        .proxy = std::move(*proxy),
        .user_agent = user_agent("receiverctl"),
-       .deadline = std::chrono::seconds(options.request_timeout)});
+       .deadline = context.request_timeout.value_or(bitbucket_cpprest::ClientOptions().deadline),
+       .given_up = Interruption::happened});
   if (!client) return unreachable(options.ca_file + " " + client.error());
   return std::move(*client);
 }
@@ -141,6 +139,12 @@ Result<rest::Selection> select(Cluster& cluster, const std::string& project,
   }
   keep_each_once(selection.repositories);
   return selection;
+}
+
+void tell_skipped(Context& context, const std::vector<std::string>& urls) {
+  constexpr std::size_t kShown = 3;
+  if (urls.empty()) return;
+  context.err << fmt::format("skipped: {}: {}\n", few_of(urls, kShown), kElsewhere);
 }
 
 rest::WantedWebhook webhook_of(const ReceiverAccess& access, const std::string& project,

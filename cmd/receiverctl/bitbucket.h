@@ -12,8 +12,8 @@
 #include "cmd/receiverctl/cluster.h"
 #include "cmd/receiverctl/context.h"
 
-/// What the commands share that change webhooks: which repositories of which Bitbucket are meant,
-/// and how it is asked.
+/// What the commands that change webhooks share: which repositories of which Bitbucket they mean,
+/// and how they ask it.
 namespace receiver::ctl {
 
 struct BitbucketOptions {
@@ -24,20 +24,19 @@ struct BitbucketOptions {
   std::string username;
   std::string token_file;
   std::string ca_file;
-  unsigned request_timeout = 30;  ///< seconds
 };
 
 /// Adds --repo and --all-subscribed.
 void add_repositories(CLI::App& command, BitbucketOptions& options);
 /// Adds the others.
 void add_access(CLI::App& command, BitbucketOptions& options);
-/// For the command's callback: throws CLI::RequiredError unless some repositories are meant.
+/// For the command's callback: throws CLI::RequiredError unless repositories are selected.
 void require(const BitbucketOptions& options);
 
-/// By the token that is given. Sends nothing yet.
+/// Uses the token of the options. Sends nothing yet.
 [[nodiscard]] Result<bitbucket_cpprest::Client> connect(Context& context,
                                                         const BitbucketOptions& options);
-/// How it is asked; must outlive what this gives.
+/// Sends requests through the client, which must outlive the result.
 [[nodiscard]] inline bitbucket_rest::Send sender(const bitbucket_cpprest::Client& client) {
   return [&client](const bitbucket_rest::ApiRequest& request) { return client.send(request); };
 }
@@ -45,7 +44,12 @@ void require(const BitbucketOptions& options);
 [[nodiscard]] Result<bitbucket_rest::Selection> select(Cluster& cluster, const std::string& project,
                                                        const BitbucketOptions& options);
 
-/// By what the receiver's webhooks are known; the empty project stands for the ClusterConfig.
+/// Why a subscribed repository is skipped.
+inline constexpr const char* kElsewhere = "not known to be on this Bitbucket";
+/// Of such URLs, in one line.
+void tell_skipped(Context& context, const std::vector<std::string>& urls);
+
+/// What identifies the receiver's webhooks; the empty project means the ClusterConfig.
 [[nodiscard]] bitbucket_rest::WantedWebhook webhook_of(const ReceiverAccess& access,
                                                        const std::string& project,
                                                        const std::string& receiver);

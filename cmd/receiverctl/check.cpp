@@ -8,8 +8,12 @@
 
 #include "cmd/receiverctl/check_bitbucket.h"
 #include "cmd/receiverctl/check_cluster.h"
+#include "cmd/receiverctl/check_permissions.h"
 #include "cmd/receiverctl/check_web.h"
+#include "cmd/receiverctl/document.h"
 #include "cmd/receiverctl/files.h"
+#include "cmd/receiverctl/operator_deployment.h"
+#include "cmd/receiverctl/whose.h"
 #include "controllers/derive.h"
 
 namespace receiver::ctl {
@@ -17,10 +21,18 @@ namespace {
 
 constexpr const char* kCheckExamples = R"(Examples:
   receiverctl check
+  receiverctl check -n kargo-demo
   receiverctl check --service-account kargo/kargo-external-webhooks-server
   receiverctl check --via http://bitbucket-receiver.kargo                 # in the cluster, by its Service
   receiverctl check --project kargo-demo --base-url https://hooks.example.com/kargo -o json
-  kubectl -n kargo exec deploy/bitbucket-receiver -- receiverctl check    # as the operator itself)";
+  kubectl -n kargo exec deploy/bitbucket-receiver -- receiverctl check    # as the operator itself
+
+Permissions: the command checks those of the operator's account, which its Deployment names. The
+Deployment has the label app.kubernetes.io/name=bitbucket-receiver. You need the permissions to list
+deployments.apps in the operator's namespace, and to create subjectaccessreviews.authorization.k8s.io.
+
+Bitbucket: if a receiver's Secret contains a token, the command checks which repositories the token can
+read, and the receiver's webhooks. BITBUCKET_HOSTS must list a Data Center.)";
 
 Result<std::string> expected_base_url(const CheckOptions& options) {
   if (options.base_url.empty()) return std::string();
@@ -29,24 +41,30 @@ Result<std::string> expected_base_url(const CheckOptions& options) {
   return base->origin + base->path;
 }
 
-/// What to look at from outside. Empty: not known.
+/// What to check from outside. Empty: not known.
 struct Published {
   std::string base{};          ///< the base URL
   std::string receiver_url{};  ///< of some receiver below it
 };
 
-Published check_all_of_cluster(Context& context, const CheckOptions& options,
-                               const std::string& expected, Findings& findings) {
+Published check_all_of_cluster(Context& context, CheckOptions options, const std::string& expected,
+                               Findings& findings) {
   const auto cluster = Cluster::connect(context);
   if (!cluster) {
-    fail(findings, "kubeconfig", cluster.error().message, "name one by --kubeconfig");
+    fail(findings, "kubeconfig", cluster.error().message, "set --kubeconfig");
     return {expected};
   }
   ok(findings, "kubeconfig", "names " + (*cluster)->server());
-  if (!check_cluster(**cluster, options, context.system_namespace, findings)) return {expected};
+  if (!check_cluster(**cluster, options, findings)) return {expected};
+  // If the caller may not list all projects, check the kubeconfig's.
+  if (options.project.empty() && !(*cluster)->owners("")) {
+    options.project = project_of_kubeconfig(context);
+  }
+  const auto account = operator_account(**cluster, options, findings);
+  if (account) check_permissions(**cluster, options, *account, context.system_namespace, findings);
   const auto owners = check_receivers(**cluster, options, findings);
-  if (check_bitbucket(**cluster, context, options, owners, findings)) {
-    check_registration(**cluster, options, findings);
+  if (check_bitbucket(**cluster, context, options, owners, findings) && account) {
+    check_registration(**cluster, options, *account, findings);
   }
   Published published;
   findings.push_back(judge_base_url(owners, expected, published.base));
@@ -70,13 +88,15 @@ Result<ExitCode> check(Context& context, const CheckOptions& options) {
   if (!ca_pem) return tl::unexpected(ca_pem.error());
   Findings findings;
   const Published published = check_all_of_cluster(context, options, *expected, findings);
+  Asking asking{.ca_pem = *ca_pem, .trace = trace_of(context)};
+  asking.patience = context.request_timeout.value_or(asking.patience);
   if (!published.base.empty() && via) {
-    check_via(*via, published.base, published.receiver_url, findings);
+    check_via(*via, published.base, published.receiver_url, std::move(asking), findings);
   } else if (!published.base.empty()) {
-    check_web(published.base, published.receiver_url, *ca_pem, findings);
+    check_web(published.base, published.receiver_url, asking, findings);
   }
-  context.out << (context.format == Format::kJson ? findings_json(findings)
-                                                  : findings_text(findings, context.colours));
+  context.out << (is_document(context.format) ? findings_document(findings, context.format)
+                                              : findings_text(findings, Layout(context)));
   const bool failed = std::ranges::any_of(
       findings, [](const Finding& finding) { return finding.level == Level::kFailure; });
   return failed ? ExitCode::kNotWell : ExitCode::kOk;
@@ -90,35 +110,34 @@ void add_check(CLI::App& app, Context& context) {
     return context.environment(name).value_or("");
   };
   options->base_url = variable("EXTERNAL_WEBHOOK_SERVER_BASE_URL");
-  options->pod_namespace = context.environment("POD_NAMESPACE").value_or("kargo");
+  options->in_operators_pod = context.environment("POD_NAME").has_value();
   options->all_secrets = variable("SECRET_ACCESS") == "cluster";
   CLI::App* command = app.add_subcommand(
-      "check", "See whether everything is in place, from where it runs; tell what to do if not.");
-  command->add_option("--project", options->project, "Only its receivers. If not given: all.")
-      ->option_text("P");
+      "check", "Check whether everything is in place, as seen from here, and show remedies.");
+  add_project(*command, options->project,
+              "Only receivers of this project. If not given: all; or of the namespace of the "
+              "kubeconfig's context, if you may not list all.");
   command
       ->add_option("--base-url", options->base_url,
-                   "What the operator is configured with. If not given: "
-                   "EXTERNAL_WEBHOOK_SERVER_BASE_URL, or what the statuses show.")
+                   "The operator's base URL. If not given: EXTERNAL_WEBHOOK_SERVER_BASE_URL, or "
+                   "the one in the statuses.")
       ->option_text("U");
-  command
-      ->add_option("--operator-namespace", options->pod_namespace,
-                   "Where it runs. If not given: POD_NAMESPACE, or kargo.")
-      ->option_text("NAMESPACE");
+  add_operator_namespace(*command, context, options->pod_namespace);
   command
       ->add_option("--service-account", options->service_account,
-                   "Check the permissions of this account, rather than those of whoever asks.")
+                   "Check the permissions of this account. If not given: of the account that the "
+                   "operator's Deployment names.")
       ->option_text("NAMESPACE/NAME");
   command->add_flag("--all-secrets", options->all_secrets,
                     "The operator runs with SECRET_ACCESS=cluster.");
   command
       ->add_option("--ca-file", options->ca_file,
-                   "Authorities to believe instead of the system's, in PEM.")
+                   "PEM file of CAs to trust instead of the system's.")
       ->option_text("FILE");
   command
       ->add_option("--via", options->via,
-                   "Where to look for answers instead of the base URL, whose name and certificate "
-                   "are not looked at then: http(s)://HOST:PORT of the Service.")
+                   "Where to ask instead of the base URL, whose name and certificate are then not "
+                   "checked: http(s)://HOST:PORT of the Service.")
       ->option_text("ORIGIN");
   command->footer(std::string(kCheckExamples) +
                   "\n\nExit code 1: there is a failure. Others: see `receiverctl --help`.");

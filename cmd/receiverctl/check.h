@@ -8,17 +8,18 @@
 
 namespace receiver::ctl {
 
-/// `check`: whether everything is in place, from where it runs.
+/// `check`: whether everything is in place, as seen from where it runs.
 void add_check(CLI::App& app, Context& context);
 
 struct CheckOptions {
   std::string project;          ///< empty: all
   std::string base_url;         ///< empty: what the statuses show
   std::string pod_namespace;    ///< where the operator runs
-  std::string service_account;  ///< NAMESPACE/NAME; empty: whoever asks
+  std::string service_account;  ///< NAMESPACE/NAME; empty: that of the operator's Deployment
   std::string ca_file;
-  std::string via;           ///< where to look at the answers; empty: at the base URL
-  bool all_secrets = false;  ///< SECRET_ACCESS=cluster
+  std::string via;                ///< where to ask; empty: the base URL
+  bool all_secrets = false;       ///< SECRET_ACCESS=cluster
+  bool in_operators_pod = false;  ///< receiverctl has the operator's account
 };
 
 }  // namespace receiver::ctl

@@ -1,13 +1,16 @@
 #include "cmd/receiverctl/check_bitbucket.h"
 
 #include <map>
-#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "bitbucket_cpprest/client.h"
 #include "bitbucket_rest/questions.h"
+#include "cmd/receiverctl/bitbucket.h"
+#include "cmd/receiverctl/check_webhooks.h"
+#include "cmd/receiverctl/interruption.h"
+#include "cmd/receiverctl/trace.h"
 #include "cmd/version.h"
 #include "controllers/bitbucket_access.h"
 #include "http/proxy.h"
@@ -19,7 +22,7 @@ namespace rest = bitbucket_rest;
 using controllers::BitbucketAccess;
 using controllers::BitbucketHosts;
 
-/// By name, so that each is asked once, whatever URLs Warehouses write.
+/// By name, so that each is asked once, even if Warehouses use different URLs.
 std::map<std::string, rest::Repository> subscribed(const Warehouses& warehouses,
                                                    const BitbucketAccess& access) {
   std::map<std::string, rest::Repository> repositories;
@@ -32,46 +35,58 @@ std::map<std::string, rest::Repository> subscribed(const Warehouses& warehouses,
   return repositories;
 }
 
-AskedRepositories ask_for_each(const bitbucket_cpprest::Client& client,
-                               const BitbucketAccess& access, const Warehouses& warehouses) {
+/// The repositories to ask for, and the number of the others.
+std::pair<std::vector<rest::Repository>, std::size_t> asked_for(const Warehouses& warehouses,
+                                                                const BitbucketAccess& access) {
+  std::vector<rest::Repository> repositories;
+  std::size_t left_out = 0;
+  for (const auto& [name, repository] : subscribed(warehouses, access)) {
+    if (repositories.size() < kMaxAskedRepositories) {
+      repositories.push_back(repository);
+    } else {
+      ++left_out;
+    }
+  }
+  return {std::move(repositories), left_out};
+}
+
+AskedRepositories ask_for_each(const rest::Send& send, const BitbucketAccess& access,
+                               const std::vector<rest::Repository>& repositories) {
   AskedRepositories asked;
   asked.server = access.server;
-  std::size_t left = kMaxAskedRepositories;
-  for (const auto& [name, repository] : subscribed(warehouses, access)) {
-    if (left == 0) {
-      ++asked.not_asked;
-      continue;
-    }
-    --left;
+  for (const rest::Repository& repository : repositories) {
     rest::DefaultBranch question(repository);
-    client.run(question);
+    rest::run(question, send);
     asked.near_limit = asked.near_limit || question.near_limit();
-    // It is readable, and says that it has no default branch.
+    // A readable repository without a default branch.
     const bool empty =
         !question.result() && question.result().error().kind == rest::ApiFailure::kUnknown;
     if (question.result() || empty) {
       ++asked.readable;
     } else {
-      asked.refusals.push_back({name, std::move(question.result().error())});
+      asked.refusals.push_back({repository.name(), std::move(question.result().error())});
     }
   }
   return asked;
 }
 
-/// What is the same for all receivers.
+/// What all receivers share.
 struct Surroundings {
-  Cluster& cluster;
+  Context& context;
   BitbucketHosts hosts;
   http::ProxySettings proxy;
   Findings& findings;
 };
 
 /// True if it registers its webhooks.
-bool check_receiver(Surroundings& common, const std::string& receiver,
-                    const std::string& secret_name, const api::BitbucketKeys& keys,
+bool check_receiver(Surroundings& common, const api::ReceiverOwner& owner,
+                    const api::Receiver& receiver, const api::Secret& secret,
                     const Warehouses& warehouses) {
-  const std::string subject = "Bitbucket of " + receiver;
-  const auto checked = controllers::check_access(keys, &common.hosts, secret_name);
+  const std::string name =
+      owner.project().empty() ? receiver.name : owner.project() + "/" + receiver.name;
+  const std::string subject = "Bitbucket of " + name;
+  const auto checked =
+      controllers::check_access(*secret.bitbucket, &common.hosts, receiver.secret_name);
   for (const auto& refusal : checked.refusals) {
     warn(common.findings, subject, refusal.message, "correct the Secret");
   }
@@ -80,26 +95,37 @@ bool check_receiver(Surroundings& common, const std::string& receiver,
       bitbucket_cpprest::Client::create({.authorization = checked.access->authorization,
                                          .ca_pem = std::string(checked.access->ca.view()),
                                          .proxy = common.proxy,
-                                         .user_agent = user_agent("receiverctl")});
+                                         .user_agent = user_agent("receiverctl"),
+                                         .deadline = common.context.request_timeout.value_or(
+                                             bitbucket_cpprest::ClientOptions().deadline),
+                                         .given_up = Interruption::happened,
+                                         .ca_name = "the Secret's key bitbucket.ca"});
   if (!client) {
     fail(common.findings, subject, "bitbucket.ca: " + client.error(), "correct the Secret");
     return false;
   }
-  const Findings found =
-      judge_repositories(receiver, ask_for_each(*client, *checked.access, warehouses));
-  common.findings.insert(common.findings.end(), found.begin(), found.end());
-  return checked.access->registers;
+  const auto [repositories, left_out] = asked_for(warehouses, *checked.access);
+  auto asked = ask_for_each(traced(common.context, sender(*client)), *checked.access, repositories);
+  asked.not_asked = left_out;
+  const bool registers = checked.access->registers;
+  const auto states =
+      ask_for_webhooks(common.context, *client, owner, receiver, secret, repositories);
+  for (const Findings& found : {judge_repositories(name, asked),
+                                judge_webhooks(name, states, registers, clock::Wall::now())}) {
+    common.findings.insert(common.findings.end(), found.begin(), found.end());
+  }
+  return registers;
 }
 
 }  // namespace
 
-bool check_bitbucket(Cluster& cluster, const Context& context, const CheckOptions& options,
+bool check_bitbucket(Cluster& cluster, Context& context, const CheckOptions& options,
                      const std::vector<api::ReceiverOwner>& owners, Findings& findings) {
   using controllers::SecretAccess;
   auto hosts = BitbucketHosts::parse(context.environment("BITBUCKET_HOSTS").value_or(""));
   if (!hosts) {
-    fail(findings, "BITBUCKET_HOSTS", "holds an entry that is no host",
-         "set HOST[:PORT], between commas");
+    fail(findings, "BITBUCKET_HOSTS", "contains an entry that is not a host",
+         "write HOST[:PORT], separated by commas");
     return false;
   }
   auto proxy = http::proxy_settings(context.environment);
@@ -107,12 +133,12 @@ bool check_bitbucket(Cluster& cluster, const Context& context, const CheckOption
     fail(findings, "HTTPS_PROXY", proxy.error(), "correct the variable");
     return false;
   }
-  Surroundings common{cluster, std::move(*hosts), std::move(*proxy), findings};
+  Surroundings common{context, std::move(*hosts), std::move(*proxy), findings};
   const auto access = options.all_secrets ? SecretAccess::kCluster : SecretAccess::kNamespaced;
   bool registers = false;
   for (const api::ReceiverOwner& owner : owners) {
     const auto secrets = cluster.secrets(owner, access);
-    if (!secrets) continue;  // check_receivers() has told
+    if (!secrets) continue;  // check_receivers() has reported it
     Result<std::unique_ptr<Warehouses>> warehouses = std::unique_ptr<Warehouses>();
     for (const api::Receiver& receiver : owner.receivers) {
       if (!receiver.bitbucket) continue;
@@ -121,13 +147,10 @@ bool check_bitbucket(Cluster& cluster, const Context& context, const CheckOption
       if (warehouses && !*warehouses) warehouses = cluster.warehouses(owner.project());
       if (!warehouses) {
         fail(findings, "Warehouses", warehouses.error().message,
-             "ask as somebody who may list them");
+             "use an account that may list them");
         return registers;
       }
-      const std::string name =
-          owner.project().empty() ? receiver.name : owner.project() + "/" + receiver.name;
-      registers |= check_receiver(common, name, receiver.secret_name, *secret.secret.bitbucket,
-                                  **warehouses);
+      registers |= check_receiver(common, owner, receiver, secret.secret, **warehouses);
     }
   }
   return registers;
@@ -147,13 +170,13 @@ Findings judge_repositories(const std::string& receiver, const AskedRepositories
                    asked.readable == 1 ? "repository" : "repositories", asked.server));
   } else if (asked.refusals.empty()) {
     warn(findings, subject,
-         fmt::format("no Warehouse subscribes to a repository at {}, so its token is of no use",
+         fmt::format("no Warehouse subscribes to a repository at {}, so its token has no effect",
                      asked.server),
          "correct bitbucket.url, or remove bitbucket.token");
   }
   if (asked.not_asked > 0) {
     warn(findings, subject,
-         fmt::format("{} more repositories were not asked for, to spare the token's hourly limit",
+         fmt::format("{} more repositories were not checked, to save the token's hourly limit",
                      asked.not_asked),
          "look at the metric bitbucket_receiver_bitbucket_questions_total for failures");
   }

@@ -10,19 +10,19 @@
 #include "cmd/receiverctl/cluster.h"
 #include "cmd/receiverctl/findings.h"
 
-/// The part of `check` that asks Bitbucket, by the tokens that receivers' Secrets hold.
+/// The part of `check` that asks Bitbucket, with the tokens in the receivers' Secrets.
 namespace receiver::ctl {
 
 /// Each request takes a part of the token's hourly limit.
 inline constexpr std::size_t kMaxAskedRepositories = 50;
 
 /// Whether the token of each receiver that has one can read each repository that the receiver's
-/// Warehouses subscribe to. Only Bitbucket Cloud and hosts of BITBUCKET_HOSTS are asked.
-/// True if one of these receivers registers its webhooks.
-bool check_bitbucket(Cluster& cluster, const Context& context, const CheckOptions& options,
+/// Warehouses subscribe to, and the state of the receiver's webhooks there. Only Bitbucket Cloud
+/// and hosts of BITBUCKET_HOSTS are asked. True if one of these receivers registers its webhooks.
+bool check_bitbucket(Cluster& cluster, Context& context, const CheckOptions& options,
                      const std::vector<api::ReceiverOwner>& owners, Findings& findings);
 
-/// What was asked with one token, by name of the repository.
+/// The result of all questions with one token.
 struct AskedRepositories {
   struct Refusal {
     std::string repository;

@@ -1,7 +1,6 @@
 #include "cmd/receiverctl/check_cluster.h"
 
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <set>
 
@@ -9,7 +8,6 @@
 #include <fmt/ranges.h>
 
 #include "cmd/receiverctl/check_kargo.h"
-#include "cmd/receiverctl/permissions.h"
 #include "cmd/receiverctl/receivers.h"
 #include "json/json.h"
 #include "kube/lease.h"
@@ -21,8 +19,8 @@ using kube::ApiError;
 
 constexpr const char* kSeeLog = "see `kubectl get pods`, and the operator's log";
 
-/// `/version`, and the date of the answer: how far the API server's clock is ahead of ours, zero if
-/// it does not tell. Nothing if it does not answer.
+/// Reads `/version`. Returns how far the API server's clock is ahead, by the date of its answer
+/// (zero without one). Nothing if it does not answer.
 std::optional<clock::Wall::duration> check_api_server(Cluster& cluster, Findings& findings) {
   const std::string subject = "API server";
   auto stream = cluster.await(cluster.rest().open("/version", kube::Lane::kReads));
@@ -30,7 +28,7 @@ std::optional<clock::Wall::duration> check_api_server(Cluster& cluster, Findings
   if (!stream) {
     fail(findings, subject,
          fmt::format("{} does not answer: {}", cluster.server(), stream.error().message),
-         "correct the kubeconfig, or log in anew");
+         "correct the kubeconfig, or log in again");
     return std::nullopt;
   }
   std::string body;
@@ -63,69 +61,13 @@ void check_lease(Cluster& cluster, const std::string& ns, clock::Wall::time_poin
                             ns),
                 fmt::format("{}; --operator-namespace names another namespace", kSeeLog));
   }
-  warn(findings, subject, "whether it runs is not known: " + answer.error().message,
-       "ask as somebody who may get Leases");
-}
-
-/// The verbs that are denied; the error is the reason for which it cannot be asked.
-tl::expected<std::vector<std::string>, std::string> denied_verbs(
-    Cluster& cluster, const Permission& permission, const std::string& service_account) {
-  std::vector<std::string> denied;
-  const std::string target = fmt::format("/apis/authorization.k8s.io/v1/{}subjectaccessreviews",
-                                         service_account.empty() ? "self" : "");
-  for (const std::string& verb : permission.verbs) {
-    const auto answer = cluster.await(
-        cluster.rest().post(target, access_review(permission, verb, service_account)));
-    if (!answer) return tl::unexpected(answer.error().message);
-    const auto review = json::parse(*answer);
-    if (!review) return tl::unexpected(review.error());
-    if (!json::bool_at(*review, "/status/allowed")) denied.push_back(verb);
-  }
-  return denied;
-}
-
-/// `is_missing` judges one that is denied, as far as it is.
-void check_permissions(Cluster& cluster, const CheckOptions& options,
-                       std::vector<Permission> permissions,
-                       const std::function<Finding(const Permission&)>& is_missing,
-                       Findings& findings) {
-  const std::string subject =
-      options.service_account.empty() ? "permission" : "permission of " + options.service_account;
-  for (Permission& permission : permissions) {
-    const auto denied = denied_verbs(cluster, permission, options.service_account);
-    if (!denied) {
-      return fail(findings, subject, "cannot be asked for: " + denied.error(),
-                  "ask as somebody who may create access reviews");
-    }
-    if (denied->empty()) {
-      ok(findings, subject, permission.str());
-      continue;
-    }
-    permission.verbs = *denied;
-    Finding& missing = findings.emplace_back(is_missing(permission));
-    missing.subject = subject;
-  }
-}
-
-Finding missing_always(const Permission& permission) {
-  const bool secrets = permission.resource == "secrets";
-  return {Level::kFailure, "", "missing: " + permission.str(),
-          secrets ? "name the project in the chart's `projects`, or bind the role as in "
-                    "config/samples/project.yaml"
-                  : "install the chart's roles, or those of config/rbac"};
-}
-
-Finding missing_for_registration(const Permission& permission) {
-  return {Level::kWarning, "",
-          "missing: " + permission.str() +
-              ", so webhooks get the events of pull requests only once a promotion waits for one",
-          "set the chart's bitbucket.registration=true, or apply config/rbac/registration"};
+  warn(findings, subject, "cannot tell whether it runs: " + answer.error().message,
+       "use an account that may get Leases");
 }
 
 }  // namespace
 
-bool check_cluster(Cluster& cluster, const CheckOptions& options,
-                   const std::string& system_namespace, Findings& findings) {
+bool check_cluster(Cluster& cluster, const CheckOptions& options, Findings& findings) {
   const auto ahead = check_api_server(cluster, findings);
   if (!ahead) return false;
   for (const NeededKinds& needed : needed_kinds()) {
@@ -134,33 +76,14 @@ bool check_cluster(Cluster& cluster, const CheckOptions& options,
   }
   check_lease(cluster, options.pod_namespace, clock::Wall::now() + *ahead, findings);
   check_kargo(cluster, options, findings);
-  std::set<std::string> namespaces;
-  if (!system_namespace.empty()) namespaces.insert(system_namespace);
-  if (const auto owners = cluster.owners(options.project)) {
-    for (const api::ReceiverOwner& owner : *owners) {
-      if (owner.has_bitbucket_receiver() && !owner.project().empty()) {
-        namespaces.insert(owner.project());
-      }
-    }
-  }
-  check_permissions(cluster, options,
-                    needed_permissions(rbac_files(), {options.pod_namespace,
-                                                      {namespaces.begin(), namespaces.end()},
-                                                      options.all_secrets}),
-                    missing_always, findings);
   return true;
-}
-
-void check_registration(Cluster& cluster, const CheckOptions& options, Findings& findings) {
-  check_permissions(cluster, options, registration_permissions(rbac_files()),
-                    missing_for_registration, findings);
 }
 
 std::vector<api::ReceiverOwner> check_receivers(Cluster& cluster, const CheckOptions& options,
                                                 Findings& findings) {
   auto owners = cluster.owners(options.project);
   if (!owners) {
-    fail(findings, "receivers", owners.error().message, "ask as somebody who may list them");
+    fail(findings, "receivers", owners.error().message, "use an account that may list them");
     return {};
   }
   using controllers::SecretAccess;
@@ -169,7 +92,7 @@ std::vector<api::ReceiverOwner> check_receivers(Cluster& cluster, const CheckOpt
   for (const api::ReceiverOwner& owner : *owners) {
     const auto secrets = cluster.secrets(owner, access);
     if (!secrets) {
-      fail(findings, "receivers", secrets.error().message, "ask as somebody who may read it");
+      fail(findings, "receivers", secrets.error().message, "use an account that may read it");
       continue;
     }
     for (const ReceiverState& state : receivers_of(owner, *secrets)) {
@@ -182,7 +105,9 @@ std::vector<api::ReceiverOwner> check_receivers(Cluster& cluster, const CheckOpt
              "correct the Secret or the receiver, or see `kubectl "
              "describe`");
       }
-      for (const std::string& advice : state.advice) warn(findings, subject, advice, "as it says");
+      for (const std::string& advice : state.advice) {
+        warn(findings, subject, advice, "as described");
+      }
     }
   }
   if (!any) {
@@ -197,7 +122,7 @@ const std::vector<NeededKinds>& needed_kinds() {
   static const std::vector<NeededKinds> needed{
       {"kargo.akuity.io/v1alpha1",
        {"projectconfigs", "clusterconfigs", "warehouses", "promotions"},
-       "install Kargo, or, to try the operator without it, its kinds by the chart's "
+       "install Kargo, or, to try the operator without it, its CRDs with the chart's "
        "crds.install=true"},
       {"events.k8s.io/v1", {"events"}, upgrade},
       {"coordination.k8s.io/v1", {"leases"}, upgrade},
@@ -212,7 +137,7 @@ Finding judge_kinds(const NeededKinds& needed, const kube::ApiResult<std::string
       return {Level::kFailure, subject, "none is served", needed.remedy};
     }
     return {Level::kFailure, subject, answer.error().message,
-            "ask again, as somebody who may see what the API server serves"};
+            "use an account that may read what the API server serves, or try again"};
   }
   std::set<std::string, std::less<>> served;
   const auto list = json::parse(*answer);
@@ -260,12 +185,14 @@ Finding judge_lease(const std::string& json, clock::Wall::time_point now) {
             "check again in a few seconds: replicas ask for it every 2 s"};
   }
   if (lease->record.holder.empty() || !renewed) {
-    return {Level::kFailure, "operator", "no replica holds its Lease: none runs", kSeeLog};
+    return {Level::kFailure, "operator", "no replica holds its Lease: the operator does not run",
+            kSeeLog};
   }
   const std::string holder = lease->record.holder.substr(0, lease->record.holder.rfind('_'));
   if (age > lease->record.duration) {
     return {Level::kFailure, "operator",
-            fmt::format("{} has not renewed its Lease for {} s: none runs", holder, age.count()),
+            fmt::format("{} has not renewed its Lease for {} s: the operator does not run", holder,
+                        age.count()),
             kSeeLog};
   }
   return {Level::kOk, "operator", fmt::format("runs; {} leads", holder)};
@@ -294,8 +221,7 @@ Finding judge_base_url(const std::vector<api::ReceiverOwner>& owners, const std:
   base = !expected.empty() ? expected : users.size() == 1 ? users.begin()->first : "";
   if (users.empty()) {
     if (base.empty()) {
-      return {Level::kWarning, subject, "is not known: no status shows one",
-              "name it by --base-url"};
+      return {Level::kWarning, subject, "is not known: no status shows one", "set --base-url"};
     }
     return {Level::kOk, subject, fmt::format("{}; no status shows another", base)};
   }

@@ -10,16 +10,12 @@
 #include "cmd/receiverctl/findings.h"
 #include "kube/error.h"
 
-/// The part of `check` that asks the API server, and the judgements that it makes.
+/// The part of `check` that asks the API server, and judges its answers.
 namespace receiver::ctl {
 
-/// The API server answers, its clock is ours, the kinds are there, the operator leads, and may do
-/// what it must. False if it does not answer: then there is no use in going on.
-[[nodiscard]] bool check_cluster(Cluster& cluster, const CheckOptions& options,
-                                 const std::string& system_namespace, Findings& findings);
-
-/// What the operator must be allowed beside that where a receiver registers its webhooks.
-void check_registration(Cluster& cluster, const CheckOptions& options, Findings& findings);
+/// Checks that the API server answers, its clock agrees, it serves the kinds, and a replica of the
+/// operator leads. False if it does not answer: the other checks need it.
+[[nodiscard]] bool check_cluster(Cluster& cluster, const CheckOptions& options, Findings& findings);
 
 /// Receivers and their Secrets. Returns the owners.
 [[nodiscard]] std::vector<api::ReceiverOwner> check_receivers(Cluster& cluster,
@@ -37,23 +33,23 @@ struct NeededKinds {
 [[nodiscard]] Finding judge_kinds(const NeededKinds& needed,
                                   const kube::ApiResult<std::string>& answer);
 
-/// How far a clock may be off before somebody should look at it.
+/// A larger difference between the clocks is a warning.
 inline constexpr std::chrono::seconds kClockTolerance{5};
 [[nodiscard]] Finding judge_clock(clock::Wall::time_point server, clock::Wall::time_point here);
 
-/// How long after one leader gave its Lease back another may be about to take it.
+/// For this time after a leader has released its Lease, it is normal that nobody holds it.
 inline constexpr std::chrono::seconds kHandover{10};
-/// Of the Lease's JSON, as of `now`: it is held for as long as it says itself.
+/// Judges the Lease's JSON at the time `now`. The Lease itself says how long it is valid.
 [[nodiscard]] Finding judge_lease(const std::string& json, clock::Wall::time_point now);
 
 /// The base URL that published URLs begin with: of `https://h/b/bitbucket/HEX`, `https://h/b`.
 [[nodiscard]] std::string base_of(const std::string& receiver_url);
 /// Whether all published URLs begin with one base URL, and with `expected` if that is not empty.
-/// `base`: what to go on with; empty if it is not known.
+/// `base`: set to the base URL for the other checks; empty if it is not known.
 [[nodiscard]] Finding judge_base_url(const std::vector<api::ReceiverOwner>& owners,
                                      const std::string& expected, std::string& base);
 
-/// The URL of some receiver that is published below the base URL; empty if there is none.
+/// Any published receiver URL below the base URL; empty if there is none.
 [[nodiscard]] std::string receiver_below(const std::vector<api::ReceiverOwner>& owners,
                                          const std::string& base);
 

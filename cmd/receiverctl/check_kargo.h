@@ -6,22 +6,16 @@
 #include "cmd/receiverctl/check.h"
 #include "cmd/receiverctl/cluster.h"
 #include "cmd/receiverctl/findings.h"
-#include "kube/error.h"
 
 /// The part of `check` that looks at what Kargo's chart brings.
 namespace receiver::ctl {
 
-/// The account that the operator shall run under is there, and Kargo's version, where its chart has
-/// written it down, is one for the operator.
+/// Checks that the operator supports Kargo's version, if Kargo's chart names it.
 void check_kargo(Cluster& cluster, const CheckOptions& options, Findings& findings);
 
-/// `answer`: to the request for the account. Silent unless it is missing.
-[[nodiscard]] Findings judge_account(const std::string& account,
-                                     const kube::ApiResult<std::string>& answer);
-
-/// The version by the labels of an object of Kargo's chart; empty if it is no such object.
+/// The version in the labels of an object of Kargo's chart; empty for other objects.
 [[nodiscard]] std::string kargo_version_of(const std::string& json);
-/// Where no version of Kargo can be read, nothing is found.
+/// No finding if the version cannot be read.
 [[nodiscard]] Findings judge_kargo(std::string_view version);
 
 }  // namespace receiver::ctl

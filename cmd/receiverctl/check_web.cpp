@@ -16,10 +16,9 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::chrono::seconds kPatience{10};
 constexpr std::chrono::hours kExpiresSoon{24 * 14};
 
-/// Nobody outside reaches it: loopback, link-local, and the networks of RFC 1918 and RFC 4193.
+/// Not reachable from outside: loopback, link-local, and the networks of RFC 1918 and RFC 4193.
 bool is_private(const std::string& text) {
   boost::system::error_code error;
   const auto address = asio::ip::make_address(text, error);
@@ -41,6 +40,16 @@ bool is_private(const std::string& text) {
       });
 }
 
+constexpr std::string_view kLocalHost = "localhost";
+
+/// An address, or the name of one.
+bool is_loopback(const std::string& host) {
+  if (host == kLocalHost) return true;
+  boost::system::error_code error;
+  const auto address = asio::ip::make_address(host, error);
+  return !error && address.is_loopback();
+}
+
 bool check_name(const http::ServerUrl& address, Findings& findings) {
   asio::io_context io;
   asio::ip::tcp::resolver resolver(io);
@@ -57,16 +66,17 @@ bool check_name(const http::ServerUrl& address, Findings& findings) {
   return true;
 }
 
-bool check_certificate(const http::ServerUrl& address, const std::string& ca_pem,
-                       Findings& findings) {
+bool check_certificate(const http::ServerUrl& address, const Asking& asking, Findings& findings) {
   const std::string subject = "certificate";
   if (address.scheme != "https") {
     warn(findings, subject,
-         "there is none: the base URL is http, and whoever reads the traffic learns receiver URLs",
-         "serve it by https");
+         "there is none: the base URL is http, and anybody who reads the traffic learns receiver "
+         "URLs",
+         "serve it over HTTPS");
     return true;
   }
-  const auto seen = look_at_certificate(address.host, address.port, ca_pem, kPatience);
+  const auto seen = look_at_certificate(address.host, address.port, asking.ca_pem,
+                                        std::chrono::ceil<std::chrono::seconds>(asking.patience));
   if (!seen) {
     fail(findings, subject, fmt::format("{}: {}", address.origin(), seen.error()),
          "look at the Ingress or load balancer in front of the operator");
@@ -76,24 +86,17 @@ bool check_certificate(const http::ServerUrl& address, const std::string& ca_pem
   return seen->problem.empty();
 }
 
-/// How to ask whoever answers for the base URL.
-struct Asking {
-  std::string ca_pem{};
-  Certificate certificate = Certificate::kVerified;
-};
-
-/// An Ingress leads only `…/bitbucket/` to the operator: there an unknown path is answered 404
-/// `{}`.
+/// An Ingress routes only `…/bitbucket/` to the operator, which answers unknown paths there with
+/// 404 `{}`.
 void check_answer(const http::ServerUrl& address, const Asking& asking, Findings& findings) {
   const std::string subject = "answer";
   const auto get = [&](const std::string& path) {
-    return ask(address, {.method = "GET", .target = path, .headers = {}, .body = {}}, asking.ca_pem,
-               kPatience, asking.certificate);
+    return ask(address, {.method = "GET", .target = path, .headers = {}, .body = {}}, asking);
   };
   const auto health = get("/healthz");
   if (!health) {
     return fail(findings, subject,
-                fmt::format("{} gives none: {}", address.origin(), health.error().message),
+                fmt::format("{} does not answer: {}", address.origin(), health.error().message),
                 "look at the Ingress or load balancer, the Service and the pods behind it");
   }
   if (health->response.status == 200 && health->response.body == "{\"status\":\"ok\"}\n") {
@@ -108,15 +111,14 @@ void check_answer(const http::ServerUrl& address, const Asking& asking, Findings
               fmt::format("{}{} answers as the operator does", address.origin(), path));
   }
   fail(findings, subject,
-       fmt::format("somebody else answers at {}: {} at /healthz, {} at {}", address.origin(),
+       fmt::format("another server answers at {}: {} at /healthz, {} at {}", address.origin(),
                    health->response.status,
                    unknown ? std::to_string(unknown->response.status) : "nothing", path),
        "route the base URL's path and /bitbucket/ to the operator's Service");
 }
 
-/// By a ping, which is unsigned and refreshes nothing. What else is wrong with the answer,
-/// check_answer() has told already. Without a base path there is nothing that an Ingress could
-/// strip.
+/// Sends a ping, which is unsigned and refreshes nothing. check_answer() reports other problems
+/// with the answer. Without a base path, an Ingress has nothing to strip.
 void check_path(const http::ServerUrl& address, const std::string& receiver_url,
                 const Asking& asking, Findings& findings) {
   const std::string& base_path = address.path;
@@ -127,7 +129,7 @@ void check_path(const http::ServerUrl& address, const std::string& receiver_url,
                      .target = receiver->path,
                      .headers = delivery_headers(bitbucket::kPingEvent, new_uuid()),
                      .body = R"({"test": true})"};
-  const auto answer = ask(address, std::move(ping), asking.ca_pem, kPatience, asking.certificate);
+  const auto answer = ask(address, std::move(ping), asking);
   if (!answer) return;
   const auto finding = judge_path(answer->response.headers.find(kReceiverPathHeader), base_path);
   if (finding) findings.push_back(*finding);
@@ -135,23 +137,27 @@ void check_path(const http::ServerUrl& address, const std::string& receiver_url,
 
 }  // namespace
 
-void check_web(const std::string& base_url, const std::string& receiver_url,
-               const std::string& ca_pem, Findings& findings) {
+void check_web(const std::string& base_url, const std::string& receiver_url, const Asking& asking,
+               Findings& findings) {
   const auto address = parse_web_address(base_url);
   if (!address) return fail(findings, "base URL", address.error().message, "correct it");
   if (!check_name(*address, findings)) return;
-  if (!check_certificate(*address, ca_pem, findings)) return;
-  check_answer(*address, {ca_pem}, findings);
-  check_path(*address, receiver_url, {ca_pem}, findings);
+  if (!check_certificate(*address, asking, findings)) return;
+  check_answer(*address, asking, findings);
+  check_path(*address, receiver_url, asking, findings);
 }
 
 void check_via(const http::ServerUrl& via, const std::string& base_url,
-               const std::string& receiver_url, Findings& findings) {
+               const std::string& receiver_url, Asking asking, Findings& findings) {
   const auto base = parse_web_address(base_url);
   if (!base) return fail(findings, "base URL", base.error().message, "correct it");
   http::ServerUrl address = via;
   address.path = base->path;
-  const Asking asking{.certificate = Certificate::kIgnored};
+  if (is_loopback(base->host)) {
+    findings.push_back(
+        judge_addresses(base->host, {base->host == kLocalHost ? "127.0.0.1" : base->host}));
+  }
+  asking.certificate = Certificate::kIgnored;
   check_answer(address, asking, findings);
   check_path(address, receiver_url, asking, findings);
 }
@@ -173,6 +179,11 @@ Finding judge_addresses(const std::string& host, const std::vector<std::string>&
   if (std::ranges::any_of(addresses, [](const std::string& one) { return !is_private(one); })) {
     return {Level::kOk, "name", std::move(text)};
   }
+  if (std::ranges::all_of(addresses, is_loopback)) {
+    return {Level::kWarning, "name", text + ": that is the machine that connects, not the operator",
+            "no Bitbucket can reach it: set the operator's EXTERNAL_WEBHOOK_SERVER_BASE_URL, and "
+            "Kargo's, to an address that Bitbucket can"};
+  }
   return {Level::kWarning, "name", text + ": private",
           "Bitbucket Cloud cannot reach it; Data Center can from the same network"};
 }
@@ -184,11 +195,12 @@ Finding judge_certificate(const PeerCertificate& certificate, clock::Wall::time_
       std::chrono::duration_cast<std::chrono::hours>(certificate.not_after - now).count() / 24;
   const std::string until = clock::format_seconds(certificate.not_after).substr(0, 10);
   if (!certificate.problem.empty()) {
-    return {Level::kFailure, subject, fmt::format("is refused: {} ({})", certificate.problem, of),
-            certificate.shown == 1
-                ? "get one for this name from an authority that Bitbucket knows, and serve it with "
-                  "its intermediate certificates"
-                : "get one for this name from an authority that Bitbucket knows"};
+    return {
+        Level::kFailure, subject, fmt::format("is rejected: {} ({})", certificate.problem, of),
+        certificate.shown == 1
+            ? "use a certificate for this name from a CA that Bitbucket trusts, and serve it with "
+              "its intermediate certificates"
+            : "use a certificate for this name from a CA that Bitbucket trusts"};
   }
   if (certificate.not_after - now < kExpiresSoon) {
     return {Level::kWarning, subject,

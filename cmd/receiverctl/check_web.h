@@ -13,19 +13,19 @@
 /// The part of `check` that looks at the base URL as Bitbucket would.
 namespace receiver::ctl {
 
-/// Its host resolves, its certificate is good, and the operator answers behind it.
-/// `receiver_url`: of some receiver below it, to see in which form its path arrives; may be empty.
-void check_web(const std::string& base_url, const std::string& receiver_url,
-               const std::string& ca_pem, Findings& findings);
+/// Checks that its host resolves, its certificate is valid, and the operator answers there.
+/// `receiver_url`: any receiver's URL below it, to see how its path arrives; may be empty.
+void check_web(const std::string& base_url, const std::string& receiver_url, const Asking& asking,
+               Findings& findings);
 
-/// That the operator answers at `via`, the address of its Service for example, where the base URL's
-/// host need not be known. Whose certificate it shows does not matter: it is the base URL's.
+/// Checks that the operator answers at `via`, for example its Service, where the base URL's host
+/// may be unknown. The certificate is not verified, because it belongs to the base URL.
 void check_via(const http::ServerUrl& via, const std::string& base_url,
-               const std::string& receiver_url, Findings& findings);
+               const std::string& receiver_url, Asking asking, Findings& findings);
 
-/// The header by which the operator tells in which form the path of a ping arrived.
+/// In this header the operator reports how the path of a ping arrived.
 inline constexpr std::string_view kReceiverPathHeader = "X-Receiver-Path";
-/// Of that header. Nothing where there is none, as an older operator answers.
+/// Judges that header. Nothing if it is absent, as with an older operator.
 [[nodiscard]] std::optional<Finding> judge_path(std::optional<std::string_view> header,
                                                 const std::string& base_path);
 

@@ -9,8 +9,8 @@
 
 namespace receiver::ctl {
 
-/// The grammar of the command line: every command with its options. No option takes an empty value:
-/// it is that of a shell's variable that is not set, and left out it could mean more.
+/// The grammar of the command line: every command with its options. Empty values are rejected: they
+/// come from unset shell variables, and ignoring the option could select more than was meant.
 [[nodiscard]] std::unique_ptr<CLI::App> make_app(const std::string& program, Context& context);
 
 /// Reads the command line and does what it says. Returns the process's exit code. All output is

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "api/secret.h"
+#include "cmd/receiverctl/trace.h"
 #include "cmd/version.h"
 #include "json/json.h"
 #include "kube/config.h"
@@ -22,6 +23,8 @@ using api::OwnerKind;
 using OwnerStore = kube::Store<api::ReceiverOwner>;
 
 constexpr const char* kClusterConfigName = "cluster";
+/// kube::Config::source where no kubeconfig was read.
+constexpr std::string_view kInCluster = "in-cluster";
 
 std::string described(const std::string& project) {
   return project.empty() ? "ClusterConfig cluster"
@@ -30,8 +33,29 @@ std::string described(const std::string& project) {
 
 }  // namespace
 
-Cluster::Cluster(std::string server, std::string system_namespace)
-    : server_(std::move(server)), system_namespace_(std::move(system_namespace)) {}
+tl::expected<kube::Config, std::string> kubeconfig_of(const Context& context) {
+  return kube::load_config({.kubeconfig = context.kubeconfig,
+                            .environment = context.environment,
+                            .context = context.kube_context,
+                            .terminal = ::isatty(STDIN_FILENO) == 1,
+                            .hidden_variables = {"BITBUCKET_TOKEN"}});
+}
+
+std::string project_of_kubeconfig(const Context& context) {
+  const auto config = kubeconfig_of(context);
+  // kubectl's default namespace is not a Kargo project.
+  if (!config || config->source == kInCluster || config->ns == "default") return {};
+  return config->ns;
+}
+
+Cluster::Cluster(std::string server, const Context& context, bool in_cluster)
+    : server_(std::move(server)),
+      system_namespace_(context.system_namespace),
+      in_cluster_(in_cluster) {
+  if (!context.request_timeout) return;
+  times_.list_head = *context.request_timeout;
+  times_.list_silence = *context.request_timeout;
+}
 
 Cluster::~Cluster() {
   if (!rest_) return;
@@ -41,20 +65,25 @@ Cluster::~Cluster() {
 }
 
 Result<std::unique_ptr<Cluster>> Cluster::connect(const Context& context) {
-  auto config = kube::load_config({.kubeconfig = context.kubeconfig,
-                                   .environment = context.environment,
-                                   .context = context.kube_context,
-                                   .terminal = ::isatty(STDIN_FILENO) == 1,
-                                   .hidden_variables = {"BITBUCKET_TOKEN"}});
+  auto config = kubeconfig_of(context);
   if (!config) return unreachable(std::move(config.error()));
   const bool is_v6 = config->host.find(':') != std::string::npos;
   std::string server =
       fmt::format("{}://{}:{}", config->scheme,
                   is_v6 ? fmt::format("[{}]", config->host) : config->host, config->port);
-  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): private constructor
-  std::unique_ptr<Cluster> cluster(new Cluster(std::move(server), context.system_namespace));
   kube::RestOptions options;
   options.user_agent = user_agent("receiverctl");
+  options.timeout = context.request_timeout;
+  if (auto trace = trace_of(context)) {
+    options.trace = [server, trace = std::move(trace)](std::string_view method,
+                                                       std::string_view target, unsigned status,
+                                                       std::chrono::nanoseconds took) {
+      trace(method, server + std::string(target), status, took);
+    };
+  }
+  const bool in_cluster = config->source == kInCluster;
+  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): private constructor
+  std::unique_ptr<Cluster> cluster(new Cluster(std::move(server), context, in_cluster));
   auto rest = kube::RestClient::create(cluster->io_.get_executor(), std::move(*config),
                                        std::move(options), log::Logger::none());
   if (!rest) return unreachable(std::move(rest.error()));
@@ -85,7 +114,7 @@ kube::ApiResult<void> Cluster::read(const std::string& plural, const std::string
                                  .label_selector = {},
                                  .field_selector = {},
                                  .projection = projection,
-                                 .times = {}};
+                                 .times = times_};
   return await(kube::read_list(*rest_, std::move(options), std::move(on_object)));
 }
 
@@ -101,7 +130,18 @@ Result<void> Cluster::list(const std::string& plural, const std::string& ns,
     return {};
   }
   sink.abort_replace();
-  return tl::unexpected(failure(plural + " cannot be listed", listed.error()));
+  if (listed.error().kind == kube::ApiError::Kind::kNotFound) {
+    return not_well(fmt::format(
+        "{} does not serve {}: install Kargo, or, to try the operator without it, its CRDs with "
+        "the chart's crds.install=true; or select another cluster with --context or --kubeconfig",
+        server_, api::kargo_resource(plural).name()));
+  }
+  Failure failed = failure(plural + " cannot be listed", listed.error());
+  // A tenant may be allowed to read one project only.
+  if (ns.empty() && listed.error().kind == kube::ApiError::Kind::kForbidden) {
+    failed.message += "; name a project that you may read: -n PROJECT";
+  }
+  return tl::unexpected(std::move(failed));
 }
 
 Result<std::vector<api::ReceiverOwner>> Cluster::owners(const std::string& project) {
@@ -244,8 +284,8 @@ Result<ReceiverAccess> receiver_access(Cluster& cluster, const std::string& proj
   }
   const auto secrets = cluster.secrets(*owner);
   if (!secrets) return tl::unexpected(secrets.error());
-  // The base URL is not known here, and need not be: the last part of the path is derived from the
-  // rest.
+  // The base URL is not known here, and not needed: the last part of the path depends only on the
+  // other values.
   const auto derived = controllers::derive_receivers(*owner, *secrets, {.origin = {}, .path = {}});
   const auto failed =
       std::ranges::find(derived.failures, receiver, &controllers::ReceiverFailure::receiver);
@@ -265,8 +305,8 @@ Result<ReceiverAccess> receiver_access(Cluster& cluster, const std::string& proj
   }
   if (expected == derived.published.end() || !published->url.ends_with(expected->path)) {
     return not_well(
-        fmt::format("the URL that {} publishes of receiver {} is not that of the Secret as it is "
-                    "now: is the operator running? see `receiverctl check`",
+        fmt::format("the URL that {} publishes for receiver {} does not match the Secret: is the "
+                    "operator running? see `receiverctl check`",
                     name, receiver));
   }
   const api::Secret secret = (*secrets)(declared->secret_name).secret;

@@ -20,6 +20,8 @@
 #include "controllers/derive.h"
 #include "controllers/refresh_queue.h"
 #include "controllers/secret_sources.h"
+#include "kube/config.h"
+#include "kube/reflector.h"
 #include "kube/rest.h"
 #include "kube/store.h"
 
@@ -28,8 +30,15 @@ namespace receiver::ctl {
 using Warehouses = kube::Store<api::Warehouse>;
 using Promotions = kube::Store<api::Promotion>;
 
-/// The cluster as it is when asked: every question is answered before the next one is put. Where a
-/// project is named, the empty one stands for the ClusterConfig, or for all namespaces.
+/// Found by the context's options, as kubectl finds it.
+[[nodiscard]] tl::expected<kube::Config, std::string> kubeconfig_of(const Context& context);
+
+/// The namespace of the kubeconfig's context, for people who work on one project; empty if there is
+/// none. The namespace of receiverctl's own pod is not a project.
+[[nodiscard]] std::string project_of_kubeconfig(const Context& context);
+
+/// Blocking reads of the cluster, one at a time. An empty project means the ClusterConfig, or all
+/// namespaces.
 class Cluster {
  public:
   /// By the context's kubeconfig. Sends nothing yet.
@@ -46,29 +55,36 @@ class Cluster {
   /// With their index, as targets are looked up in.
   [[nodiscard]] Result<std::unique_ptr<Warehouses>> warehouses(const std::string& project);
   [[nodiscard]] Result<std::unique_ptr<Promotions>> promotions(const std::string& project);
-  /// Those that the owner's Bitbucket receivers name, as an operator of that access takes them. A
-  /// Secret that may not be read is one that is refused.
+  /// The Secrets that the owner's Bitbucket receivers name, as an operator with that access sees
+  /// them. A Secret that may not be read counts as refused.
   [[nodiscard]] Result<controllers::SecretLookup> secrets(
       const api::ReceiverOwner& owner,
       controllers::SecretAccess access = controllers::SecretAccess::kNamespaced);
-  /// Where the Secret of that name is; without a namespace where there is no system namespace.
+  /// The key of the Secret with that name; without a namespace if there is no system namespace.
   [[nodiscard]] kube::ObjectKey secret_key(const api::ReceiverOwner& owner,
                                            const std::string& name) const;
-  /// The refresh annotations of the project's Warehouses or Promotions; of those without, empty.
+  /// The refresh annotations of the project's Warehouses or Promotions; empty if absent.
   [[nodiscard]] Result<std::map<kube::ObjectKey, std::string>> refresh_tokens(
       controllers::TargetKind kind, const std::string& project);
 
   using OnObject = std::function<void(const kube::ObjectMeta&, const rapidjson::Value&)>;
-  /// Lists any of Kargo's kinds; an empty namespace stands for all, or for a kind that has none.
+  /// Lists any of Kargo's kinds; an empty namespace means all, or a cluster-scoped kind.
   [[nodiscard]] kube::ApiResult<void> read(const std::string& plural, const std::string& ns,
                                            const json::Projection& projection, OnObject on_object);
-  /// A request's error in words; `what` says what was asked for.
+  /// The message for a failed request; `what` names what was read.
   [[nodiscard]] Failure failure(const std::string& what, const kube::ApiError& error) const;
-  /// A value of a Secret that is no secret itself; nothing if it lacks the key.
+  /// A value of a Secret that is not secret itself; nothing if the key is absent.
   [[nodiscard]] Result<std::optional<std::string>> secret_setting(const kube::ObjectKey& secret,
                                                                   const std::string& key);
 
+  /// The body of the answer to a GET.
+  [[nodiscard]] kube::ApiResult<std::string> get(std::string target) {
+    return await(rest_->get(std::move(target)));
+  }
+
   [[nodiscard]] kube::RestClient& rest() { return *rest_; }
+  /// Whether receiverctl uses the account of the pod that it runs in.
+  [[nodiscard]] bool is_in_cluster() const { return in_cluster_; }
   /// `https://host:port`, for messages.
   [[nodiscard]] const std::string& server() const { return server_; }
 
@@ -86,7 +102,7 @@ class Cluster {
   }
 
  private:
-  Cluster(std::string server, std::string system_namespace);
+  Cluster(std::string server, const Context& context, bool in_cluster);
   [[nodiscard]] Result<void> list(const std::string& plural, const std::string& ns,
                                   const json::Projection& projection, kube::ObjectSink& sink);
   [[nodiscard]] Result<controllers::SecretState> secret(const api::ReceiverOwner& owner,
@@ -94,11 +110,13 @@ class Cluster {
 
   std::string server_;
   std::string system_namespace_;
+  kube::ReflectorTimes times_;  ///< of lists
+  bool in_cluster_;
   boost::asio::io_context io_{1};
   std::unique_ptr<kube::RestClient> rest_;
 };
 
-/// What it takes to be Bitbucket to a receiver.
+/// What is needed to send deliveries to a receiver.
 struct ReceiverAccess {
   std::string url;  ///< as the status publishes it
   crypto::SecretString secret;
@@ -107,8 +125,8 @@ struct ReceiverAccess {
   std::string owner_uid{};                         ///< of the object that declares it
 };
 
-/// Of a Bitbucket receiver that is published. The failure says why it is not, or that the status
-/// and the Secret do not fit together.
+/// For a published Bitbucket receiver. The failure says why it is not published, or that status and
+/// Secret do not match.
 [[nodiscard]] Result<ReceiverAccess> receiver_access(Cluster& cluster, const std::string& project,
                                                      const std::string& receiver);
 

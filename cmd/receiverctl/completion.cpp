@@ -4,6 +4,7 @@
 #include <memory>
 #include <ostream>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <boost/algorithm/string/join.hpp>
@@ -19,14 +20,17 @@ constexpr const char* kCompletionExamples = R"(Examples:
   source <(receiverctl completion bash)
   receiverctl completion zsh > "${fpath[1]}/_receiverctl"
   receiverctl completion fish > ~/.config/fish/completions/receiverctl.fish
-  receiverctl completion man | man -l -)";
+  receiverctl completion man | man -l -
+
+For `kubectl bitbucket-receiver`, put a link to receiverctl named kubectl_complete-bitbucket_receiver into
+the PATH: then kubectl's own completion completes it.)";
 
 struct Word {
   std::string text;  ///< as it is typed
   std::string help;
 };
 
-/// A command, and what may follow it.
+/// A command and its possible next words.
 struct Command {
   std::string path;  ///< of blank and name, of each command from below the program on
   const CLI::App* app;
@@ -49,8 +53,8 @@ std::vector<const CLI::App*> commands_of(const CLI::App& app) {
   return app.get_subcommands([](const CLI::App* command) { return !command->get_name().empty(); });
 }
 
-/// Each command after the one that it belongs to, the program itself first. The program's options
-/// are those of all.
+/// Each command after its parent, the program itself first. The program's options apply to all
+/// commands.
 std::vector<Command> commands(const CLI::App& program) {
   std::vector<Command> all{{"", &program, {}}};
   for (std::size_t index = 0; index < all.size(); ++index) {
@@ -74,7 +78,7 @@ std::vector<Command> commands(const CLI::App& program) {
   return all;
 }
 
-/// Of all commands: their names that a value follows.
+/// The options of all commands that take a value.
 std::vector<std::string> options_with_values(const std::vector<Command>& all) {
   std::vector<std::string> found;
   for (const Command& command : all) {
@@ -102,7 +106,7 @@ std::string paths_pattern(const std::vector<Command>& all) {
   return boost::algorithm::join(paths, "|");
 }
 
-/// Plain text in man's language: no line of it is a request.
+/// Escapes plain text for man, so that no line is a request.
 std::string roff(std::string_view text) {
   std::string escaped;
   bool line_begins = true;
@@ -133,7 +137,7 @@ std::string roff_options(const CLI::App& app) {
   return text;
 }
 
-/// Examples and tables, as they stand.
+/// Examples and tables, without reformatting.
 std::string roff_footer(const CLI::App& app) {
   return ".PP\n.nf\n" + roff(app.get_footer()) + "\n.fi\n";
 }
@@ -178,7 +182,7 @@ _receiverctl() {{
 {}  esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "${{COMP_WORDS[COMP_CWORD]}}")
 }}
-complete -o default -F _receiverctl receiverctl
+complete -o default -F _receiverctl receiverctl kubectl-bitbucket_receiver
 )",
                      paths_pattern(all), boost::algorithm::join(options_with_values(all), "|"),
                      cases);
@@ -257,6 +261,28 @@ std::string man_page(const CLI::App& app) {
                         roff_footer(*command.app));
   }
   return text + ".SH EXAMPLES AND EXIT CODES\n" + roff_footer(app);
+}
+
+std::string kubectl_completion(const CLI::App& app, const std::vector<std::string>& words) {
+  const auto all = commands(app);
+  const auto with_values = options_with_values(all);
+  const Command* at = &all.front();
+  bool value_follows = false;
+  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+    if (std::exchange(value_follows, false)) continue;
+    value_follows = std::ranges::count(with_values, words[i]) > 0;
+    const auto next = std::ranges::find(all, at->path + " " + words[i], &Command::path);
+    if (next != all.end()) at = &*next;
+  }
+  const std::string typed = words.empty() ? "" : words.back();
+  std::string text;
+  for (const Word& word : at->words) {
+    if (value_follows || !word.text.starts_with(typed)) continue;
+    // There are many options: they are offered only after a hyphen.
+    if (word.text.starts_with('-') && !typed.starts_with('-')) continue;
+    text += word.text + "\n";
+  }
+  return text + (text.empty() ? ":0\n" : ":4\n");
 }
 
 namespace {

@@ -1,43 +1,57 @@
 #include "cmd/receiverctl/describe.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <map>
 #include <memory>
 #include <ostream>
-#include <set>
+#include <utility>
 #include <variant>
 
 #include <fmt/format.h>
 
 #include "bitbucket/event.h"
 #include "cmd/receiverctl/cluster.h"
+#include "cmd/receiverctl/document.h"
 #include "cmd/receiverctl/explain.h"
 #include "cmd/receiverctl/matching.h"
 #include "cmd/receiverctl/output.h"
 #include "cmd/receiverctl/receivers.h"
 #include "cmd/receiverctl/sample.h"
+#include "cmd/receiverctl/whose.h"
 #include "git/repository.h"
 
 namespace receiver::ctl {
 namespace {
 
 struct DescribeOptions {
-  std::string receiver;  ///< PROJECT/NAME; NAME of the ClusterConfig's
-  bool cluster_config = false;
+  std::string receiver;  ///< NAME; PROJECT/NAME instead of -n
+  Whose whose;
+  std::string repository;
   std::string branch;
   std::string tag;
   ChangedFiles changed;
+  bool all = false;
   bool show_urls = false;
 };
 
 constexpr const char* kDescribeExamples = R"(Examples:
   receiverctl receivers describe kargo-demo/bb-wh-receiver
+  receiverctl receivers describe -n kargo-demo bb-wh-receiver --repo https://bitbucket.org/acme/shop
   receiverctl receivers describe kargo-demo/bb-wh-receiver --branch main --changed apps/web/main.go
-  receiverctl receivers describe bitbucket --cluster-config)";
+  receiverctl receivers describe bitbucket --cluster-config
+
+For each repository that a Warehouse subscribes to, the command shows which Warehouses a push would
+refresh, and which subscribe to other branches, tags or files of it. --all also shows Warehouses that
+subscribe to other repositories.)";
+
+/// A terminal shows only as many repositories as fit into this many rows.
+constexpr std::size_t kRowsOfAll = 400;
 
 /// What a push to one repository would refresh.
 struct PushedRepository {
   std::string url;  ///< as the first Warehouse writes it, without user info
-  std::vector<Match> matches;
+  std::vector<Match> matches{};
 };
 
 std::vector<std::string> refs_of(const DescribeOptions& options) {
@@ -46,7 +60,7 @@ std::vector<std::string> refs_of(const DescribeOptions& options) {
   return {};
 }
 
-/// As Bitbucket names a repository in a push: a Data Center by its https and its ssh URL at once.
+/// The URLs of a repository in a push: Data Center sends both its https and its ssh URL.
 std::vector<std::string> urls_of_push(const std::string& url) {
   const std::string_view key = push_event_of(url);
   const auto kind = bitbucket::event_kind(key);
@@ -66,48 +80,97 @@ std::vector<std::string> urls_of_push(const std::string& url) {
 struct Repository {
   std::string url;  ///< that a browser opens, if there is one
   std::vector<std::string> urls;
-  std::set<std::string> identities;
+  std::map<kube::ObjectKey, Warehouses::Object> subscribers;
 };
 
-std::vector<Repository> subscribed_repositories(const Warehouses& warehouses) {
-  const auto rank = [](const std::string& url) { return std::pair(!url.starts_with("http"), url); };
-  std::set<std::pair<bool, std::string>> subscribed;
-  for (const auto& warehouse : warehouses.list()) {
+/// The repositories that Warehouses subscribe to. Linear in the number of subscriptions.
+std::vector<Repository> subscribed_repositories(const std::vector<Warehouses::Object>& warehouses) {
+  // http URLs come first, because a browser opens them.
+  std::map<std::pair<bool, std::string>, std::vector<Warehouses::Object>> subscribed;
+  for (const auto& warehouse : warehouses) {
     for (const git::Subscription& subscription : warehouse->subscriptions) {
-      if (!git::identity(subscription.repo_url).empty()) {
-        subscribed.insert(rank(subscription.repo_url));
-      }
+      const std::string& url = subscription.repo_url;
+      if (git::identity(url).empty()) continue;
+      subscribed[{!url.starts_with("http"), url}].push_back(warehouse);
     }
   }
   std::vector<Repository> repositories;
-  for (const auto& [later, url] : subscribed) {
-    Repository named{.url = url, .urls = urls_of_push(url), .identities = {}};
-    for (const std::string& one : named.urls) named.identities.insert(git::identity(one));
-    const auto same = std::ranges::find_if(repositories, [&](const Repository& known) {
-      return std::ranges::any_of(named.identities, [&](const std::string& identity) {
-        return known.identities.contains(identity);
-      });
-    });
-    if (same == repositories.end()) {
-      repositories.push_back(std::move(named));
-      continue;
+  std::map<std::string, std::size_t> known;  ///< where a repository of that identity is
+  for (const auto& [place, subscribers] : subscribed) {
+    const auto urls = urls_of_push(place.second);
+    std::size_t at = repositories.size();
+    for (const std::string& url : urls) {
+      const auto found = known.find(git::identity(url));
+      if (found != known.end()) at = std::min(at, found->second);
     }
-    same->urls.insert(same->urls.end(), named.urls.begin(), named.urls.end());
-    same->identities.merge(named.identities);
+    if (at == repositories.size()) {
+      repositories.push_back({.url = place.second, .urls = {}, .subscribers = {}});
+    }
+    Repository& repository = repositories[at];
+    repository.urls.insert(repository.urls.end(), urls.begin(), urls.end());
+    for (const std::string& url : urls) known.emplace(git::identity(url), at);
+    for (const auto& one : subscribers) repository.subscribers.emplace(one->key, one);
   }
   std::ranges::sort(repositories, {}, [](const Repository& one) { return git::identity(one.url); });
   return repositories;
 }
 
-std::vector<PushedRepository> pushes(const DescribeOptions& options, const std::string& project,
-                                     const Warehouses& warehouses) {
+bool is_named(const Repository& repository, const std::string& url) {
+  return std::ranges::any_of(repository.urls, [&](const std::string& one) {
+    return git::identity(one) == git::identity(url);
+  });
+}
+
+/// A receiver of the ClusterConfig (empty project) reaches all.
+std::vector<PushedRepository> pushes(const DescribeOptions& options, const Warehouses& warehouses) {
+  auto reached = warehouses.list();
+  const std::string& project = options.whose.project;
+  std::erase_if(reached, [&](const Warehouses::Object& warehouse) {
+    return !project.empty() && warehouse->key.ns != project;
+  });
   std::vector<PushedRepository> pushed;
-  for (const Repository& repository : subscribed_repositories(warehouses)) {
+  for (const Repository& repository : subscribed_repositories(reached)) {
+    if (!options.repository.empty() && !is_named(repository, options.repository)) continue;
     const bitbucket::Push push{repository.urls, refs_of(options)};
-    pushed.push_back(
-        {git::redacted(repository.url), matches(push, project, warehouses, options.changed)});
+    pushed.push_back({.url = git::redacted(repository.url)});
+    PushedRepository& added = pushed.back();
+    if (options.all) {
+      added.matches = matches(push, reached, options.changed);
+      continue;
+    }
+    std::vector<Warehouses::Object> subscribers;
+    for (const auto& [key, warehouse] : repository.subscribers) subscribers.push_back(warehouse);
+    added.matches = matches(push, subscribers, options.changed);
   }
   return pushed;
+}
+
+std::string pushes_text(const DescribeOptions& options,
+                        const std::vector<PushedRepository>& repositories, const Layout& layout) {
+  if (repositories.empty()) {
+    return options.repository.empty() ? "\nNo Warehouse subscribes to a Git repository.\n"
+                                      : "\nNo Warehouse subscribes to this repository.\n";
+  }
+  const bool bounded = layout.columns && !options.all;
+  const std::vector<std::string> refs = refs_of(options);
+  std::string text;
+  std::size_t rows = 0;
+  std::size_t shown = 0;
+  for (const PushedRepository& repository : repositories) {
+    if (bounded && rows >= kRowsOfAll) break;
+    const Cell title(
+        fmt::format("A push {}to {}:", refs.empty() ? "" : "of " + refs[0] + " ", repository.url));
+    text += '\n' + toned(title, layout.colours) + '\n';
+    const auto& found = repository.matches;
+    text += bounded ? matches_table(found, layout) : matches_table(found, layout, found.size());
+    rows += std::min(found.size(), kRowsOnTerminal);
+    ++shown;
+  }
+  if (shown < repositories.size()) {
+    text += fmt::format("\n… and {} more repositories: --repo URL shows one, --all shows all.\n",
+                        repositories.size() - shown);
+  }
+  return text;
 }
 
 void print_table(Context& context, const DescribeOptions& options, const ReceiverState& state,
@@ -123,46 +186,67 @@ void print_table(Context& context, const DescribeOptions& options, const Receive
   for (const std::string& advice : state.advice) {
     values.emplace_back("Advice", Cell(advice, Tone::kWarning));
   }
-  context.out << lines(values, context.colours);
-  if (repositories.empty()) context.out << "\nNo Warehouse subscribes to a Git repository.\n";
-  const std::vector<std::string> refs = refs_of(options);
-  for (const PushedRepository& repository : repositories) {
-    const Cell title(
-        fmt::format("A push {}to {}:", refs.empty() ? "" : "of " + refs[0] + " ", repository.url));
-    context.out << '\n'
-                << toned(title, context.colours) << '\n'
-                << matches_table(repository.matches, context.colours);
-  }
+  const Layout layout(context);
+  context.out << lines(values, layout) << pushes_text(options, repositories, layout);
 }
 
-void print_json(Context& context, const DescribeOptions& options, const ReceiverState& state,
-                const std::vector<PushedRepository>& repositories) {
-  context.out << json_text([&](Json& json) {
-    json.StartObject();
-    json.Key("receiver");
-    write_receiver(json, state, options.show_urls);
-    json.Key("repositories");
-    json.StartArray();
-    for (const PushedRepository& repository : repositories) {
-      json.StartObject();
-      member(json, "url", repository.url);
-      json.Key("objects");
-      write_matches(json, repository.matches);
-      json.EndObject();
-    }
-    json.EndArray();
-    json.EndObject();
-  });
+std::string description_document(const ReceiverState& state,
+                                 const std::vector<PushedRepository>& repositories, bool show_url,
+                                 Format format) {
+  return document_text({.kind = "DescriptionList",
+                        .items =
+                            [&](Json& json) {
+                              json.StartObject();
+                              json.Key("receiver");
+                              write_receiver(json, state, show_url);
+                              json.Key("repositories");
+                              json.StartArray();
+                              for (const PushedRepository& repository : repositories) {
+                                json.StartObject();
+                                member(json, "url", repository.url);
+                                json.Key("objects");
+                                write_matches(json, repository.matches);
+                                json.EndObject();
+                              }
+                              json.EndArray();
+                              json.EndObject();
+                            },
+                        .names = {type_name(state)}},
+                       format);
 }
 
-Result<ExitCode> describe(Context& context, const DescribeOptions& options) {
+/// PROJECT/NAME means NAME with -n PROJECT. Without either, the project is the kubeconfig's.
+Result<void> settle_name(const Context& context, DescribeOptions& options) {
   const std::size_t slash = options.receiver.find('/');
-  const bool of_project = slash != std::string::npos;
-  const std::string project = of_project ? options.receiver.substr(0, slash) : "";
-  const std::string name = of_project ? options.receiver.substr(slash + 1) : options.receiver;
-  if (of_project == options.cluster_config || (of_project && project.empty()) || name.empty()) {
-    return wrong_usage("expected PROJECT/NAME, or NAME with --cluster-config");
+  if (slash != std::string::npos) {
+    const std::string project = options.receiver.substr(0, slash);
+    const bool contradicted = !options.whose.project.empty() && options.whose.project != project;
+    if (options.whose.cluster_config || contradicted) {
+      return wrong_usage(
+          "PROJECT/NAME already names the receiver: leave out -n and --cluster-config");
+    }
+    options.whose.project = project;
+    options.receiver.erase(0, slash + 1);
+    if (project.empty()) options.receiver.clear();
+  } else if (options.whose.project.empty() && !options.whose.cluster_config) {
+    options.whose.project = project_of_kubeconfig(context);
+    if (options.whose.project.empty()) options.receiver.clear();
   }
+  if (options.receiver.empty()) {
+    return wrong_usage(
+        "expected NAME with -n PROJECT, or PROJECT/NAME, or NAME with --cluster-config");
+  }
+  std::string wrong = is_receiver()(options.receiver);
+  if (wrong.empty() && !options.whose.cluster_config) wrong = is_project()(options.whose.project);
+  if (!wrong.empty()) return wrong_usage(std::move(wrong));
+  return {};
+}
+
+Result<ExitCode> describe(Context& context, DescribeOptions options) {
+  const auto settled = settle_name(context, options);
+  if (!settled) return tl::unexpected(settled.error());
+  const std::string& project = options.whose.project;
+  const std::string& name = options.receiver;
   const auto connected = Cluster::connect(context);
   if (!connected) return tl::unexpected(connected.error());
   Cluster& cluster = **connected;
@@ -181,14 +265,14 @@ Result<ExitCode> describe(Context& context, const DescribeOptions& options) {
   if (!warehouses) return tl::unexpected(warehouses.error());
   const auto promotions = cluster.promotions(project);
   if (!promotions) return tl::unexpected(promotions.error());
-  const auto targets = webhook::reachable_targets({project}, **warehouses, **promotions);
-  state->warehouses = static_cast<std::size_t>(
-      std::ranges::count(targets, controllers::TargetKind::kWarehouse, &controllers::Target::kind));
-  state->promotions = targets.size() - state->warehouses;
+  Reach(**warehouses, **promotions).count(*state);
 
-  const auto repositories = pushes(options, project, **warehouses);
-  const auto print = context.format == Format::kTable ? print_table : print_json;
-  print(context, options, *state, repositories);
+  const auto repositories = pushes(options, **warehouses);
+  if (is_document(context.format)) {
+    context.out << description_document(*state, repositories, options.show_urls, context.format);
+  } else {
+    print_table(context, options, *state, repositories);
+  }
   return state->ready ? ExitCode::kOk : ExitCode::kNotWell;
 }
 
@@ -197,20 +281,28 @@ Result<ExitCode> describe(Context& context, const DescribeOptions& options) {
 void add_describe(CLI::App& receivers, Context& context) {
   const auto options = std::make_shared<DescribeOptions>();
   CLI::App* command = receivers.add_subcommand(
-      "describe", "Tell of one receiver what a push to each repository would refresh.");
+      "describe", "Show what a push to each repository of one receiver would refresh.");
   command->add_option("receiver", options->receiver, "The receiver.")
-      ->option_text("PROJECT/NAME")
+      ->option_text("[PROJECT/]NAME")
       ->required();
-  command->add_flag("--cluster-config", options->cluster_config,
-                    "It is the ClusterConfig's, and NAME its whole name.");
+  add_whose(*command, options->whose);
+  command
+      ->add_option("--repo", options->repository,
+                   "Only pushes to this repository. If not given: to each that a Warehouse "
+                   "subscribes to.")
+      ->option_text("URL");
   CLI::Option* branch =
-      command->add_option("--branch", options->branch, "Of a push of this branch.");
+      command->add_option("--branch", options->branch, "Only pushes to this branch.");
   branch->option_text("B");
-  command->add_option("--tag", options->tag, "Of a push of this tag.")
+  command->add_option("--tag", options->tag, "Only pushes of this tag.")
       ->option_text("T")
       ->excludes(branch);
   add_changed(*command, options->changed);
-  command->add_flag("--show-urls", options->show_urls, "Its URL, too: half a secret.");
+  command->add_flag(
+      "--all", options->all,
+      "For each repository, also show Warehouses of other repositories; leave nothing out.");
+  command->add_flag("--show-urls", options->show_urls,
+                    "Also show its URL, which is half a secret.");
   command->footer(std::string(kDescribeExamples) +
                   "\n\nExit code 1: it is not ready. Others: see `receiverctl --help`.");
   command->callback([&context, options] {

@@ -44,8 +44,7 @@ Result<std::string> read_private(Context& context, const std::string& path) {
   struct stat about {};
   const bool is_file = path != "-" && ::stat(path.c_str(), &about) == 0 && S_ISREG(about.st_mode);
   if (is_file && (about.st_mode & kOfOthers) != 0) {
-    context.err << fmt::format("warning: others than its owner can read {}: chmod 600 {}\n", path,
-                               path);
+    context.err << fmt::format("warning: other users can read {}: chmod 600 {}\n", path, path);
   }
   return read_input(context, path);
 }
@@ -53,7 +52,7 @@ Result<std::string> read_private(Context& context, const std::string& path) {
 Result<crypto::SecretString> read_secret(Context& context, const std::string& path) {
   auto text = read_private(context, path);
   if (!text) return tl::unexpected(text.error());
-  if (text->empty()) return unreachable(path + ": is empty, and so no secret");
+  if (text->empty()) return unreachable(path + ": is empty, which is not a secret");
   if (text->ends_with('\n')) {
     context.err << fmt::format(
         "warning: {} ends in a newline, which is taken as part of the secret; write it with "

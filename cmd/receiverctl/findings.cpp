@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "cmd/receiverctl/document.h"
 #include "cmd/receiverctl/output.h"
 
 namespace receiver::ctl {
@@ -39,31 +40,31 @@ auto count(const Findings& findings, Level level) {
 
 }  // namespace
 
-std::string findings_text(const Findings& findings, bool colours) {
+std::string findings_text(const Findings& findings, const Layout& layout) {
   Table table({"", "CHECK", "RESULT"});
   for (const Finding& finding : findings) {
     table.add({Cell(name_of(finding.level), tone_of(finding.level)), finding.subject,
                finding.remedy.empty() ? finding.message
                                       : fmt::format("{} → {}", finding.message, finding.remedy)});
   }
-  return table.text(colours) +
+  return table.text(layout) +
          fmt::format("\n{} ok, {} warning(s), {} failure(s)\n", count(findings, Level::kOk),
                      count(findings, Level::kWarning), count(findings, Level::kFailure));
 }
 
-std::string findings_json(const Findings& findings) {
-  return json_text([&](Json& json) {
-    json.StartArray();
-    for (const Finding& finding : findings) {
-      json.StartObject();
-      member(json, "level", name_of(finding.level));
-      member(json, "check", finding.subject);
-      member(json, "message", finding.message);
-      member(json, "remedy", finding.remedy);
-      json.EndObject();
-    }
-    json.EndArray();
-  });
+std::string findings_document(const Findings& findings, Format format) {
+  Document document{.kind = "CheckList", .items = [&](Json& json) {
+                      for (const Finding& finding : findings) {
+                        json.StartObject();
+                        member(json, "level", name_of(finding.level));
+                        member(json, "check", finding.subject);
+                        member(json, "message", finding.message);
+                        member(json, "remedy", finding.remedy);
+                        json.EndObject();
+                      }
+                    }};
+  for (const Finding& finding : findings) document.names.push_back("check/" + finding.subject);
+  return document_text(document, format);
 }
 
 }  // namespace receiver::ctl

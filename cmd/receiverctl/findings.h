@@ -4,6 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "cmd/receiverctl/context.h"
+#include "cmd/receiverctl/output.h"
+
 namespace receiver::ctl {
 
 enum class Level : std::uint8_t { kOk, kWarning, kFailure };
@@ -28,7 +31,8 @@ inline void fail(Findings& findings, std::string subject, std::string message, s
   findings.push_back({Level::kFailure, std::move(subject), std::move(message), std::move(remedy)});
 }
 
-[[nodiscard]] std::string findings_text(const Findings& findings, bool colours);
-[[nodiscard]] std::string findings_json(const Findings& findings);
+[[nodiscard]] std::string findings_text(const Findings& findings, const Layout& layout);
+/// A CheckList.
+[[nodiscard]] std::string findings_document(const Findings& findings, Format format);
 
 }  // namespace receiver::ctl

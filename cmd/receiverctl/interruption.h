@@ -5,9 +5,9 @@
 
 namespace receiver::ctl {
 
-/// While it lives, the first SIGINT or SIGTERM is noted, so that a command can say what it has done
-/// and what not; a second one ends the process. What was ignored before, as under nohup, still is.
-/// One at a time.
+/// While it exists, the first SIGINT or SIGTERM is recorded, so that a command can report what it
+/// has done; the second one ends the process. Signals that were ignored before, for example under
+/// nohup, stay ignored. One instance at a time.
 class Interruption {
  public:
   Interruption();
@@ -15,11 +15,12 @@ class Interruption {
   Interruption(const Interruption&) = delete;
   Interruption& operator=(const Interruption&) = delete;
 
-  [[nodiscard]] static bool happened();
+  /// The signal that the last instance recorded; 0: none.
+  [[nodiscard]] static int signal();
+  [[nodiscard]] static bool happened() { return signal() != 0; }
 
  private:
-  static constexpr std::array<int, 2> kSignals{SIGINT, SIGTERM};
-  std::array<struct sigaction, kSignals.size()> before_{};
+  std::array<struct sigaction, 2> before_{};
 };
 
 }  // namespace receiver::ctl

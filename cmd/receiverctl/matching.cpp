@@ -137,20 +137,32 @@ std::string name_of(const controllers::Target& object) {
   return (object.kind == TargetKind::kWarehouse ? "Warehouse " : "Promotion ") + object.key.str();
 }
 
+std::string type_name(const controllers::Target& object) {
+  return (object.kind == TargetKind::kWarehouse ? "warehouse/" : "promotion/") + object.key.str();
+}
+
 std::string selection_of(const git::Subscription& subscription) {
   const std::string files = files_selected_by(subscription.paths);
   return refs_selected_by(subscription) + (files.empty() ? "" : ", " + files);
 }
 
-std::vector<Match> matches(const bitbucket::Push& push, const std::string& project,
-                           const Warehouses& warehouses, const ChangedFiles& changed) {
+std::vector<Match> matches(const bitbucket::Push& push,
+                           const std::vector<Warehouses::Object>& warehouses,
+                           const ChangedFiles& changed) {
   std::vector<Match> found;
-  for (const auto& warehouse : warehouses.list()) {
-    if (!project.empty() && warehouse->key.ns != project) continue;
-    found.push_back(match_of(push, *warehouse, changed));
-  }
+  found.reserve(warehouses.size());
+  for (const auto& warehouse : warehouses) found.push_back(match_of(push, *warehouse, changed));
   sort_targets_first(found);
   return found;
+}
+
+std::vector<Match> matches(const bitbucket::Push& push, const std::string& project,
+                           const Warehouses& warehouses, const ChangedFiles& changed) {
+  auto of_project = warehouses.list();
+  std::erase_if(of_project, [&](const Warehouses::Object& warehouse) {
+    return !project.empty() && warehouse->key.ns != project;
+  });
+  return matches(push, of_project, changed);
 }
 
 std::vector<Match> matches(const bitbucket::PullRequest& pull_request, const std::string& project,
@@ -188,22 +200,50 @@ std::vector<controllers::Target> targets_among(const std::vector<Match>& matches
   return targets;
 }
 
-std::string matches_table(const std::vector<Match>& matches, bool colours) {
+std::size_t leave_out_others(std::vector<Match>& matches) {
+  return std::erase_if(matches, [](const Match& match) {
+    const bool near = match.verdict == Verdict::kTarget || match.verdict == Verdict::kOtherRefs;
+    return match.object.kind == TargetKind::kWarehouse && !near;
+  });
+}
+
+std::string left_out_text(std::size_t others) {
+  if (others == 0) return {};
+  return others == 1 ? "1 Warehouse subscribes to other repositories: --all shows it.\n"
+                     : fmt::format(
+                           "{} Warehouses subscribe to other repositories: --all shows "
+                           "them.\n",
+                           others);
+}
+
+std::string matches_table(const std::vector<Match>& matches, const Layout& layout,
+                          std::size_t rows) {
   if (matches.empty()) return "There is nothing that it could refresh.\n";
   Table table({"REFRESHED", "OBJECT", "BECAUSE"});
   for (const Match& match : matches) {
+    if (rows-- == 0) break;
     table.add({match.is_target() ? Cell("yes", Tone::kGood) : Cell("no", Tone::kQuiet),
                name_of(match.object), match.why});
   }
-  return table.text(colours);
+  std::string text = table.text(layout);
+  if (table.rows() < matches.size()) {
+    text += fmt::format(
+        "… and {} more, {} of them refreshed: -o json has all.\n", matches.size() - table.rows(),
+        std::ranges::count_if(matches.begin() + static_cast<std::ptrdiff_t>(table.rows()),
+                              matches.end(), &Match::is_target));
+  }
+  return text;
+}
+
+std::string matches_table(const std::vector<Match>& matches, const Layout& layout) {
+  return matches_table(matches, layout, layout.columns ? kRowsOnTerminal : matches.size());
 }
 
 void write_matches(Json& json, const std::vector<Match>& matches) {
   json.StartArray();
   for (const Match& match : matches) {
     json.StartObject();
-    member(json, "kind",
-           std::string(match.object.kind == TargetKind::kWarehouse ? "Warehouse" : "Promotion"));
+    member(json, "kind", match.object.kind == TargetKind::kWarehouse ? "Warehouse" : "Promotion");
     member(json, "namespace", match.object.key.ns);
     member(json, "name", match.object.key.name);
     member(json, "refreshed", match.is_target());
@@ -218,8 +258,9 @@ std::vector<std::pair<std::string, Cell>> lines_of(const bitbucket::Payload& pay
     return {{"Repository", push->repository_urls.empty()
                                ? Cell("none is named: it refreshes nothing", Tone::kBad)
                                : Cell(redacted(push->repository_urls))},
-            {"Refs", push->refs.empty() ? Cell("not known: whatever subscribes is refreshed")
-                                        : Cell(enumerated(push->refs))}};
+            {"Refs", push->refs.empty()
+                         ? Cell("not known: all Warehouses of the repository are refreshed")
+                         : Cell(enumerated(push->refs))}};
   }
   const auto& urls = std::get<bitbucket::PullRequest>(payload).urls;
   return {{"Pull request", urls.empty() ? Cell("none is named: it refreshes nothing", Tone::kBad)

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <ostream>
 #include <string_view>
+#include <utility>
+
+#include <boost/algorithm/string/replace.hpp>
 
 #include "text/unicode.h"
 
@@ -11,6 +15,12 @@ namespace receiver::ctl {
 namespace {
 
 constexpr std::size_t kGap = 3;
+/// Minimum width of the last column, so that its sentences can be read.
+constexpr std::size_t kReadable = 30;
+/// Minimum width of a column that is cut.
+constexpr std::size_t kNarrowest = 4;
+/// Indent of a last column below the others.
+constexpr std::size_t kBelow = 4;
 
 constexpr std::string_view kNoColour = "\x1b[0m";
 /// In the order of Tone.
@@ -30,10 +40,57 @@ std::size_t colour_bytes(std::string_view text) {
   return 0;
 }
 
-/// Code points, which is near enough to columns for names, URLs and sentences.
+/// Counts code points, which is close enough to columns for names, URLs and sentences.
 std::size_t width_of(std::string_view text) {
   return text.size() - static_cast<std::size_t>(std::ranges::count_if(text, text::is_continuation));
 }
+
+/// The length in bytes of the first `columns` columns of the text.
+std::size_t bytes_of(std::string_view text, std::size_t columns) {
+  std::size_t end = 0;
+  while (end < text.size() && (columns > 0 || text::is_continuation(text[end]))) {
+    if (!text::is_continuation(text[end])) --columns;
+    ++end;
+  }
+  return end;
+}
+
+std::string cut(const std::string& text, std::size_t columns) {
+  if (width_of(text) <= columns) return text;
+  return text.substr(0, bytes_of(text, columns - 1)) + "…";
+}
+
+/// The columns of a table, and what is between them.
+struct Columns {
+  std::vector<std::size_t> widths;
+  std::size_t gap = kGap;
+  bool last_below = false;  ///< the last one is on its own lines
+
+  /// Where the last column begins.
+  [[nodiscard]] std::size_t indent() const {
+    if (last_below) return kBelow;
+    return std::accumulate(widths.begin(), widths.end() - 1, gap * (widths.size() - 1));
+  }
+  void fit(std::size_t line) {
+    const std::size_t before = indent();
+    if (before + std::min(widths.back(), kReadable) <= line || widths.size() == 1) {
+      widths.back() = std::min(widths.back(), line - std::min(line, before));
+      return;
+    }
+    last_below = true;
+    widths.back() = line - std::min(line, kBelow);
+    const auto last = widths.end() - 1;
+    const auto others = [&] {
+      return std::accumulate(widths.begin(), last, gap * (widths.size() - 2));
+    };
+    if (others() > line) gap = 1;
+    while (others() > line) {
+      const auto widest = std::max_element(widths.begin(), last);
+      if (*widest <= kNarrowest) return;
+      --*widest;
+    }
+  }
+};
 
 }  // namespace
 
@@ -43,8 +100,11 @@ std::string toned(const Cell& cell, bool colours) {
   return std::string(colour) + cell.text + std::string(kNoColour);
 }
 
-PrintableOutput::PrintableOutput(std::ostream& stream, bool colours)
-    : stream_(stream), colours_(colours), target_(stream.rdbuf(this)) {}
+PrintableOutput::PrintableOutput(std::ostream& stream, bool colours, std::string program)
+    : stream_(stream),
+      colours_(colours),
+      program_(std::move(program)),
+      target_(stream.rdbuf(this)) {}
 
 PrintableOutput::~PrintableOutput() {
   write(line_);
@@ -57,6 +117,7 @@ PrintableOutput::int_type PrintableOutput::overflow(int_type character) {
 }
 
 std::streamsize PrintableOutput::xsputn(const char* text, std::streamsize size) {
+  const std::lock_guard lock(mutex_);
   line_.append(text, static_cast<std::size_t>(size));
   const std::size_t end = line_.rfind('\n');
   if (end != std::string::npos) {
@@ -67,9 +128,10 @@ std::streamsize PrintableOutput::xsputn(const char* text, std::streamsize size) 
 }
 
 int PrintableOutput::sync() {
+  const std::lock_guard lock(mutex_);
   write(line_);
   line_.clear();
-  return target_->pubsync();
+  return target_->pubsync() == 0 && !failed_ ? 0 : -1;
 }
 
 void PrintableOutput::write(std::string_view text) {
@@ -79,7 +141,13 @@ void PrintableOutput::write(std::string_view text) {
     shown += text.substr(0, ours);
     text.remove_prefix(ours > 0 ? ours : log::append_printable(shown, text));
   }
-  target_->sputn(shown.data(), static_cast<std::streamsize>(shown.size()));
+  if (program_ != kProgram) {
+    for (const char* behind : {" ", "\n"}) {
+      boost::replace_all(shown, std::string("`") + kProgram + behind, "`" + program_ + behind);
+    }
+  }
+  const auto size = static_cast<std::streamsize>(shown.size());
+  failed_ = target_->sputn(shown.data(), size) != size || failed_;
 }
 
 Table::Table(std::vector<std::string> titles) : titles_(std::move(titles)) {}
@@ -88,66 +156,92 @@ void Table::add(std::vector<Cell> row) {
   rows_.push_back(std::move(row));
 }
 
-std::string Table::text(bool colours) const {
-  std::vector<std::size_t> widths;
+std::string Table::text(const Layout& layout) const {
+  Columns columns;
   for (std::size_t column = 0; column < titles_.size(); ++column) {
     std::size_t widest = width_of(titles_[column]);
     for (const auto& row : rows_) widest = std::max(widest, width_of(row[column].text));
-    widths.push_back(widest);
+    columns.widths.push_back(widest);
   }
+  if (layout.columns) columns.fit(*layout.columns);
   std::string text;
-  const auto add_line = [&](const std::vector<Cell>& cells) {
-    for (std::size_t column = 0; column < cells.size(); ++column) {
-      text += toned(cells[column], colours);
-      if (column + 1 == cells.size()) break;
-      text.append(widths[column] - width_of(cells[column].text) + kGap, ' ');
-    }
+  const auto end_line = [&text] {
     text.erase(text.find_last_not_of(' ') + 1);
     text += '\n';
   };
-  add_line({titles_.begin(), titles_.end()});
-  for (const auto& row : rows_) add_line(row);
+  const auto add_row = [&](const std::vector<Cell>& cells) {
+    for (std::size_t column = 0; column + 1 < cells.size(); ++column) {
+      Cell shown = cells[column];
+      shown.text = cut(shown.text, columns.widths[column]);
+      text += toned(shown, layout.colours);
+      text.append(columns.widths[column] - width_of(shown.text) + columns.gap, ' ');
+    }
+    bool on_rows_line = !columns.last_below || cells.back().text.empty();
+    for (std::string& line : wrapped(cells.back().text, columns.widths.back())) {
+      if (!std::exchange(on_rows_line, false)) {
+        end_line();
+        text.append(columns.indent(), ' ');
+      }
+      Cell shown("", cells.back().tone);
+      shown.text = std::move(line);
+      text += toned(shown, layout.colours);
+    }
+    end_line();
+  };
+  add_row({titles_.begin(), titles_.end()});
+  for (const auto& row : rows_) add_row(row);
   return text;
 }
 
-std::string lines(const std::vector<std::pair<std::string, Cell>>& values, bool colours) {
-  std::size_t widest = 0;
-  for (const auto& [name, value] : values) widest = std::max(widest, width_of(name));
+std::vector<std::string> wrapped(std::string_view text, std::size_t columns) {
+  std::vector<std::string> lines;
+  columns = std::max<std::size_t>(columns, 1);
+  while (width_of(text) > columns) {
+    std::size_t end = bytes_of(text, columns);
+    // A space just after the last column ends a word that fits.
+    const std::size_t blank = text.substr(0, end + 1).rfind(' ');
+    if (blank != std::string_view::npos && blank > 0) end = blank;
+    const std::size_t last = text.substr(0, end).find_last_not_of(' ');
+    lines.emplace_back(text.substr(0, last + 1));
+    text.remove_prefix(end);
+    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  }
+  lines.emplace_back(text);
+  return lines;
+}
+
+std::string paragraph(const Cell& cell, const Layout& layout) {
   std::string text;
-  for (const auto& [name, value] : values) {
-    text += name + std::string(widest - width_of(name) + kGap, ' ') + toned(value, colours) + '\n';
+  for (std::string& line : wrapped(cell.text, layout.columns.value_or(width_of(cell.text)))) {
+    Cell shown("", cell.tone);
+    shown.text = std::move(line);
+    text += toned(shown, layout.colours) + '\n';
   }
   return text;
 }
 
-std::string json_text(const std::function<void(Json&)>& write) {
-  rapidjson::StringBuffer buffer;
-  Json json(buffer);
-  json.SetIndent(' ', 2);
-  write(json);
-  return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
-}
-
-void member(Json& json, const char* name, const std::string& value) {
-  json.Key(name);
-  json.String(value);
-}
-
-void member(Json& json, const char* name, bool value) {
-  json.Key(name);
-  json.Bool(value);
-}
-
-void member(Json& json, const char* name, std::int64_t value) {
-  json.Key(name);
-  json.Int64(value);
-}
-
-void member(Json& json, const char* name, const std::vector<std::string>& texts) {
-  json.Key(name);
-  json.StartArray();
-  for (const std::string& text : texts) json.String(text);
-  json.EndArray();
+std::string lines(const std::vector<std::pair<std::string, Cell>>& values, const Layout& layout) {
+  std::size_t widest = 0;
+  for (const auto& [name, value] : values) widest = std::max(widest, width_of(name));
+  const std::size_t before = widest + kGap;
+  std::string text;
+  for (const auto& [name, value] : values) {
+    text += name + std::string(before - width_of(name), ' ');
+    std::size_t room = width_of(value.text);
+    if (layout.columns && *layout.columns > before) {
+      room = std::min(room, std::max(*layout.columns - before, kReadable));
+    }
+    bool first = true;
+    for (std::string& line : wrapped(value.text, room)) {
+      if (!std::exchange(first, false)) text += '\n' + std::string(before, ' ');
+      Cell shown("", value.tone);
+      shown.text = std::move(line);
+      text += toned(shown, layout.colours);
+    }
+    text.erase(text.find_last_not_of(' ') + 1);
+    text += '\n';
+  }
+  return text;
 }
 
 }  // namespace receiver::ctl

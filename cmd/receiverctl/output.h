@@ -1,28 +1,33 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <iosfwd>
+#include <mutex>
+#include <optional>
 #include <streambuf>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include <rapidjson/prettywriter.h>
-#include <rapidjson/stringbuffer.h>
-
+#include "cmd/receiverctl/context.h"
 #include "log/printable.h"
 
 /// How results are shown to people and to programs.
 namespace receiver::ctl {
 
-/// While it lives, everything that is written to `stream` goes through log::printable(), line by
-/// line: nothing that an object, a payload or a server says reaches the terminal as a command, in
-/// JSON neither. With `colours`, those of toned() pass.
+/// The program's name in its own texts.
+inline constexpr const char* kProgram = "receiverctl";
+
+/// While it exists, everything written to `stream` goes through log::printable(), line by line, so
+/// that no text of an object, payload or server reaches the terminal as a control sequence, not
+/// even in JSON. With `colours`, those of toned() pass. Commands in backquotes are renamed to
+/// `program`, the name that receiverctl was started with. Each write stays in one piece, even with
+/// several threads.
 class PrintableOutput final : private std::streambuf {
  public:
-  PrintableOutput(std::ostream& stream, bool colours);
+  PrintableOutput(std::ostream& stream, bool colours, std::string program = kProgram);
   ~PrintableOutput() override;
   PrintableOutput(const PrintableOutput&) = delete;
   PrintableOutput& operator=(const PrintableOutput&) = delete;
@@ -35,13 +40,16 @@ class PrintableOutput final : private std::streambuf {
 
   std::ostream& stream_;
   bool colours_;
+  std::string program_;
   std::streambuf* target_;
-  std::string line_;  ///< its beginning: a character may be written in parts
+  std::mutex mutex_;     ///< of all below
+  std::string line_;     ///< incomplete, because a character may be written in parts
+  bool failed_ = false;  ///< a write failed; the next flush reports it
 };
 
 enum class Tone : std::uint8_t { kPlain, kGood, kWarning, kBad, kQuiet };
 
-/// A text in one line, made printable at once: its width and its colours count on that.
+/// A text in one line, made printable at once, because its width and colors depend on that.
 struct Cell {
   // NOLINTNEXTLINE(google-explicit-constructor): a text is a cell
   Cell(const std::string& shown, Tone how = Tone::kPlain)
@@ -55,31 +63,41 @@ struct Cell {
 /// `text` in the tone's colour, if colours are wanted.
 [[nodiscard]] std::string toned(const Cell& cell, bool colours);
 
-/// Columns as kubectl aligns them; the last one is as wide as it likes.
+/// How a text is laid out.
+struct Layout {
+  // NOLINTNEXTLINE(google-explicit-constructor): without a width, only the colors
+  Layout(bool wants_colours = false, std::optional<std::size_t> width = std::nullopt)
+      : colours(wants_colours), columns(width) {}
+  explicit Layout(const Context& context) : Layout(context.colours, context.columns) {}
+
+  bool colours;
+  std::optional<std::size_t> columns;  ///< no line is longer, if possible; nothing: no limit
+};
+
+/// Splits a text into lines of at most this width, between words if possible. At least one line.
+[[nodiscard]] std::vector<std::string> wrapped(std::string_view text, std::size_t columns);
+
+/// Columns aligned like kubectl's. If they do not fit, the last one is wrapped; if it would be too
+/// narrow to read, it moves below the others. At last, others are cut, the widest first.
 class Table {
  public:
   explicit Table(std::vector<std::string> titles);
   /// One cell per title.
   void add(std::vector<Cell> row);
   [[nodiscard]] bool empty() const { return rows_.empty(); }
-  [[nodiscard]] std::string text(bool colours) const;
+  [[nodiscard]] std::size_t rows() const { return rows_.size(); }
+  [[nodiscard]] std::string text(const Layout& layout) const;
 
  private:
   std::vector<std::string> titles_;
   std::vector<std::vector<Cell>> rows_;
 };
 
+/// A sentence in lines that fit.
+[[nodiscard]] std::string paragraph(const Cell& cell, const Layout& layout);
+
 /// Lines of a name and its value, the values below each other.
 [[nodiscard]] std::string lines(const std::vector<std::pair<std::string, Cell>>& values,
-                                bool colours);
-
-using Json = rapidjson::PrettyWriter<rapidjson::StringBuffer>;
-
-/// The document that `write` writes, indented, with a newline at its end.
-[[nodiscard]] std::string json_text(const std::function<void(Json&)>& write);
-void member(Json& json, const char* name, const std::string& value);
-void member(Json& json, const char* name, bool value);
-void member(Json& json, const char* name, std::int64_t value);
-void member(Json& json, const char* name, const std::vector<std::string>& texts);
+                                const Layout& layout);
 
 }  // namespace receiver::ctl

@@ -21,7 +21,7 @@ using ContextPtr = std::unique_ptr<SSL_CTX, crypto::FreedBy<SSL_CTX_free>>;
 using ChainPtr = std::unique_ptr<BIO, crypto::FreedBy<BIO_free_all>>;
 using AddressPtr = std::unique_ptr<ASN1_OCTET_STRING, crypto::FreedBy<ASN1_OCTET_STRING_free>>;
 
-/// How often the socket is looked at until it is connected.
+/// Interval of the checks whether the socket is connected.
 constexpr int kLookMilliseconds = 20;
 
 std::string one_line(const X509_NAME* name) {
@@ -46,11 +46,11 @@ bool trust(SSL_CTX* context, const std::string& ca_pem) {
     if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate.get()) != 1) return false;
     any = true;
   }
-  ERR_clear_error();  // of the text's end
+  ERR_clear_error();  // the end of the text sets an error
   return any;
 }
 
-/// The name is verified, and told to the server if it is a DNS name.
+/// Verifies the name, and sends it to the server (SNI) if it is a DNS name.
 bool expect_name(SSL* session, const std::string& host) {
   const AddressPtr address(a2i_IPADDRESS(host.c_str()));
   ERR_clear_error();
@@ -59,7 +59,7 @@ bool expect_name(SSL* session, const std::string& host) {
          SSL_set_tlsext_host_name(session, host.c_str()) == 1;
 }
 
-/// Of a chain that a client accepts, the end of whatever in it ends first.
+/// The earliest expiry in a chain that a client accepts.
 clock::Wall::time_point end_of(const SSL* session, const X509* certificate) {
   clock::Wall::time_point end = time_of(X509_get0_notAfter(certificate));
   if (SSL_get_verify_result(session) != X509_V_OK) return end;
@@ -79,9 +79,9 @@ tl::expected<PeerCertificate, std::string> look_at_certificate(const std::string
   ERR_clear_error();
   const ContextPtr context(SSL_CTX_new(TLS_client_method()));
   if (!context || !trust(context.get(), ca_pem)) {
-    return NotSeen(fmt::format("the authorities cannot be read: {}", crypto::openssl_reason()));
+    return NotSeen(fmt::format("the CAs cannot be read: {}", crypto::openssl_reason()));
   }
-  // A certificate that is refused is to be looked at, too: the verdict is asked for below.
+  // The handshake must succeed with a rejected certificate too: its verdict is read below.
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
   const ChainPtr connection(BIO_new_ssl_connect(context.get()));
   SSL* session = nullptr;
@@ -89,7 +89,7 @@ tl::expected<PeerCertificate, std::string> look_at_certificate(const std::string
       !expect_name(session, host)) {
     return NotSeen(fmt::format("TLS cannot be set up: {}", crypto::openssl_reason()));
   }
-  // Without brackets an IPv6 address is refused, and the local host taken instead.
+  // OpenSSL needs brackets around an IPv6 address, otherwise it connects to the local host.
   const bool is_v6 = host.find(':') != std::string::npos;
   const std::string name = is_v6 ? fmt::format("[{}]", host) : host;
   if (BIO_set_conn_hostname(connection.get(), name.c_str()) != 1) {

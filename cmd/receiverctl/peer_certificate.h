@@ -9,17 +9,17 @@
 
 namespace receiver::ctl {
 
-/// The certificate that a server shows, for people who look into it.
+/// The certificate that a server shows, for messages.
 struct PeerCertificate {
-  std::string problem;  ///< why a client refuses it; empty: it does not
+  std::string problem;  ///< why clients reject it; empty: they accept it
   std::string subject;  ///< in one line
   std::string issuer;
-  clock::Wall::time_point not_after;  ///< the earliest of its chain, as far as that is accepted
-  int shown = 0;  ///< certificates that the server sent: its own and, rightly, intermediate ones
+  clock::Wall::time_point not_after;  ///< the earliest in its accepted chain
+  int shown = 0;  ///< certificates that the server sent: its own and intermediate ones
 };
 
-/// Connects, shakes hands and hangs up; blocks. `ca_pem`: the authorities to believe; empty: the
-/// system's. The error says why there is no certificate to look at.
+/// Connects, does the TLS handshake and disconnects; blocks. `ca_pem`: the CAs to trust; empty: the
+/// system's. The error says why the server showed no certificate.
 [[nodiscard]] tl::expected<PeerCertificate, std::string> look_at_certificate(
     const std::string& host, unsigned short port, const std::string& ca_pem,
     std::chrono::seconds patience);

@@ -16,7 +16,7 @@ struct RbacFiles {
 };
 [[nodiscard]] const RbacFiles& rbac_files();
 
-/// One rule of the operator's roles, taken apart by resource.
+/// One rule of the operator's roles, for one resource.
 struct Permission {
   std::string ns;  ///< empty: everywhere
   std::string group;
@@ -29,23 +29,22 @@ struct Permission {
   [[nodiscard]] std::string str() const;
 };
 
-/// Where the operator is, and whose Secrets it needs.
+/// The operator's namespace, and the namespaces whose Secrets it needs.
 struct PermissionScope {
   std::string lease_namespace;
   std::vector<std::string> secret_namespaces;
   bool all_secrets = false;  ///< SECRET_ACCESS=cluster
 };
 
-/// All that the operator needs, but for registration. Throws if `files`, which are built in, are no
-/// roles.
+/// All permissions of the operator except for registration. Throws if `files`, which are built in,
+/// are not roles.
 [[nodiscard]] std::vector<Permission> needed_permissions(const RbacFiles& files,
                                                          const PermissionScope& scope);
 
-/// What it needs beside these where receivers register their webhooks.
+/// The additional permissions if receivers register their webhooks.
 [[nodiscard]] std::vector<Permission> registration_permissions(const RbacFiles& files);
 
-/// The spec of the review of one of its verbs: of the asker's own permission, or of that of a
-/// ServiceAccount (`NAMESPACE/NAME`).
+/// The review of one verb: of the caller's permission, or of a ServiceAccount's (`NAMESPACE/NAME`).
 [[nodiscard]] std::string access_review(const Permission& permission, const std::string& verb,
                                         const std::string& service_account);
 

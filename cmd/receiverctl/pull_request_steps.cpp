@@ -12,8 +12,8 @@
 namespace receiver::ctl {
 namespace {
 
-/// Calls for each object of the kind. One that is not served, or may not be listed, is a note:
-/// people who register webhooks need not be those who may read everything.
+/// Calls `on_object` for each object of the kind. A kind that is not served, or may not be listed,
+/// is a note: people who register webhooks may lack permission to read everything.
 Result<void> for_each(Cluster& cluster, const std::string& plural, const std::string& ns,
                       const json::Projection& projection, const Cluster::OnObject& on_object,
                       PullRequestSteps& steps) {
@@ -25,7 +25,7 @@ Result<void> for_each(Cluster& cluster, const std::string& plural, const std::st
     return tl::unexpected(cluster.failure(plural + " cannot be listed", listed.error()));
   }
   steps.notes.push_back(
-      fmt::format("{} cannot be listed ({}): if a step of theirs waits for pull requests, give "
+      fmt::format("{} cannot be listed ({}): if one of their steps waits for pull requests, use "
                   "--pull-requests",
                   plural, kind == Kind::kNotFound ? "not served" : "forbidden"));
   return {};
@@ -35,7 +35,7 @@ Result<void> for_each(Cluster& cluster, const std::string& plural, const std::st
 
 Result<PullRequestSteps> look_for_pull_request_steps(Cluster& cluster, const std::string& project) {
   PullRequestSteps steps;
-  std::set<kube::ObjectKey> used;  // tasks; those of the cluster have no namespace
+  std::set<kube::ObjectKey> used;  // tasks; ClusterPromotionTasks have no namespace
   const auto look_at_stage = [&](const kube::ObjectMeta& meta, const rapidjson::Value& object) {
     const auto stage = api::decode_stage(meta, object);
     if (!stage) return;

@@ -10,11 +10,11 @@ namespace receiver::ctl {
 
 struct PullRequestSteps {
   bool found = false;
-  /// What could not be looked at: kinds that are not served, or may not be listed. For people.
+  /// The kinds that are not served, or may not be listed. For people.
   std::vector<std::string> notes{};
 };
 
-/// Of the project's Stages; of all if it is empty.
+/// Looks at the project's Stages; at all if it is empty.
 [[nodiscard]] Result<PullRequestSteps> look_for_pull_request_steps(Cluster& cluster,
                                                                    const std::string& project);
 

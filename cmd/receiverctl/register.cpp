@@ -11,11 +11,12 @@
 #include "bitbucket_rest/registrar.h"
 #include "cmd/receiverctl/bitbucket.h"
 #include "cmd/receiverctl/cluster.h"
+#include "cmd/receiverctl/document.h"
 #include "cmd/receiverctl/pull_request_steps.h"
 #include "cmd/receiverctl/registered.h"
+#include "cmd/receiverctl/trace.h"
 #include "cmd/receiverctl/visits.h"
 #include "cmd/receiverctl/whose.h"
-#include "log/printable.h"
 
 namespace receiver::ctl {
 namespace {
@@ -45,33 +46,34 @@ constexpr const char* kRegisterExamples = R"(Examples:
     --bitbucket-url https://git.example.com/bitbucket   # Data Center, with an HTTP access token
   receiverctl register --cluster-config --receiver bitbucket --all-subscribed --yes
 
-The token. Bitbucket Cloud: an access token of the repository, project or workspace, or, with
---username, an API token of an account that is an administrator of the repository. Scopes: webhooks
-(read and write), repositories and pull requests (read). Data Center: an HTTP access token with the
-permission "Repository admin".
+Token for Bitbucket Cloud: an access token of the repository, project or workspace, or, with --username,
+an API token of an account that is an administrator of the repository. Scopes: webhooks (read and write),
+repositories and pull requests (read); an API token also needs delete:webhook:bitbucket, for duplicates.
+Token for Data Center: an HTTP access token with the permission "Repository admin".
 
-Bitbucket does not show a webhook's secret, or not everywhere. One at the right URL is taken to have
-the right one, since the URL is derived from it; if somebody has changed it by hand: --force.
+Bitbucket Cloud does not show a webhook's secret. A webhook at the right URL is taken to have the right
+secret, because the URL is derived from it. If somebody has changed the secret by hand, use --force.
 
-Which webhooks are the receiver's: one at exactly its URL or that of `secret.previous`, and one whose
-title holds its mark, which tells clusters apart. No other is changed. What people have added to its
-own stays: events, title, settings; and so does that it is switched off.
+A webhook belongs to the receiver if it has exactly the receiver's URL or that of `secret.previous`, or if
+its title contains the receiver's mark, which differs between clusters. No other webhook is changed.
+Events, titles and settings that somebody added to the receiver's webhook stay; if it is switched off, it
+stays off.
 
-Where webhooks may go. Whoever may write a Warehouse names any repository in it, and the receiver's
-secret goes there. The key `bitbucket.allow` of its Secret bounds that, by a workspace, a project key
-or a host a line; repositories outside are named, and not touched. For a ClusterConfig's receiver
---all-subscribed shows the list of repositories first, and wants --yes.
+Everybody who may write a Warehouse can name any repository, and the receiver's secret goes there. The key
+`bitbucket.allow` of the receiver's Secret limits this, with a workspace, project key or host per line.
+Repositories outside are reported and not touched. For a receiver of the ClusterConfig, --all-subscribed
+first shows the list of repositories, and requires --yes.
 
-A proxy: HTTPS_PROXY and NO_PROXY, as for kubectl, but for Bitbucket only.
+Proxy: HTTPS_PROXY and NO_PROXY, as for kubectl, but for Bitbucket only.
 
 Four repositories are registered at a time. With more than ten, the command shows its progress. Ctrl-C
-stops it and reports what was done and what was not. Run it again to go on: what is right stays.
+stops it and reports what was done and what was not. Run it again to continue: correct webhooks stay.
 
 Exit code 1: a repository could not be registered, its webhook is switched off, or all repositories
 were skipped. 3: Bitbucket does not answer, answers too late, or answers 429 or 5xx. Others: see
 `receiverctl --help`.)";
 
-/// Takes those that `bitbucket.allow` leaves out of the selection, and gives their names.
+/// Removes repositories outside `bitbucket.allow` from the selection, and returns their names.
 std::vector<std::string> leave_out(rest::Selection& selection, const rest::AllowList& allowed) {
   std::vector<std::string> outside;
   std::erase_if(selection.repositories, [&](const rest::Repository& repository) {
@@ -82,7 +84,8 @@ std::vector<std::string> leave_out(rest::Selection& selection, const rest::Allow
   return outside;
 }
 
-/// A ClusterConfig's secret goes where the author of any Warehouse points: somebody looks first.
+/// The author of any Warehouse decides where a ClusterConfig's secret goes: a person confirms the
+/// list.
 Result<void> confirm(Context& context, const RegisterOptions& options,
                      const rest::Selection& selection, bool is_bounded, const std::string& secret) {
   if (!options.whose.cluster_config || !options.bitbucket.all_subscribed) return {};
@@ -95,11 +98,11 @@ Result<void> confirm(Context& context, const RegisterOptions& options,
       "secret would go there: if all of them are yours, run it again with --yes{}",
       selection.repositories.size(),
       is_bounded ? std::string()
-                 : fmt::format("; the key bitbucket.allow of Secret {} bounds where they may go",
+                 : fmt::format("; the key bitbucket.allow of Secret {} limits where they may go",
                                secret)));
 }
 
-/// What a repository's webhook has to be.
+/// The wanted webhook of a repository.
 Result<rest::WantedWebhook> want(Cluster& cluster, const RegisterOptions& options,
                                  const ReceiverAccess& access, std::vector<std::string>& notes) {
   auto wanted = webhook_of(access, options.whose.project, options.receiver);
@@ -122,23 +125,20 @@ Result<rest::WantedWebhook> want(Cluster& cluster, const RegisterOptions& option
 }
 
 void print(Context& context, const Report& report, bool show_urls) {
-  if (context.format == Format::kJson) {
-    context.out << report_json(report, show_urls);
+  if (is_document(context.format)) {
+    context.out << report_document(report, show_urls, context.format);
     return;
   }
-  for (const std::string& url : report.skipped) {
-    context.err << fmt::format("skipped: {} is not known to be on this Bitbucket\n",
-                               log::printable(url));
-  }
+  tell_skipped(context, report.skipped);
   for (const std::string& name : report.outside) {
-    context.err << fmt::format("not touched: {} is outside of the Secret's bitbucket.allow\n",
-                               name);
+    context.err << fmt::format("not touched: {} is outside the Secret's bitbucket.allow\n", name);
   }
   for (const std::string& note : report.notes) context.err << "note: " << note << '\n';
   if (report.repositories.empty()) {
     context.err << "There is no Bitbucket repository to register.\n";
   } else {
-    context.out << report_table(report, show_urls, context.colours);
+    context.out << report_table(report, show_urls, context.format == Format::kWide,
+                                Layout(context));
   }
   for (const Registered& registered : report.repositories) {
     for (const std::string& note : registered.plan.notes) {
@@ -147,9 +147,9 @@ void print(Context& context, const Report& report, bool show_urls) {
   }
 }
 
-/// Where nothing has failed.
+/// The exit code if nothing has failed.
 ExitCode judge(const Report& report, const RegisterOptions& options) {
-  // A repository that was named, and is left out, is not what was asked for; nor is it if all are.
+  // It is a problem if a repository given with --repo was skipped, or all were.
   const bool left_out =
       options.bitbucket.all_subscribed
           ? report.repositories.empty() && !(report.skipped.empty() && report.outside.empty())
@@ -177,7 +177,7 @@ Result<ExitCode> register_all(Context& context, const RegisterOptions& options) 
   if (*allow) {
     const auto allowed = rest::AllowList::parse(**allow);
     if (!allowed) {
-      return unreachable(fmt::format("Secret {}: {}", access->secret_key.str(), allowed.error()));
+      return not_well(fmt::format("Secret {}: {}", access->secret_key.str(), allowed.error()));
     }
     report.outside = leave_out(*selection, *allowed);
   }
@@ -204,8 +204,8 @@ Result<ExitCode> register_all(Context& context, const RegisterOptions& options) 
   const auto how = [&](const rest::Plan& plan) {
     return result_of({.repository = {}, .plan = plan}, options.dry_run);
   };
-  auto visits = visit_each<rest::RegisterWebhook>(context, sender(*client), selection->repositories,
-                                                  make, how);
+  auto visits = visit_each<rest::RegisterWebhook>(context, traced(context, sender(*client)),
+                                                  selection->repositories, make, how);
   for (auto& [repository, plan] : visits.all) {
     report.repositories.push_back(plan ? Registered{.repository = repository, .plan = *plan}
                                        : Registered{.repository = repository,
@@ -224,34 +224,36 @@ void add_register(CLI::App& app, Context& context) {
       "register",
       "Create or update the webhooks of repositories in Bitbucket, Cloud or Data Center.");
   add_repositories(*command, options->bitbucket);
-  command->add_flag("--yes", options->yes,
-                    "For --all-subscribed with --cluster-config: the list of repositories has been "
-                    "looked at.");
+  command->add_flag(
+      "--yes", options->yes,
+      "For --all-subscribed with --cluster-config: confirm the list of repositories.");
   add_whose(*command, options->whose);
-  command->add_option("--receiver", options->receiver, "Its name.")->option_text("R")->required();
+  command->add_option("--receiver", options->receiver, "Name of the receiver.")
+      ->option_text("R")
+      ->required()
+      ->check(is_receiver());
   command->add_flag("--pull-requests", options->pull_requests,
-                    "Subscribe to the end of pull requests, too. If not given: if a Stage of the "
+                    "Also subscribe to the end of pull requests. If not given: if a Stage of the "
                     "project, or a task that it uses, has a step git-wait-for-pr, or a promotion "
-                    "waits for one now; an existing webhook's stay.");
+                    "waits for one now; the events of an existing webhook stay.");
   add_access(*command, options->bitbucket);
   CLI::Option* dry_run =
-      command->add_flag("--dry-run", options->dry_run, "Tell the difference, and write nothing.");
+      command->add_flag("--dry-run", options->dry_run, "Show the difference, and write nothing.");
   command
       ->add_flag("--exit-code", options->exit_code,
-                 "With --dry-run: exit code 1 if there is a difference, as `git diff` has it.")
+                 "With --dry-run: exit code 1 if there is a difference.")
       ->needs(dry_run);
   command->add_flag("--force", options->force,
                     "Write the webhook, and so its secret, even if nothing seems to differ.");
   command->add_flag("--move", options->move,
-                    "Take the receiver's webhooks here that lead to another base URL, as after the "
-                    "operator's has changed. If not given, they are named, and stay.");
-  command->add_flag(
-      "--show-urls", options->show_urls,
-      "The receiver's URLs in full. A URL is half a secret: nobody else should see it.");
+                    "Also move the receiver's webhooks that lead to another base URL, for example "
+                    "after the base URL has changed. If not given, they are reported and stay.");
+  command->add_flag("--show-urls", options->show_urls,
+                    "Show the receiver's URLs in full. A URL is half a secret: do not share it.");
   command->footer(kRegisterExamples);
   command->callback([&context, options] {
     require(options->bitbucket);
-    require(options->whose);
+    require(context, options->whose);
     context.command = [&context, options] { return register_all(context, *options); };
   });
 }

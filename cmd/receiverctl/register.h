@@ -6,7 +6,7 @@
 
 namespace receiver::ctl {
 
-/// `receiverctl register`: makes the webhooks of repositories what a receiver needs.
+/// `receiverctl register`: creates and corrects a receiver's webhooks.
 void add_register(CLI::App& app, Context& context);
 
 }  // namespace receiver::ctl

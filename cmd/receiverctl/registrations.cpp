@@ -8,11 +8,15 @@
 #include "bitbucket_cpprest/client.h"
 #include "bitbucket_rest/registrar.h"
 #include "cmd/receiverctl/bitbucket.h"
+#include "cmd/receiverctl/interruption.h"
 #include "cmd/receiverctl/pull_request_steps.h"
+#include "cmd/receiverctl/trace.h"
 #include "cmd/receiverctl/visits.h"
 #include "cmd/version.h"
 #include "controllers/desired_webhooks.h"
 #include "http/proxy.h"
+#include "kube/resource.h"
+#include "text/ascii.h"
 
 namespace receiver::ctl {
 namespace {
@@ -21,7 +25,7 @@ namespace rest = bitbucket_rest;
 using controllers::BaseUrl;
 using controllers::DesiredWebhooks;
 
-/// The operator's, as far as the status tells it.
+/// The operator's base URL, if the status shows it.
 BaseUrl published_base(const api::ReceiverOwner& owner) {
   for (const api::PublishedReceiver& published : owner.status.webhook_receivers) {
     const std::size_t end = published.url.rfind("/bitbucket/");
@@ -31,7 +35,7 @@ BaseUrl published_base(const api::ReceiverOwner& owner) {
   return {.origin = {}, .path = {}};
 }
 
-/// Why the webhook is not right, and what to do; empty if it is.
+/// What is wrong with the webhook, and what to do; empty if it is correct.
 std::string trouble(const rest::Plan& plan) {
   switch (plan.action) {
     case rest::Action::kNone:
@@ -49,23 +53,34 @@ std::string trouble(const rest::Plan& plan) {
   fields.reserve(plan.differences.size());
   for (const rest::Difference& difference : plan.differences) fields.push_back(difference.field);
   return fmt::format(
-      "its webhook is to be corrected ({}), by the operator's next round or `receiverctl register`",
+      "its webhook must be corrected ({}), by the operator's next round or `receiverctl register`",
       fmt::join(fields, ", "));
 }
 
-Registrations count_registered(Context& context, const DesiredWebhooks& desired,
-                               const http::ProxySettings& proxy) {
-  Registrations found{.wanted = desired.repositories.size(), .failure = desired.problem};
-  const auto client =
-      bitbucket_cpprest::Client::create({.authorization = desired.access->authorization,
-                                         .ca_pem = std::string(desired.access->ca.view()),
-                                         .proxy = proxy,
-                                         .user_agent = user_agent("receiverctl")});
-  if (!client) {
-    found.failure = "bitbucket.ca: " + client.error();
-    return found;
+/// The state of the webhooks in Bitbucket.
+void count_registered(Context& context, const DesiredWebhooks& desired,
+                      const http::ProxySettings& proxy, Registrations& found) {
+  found.wanted = desired.repositories.size();
+  if (!desired.problem.empty()) found.failures.push_back(desired.problem);
+  for (const std::string& name : desired.outside) {
+    found.failures.push_back(
+        fmt::format("{}: outside the Secret's bitbucket.allow: add its workspace or project key "
+                    "there, or remove the subscription from the project's Warehouses",
+                    name));
   }
-  // Each asks for itself what its project lends it, which is rarely needed.
+  const auto client = bitbucket_cpprest::Client::create(
+      {.authorization = desired.access->authorization,
+       .ca_pem = std::string(desired.access->ca.view()),
+       .proxy = proxy,
+       .user_agent = user_agent("receiverctl"),
+       .deadline = context.request_timeout.value_or(bitbucket_cpprest::ClientOptions().deadline),
+       .given_up = Interruption::happened,
+       .ca_name = "the Secret's key bitbucket.ca"});
+  if (!client) {
+    found.failures.push_back("bitbucket.ca: " + client.error());
+    return;
+  }
+  // Each asks for its inherited webhooks itself; they are rarely needed.
   const auto make = [&](const rest::Repository& repository) {
     return rest::Registration{.repository = repository,
                               .wanted = desired.wanted,
@@ -75,21 +90,33 @@ Registrations count_registered(Context& context, const DesiredWebhooks& desired,
   const auto how = [](const rest::Plan& plan) {
     return trouble(plan).empty() ? "registered" : "not registered";
   };
-  const auto visits =
-      visit_each<rest::RegisterWebhook>(context, sender(*client), desired.repositories, make, how);
+  const auto visits = visit_each<rest::RegisterWebhook>(context, traced(context, sender(*client)),
+                                                        desired.repositories, make, how);
   found.code = visits.code;
   for (const auto& [repository, plan] : visits.all) {
     const std::string why = plan ? trouble(*plan) : plan.error().message;
     if (why.empty()) {
       ++found.registered;
     } else {
-      found.failure = fmt::format("{}: {}", repository.name(), why);
+      found.failures.push_back(fmt::format("{}: {}", repository.name(), why));
     }
   }
-  return found;
 }
 
 }  // namespace
+
+std::vector<std::string> why_not_registered(const api::Secret& secret,
+                                            const std::string& secret_name,
+                                            const controllers::BitbucketHosts& hosts) {
+  if (!secret.bitbucket) return {};
+  const std::string wish = text::ascii_lower(text::trim(secret.bitbucket->registers.view()));
+  if ((wish.empty() || wish == "false") && secret.bitbucket->register_problem.empty()) return {};
+  const auto checked = controllers::check_access(*secret.bitbucket, &hosts, secret_name);
+  if (checked.access && checked.access->registers) return {};
+  std::vector<std::string> why;
+  for (const auto& refusal : checked.refusals) why.push_back(refusal.message);
+  return why;
+}
 
 Result<std::map<std::string, Registrations>> ask_for_registrations(
     Cluster& cluster, Context& context, const api::ReceiverOwner& owner,
@@ -97,12 +124,18 @@ Result<std::map<std::string, Registrations>> ask_for_registrations(
     const Promotions& promotions) {
   const auto hosts =
       controllers::BitbucketHosts::parse(context.environment("BITBUCKET_HOSTS").value_or(""));
-  if (!hosts) return wrong_usage("BITBUCKET_HOSTS holds an entry that is no host");
+  if (!hosts) return wrong_usage("BITBUCKET_HOSTS contains an entry that is not a host");
   const auto proxy = http::proxy_settings(context.environment);
   if (!proxy) return wrong_usage(proxy.error());
   const BaseUrl base = published_base(owner);
   const auto derived = controllers::derive_receivers(owner, secrets, base, &*hosts);
   std::map<std::string, Registrations> all;
+  for (const api::Receiver& receiver : owner.receivers) {
+    if (!receiver.bitbucket || !kube::is_subdomain(receiver.secret_name)) continue;
+    auto why =
+        why_not_registered(secrets(receiver.secret_name).secret, receiver.secret_name, *hosts);
+    if (!why.empty()) all[receiver.name].failures = std::move(why);
+  }
   if (!controllers::registers(derived)) return all;
   const std::string& project = owner.project();
   auto reached = controllers::reached_by({project}, warehouses, promotions, {})[project];
@@ -110,9 +143,9 @@ Result<std::map<std::string, Registrations>> ask_for_registrations(
   if (!steps) return tl::unexpected(steps.error());
   reached.pull_requests = reached.pull_requests || steps->found;
   for (const auto& desired : controllers::desired_webhooks(owner, derived, base, reached)) {
-    const auto counted = count_registered(context, desired, *proxy);
-    all.emplace(desired.receiver, counted);
-    if (counted.code == ExitCode::kInterrupted) break;
+    Registrations& found = all[desired.receiver];
+    count_registered(context, desired, *proxy, found);
+    if (found.code == ExitCode::kInterrupted) break;
   }
   return all;
 }

@@ -3,24 +3,35 @@
 #include <cstddef>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "api/receiver_owner.h"
+#include "api/secret.h"
 #include "cmd/receiverctl/cluster.h"
 #include "cmd/receiverctl/context.h"
+#include "controllers/bitbucket_access.h"
 #include "controllers/derive.h"
 
-/// How the webhooks stand that receivers register themselves (`bitbucket.register`).
+/// The state of the webhooks that the operator registers (`bitbucket.register`).
 namespace receiver::ctl {
 
 struct Registrations {
-  std::size_t wanted = 0;         ///< repositories that are to have a webhook
-  std::size_t registered = 0;     ///< of those, with one that is right
-  std::string failure{};          ///< why the last of the others has none, and what to do
-  ExitCode code = ExitCode::kOk;  ///< of asking
+  std::size_t wanted = 0;               ///< repositories that need a webhook
+  std::size_t registered = 0;           ///< of those, with a correct one
+  std::vector<std::string> failures{};  ///< why others have none, and what to do
+  ExitCode code = ExitCode::kOk;        ///< of asking
+
+  [[nodiscard]] bool well() const { return failures.empty() && registered == wanted; }
 };
 
-/// Asks Bitbucket, with each receiver's own token, and writes nothing. By the receiver's name; one
-/// that does not register webhooks is not among them. Only Bitbucket Cloud and hosts of
+/// Why the webhooks of a receiver are not registered although its Secret asks for it; otherwise
+/// empty. Pure.
+[[nodiscard]] std::vector<std::string> why_not_registered(const api::Secret& secret,
+                                                          const std::string& secret_name,
+                                                          const controllers::BitbucketHosts& hosts);
+
+/// Asks Bitbucket with each receiver's own token, and writes nothing. Keyed by the receiver's name,
+/// without receivers whose Secret does not ask for webhooks. Only Bitbucket Cloud and hosts of
 /// BITBUCKET_HOSTS are asked.
 [[nodiscard]] Result<std::map<std::string, Registrations>> ask_for_registrations(
     Cluster& cluster, Context& context, const api::ReceiverOwner& owner,

@@ -10,21 +10,21 @@
 /// Deliveries as Bitbucket would send them.
 namespace receiver::ctl {
 
-/// What a sample is about.
+/// The subject of a sample.
 struct SampleSubject {
   std::string repository;    ///< any of its URLs, or of its pages
-  std::string branch;        ///< if there is no tag
-  std::string tag;           ///< empty: a branch has moved; otherwise: this tag is new
+  std::string branch;        ///< used without a tag
+  std::string tag;           ///< empty: the branch has moved; otherwise this tag is new
   std::string pull_request;  ///< URL of its page
   std::string time;          ///< RFC 3339
 };
 
-/// A body of that event, with the members that Bitbucket writes and receivers look at. The failure
-/// says what of the subject is missing or cannot be read.
+/// A body of that event, with the members that receivers read. The failure says which part of the
+/// subject is missing or wrong.
 [[nodiscard]] Result<std::string> sample_body(const bitbucket::Event& event,
                                               const SampleSubject& subject);
 
-/// `repo:push` for a repository of Bitbucket Cloud, `repo:refs_changed` for any other.
+/// `repo:push` for a repository of Bitbucket Cloud, `repo:refs_changed` for others.
 [[nodiscard]] std::string_view push_event_of(std::string_view repository);
 
 /// The header fields of a delivery of that event, without a signature; `id` is a UUID.

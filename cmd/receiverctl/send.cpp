@@ -11,6 +11,7 @@
 #include "bitbucket_rest/webhook.h"
 #include "clock/clock.h"
 #include "cmd/receiverctl/cluster.h"
+#include "cmd/receiverctl/document.h"
 #include "cmd/receiverctl/explain.h"
 #include "cmd/receiverctl/files.h"
 #include "cmd/receiverctl/matching.h"
@@ -24,9 +25,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// As long as Bitbucket waits.
+/// Bitbucket's own timeout.
 constexpr milliseconds kAnswerPatience{10'000};
-/// What was answered 202 is applied later.
+/// Deliveries answered 202 are applied later.
 constexpr milliseconds kQueuePatience{10'000};
 constexpr milliseconds kLookAgain{200};
 
@@ -56,11 +57,11 @@ constexpr const char* kSendExamples = R"(Examples:
   receiverctl send --via http://127.0.0.1:8080 --project kargo-demo --receiver bb-wh-receiver \
     --repo https://bitbucket.org/acme/shop)";
 
-/// A delivery before it is addressed.
+/// A delivery without its destination.
 struct Draft {
   std::string event;
   std::string body;
-  std::optional<bitbucket::Payload> payload;  ///< nothing for the ping, and for what is ignored
+  std::optional<bitbucket::Payload> payload;  ///< nothing for a ping and for ignored events
 };
 
 Result<Draft> draft(Context& context, const SendOptions& options) {
@@ -75,7 +76,7 @@ Result<Draft> draft(Context& context, const SendOptions& options) {
     body = std::move(*saved);
   } else if (key.empty()) {
     if (options.subject.repository.empty()) {
-      return wrong_usage("what is to be sent? give --repo, or --event, or --payload");
+      return wrong_usage("nothing to send: set --repo, --event or --payload");
     }
     key = push_event_of(options.subject.repository);
   }
@@ -84,8 +85,8 @@ Result<Draft> draft(Context& context, const SendOptions& options) {
   const auto kind = bitbucket::event_kind(*event);
   if (options.payload_file.empty()) {
     if (!kind) {
-      return wrong_usage(fmt::format(
-          "what Bitbucket sends with {:?} is not known here: give a payload by --payload", key));
+      return wrong_usage(
+          fmt::format("receiverctl cannot make a payload for {:?}: give one with --payload", key));
     }
     SampleSubject subject = options.subject;
     if (subject.branch.empty()) subject.branch = "main";
@@ -110,7 +111,7 @@ Result<ReceiverAccess> access_to(Context& context, Cluster* cluster, const SendO
 /// The targets and their refresh annotations.
 class Targets {
  public:
-  /// As they are before the delivery.
+  /// Reads them before the delivery.
   static Result<Targets> look(Cluster& cluster, const bitbucket::Payload& payload,
                               const std::string& project) {
     Targets targets(cluster, project);
@@ -126,7 +127,7 @@ class Targets {
     return targets;
   }
 
-  /// What has changed since; looked at again until all have, if there is time.
+  /// Reads them again until all have changed or the time is up.
   Result<std::vector<Refreshed>> changed(milliseconds patience) {
     const auto deadline = clock::Steady::now() + patience;
     for (;;) {
@@ -156,7 +157,7 @@ class Targets {
 
 /// Fills in the answer.
 Result<void> deliver(const SendOptions& options, const Draft& draft, const ReceiverAccess& access,
-                     const std::string& ca_pem, Sent& sent) {
+                     const Asking& asking, Sent& sent) {
   auto address = parse_web_address(access.url);
   if (!address) return tl::unexpected(address.error());
   const std::string path = address->path;
@@ -170,20 +171,20 @@ Result<void> deliver(const SendOptions& options, const Draft& draft, const Recei
                         .target = path.empty() ? "/" : path,
                         .headers = delivery_headers(draft.event, sent.id),
                         .body = draft.body};
-  // Data Center leaves its ping unsigned.
+  // Data Center does not sign its ping.
   if (draft.event != bitbucket::kPingEvent) {
     request.headers.add(std::string(bitbucket::kSignatureHeader),
                         signature_of(draft.body, access.secret.view()));
   }
   sent.origin = address->origin();
-  auto answer = ask(*address, std::move(request), ca_pem, kAnswerPatience);
+  auto answer = ask(*address, std::move(request), asking);
   if (!answer) {
-    return unreachable(fmt::format("{} gives no answer: {}", sent.origin, answer.error().message));
+    return unreachable(fmt::format("{} does not answer: {}", sent.origin, answer.error().message));
   }
   sent.status = answer->response.status;
   std::string& body = answer->response.body;
   body.erase(body.find_last_not_of('\n') + 1);
-  // Somebody else's may be a whole page that repeats the path.
+  // Another server's answer may be a whole page that repeats the path.
   sent.answer = bitbucket_rest::masked_text(body, access.secret.view());
   sent.took = answer->took;
   return {};
@@ -192,7 +193,7 @@ Result<void> deliver(const SendOptions& options, const Draft& draft, const Recei
 Result<ExitCode> send(Context& context, const SendOptions& options) {
   const bool by_url = !options.url.empty();
   if (by_url ? options.secret_file.empty() : options.receiver.empty()) {
-    return wrong_usage("to whom? give --project and --receiver, or --url and --secret-file");
+    return wrong_usage("no receiver: set --project and --receiver, or --url and --secret-file");
   }
   const auto drafted = draft(context, options);
   if (!drafted) return tl::unexpected(drafted.error());
@@ -213,7 +214,10 @@ Result<ExitCode> send(Context& context, const SendOptions& options) {
     targets.emplace(std::move(*looked));
   }
   Sent sent{.event = drafted->event, .id = new_uuid()};
-  const auto delivered = deliver(options, *drafted, *access, *ca_pem, sent);
+  const Asking asking{.patience = context.request_timeout.value_or(kAnswerPatience),
+                      .ca_pem = *ca_pem,
+                      .trace = trace_of(context)};
+  const auto delivered = deliver(options, *drafted, *access, asking, sent);
   if (!delivered) return tl::unexpected(delivered.error());
   const bool ignored = !drafted->payload && drafted->event != bitbucket::kPingEvent;
   if (ignored) sent.objects.emplace();
@@ -222,9 +226,25 @@ Result<ExitCode> send(Context& context, const SendOptions& options) {
     if (!changed) return tl::unexpected(changed.error());
     sent.objects = std::move(*changed);
   }
-  context.out << (context.format == Format::kJson ? sent_json(sent)
-                                                  : sent_text(sent, context.colours));
+  context.out << (is_document(context.format) ? sent_document(sent, context.format)
+                                              : sent_text(sent, Layout(context)));
   return sent.well() ? ExitCode::kOk : ExitCode::kNotWell;
+}
+
+void write_refreshed(Json& json, const std::vector<Refreshed>& objects) {
+  json.Key("objects");
+  json.StartArray();
+  for (const Refreshed& object : objects) {
+    json.StartObject();
+    member(json, "kind",
+           object.object.kind == controllers::TargetKind::kWarehouse ? "Warehouse" : "Promotion");
+    member(json, "namespace", object.object.key.ns);
+    member(json, "name", object.object.key.name);
+    member(json, "refreshed", object.changed);
+    member(json, "annotation", object.token);
+    json.EndObject();
+  }
+  json.EndArray();
 }
 
 bool is_success(unsigned status) {
@@ -241,90 +261,82 @@ bool Sent::well() const {
 std::string advice_on(const Sent& sent) {
   switch (sent.status) {
     case 401:
-      return "The receiver holds another secret, perhaps one with a newline at its end: see "
+      return "The receiver has another secret, perhaps one with a newline at its end: see "
              "`receiverctl check`.";
     case 404:
-      return "Nobody answers at this URL (any more), or another server does: compare with "
+      return "No receiver has this URL (any more), or another server answers: compare with "
              "`receiverctl receivers --show-urls`.";
     case 503:
-      return "The operator is starting, or at one of its bounds: see /readyz?verbose on its "
+      return "The operator is starting, or at one of its limits: see /readyz?verbose on its "
              "metrics "
              "port, and its log.";
     default:
       break;
   }
   if (sent.status >= 300 && sent.status < 400) {
-    return "A proxy redirects deliveries; Bitbucket does not follow: correct the base URL.";
+    return "A proxy redirects deliveries; Bitbucket does not follow redirects: correct the base "
+           "URL.";
   }
   if (!is_success(sent.status) || !sent.objects || sent.well()) return {};
   if (sent.objects->empty()) {
-    return "It is for nothing: `receiverctl explain` tells why, of a payload, and `receiverctl "
-           "receivers describe` what pushes refresh.";
+    return "It refreshes nothing: `receiverctl explain` shows why for a payload, and `receiverctl "
+           "receivers describe` shows what pushes refresh.";
   }
   return "Not all were refreshed: the operator's log names this delivery and says why.";
 }
 
-std::string sent_text(const Sent& sent, bool colours) {
+std::string sent_text(const Sent& sent, const Layout& layout) {
   const Tone tone = is_success(sent.status) ? Tone::kGood : Tone::kBad;
   std::string text = lines({{"Event", sent.event},
                             {"Delivery", sent.id},
                             {"Sent to", sent.origin},
                             {"Answer", Cell(fmt::format("{} {}", sent.status, sent.answer), tone)},
                             {"Time", fmt::format("{} ms", sent.took.count())}},
-                           colours);
+                           layout);
   if (sent.objects && !sent.objects->empty()) {
     Table table({"REFRESHED", "OBJECT", "ANNOTATION"});
     for (const Refreshed& object : *sent.objects) {
+      if (layout.columns && table.rows() == kRowsOnTerminal) break;
       table.add({object.changed ? Cell("yes", Tone::kGood) : Cell("no", Tone::kBad),
                  name_of(object.object), object.token});
     }
-    text += '\n' + table.text(colours);
+    text += '\n' + table.text(layout);
+    if (table.rows() < sent.objects->size()) {
+      text += fmt::format("… and {} more: -o json has all.\n", sent.objects->size() - table.rows());
+    }
   }
   const std::string advice = advice_on(sent);
-  if (!advice.empty()) text += '\n' + toned(Cell(advice, Tone::kWarning), colours) + '\n';
+  if (!advice.empty()) text += '\n' + paragraph(Cell(advice, Tone::kWarning), layout);
   return text;
 }
 
-std::string sent_json(const Sent& sent) {
-  return json_text([&](Json& json) {
-    json.StartObject();
-    member(json, "event", sent.event);
-    member(json, "delivery", sent.id);
-    member(json, "origin", sent.origin);
-    member(json, "status", static_cast<std::int64_t>(sent.status));
-    member(json, "answer", sent.answer);
-    member(json, "milliseconds", static_cast<std::int64_t>(sent.took.count()));
-    if (sent.objects) {
-      json.Key("objects");
-      json.StartArray();
-      for (const Refreshed& object : *sent.objects) {
-        json.StartObject();
-        const bool warehouse = object.object.kind == controllers::TargetKind::kWarehouse;
-        member(json, "kind", std::string(warehouse ? "Warehouse" : "Promotion"));
-        member(json, "namespace", object.object.key.ns);
-        member(json, "name", object.object.key.name);
-        member(json, "refreshed", object.changed);
-        member(json, "annotation", object.token);
-        json.EndObject();
-      }
-      json.EndArray();
-    }
-    json.EndObject();
-  });
+std::string sent_document(const Sent& sent, Format format) {
+  Document document{.kind = "SentDeliveryList", .items = [&](Json& json) {
+                      json.StartObject();
+                      member(json, "event", sent.event);
+                      member(json, "delivery", sent.id);
+                      member(json, "origin", sent.origin);
+                      member(json, "status", static_cast<std::int64_t>(sent.status));
+                      member(json, "answer", sent.answer);
+                      member(json, "milliseconds", static_cast<std::int64_t>(sent.took.count()));
+                      if (sent.objects) write_refreshed(json, *sent.objects);
+                      json.EndObject();
+                    }};
+  document.names.push_back("delivery/" + sent.id);
+  return document_text(document, format);
 }
 
 void add_send(CLI::App& app, Context& context) {
   const auto options = std::make_shared<SendOptions>();
-  CLI::App* command = app.add_subcommand(
-      "send", "Send a delivery as Bitbucket would, signed, and tell what came of it.");
-  const char* what = "What";
-  const char* whom = "To whom";
+  CLI::App* command =
+      app.add_subcommand("send", "Send a signed delivery as Bitbucket would, and show its result.");
+  const char* what = "Delivery";
+  const char* whom = "Receiver";
   command
       ->add_option("--event", options->event,
                    event_choices() +
                        ", diagnostics:ping; or any other with --payload. If not given: "
-                       "what the payload looks like, or a push, of the product that "
-                       "the repository is of.")
+                       "guessed from the payload, or a push, for the repository's product.")
       ->option_text("KEY")
       ->group(what);
   command->add_option("--repo", options->subject.repository, "The repository that is pushed to.")
@@ -349,13 +361,13 @@ void add_send(CLI::App& app, Context& context) {
       ->option_text("FILE")
       ->group(what);
   add_whose(*command, options->whose, whom);
-  CLI::Option* receiver = command->add_option("--receiver", options->receiver,
-                                              "Its name; URL and secret are the cluster's.");
-  receiver->option_text("R")->group(whom);
+  CLI::Option* receiver =
+      command->add_option("--receiver", options->receiver,
+                          "Name of the receiver; its URL and secret are read from the cluster.");
+  receiver->option_text("R")->check(is_receiver())->group(whom);
   CLI::Option* url = command->add_option(
       "--url", options->url,
-      "A receiver's URL; asks no cluster, so that what is refreshed, or that it "
-      "is for nothing, is told with --receiver only.");
+      "A receiver's URL, without a cluster. What is refreshed is shown with --receiver only.");
   url->option_text("U")->excludes(receiver)->group(whom);
   command->add_option("--secret-file", options->secret_file, "Its secret; - for standard input.")
       ->option_text("FILE")
@@ -363,21 +375,22 @@ void add_send(CLI::App& app, Context& context) {
       ->group(whom);
   command
       ->add_option("--via", options->via,
-                   "Where to connect to instead of the URL's own host: http(s)://HOST:PORT of a "
+                   "Where to connect instead of the URL's own host: http(s)://HOST:PORT of a "
                    "port-forward.")
       ->option_text("ORIGIN")
       ->group(whom);
   command
       ->add_option("--ca-file", options->ca_file,
-                   "Authorities to believe instead of the system's, in PEM.")
+                   "PEM file of CAs to trust instead of the system's.")
       ->option_text("FILE")
       ->group(whom);
-  command->footer(std::string(kSendExamples) +
-                  "\n\nExit code 1: it was not answered 2xx, or did not refresh what it is for, or "
-                  "is for nothing (known with --receiver, and of events that the operator "
-                  "ignores).\nOthers: see `receiverctl --help`.");
+  command->footer(
+      std::string(kSendExamples) +
+      "\n\nExit code 1: it was not answered 2xx, or did not refresh all of its objects, or "
+      "refreshes nothing (known with --receiver, and for events that the operator "
+      "ignores).\nOthers: see `receiverctl --help`.");
   command->callback([&context, options] {
-    if (!options->receiver.empty()) require(options->whose);
+    if (!options->receiver.empty()) require(context, options->whose);
     context.command = [&context, options] { return send(context, *options); };
   });
 }

@@ -6,7 +6,7 @@
 
 namespace receiver::ctl {
 
-/// `receiverctl unregister`: deletes a receiver's webhooks of repositories.
+/// `receiverctl unregister`: deletes a receiver's webhooks from repositories.
 void add_unregister(CLI::App& app, Context& context);
 
 }  // namespace receiver::ctl

@@ -3,8 +3,8 @@
 #include <memory>
 #include <ostream>
 
+#include "cmd/receiverctl/document.h"
 #include "cmd/receiverctl/files.h"
-#include "cmd/receiverctl/output.h"
 #include "cmd/receiverctl/whose.h"
 #include "controllers/derive.h"
 
@@ -32,18 +32,23 @@ Result<ExitCode> print_url(Context& context, const UrlOptions& options) {
   if (!secret) return tl::unexpected(secret.error());
   const std::string path =
       controllers::receiver_path(*base, options.whose.project, options.receiver, secret->view());
-  if (context.format == Format::kTable) {
+  if (!is_document(context.format)) {
     context.out << base->origin << path << '\n';
     return ExitCode::kOk;
   }
-  context.out << json_text([&](Json& json) {
+  const auto item = [&](Json& json) {
     json.StartObject();
     member(json, "project", options.whose.project);
     member(json, "receiver", options.receiver);
     member(json, "path", path);
     member(json, "url", base->origin + path);
     json.EndObject();
-  });
+  };
+  context.out << document_text(
+      {.kind = "UrlList",
+       .items = item,
+       .names = {owner_name(options.whose.project) + "/" + options.receiver}},
+      context.format);
   return ExitCode::kOk;
 }
 
@@ -54,11 +59,15 @@ void add_url(CLI::App& app, Context& context) {
   CLI::App* command =
       app.add_subcommand("url", "Compute a receiver's URL from its parts, without a cluster.");
   add_whose(*command, options->whose);
-  command->add_option("--receiver", options->receiver, "Its name.")->option_text("R")->required();
+  command->add_option("--receiver", options->receiver, "Name of the receiver.")
+      ->option_text("R")
+      ->required()
+      ->check(is_receiver());
   command
-      ->add_option("--secret-file", options->secret_file,
-                   "File that holds the value of the Secret's key `secret`, byte for byte; - for "
-                   "standard input.")
+      ->add_option(
+          "--secret-file", options->secret_file,
+          "File that contains the value of the Secret's key `secret`, byte for byte; - for "
+          "standard input.")
       ->option_text("FILE")
       ->required();
   command
@@ -68,7 +77,7 @@ void add_url(CLI::App& app, Context& context) {
       ->required();
   command->footer(kUrlExamples);
   command->callback([&context, options] {
-    require(options->whose);
+    require(context, options->whose);
     context.command = [&context, options] { return print_url(context, *options); };
   });
 }

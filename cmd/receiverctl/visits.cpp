@@ -18,21 +18,21 @@ namespace rest = bitbucket_rest;
 using Clock = std::chrono::steady_clock;
 
 constexpr unsigned kAtOnce = 4;
-/// A rate limit is waited out for no longer than this.
+/// The longest wait for a rate limit.
 constexpr std::chrono::seconds kRateLimitPatience{300};
-/// How soon Ctrl-C ends a wait.
+/// Interval of the checks for Ctrl-C during a wait.
 constexpr std::chrono::milliseconds kLook{50};
-/// More names than these are left to the table.
+/// At most this many names are listed; the table has all.
 constexpr std::size_t kNames = 10;
 
-std::string names_of(std::vector<std::string> names) {
-  const std::size_t all = names.size();
-  names.resize(std::min(all, kNames));
-  return fmt::format("{}{}", fmt::join(names, ", "),
-                     all > kNames ? fmt::format(" and {} more", all - kNames) : "");
-}
+constexpr const char* kInterrupted = "interrupted";
+/// Error of a write without an answer.
+constexpr const char* kPerhapsDone =
+    "interrupted before Bitbucket answered: it may be done; the next run finds out";
 
-/// The threads of one run, and what they share.
+using Answered = tl::expected<rest::ApiAnswer, rest::BitbucketError>;
+
+/// The threads of one run, and their shared state.
 class Run {
  public:
   Run(Context& context, const rest::Send& send, const std::vector<rest::Repository>& repositories,
@@ -43,8 +43,8 @@ class Run {
         progress_(context, repositories.size()) {}
 
   visits::Outcome run() {
-    // The first one alone: a token that is refused is shown once, not four times, since failed
-    // log-ins lock accounts; and what the others inherit from their project it has asked for.
+    // The first visit runs alone: a rejected token is sent once, not four times, because failed
+    // log-ins lock accounts; and the others can reuse the inherited webhooks that it has read.
     if (!repositories_.empty()) visit_next();
     {
       std::vector<std::jthread> threads;
@@ -56,15 +56,14 @@ class Run {
     }
     if (Interruption::happened()) {
       outcome_.code = ExitCode::kInterrupted;
-      outcome_.why_not_tried = "interrupted";
+      outcome_.why_not_tried = kInterrupted;
     } else {
       outcome_.why_not_tried = prospects_.lost();
     }
-    std::vector<std::string> not_tried;
     for (std::size_t place = next_; place < repositories_.size(); ++place) {
-      not_tried.push_back(repositories_[place].name());
+      not_tried_.push_back(repositories_[place].name());
     }
-    progress_.summarise(failed_, not_tried, Interruption::happened());
+    progress_.summarise(failed_, not_tried_, Interruption::happened());
     return outcome_;
   }
 
@@ -79,9 +78,14 @@ class Run {
     if (next_ == repositories_.size()) return;
     const std::size_t place = next_++;
     lock.unlock();
-    const auto ended = visit_(place, [this](rest::Operation& operation) { drive(operation); });
+    const auto ended =
+        visit_(place, [this](rest::Operation& operation) { return drive(operation); });
     lock.lock();
     const std::string name = repositories_[place].name();
+    if (ended.cut_short) {
+      not_tried_.push_back(name);
+      return;
+    }
     if (ended.failure) {
       failed_.push_back(name);
       const auto code =
@@ -92,35 +96,46 @@ class Run {
     progress_.ended(name, ended.how);
   }
 
-  /// Operations share what their repositories inherit: one answer is taken at a time.
-  void drive(rest::Operation& operation) {
-    const auto send = rest::patient(
-        [this](const rest::ApiRequest& request) { return ask(request); },
-        [this](std::chrono::seconds time, const std::string& why) { pause(time, why); },
-        kRateLimitPatience);
+  /// Operations share the inherited webhooks, so answers are processed one at a time.
+  std::optional<std::string> drive(rest::Operation& operation) {
+    bool sent = false;  // the last request
+    const auto send_one = [&](const rest::ApiRequest& request) -> Answered {
+      sent = await_turn();
+      if (sent) return send_(request);
+      return tl::unexpected(
+          rest::BitbucketError{.kind = rest::ApiFailure::kUnknown, .message = kInterrupted});
+    };
+    const auto wait = [this](rest::Pausing whom, std::chrono::seconds time,
+                             const std::string& why) { pause(whom, time, why); };
+    const auto send = rest::patient(send_one, wait, kRateLimitPatience);
     while (const rest::ApiRequest* request = operation.next()) {
       auto answer = send(*request);
+      if (!answer && Interruption::happened()) {
+        return sent && request->method != "GET" ? kPerhapsDone : kInterrupted;
+      }
       const std::lock_guard lock(taking_);
       operation.take(std::move(answer));
     }
+    return std::nullopt;
   }
 
-  tl::expected<rest::ApiAnswer, rest::BitbucketError> ask(const rest::ApiRequest& request) {
-    while (!Interruption::happened() && is_paused()) std::this_thread::sleep_for(kLook);
-    if (Interruption::happened()) {
-      return tl::unexpected(
-          rest::BitbucketError{.kind = rest::ApiFailure::kUnknown, .message = "interrupted"});
-    }
-    return send_(request);
-  }
-
-  /// What one request is told holds for all.
-  void pause(std::chrono::seconds time, const std::string& why) {
-    const std::lock_guard lock(mutex_);
+  /// A rate limit applies to all requests.
+  void pause(rest::Pausing whom, std::chrono::seconds time, const std::string& why) {
     const auto until = Clock::now() + time;
-    if (until <= paused_until_) return;
-    paused_until_ = until;
-    progress_.say(fmt::format("{}: waiting {} s", why, time.count()));
+    {
+      const std::lock_guard lock(mutex_);
+      if (whom == rest::Pausing::kAll && until <= paused_until_) return;
+      if (whom == rest::Pausing::kAll) paused_until_ = until;
+      progress_.say(fmt::format("{}: waiting {} s", why, time.count()));
+    }
+    if (whom == rest::Pausing::kAll) return;  // await_turn() waits
+    while (!Interruption::happened() && Clock::now() < until) std::this_thread::sleep_for(kLook);
+  }
+
+  /// Waits until requests may be sent; false after Ctrl-C.
+  bool await_turn() {
+    while (!Interruption::happened() && is_paused()) std::this_thread::sleep_for(kLook);
+    return !Interruption::happened();
   }
 
   bool is_paused() {
@@ -139,10 +154,18 @@ class Run {
   Prospects prospects_;
   Progress progress_;
   std::vector<std::string> failed_;
+  std::vector<std::string> not_tried_;
   visits::Outcome outcome_;
 };
 
 }  // namespace
+
+std::string few_of(std::vector<std::string> names, std::size_t most) {
+  const std::size_t all = names.size();
+  names.resize(std::min(all, most));
+  return fmt::format("{}{}", fmt::join(names, ", "),
+                     all > most ? fmt::format(" and {} more", all - most) : "");
+}
 
 bool is_bitbuckets_fault(rest::ApiFailure failure) {
   return failure == rest::ApiFailure::kUnreachable || failure == rest::ApiFailure::kTimeout ||
@@ -153,7 +176,7 @@ void Prospects::ended(const std::optional<rest::ApiFailure>& failure) {
   if (!failure || !is_bitbuckets_fault(*failure)) in_a_row_ = 0;
   if (!failure || !lost_.empty()) return;
   if (*failure == rest::ApiFailure::kUnauthorized) {
-    lost_ = "the token is refused";
+    lost_ = "Bitbucket rejects the token";
   } else if (*failure == rest::ApiFailure::kRateLimited) {
     lost_ = "too many requests";
   } else if (is_bitbuckets_fault(*failure) && ++in_a_row_ == kInARow) {
@@ -180,16 +203,17 @@ void Progress::say(const std::string& line) {
 void Progress::summarise(const std::vector<std::string>& failed,
                          const std::vector<std::string>& not_tried, bool interrupted) {
   leave_bar();
-  if (interrupted) {
-    say(fmt::format("Interrupted: {} of {} done. Run it again to go on.", done_ - failed.size(),
+  if (interrupted && !not_tried.empty()) {
+    say(fmt::format("Interrupted: {} of {} done. Run it again to continue.", done_ - failed.size(),
                     total_));
   }
   if (total_ <= kManyRepositories) return;
   if (!failed.empty()) {
-    say(fmt::format("{} of {} failed: {}", failed.size(), total_, names_of(failed)));
+    say(fmt::format("{} of {} failed: {}", failed.size(), total_, few_of(failed, kNames)));
   }
   if (!not_tried.empty()) {
-    say(fmt::format("{} of {} were not tried: {}", not_tried.size(), total_, names_of(not_tried)));
+    say(fmt::format("{} of {} were not tried: {}", not_tried.size(), total_,
+                    few_of(not_tried, kNames)));
   }
 }
 

@@ -14,18 +14,21 @@
 #include "bitbucket_rest/repository.h"
 #include "cmd/receiverctl/context.h"
 
-/// One operation for each of many repositories: four at a time, with progress, patience with
-/// Bitbucket, and an end at Ctrl-C. What is done already an operation leaves alone, so a second run
-/// goes on where the first one ended.
+/// Runs one operation for each of many repositories: four at a time, with progress, retries, and an
+/// immediate end at Ctrl-C. Operations do not repeat finished work, so a second run continues where
+/// the first one ended.
 namespace receiver::ctl {
 
-/// Of so many repositories it is told how far it is.
+/// Progress is shown for more repositories than this.
 inline constexpr std::size_t kManyRepositories = 10;
 
-/// Why a repository has not got what it should.
+/// The first names, and the number of the others.
+[[nodiscard]] std::string few_of(std::vector<std::string> names, std::size_t most);
+
+/// Why the operation for a repository failed.
 struct VisitFailure {
   std::string message;  ///< for people
-  bool tried = true;
+  bool tried = true;    ///< false: not begun, or interrupted by Ctrl-C
 };
 
 template <class T>
@@ -37,21 +40,22 @@ struct Visited {
 template <class T>
 struct Visits {
   std::vector<Visited<T>> all;  ///< in the order of the repositories
-  /// kNotWell if one failed, kUnreachable if that is Bitbucket's fault; kInterrupted.
+  /// kNotWell if one failed, kUnreachable if Bitbucket caused it; kInterrupted after Ctrl-C, even
+  /// if all was done.
   ExitCode code = ExitCode::kOk;
 };
 
-/// Whether Bitbucket, and not the repository or the token, is to blame.
+/// Whether Bitbucket caused the failure, not the repository or the token.
 [[nodiscard]] bool is_bitbuckets_fault(bitbucket_rest::ApiFailure failure);
 
-/// Judges by the visits so far whether others would fare the same. Pure.
+/// Decides from the visits so far whether to try the others. Pure.
 class Prospects {
  public:
-  /// So many in a row that Bitbucket does not answer.
+  /// Stops after this many visits in a row without an answer.
   static constexpr unsigned kInARow = 4;
 
   void ended(const std::optional<bitbucket_rest::ApiFailure>& failure);
-  /// Why nothing more is to be tried; empty: go on.
+  /// Why to stop; empty: continue.
   [[nodiscard]] const std::string& lost() const { return lost_; }
 
  private:
@@ -59,16 +63,16 @@ class Prospects {
   std::string lost_;
 };
 
-/// Tells how far it is, where there are many: `17/200` on a terminal, in a line that is written
-/// over; elsewhere a line for each repository.
+/// Shows the progress for many repositories: `17/200` on a terminal, in a line that is overwritten;
+/// elsewhere one line per repository.
 class Progress {
  public:
   Progress(Context& context, std::size_t total) : context_(context), total_(total) {}
 
   void ended(const std::string& repository, const std::string& how);
-  /// What else there is to say meanwhile.
+  /// Shows another message.
   void say(const std::string& line);
-  /// At the end: what has failed, and what was not tried.
+  /// At the end: lists what has failed, and what was not tried or interrupted.
   void summarise(const std::vector<std::string>& failed, const std::vector<std::string>& not_tried,
                  bool interrupted);
 
@@ -78,18 +82,19 @@ class Progress {
   Context& context_;
   std::size_t total_;
   std::size_t done_ = 0;
-  bool on_bar_ = false;  ///< the cursor is behind it
+  bool on_bar_ = false;  ///< the cursor is at its end
 };
 
 namespace visits {
 
-/// Runs an operation to its end.
-using Drive = std::function<void(bitbucket_rest::Operation&)>;
+/// Runs an operation to its end, or returns why it was interrupted.
+using Drive = std::function<std::optional<std::string>(bitbucket_rest::Operation&)>;
 struct Ended {
   std::string how;  ///< for the progress
   std::optional<bitbucket_rest::ApiFailure> failure{};
+  bool cut_short = false;  ///< by Ctrl-C
 };
-/// The repository of that place; called on several threads.
+/// Visits the repository with that index; called on several threads.
 using Visit = std::function<Ended(std::size_t, const Drive&)>;
 struct Outcome {
   ExitCode code = ExitCode::kOk;
@@ -100,35 +105,36 @@ Outcome run(Context& context, const bitbucket_rest::Send& send,
 
 }  // namespace visits
 
-/// `make` gives the operation for a repository; `how` says in a word what has become of it. They
-/// and `send` are called on several threads.
+/// `make` returns the operation for a repository; `how` describes its result in a word. They and
+/// `send` are called on several threads.
 template <class Operation, class Make, class How>
 Visits<typename Operation::Value> visit_each(
     Context& context, const bitbucket_rest::Send& send,
     const std::vector<bitbucket_rest::Repository>& repositories, Make make, How how) {
   using T = typename Operation::Value;
-  std::vector<std::optional<tl::expected<T, bitbucket_rest::BitbucketError>>> results(
-      repositories.size());
+  std::vector<std::optional<tl::expected<T, VisitFailure>>> results(repositories.size());
   const auto visit = [&](std::size_t place, const visits::Drive& drive) -> visits::Ended {
+    auto& result = results[place];
     Operation operation(make(repositories[place]));
-    drive(operation);
-    auto& result = results[place].emplace(std::move(operation.result()));
-    if (result) return {how(*result)};
-    return {"failed: " + result.error().message, result.error().kind};
+    if (auto why = drive(operation)) {
+      result.emplace(tl::unexpect, VisitFailure{.message = std::move(*why), .tried = false});
+      return {.how = {}, .cut_short = true};
+    }
+    auto& ended = operation.result();
+    if (ended) {
+      result.emplace(std::move(*ended));
+      return {.how = how(**result)};
+    }
+    result.emplace(tl::unexpect, VisitFailure{.message = std::move(ended.error().message)});
+    return {.how = "failed: " + result->error().message, .failure = ended.error().kind};
   };
   const auto outcome = visits::run(context, send, repositories, visit);
   Visits<T> done{.all = {}, .code = outcome.code};
   for (std::size_t place = 0; place < repositories.size(); ++place) {
     auto& result = results[place];
-    if (!result) {
-      const VisitFailure failure{.message = outcome.why_not_tried, .tried = false};
-      done.all.push_back({repositories[place], tl::unexpected(failure)});
-    } else {
-      done.all.push_back({repositories[place],
-                          std::move(*result).map_error([](bitbucket_rest::BitbucketError error) {
-                            return VisitFailure{.message = std::move(error.message)};
-                          })});
-    }
+    const VisitFailure not_tried{.message = outcome.why_not_tried, .tried = false};
+    if (!result) result.emplace(tl::unexpect, not_tried);
+    done.all.push_back({repositories[place], std::move(*result)});
   }
   return done;
 }

@@ -13,25 +13,25 @@ namespace asio = boost::asio;
 Result<http::ServerUrl> parse_web_address(std::string_view url) {
   auto address = http::parse_server_url(url);
   if (!address || address->user_info) {
-    return wrong_usage("a URL is not one: expected something like https://hooks.example.com/kargo");
+    return wrong_usage("not a URL: expected something like https://hooks.example.com/kargo");
   }
   return std::move(*address);
 }
 
 http::Result<WebAnswer> ask(const http::ServerUrl& address, http::Request request,
-                            const std::string& ca_pem, std::chrono::milliseconds patience,
-                            Certificate certificate) {
+                            const Asking& asking) {
+  const std::string method = request.method;
   asio::io_context io(1);
   http::ClientOptions options;
   options.scheme = address.scheme;
   options.host = address.host;
   options.port = address.port;
-  options.tls.ca_pem = ca_pem;
-  options.tls.insecure_skip_verify = certificate == Certificate::kIgnored;
+  options.tls.ca_pem = asking.ca_pem;
+  options.tls.insecure_skip_verify = asking.certificate == Certificate::kIgnored;
   http::Client client(io.get_executor(), std::move(options));
   const auto start = std::chrono::steady_clock::now();
   std::optional<http::Result<http::Response>> answer;
-  asio::co_spawn(io, client.send(std::move(request), start + patience),
+  asio::co_spawn(io, client.send(std::move(request), start + asking.patience),
                  [&](std::exception_ptr thrown, http::Result<http::Response> result) {
                    if (thrown) std::rethrow_exception(thrown);
                    answer.emplace(std::move(result));
@@ -42,6 +42,10 @@ http::Result<WebAnswer> ask(const http::ServerUrl& address, http::Request reques
   client.close();
   io.restart();
   io.poll();
+  // The path may be a receiver's, which is half a secret.
+  if (asking.trace) {
+    asking.trace(method, address.origin() + "/…", *answer ? (*answer)->status : 0, took);
+  }
   if (!*answer) return tl::unexpected(answer->error());
   return WebAnswer{std::move(**answer), took};
 }

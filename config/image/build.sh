@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Packs bitbucket-receiver and receiverctl of build/release as an image, without any registry or daemon:
 # build/image/bitbucket-receiver.tar, a docker-archive (`docker load`, `ctr images import`). The same sources and Debian
-# packages give the same bytes: every time in it is that of the commit. Prints contents and size.
+# packages give the same bytes: all times in it are the commit's. Prints contents and size.
 #
-#   ARCH         amd64 by default; arm64: of build/arm64, as build/image/bitbucket-receiver-arm64.tar
-#   IMAGE        its name, localhost/bitbucket-receiver:VERSION by default
-#   BASE_IMAGE   what it is laid on, nothing by default
-#   LAYOUT       a folder that gets the image as an OCI layout, too
+#   ARCH         amd64 by default; arm64 packs build/arm64 as build/image/bitbucket-receiver-arm64.tar
+#   IMAGE        name of the image, localhost/bitbucket-receiver:VERSION by default
+#   BASE_IMAGE   base image, none by default
+#   LAYOUT       also write the image to this folder, as an OCI layout
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -25,7 +25,7 @@ for binary in "${binaries[@]}"; do
   [[ -x $binary ]] || die "$binary does not exist; build it with 'make build-$arch'"
 done
 read -r version commit _ < <("$root/config/release/version.sh")
-# What the chart in this tree asks for.
+# The tag that the chart in this tree uses.
 image=${IMAGE:-localhost/bitbucket-receiver:$(sed -n 's/^appVersion: *//p' "$root/config/chart/Chart.yaml")}
 source=$(sed -n '/^sources:/{n;s/^ *- *//p}' "$root/config/chart/Chart.yaml")
 epoch=$(git -C "$root" log -1 --format=%ct)

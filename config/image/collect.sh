@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# collect.sh BINARY... DIR: lays out in the new folder DIR the root file system of an image that runs the binaries and
-# nothing else: they in /usr/bin, the shared libraries that they load, CA certificates, the user `nonroot` (65532). The
-# records of the Debian packages that the files come from are kept where scanners of distroless images look for them.
+# collect.sh BINARY... DIR: creates the folder DIR with a root file system that contains only what the binaries need: the
+# binaries in /usr/bin, their shared libraries, CA certificates, and the user `nonroot` (65532). The records of the Debian
+# packages are where scanners of distroless images look for them.
 #
-#   SYSROOT   the Debian that the libraries are taken from: of another architecture, as config/release/sysroot.sh lays it
-#             out; / by default
+#   SYSROOT   the Debian system that the libraries come from, / by default; for another architecture the one of
+#             config/release/sysroot.sh
 set -euo pipefail
 
 (($# >= 2)) || {
@@ -18,14 +18,14 @@ mkdir -p "$root"/{etc/ssl/certs,usr/bin,usr/lib/ssl,usr/lib64,usr/share/doc,var/
 ln -s usr/lib usr/lib64 "$root"
 install -m 755 "${binaries[@]}" "$root/usr/bin/"
 install -m 644 /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
-# Where Debian's OpenSSL looks if nothing else is named (`openssl version -d`).
+# The default place of Debian's OpenSSL (`openssl version -d`).
 ln -s ../../../etc/ssl/certs/ca-certificates.crt "$root/usr/lib/ssl/cert.pem"
 printf '%s\n' 'root:x:0:0:root:/:/nonexistent' 'nonroot:x:65532:65532:nonroot:/:/nonexistent' >"$root/etc/passwd"
 printf '%s\n' 'root:x:0:' 'nonroot:x:65532:' >"$root/etc/group"
 echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
 
-# What the loader would load, wherever it runs: what each file needs, from the folders in which it looks. The loader itself
-# is where the programs say.
+# Resolves shared libraries as the loader would, without running it: what each file needs, from the folders that the loader
+# searches. The loader itself is at the path that the programs name.
 needs() {
   readelf --wide --dynamic --program-headers "$@" |
     sed -n '/\[ld-linux/d; s/.*(NEEDED).*\[\(.*\)\]/\1/p; s/.*interpreter: \(.*\)\]/\1/p'
@@ -56,7 +56,7 @@ for library in "${!libraries[@]}"; do
   cp --dereference --preserve=mode "$sysroot$library" "$root/$library"
 done
 
-# dpkg knows a file either below /usr or not, and both are the same file.
+# dpkg may know a file with or without /usr; both paths are the same file.
 query() { dpkg-query --admindir="$sysroot/var/lib/dpkg" "$@"; }
 paths=("${!libraries[@]}")
 mapfile -t packages < <(
@@ -66,6 +66,6 @@ for package in "${packages[@]}"; do
   query --status "$package" >"$root/var/lib/dpkg/status.d/$package"
   install -D -m 644 "$sysroot/usr/share/doc/$package/copyright" "$root/usr/share/doc/$package/copyright"
 done
-# The authorities are the same everywhere, and come from this machine.
+# CA certificates are the same for every architecture, and come from this machine.
 dpkg-query --status ca-certificates >"$root/var/lib/dpkg/status.d/ca-certificates"
 install -D -m 644 /usr/share/doc/ca-certificates/copyright "$root/usr/share/doc/ca-certificates/copyright"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# dpkg_records.sh ROOT: writes what dpkg would have written about the packages in ROOT's cache, had it installed them.
+# dpkg_records.sh ROOT: writes the records that dpkg would write if it installed the packages in ROOT's cache.
 set -euo pipefail
 cd "$1/var"
 

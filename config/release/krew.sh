@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# krew.sh VERSION DIST: prints the manifest by which krew installs the archives of DIST as `kubectl bitbucket-receiver`.
-# RELEASE_URL is the folder from which the archives can be fetched.
+# krew.sh VERSION DIST: prints the krew manifest for the archives in DIST; the plugin is `kubectl bitbucket-receiver`.
+# RELEASE_URL is the URL of the folder with the archives.
 set -euo pipefail
 
 version=$1 dist=$2 url=${RELEASE_URL:-https://bitbucket-receiver.example/releases/v$1}

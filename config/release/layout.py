@@ -62,7 +62,7 @@ def image(out: pathlib.Path, tag: str, folders: list[str]):
 def chart(out: pathlib.Path, tag: str, package: str):
     with tarfile.open(package) as archive:
         about = archive.extractfile("bitbucket-receiver/Chart.yaml").read().decode()
-    # Of its fields those that are one line: registries and `helm show` need no others.
+    # Only fields of one line: registries and `helm show` need no others.
     fields = dict(re.findall(r'^(\w+): *"?([^"\n\[{]+)"?$', about, re.M))
     layout = Layout()
     manifest = {"schemaVersion": 2, "mediaType": MANIFEST,

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# package.sh ARCH VERSION OUT: receiverctl as an archive and as a .deb in the folder OUT, with completions and a manual page.
-# It brings its libraries along, all but glibc, and so runs on any Linux with glibc 2.36 or newer. Needs both of `make build`
-# and, for arm64, `make build-arm64`. SOURCE_DATE_EPOCH is the time of all files.
+# package.sh ARCH VERSION OUT: packs receiverctl as an archive and as a .deb in the folder OUT, with completions and a manual
+# page. The packages contain all libraries except glibc, and run on any Linux with glibc 2.36 or newer. Run `make build` first
+# and, for arm64, `make build-arm64`. All files have the time SOURCE_DATE_EPOCH.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -26,6 +26,7 @@ mkdir -p "$tree"/{bin,lib/receiverctl,share/{doc/receiverctl,man/man1,bash-compl
 patchelf --force-rpath --set-rpath "\$ORIGIN/../lib/receiverctl" --output "$tree/bin/receiverctl" "$build/receiverctl"
 chmod 755 "$tree/bin/receiverctl"
 ln -s receiverctl "$tree/bin/kubectl-bitbucket_receiver"
+ln -s receiverctl "$tree/bin/kubectl_complete-bitbucket_receiver"
 for library in "$work"/root/usr/lib/*-linux-gnu/*; do
   case ${library##*/} in
     ld-linux* | libc.so.* | libm.so.* | libdl.so.* | librt.so.* | libpthread.so.* | libresolv.so.*) ;; # glibc's own

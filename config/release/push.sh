@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# `make release-push`: what dist/ holds, to the registry REGISTRY (HOST/PATH): the image as bitbucket-receiver, the chart as
-# charts/bitbucket-receiver. What is there already stays as it is: an image of newer Debian packages gets the next free tag,
-# VERSION-N; another chart of the same version is refused. Prints "image NAME DIGEST TAG" and "chart NAME DIGEST TAG".
+# `make release-push`: pushes the image and the chart of dist/ to the registry REGISTRY (HOST/PATH), as bitbucket-receiver and
+# charts/bitbucket-receiver. Existing tags are never overwritten: an image with newer Debian packages gets the next free tag,
+# VERSION-N; a different chart of the same version is an error. Prints "image NAME DIGEST TAG" and "chart NAME DIGEST TAG".
 #
-#   REGISTRY_USERNAME, REGISTRY_PASSWORD   where it wants them
-#   DIST                                   another folder than dist/
-#   INSECURE=1                             a registry without TLS, as the tests' on this machine
+#   REGISTRY_USERNAME, REGISTRY_PASSWORD   if the registry needs them
+#   DIST                                   folder of the release, dist/ by default
+#   INSECURE=1                             the registry has no TLS (for tests)
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 # shellcheck source=test/cluster/lib.sh
 source "$root/test/cluster/lib.sh"
-: "${REGISTRY:?is to be HOST/PATH of the registry}"
+: "${REGISTRY:?must be HOST/PATH of the registry}"
 cd "${DIST:-$root/dist}"
 archives=(bitbucket-receiver-chart_*.oci.tar)
 [[ ${archives[0]} =~ _(.*)\.oci\.tar$ ]] || die "dist/ holds no release; make it with 'make release'"
@@ -32,7 +32,7 @@ digest_in() { skopeo inspect --raw "$@" | sha256sum | sed 's/\([0-9a-f]*\).*/sha
 push() { # KIND ARCHIVE NAME
   local name=$REGISTRY/$3 digest there tags tag=$version next=0
   digest=$(digest_in "oci-archive:$2")
-  # A repository that does not exist yet has no tags; any other failure comes again, and is told, when it is written to.
+  # A repository that does not exist yet has no tags. Any other failure repeats, and is reported, at the push.
   tags=$(skopeo list-tags --tls-verify="$tls" "docker://$name" 2>/dev/null | jq --raw-output '.Tags[]') || tags=
   while grep -qxF "$tag" <<<"$tags"; do
     there=$(digest_in --tls-verify="$tls" "docker://$name:$tag")

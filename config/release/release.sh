@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# `make release`: lays out in dist/ what a release is made of. The same commit and Debian packages give the same bytes.
+# `make release`: creates the files of a release in dist/. The same commit and Debian packages give the same bytes.
 #
-#   VERSION      what the commit is taken to be; by default what config/release/version.sh says
+#   VERSION      the expected version; an error if config/release/version.sh says another
 #   ARCH         amd64, arm64, or both (the default)
-#   SBOM         1: what is in the image, as SPDX, by syft (which is compiled first, once)
-#   COSIGN_KEY   the private key that signs SHA256SUMS (its password in COSIGN_PASSWORD)
+#   SBOM         1: also write an SPDX list of the image's contents, with syft (compiled once)
+#   COSIGN_KEY   private key that signs SHA256SUMS (password in COSIGN_PASSWORD)
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -17,7 +17,7 @@ read -r version commit _ < <("$here/version.sh")
 read -ra archs <<<"${ARCH:-amd64 arm64}"
 [[ ${VERSION:-$version} == "$version" ]] ||
   die "this commit is $version, not $VERSION; a release is the commit with its tag: git tag -a v$VERSION"
-[[ -z $(git status --porcelain) ]] || die "there are changes that are not committed: a release is made of a commit"
+[[ -z $(git status --porcelain) ]] || die "there are uncommitted changes: commit them first"
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
 
@@ -27,12 +27,12 @@ mkdir -p "$dist"
 work=$(mktemp -d "$root/build/release.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-# The section of this version, or of what comes after the last one.
+# The section of this version; between releases, the section Unreleased.
 heading=$version
 [[ $version != *-dev.* ]] || heading=Unreleased
 awk -v heading="## [$heading]" 'index($0, heading) == 1 { on = 1; next } /^## |^\[.*\]: / { on = 0 } on' CHANGELOG.md \
   >"$dist/RELEASE_NOTES.md"
-grep -q '[^[:space:]]' "$dist/RELEASE_NOTES.md" || die "CHANGELOG.md says nothing of [$heading]"
+grep -q '[^[:space:]]' "$dist/RELEASE_NOTES.md" || die "CHANGELOG.md has no section [$heading]"
 
 layouts=()
 for arch in "${archs[@]}"; do
@@ -43,7 +43,7 @@ done
 image=$("$here/layout.py" image "$dist/bitbucket-receiver_$version.oci.tar" "$version" "${layouts[@]}")
 printf '\nDigest of the image, as the value image.digest of the chart pins it: %s\n' "$image" >>"$dist/RELEASE_NOTES.md"
 
-# Not by `helm package`: it writes the time of day into each file's head.
+# Not with `helm package`, which writes the current time into the archive.
 cp -r config/chart "$work/bitbucket-receiver"
 sed -i "s/^version: .*/version: $version/; s/^appVersion: .*/appVersion: $version/" "$work/bitbucket-receiver/Chart.yaml"
 chart=$dist/bitbucket-receiver-$version.tgz
@@ -55,7 +55,7 @@ chart=$dist/bitbucket-receiver-$version.tgz
 if [[ ${SBOM:-} == 1 ]]; then
   syft=$("$root/test/cluster/binaries.sh" syft)/syft
   for arch in "${archs[@]}"; do
-    # Whose name and time are otherwise new each time.
+    # syft would write a new name and time on every run.
     "$syft" scan "oci-dir:$work/$arch" --output spdx-json | jq --sort-keys \
       --arg time "$(date --utc --date="@$SOURCE_DATE_EPOCH" +%FT%TZ)" --arg name "$version-$commit-$arch" \
       '.creationInfo.created = $time | .documentNamespace = "https://bitbucket-receiver.example/sbom/" + $name' \

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Lays out Debian 12 for arm64, as far as cross-compiling needs it, in ~/.cache/bitbucket-receiver/sysroot-arm64, and prints
-# that path. Nothing of it is run: its packages are unpacked, and dpkg's records of them written for collect.sh.
-# REFRESH=1 takes newer packages; without it, what has been laid out is used again.
+# Creates the part of Debian 12 for arm64 that cross-compiling needs in ~/.cache/bitbucket-receiver/sysroot-arm64, and prints
+# that path. It only unpacks packages and runs none of them; it writes dpkg's records for collect.sh. REFRESH=1 downloads newer
+# packages; without it, an existing sysroot is used again.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)

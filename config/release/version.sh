@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints what this is: "VERSION COMMIT DATE". The version is that of the tag vX.Y.Z; N commits after it, X.Y.(Z+1)-dev.N. A
-# clone without tags has the chart's appVersion. An archive of git says what the clone would have said.
+# Prints "VERSION COMMIT DATE" of this tree. VERSION is X.Y.Z at the tag vX.Y.Z, and X.Y.(Z+1)-dev.N N commits after it. A clone
+# without tags has the chart's appVersion. An archive made by git gives the same answer as the clone.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

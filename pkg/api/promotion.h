@@ -14,7 +14,8 @@ namespace receiver::api {
 /// The pull requests that a running Promotion waits for, or has waited for, up to its current step.
 struct Promotion {
   kube::ObjectKey key;
-  std::vector<std::string> pull_request_urls;  ///< as written; empty for one that is not running
+  std::vector<std::string>
+      pull_request_urls;  ///< as written; empty unless the Promotion is running
   friend bool operator==(const Promotion&, const Promotion&) = default;
 };
 

@@ -15,18 +15,18 @@
 
 namespace receiver::api {
 
-/// `kargo.akuity.io/v1alpha1`, by plural.
+/// A resource of `kargo.akuity.io/v1alpha1`.
 [[nodiscard]] kube::Resource kargo_resource(std::string plural);
 
-/// A merge patch that makes the controllers of Kargo look at an object anew; each token once.
-/// `token` needs no escape in JSON.
+/// A merge patch that makes Kargo's controllers reconcile an object again; each token works once.
+/// `token` needs no JSON escaping.
 [[nodiscard]] std::string refresh_patch(std::string_view token);
 
 /// One entry of spec.webhookReceivers.
 struct Receiver {
   std::string name;
-  bool bitbucket = false;   ///< otherwise of a type that belongs to Kargo
-  std::string secret_name;  ///< of a Bitbucket receiver
+  bool bitbucket = false;   ///< false: of a type that Kargo serves
+  std::string secret_name;  ///< only of a Bitbucket receiver
 };
 
 /// One entry of status.webhookReceivers.
@@ -34,7 +34,7 @@ struct PublishedReceiver {
   std::string name;
   std::string path;
   std::string url;
-  std::string whole{};  ///< the entry as it stands, if it is not just these three strings
+  std::string whole{};  ///< the whole entry, if it has more than these three strings
   friend bool operator==(const PublishedReceiver&, const PublishedReceiver&) = default;
 };
 
@@ -59,8 +59,7 @@ struct OwnerStatus {
 
 enum class OwnerKind { kProjectConfig, kClusterConfig };
 
-/// A ProjectConfig or the ClusterConfig: the object that declares receivers and publishes their
-/// URLs.
+/// A ProjectConfig or the ClusterConfig: it declares receivers and publishes their URLs.
 struct ReceiverOwner {
   OwnerKind kind = OwnerKind::kProjectConfig;
   kube::ObjectMeta meta;
@@ -74,17 +73,18 @@ struct ReceiverOwner {
 };
 
 [[nodiscard]] std::string_view kind_name(OwnerKind kind);
-/// What an Event about it is about.
+/// The reference for Events about the object.
 [[nodiscard]] kube::ObjectReference reference_to(const ReceiverOwner& owner);
 [[nodiscard]] kube::Resource resource_of(OwnerKind kind);
 
-/// What of a ProjectConfig or ClusterConfig is read.
+/// The parts of a ProjectConfig or ClusterConfig that are read.
 [[nodiscard]] const json::Projection& owner_projection();
 [[nodiscard]] tl::expected<ReceiverOwner, std::string> decode_owner(OwnerKind kind,
                                                                     const kube::ObjectMeta& meta,
                                                                     const rapidjson::Value& object);
 
-/// A merge patch of the status subresource that makes it `to`, valid only for `resource_version`.
+/// A merge patch of the status subresource that changes it to `to`, valid only for
+/// `resource_version`.
 [[nodiscard]] std::string status_patch(const OwnerStatus& to, const std::string& resource_version);
 
 }  // namespace receiver::api

@@ -7,7 +7,7 @@
 namespace receiver::api {
 namespace {
 
-/// The value of a key as it is stored, in base64; nothing if there is none.
+/// The base64 value of a key; nothing if there is no such key.
 std::optional<std::string_view> stored(const rapidjson::Value& object, std::string_view key) {
   const rapidjson::Value* value = json::find(object, fmt::format("/data/{}", key));
   if (value == nullptr || !value->IsString()) return std::nullopt;
@@ -23,7 +23,8 @@ tl::expected<std::optional<crypto::SecretString>, std::string> decode_key(
   return crypto::SecretString(std::move(*decoded));
 }
 
-/// What is wrong with such a key concerns asking only: the receiver works without it.
+/// An error in one of these keys affects only requests to Bitbucket: the receiver works without
+/// them.
 std::shared_ptr<const BitbucketKeys> decode_bitbucket(const rapidjson::Value& object) {
   const auto token = stored(object, "bitbucket.token");
   if (!token || token->empty()) return nullptr;

@@ -9,7 +9,7 @@ constexpr std::string_view kWaitStep = "git-wait-for-pr";
 constexpr std::string_view kStageSteps = "/spec/promotionTemplate/spec/steps";
 constexpr std::string_view kTaskSteps = "/spec/steps";
 
-/// Calls `take` for each step, of which there may be none.
+/// Calls `take` for each step, if there are any.
 template <class Take>
 void for_each_step(const rapidjson::Value& object, std::string_view pointer, Take take) {
   const rapidjson::Value* steps = json::find(object, pointer);

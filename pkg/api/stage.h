@@ -10,15 +10,15 @@
 #include "json/json.h"
 #include "kube/object_key.h"
 
-/// Whether promotions will wait for pull requests: by a step `git-wait-for-pr` of a Stage itself,
-/// or of a PromotionTask or ClusterPromotionTask that it uses.
+/// Whether promotions will wait for pull requests: because a Stage itself, or a PromotionTask or
+/// ClusterPromotionTask that it uses, has a step `git-wait-for-pr`.
 namespace receiver::api {
 
-/// What a Stage's promotion template runs.
+/// The steps and tasks of a Stage's promotion template.
 struct Stage {
   kube::ObjectKey key;
-  bool waits = false;                 ///< by a step of its own
-  std::set<kube::ObjectKey> tasks{};  ///< those of the cluster have no namespace
+  bool waits = false;                 ///< a step of its own waits
+  std::set<kube::ObjectKey> tasks{};  ///< ClusterPromotionTasks have no namespace
   friend bool operator==(const Stage&, const Stage&) = default;
 };
 
@@ -37,7 +37,7 @@ struct PromotionTask {
 [[nodiscard]] tl::expected<PromotionTask, std::string> decode_promotion_task(
     const kube::ObjectMeta& meta, const rapidjson::Value& object);
 
-/// By itself, or by a task of which `task_waits` says so.
+/// Whether the Stage itself waits, or a task for which `task_waits` returns true.
 [[nodiscard]] bool waits_for_pull_requests(
     const Stage& stage, const std::function<bool(const kube::ObjectKey&)>& task_waits);
 

@@ -12,7 +12,7 @@
 
 namespace receiver::api {
 
-/// A Warehouse's Git subscriptions; images, charts and custom ones are not kept.
+/// The Git subscriptions of a Warehouse. Images, charts and custom subscriptions are not kept.
 struct Warehouse {
   kube::ObjectKey key;
   std::vector<git::Subscription> subscriptions;

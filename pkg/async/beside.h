@@ -14,9 +14,8 @@
 
 namespace receiver::async {
 
-/// A coroutine that goes on while the one that began it does something else, on the same executor,
-/// which runs one handler at a time. It keeps what it was given, and ends even if nobody waits for
-/// it.
+/// A coroutine that runs while its creator does something else, on the same executor, which runs
+/// one handler at a time. It owns its arguments, and finishes even if nobody waits for it.
 template <typename T>
 class Beside {
  public:
@@ -30,7 +29,7 @@ class Beside {
                           });
   }
 
-  /// Its value, once it has ended. Once.
+  /// Waits for its value. Call once.
   boost::asio::awaitable<T> result() { return wait(state_); }
 
  private:

@@ -9,11 +9,11 @@
 
 namespace receiver::async {
 
-/// Until the time, or until the timer is cancelled or set anew.
+/// Sleeps until the time, or until the timer is cancelled or set again.
 boost::asio::awaitable<void> sleep_until(clock::Timer& timer, clock::Steady::time_point time);
 
-/// A coroutine that waits until somebody wakes it, and its place in the queue of those who do so.
-/// One thread; the queue outlives it.
+/// A coroutine that waits until it is woken, and its place in a queue of waiting coroutines. For
+/// one thread; the queue must outlive it.
 class Sleeper {
  public:
   using Queue = std::list<Sleeper*>;
@@ -25,7 +25,7 @@ class Sleeper {
   Sleeper(const Sleeper&) = delete;
   Sleeper& operator=(const Sleeper&) = delete;
 
-  /// Until wake() or the deadline; whether woken.
+  /// Sleeps until wake() or the deadline. Returns whether it was woken.
   boost::asio::awaitable<bool> sleep(TimePoint deadline);
   void wake() {
     woken_ = true;

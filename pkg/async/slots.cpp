@@ -24,7 +24,7 @@ asio::awaitable<tl::expected<Slots::Slot, Slots::Refusal>> Slots::take(TimePoint
 void Slots::free_one() {
   const auto next = std::ranges::find_if(waiting_, [](Sleeper* one) { return !one->is_woken(); });
   if (next != waiting_.end()) {
-    (*next)->wake();  // the slot is that one's now
+    (*next)->wake();  // the slot now belongs to the woken coroutine
   } else {
     --taken_;
   }

@@ -11,20 +11,20 @@
 
 namespace receiver::async {
 
-/// A bounded number of slots, given out in the order of asking. One thread. Outlives its slots and
-/// those who wait for one.
+/// A bounded number of slots, given out in order of request. For one thread. It must outlive its
+/// slots and all who wait for one.
 class Slots {
  public:
   using TimePoint = Sleeper::TimePoint;
 
-  /// `count` at once; when `max_waiting` wait, further ones are refused at once.
+  /// `count` slots. If `max_waiting` requests wait already, further ones fail at once.
   Slots(boost::asio::any_io_executor executor, std::size_t count, std::size_t max_waiting)
       : executor_(std::move(executor)), count_(count), max_waiting_(max_waiting) {}
   Slots(const Slots&) = delete;
   Slots& operator=(const Slots&) = delete;
   ~Slots() = default;
 
-  /// One of them, or none; given back when it goes.
+  /// One slot, or none. The destructor returns it.
   class Slot {
    public:
     Slot() = default;
@@ -48,7 +48,7 @@ class Slots {
   enum class Refusal { kTooManyWait, kTooLate, kClosed };
   boost::asio::awaitable<tl::expected<Slot, Refusal>> take(TimePoint deadline);
 
-  /// Refuses those who wait, and later ones.
+  /// Fails all waiting and later requests.
   void close();
 
  private:
@@ -58,7 +58,7 @@ class Slots {
   std::size_t count_;
   std::size_t max_waiting_;
   std::size_t taken_ = 0;
-  Sleeper::Queue waiting_;  ///< in order
+  Sleeper::Queue waiting_;  ///< in order of request
   bool closed_ = false;
 };
 

@@ -11,13 +11,13 @@
 
 #include <tl/expected.hpp>
 
-/// The webhook events of Bitbucket Cloud and Data Center, reduced to what a receiver acts on.
-/// Bodies are untrusted: a field of another type than expected counts as absent, and memory stays
-/// in proportion to what is kept.
+/// The webhook events of Bitbucket Cloud and Data Center, reduced to what a receiver needs. Bodies
+/// are untrusted: a field of an unexpected type counts as absent, and memory is proportional to
+/// what is kept.
 namespace receiver::bitbucket {
 
 inline constexpr std::string_view kEventHeader = "X-Event-Key";
-/// Data Center's "Test connection": sent unsigned, with any body or none.
+/// Data Center's "Test connection": unsigned, with any body or none.
 inline constexpr std::string_view kPingEvent = "diagnostics:ping";
 
 enum class Source : std::uint8_t { kCloud, kDataCenter };
@@ -35,7 +35,7 @@ struct Event {
   EventKind kind;
 };
 
-/// All that call for an action.
+/// All events that cause an action.
 inline constexpr std::array kEvents{
     Event{"repo:push", {Source::kCloud, Action::kRefreshWarehouses}},
     Event{"repo:refs_changed", {Source::kDataCenter, Action::kRefreshWarehouses}},
@@ -46,40 +46,40 @@ inline constexpr std::array kEvents{
     Event{"pr:deleted", {Source::kDataCenter, Action::kRefreshPromotions}},
 };
 
-/// `cloud` or `data_center`, in logs and metrics.
+/// `cloud` or `data_center`, for logs and metrics.
 [[nodiscard]] std::string_view source_name(Source source);
 
-/// The kind of the event with this X-Event-Key; nothing if it is one that calls for no action.
+/// The kind of the event with this X-Event-Key; nothing if the event causes no action.
 [[nodiscard]] std::optional<EventKind> event_kind(std::string_view key);
 
-/// More refs than this count as too many to list; more URLs are left out.
+/// More refs than this count as unknown; more URLs are ignored.
 inline constexpr std::size_t kMaxRefs = 1000;
 inline constexpr std::size_t kMaxUrls = 16;
 
-/// Commits or tags have moved.
+/// Branches or tags that moved.
 struct Push {
-  /// Every URL that the payload gives for the repository, as written. May be empty.
+  /// All URLs of the repository in the payload, as written. May be empty.
   std::vector<std::string> repository_urls;
-  /// Full names, `refs/heads/main`. Empty: which ones moved is not known.
+  /// Full names, such as `refs/heads/main`. Empty: unknown which ones moved.
   std::vector<std::string> refs;
 };
 
-/// A pull request came to its end.
+/// A pull request that ended.
 struct PullRequest {
-  /// Every URL that the payload gives for the pull request, as written. May be empty.
+  /// All URLs of the pull request in the payload, as written. May be empty.
   std::vector<std::string> urls;
 };
 
 using Payload = std::variant<Push, PullRequest>;
 
-/// Reads a delivery's body: a Push for kRefreshWarehouses, a PullRequest for kRefreshPromotions.
-/// The only error is a body that is not a JSON object; it says what is wrong and where.
+/// Parses a delivery's body: a Push for kRefreshWarehouses, a PullRequest for kRefreshPromotions.
+/// Fails only if the body is not a JSON object; the error says what is wrong and where.
 [[nodiscard]] tl::expected<Payload, std::string> parse_payload(EventKind kind,
                                                                std::string_view body);
 
 /// A key that is equal for all URLs of one pull request: scheme and host in any letter case, with
-/// or without a final slash, at one of its tabs (`/overview`, `/diff`, `/commits`). Empty for the
-/// empty URL: matches nothing.
+/// or without a final slash, at any of its tabs (`/overview`, `/diff`, `/commits`). Empty for the
+/// empty URL: it matches nothing.
 [[nodiscard]] std::string pull_request_identity(std::string_view url);
 
 }  // namespace receiver::bitbucket

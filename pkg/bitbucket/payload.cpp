@@ -1,5 +1,5 @@
-// parse_payload and parse_ref_changes: one pass over the text each, in which only the few strings
-// of interest are kept. Of two members of one name the last counts.
+// parse_payload and parse_ref_changes read the text in one pass each and keep only the few strings
+// that they need. If a member's name occurs twice, the last one counts.
 
 #include <utility>
 
@@ -15,14 +15,14 @@ namespace {
 using json::Reader;
 using Texts = std::vector<std::string>;
 
-/// Of `{"href": URL}`.
+/// Reads `{"href": URL}`.
 void add_url(Reader& in, Texts& urls) {
   std::string url;
   in.strings({{"href", url}});
   if (!url.empty() && urls.size() < kMaxUrls) urls.push_back(std::move(url));
 }
 
-/// Those that the object's `links` give by this name: Cloud one, Data Center a list.
+/// The URLs in the object's `links` under this name: Cloud has one, Data Center a list.
 Texts read_urls(Reader& in, Source source, std::string_view name) {
   Texts urls;
   in.member("links", [&] {
@@ -39,13 +39,13 @@ Texts read_urls(Reader& in, Source source, std::string_view name) {
   return urls;
 }
 
-/// The full name; empty if it cannot be read.
+/// The full name of a ref; empty if it cannot be read.
 std::string cloud_ref(std::string_view type, const std::string& name) {
   return name.empty() ? name : (type == "tag" ? "refs/tags/" : "refs/heads/") + name;
 }
 
-/// One end of a Cloud change, what the ref was before the push or is after it: its full name, which
-/// is empty if it cannot be read. Nothing: it is no object.
+/// One end of a Cloud change: the ref before or after the push. Returns its full name, which is
+/// empty if it cannot be read; nothing if the value is not an object.
 std::optional<std::string> read_cloud_ref(Reader& in) {
   std::string type;
   std::string name;
@@ -69,7 +69,7 @@ std::string read_cloud_change(Reader& in) {
   return after ? *after : before.value_or("");
 }
 
-/// Of `{"id": REF}`; empty if it cannot be read.
+/// Reads `{"id": REF}`; empty if it cannot be read.
 std::string read_data_center_ref(Reader& in) {
   std::string ref;
   in.strings({{"id", ref}});
@@ -82,7 +82,7 @@ std::string read_data_center_change(Reader& in) {
   return ref;
 }
 
-/// Empty: which refs moved is not known, as one of them cannot be read or they are too many.
+/// Empty: unknown which refs moved, because one cannot be read or there are too many.
 Texts read_changes(Reader& in, Source source) {
   Texts refs;
   bool known = true;
@@ -236,7 +236,7 @@ RefChange read_data_center_ref_change(Reader& in) {
   return change;
 }
 
-/// As read_changes() does.
+/// Reads changes as read_changes() does.
 template <class Read>
 std::vector<RefChange> read_ref_changes(Reader& in, Read read_one) {
   std::vector<RefChange> changes;

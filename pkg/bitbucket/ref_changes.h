@@ -10,23 +10,23 @@
 #include "bitbucket/event.h"
 #include "json/reader.h"
 
-/// What a push says of the commits that it moved refs between: enough to ask Bitbucket which files
-/// changed. Hashes are 40 lower-case hex digits, or empty.
+/// The commits between which a push moved refs: enough to ask Bitbucket which files changed. Hashes
+/// are 40 lower-case hex digits, or empty.
 namespace receiver::bitbucket {
 
-/// A commit, and whose successor it is on its branch.
+/// A commit and its first parent.
 struct Commit {
   std::string hash;
-  std::string first_parent;  ///< empty: it has none
+  std::string first_parent;  ///< empty: no parent
   friend bool operator==(const Commit&, const Commit&) = default;
 };
 
-/// A change of a push. Data Center tells neither `forced` nor `truncated`.
+/// One change of a push. Data Center sends neither `forced` nor `truncated`.
 struct RefChange {
-  std::string ref;       ///< as Push::refs has it
-  std::string old_hash;  ///< empty: the ref is new, or not told
-  std::string new_hash;  ///< empty: the ref is gone, or not told; of an annotated tag, Data Center
-                         ///< tells the tag's own
+  std::string ref;       ///< as in Push::refs
+  std::string old_hash;  ///< empty: the ref is new, or its old commit is unknown
+  std::string new_hash;  ///< empty: the ref was deleted, or its commit is unknown. For an annotated
+                         ///< tag, Data Center sends the tag object's hash
   bool created = false;
   bool deleted = false;
   bool forced = false;
@@ -34,39 +34,39 @@ struct RefChange {
   friend bool operator==(const RefChange&, const RefChange&) = default;
 };
 
-/// More commits than this are left out: the newest ones are listed first.
+/// Further commits are ignored. The newest ones are listed first.
 inline constexpr std::size_t kMaxCommits = 100;
 
 struct RefChanges {
-  std::vector<RefChange> changes;  ///< empty whenever Push::refs is: which refs moved is not known
-  /// Of all changes together, since a hash has the same parents wherever it is listed; may be
-  /// listed twice.
+  std::vector<RefChange> changes;  ///< empty if Push::refs is empty: unknown which refs moved
+  /// Commits of all changes together, because a hash has the same parents wherever it is listed.
+  /// May contain duplicates.
   std::vector<Commit> commits;
 };
 
-/// Reads the body of a push once more, beyond what parse_payload() keeps for everybody.
+/// Reads the body of a push a second time, for more than parse_payload() keeps.
 [[nodiscard]] RefChanges parse_ref_changes(Source source, std::string_view body);
 
-/// Whether the text is a commit's hash: 40 lower-case hex digits, not all of them zeros.
+/// Whether the text is a commit's hash: 40 lower-case hex digits, not all zeros.
 [[nodiscard]] bool is_commit_hash(std::string_view text);
 
-/// Empty if the value that comes next is none.
+/// Empty if the next value is not a commit's hash.
 [[nodiscard]] std::string read_commit_hash(json::Reader& in);
 
-/// Of an object of either product's; of payloads and of their REST APIs. Nothing if its hash, or
-/// whose successor it is, cannot be read.
+/// Reads a commit of either product, from a payload or a REST API. Nothing if its hash or its
+/// parents cannot be read.
 [[nodiscard]] std::optional<Commit> read_commit(json::Reader& in, Source product);
 
-/// Commits on the way from a ref's new commit back to its old one, by first parents.
+/// Commits on the way from a ref's new commit back to its old one, along first parents.
 struct FirstParentWalk {
-  std::vector<Commit> commits;  ///< newest first; the old one is not among them
+  std::vector<Commit> commits;  ///< newest first, without the old commit
   bool reached = false;         ///< the last one's first parent is the old commit
 };
 
-/// A longer way is not walked.
+/// Longer ways are not walked.
 inline constexpr std::size_t kMaxSteps = 5;
 
-/// As far as `known` tells, and at most kMaxSteps. Pure.
+/// Walks as far as `known` reaches, and at most kMaxSteps. Pure.
 [[nodiscard]] FirstParentWalk walk_first_parents(std::span<const Commit> known,
                                                  std::string_view new_hash,
                                                  std::string_view old_hash);

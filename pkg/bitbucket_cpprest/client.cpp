@@ -1,10 +1,17 @@
 #include "bitbucket_cpprest/client.h"
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <exception>
 #include <future>
+#include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include <cpprest/http_client.h>
 #include <fmt/format.h>
@@ -25,21 +32,23 @@ using bitbucket_rest::ApiRequest;
 using bitbucket_rest::BitbucketError;
 using Answered = tl::expected<ApiAnswer, BitbucketError>;
 
-/// The deadline of a request comes first: it says what was waited for.
+/// The deadline of a request fires before this timeout, because its error says what was waited for.
 constexpr std::chrono::seconds kAfterDeadline{1};
+/// How often a wait checks whether the answer is still wanted.
+constexpr std::chrono::milliseconds kLook{50};
 
-/// What OpenSSL found of a server's certificate: X509_V_OK, or X509_V_ERR_… . The handshake runs
-/// on a thread of cpprestsdk's.
+/// OpenSSL's verdict on a server's certificate: X509_V_OK, or X509_V_ERR_… . The handshake runs on
+/// a thread of cpprestsdk.
 using Verdict = std::atomic<int>;
 
-/// cpprestsdk says of every refused certificate "Error in SSL handshake", and no more.
+/// For every rejected certificate cpprestsdk says only "Error in SSL handshake".
 int verify_and_remember(X509_STORE_CTX* store, void* verdict) {
   const int accepted = X509_verify_cert(store);
   if (accepted != 1) static_cast<Verdict*>(verdict)->store(X509_STORE_CTX_get_error(store));
   return accepted;
 }
 
-/// How many certificates the text holds; those are trusted by the store, if there is one.
+/// Counts the certificates in the text, and adds them to the store, if there is one.
 std::size_t read_authorities(std::string_view pem, X509_STORE* store) {
   std::size_t count = 0;
   const crypto::BioPtr text = crypto::pem_text(pem);
@@ -47,18 +56,18 @@ std::size_t read_authorities(std::string_view pem, X509_STORE* store) {
     if (store != nullptr) X509_STORE_add_cert(store, certificate.get());
     ++count;
   }
-  ERR_clear_error();  // of the text's end
+  ERR_clear_error();  // the error at the end of the text
   return count;
 }
 
 void set_up_tls(SSL_CTX* context, const std::string& host, const std::string& ca_pem,
                 Verdict* verdict) {
   read_authorities(ca_pem, SSL_CTX_get_cert_store(context));
-  // The common name counts only where there is no alternative name that is a DNS name.
+  // The common name counts only if no alternative name is a DNS name.
   X509_VERIFY_PARAM* wanted = SSL_CTX_get0_param(context);
   X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   if (X509_VERIFY_PARAM_set1_host(wanted, host.data(), host.size()) != 1) {
-    throw std::runtime_error("TLS cannot be set up");
+    throw std::runtime_error("cannot set up TLS");
   }
   SSL_CTX_set_cert_verify_callback(context, verify_and_remember, verdict);
 }
@@ -70,8 +79,8 @@ web::http::client::http_client_config config_of(const ClientOptions& options,
   web::http::client::http_client_config config;
   config.set_max_redirects(0);
   config.set_timeout(options.deadline + kAfterDeadline);  // of each single read or write
-  // The system's authorities are there already. The callback lives as long as the connection, and
-  // keeps the verdict.
+  // The system's CAs are loaded already. The callback lives as long as the connection, and owns the
+  // verdict.
   config.set_ssl_context_callback([ca_pem = options.ca_pem, host,
                                    verdict = std::move(verdict)](boost::asio::ssl::context& tls) {
     set_up_tls(tls.native_handle(), host, ca_pem, verdict.get());
@@ -84,8 +93,8 @@ web::http::client::http_client_config config_of(const ClientOptions& options,
   return config;
 }
 
-/// Why a certificate was refused, and what to do where something can be done here.
-std::string certificate_problem(int error, bool has_authorities) {
+/// Why a certificate was rejected, and what the user can do about it.
+std::string certificate_problem(int error, bool has_authorities, const std::string& ca_name) {
   switch (error) {
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
@@ -94,22 +103,25 @@ std::string certificate_problem(int error, bool has_authorities) {
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_CERT_UNTRUSTED:
       return has_authorities
-                 ? "its certificate is of an authority that neither this machine nor the --ca-file "
-                   "trusts: is it the right file, and does the server send its intermediate "
-                   "certificates?"
-                 : "its certificate is of an authority that this machine does not trust: if the "
-                   "authority is yours, give its certificate by --ca-file";
+                 ? fmt::format(
+                       "its certificate is from a CA that neither this machine nor {} "
+                       "trusts: check that it is the right CA, and that the server sends "
+                       "its intermediate certificates",
+                       ca_name)
+                 : fmt::format(
+                       "its certificate is from a CA that this machine does not trust: if "
+                       "the CA is yours, give its certificate with {}",
+                       ca_name);
     case X509_V_ERR_CERT_HAS_EXPIRED:
-      return "its certificate, or one of its authority, has expired: it must be renewed on the "
-             "server";
+      return "its certificate, or that of its CA, has expired: renew it on the server";
     case X509_V_ERR_CERT_NOT_YET_VALID:
-      return "its certificate is not valid yet: is the clock of this machine right?";
+      return "its certificate is not valid yet: check the clock of this machine";
     case X509_V_ERR_HOSTNAME_MISMATCH:
-    case X509_V_ERR_UNSPECIFIED:  // by cpprestsdk, which also looks at the name
-      return "its certificate is for another name: is the address right, and does nobody stand "
-             "in between?";
+    case X509_V_ERR_UNSPECIFIED:  // from cpprestsdk, which also checks the name
+      return "its certificate is for another name: check the address, and that no proxy is in "
+             "between";
     default:
-      return fmt::format("its certificate is refused: {}", X509_verify_cert_error_string(error));
+      return fmt::format("its certificate is rejected: {}", X509_verify_cert_error_string(error));
   }
 }
 
@@ -140,11 +152,102 @@ ApiAnswer answer_of(const web::http::http_response& response, std::string body) 
           text::equal_ignoring_case(field(std::string(bitbucket_rest::kNearLimitHeader)), "true")};
 }
 
+tl::unexpected<BitbucketError> failed(const std::string& what, std::string_view why,
+                                      ApiFailure kind = ApiFailure::kUnreachable) {
+  return tl::unexpected(BitbucketError{.kind = kind, .message = fmt::format("{}: {}", what, why)});
+}
+
+enum class Waited : std::uint8_t { kAnswered, kLate, kGivenUp };
+
+Waited wait_for(const std::future<Answered>& answer, const ClientOptions& options) {
+  using std::chrono::milliseconds;
+  const auto deadline = std::chrono::steady_clock::now() + options.deadline;
+  for (;;) {
+    const auto left =
+        std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto patience = std::clamp(left, milliseconds(0), kLook);
+    if (answer.wait_for(patience) == std::future_status::ready) return Waited::kAnswered;
+    if (options.given_up && options.given_up()) return Waited::kGivenUp;
+    if (left <= milliseconds(0)) return Waited::kLate;
+  }
+}
+
+}  // namespace
+
+/// Whom a request is for, and how it gets there.
+struct Server {
+  std::string address;  ///< with its scheme
+  std::string host;
+  std::string failed;  ///< what is said where it gives no answer
+  std::optional<http::Proxy> proxy;
+};
+
+/// cpprestsdk's client of one server, which keeps its connections. Sends nothing by itself.
+struct Connected {
+  Connected(const Server& server, const ClientOptions& options)
+      : client(web::uri(server.address), config_of(options, server.host, server.proxy, verdict)) {}
+
+  std::shared_ptr<Verdict> verdict = std::make_shared<Verdict>(X509_V_OK);
+  web::http::client::http_client client;
+  std::atomic<bool> answered{false};  ///< so that a connection may be kept
+};
+
+namespace {
+
+Server server_of(const web::uri& address, const ClientOptions& options) {
+  const int port = address.is_port_default() ? 443 : address.port();
+  auto proxy = options.proxy.for_server(address.host(), static_cast<unsigned short>(port));
+  const std::string by = proxy ? " through the proxy " + proxy->address() : std::string();
+  return {.address = address.authority().to_string(),
+          .host = address.host(),
+          .failed = fmt::format("{}:{} cannot be asked{}", address.host(), port, by),
+          .proxy = std::move(proxy)};
+}
+
+Answered ask(Connected& connected, const Server& server, const ApiRequest& request,
+             const ClientOptions& options) {
+  // Shared: if the deadline comes first, the chain ends later, by its own time limits.
+  const auto outcome = std::make_shared<std::promise<Answered>>();
+  std::future<Answered> answer = outcome->get_future();
+  connected.client.request(message_of(request, options))
+      .then([](const web::http::http_response& response) {
+        return response.extract_utf8string(true).then(
+            [response](std::string body) { return answer_of(response, std::move(body)); });
+      })
+      .then([outcome, what = server.failed, verdict = connected.verdict, ca_name = options.ca_name,
+             has_authorities = !options.ca_pem.empty()](const pplx::task<ApiAnswer>& done) {
+        const int refused = *verdict;
+        try {
+          outcome->set_value(done.get());
+        } catch (const std::exception& error) {
+          outcome->set_value(failed(
+              what, refused == X509_V_OK ? error.what()
+                                         : certificate_problem(refused, has_authorities, ca_name)));
+        } catch (...) {
+          outcome->set_value(failed(what, "for no reason that is known"));
+        }
+      });
+  switch (wait_for(answer, options)) {
+    case Waited::kAnswered:
+      break;
+    case Waited::kGivenUp:
+      return failed(server.failed, "it was interrupted", ApiFailure::kUnknown);
+    case Waited::kLate:
+      return failed(server.failed,
+                    fmt::format("no complete answer within {} s",
+                                std::chrono::duration<double>(options.deadline).count()),
+                    ApiFailure::kTimeout);
+  }
+  Answered answered = answer.get();
+  if (answered) bitbucket_rest::hide_token(*answered, options.authorization);
+  return answered;
+}
+
 }  // namespace
 
 tl::expected<Client, std::string> Client::create(ClientOptions options) {
   if (!options.ca_pem.empty() && read_authorities(options.ca_pem, nullptr) == 0) {
-    return tl::unexpected(std::string("holds no PEM certificate that can be read"));
+    return tl::unexpected(std::string("contains no readable PEM certificate"));
   }
   return Client(std::move(options));
 }
@@ -153,53 +256,35 @@ Answered Client::send(const ApiRequest& request) const {
   if (!web::uri::validate(request.url)) {
     return tl::unexpected(
         BitbucketError{.kind = ApiFailure::kUnreachable,
-                       .message = "Bitbucket cannot be asked: its address is no URL"});
+                       .message = "cannot reach Bitbucket: its address is not a URL"});
   }
-  const web::uri address(request.url);
-  const int port = address.is_port_default() ? 443 : address.port();
-  const auto proxy = options_.proxy.for_server(address.host(), static_cast<unsigned short>(port));
-  const auto failed = [who = fmt::format("{}:{}", address.host(), port),
-                       by = proxy ? " through the proxy " + proxy->address() : std::string()](
-                          std::string_view why, ApiFailure kind = ApiFailure::kUnreachable) {
-    return tl::unexpected(BitbucketError{
-        .kind = kind, .message = fmt::format("{} cannot be asked{}: {}", who, by, why)});
-  };
-  // Shared: if the deadline comes first, the chain ends later, by its own time limits.
-  const auto outcome = std::make_shared<std::promise<Answered>>();
-  std::future<Answered> answer = outcome->get_future();
-  const auto verdict = std::make_shared<Verdict>(X509_V_OK);
+  const Server server = server_of(web::uri(request.url), options_);
   try {
-    web::http::client::http_client client(address.authority(),
-                                          config_of(options_, address.host(), proxy, verdict));
-    client.request(message_of(request, options_))
-        .then([](const web::http::http_response& response) {
-          return response.extract_utf8string(true).then(
-              [response](std::string body) { return answer_of(response, std::move(body)); });
-        })
-        .then([outcome, failed, verdict,
-               has_authorities = !options_.ca_pem.empty()](const pplx::task<ApiAnswer>& done) {
-          const int refused = *verdict;
-          try {
-            outcome->set_value(done.get());
-          } catch (const std::exception& error) {
-            outcome->set_value(refused == X509_V_OK
-                                   ? failed(error.what())
-                                   : failed(certificate_problem(refused, has_authorities)));
-          } catch (...) {
-            outcome->set_value(failed("for no reason that is known"));
-          }
-        });
+    if (request.method == "GET") return read(server, request);
+    Connected connected(server, options_);
+    return ask(connected, server, request, options_);
   } catch (const std::exception& error) {
-    return failed(error.what());
+    return failed(server.failed, error.what());
   }
-  if (answer.wait_for(options_.deadline) != std::future_status::ready) {
-    return failed(fmt::format("no whole answer within {} s",
-                              std::chrono::duration<double>(options_.deadline).count()),
-                  ApiFailure::kTimeout);
-  }
-  Answered answered = answer.get();
-  if (answered) bitbucket_rest::hide_token(*answered, options_.authorization);
-  return answered;
+}
+
+Answered Client::read(const Server& server, const ApiRequest& request) const {
+  std::unique_lock lock(kept_->mutex);
+  auto& place = kept_->clients[server.address];
+  if (!place) place = std::make_shared<Connected>(server, options_);
+  const auto connected = place;
+  lock.unlock();
+  Answered answer = ask(*connected, server, request, options_);
+  if (answer) connected->answered = true;
+  if (answer || answer.error().kind != ApiFailure::kUnreachable) return answer;
+  lock.lock();
+  // Others that go through it may have replaced it already.
+  if (place == connected) place = nullptr;
+  lock.unlock();
+  // The server may have closed a kept connection at that moment.
+  if (!connected->answered) return answer;
+  Connected second(server, options_);
+  return ask(second, server, request, options_);
 }
 
 void Client::run(bitbucket_rest::Operation& operation) const {

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "async/kept_alive.h"
-#include "async/sleeper.h"
 #include "bitbucket_rest/authorization.h"
 #include "crypto/pem.h"
 #include "http/client.h"
@@ -72,14 +71,24 @@ class Client::Impl {
         client_(executor_, options_of(options_, server)) {}
 
   asio::awaitable<void> run(async::KeptAlive, bitbucket_rest::Operation& operation,
-                            TimePoint deadline, std::chrono::milliseconds gap) {
-    clock::Timer pause(executor_);
+                            TimePoint deadline) {
     while (const ApiRequest* request = operation.next()) {
-      if (operation.requests() > 1 && gap.count() > 0) {
-        co_await async::sleep_until(pause, clock::Steady::now() + gap);
-      }
       auto answered = co_await send(*request, deadline);
       operation.take(std::move(answered));
+    }
+  }
+  asio::awaitable<void> run_after(async::KeptAlive, bitbucket_rest::Operation& operation,
+                                  Before before) {
+    while (const ApiRequest* request = operation.next()) {
+      auto waiting = before();
+      const auto deadline = co_await std::move(waiting);
+      if (deadline) {
+        auto answered = co_await send(*request, *deadline);
+        operation.take(std::move(answered));
+      } else {
+        operation.take(tl::unexpected(BitbucketError{
+            .kind = ApiFailure::kUnknown, .message = "not sent: it is not wanted any more"}));
+      }
     }
   }
   void close() { client_.close(); }
@@ -88,9 +97,9 @@ class Client::Impl {
   asio::awaitable<Answered> send(const ApiRequest& request, TimePoint deadline) {
     const auto url = http::parse_server_url(request.url);
     if (!url || url->user_info || url->origin() != origin_) {
-      co_return tl::unexpected(BitbucketError{
-          .kind = ApiFailure::kUnexpected,
-          .message = fmt::format("a request that is not for {} is not sent", origin_)});
+      co_return tl::unexpected(
+          BitbucketError{.kind = ApiFailure::kUnexpected,
+                         .message = fmt::format("not sent: the request is not for {}", origin_)});
     }
     http::Request sent{.method = request.method,
                        .target = url->path,
@@ -126,7 +135,7 @@ tl::expected<std::unique_ptr<Client>, std::string> Client::create(asio::any_io_e
   if (!options.ca_pem.empty() &&
       !crypto::next_certificate(crypto::pem_text(options.ca_pem).get())) {
     return tl::unexpected(fmt::format(
-        "the authorities hold no PEM certificate that can be read ({})", crypto::openssl_reason()));
+        "the CA certificates contain no readable PEM certificate ({})", crypto::openssl_reason()));
   }
   auto impl = std::make_shared<Impl>(std::move(executor), std::move(options), *server);
   // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): private constructor
@@ -139,9 +148,12 @@ Client::~Client() {
   impl_->close();
 }
 
-asio::awaitable<void> Client::run(bitbucket_rest::Operation& operation, TimePoint deadline,
-                                  std::chrono::milliseconds gap) {
-  return impl_->run(impl_, operation, deadline, gap);
+asio::awaitable<void> Client::run(bitbucket_rest::Operation& operation, TimePoint deadline) {
+  return impl_->run(impl_, operation, deadline);
+}
+
+asio::awaitable<void> Client::run(bitbucket_rest::Operation& operation, Before before) {
+  return impl_->run_after(impl_, operation, std::move(before));
 }
 
 }  // namespace receiver::bitbucket_http

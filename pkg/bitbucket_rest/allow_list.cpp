@@ -1,6 +1,7 @@
 #include "bitbucket_rest/allow_list.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -66,7 +67,7 @@ tl::expected<AllowList, std::string> AllowList::parse(std::string_view text) {
                       "OWNER/REPOSITORY or a host, not {}",
                       number, log::printable(line.substr(0, 100))));
     }
-    list.entries_.push_back(std::move(entry));
+    list.entries_.insert(std::move(entry));
   }
   return list;
 }
@@ -78,10 +79,9 @@ bool AllowList::allows(const Repository& repository) const {
   const std::string host = authority.substr(0, authority.find(':'));
   const std::string owner = text::unicode_lower(repository.owner);
   const std::string slug = text::unicode_lower(repository.slug);
-  return std::ranges::any_of(entries_, [&](const Entry& entry) {
-    return (entry.host.empty() || entry.host == host || entry.host == authority) &&
-           (entry.owner.empty() || entry.owner == owner) &&
-           (entry.slug.empty() || entry.slug == slug);
+  return std::ranges::any_of(std::array{std::string(), host, authority}, [&](const auto& place) {
+    return entries_.contains({place, owner, slug}) || entries_.contains({place, owner, ""}) ||
+           entries_.contains({place, "", ""});
   });
 }
 

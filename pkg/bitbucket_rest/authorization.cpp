@@ -17,7 +17,7 @@ void overwrite(std::string& text, std::string_view token) {
   }
 }
 
-/// As some write a token in JSON that holds Base64.
+/// The token as some servers write Base64 in JSON: with escaped slashes.
 std::string with_escaped_slashes(std::string_view token) {
   std::string escaped;
   for (const char character : token) {
@@ -36,11 +36,11 @@ tl::expected<crypto::SecretString, std::string> authorization(const std::string&
   using Wrong = tl::unexpected<std::string>;
   if (text.empty()) return Wrong("the token is empty");
   if (!text::is_one_word(text)) {
-    return Wrong("the token holds spaces, line breaks or other signs that no token has");
+    return Wrong("the token contains spaces, line breaks or other characters that no token has");
   }
   if (user.empty()) return crypto::SecretString("Bearer " + std::string(text));
   if (!text::is_one_word(user) || user.find(':') != std::string::npos) {
-    return Wrong("the user name holds spaces or colons");
+    return Wrong("the user name contains spaces or colons");
   }
   return http::basic_authorization(user, text);
 }

@@ -14,7 +14,7 @@ namespace {
 using clock::Wall;
 using json::Reader;
 
-constexpr std::size_t kMaxDeliveryBytes = 4UL * 1024 * 1024;  // it may hold what was sent
+constexpr std::size_t kMaxDeliveryBytes = 4UL * 1024 * 1024;  // it may contain what was sent
 
 /// Milliseconds; or, since Data Center 10, a date, whose offset may lack the colon.
 std::optional<Wall::time_point> read_time(Reader& in) {
@@ -29,7 +29,7 @@ std::optional<Wall::time_point> read_time(Reader& in) {
   return clock::parse_rfc3339(text);
 }
 
-/// Nothing: it is none, or one without a time.
+/// Nothing if it is not a delivery, or has no time.
 std::optional<FailedDelivery> read_delivery(const std::string& body) {
   std::optional<Wall::time_point> start;
   std::optional<Wall::time_point> finish;
@@ -70,7 +70,7 @@ void LatestFailure::read(const ApiRequest& /*asked*/, const std::string& body) {
   if (!body.empty()) {  // 204 says that there is none
     auto delivery = read_delivery(body);
     if (!delivery) {
-      fail(ApiFailure::kUnexpected, "the answer is no delivery");
+      fail(ApiFailure::kUnexpected, "the answer is not a delivery");
       return;
     }
     if (!newest_ || newest_->when < delivery->when) newest_ = std::move(delivery);

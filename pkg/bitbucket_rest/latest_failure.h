@@ -8,7 +8,7 @@
 
 namespace receiver::bitbucket_rest {
 
-/// A delivery that Bitbucket could not make, or has skipped after too many of those.
+/// A delivery that Bitbucket could not make, or skipped after too many failures.
 struct FailedDelivery {
   clock::Wall::time_point when{};  ///< by Bitbucket's clock
   std::string words{};             ///< Bitbucket's, fit for people
@@ -18,7 +18,7 @@ struct FailedDelivery {
 /// has no such list.
 class LatestFailure final : public Question<std::optional<FailedDelivery>> {
  public:
-  /// One for those that were answered, and not by 2xx; one for those that were not.
+  /// One request for deliveries answered outside 2xx; one for deliveries without an answer.
   static constexpr unsigned kMaxRequests = 2;
 
   LatestFailure(Repository repository, std::string webhook);

@@ -39,7 +39,7 @@ std::vector<std::string> read_strings(Reader& in) {
   return strings;
 }
 
-/// What both products call the same; skips any other member.
+/// Reads the members that both products share; skips others.
 void read_common(Reader& in, std::string_view member, Webhook& webhook) {
   if (member == "url") {
     webhook.url = in.string();
@@ -74,7 +74,7 @@ Webhook read_cloud_webhook(Reader& in) {
   return webhook;
 }
 
-/// Its secret, and the other members as Webhook::configuration has them.
+/// Reads the secret, and the other members for Webhook::configuration.
 std::string read_configuration(Reader& in, Webhook& webhook) {
   std::string secret;
   std::string others;
@@ -113,7 +113,7 @@ Webhook read_data_center_webhook(Reader& in) {
       read_common(in, member, webhook);
     }
   });
-  // Whoever may see webhooks sees their secrets, unless something hides them behind signs.
+  // Data Center shows the secrets of webhooks, unless something replaces them with asterisks.
   const bool hidden = !secret.empty() && secret.find_first_not_of("*•") == std::string::npos;
   if (!hidden) webhook.secret.emplace(std::move(secret));
   return webhook;
@@ -123,12 +123,12 @@ Webhook read_webhook(Reader& in, Source product) {
   return product == Source::kCloud ? read_cloud_webhook(in) : read_data_center_webhook(in);
 }
 
-/// A string, or those of a list.
+/// A string, or the strings of a list.
 std::string read_words(Reader& in) {
   return in.at('[') ? fmt::format("{}", fmt::join(read_strings(in), " ")) : in.string();
 }
 
-/// Of Cloud's `error`: nothing is walked deeper than Bitbucket writes.
+/// Reads Cloud's `error`, not deeper than Bitbucket nests it.
 std::vector<std::string> read_cloud_error(Reader& in) {
   std::string message;
   std::string detail;
@@ -168,8 +168,8 @@ std::vector<DataCenterError> read_data_center_errors(Reader& in) {
   return errors;
 }
 
-/// What is wrong, in the vendor's words: Cloud's `error.message` and `error.fields`, Data Center's
-/// `errors[]`, or a short text.
+/// The vendor's message: Cloud's `error.message` and `error.fields`, Data Center's `errors[]`, or a
+/// short text.
 std::string vendors_words(const ApiAnswer& answer) {
   std::vector<std::string> of_cloud;
   std::vector<DataCenterError> of_data_center;
@@ -187,7 +187,7 @@ std::string vendors_words(const ApiAnswer& answer) {
   const std::string_view problem = in.finish();
   is_json = is_json && (problem.empty() || problem == json::kTooDeep);
   if (!is_json) {
-    // Pages of HTML are of no use to anybody here.
+    // HTML pages do not help here.
     return answer.body.find('<') == std::string::npos ? answer.body : std::string();
   }
   std::string words;
@@ -203,7 +203,7 @@ std::string vendors_words(const ApiAnswer& answer) {
   return words;
 }
 
-/// Data Center answers 401 to a token that it knows, too, if it lacks the permission.
+/// Data Center also answers 401 to a valid token that lacks the permission.
 bool lacks_permission(const ApiAnswer& answer) {
   std::vector<DataCenterError> errors;
   Reader in(answer.body);
@@ -231,7 +231,7 @@ ApiFailure kind_of(const ApiAnswer& answer) {
   }
 }
 
-/// As Retry-After says, and never none at all.
+/// As Retry-After says, and never zero.
 std::optional<std::chrono::seconds> retry_after(const ApiAnswer& answer,
                                                 clock::Wall::time_point now) {
   constexpr std::chrono::seconds kAtLeast{1};
@@ -286,12 +286,13 @@ std::string remedy_for_token(bool of_cloud, bool is_known, Purpose purpose) {
                     : "the token needs the permission \"Repository read\", and must be valid";
   }
   if (!is_known) {
-    return "the token is wrong or has expired: make an HTTP access token with the permission "
+    return "the token is wrong or has expired: create an HTTP access token with the permission "
            "\"Repository admin\"";
   }
   return of_cloud ? "the token needs the scopes read:webhook:bitbucket, "
-                    "write:webhook:bitbucket, read:repository:bitbucket and "
-                    "read:pullrequest:bitbucket (an access token: webhooks read and write, "
+                    "write:webhook:bitbucket, delete:webhook:bitbucket (for duplicates), "
+                    "read:repository:bitbucket and read:pullrequest:bitbucket (an access token: "
+                    "webhooks read and write, "
                     "repositories read, pull requests read), and its account must be an "
                     "administrator of the repository"
                   : "the token needs the permission \"Repository admin\", and its user must be "
@@ -307,12 +308,12 @@ std::string remedy_for(const Repository& repository, const BitbucketError& error
       return remedy_for_token(of_cloud, error.kind == ApiFailure::kForbidden, purpose);
     case ApiFailure::kNotFound:
       return fmt::format(
-          "no repository {}{} that the token may see: is it spelt right, and does the "
-          "token belong to {}?",
+          "no repository {}{} that the token may see: check its spelling, and that the token "
+          "belongs to {}",
           repository.name(), purpose == Purpose::kRead ? ", or no such commit in it," : "",
           of_cloud ? "its workspace" : "this server");
     case ApiFailure::kConflict:
-      return "another webhook is in the way: look at the repository's webhooks";
+      return "another webhook conflicts: look at the repository's webhooks";
     case ApiFailure::kRateLimited:
       return "too many requests; try again " + told_time(error.retry_after);
     case ApiFailure::kRefused:
@@ -330,8 +331,8 @@ std::string remedy_for(const Repository& repository, const BitbucketError& error
           masked_text(moved, ""), by_secret ? "" : ", or --repo");
     }
     return fmt::format(
-        "redirects are not followed, since they would show the token to somebody "
-        "else: name the address that is right with {}{}",
+        "redirects are not followed, because they would show the token to another server: set the "
+        "right address with {}{}",
         by_secret  ? "bitbucket.url"
         : of_cloud ? "--cloud-url"
                    : "--bitbucket-url",
@@ -407,7 +408,7 @@ tl::expected<Page, std::string> read_page(const Repository& repository, const Ap
   });
   if (!after) {
     return tl::unexpected(
-        std::string("the list of webhooks is none: is this Bitbucket's REST API?"));
+        std::string("the list of webhooks is not a list: is this Bitbucket's REST API?"));
   }
   auto next = next_page(repository, asked, *after);
   if (!next) return tl::unexpected("the list of webhooks " + next.error());

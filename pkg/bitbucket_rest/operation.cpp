@@ -9,8 +9,7 @@ namespace receiver::bitbucket_rest {
 void Operation::ask(ApiRequest request) {
   if (requests_ == bounds_.requests) {
     failed({.kind = ApiFailure::kUnknown,
-            .message =
-                fmt::format("Bitbucket does not tell all within {} requests", bounds_.requests)});
+            .message = fmt::format("Bitbucket needs more than {} requests", bounds_.requests)});
     return;
   }
   ++requests_;
@@ -55,13 +54,13 @@ Send patient(Send send, Pause pause, std::chrono::seconds limit) {
         const auto wait = rate_limit_pause(*answer, limited++, clock::Wall::now());
         if (wait > left) return answer;
         left -= wait;
-        pause(wait, "Bitbucket limits requests (429)");
+        pause(Pausing::kAll, wait, "Bitbucket limits requests (429)");
         continue;
       }
       const bool for_now =
           answer ? answer->status >= 500 : answer.error().kind == ApiFailure::kTimeout;
       if (!for_now || request.method != "GET" || failed == kReadRetries) return answer;
-      pause(std::chrono::seconds(1U << failed++),
+      pause(Pausing::kThisOne, std::chrono::seconds(1U << failed++),
             answer ? fmt::format("Bitbucket answered {}", answer->status) : answer.error().message);
     }
   };

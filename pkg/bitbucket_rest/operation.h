@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -14,8 +15,8 @@
 
 namespace receiver::bitbucket_rest {
 
-/// What Bitbucket is asked for, without I/O: a small state machine that says which request comes
-/// next, takes its answer, and ends with a value or an error.
+/// A question to Bitbucket, without I/O: a small state machine that says which request comes next,
+/// takes its answer, and ends with a value or an error.
 ///
 ///     while (operation.next() != nullptr) operation.take(send(*operation.next()));
 ///     auto result = operation.result();
@@ -27,20 +28,20 @@ class Operation {
 
   /// The request to send now; null: it has ended.
   [[nodiscard]] const ApiRequest* next() const { return next_ ? &*next_ : nullptr; }
-  /// The answer to next(), whatever its status, or why there is none: kUnreachable,
-  /// kTimeout, or kUnknown for one beyond the driver's bounds.
+  /// Takes the answer to next(), with any status, or why there is none: kUnreachable, kTimeout, or
+  /// kUnknown for an answer beyond the driver's limits.
   void take(tl::expected<ApiAnswer, BitbucketError> answer);
 
   /// Sent so far.
   [[nodiscard]] unsigned requests() const { return requests_; }
   /// Whether Bitbucket has said that most of the hour's requests are used up.
   [[nodiscard]] bool near_limit() const { return near_limit_; }
-  /// When the last answer was sent, by Bitbucket's clock; nothing if it did not say.
+  /// When the last answer was sent, by Bitbucket's clock; nothing if it is not known.
   [[nodiscard]] std::optional<clock::Wall::time_point> answered_at() const { return answered_at_; }
   [[nodiscard]] const Repository& repository() const { return repository_; }
 
  protected:
-  /// Both in all; beyond them it ends with kUnknown.
+  /// Limits of the whole operation; beyond them it ends with kUnknown.
   struct Bounds {
     unsigned requests = 1;
     std::size_t answer_bytes = 0;
@@ -54,11 +55,11 @@ class Operation {
   Operation& operator=(Operation&&) = default;
 
   void ask(ApiRequest request);
-  /// The body of a 2xx to `asked`.
+  /// Takes the body of a 2xx answer to `asked`.
   virtual void read(const ApiRequest& asked, const std::string& body) = 0;
-  /// The question failed; ends it, or asks another way.
+  /// Handles a failed request: ends the operation, or asks another way.
   virtual void failed(BitbucketError error) = 0;
-  /// What no error repeats.
+  /// A secret that no error may repeat.
   [[nodiscard]] virtual std::string_view secret() const { return {}; }
 
  private:
@@ -78,7 +79,7 @@ class Question : public Operation {
  public:
   using Value = T;
 
-  /// Once next() is null; may be moved from.
+  /// Valid once next() is null; may be moved from.
   [[nodiscard]] tl::expected<T, BitbucketError>& result() { return *result_; }
 
  protected:
@@ -96,19 +97,23 @@ class Question : public Operation {
 
 /// Sends one request. The error says why there is no answer: kUnreachable or kTimeout.
 using Send = std::function<tl::expected<ApiAnswer, BitbucketError>(const ApiRequest&)>;
-/// Waits that long, and may say why, for people.
-using Pause = std::function<void(std::chrono::seconds, const std::string& why)>;
+/// The scope of a pause.
+enum class Pausing : std::uint8_t {
+  kAll,      ///< every request with this token, after too many of them
+  kThisOne,  ///< only this request, which is sent again
+};
+/// Waits for this time, and may show the reason.
+using Pause = std::function<void(Pausing, std::chrono::seconds, const std::string& why)>;
 
-/// The driver of those who may block.
+/// The driver for callers that may block.
 void run(Operation& operation, const Send& send);
 
 /// How often a read is sent again.
 inline constexpr unsigned kReadRetries = 2;
 
-/// `send`, but an answer 429 is waited out as it asks, and the request sent again; not beyond
-/// `limit` in all, after which the 429 is the answer. A read that is answered 5xx, or not within
-/// the deadline, is sent again after a second, and once more after two; a write is not, since it
-/// may have been done.
+/// `send` with retries. After a 429 it waits as asked and sends the request again, up to `limit` in
+/// total; then it returns the 429. A read that is answered 5xx, or times out, is sent again after
+/// one second and after two more; a write is not, because it may have been done.
 [[nodiscard]] Send patient(Send send, Pause pause, std::chrono::seconds limit);
 
 }  // namespace receiver::bitbucket_rest

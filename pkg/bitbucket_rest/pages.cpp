@@ -24,7 +24,7 @@ std::string_view without_query(std::string_view url) {
 ApiRequest first_page(const Repository& repository, const std::string& url,
                       const std::string& query, int length) {
   const std::string others = query.empty() ? query : "&" + query;
-  // Data Center's place comes first, so that next_page() finds it.
+  // Data Center's start index comes first, so that next_page() finds it.
   return {"GET",
           repository.product == Source::kCloud
               ? fmt::format("{}?pagelen={}{}", url, length, others)
@@ -65,15 +65,15 @@ tl::expected<std::optional<ApiRequest>, std::string> next_page(const Repository&
     if (end.next.empty()) return std::nullopt;
     if (origin_of(end.next) != origin_of(asked.url)) {
       return refuse(
-          fmt::format("goes on on another server ({})", masked_text(origin_of(end.next), "")));
+          fmt::format("continues on another server ({})", masked_text(origin_of(end.next), "")));
     }
-    if (without_query(end.next) != without_query(asked.url)) return refuse("goes on elsewhere");
-    if (end.next == asked.url) return refuse("does not go on, and does not end");
+    if (without_query(end.next) != without_query(asked.url)) return refuse("continues elsewhere");
+    if (end.next == asked.url) return refuse("neither continues nor ends");
     return ApiRequest{"GET", end.next, ""};
   }
   if (end.is_last.value_or(true)) return std::nullopt;
   if (!end.next_start || *end.next_start <= end.start.value_or(0)) {
-    return refuse("does not go on, and does not end");
+    return refuse("neither continues nor ends");
   }
   const std::size_t place = asked.url.find(kStart) + kStart.size();
   std::string next = asked.url;

@@ -46,7 +46,7 @@ ApiRequest commits_request(const Repository& repository, const std::string& new_
                     old_hash.empty() ? 1 : kCommitsPerPage);
 }
 
-/// What one change says: its paths, none of which is empty.
+/// The paths of one change; none is empty.
 struct Change {
   std::string before;
   std::string after;
@@ -143,11 +143,11 @@ void ChangedFiles::read(const ApiRequest& asked, const std::string& body) {
     }
   });
   if (!page || (!of_cloud && !page->is_last)) {
-    fail(ApiFailure::kUnexpected, "the list of changed files is none");
+    fail(ApiFailure::kUnexpected, "the list of changed files is not a list");
     return;
   }
   if (!all_told) {
-    fail(ApiFailure::kUnknown, "Bitbucket does not tell every changed file");
+    fail(ApiFailure::kUnknown, "Bitbucket does not list every changed file");
     return;
   }
   if (changes_ >= kMaxChanges) {
@@ -160,7 +160,7 @@ void ChangedFiles::read(const ApiRequest& asked, const std::string& body) {
   } else if (*next && changes_ > before) {
     ask(**std::move(next));
   } else if (*next || changes_ == 0) {
-    fail(ApiFailure::kUnknown, "Bitbucket tells no changed file");
+    fail(ApiFailure::kUnknown, "Bitbucket lists no changed file");
   } else {
     end({paths_.begin(), paths_.end()});
   }
@@ -185,12 +185,12 @@ void FirstParents::read(const ApiRequest& asked, const std::string& body) {
     }
   });
   if (!page) {
-    fail(ApiFailure::kUnexpected, "the list of commits is none");
+    fail(ApiFailure::kUnexpected, "the list of commits is not a list");
     return;
   }
   if (old_hash_.empty()) {
     if (known_.empty()) {
-      fail(ApiFailure::kUnknown, "Bitbucket does not tell the commit");
+      fail(ApiFailure::kUnknown, "Bitbucket does not return the commit");
     } else {
       end({known_.front()});
     }
@@ -234,9 +234,9 @@ void DefaultBranch::read(const ApiRequest& /*asked*/, const std::string& body) {
     in.strings({{"id", name}});
   }
   if (!in.finish().empty() || !text::is_utf8(body)) {
-    fail(ApiFailure::kUnexpected, "the answer is no repository's");
+    fail(ApiFailure::kUnexpected, "the answer is not a repository");
   } else if (!name.starts_with(kBranchPrefix) || name.size() == kBranchPrefix.size()) {
-    fail(ApiFailure::kUnknown, "Bitbucket does not tell the default branch");
+    fail(ApiFailure::kUnknown, "Bitbucket does not return the default branch");
   } else {
     end(std::move(name));
   }

@@ -10,10 +10,15 @@ namespace {
 
 constexpr std::size_t kMaxListBytes = 16UL * 1024 * 1024;
 
-/// Few tokens may read what is of a whole project or workspace.
+/// Few tokens may read the webhooks of a whole project or workspace.
 bool may_not_be_read(ApiFailure failure) {
   return failure == ApiFailure::kUnauthorized || failure == ApiFailure::kForbidden ||
          failure == ApiFailure::kNotFound;
+}
+
+bool is_without_answer(ApiFailure failure) {
+  return failure == ApiFailure::kUnreachable || failure == ApiFailure::kTimeout ||
+         failure == ApiFailure::kServer;
 }
 
 }  // namespace
@@ -62,7 +67,7 @@ void RegisterWebhook::read_part(const ApiRequest& asked, const std::string& body
     ++pages_;
     ask(*std::move(page->next));
   } else if (page->next) {
-    // What was not looked at may be the receiver's own.
+    // A webhook on an unread page may be the receiver's own.
     fail(ApiFailure::kUnexpected,
          fmt::format("the list of webhooks does not end within {} pages: delete some, or "
                      "make this one by hand",
@@ -77,21 +82,18 @@ void RegisterWebhook::read_part(const ApiRequest& asked, const std::string& body
 }
 
 void RegisterWebhook::decide() {
+  static const std::vector<Webhook> kNone;
   const auto& inherited = *registration_.inherited;
-  std::vector<Webhook> existing = webhooks_;
-  // Some versions of Data Center list them with the repository's, too.
-  for (const Webhook& webhook : inherited.value_or(std::vector<Webhook>())) {
-    if (std::ranges::count(webhooks_, webhook.id, &Webhook::id) == 0) existing.push_back(webhook);
-  }
-  plan_ = plan_webhook(repository().product, existing, registration_.wanted, registration_.moves,
-                       registration_.always);
+  plan_ = plan_webhook(repository().product, webhooks_, registration_.wanted, registration_.moves,
+                       registration_.always, inherited ? *inherited : kNone);
   const bool writes = plan_.action == Action::kCreate || plan_.action == Action::kUpdate;
   if (plan_.action == Action::kCreate && !inherited) {
     list(Step::kInherited);
   } else if (registration_.dry_run || (!writes && plan_.action != Action::kDelete)) {
     end(std::move(plan_));
   } else if (writes) {
-    write(Step::kWrite, write_request(repository(), plan_.webhook));
+    step_ = Step::kWrite;
+    ask(write_request(repository(), plan_.webhook));
   } else {
     delete_next();
   }
@@ -102,16 +104,8 @@ void RegisterWebhook::delete_next() {
     end(std::move(plan_));
     return;
   }
-  write(Step::kDelete, delete_request(repository(), plan_.surplus[deleted_++]));
-}
-
-void RegisterWebhook::write(Step step, ApiRequest request) {
-  if (registration_.may_write && !registration_.may_write()) {
-    fail(ApiFailure::kUnknown, "not written: it is another's to do now");
-    return;
-  }
-  step_ = step;
-  ask(std::move(request));
+  step_ = Step::kDelete;
+  ask(delete_request(repository(), plan_.surplus[deleted_++]));
 }
 
 void RegisterWebhook::failed(BitbucketError error) {
@@ -120,8 +114,10 @@ void RegisterWebhook::failed(BitbucketError error) {
     decide();
     return;
   }
+  may_have_written_ =
+      (step_ == Step::kWrite || step_ == Step::kDelete) && is_without_answer(error.kind);
   const bool gone = error.kind == ApiFailure::kNotFound;
-  if (step_ == Step::kDelete && gone) {  // by somebody who saw the same
+  if (step_ == Step::kDelete && gone) {  // another client deleted it
     delete_next();
     return;
   }

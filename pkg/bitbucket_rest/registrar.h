@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,7 +13,7 @@ namespace receiver::bitbucket_rest {
 /// A list of more pages than this is an error; Bitbucket allows far fewer webhooks.
 inline constexpr unsigned kMaxPages = 20;
 
-/// What the repositories of one project or workspace inherit. Nothing: not asked for yet.
+/// The inherited webhooks of one project or workspace. Nothing: not read yet.
 using InheritedWebhooks = std::shared_ptr<std::optional<std::vector<Webhook>>>;
 
 struct Registration {
@@ -24,24 +23,26 @@ struct Registration {
   bool always = false;   ///< write it even if nothing seems to differ
   bool dry_run = false;  ///< read only
   Purpose purpose = Purpose::kRegister;
-  /// Asked before each write; if it says no, that is an error. Not given: always yes.
-  std::function<bool()> may_write{};
-  /// Shared by the registrations of the same owner's repositories, so that it is asked for once.
+  /// Shared by the registrations of the same owner's repositories, so that it is read once.
   InheritedWebhooks inherited = std::make_shared<InheritedWebhooks::element_type>();
 };
 
-/// Makes the repository's webhook what it should be, by one write at most, and deletes duplicates;
-/// ends with what was done, or with `dry_run` what would be. Run again, it changes nothing. If the
+/// Creates or corrects the repository's webhook with at most one write, and deletes duplicates;
+/// ends with what was done, or with `dry_run` would be done. A second run changes nothing. If the
 /// list has changed between reading and writing (409; 404 for the webhook), it is read once more. A
-/// write without an answer may have been done, and is not sent again: the next run sees.
+/// write without an answer may have been done, and is not repeated: the next run finds out.
 ///
-/// Before a webhook is made, those of the project or workspace are looked at, if the token may.
+/// Before it creates a webhook, it reads those of the project or workspace, if the token may.
 class RegisterWebhook final : public Question<Plan> {
  public:
   static constexpr unsigned kTries = 2;  ///< of reading the list and writing
   static constexpr unsigned kMaxRequests = kTries * (kMaxPages + 1) + kMaxPages + kMaxSurplus;
 
   explicit RegisterWebhook(Registration registration);
+
+  /// After the end: whether it failed with a write that may have been done, or may still take
+  /// effect.
+  [[nodiscard]] bool may_have_written() const { return may_have_written_; }
 
  private:
   enum class Step { kList, kInherited, kWrite, kDelete };
@@ -54,7 +55,6 @@ class RegisterWebhook final : public Question<Plan> {
   void list(Step step);
   void read_part(const ApiRequest& asked, const std::string& body);
   void decide();
-  void write(Step step, ApiRequest request);
   void delete_next();
 
   Registration registration_;
@@ -65,6 +65,7 @@ class RegisterWebhook final : public Question<Plan> {
   Plan plan_;                ///< being carried out
   std::size_t deleted_ = 0;  ///< of its surplus
   bool last_try_ = false;
+  bool may_have_written_ = false;
 };
 
 }  // namespace receiver::bitbucket_rest

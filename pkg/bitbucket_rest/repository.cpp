@@ -8,6 +8,7 @@
 
 #include "git/repository.h"
 #include "git/url.h"
+#include "text/ascii.h"
 #include "text/percent.h"
 
 namespace receiver::bitbucket_rest {
@@ -26,7 +27,7 @@ bool is_ip_address(std::string_view host) {
          });
 }
 
-/// What Bitbucket makes of names. Nothing else gets into a path of its API.
+/// Bitbucket's rules for names. Other texts never become part of an API path.
 bool is_name(std::string_view text) {
   return !text.empty() && text != "." && text != ".." &&
          std::ranges::all_of(text, text::is_unreserved);
@@ -42,15 +43,18 @@ std::vector<std::string> segments_of(std::string_view path) {
   return segments;
 }
 
-/// Keys are upper case but for the users' own.
+/// Keys are upper case, except for users' own.
 std::string key_of(const std::string& segment) {
   return segment.starts_with('~') ? segment : text::ascii_upper(segment);
 }
 
-/// https://HOST[/CONTEXT]/scm/KEY/SLUG, or …/projects/KEY/repos/SLUG[/…], …/users/USER/repos/SLUG
+/// https://HOST[/CONTEXT]/scm/KEY/SLUG, or …/projects/KEY/repos/SLUG[/…], …/users/USER/repos/SLUG.
+/// `as_written`: the segments before they were put in lower case. Bitbucket ignores the case of
+/// names, but the server of the application that of its context path not.
 std::optional<RepositoryUrl> of_data_center_page(const git::Url& url,
-                                                 const std::vector<std::string>& segments) {
-  std::size_t context = 0;  // segments of the context path
+                                                 const std::vector<std::string>& segments,
+                                                 const std::vector<std::string>& as_written) {
+  std::size_t context = 0;  // number of segments of the context path
   RepositoryUrl named{
       .product = Source::kDataCenter, .host = url.host, .server = {}, .owner = {}, .slug = {}};
   if (segments.size() >= 3 && segments[segments.size() - 3] == "scm") {
@@ -68,11 +72,15 @@ std::optional<RepositoryUrl> of_data_center_page(const git::Url& url,
     named.slug = segments[at + 1];
   }
   named.server = url.scheme + "://" + url.host;
-  for (std::size_t i = 0; i < context; ++i) named.server += '/' + segments[i];
+  for (std::size_t i = 0; i < context; ++i) {
+    const bool same =
+        i < as_written.size() && text::ascii_lower(as_written[i]) == text::ascii_lower(segments[i]);
+    named.server += '/' + (same ? as_written[i] : segments[i]);
+  }
   return named;
 }
 
-/// The host of the Data Center that is named, without its port; empty if none is.
+/// The host of the selected Data Center, without its port; empty if none is selected.
 tl::expected<std::string, std::string> named_host(const Servers& servers) {
   if (!servers.data_center) return std::string();
   const auto server = parse_server(*servers.data_center);
@@ -80,7 +88,7 @@ tl::expected<std::string, std::string> named_host(const Servers& servers) {
   return std::string(without_port(git::Url::parse(*server)->host));
 }
 
-/// Whether the repository is on the Bitbucket that is named, whose the token is; `data_center` is
+/// Whether the repository is on the selected Bitbucket, which gets the token; `data_center` is
 /// named_host(). Ports are not compared: those of ssh and of plain http are others.
 bool is_on_named_server(const RepositoryUrl& named, const std::string& data_center,
                         const Servers& servers) {
@@ -92,7 +100,7 @@ bool is_on_named_server(const RepositoryUrl& named, const std::string& data_cent
 tl::expected<std::string, std::string> server_of(const RepositoryUrl& named,
                                                  const Servers& servers) {
   if (named.product == Source::kCloud) {
-    return parse_server(servers.cloud.value_or(std::string(kCloudApi)));
+    return parse_server(servers.cloud.value_or(std::string(kCloudApi)), Source::kCloud);
   }
   return parse_server(servers.data_center.value_or(named.server));
 }
@@ -112,7 +120,9 @@ std::optional<RepositoryUrl> read_repository_url(std::string_view text) {
     if (segments.size() < 2) return std::nullopt;
     named = RepositoryUrl{.host = host, .server = {}, .owner = segments[0], .slug = segments[1]};
   } else if (!ssh) {
-    named = of_data_center_page(*url, segments);
+    const auto written = git::Url::parse(text);
+    named =
+        of_data_center_page(*url, segments, segments_of(written ? written->path : std::string()));
   } else if (segments.size() == 2) {
     named = RepositoryUrl{.product = Source::kDataCenter,
                           .host = url->host,
@@ -126,18 +136,21 @@ std::optional<RepositoryUrl> read_repository_url(std::string_view text) {
   return is_name(named->owner) ? named : std::nullopt;
 }
 
-tl::expected<std::string, std::string> parse_server(std::string_view text) {
+tl::expected<std::string, std::string> parse_server(std::string_view text, Source product) {
   const auto refuse = [&](std::string_view why) {
     return tl::unexpected(fmt::format(
-        "{}: {}; name Bitbucket's address with --bitbucket-url, such as https://HOST/CONTEXT",
-        git::redacted(text), why));
+        "{}: {}; name {}", git::redacted(text), why,
+        product == Source::kCloud
+            ? fmt::format("the address of Bitbucket Cloud's API with --cloud-url, such as {}",
+                          kCloudApi)
+            : "Bitbucket's address with --bitbucket-url, such as https://HOST/CONTEXT"));
   };
   const auto url = git::Url::parse(text);
   if (!url || url->host.empty() || url->has_parameters() || !url->raw_fragment.empty()) {
     return refuse("not an address of a server");
   }
   if (url->scheme != "https") return refuse("the token is sent over https only");
-  if (url->user) return refuse("must hold no user");
+  if (url->user) return refuse("must not contain a user");
   if (is_ip_address(url->host)) return refuse("a host name is needed, not an IP address");
   std::string server = "https://" + text::ascii_lower(url->host);
   for (const std::string& segment : segments_of(url->path)) server += '/' + segment;
@@ -149,7 +162,7 @@ tl::expected<Repository, std::string> parse_repository(std::string_view url,
   const auto named = read_repository_url(url);
   if (!named) {
     return tl::unexpected(fmt::format(
-        "{} is no URL of a Bitbucket repository; expected one like "
+        "{} is not the URL of a Bitbucket repository; expected one like "
         "https://bitbucket.org/WORKSPACE/REPOSITORY or https://HOST/scm/PROJECT/REPOSITORY.git",
         git::redacted(url)));
   }
@@ -172,12 +185,12 @@ tl::expected<Selection, std::string> select_repositories(const std::vector<std::
   if (!data_center) return tl::unexpected(data_center.error());
 
   Selection selection;
-  std::set<std::string> unnamed;  // hosts of what seems to be a Data Center
+  std::set<std::string> unnamed;  // hosts that look like a Data Center
   bool any_of_cloud = false;
   for (const std::string& url : urls) {
     const auto named = read_repository_url(url);
     const bool of_cloud = named && named->product == Source::kCloud;
-    // A Data Center that only a Warehouse names is none to send a token to.
+    // A Data Center that only a Warehouse names must not get the token.
     const bool is_wanted = named && is_on_named_server(*named, *data_center, servers) &&
                            (of_cloud || servers.data_center);
     if (!is_wanted) {
@@ -195,8 +208,8 @@ tl::expected<Selection, std::string> select_repositories(const std::vector<std::
   }
   if (!servers.data_center && !servers.cloud && !unnamed.empty()) {
     return tl::unexpected(fmt::format(
-        "Warehouses subscribe to what seems to be a Data Center at {}, and a token is sent to none "
-        "that only a Warehouse names: name it with --bitbucket-url https://HOST/CONTEXT{}",
+        "Warehouses subscribe to what seems to be a Data Center at {}, and the token is not sent "
+        "to a host that only a Warehouse names: set --bitbucket-url https://HOST/CONTEXT{}",
         fmt::join(unnamed, ", "),
         any_of_cloud
             ? fmt::format(", or take those of Bitbucket Cloud with --cloud-url {}", kCloudApi)

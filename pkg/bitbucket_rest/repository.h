@@ -49,8 +49,10 @@ struct RepositoryUrl {
 [[nodiscard]] std::optional<RepositoryUrl> read_repository_url(std::string_view url);
 
 /// An address that a token may be sent to: https, a host name (cpprestsdk does not resolve IPv6
-/// addresses), perhaps a port and a path. Gives it without a final slash.
-[[nodiscard]] tl::expected<std::string, std::string> parse_server(std::string_view url);
+/// addresses), perhaps a port and a path. Gives it without a final slash. The error names the
+/// option of receiverctl that takes the address of such a Bitbucket.
+[[nodiscard]] tl::expected<std::string, std::string> parse_server(
+    std::string_view url, bitbucket::Source product = bitbucket::Source::kDataCenter);
 
 /// The repository that this URL names, as read_repository_url() does, on a server that a token may
 /// be sent to: if `servers` names a Bitbucket, on that one, else an error.
@@ -63,9 +65,9 @@ struct Selection {
 };
 
 /// Of the URLs that are subscribed to, the repositories of one Bitbucket, since a token belongs to
-/// one: the Data Center that `servers` names, else Cloud. Whoever may write a Warehouse could name
-/// any host in it, so a Data Center that is not named is none to send a token to: an error that
-/// says which hosts look like one (`/scm/`, port 7999), unless `servers` names Cloud.
+/// one: the Data Center that `servers` names, else Cloud. The author of a Warehouse could name any
+/// host, so a Data Center that `servers` does not name must not get the token: this is an error
+/// that lists the hosts that look like one (`/scm/`, port 7999), unless `servers` names Cloud.
 [[nodiscard]] tl::expected<Selection, std::string> select_repositories(
     const std::vector<std::string>& urls, const Servers& servers);
 

@@ -17,7 +17,7 @@ UnregisterWebhooks::UnregisterWebhooks(Unregistration unregistration)
 
 void UnregisterWebhooks::read(const ApiRequest& asked, const std::string& body) {
   if (listed_) {
-    delete_next();
+    deleted();
     return;
   }
   auto page = read_page(repository(), asked, body);
@@ -47,9 +47,14 @@ void UnregisterWebhooks::delete_next() {
   }
 }
 
+void UnregisterWebhooks::deleted() {
+  if (unregistration_.on_deleted) unregistration_.on_deleted(going_[deleted_ - 1]);
+  delete_next();
+}
+
 void UnregisterWebhooks::failed(BitbucketError error) {
-  if (listed_ && error.kind == ApiFailure::kNotFound) {  // by somebody else
-    delete_next();
+  if (listed_ && error.kind == ApiFailure::kNotFound) {  // another client deleted it
+    deleted();
   } else {
     Question::failed(std::move(error));
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <vector>
 
 #include "bitbucket_rest/operation.h"
@@ -10,13 +11,15 @@ namespace receiver::bitbucket_rest {
 
 struct Unregistration {
   Repository repository;
-  WantedWebhook receiver;   ///< whose webhooks
-  bool stale_only = false;  ///< those that nobody serves any more
+  WantedWebhook receiver;   ///< its webhooks are deleted
+  bool stale_only = false;  ///< only those that no receiver serves any more
   bool dry_run = false;     ///< read only
+  /// Called for each deleted webhook at once, because an error may come before the end.
+  std::function<void(const Webhook&)> on_deleted{};
 };
 
-/// Deletes a receiver's webhooks of a repository, and ends with those that are gone now, or with
-/// `dry_run` would be. Strangers' webhooks and inherited ones stay.
+/// Deletes a receiver's webhooks from a repository, and ends with the deleted ones, or with
+/// `dry_run` those to be deleted. Other webhooks and inherited ones stay.
 class UnregisterWebhooks final : public Question<std::vector<Webhook>> {
  public:
   static constexpr unsigned kMaxRequests = 30;
@@ -30,6 +33,8 @@ class UnregisterWebhooks final : public Question<std::vector<Webhook>> {
     return unregistration_.receiver.secret.view();
   }
   void delete_next();
+  /// The webhook of the last request.
+  void deleted();
 
   Unregistration unregistration_;
   std::vector<Webhook> webhooks_;  ///< of the list that is being read

@@ -7,8 +7,8 @@
 
 #include "crypto/crypto.h"
 
-/// Webhooks as Bitbucket lists them, how a receiver's own are told from others', and what of them
-/// is fit for people. Pure.
+/// Webhooks as Bitbucket lists them, how to recognize a receiver's own, and their texts for people.
+/// Pure.
 namespace receiver::bitbucket_rest {
 
 /// A webhook as Bitbucket lists it.
@@ -18,15 +18,15 @@ struct Webhook {
   std::string url;
   std::vector<std::string> events;
   bool active = true;
-  /// Of the receiver's TLS certificate. Not ours to decide: it is kept as it is.
+  /// Whether Bitbucket verifies the receiver's TLS certificate. This setting is kept as it is.
   bool verifies_certificate = true;
-  /// Nothing: Bitbucket does not tell (Cloud never does). Empty: it has none.
+  /// Nothing: Bitbucket does not show it (Cloud never does). Empty: it has none.
   std::optional<crypto::SecretString> secret{};
-  /// Of the project or workspace, whose repositories inherit it: not to be written here.
+  /// It belongs to the project or workspace, whose repositories inherit it: do not write it.
   bool inherited = false;
-  /// In the order in which they were made.
+  /// Orders webhooks by creation.
   std::string made{};
-  /// What else a write must repeat, since Data Center drops what is not sent. As JSON: the value of
+  /// Members that a write must repeat, because Data Center drops absent ones. As JSON: the value of
   /// `credentials`, and members of `configuration`, each after a comma.
   crypto::SecretString credentials{};
   crypto::SecretString configuration{};
@@ -40,14 +40,14 @@ struct Webhook {
 /// title together with the name.
 [[nodiscard]] std::string webhook_mark(std::string_view owner_uid, std::string_view receiver);
 
-/// The URL in the one spelling of its place: URLs that lead to the same have the same.
+/// The canonical URL: URLs that lead to the same place have the same.
 [[nodiscard]] std::string place_of(std::string_view url);
 
-/// `…BASEPATH/bitbucket/` of a receiver's path or URL; empty if it is none.
+/// `…BASEPATH/bitbucket/` of a receiver's path or URL; empty for other URLs.
 [[nodiscard]] std::string_view receivers_folder(std::string_view path);
 
-/// A receiver's URL up to the first digits of its last part; of any other URL no more than its
-/// host: fit for people.
+/// A URL for people: a receiver's URL up to the first digits of its last part; of any other URL
+/// only the host.
 [[nodiscard]] std::string masked_url(std::string_view url);
 
 /// Server text that may repeat what was sent: the secret and long runs of hex digits are replaced,

@@ -18,7 +18,7 @@ constexpr std::size_t kMaxTitleBytes = 255;
 
 enum class Place : std::uint8_t { kCurrent, kFormer, kElsewhere };
 
-/// A webhook that is ours.
+/// One of the receiver's own webhooks.
 struct Own {
   const Webhook* webhook;
   Place place;
@@ -36,25 +36,6 @@ Place place_in(const Webhook& webhook, const WantedWebhook& wanted) {
                                                                     : Place::kElsewhere;
 }
 
-/// The one that is kept right comes first: one that delivers, and to the right place; then one that
-/// may be written; of two alike the older.
-std::vector<Own> own_webhooks(const std::vector<Webhook>& existing, const WantedWebhook& wanted) {
-  std::vector<Own> own;
-  for (const Webhook& webhook : existing) {
-    const Own one{&webhook, place_in(webhook, wanted), is_marked(webhook, wanted)};
-    // One that is inherited cannot be moved: it counts if nothing is left to do.
-    const bool ours = webhook.inherited ? one.place == Place::kCurrent
-                                        : one.place != Place::kElsewhere || one.marked;
-    if (ours) own.push_back(one);
-  }
-  std::ranges::sort(own, {}, [](const Own& one) {
-    const Webhook& webhook = *one.webhook;
-    return std::tuple(!webhook.active, one.place, webhook.inherited, !one.marked, webhook.made,
-                      webhook.id);
-  });
-  return own;
-}
-
 std::string shown(const std::vector<std::string>& events) {
   return fmt::format("{}", fmt::join(std::set<std::string>(events.begin(), events.end()), ", "));
 }
@@ -64,6 +45,53 @@ std::string shown(const Webhook& webhook, const WantedWebhook& wanted) {
   const std::string_view secret = wanted.secret.view();
   return fmt::format("{} ({})", masked_text(webhook.id, secret),
                      masked_text(webhook.title, secret));
+}
+
+/// Why the deliveries of an inherited webhook are not enough for the receiver; empty if they are.
+/// It is not corrected here.
+std::string shortcoming(bitbucket::Source product, const Webhook& webhook,
+                        const WantedWebhook& wanted) {
+  const auto all = wanted_events(product, wanted.pull_requests, webhook.events);
+  const std::vector<std::string> lacking(all.begin() + std::ssize(webhook.events), all.end());
+  if (!lacking.empty()) return "lacks the events " + shown(lacking);
+  if (!webhook.secret || *webhook.secret == wanted.secret) return {};
+  return webhook.secret->empty() ? "has no secret" : "has another secret";
+}
+
+using Listed = std::vector<const Webhook*>;
+
+/// All of them, each once.
+Listed listed(const std::vector<Webhook>& existing, const std::vector<Webhook>& inherited) {
+  Listed all;
+  all.reserve(existing.size() + inherited.size());
+  for (const Webhook& webhook : existing) all.push_back(&webhook);
+  for (const Webhook& webhook : inherited) {
+    if (std::ranges::count(existing, webhook.id, &Webhook::id) == 0) all.push_back(&webhook);
+  }
+  return all;
+}
+
+/// The one to keep comes first: one that delivers to the right place, then one that may be written;
+/// of equal ones the older.
+std::vector<Own> own_webhooks(bitbucket::Source product, const Listed& all,
+                              const WantedWebhook& wanted) {
+  std::vector<Own> own;
+  for (const Webhook* webhook : all) {
+    const Own one{webhook, place_in(*webhook, wanted), is_marked(*webhook, wanted)};
+    // An inherited webhook cannot be moved or corrected: it counts only if it needs no change. If
+    // somebody switched it off, it stays off.
+    const bool ours = webhook->inherited
+                          ? one.place == Place::kCurrent &&
+                                (!webhook->active || shortcoming(product, *webhook, wanted).empty())
+                          : one.place != Place::kElsewhere || one.marked;
+    if (ours) own.push_back(one);
+  }
+  std::ranges::sort(own, {}, [](const Own& one) {
+    const Webhook& webhook = *one.webhook;
+    return std::tuple(!webhook.active, one.place, webhook.inherited, !one.marked, webhook.made,
+                      webhook.id);
+  });
+  return own;
 }
 
 std::string shown_base(std::string_view url) {
@@ -77,7 +105,7 @@ std::string with_mark(const std::string& title, const WantedWebhook& wanted) {
   return there || marked.size() > kMaxTitleBytes ? title : marked;
 }
 
-/// As it is to be: what is not decided here stays.
+/// The webhook as wanted; other settings stay.
 Webhook put_right(bitbucket::Source product, Webhook webhook, const WantedWebhook& wanted) {
   webhook.title = with_mark(webhook.title.empty() ? wanted.name : webhook.title, wanted);
   if (place_in(webhook, wanted) != Place::kCurrent) webhook.url = wanted.url;
@@ -86,7 +114,7 @@ Webhook put_right(bitbucket::Source product, Webhook webhook, const WantedWebhoo
   return webhook;
 }
 
-/// Why the secret has to be written; empty if it need not.
+/// Why the secret must be written; empty if not.
 std::string secret_difference(const Own& was, const WantedWebhook& wanted, bool always) {
   const auto& secret = was.webhook->secret;
   if (secret && secret->empty()) return "set (there was none)";
@@ -120,12 +148,12 @@ void correct(const Own& was, const WantedWebhook& wanted, bool always, Plan& pla
   if (!plan.differences.empty()) plan.action = Action::kUpdate;
 }
 
-/// Why it is left as it is, though it is not right; empty if it is not.
+/// Why a wrong webhook is not changed; empty if it is changed.
 std::string obstacle(const Own& was, const WantedWebhook& wanted, Moves moves, Action& action) {
   action = Action::kSkip;
   if (!was.webhook->active) {
     return fmt::format(
-        "webhook {} is switched off, and stays so: switch it on in Bitbucket, or delete it",
+        "webhook {} is switched off, and stays off: switch it on in Bitbucket, or delete it",
         shown(*was.webhook, wanted));
   }
   if (was.place == Place::kCurrent || moves == Moves::kAll) return {};
@@ -136,12 +164,12 @@ std::string obstacle(const Own& was, const WantedWebhook& wanted, Moves moves, A
   const std::string here = place_of(wanted.url);
   const std::string there = place_of(was.webhook->url);
   if (was.place == Place::kFormer || receivers_folder(here) == receivers_folder(there)) return {};
-  return fmt::format("webhook {} is this receiver's, but leads to {}: --move takes it to {}",
+  return fmt::format("webhook {} is this receiver's, but leads to {}: --move moves it to {}",
                      shown(*was.webhook, wanted), shown_base(was.webhook->url), shown_base(here));
 }
 
-/// Of two that a race has made, the newer goes: both are marked, active, and lead to one place. Of
-/// all others somebody may think something.
+/// Of two webhooks from a race, the newer is deleted: both are marked, active, and lead to one
+/// place. Others may be wanted by somebody.
 void tidy_up(const std::vector<Own>& own, const WantedWebhook& wanted, Plan& plan) {
   const Own& kept = own.front();
   for (const Own& other : own | std::views::drop(1)) {
@@ -152,7 +180,7 @@ void tidy_up(const std::vector<Own>& own, const WantedWebhook& wanted, Plan& pla
     if (!twin) {
       plan.notes.push_back(fmt::format(
           "webhook {} {}: delete it, or pushes are delivered twice", shown(webhook, wanted),
-          webhook.inherited ? "of the whole project leads here, too" : "is this receiver's too"));
+          webhook.inherited ? "of the whole project also leads here" : "is this receiver's too"));
     } else if (plan.surplus.size() < kMaxSurplus) {
       plan.surplus.push_back(webhook.id);
       plan.differences.push_back({"duplicate", shown(webhook, wanted), "deleted"});
@@ -161,10 +189,11 @@ void tidy_up(const std::vector<Own>& own, const WantedWebhook& wanted, Plan& pla
   }
 }
 
-/// Strangers that look as if they were ours, where none is.
-void note_strangers(const std::vector<Webhook>& existing, const WantedWebhook& wanted, Plan& plan) {
+/// Webhooks of others that look like ours, if none is ours.
+void note_strangers(const Listed& all, const WantedWebhook& wanted, Plan& plan) {
   const std::string here = place_of(wanted.url);
-  for (const Webhook& webhook : existing) {
+  for (const Webhook* one : all) {
+    const Webhook& webhook = *one;
     if (webhook.inherited) continue;
     if (webhook.title == wanted.name || webhook.title.starts_with(wanted.name + " [")) {
       plan.notes.push_back(
@@ -183,17 +212,21 @@ void note_strangers(const std::vector<Webhook>& existing, const WantedWebhook& w
   }
 }
 
-void note_inherited(bitbucket::Source product, const Own& was, const WantedWebhook& wanted,
-                    Plan& plan) {
-  const auto& events = was.webhook->events;
-  const auto all = wanted_events(product, wanted.pull_requests, events);
-  const std::vector<std::string> lacking(all.begin() + std::ssize(events), all.end());
-  plan.notes.push_back(
-      fmt::format("webhook {} of the whole project leads here{}", shown(*was.webhook, wanted),
-                  lacking.empty() ? "" : "; it lacks the events " + shown(lacking)));
+/// Inherited ones that lead here, but do not replace the receiver's own.
+void note_insufficient(bitbucket::Source product, const Listed& all, const WantedWebhook& wanted,
+                       Plan& plan) {
+  for (const Webhook* webhook : all) {
+    if (!webhook->inherited || !webhook->active || place_in(*webhook, wanted) != Place::kCurrent) {
+      continue;
+    }
+    const std::string why = shortcoming(product, *webhook, wanted);
+    if (why.empty()) continue;
+    plan.notes.push_back(fmt::format("webhook {} of the whole project also leads here, but {}",
+                                     shown(*webhook, wanted), why));
+  }
 }
 
-/// Under another base URL the operator may still serve it: the digits decide.
+/// The operator may still serve it under another base URL: the digits decide.
 bool may_be_served(const Own& own, const WantedWebhook& wanted) {
   const auto digits = [](const std::string& url) {
     const std::string place = place_of(url);
@@ -219,13 +252,16 @@ std::vector<std::string> wanted_events(bitbucket::Source product, bool pull_requ
 }
 
 Plan plan_webhook(bitbucket::Source product, const std::vector<Webhook>& existing,
-                  const WantedWebhook& wanted, Moves moves, bool always) {
+                  const WantedWebhook& wanted, Moves moves, bool always,
+                  const std::vector<Webhook>& inherited) {
   Plan plan;
-  const auto own = own_webhooks(existing, wanted);
+  const Listed all = listed(existing, inherited);
+  const auto own = own_webhooks(product, all, wanted);
+  note_insufficient(product, all, wanted, plan);
   if (own.empty()) {
     plan.webhook = put_right(product, {}, wanted);
     create(plan);
-    note_strangers(existing, wanted, plan);
+    note_strangers(all, wanted, plan);
     return plan;
   }
   const Own& was = own.front();
@@ -234,7 +270,8 @@ Plan plan_webhook(bitbucket::Source product, const std::vector<Webhook>& existin
   if (!plan.reason.empty()) return plan;
   plan.action = Action::kNone;
   if (was.webhook->inherited) {
-    note_inherited(product, was, wanted, plan);
+    plan.notes.push_back(
+        fmt::format("webhook {} of the whole project leads here", shown(*was.webhook, wanted)));
   } else {
     plan.webhook = put_right(product, *was.webhook, wanted);
     correct(was, wanted, always, plan);
@@ -246,7 +283,8 @@ Plan plan_webhook(bitbucket::Source product, const std::vector<Webhook>& existin
 std::vector<Webhook> webhooks_to_delete(const std::vector<Webhook>& existing,
                                         const WantedWebhook& wanted, bool stale_only) {
   std::vector<Webhook> going;
-  for (const Own& own : own_webhooks(existing, wanted)) {
+  // The product matters only for inherited webhooks.
+  for (const Own& own : own_webhooks(bitbucket::Source::kCloud, listed(existing, {}), wanted)) {
     if (own.webhook->inherited || (stale_only && may_be_served(own, wanted))) continue;
     going.push_back(*own.webhook);
   }

@@ -10,12 +10,12 @@
 #include "bitbucket/event.h"
 #include "bitbucket_rest/webhook.h"
 
-/// What is to become of a repository's webhooks so that a receiver hears of its pushes: the rules
-/// that the operator and receiverctl share. Pure.
+/// Plans changes to a repository's webhooks so that a receiver gets its pushes. The operator and
+/// receiverctl share these rules. Pure.
 ///
-/// Ours is a webhook at exactly the receiver's URL or its former one, or with its mark in the
-/// title; every other is a stranger's. Of ours, one is kept right, and all that people have added
-/// to it stays: events, title, settings; and it stays off if somebody has switched it off.
+/// A webhook is ours if it has exactly the receiver's URL or its former one, or the receiver's mark
+/// in the title; all others belong to somebody else. One of ours is kept correct. Events, title and
+/// settings that people added to it stay, and it stays off if somebody switched it off.
 namespace receiver::bitbucket_rest {
 
 /// The webhook of one receiver as it should be.
@@ -29,7 +29,7 @@ struct WantedWebhook {
   bool pull_requests = false;
 };
 
-/// Which of ours may be taken to the receiver's URL.
+/// Which of ours may be moved to the receiver's URL.
 enum class Moves : std::uint8_t {
   kNone,      ///< none yet: not every replica may know the URL
   kRotation,  ///< those at the former URL, and marked ones that lead to the same base URL
@@ -41,12 +41,12 @@ enum class Action : std::uint8_t {
   kCreate,
   kUpdate,
   kDelete,    ///< duplicates only
-  kPostpone,  ///< it is to be moved, but not yet
-  kSkip,      ///< it is not right, and that is for people to decide
+  kPostpone,  ///< it must be moved, but not yet
+  kSkip,      ///< it is wrong, and only a person may change it
 };
 
-/// One line of a difference. `from` is empty where nothing was. URLs are in full: mask them where
-/// they are shown. Bitbucket's other texts are as masked_text() shows them.
+/// One line of a difference. `from` is empty if there was no value. URLs are complete: mask them
+/// before showing them. Bitbucket's other texts are as masked_text() shows them.
 struct Difference {
   std::string_view field;
   std::string from;
@@ -56,28 +56,31 @@ struct Difference {
 
 struct Plan {
   Action action = Action::kNone;
-  Webhook webhook;  ///< as it is to be written, or as it is; without an id if it is to be created
+  Webhook webhook;  ///< as to be written, or as it is; without an id if it must be created
   std::vector<Difference> differences;
   std::string reason;                ///< of kPostpone and kSkip, fit for people
-  std::vector<std::string> surplus;  ///< ids: to be deleted, once the webhook is right
-  std::vector<std::string> notes;    ///< what else there is to say, fit for people
+  std::vector<std::string> surplus;  ///< ids to delete once the webhook is correct
+  std::vector<std::string> notes;    ///< other messages for people
 };
 
-/// Duplicates that one plan deletes; the next one goes on.
+/// At most this many duplicates are deleted by one plan; the next one continues.
 inline constexpr std::size_t kMaxSurplus = 10;
 
 /// The events of `existing`, and those that the receiver acts on.
 [[nodiscard]] std::vector<std::string> wanted_events(bitbucket::Source product, bool pull_requests,
                                                      std::vector<std::string> existing);
 
-/// `existing`: the repository's webhooks, and inherited ones as far as they are known. With
-/// `always` it is written even if nothing differs: a secret that was changed by hand cannot be seen
-/// in Cloud.
+/// `existing`: the repository's webhooks; `inherited`: those of its project or workspace, as far as
+/// they are known, which some versions of Data Center list with the repository's, too. One that is
+/// inherited stands for the receiver's own only if its deliveries would do: at the URL, with all
+/// events, and by the secret, if that is shown. With `always` it is written even if nothing
+/// differs: a secret that was changed by hand cannot be seen in Cloud.
 [[nodiscard]] Plan plan_webhook(bitbucket::Source product, const std::vector<Webhook>& existing,
-                                const WantedWebhook& wanted, Moves moves, bool always);
+                                const WantedWebhook& wanted, Moves moves, bool always,
+                                const std::vector<Webhook>& inherited = {});
 
-/// Which of ours go when the receiver is to have none any more; with `stale_only` those alone that
-/// nobody serves any more: they end otherwise than its URLs do, by a secret of former times.
+/// Which of ours to delete if the receiver should have none; with `stale_only` only those that no
+/// receiver serves any more: their URLs were derived from an earlier secret.
 [[nodiscard]] std::vector<Webhook> webhooks_to_delete(const std::vector<Webhook>& existing,
                                                       const WantedWebhook& wanted, bool stale_only);
 

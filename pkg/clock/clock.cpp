@@ -20,7 +20,7 @@ using std::chrono::nanoseconds;
 
 std::atomic<TimeSource*> time_source = nullptr;
 
-/// Whole seconds as 2026-01-02T03:04:05, without a zone.
+/// Formats whole seconds as 2026-01-02T03:04:05, without a zone.
 std::string format_date_time(std::chrono::sys_seconds time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);
@@ -37,7 +37,7 @@ std::string format_with_fraction(Wall::time_point time, int digits) {
                      std::chrono::floor<Fraction>(time - seconds).count(), digits);
 }
 
-/// Takes what it reads off the front of a text; a failed take leaves the text as it was.
+/// Reads parts off the front of a text. A failed read leaves the text unchanged.
 class Scanner {
  public:
   explicit Scanner(std::string_view text) : rest_(text) {}
@@ -62,7 +62,7 @@ class Scanner {
     return value;
   }
 
-  /// All digits that follow; possibly none.
+  /// All digits that follow, possibly none.
   [[nodiscard]] std::string_view digits() {
     std::size_t count = 0;
     while (count < rest_.size() && text::is_digit(rest_[count])) ++count;
@@ -75,7 +75,7 @@ class Scanner {
   std::string_view rest_;
 };
 
-/// 0.DIGITS of `unit`, cut to whole nanoseconds. Digits beyond the eighteenth cannot matter.
+/// 0.DIGITS of `unit`, cut to whole nanoseconds. Digits after the eighteenth have no effect.
 nanoseconds fraction_of(std::string_view digits, nanoseconds unit) {
   long double value = 0;
   long double scale = 1;
@@ -87,7 +87,7 @@ nanoseconds fraction_of(std::string_view digits, nanoseconds unit) {
       static_cast<std::int64_t>(value * static_cast<long double>(unit.count()) / scale));
 }
 
-/// `Z` or ±hh:mm, as what local time is ahead of UTC.
+/// `Z` or ±hh:mm: how far local time is ahead of UTC.
 std::optional<std::chrono::minutes> take_offset(Scanner& scanner) {
   if (scanner.take("Z") || scanner.take("z")) return std::chrono::minutes(0);
   const bool ahead = scanner.take("+");
@@ -122,7 +122,7 @@ Steady::duration sleep_at_most(Steady::duration due) {
 }
 
 Wall::time_point from_unix_seconds(std::int64_t seconds) {
-  // One second less than the last, so that a fraction can be added to it.
+  // One second less than the maximum, so that a fraction can be added.
   constexpr std::int64_t kLast =
       std::chrono::floor<std::chrono::seconds>(nanoseconds::max()).count() - 1;
   return Wall::time_point(std::chrono::seconds(std::clamp(seconds, std::int64_t{0}, kLast)));
@@ -183,7 +183,7 @@ std::optional<Wall::time_point> parse_rfc3339(std::string_view text) {
 }
 
 std::optional<Wall::time_point> parse_http_date(std::string_view text) {
-  // get_time is content with a text that ends too early.
+  // get_time accepts a text that ends too early.
   if (!text.ends_with(" GMT")) return std::nullopt;
   std::tm date{};
   std::istringstream stream{std::string(text)};
@@ -209,7 +209,7 @@ std::optional<nanoseconds> parse_duration(std::string_view text) {
     nanoseconds length;
   };
   using namespace std::chrono_literals;
-  // A unit that begins like another comes first.
+  // A unit must come before a unit that it begins with.
   static constexpr std::array<Unit, 8> kUnits{{{"ns", 1ns},
                                                {"us", 1us},
                                                {"\u00b5s", 1us},

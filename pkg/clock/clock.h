@@ -9,20 +9,20 @@
 
 namespace receiver::clock {
 
-/// Deadlines and durations are measured on this clock; it never jumps. Timers on it: clock::Timer.
+/// The clock for deadlines and durations; it never jumps. Use clock::Timer to wait.
 struct Steady : std::chrono::steady_clock {
   [[nodiscard]] static time_point now();
 };
-/// What is shown to people and written to Kubernetes.
+/// The clock for times that people read and that are written to Kubernetes.
 struct Wall : std::chrono::system_clock {
   [[nodiscard]] static time_point now();
 };
 
-/// What is told from outside, such as the end of a certificate in 9999, may be out of the reach of
-/// 64 bits of nanoseconds: every conversion to a time goes through here, and gives the nearest time
-/// from 1970 to 2262. Between two of those any difference can be taken.
+/// A time from outside, such as a certificate's end in 9999, may not fit into 64 bits of
+/// nanoseconds. Every conversion to a time uses this function, which gives the nearest time from
+/// 1970 to 2262. The difference of any two such times fits.
 [[nodiscard]] Wall::time_point from_unix_seconds(std::int64_t seconds);
-/// The same of a date and time of day in UTC.
+/// The same for a date and time of day in UTC.
 [[nodiscard]] Wall::time_point from_utc(const std::tm& fields);
 
 /// RFC 3339 in UTC: 2026-01-02T03:04:05Z.
@@ -40,13 +40,13 @@ struct Wall : std::chrono::system_clock {
 [[nodiscard]] std::optional<Wall::time_point> parse_http_date(std::string_view text);
 
 /// How long Retry-After (of any HTTP answer) asks to wait at `now`: a number of seconds, or until a
-/// date. Not below zero; the longest time there is for a number beyond all bounds; nothing if the
-/// text is neither. Bounds are the caller's.
+/// date. Never negative; the longest possible time for a number out of range; nothing if the text
+/// is neither. The caller limits it.
 [[nodiscard]] std::optional<std::chrono::nanoseconds> parse_retry_after(std::string_view text,
                                                                         Wall::time_point now);
 
-/// Durations as Go writes them: "8s", "1m30s", "1.5h", "250ms". A bare number and a sign are
-/// refused, and so is what 64 bits of nanoseconds cannot hold.
+/// Parses durations as Go writes them: "8s", "1m30s", "1.5h", "250ms". A bare number, a sign, and
+/// values that do not fit into 64 bits of nanoseconds are errors.
 [[nodiscard]] std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text);
 
 }  // namespace receiver::clock

@@ -10,7 +10,7 @@ struct TimerSleep {
   static Steady::duration to_wait_duration(Steady::duration due) { return sleep_at_most(due); }
 };
 
-/// Asio's timer, on the clock that tests can set: whatever waits for a time waits on one of these.
+/// Asio's timer on the clock that tests can set. All code that waits for a time uses it.
 using Timer = boost::asio::basic_waitable_timer<Steady, TimerSleep>;
 
 }  // namespace receiver::clock

@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
-/// OpenSSL fails on these calls only when it has no memory or no digests to offer: nothing a caller
-/// could act on.
+/// OpenSSL fails on these calls only without memory or without digests: a caller could do nothing
+/// about it.
 void require(bool done) {
   if (!done) throw std::bad_alloc();
 }
@@ -95,7 +95,7 @@ std::optional<std::string> base64_decode(std::string_view text) {
   while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
   const std::string_view digits = text.substr(0, text.size() - padding);
 
-  // Reserved in full: growing would leave unwiped copies of a secret behind.
+  // Reserve the full size: growing would leave unwiped copies of a secret.
   std::string bytes;
   bytes.reserve(text.size() / 4 * 3);
   std::uint32_t pending = 0;
@@ -142,7 +142,7 @@ struct Hmac::Context {
 };
 
 Hmac::Hmac(HashAlgorithm algorithm, std::string_view key) : context_(std::make_unique<Context>()) {
-  // Fetching walks OpenSSL's provider tables under a lock; once per process is enough.
+  // Fetching walks OpenSSL's provider tables under a lock. Once per process is enough.
   static const std::unique_ptr<EVP_MAC, Free<EVP_MAC_free>> hmac(
       EVP_MAC_fetch(nullptr, OSSL_MAC_NAME_HMAC, nullptr));
   require(hmac != nullptr);
@@ -153,7 +153,7 @@ Hmac::Hmac(HashAlgorithm algorithm, std::string_view key) : context_(std::make_u
   const std::array<OSSL_PARAM, 2> parameters{
       OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.data(), digest.size()),
       OSSL_PARAM_construct_end()};
-  // A null key means "keep the last key" to OpenSSL, so an empty one must still point somewhere.
+  // To OpenSSL a null key means "keep the last key", so an empty key must still point somewhere.
   const unsigned char* key_bytes = key.empty() ? data_of("") : data_of(key);
   require(EVP_MAC_init(context_->mac.get(), key_bytes, key.size(), parameters.data()) == 1);
 }
@@ -183,7 +183,7 @@ SecretString::SecretString(std::string&& value) {
     Wiped& operator=(const Wiped&) = delete;
     std::string bytes;
   };
-  // Copied and wiped, not moved: moving a short value copies it too, and leaves its bytes behind.
+  // Copied and wiped, not moved: moving a short value copies it too, and leaves its bytes.
   auto owned = std::make_shared<Wiped>(value);
   wipe(value);
   value_ = std::shared_ptr<const std::string>(owned, &owned->bytes);
@@ -194,7 +194,7 @@ std::string_view SecretString::view() const {
 }
 
 void wipe(std::string& value) {
-  // The bytes between size and capacity may hold the end of an earlier, longer value.
+  // The bytes between size and capacity may contain the end of an earlier, longer value.
   value.resize(value.capacity());
   OPENSSL_cleanse(value.data(), value.size());
   value.clear();

@@ -8,7 +8,7 @@
 namespace receiver::crypto {
 namespace {
 
-/// Without this OpenSSL would ask for an encrypted key's password on the terminal.
+/// Without this, OpenSSL would ask for an encrypted key's password on the terminal.
 int no_password(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*user*/) {
   return -1;
 }

@@ -12,14 +12,14 @@
 namespace receiver::git {
 namespace {
 
-/// A byte that is no UTF-8 is U+FFFD, as for Go.
+/// An invalid UTF-8 byte is U+FFFD, as in Go.
 text::CodePoint first_character(std::string_view text) {
   constexpr char32_t kReplacement = 0xFFFD;
   const text::CodePoint character = text::first_code_point(text);
   return character.bytes == 0 ? text::CodePoint{kReplacement, 1} : character;
 }
 
-/// Where the first of `wanted` stands that no backslash escapes.
+/// The position of the first of `wanted` that no backslash escapes.
 std::size_t find_unescaped(std::string_view text, std::string_view wanted) {
   for (std::size_t at = 0; at < text.size(); ++at) {
     if (text[at] == '\\') {
@@ -31,7 +31,7 @@ std::size_t find_unescaped(std::string_view text, std::string_view wanted) {
   return std::string_view::npos;
 }
 
-/// A class after its `[`: takes the mark of negation. Nothing if it ends there.
+/// Reads the negation mark of a class, after its `[`. Nothing if the text ends there.
 std::optional<bool> take_negation(std::string_view& text) {
   const bool negated = text.starts_with('!') || text.starts_with('^');
   if (negated) text.remove_prefix(1);
@@ -39,7 +39,7 @@ std::optional<bool> take_negation(std::string_view& text) {
   return negated;
 }
 
-/// What is wrong with a glob, and what to do; nothing if it is a glob.
+/// What is wrong with a glob, and what to do; nothing if it is valid.
 std::optional<std::string> problem_of(std::string_view text) {
   std::size_t groups = 0;
   std::size_t open = 0;
@@ -77,8 +77,8 @@ struct Group {
   std::string_view after;
 };
 
-/// The group that a glob begins with. Braces and commas count in classes too. Nothing if the group
-/// does not end.
+/// The group at the beginning of a glob. Braces and commas count in classes too. Nothing if the
+/// group has no end.
 std::optional<Group> first_group(std::string_view text) {
   Group group;
   std::size_t depth = 0;
@@ -107,15 +107,15 @@ std::optional<Group> first_group(std::string_view text) {
 enum class Outcome {
   kNo,
   kYes,
-  /// The glob turned out to be none: an alternative had half a class in it, for example. Then no
-  /// other alternative is tried.
+  /// The glob is invalid after all: an alternative contained half a class, for example. No other
+  /// alternative is tried then.
   kBroken,
   kTooHard,
 };
 
-/// How a glob is laid along a path. Where the two part, only the last star takes more characters;
-/// where it cannot, only the last `**` takes more folders. Of a group, each alternative is put in
-/// its place in turn, and the walk goes on from there with the stars before it.
+/// Matches a glob against a path. On a mismatch, only the last star takes more characters; if it
+/// cannot, only the last `**` takes more folders. For a group, each alternative is put in its place
+/// in turn, and the walk continues from there with the stars before it.
 class GlobWalk {
  public:
   GlobWalk(std::string_view glob, std::string_view path, std::size_t& steps_left)
@@ -148,7 +148,7 @@ class GlobWalk {
 
   [[nodiscard]] std::string_view rest() const { return std::string_view(glob_).substr(at_.glob); }
 
-  /// False once nothing is left.
+  /// False once the step limit is used up.
   bool spend(std::size_t steps) {
     steps_left_ -= std::min(steps_left_, steps);
     return steps_left_ > 0;
@@ -213,13 +213,13 @@ class GlobWalk {
     members.remove_prefix(end + 1);
     spend(end + 1);
     at_.glob = glob_.size() - members.size();
-    at_.path += character.bytes;  // which may be a `/`, unlike that of `?`
+    at_.path += character.bytes;  // unlike `?`, it may be a `/`
     return Term::kFits;
   }
 
-  /// Takes the members of a class up to the one that is this character, or up to its `]`.
+  /// Reads the members of a class up to the one that is this character, or up to its `]`.
   static bool take_members(std::string_view& members, char32_t character) {
-    constexpr char32_t kNoRange = 0x10FFFF;  // a character that begins none
+    constexpr char32_t kNoRange = 0x10FFFF;  // a character that begins no range
     char32_t lowest = kNoRange;
     while (!members.empty() && members.front() != ']') {
       if (lowest != kNoRange && members.size() > 1 && members[0] == '-' && members[1] != ']') {
@@ -242,8 +242,8 @@ class GlobWalk {
     return member;
   }
 
-  /// Goes back to the last star, which takes a character more, or the last `**`, which takes a
-  /// folder more.
+  /// Returns to the last star, which takes one more character, or the last `**`, which takes one
+  /// more folder.
   bool try_again() {
     if (star_ && path_[star_->path] != '/') {
       star_->path += first_character(path_.substr(star_->path)).bytes;
@@ -268,14 +268,14 @@ class GlobWalk {
       if (!spend(glob_.size())) return Outcome::kTooHard;
       GlobWalk walk = *this;
       walk.glob_ = fmt::format("{}{}{}", before, alternative, group->after);
-      walk.part_begins_ = true;  // wherever the group stands, so a `**` may follow
+      walk.part_begins_ = true;  // anywhere in the glob, so a `**` may follow
       const Outcome outcome = walk.run();
       if (outcome != Outcome::kNo) return outcome;
     }
     return Outcome::kNo;
   }
 
-  /// Whether the end of a path is matched by what is left of the glob.
+  /// Whether the rest of the glob matches the end of a path.
   Outcome matches_nothing(std::string_view glob) {
     constexpr std::array<std::string_view, 6> kNothing{"", "*", "**", "/**", "**/", "/**/"};
     if (std::ranges::find(kNothing, glob) != kNothing.end()) return Outcome::kYes;
@@ -293,10 +293,10 @@ class GlobWalk {
   std::string glob_;
   std::string_view path_;
   Place at_;
-  /// After the star or `**` in the glob; and where in the path the rest was tried last.
+  /// The place after the star or `**` in the glob, and where in the path the rest was tried last.
   std::optional<Place> star_;
   std::optional<Place> globstar_;
-  /// Whether `**` may mean folders here.
+  /// Whether `**` may stand for folders here.
   bool part_begins_ = true;
   std::size_t& steps_left_;
 };
@@ -316,7 +316,7 @@ PathMatch Glob::matches(std::string_view path) const {
     case Outcome::kTooHard:
       return PathMatch::kUnknown;
     case Outcome::kNo:
-    case Outcome::kBroken:  // Kargo overlooks it, too
+    case Outcome::kBroken:  // Kargo ignores it, too
       break;
   }
   return PathMatch::kNo;

@@ -12,15 +12,15 @@ namespace receiver::git {
 enum class PathMatch : std::uint8_t {
   kNo,
   kYes,
-  /// Not told within the bounds. Whoever must not miss a change takes it for a match of what
-  /// includes, and for none of what excludes.
+  /// Undecided within the step limit. A caller that must not miss a change treats it as a match of
+  /// an include pattern, and as no match of an exclude pattern.
   kUnknown,
 };
 
-/// A glob has at most so many groups `{…}`, nested ones included.
+/// Maximum number of groups `{…}` in a glob, including nested ones.
 inline constexpr std::size_t kMaxGlobGroups = 64;
-/// The most work for one path, in characters of the glob that are compared or rewritten: below a
-/// millisecond. Globs that people write take a few hundred.
+/// Maximum work for one path, in characters of the glob that are compared or rewritten: less than a
+/// millisecond. Normal globs take a few hundred.
 inline constexpr std::size_t kMaxGlobSteps = 100'000;
 
 /// A glob in the grammar of the Go library that Kargo uses (doublestar 4.10). It matches whole
@@ -37,8 +37,8 @@ inline constexpr std::size_t kMaxGlobSteps = 100'000;
 /// unless this one says kUnknown.
 class Glob {
  public:
-  /// The error says what is wrong and how to put it right; a glob is looked at as a whole, so that
-  /// no path is needed to notice.
+  /// The error says what is wrong and how to correct it. The whole glob is checked, so the error
+  /// does not depend on a path.
   [[nodiscard]] static tl::expected<Glob, std::string> parse(std::string_view text);
 
   [[nodiscard]] PathMatch matches(std::string_view path) const;

@@ -9,23 +9,23 @@
 
 namespace receiver::git {
 
-/// Which changed files count for a subscription: those that one of `includePaths` matches (if there
-/// are none: all), and none of `excludePaths`. A file that counts in vain costs a refresh, and one
-/// that is overlooked costs a release: whatever is in doubt counts.
+/// Which changed files count for a subscription: those that one of `includePaths` matches (all, if
+/// there are none) and none of `excludePaths` matches. A file that counts needlessly costs a
+/// refresh; an overlooked one costs a release. In doubt, a file counts.
 class PathFilter {
  public:
   explicit PathFilter(const PathRules& rules);
 
-  /// Whether a changed file counts, or may do so. A path as Bitbucket tells it: relative to the
-  /// repository's root, with slashes, not quoted. In doubt is every path if a pattern is invalid;
-  /// one that is longer than kMaxPathBytes, empty, or holds U+FFFD or bytes that are no UTF-8,
-  /// since then Git has another; and what a pattern cannot tell. Kargo sees unusual names as Git
-  /// quotes them (`"caf\303\251"`, quotes included): such a file counts if it does by either
-  /// spelling. May be called by several threads at once.
+  /// Whether a changed file counts, or may count. The path is as Bitbucket sends it: relative to
+  /// the repository's root, with slashes, not quoted. In doubt is every path if a pattern is
+  /// invalid; a path that is longer than kMaxPathBytes, empty, or contains U+FFFD or invalid UTF-8,
+  /// because Git has another one then; and a path that a pattern cannot decide. Kargo sees unusual
+  /// names as Git quotes them (`"caf\303\251"`, quotes included): such a file counts if either
+  /// spelling counts. May be called by several threads at once.
   [[nodiscard]] bool may_count(std::string_view path) const;
 
-  /// What is wrong with the patterns, a line each, for people: `includePaths[0]: …`. If anything
-  /// is, every file counts.
+  /// The errors in the patterns, one per line, for people: `includePaths[0]: …`. If there is any,
+  /// every file counts.
   [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
 
  private:
@@ -38,8 +38,8 @@ class PathFilter {
   std::vector<std::string> problems_;
 };
 
-/// A path as `git log` writes it, without configuration: in quotes and with escapes if it holds
-/// bytes beyond ASCII, control characters, quotes or backslashes; else as it is.
+/// A path as `git log` writes it by default: in quotes and with escapes if it contains bytes beyond
+/// ASCII, control characters, quotes or backslashes; else unchanged.
 [[nodiscard]] std::string quoted_path(std::string_view path);
 
 }  // namespace receiver::git

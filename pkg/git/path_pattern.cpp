@@ -15,8 +15,8 @@ std::optional<std::string_view> after_prefix(std::string_view text, std::string_
   return text.substr(prefix.size());
 }
 
-/// As Go's `filepath.Clean` has it: without empty parts and dots, and `..` taken back where
-/// something stands before it. A path of nothing is ".".
+/// Cleans a path as Go's `filepath.Clean` does: removes empty parts and dots, and resolves `..`
+/// where possible. An empty path becomes ".".
 std::string without_detours(std::string_view path) {
   const bool rooted = path.starts_with('/');
   std::vector<std::string_view> parts;

@@ -14,7 +14,7 @@ namespace receiver::git {
 
 /// Longer patterns are errors.
 inline constexpr std::size_t kMaxPathPatternBytes = 4096;
-/// Longer paths are not judged.
+/// Longer paths are undecided.
 inline constexpr std::size_t kMaxPathBytes = 4096;
 
 /// One entry of a subscription's `includePaths` or `excludePaths`, decided as Kargo does:
@@ -28,10 +28,10 @@ inline constexpr std::size_t kMaxPathBytes = 4096;
 /// the dots are below it too.
 class PathPattern {
  public:
-  /// The error says what is wrong and how to put it right, without the whole of the pattern.
+  /// The error says what is wrong and how to correct it, without the whole pattern.
   [[nodiscard]] static tl::expected<PathPattern, std::string> parse(std::string_view text);
 
-  /// A path as Git has it: relative to the repository's root, with slashes. May be called by
+  /// The path as Git has it: relative to the repository's root, with slashes. May be called by
   /// several threads at once.
   [[nodiscard]] PathMatch matches(std::string_view path) const;
 

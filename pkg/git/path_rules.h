@@ -7,8 +7,8 @@
 
 namespace receiver::git {
 
-/// `includePaths` and `excludePaths` of a subscription, as a Warehouse writes them. Most
-/// subscriptions have neither, and then this is no more than a pointer. Copies share the texts.
+/// `includePaths` and `excludePaths` of a subscription, as in the Warehouse. Most subscriptions
+/// have neither, and then this is a single pointer. Copies share the texts.
 class PathRules {
  public:
   using Texts = std::vector<std::string>;
@@ -21,7 +21,7 @@ class PathRules {
     lists_ = std::make_shared<const Lists>(Lists{std::move(include), std::move(exclude)});
   }
 
-  /// Whether every changed file counts.
+  /// True if every changed file counts.
   [[nodiscard]] bool empty() const { return lists_ == nullptr; }
   [[nodiscard]] const Texts& include() const { return lists().include; }
   [[nodiscard]] const Texts& exclude() const { return lists().exclude; }

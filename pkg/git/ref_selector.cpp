@@ -16,7 +16,7 @@ constexpr std::string_view kTagPrefix = "refs/tags/";
 
 using Patterns = std::vector<Regex>;
 
-/// Nothing if one of them is invalid.
+/// Nothing if an expression is invalid.
 std::optional<Patterns> compile(const std::vector<std::string>& regexes) {
   Patterns patterns;
   for (const std::string& regex : regexes) {
@@ -33,11 +33,12 @@ bool any_matches(const Patterns& patterns, std::string_view text) {
 
 bool branch_affected(const Subscription& subscription, std::string_view ref) {
   if (!ref.starts_with(kBranchPrefix)) return false;
-  // Without a branch it is the default one, which no payload names: it may be this.
+  // Without a branch, the subscription is for the default branch. No payload names it, so this may
+  // be it.
   return subscription.branch.empty() || ref.substr(kBranchPrefix.size()) == subscription.branch;
 }
 
-/// The rules that a tag has to pass, compiled once for all refs of a push.
+/// The rules for tags, compiled once for all refs of a push.
 struct TagRules {
   Patterns allow;
   Patterns ignore;
@@ -49,7 +50,8 @@ struct TagRules {
     if (!allow.empty() && !any_matches(allow, tag)) return false;
     if (any_matches(ignore, tag)) return false;
     if (!versions_only) return true;
-    // A leading v is no semantic version, but so common on tags that strictness overlooks it.
+    // A leading v is not part of a semantic version, but so common on tags that it is accepted even
+    // if strict.
     const auto version = strict_versions
                              ? parse_strict_version(tag.substr(tag.starts_with('v') ? 1 : 0))
                              : parse_version(tag);

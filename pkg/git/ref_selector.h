@@ -8,7 +8,7 @@
 
 #include "git/path_rules.h"
 
-/// Whether a push can matter to a Git subscription of a Warehouse.
+/// Whether a push can affect a Git subscription of a Warehouse.
 namespace receiver::git {
 
 enum class Strategy : std::uint8_t {
@@ -20,11 +20,11 @@ enum class Strategy : std::uint8_t {
   kUnknown,
 };
 
-/// By the name that a Warehouse writes; the empty one is NewestFromBranch.
+/// The strategy for a name in a Warehouse; the empty name is NewestFromBranch.
 [[nodiscard]] Strategy strategy_of(std::string_view name);
 
-/// The part of a Warehouse's Git subscription that decides about pushes. A cluster holds a hundred
-/// thousand of them.
+/// The part of a Warehouse's Git subscription that decides about pushes. A cluster may have a
+/// hundred thousand of them.
 struct Subscription {
   std::string repo_url;
   std::string branch;
@@ -39,8 +39,8 @@ struct Subscription {
 };
 
 /// Whether one of `refs` (full names: `refs/heads/main`, `refs/tags/v1`) could change what the
-/// subscription selects. In doubt it could: when no refs are known, the strategy is unknown, or a
-/// pattern or the constraint is invalid. Neither the repository nor `paths` are looked at.
+/// subscription selects. True in doubt: if no refs are known, the strategy is unknown, or a pattern
+/// or the constraint is invalid. Ignores the repository and `paths`.
 [[nodiscard]] bool affected(const Subscription& subscription, std::span<const std::string> refs);
 
 }  // namespace receiver::git

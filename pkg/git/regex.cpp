@@ -10,14 +10,14 @@
 namespace receiver::git {
 namespace {
 
-/// For the program and its automaton.
+/// Memory limit of the program and its automaton.
 constexpr std::int64_t kMaxRegexMemory = std::int64_t{2} << 20;
 
-/// Where the character class that begins at `at` ends: past its `]`, or at the pattern's end.
+/// The end of the character class that begins at `at`: after its `]`, or at the pattern's end.
 std::size_t class_end(std::string_view regex, std::size_t at) {
   ++at;
   if (at < regex.size() && regex[at] == '^') ++at;
-  // A bracket that comes first stands for itself.
+  // A bracket in first place is a literal.
   if (at < regex.size() && regex[at] == ']') ++at;
   while (at < regex.size() && regex[at] != ']') {
     const std::size_t named = regex.substr(at, 2) == "[:" ? regex.find(":]", at + 2) : regex.npos;
@@ -30,7 +30,7 @@ std::size_t class_end(std::string_view regex, std::size_t at) {
   return std::min(at + 1, regex.size());
 }
 
-/// Go, and so Kargo, reads `(?<name>` as `(?P<name>`. RE2 before 2023-09 knows the latter only.
+/// Go, and so Kargo, reads `(?<name>` as `(?P<name>`. RE2 before 2023-09 only knows the latter.
 std::string with_named_groups_of_re2(std::string_view regex) {
   std::string result;
   std::size_t at = 0;

@@ -12,15 +12,15 @@ class RE2;
 
 namespace receiver::git {
 
-/// A regular expression in Go's syntax, as Kargo takes it. Copies share the compiled form, which
-/// takes up to 2 MiB. Matching takes time linear in the text, whatever the expression.
+/// A regular expression in Go's syntax, as Kargo uses it. Copies share the compiled form, which
+/// takes up to 2 MiB. Matching takes time linear in the text, for every expression.
 class Regex {
  public:
-  /// The error says what is wrong, and repeats a part of the expression at most. One that needs
-  /// more memory than that is an error too.
+  /// The error says what is wrong, and quotes at most a part of the expression. An expression that
+  /// needs too much memory is an error too.
   [[nodiscard]] static tl::expected<Regex, std::string> parse(std::string_view expression);
 
-  /// Anywhere in the text. May be called by several threads at once.
+  /// Whether any part of the text matches. May be called by several threads at once.
   [[nodiscard]] bool matches(std::string_view text) const;
 
  private:

@@ -26,7 +26,7 @@ struct ScpForm {
   std::string_view path;
 };
 
-/// `[user@]host[:path]`, where user and host are words, the host's with dots between them.
+/// `[user@]host[:path]`, where user and host are words, the host's words separated by dots.
 std::optional<ScpForm> parse_scp(std::string_view text) {
   std::size_t end = word_length(text);
   if (end == 0) return std::nullopt;
@@ -54,7 +54,7 @@ bool is_http(std::string_view text) {
   return text.starts_with("http://") || text.starts_with("https://");
 }
 
-/// Nothing where Kargo gives its input back.
+/// Nothing if Kargo returns its input unchanged.
 std::optional<std::string> normal_form(std::string_view text) {
   const std::string clean = text::without_invisible(text::unicode_lower(text));
   if (is_http(clean) || clean.starts_with("ssh://")) {
@@ -74,13 +74,13 @@ std::optional<std::string> normal_form(std::string_view text) {
   return form;
 }
 
-/// A URL cut at its separators, whatever stands between them.
+/// A URL split at its separators, without checking the parts.
 struct Pieces {
   std::string_view scheme;
   std::string_view user;
   std::string_view host;
-  std::string_view port;  // With its colon.
-  std::string_view rest;  // From the first `/`, `?` or `#` on.
+  std::string_view port;  // with its colon
+  std::string_view rest;  // from the first `/`, `?` or `#` on
 };
 
 std::optional<Pieces> split(std::string_view url) {
@@ -111,7 +111,8 @@ std::string normalize(std::string_view url) {
 }
 
 std::string identity(std::string_view url) {
-  // Of the normal form and its length only, so that equal normal forms have equal identities.
+  // Depends only on the normal form and its length, so that equal normal forms have equal
+  // identities.
   const std::string normal = normalize(url);
   if (normal.size() > kMaxUrlBytes) return {};
   const std::string lowered = text::unicode_lower(normal);
@@ -121,7 +122,7 @@ std::string identity(std::string_view url) {
   if (!http && pieces->scheme != "ssh") return lowered;
 
   std::string_view path = pieces->rest;
-  // `git@host:/ws/repo` names what `git@host:ws/repo` does.
+  // `git@host:/ws/repo` names the same repository as `git@host:ws/repo`.
   path.remove_prefix(std::min(path.find_first_not_of('/'), path.size()));
   if (pieces->host.empty() || path.empty()) return {};
 
@@ -129,12 +130,12 @@ std::string identity(std::string_view url) {
       pieces->host == "bitbucket.org" || (!http && pieces->host == "altssh.bitbucket.org");
   std::string key = cloud || http ? "" : "ssh:";
   key += cloud ? "bitbucket.org" : pieces->host;
-  // Both default ports for both schemes: a proxy that redirects one to the other leaves the port of
-  // the first.
+  // Both default ports for both schemes: a proxy that redirects from one scheme to the other keeps
+  // the port of the first.
   const bool default_port = pieces->port == ":80" || pieces->port == ":443" || pieces->port == ":";
   if (http && !default_port) key += pieces->port;
   key += '/';
-  // One letter can be escaped in several ways, and an escaped one has a case too.
+  // A letter can be escaped in several ways, and escapes have letter case too.
   const auto decoded = text::percent_decode(path);
   key += decoded ? text::unicode_lower(*decoded) : path;
   return key;
@@ -144,7 +145,7 @@ std::string redacted(std::string_view url) {
   constexpr std::string_view kUnreadable = "(unreadable URL)";
   std::string text;
   if (const auto pieces = split(url)) {
-    // What looks like host and port may be the start of a password that holds a `/`, `?` or `#`.
+    // What looks like host and port may be the start of a password that contains a `/`, `?` or `#`.
     const bool doubtful_port =
         pieces->port.size() > 1 && (!std::ranges::all_of(pieces->port.substr(1), text::is_digit) ||
                                     pieces->rest.find('@') != std::string_view::npos);

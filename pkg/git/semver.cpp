@@ -13,13 +13,13 @@ bool is_space(char character) {
   return character == ' ' || (character >= '\t' && character <= '\r' && character != '\v');
 }
 
-/// What an identifier of a prerelease or of metadata is made of.
+/// Characters of an identifier in a prerelease or metadata.
 bool is_identifier(char character) {
   return text::is_alphanumeric(character) || character == '-';
 }
 
-/// What a number in a constraint is made of, before anyone asks whether it makes sense: the
-/// library's grammar lets a single `|` in, and then fails on it.
+/// Characters that the library's grammar accepts as a number in a constraint. They include a single
+/// `|`, on which the library fails later.
 bool is_number_or_wildcard(char character) {
   return text::is_digit(character) || character == 'x' || character == 'X' || character == '*' ||
          character == '|';
@@ -44,8 +44,7 @@ bool take(std::string_view& text, std::string_view prefix) {
   return true;
 }
 
-/// Cuts off `.`-separated parts of such characters behind `mark`, none of them empty. Takes nothing
-/// rather than half.
+/// Cuts off `.`-separated, non-empty parts of such characters after `mark`, or nothing.
 template <class Predicate>
 std::string_view take_parts(std::string_view& text, char mark, Predicate predicate) {
   if (!text.starts_with(mark)) return {};
@@ -70,7 +69,7 @@ std::string_view take_identifier(std::string_view& identifiers) {
   return identifier;
 }
 
-/// No numeric identifier may have a leading zero.
+/// A numeric identifier must not have a leading zero.
 bool is_valid_prerelease(std::string_view prerelease) {
   while (!prerelease.empty()) {
     const std::string_view identifier = take_identifier(prerelease);
@@ -92,7 +91,7 @@ std::strong_ordering compare_identifiers(std::string_view left, std::string_view
 }
 
 std::strong_ordering compare_prereleases(std::string_view left, std::string_view right) {
-  // The absence of a prerelease is what all prereleases lead up to.
+  // A version without a prerelease comes after all its prereleases.
   if (left.empty() || right.empty()) return left.empty() <=> right.empty();
   while (!left.empty() && !right.empty()) {
     const auto order = compare_identifiers(take_identifier(left), take_identifier(right));
@@ -101,7 +100,7 @@ std::strong_ordering compare_prereleases(std::string_view left, std::string_view
   return right.empty() <=> left.empty();
 }
 
-/// A version as it is written: each part as text, whatever it means.
+/// A version as text, before its parts are interpreted.
 struct WrittenVersion {
   std::string_view major;
   std::string_view minor;
@@ -110,8 +109,7 @@ struct WrittenVersion {
   std::string_view metadata;
 };
 
-/// Cuts off the longest prefix that is written like a version, with such characters for its
-/// numbers.
+/// Cuts off the longest prefix in the form of a version, with such characters for its numbers.
 template <class Predicate>
 std::optional<WrittenVersion> take_written(std::string_view& text, Predicate is_number) {
   std::string_view rest = text;
@@ -145,8 +143,8 @@ std::optional<Version> to_version(const WrittenVersion& written) {
                  std::string(written.metadata)};
 }
 
-/// `1.2 - 2.3` as the `>= 1.2, <= 2.3` that it stands for. In text, since that is how the library
-/// does it: what then stands on either side decides whether the whole is a constraint.
+/// Rewrites `1.2 - 2.3` to `>= 1.2, <= 2.3`. It works on the text, because the library does: the
+/// text on both sides then decides whether the whole is a constraint.
 std::string rewrite_ranges(std::string_view text) {
   std::string rewritten;
   while (!text.empty()) {
@@ -230,7 +228,7 @@ std::optional<Constraint::Conjunction> Constraint::parse_conjunction(std::string
 }
 
 std::optional<Constraint::Comparison> Constraint::take_comparison(std::string_view& text) {
-  // Longer signs before those that they begin with.
+  // Longer operators before those that they begin with.
   constexpr std::array<std::pair<std::string_view, Operator>, 11> kOperators{{
       {"!=", Operator::kNotEqual},
       {">=", Operator::kGreaterOrEqual},
@@ -254,7 +252,7 @@ std::optional<Constraint::Comparison> Constraint::take_comparison(std::string_vi
   auto written = take_written(text, is_number_or_wildcard);
   if (!written) return std::nullopt;
 
-  // Whatever is written behind an open part but the prerelease says nothing.
+  // After an open part, everything except the prerelease is ignored.
   if (is_wildcard(written->major)) {
     comparison.open = Open::kMajor;
     written->major = written->minor = written->patch = {};
@@ -291,7 +289,7 @@ bool Constraint::Comparison::met_by(const Version& version) const {
 
     case Operator::kTilde:
       if (version < operand) return false;
-      // `*`; and so `~0.0.0`, which the library cannot tell from it.
+      // `*`, and also `~0.0.0`, which the library cannot tell apart from it.
       if ((open == Open::kNothing || open == Open::kMajor) && operand.major == 0 &&
           operand.minor == 0 && operand.patch == 0) {
         return true;
@@ -307,7 +305,7 @@ bool Constraint::Comparison::met_by(const Version& version) const {
       return version != operand;
 
     case Operator::kGreater:
-      // Above all of 1.x, not merely above 1.0.0.
+      // Above all of 1.x, not just above 1.0.0.
       if (open == Open::kMinor) return version.major > operand.major;
       if (open == Open::kPatch) {
         return version.major > operand.major || (same_major && version.minor > operand.minor);
@@ -326,7 +324,7 @@ bool Constraint::Comparison::met_by(const Version& version) const {
              (same_major && (version.minor <= operand.minor || open == Open::kMinor));
 
     case Operator::kCaret:
-      // What may not change is the leftmost part that is not zero.
+      // The leftmost part that is not zero must not change.
       if (version < operand) return false;
       if (operand.major > 0 || open == Open::kMinor) return same_major;
       if (operand.minor > 0 || open == Open::kPatch) return same_major && same_minor;

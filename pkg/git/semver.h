@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-/// Semantic versions and constraints on them, in the grammar of the Go library that Kargo uses
+/// Semantic versions and constraints, in the grammar of the Go library that Kargo uses
 /// (Masterminds, v3).
 namespace receiver::git {
 
@@ -23,29 +23,29 @@ struct Version {
   std::uint64_t patch = 0;
   /// Without its hyphen: "rc.1". Empty for a release.
   std::string prerelease;
-  /// Without its plus sign. Says nothing about order.
+  /// Without its plus sign. Has no effect on the order.
   std::string metadata;
 
-  /// Precedence: metadata does not count.
+  /// Compares precedence: metadata is ignored.
   friend std::strong_ordering operator<=>(const Version& left, const Version& right);
   friend bool operator==(const Version& left, const Version& right) {
     return (left <=> right) == std::strong_ordering::equal;
   }
 };
 
-/// `1`, `v1.2` and `01.2.3-rc.1+build` are versions too: missing parts are zero, a `v` and leading
-/// zeros are fine.
+/// Also accepts `1`, `v1.2` and `01.2.3-rc.1+build`: missing parts are zero, a `v` and leading
+/// zeros are allowed.
 [[nodiscard]] std::optional<Version> parse_version(std::string_view text);
-/// Exactly `MAJOR.MINOR.PATCH[-PRERELEASE][+METADATA]` as semver.org has it; no `v`.
+/// Accepts exactly `MAJOR.MINOR.PATCH[-PRERELEASE][+METADATA]` as in semver.org; no `v`.
 [[nodiscard]] std::optional<Version> parse_strict_version(std::string_view text);
 
-/// Which versions are wanted: `>=1.2 <2 || ^3.1.0-0`, `1.2 - 2.3`, `~1.x`, `!=2.0.1`, `*`.
+/// A set of versions: `>=1.2 <2 || ^3.1.0-0`, `1.2 - 2.3`, `~1.x`, `!=2.0.1`, `*`.
 class Constraint {
  public:
-  /// Nothing if the text is no constraint; the empty text is none.
+  /// Nothing if the text is not a constraint. The empty text is not one.
   [[nodiscard]] static std::optional<Constraint> parse(std::string_view text);
 
-  /// A prerelease meets only an alternative that names a prerelease somewhere.
+  /// A prerelease meets only an alternative that contains a prerelease.
   [[nodiscard]] bool met_by(const Version& version) const;
 
  private:

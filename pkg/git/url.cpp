@@ -19,7 +19,7 @@ bool is_one_of(char character, std::string_view set) {
   return set.find(character) != std::string_view::npos;
 }
 
-/// Whether Go writes the character as it is when it escapes this part of a URL.
+/// Whether Go leaves the character unescaped in this part of a URL.
 bool is_plain(char character, Part part) {
   if (text::is_unreserved(character)) return true;
   switch (part) {
@@ -39,7 +39,7 @@ std::string escape(std::string_view text, Part part) {
   return text::percent_encode(text, [part](char character) { return is_plain(character, part); });
 }
 
-/// Whether Go keeps this path or fragment as it was written, rather than escaping what it means.
+/// Whether Go keeps this path or fragment as written, instead of escaping its meaning again.
 bool is_kept(std::string_view raw, Part part) {
   return std::ranges::all_of(raw, [part](char character) {
     return is_plain(character, part) || is_one_of(character, "!$&'()*+,;=:@[]%");
@@ -53,8 +53,8 @@ std::pair<std::string_view, std::optional<std::string_view>> cut(std::string_vie
   return {text.substr(0, at), text.substr(at + 1)};
 }
 
-/// Only bytes beyond ASCII (and the percent sign itself) may be escaped in a host; few others may
-/// stand in it at all.
+/// In a host, only bytes beyond ASCII (and the percent sign) may be escaped, and few other
+/// characters are allowed.
 std::optional<std::string> decode_host(std::string_view host) {
   for (std::size_t i = 0; i < host.size(); ++i) {
     const bool ascii = static_cast<unsigned char>(host[i]) < 0x80;
@@ -98,14 +98,14 @@ std::optional<std::string> parse_host(std::string_view scheme, std::string_view 
   const std::size_t bracket = text.rfind('[');
   if (bracket == 0) return parse_bracketed_host(text);
   if (bracket != std::string_view::npos) return std::nullopt;
-  // Go lets some database URLs list several hosts with ports, but not http and https ones.
+  // For some database URLs, Go accepts several hosts with ports, but not for http and https.
   const bool strict = scheme == "http" || scheme == "https";
   const std::size_t colon = strict ? text.find(':') : text.rfind(':');
   if (colon != std::string_view::npos && !is_optional_port(text.substr(colon))) return std::nullopt;
   return decode_host(text);
 }
 
-/// The user info in the form in which Go writes it.
+/// The user info as Go writes it.
 std::optional<std::string> parse_user(std::string_view text) {
   const bool valid = std::ranges::all_of(text, [](char character) {
     return text::is_alphanumeric(character) || is_one_of(character, "-._:~!$&'()*+,;=%@");
@@ -205,17 +205,17 @@ bool Url::has_parameters() const {
 std::string Url::to_string() const {
   std::string text;
   if (!scheme.empty()) text += scheme + ':';
-  text += opaque;  // Which has none of what follows.
+  text += opaque;  // an opaque URL has no further parts
   const bool empty = host.empty() && path.empty() && !user;
   if (has_authority && !empty) text += "//";
   if (user) text += *user + '@';
   text += escape(host, Part::kHost);
 
-  // Raw only while it still means the path: the caller may have shortened that.
+  // The raw form is used only while it still means the path: the caller may have shortened that.
   const bool raw = is_kept(raw_path, Part::kPath) && text::percent_decode(raw_path) == path;
   const std::string escaped_path = raw ? raw_path : escape(path, Part::kPath);
   if (!escaped_path.starts_with('/') && !escaped_path.empty() && !host.empty()) text += '/';
-  // A relative path whose first segment has a colon would read as a scheme.
+  // A relative path with a colon in its first segment would look like a scheme.
   const std::string_view first_segment(escaped_path.data(),
                                        std::min(escaped_path.find('/'), escaped_path.size()));
   if (text.empty() && is_one_of(':', first_segment)) text += "./";

@@ -42,7 +42,8 @@ class Client::Impl : public std::enable_shared_from_this<Impl> {
   using Done = ClientConnection::Done;
   using Endpoints = std::vector<ClientConnection::Endpoint>;
 
-  /// Sends, once more if a pooled connection proves dead; ends when the answer's head is there.
+  /// Sends the request, and once more if a pooled connection turns out to be dead. Returns when the
+  /// answer's header has arrived.
   asio::awaitable<Result<Lease>> exchange(Request request, TimePoint deadline, Connection kind);
   asio::awaitable<Result<Slots::Slot>> wait_for_slot(TimePoint deadline);
   asio::awaitable<Done> connect(Lease& lease, TimePoint deadline);
@@ -50,7 +51,7 @@ class Client::Impl : public std::enable_shared_from_this<Impl> {
   void look_up();
 
   [[nodiscard]] bool is_tls() const { return options_.scheme != "http"; }
-  /// Where connections go to.
+  /// The host that connections go to: the proxy's, if there is one.
   [[nodiscard]] const std::string& next_host() const {
     return options_.proxy ? options_.proxy->host : options_.host;
   }
@@ -64,27 +65,28 @@ class Client::Impl : public std::enable_shared_from_this<Impl> {
 
   asio::any_io_executor executor_;
   ClientOptions options_;
-  std::string peer_;  ///< host and port, as errors name them
+  std::string peer_;  ///< host and port, for errors
   std::string host_field_;
-  std::optional<asio::ip::address> address_;  ///< of next_host(), if that is a literal
+  std::optional<asio::ip::address> address_;  ///< address of next_host(), if it is a literal
   asio::ip::tcp::resolver resolver_;
 
   std::shared_ptr<const ClientTlsContext> tls_;
   std::shared_ptr<const ClientTlsContext> proxy_tls_;
-  std::string tls_problem_;  ///< why one of them is not there
+  std::string tls_problem_;  ///< why a TLS context is missing
 
   Slots slots_;
-  std::shared_ptr<Lookup> lookup_;                       ///< that is under way
-  std::vector<std::shared_ptr<ClientConnection>> idle_;  ///< the last one used is used first
+  std::shared_ptr<Lookup> lookup_;  ///< the lookup in progress
+  std::vector<std::shared_ptr<ClientConnection>>
+      idle_;  ///< the most recently used connection is used first
   std::unordered_set<ClientConnection*> leased_;
   bool closed_ = false;
 };
 
-/// The right to a connection, and the connection. Gives both back when it goes: the connection is
-/// closed unless finish() found that it can be kept.
+/// The right to a connection, and the connection. The destructor returns both: it closes the
+/// connection unless finish() found that it can be kept.
 class Client::Impl::Lease {
  public:
-  /// Without a slot the connection is outside the pool.
+  /// Without a slot, the connection is outside of the pool.
   Lease(std::shared_ptr<Impl> owner, Slots::Slot slot)
       : owner_(std::move(owner)), slot_(std::move(slot)) {}
   Lease(Lease&& other) noexcept = default;
@@ -101,7 +103,7 @@ class Client::Impl::Lease {
     owner_->leased_.erase(connection_.get());
     connection_.reset();
   }
-  /// The connection back into the pool if it can be used again.
+  /// Returns the connection to the pool if it can be used again.
   void finish(bool ended = true) {
     auto connection = connection_;
     drop_connection();
@@ -160,7 +162,7 @@ Client::Impl::Impl(asio::any_io_executor executor, ClientOptions options)
   const auto address = asio::ip::make_address(next_host(), ec);
   if (!ec) address_ = address;
   set_tls(options_.tls);
-  options_.tls = {};  // the context has it; no further copy of the key
+  options_.tls = {};  // the context has it; this avoids another copy of the key
 }
 
 tl::unexpected<ClientError> Client::Impl::failure(Kind kind, std::string_view what) const {
@@ -193,16 +195,16 @@ asio::awaitable<Result<Slots::Slot>> Client::Impl::wait_for_slot(TimePoint deadl
     case Slots::Refusal::kClosed:
       co_return failure(Kind::kClosed, "the client was closed");
     case Slots::Refusal::kTooManyWait:
-      co_return failure(Kind::kConnect, "too many requests wait for a connection");
+      co_return failure(Kind::kConnect, "too many requests are waiting for a connection");
     case Slots::Refusal::kTooLate:
       break;
   }
-  co_return failure(Kind::kTimeout, "no connection of the pool was free in time");
+  co_return failure(Kind::kTimeout, "no connection of the pool became free before the deadline");
 }
 
 // Connecting ----------------------------------------------------------------------------------
 
-/// Shared by those who wait for it, and with the resolver, which answers when it pleases.
+/// Shared by all who wait for it, and with the resolver, which may answer at any time.
 struct Client::Impl::Lookup {
   Sleeper::Queue waiting;
   boost::system::error_code ec;
@@ -216,15 +218,15 @@ asio::awaitable<Result<Client::Impl::Endpoints>> Client::Impl::resolve(TimePoint
   Sleeper sleeper(executor_, lookup_->waiting);
   const bool woken = co_await sleeper.sleep(deadline);
   if (closed_) co_return failure(Kind::kClosed, "the client was closed");
-  if (!woken) co_return failure(Kind::kConnect, "the name was not resolved in time");
+  if (!woken) co_return failure(Kind::kConnect, "the name was not resolved before the deadline");
   if (lookup->ec) {
     co_return failure(Kind::kConnect, "cannot resolve the name: " + lookup->ec.message());
   }
   co_return lookup->endpoints;
 }
 
-/// One at a time: it cannot be called off, and while name servers are silent those who give up
-/// waiting for it would leave ever more of them behind.
+/// One lookup at a time: it cannot be cancelled, and while name servers are silent, requests that
+/// give up would leave more and more lookups behind.
 void Client::Impl::look_up() {
   lookup_ = std::make_shared<Lookup>();
   resolver_.async_resolve(next_host(), std::to_string(next_port()),
@@ -261,7 +263,7 @@ asio::awaitable<Client::Impl::Done> Client::Impl::connect(Lease& lease, TimePoin
 asio::awaitable<Result<Client::Impl::Lease>> Client::Impl::exchange(Request request,
                                                                     TimePoint deadline,
                                                                     Connection kind) {
-  // What a proxy is to forward names the server in full.
+  // For a request that a proxy forwards, the target is the full URL.
   const bool is_forwarded = options_.proxy && !is_tls();
   if (is_forwarded && options_.proxy->user) {
     request.headers.add("Proxy-Authorization", std::string(options_.proxy->authorization().view()));
@@ -307,7 +309,7 @@ asio::awaitable<Result<Response>> Client::Impl::send(async::KeptAlive, Request r
   Lease lease = std::move(*exchanged);
   const std::size_t cap = options_.body_bytes;
   const auto too_large = [this, cap] {
-    return failure(Kind::kTooLarge, fmt::format("the answer is above {} bytes", cap));
+    return failure(Kind::kTooLarge, fmt::format("the answer is larger than {} bytes", cap));
   };
   Response response;
   response.status = lease->answer().status();

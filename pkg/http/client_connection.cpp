@@ -23,13 +23,13 @@ namespace {
 using Kind = ClientError::Kind;
 using State = Stream::State;
 
-/// What was sent is acknowledged by the peer's kernel, whatever its program does; else the way to
-/// it is gone, and a request still has the time to take another connection.
+/// The peer's kernel acknowledges sent data, whatever its program does. Without an acknowledgement
+/// the route is broken, and a request still has time to use another connection.
 constexpr int kUnacknowledgedMilliseconds = 5'000;
-/// A dead peer is noticed after 40 s also on a watch that has nothing to say: at the second probe.
+/// A dead peer is noticed after 40 s, at the second probe, even on a watch without events.
 constexpr int kKeepAliveIdleSeconds = 30;
 constexpr int kKeepAliveIntervalSeconds = 10;
-/// A fast peer must not keep the thread from everyone else.
+/// A fast peer must not occupy the thread.
 constexpr unsigned kReadsPerTurn = 16;
 constexpr int kInterimAnswers = 8;
 
@@ -56,7 +56,7 @@ tl::unexpected<ClientError> ClientConnection::failure(Kind kind, std::string_vie
 tl::unexpected<ClientError> ClientConnection::why_broken() const {
   switch (*broken_by_) {
     case Kind::kTimeout:
-      return failure(Kind::kTimeout, "no answer in time");
+      return failure(Kind::kTimeout, "no answer before the deadline");
     case Kind::kClosed:
       return failure(Kind::kClosed, "the client was closed");
     case Kind::kConnect:
@@ -141,7 +141,7 @@ asio::awaitable<ClientConnection::Done> ClientConnection::open_tunnel(Tunnel tun
     if (!done) co_return done;
   }
   if (tunnel.request.empty()) co_return Done{};
-  // Like one to HEAD, the answer to CONNECT is a head alone: what follows is the server's.
+  // As with HEAD, the answer to CONNECT has no body: what follows comes from the server.
   auto answered = co_await exchange(tunnel.request, true);
   if (!answered) {
     if (answered.error().kind != Kind::kClosed) answered.error().kind = Kind::kConnect;
@@ -150,8 +150,8 @@ asio::awaitable<ClientConnection::Done> ClientConnection::open_tunnel(Tunnel tun
   const unsigned status = answer_->status();
   if (status < 200 || status >= 300 || begin_ != end_) {
     co_return failure(Kind::kConnect,
-                      fmt::format("the proxy opens no connection: it answers {}{}", status,
-                                  status == 407 ? ": it wants another user or password" : ""));
+                      fmt::format("the proxy did not open a connection: it answered {}{}", status,
+                                  status == 407 ? ": it needs another user or password" : ""));
   }
   come_to_rest();
   head_done_ = was_answered_ = false;
@@ -164,13 +164,13 @@ asio::awaitable<std::string> ClientConnection::connect_to(Endpoint endpoint) {
   socket_.open(endpoint.protocol(), ec);
   if (ec) co_return ec.message();
   co_await socket_.async_connect(endpoint, asio::redirect_error(asio::use_awaitable, ec));
-  if (broken_by_) co_return "no answer in time";
+  if (broken_by_) co_return "no answer before the deadline";
   co_return ec ? ec.message() : std::string();
 }
 
 void ClientConnection::set_socket_options() {
   const auto set = [this](int level, int name, int value) {
-    // Improvements only: without them the connection works as well.
+    // Only optimizations: the connection works without them.
     static_cast<void>(::setsockopt(socket_.native_handle(), level, name, &value, sizeof value));
   };
   set(IPPROTO_TCP, TCP_NODELAY, 1);
@@ -189,7 +189,7 @@ asio::awaitable<ClientConnection::Done> ClientConnection::handshake(
   stream_ = Stream(socket, std::move(session));
   for (;;) {
     if (broken_by_ == Kind::kTimeout) {
-      co_return failure(Kind::kConnect, "the TLS handshake was not done in time");
+      co_return failure(Kind::kConnect, "the TLS handshake timed out");
     }
     if (broken_by_) co_return why_broken();
     const State state = stream_.handshake();
@@ -209,7 +209,7 @@ asio::awaitable<void> ClientConnection::wait(State want) {
   reads_in_a_row_ = 0;
   const auto what = want == State::kWantWrite ? asio::ip::tcp::socket::wait_write
                                               : asio::ip::tcp::socket::wait_read;
-  boost::system::error_code ignored;  // if it failed, so will what follows
+  boost::system::error_code ignored;  // if it failed, so will the next operations
   co_await socket_.async_wait(what, asio::redirect_error(asio::use_awaitable, ignored));
 }
 
@@ -275,7 +275,7 @@ asio::awaitable<Result<std::size_t>> ClientConnection::fill() {
         co_return got.bytes;
       case State::kWantRead:
       case State::kWantWrite:
-        // Thousands of watches may wait here; most keep the end of a chunk, which the parser takes
+        // Thousands of watches may wait here. Most keep the end of a chunk, which the parser reads
         // together with the next one.
         if (capacity_ > end_ - begin_) take_buffer(end_ - begin_);
         co_await wait(got.state);
@@ -283,7 +283,7 @@ asio::awaitable<Result<std::size_t>> ClientConnection::fill() {
       case State::kEnd:
         co_return std::size_t{0};
       case State::kBroken:
-        // TLS 1.3 tells the client last that its certificate was refused.
+        // In TLS 1.3, the client learns last that its certificate was rejected.
         if (stream_.peer_sent_alert() && !was_answered_) {
           co_return failure(Kind::kTls,
                             "the server refused the TLS connection: " + stream_.problem());
@@ -299,8 +299,8 @@ asio::awaitable<ClientConnection::Done> ClientConnection::exchange(std::string_v
                                                                    bool is_head) {
   was_answered_ = false;
   const auto written = co_await write(text);
-  // A server that refuses a long request may answer, close and never read the rest: its answer
-  // tells more than our failure to send.
+  // A server that rejects a long request may answer, close and never read the rest. Its answer says
+  // more than the failure to send.
   if (!written && written.error().kind != Kind::kBroken) co_return tl::unexpected(written.error());
   for (int i = 0; i < kInterimAnswers; ++i) {
     head_done_ = false;
@@ -312,7 +312,7 @@ asio::awaitable<ClientConnection::Done> ClientConnection::exchange(std::string_v
     }
     head_done_ = true;
     if (answer_->status() >= 200) co_return Done{};
-    if (answer_->status() == 101) break;  // nobody asked for another protocol
+    if (answer_->status() == 101) break;  // no request asks for another protocol
   }
   abort(Kind::kBroken);
   co_return failure(Kind::kBroken, "malformed answer: interim answers without an end");

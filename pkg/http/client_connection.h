@@ -21,10 +21,10 @@
 
 namespace receiver::http {
 
-/// One connection of the client: a request at a time, then its answer event by event. While it
-/// waits for an answer or rests in the pool, it holds no buffers, and what it has read is wiped: it
-/// may have been a Secret.
-/// Whoever awaits one of its coroutines keeps the connection alive.
+/// One connection of the client: one request at a time, then its answer event by event. While it
+/// waits for an answer or is idle in the pool, it holds no buffers. Read bytes are wiped, because
+/// they may have been a Secret. A caller that awaits one of its coroutines must keep the connection
+/// alive.
 class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
  public:
   using Done = Result<void>;
@@ -34,40 +34,40 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   static constexpr std::size_t kPooledPieceBytes = 16 * 1024;
   static constexpr std::size_t kOwnPieceBytes = 4 * 1024;
 
-  /// `peer` is host and port as errors name them; `tls` null: plain.
+  /// `peer` is host and port, for errors. If `tls` is null, the connection is plain.
   ClientConnection(const boost::asio::any_io_executor& executor, std::string peer,
                    std::shared_ptr<const ClientTlsContext> tls, Client::Connection kind);
   ClientConnection(const ClientConnection&) = delete;
   ClientConnection& operator=(const ClientConnection&) = delete;
   ~ClientConnection();
 
-  /// The way through a proxy.
+  /// The route through a proxy.
   struct Tunnel {
-    std::shared_ptr<const ClientTlsContext> tls;  ///< with the proxy; null: plain
-    std::string request;  ///< that opens the tunnel; empty: the proxy forwards what it is sent
+    std::shared_ptr<const ClientTlsContext> tls;  ///< for the proxy; null: plain
+    std::string request;  ///< opens the tunnel; empty: the proxy forwards requests
   };
-  /// Tries the addresses (the proxy's if there is one) in turn, each with a share of the time that
-  /// is left; then the tunnel, then TLS.
+  /// Tries the addresses (the proxy's, if there is one) in turn, each with a share of the remaining
+  /// time; then the tunnel, then TLS.
   boost::asio::awaitable<Done> connect(std::vector<Endpoint> endpoints, TimePoint deadline,
                                        std::optional<Tunnel> tunnel);
 
-  /// Sends a request, skips interim answers and returns when the answer's head is there.
+  /// Sends a request, skips interim answers and returns when the answer's header has arrived.
   boost::asio::awaitable<Done> exchange(std::string_view text, bool is_head);
   /// After exchange(): kPiece or kEnd.
   boost::asio::awaitable<Result<ResponseParser::Step>> next_event();
   [[nodiscard]] ResponseParser& answer() { return *answer_; }
 
-  /// From here on whatever is under way breaks with kTimeout at this time.
+  /// From now on, an operation that is still running at this time ends with kTimeout.
   void expire_at(TimePoint deadline);
   void never_expire() { deadline_ = TimePoint::max(); }
-  /// Breaks whatever is under way. The first call decides the kind.
+  /// Ends the running operation. The first call decides the kind of error.
   void abort(ClientError::Kind kind);
 
-  /// Of a connection at rest: the peer has neither closed it nor sent what nobody asked for.
+  /// For an idle connection: the peer has neither closed it nor sent unexpected bytes.
   [[nodiscard]] bool is_usable();
   /// After kEnd: whether another request may follow.
   [[nodiscard]] bool can_be_kept() const;
-  /// Before it goes into the pool: gives back what it needs only while a request is under way.
+  /// Call before it goes into the pool: frees what only a running request needs.
   void come_to_rest();
   /// Whether a byte of the current request's answer has arrived.
   [[nodiscard]] bool was_answered() const { return was_answered_; }
@@ -75,8 +75,9 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   [[nodiscard]] const std::shared_ptr<const ClientTlsContext>& tls() const { return tls_; }
 
  private:
-  boost::asio::awaitable<std::string> connect_to(Endpoint endpoint);  ///< empty, or why not
-  /// Over the connection as it is: plain, or through TLS to a proxy.
+  boost::asio::awaitable<std::string> connect_to(
+      Endpoint endpoint);  ///< returns an empty text, or the error
+  /// Over the existing connection: plain, or through TLS to a proxy.
   boost::asio::awaitable<Done> handshake(std::shared_ptr<const ClientTlsContext> context);
   boost::asio::awaitable<Done> open_tunnel(Tunnel tunnel);
   boost::asio::awaitable<Done> write(std::string_view text);
@@ -84,9 +85,9 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   boost::asio::awaitable<Result<std::size_t>> fill();
   boost::asio::awaitable<void> wait(Stream::State want);
 
-  /// A free byte behind what is unread, or no room within the bounds.
+  /// Makes room for a byte after the unread ones. False: not within the limits.
   [[nodiscard]] bool make_room();
-  /// Another buffer for what is unread, in place of the present one, which is wiped.
+  /// Moves the unread bytes to another buffer, and wipes the old one.
   void take_buffer(std::size_t capacity);
   void set_socket_options();
   void arm_timer();
@@ -100,17 +101,18 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   Stream stream_;  ///< over the socket
   clock::Timer timer_;
   TimePoint deadline_ = TimePoint::max();
-  TimePoint timer_due_ = TimePoint::max();  ///< runs late rather than anew for every operation
+  TimePoint timer_due_ =
+      TimePoint::max();  ///< the timer fires late, instead of being set for every operation
   std::string peer_;
   std::shared_ptr<const ClientTlsContext> tls_;
-  std::shared_ptr<const ClientTlsContext> proxy_tls_;  ///< the outer session tells it of tickets
+  std::shared_ptr<const ClientTlsContext> proxy_tls_;  ///< the outer session reports tickets to it
   std::optional<ClientError::Kind> broken_by_;
 
   std::unique_ptr<char[]> buffer_;
   std::size_t capacity_ = 0;
-  std::size_t begin_ = 0;  ///< of what is unread
+  std::size_t begin_ = 0;  ///< range of the unread bytes
   std::size_t end_ = 0;
-  std::size_t used_ = 0;  ///< so far the buffer was ever filled
+  std::size_t used_ = 0;  ///< how far the buffer was ever filled
   std::optional<ResponseParser> answer_;
   const Client::Connection kind_;
   bool head_done_ = false;

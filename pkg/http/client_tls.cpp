@@ -22,7 +22,7 @@ Failure fault(std::string_view what) {
   return Failure(fmt::format("{} ({})", what, crypto::openssl_reason()));
 }
 
-/// Hands every certificate of `pem` to `take`, which says whether it was welcome.
+/// Passes every certificate of `pem` to `take`, which returns whether it accepted it.
 template <typename Take>
 Done for_each_certificate(std::string_view pem, std::string_view owner, Take take) {
   const crypto::BioPtr text = crypto::pem_text(pem);
@@ -33,9 +33,9 @@ Done for_each_certificate(std::string_view pem, std::string_view owner, Take tak
     if (!take(std::move(certificate))) return fault(fmt::format("{}: unusable certificate", owner));
     any = true;
   }
-  if (!any) return fault(fmt::format("{}: no PEM certificate in it", owner));
+  if (!any) return fault(fmt::format("{}: contains no PEM certificate", owner));
   if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
-    return fault(fmt::format("{}: a damaged certificate in it", owner));
+    return fault(fmt::format("{}: contains a damaged certificate", owner));
   }
   ERR_clear_error();
   return {};
@@ -50,7 +50,7 @@ Done trust(SSL_CTX* context, const ClientTls& tls) {
     return {};
   }
   X509_STORE* store = SSL_CTX_get_cert_store(context);
-  // Whatever the configuration trusts is an anchor, be it self-signed or not.
+  // Every configured certificate is a trust anchor, self-signed or not.
   X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
   return for_each_certificate(tls.ca_pem, "certificate authorities", [store](crypto::X509Ptr one) {
     return X509_STORE_add_cert(store, one.get()) == 1;
@@ -68,13 +68,13 @@ Done present(SSL_CTX* context, const ClientTls& tls) {
                                      if (SSL_CTX_add0_chain_cert(context, one.get()) != 1) {
                                        return false;
                                      }
-                                     static_cast<void>(one.release());  // now the context's
+                                     static_cast<void>(one.release());  // now owned by the context
                                      return true;
                                    });
   if (!done) return done;
   const crypto::BioPtr text = crypto::pem_text(tls.key_pem.view());
   const crypto::KeyPtr key = text ? crypto::read_key(text.get()) : nullptr;
-  if (!key) return fault("client key: no usable PEM key in it");
+  if (!key) return fault("client key: not a usable PEM key");
   if (SSL_CTX_use_PrivateKey(context, key.get()) != 1) {
     return fault("client key: does not belong to the client certificate");
   }
@@ -103,10 +103,10 @@ tl::expected<std::shared_ptr<ClientTlsContext>, std::string> ClientTlsContext::c
   std::shared_ptr<ClientTlsContext> context(new ClientTlsContext(raw, std::move(name)));
 
   SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
-  // What was decrypted is wiped once it is read: it may have been a Secret.
+  // Decrypted bytes are wiped after reading: they may have been a Secret.
   SSL_CTX_set_options(raw,
                       SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CLEANSE_PLAINTEXT);
-  // A connection that waits holds no record buffers; a long body goes out record by record.
+  // A waiting connection holds no record buffers. A long body is sent record by record.
   SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_read_ahead(raw, 1);  // one system call per record instead of two
@@ -129,7 +129,7 @@ bool ClientTlsContext::set_server_name(bool verify) {
   ERR_clear_error();
   if (!verify) return true;
   X509_VERIFY_PARAM* wanted = SSL_CTX_get0_param(context_);
-  // As browsers and Go have it: the alternative names alone count.
+  // As in browsers and Go, only the alternative names count.
   X509_VERIFY_PARAM_set_hostflags(
       wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
   return name_is_address_
@@ -141,7 +141,7 @@ bool ClientTlsContext::set_server_name(bool verify) {
 int ClientTlsContext::keep_session(SSL* connection, SSL_SESSION* session) {
   auto* context = static_cast<ClientTlsContext*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(connection)));
   SSL_SESSION_free(std::exchange(context->last_session_, session));
-  return 1;  // the reference is ours now
+  return 1;  // this object owns the reference now
 }
 
 TlsSession ClientTlsContext::new_session(int socket) const {
@@ -163,7 +163,7 @@ TlsSession ClientTlsContext::new_session_over(BIO* transport) const {
   }
   SSL_set_bio(session.get(), transport, transport);
   SSL_set_connect_state(session.get());
-  // No name but a DNS name may be sent.
+  // Only a DNS name may be sent as SNI.
   if (!name_is_address_ && SSL_set_tlsext_host_name(session.get(), server_name_.c_str()) != 1) {
     return nullptr;
   }

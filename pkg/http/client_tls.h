@@ -15,13 +15,13 @@ struct ssl_session_st;
 
 namespace receiver::http {
 
-/// Authorities, client certificate and the name to verify, ready for handshakes. Connections keep
-/// the one that they began with. Remembers the last session, which the next connection resumes:
-/// that spares both sides the certificates.
+/// CAs, client certificate and the name to verify, ready for handshakes. Connections keep the
+/// context that they began with. It remembers the last session, which the next connection resumes:
+/// neither side then sends certificates.
 class ClientTlsContext {
  public:
-  /// From the PEM texts; the error says which of them is at fault. `host` is verified unless
-  /// `tls` names a server.
+  /// Created from PEM texts; the error says which of them is wrong. `host` is verified unless `tls`
+  /// names a server.
   [[nodiscard]] static tl::expected<std::shared_ptr<ClientTlsContext>, std::string> create(
       const ClientTls& tls, std::string_view host);
   ~ClientTlsContext();
@@ -30,9 +30,9 @@ class ClientTlsContext {
 
   /// The client's side of a new TLS connection; null if memory is short.
   [[nodiscard]] TlsSession new_session(int socket) const;
-  /// The same over a TLS connection that is established, to a proxy.
+  /// The same within an established TLS connection to a proxy.
   [[nodiscard]] TlsSession new_session_within(TlsSession outer) const;
-  /// Why the handshake of `broken` has just been refused; for people.
+  /// Why the handshake of `broken` was rejected; for people.
   [[nodiscard]] std::string refusal(const Stream& broken) const;
 
  private:

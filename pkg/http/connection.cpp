@@ -22,7 +22,7 @@ using boost::system::error_code;
 using State = Stream::State;
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-/// How long a connection above the bound may take to send the request that is then refused.
+/// Time for a connection above the limit to send the request that is then rejected.
 constexpr std::chrono::milliseconds kRefusalTime{1'000};
 constexpr std::size_t kLingerRead = 4 * 1024;
 
@@ -38,7 +38,7 @@ clock::Steady::time_point time_of(std::int64_t value) {
   return clock::Steady::time_point(clock::Steady::duration(value));
 }
 
-/// None if memory is short.
+/// No stream if memory is short.
 Stream stream_over(int socket, const ServerTlsContext* tls) {
   if (tls == nullptr) return Stream(socket);
   TlsSession session = tls->new_session(socket);
@@ -56,7 +56,7 @@ Connection::Connection(std::shared_ptr<ServerContext> context, Socket socket,
       socket_(std::move(socket)),
       stream_(stream_over(socket_.native_handle(), tls.get())),
       parser_(limits_) {
-  // An answer is one write: holding it back for more bytes would only delay it.
+  // An answer is one write: waiting for more bytes would only delay it.
   error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   context_->counters.connections_current.fetch_add(1, std::memory_order_relaxed);
@@ -88,7 +88,7 @@ awaitable<bool> Connection::handshake() {
   count(context_->counters.tls_handshake_failures);
   if (stream_.peer_spoke_http()) {
     const Response response = error_response(400, "this port speaks HTTPS only");
-    // One attempt is enough for a hint of this size.
+    // One attempt is enough for such a small hint.
     static_cast<void>(stream_.write_raw(response_text(response, true, false)));
     co_await linger();
   }
@@ -97,7 +97,7 @@ awaitable<bool> Connection::handshake() {
 
 awaitable<bool> Connection::await_request() {
   if (parser_.has_bytes()) {
-    // The peer did not wait for the answer. Others of this thread get their turn first.
+    // The peer did not wait for the answer. Other connections of this thread get their turn first.
     co_await asio::post(socket_.get_executor(), asio::use_awaitable);
     parser_.begin(clock::Steady::now());
     co_return true;
@@ -187,8 +187,8 @@ awaitable<Response> Connection::call_handler() {
   }
   count(context_->counters.handler_failures);
   if (const auto held_back = context_->handler_failures.admit()) {
-    context_->logger.error("a request was answered 500: its handler threw",
-                           {{"error", failure}, {"similar_lines_left_out", *held_back}});
+    context_->logger.error("answered 500: the handler threw an exception",
+                           {{"error", failure}, {"suppressed", *held_back}});
   }
   co_return error_response(500, "internal error");
 }
@@ -258,8 +258,7 @@ awaitable<Connection::Waited> Connection::wait(State wanted, TimePoint deadline)
 
 awaitable<Connection::Waited> Connection::read_more(TimePoint deadline) {
   for (;;) {
-    // Looked at before every read: a peer may be quick enough that there is never anything to wait
-    // for.
+    // Checked before every read: a fast peer may never make the coroutine wait.
     if (clock::Steady::now() >= deadline) co_return Waited::kDeadline;
     const Stream::Transfer transfer = stream_.read(parser_.prepare());
     switch (transfer.state) {
@@ -280,7 +279,7 @@ awaitable<Connection::Waited> Connection::read_more(TimePoint deadline) {
 }
 
 awaitable<bool> Connection::write(std::string_view text) {
-  std::optional<TimePoint> deadline;  // most answers go out at once, without a look at the clock
+  std::optional<TimePoint> deadline;  // most answers are sent at once, without reading the clock
   while (!text.empty()) {
     const Stream::Transfer transfer = stream_.write(text);
     if (transfer.state == State::kEnd || transfer.state == State::kBroken) co_return false;
@@ -361,10 +360,11 @@ void Connection::end_request() {
 
 bool Connection::become_idle(TimePoint now) {
   if (admission_ != ConnectionTable::Admission::kServed) {
-    return true;  // does not count towards the bound, so it cannot make room; it waits briefly only
+    return true;  // it does not count towards the limit, so it cannot make room; it waits only
+                  // briefly
   }
   idle_.store(ticks(now));
-  // Idle first, then the look at draining: a drain that missed the one is seen by the other.
+  // Set idle first, then check draining: a drain that misses the first sees the second.
   return !context_->draining.load() || !claim_idle();
 }
 

@@ -26,7 +26,7 @@
 
 namespace receiver::http {
 
-/// What the connections of one server share. Thread-safe.
+/// State that the connections of one server share. Thread-safe.
 struct ServerContext {
   ServerContext(ServerOptions server_options, Handler request_handler, log::Logger server_logger)
       : options(std::move(server_options)),
@@ -60,14 +60,14 @@ class Connection : public std::enable_shared_from_this<Connection>, private Body
   /// Serves until the connection ends.
   boost::asio::awaitable<void> run(async::KeptAlive);
 
-  // For the table, from any thread:
+  // For the connection table, from any thread:
 
-  /// When the wait under way is over; the end of time if there is none.
+  /// When the current wait ends; the maximum time if there is none.
   [[nodiscard]] clock::Steady::time_point deadline() const;
-  /// Since when it waits for a request; nothing while it serves one.
+  /// Since when it has waited for a request; nothing while it serves one.
   [[nodiscard]] std::optional<clock::Steady::time_point> idle_since() const;
-  /// Of the claim and the first byte of a request exactly one wins. True: no further request will
-  /// be served; cut() it.
+  /// Either this call or the first byte of a request wins. True: no further request will be served;
+  /// call cut().
   [[nodiscard]] bool claim_idle();
   /// Ends a wait whose deadline has passed.
   void wake();
@@ -79,12 +79,12 @@ class Connection : public std::enable_shared_from_this<Connection>, private Body
   enum class Waited { kReady, kDeadline, kClosed };
   enum class HeadRead { kComplete, kRefused, kTooSlow, kClosed };
 
-  // The steps of a connection, in their order. False: the connection ends.
+  // The steps of a connection, in order. False: the connection ends.
   boost::asio::awaitable<bool> handshake();
   boost::asio::awaitable<bool> await_request();
   boost::asio::awaitable<bool> serve_request();
   boost::asio::awaitable<HeadRead> read_head();
-  /// The answer to a request that no handler will see; nothing if one will.
+  /// The answer to a request that no handler will see; nothing if a handler will see it.
   [[nodiscard]] std::optional<Response> refuse_request(HeadRead read);
   boost::asio::awaitable<Response> call_handler();
   boost::asio::awaitable<bool> answer(const Response& response);
@@ -95,7 +95,7 @@ class Connection : public std::enable_shared_from_this<Connection>, private Body
   boost::asio::awaitable<Waited> wait(Stream::State wanted, TimePoint deadline);
   boost::asio::awaitable<Waited> read_more(TimePoint deadline);
   boost::asio::awaitable<bool> write(std::string_view text);
-  /// The peer can read what was written, and then sees the end.
+  /// Half-closes: the peer can read everything that was written, and then sees the end.
   void end_writing();
 
   [[nodiscard]] TimePoint after(TimePoint start, std::chrono::milliseconds time) const;
@@ -103,11 +103,11 @@ class Connection : public std::enable_shared_from_this<Connection>, private Body
   [[nodiscard]] bool leave_idle();
   [[nodiscard]] bool charge_body(std::size_t bytes);
   tl::unexpected<BodyError> refuse_body(BodyError error);
-  /// The answer to a request for which there is no room; nothing if there is.
+  /// The answer to a request for which there is no room; nothing if there is room.
   [[nodiscard]] std::optional<Response> begin_request();
   void end_request();
 
-  // Values of idle_ that are no time.
+  // Values of idle_ that are not times.
   static constexpr std::int64_t kBusy = -1;
   static constexpr std::int64_t kClaimed = -2;
   static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
@@ -121,11 +121,11 @@ class Connection : public std::enable_shared_from_this<Connection>, private Body
   std::atomic<std::int64_t> deadline_{kNever};
   std::atomic<std::int64_t> idle_{kBusy};
 
-  // Of the request being served.
+  // State of the request being served.
   bool in_request_ = false;
   bool sent_continue_ = false;
-  std::optional<TimePoint> body_deadline_;  ///< from the first next()
-  std::optional<BodyError> body_error_;     ///< every later next() says the same
+  std::optional<TimePoint> body_deadline_;  ///< set by the first next()
+  std::optional<BodyError> body_error_;     ///< every later next() returns the same
   std::size_t body_bytes_ = 0;              ///< charged to the budget
 };
 

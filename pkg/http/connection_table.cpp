@@ -6,7 +6,7 @@ namespace receiver::http {
 
 namespace {
 
-/// Connections above the bound that may wait, shortly, to be told that there is no room.
+/// Connections above the limit that may wait briefly for their 503.
 constexpr std::size_t kRefusedAtOnce = 64;
 
 }  // namespace
@@ -36,8 +36,7 @@ bool ConnectionTable::displace_idle() {
         }
       }
       if (longest == connections_.end()) return false;
-      // Between the look and the claim its next request may have come; then another one is looked
-      // for.
+      // Its next request may have arrived between looking and claiming. Then look for another one.
       if (longest->first->claim_idle()) {
         longest->second = Admission::kClosed;
         --served_;
@@ -46,7 +45,7 @@ bool ConnectionTable::displace_idle() {
       }
     }
   }
-  if (victim) {  // else it is going already
+  if (victim) {  // else it is closing already
     victim->cut();
   }
   return true;
@@ -73,8 +72,8 @@ std::vector<std::shared_ptr<Connection>> ConnectionTable::collect(
     const std::function<bool(Connection&)>& wanted) const {
   std::vector<std::shared_ptr<Connection>> collected;
   const std::lock_guard lock(mutex_);
-  collected.reserve(
-      connections_.size());  // nothing may throw below: a last reference must not go under the lock
+  collected.reserve(connections_.size());  // nothing may throw below: a last reference must not be
+                                           // released under the lock
   for (const auto& [connection, admission] : connections_) {
     if (wanted(*connection)) collected.push_back(connection->weak_from_this().lock());
   }

@@ -13,8 +13,8 @@ namespace receiver::http {
 
 class Connection;
 
-/// The connections of one server: who may enter, who has waited too long. Thread-safe; only one
-/// thread at a time may admit and add.
+/// The connections of one server: admits new ones, and finds those that have waited too long.
+/// Thread-safe; only one thread at a time may admit and add.
 class ConnectionTable {
  public:
   explicit ConnectionTable(std::size_t bound) : bound_(bound) {}
@@ -22,30 +22,31 @@ class ConnectionTable {
   enum class Admission {
     kServed,
     kRefused,  ///< no room: its request is answered 503
-    kClosed,   ///< not even for that
+    kClosed,   ///< no room even for a 503
   };
   struct Room {
     Admission admission;
-    bool displaced = false;  ///< an idle connection gave way
+    bool displaced = false;  ///< an idle connection was closed for it
   };
-  /// Makes room for one more, if need be by closing the connection that has been idle the longest.
+  /// Makes room for one more connection, if necessary by closing the one that has been idle
+  /// longest.
   [[nodiscard]] Room make_room();
-  /// Closes the connection that has been idle the longest; false if none is idle.
+  /// Closes the connection that has been idle longest; false if none is idle.
   bool displace_idle();
 
   void add(Connection& connection, Admission admission);
   void remove(Connection& connection);
 
-  /// Wakes those whose deadline has passed.
+  /// Wakes connections whose deadline has passed.
   void expire(clock::Steady::time_point now);
-  /// Closes those that wait for a request.
+  /// Closes connections that wait for a request.
   void close_idle();
-  /// Closes all.
+  /// Closes all connections.
   void cut_all();
   [[nodiscard]] bool empty() const;
 
  private:
-  /// Those that `wanted` picks, to be called upon without the lock.
+  /// The connections that `wanted` selects, for calls without the lock.
   [[nodiscard]] std::vector<std::shared_ptr<Connection>> collect(
       const std::function<bool(Connection&)>& wanted) const;
 

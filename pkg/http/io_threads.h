@@ -12,13 +12,13 @@
 
 namespace receiver::http {
 
-/// Threads that run an io_context until join(), and can be seen to be stuck: whether busy or idle,
-/// each of them comes back from the io_context at least once per kBeat, unless a handler blocks it.
+/// Threads that run an io_context until join(), and that detect when one of them hangs: busy or
+/// idle, each returns from the io_context at least once per kBeat, unless a handler blocks it.
 class IoThreads {
  public:
   static constexpr std::chrono::milliseconds kBeat{1'000};
 
-  /// They are named NAME-0, NAME-1 and so on, for people who look at the process.
+  /// The threads are named NAME-0, NAME-1 and so on, for people who inspect the process.
   IoThreads(boost::asio::io_context& io, const char* name, unsigned count);
   ~IoThreads() { join(); }
   IoThreads(const IoThreads&) = delete;
@@ -27,7 +27,7 @@ class IoThreads {
   /// Stops the io_context.
   void join();
 
-  /// How long the one that has been away the longest has not come back. From any thread.
+  /// The longest time that a thread has not returned. May be called from any thread.
   [[nodiscard]] std::chrono::nanoseconds longest_absence() const;
 
  private:

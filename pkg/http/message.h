@@ -11,8 +11,8 @@
 
 namespace receiver::http {
 
-/// Header fields in their order; names are compared without regard to case. A handful per message:
-/// a vector is enough.
+/// Header fields in order; names are compared without regard to case. A message has few of them: a
+/// vector is enough.
 class Headers {
  public:
   Headers() = default;
@@ -21,7 +21,7 @@ class Headers {
   void add(std::string name, std::string value) {
     fields_.emplace_back(std::move(name), std::move(value));
   }
-  /// The first field of that name.
+  /// The first field with that name.
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
   [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& fields() const {
     return fields_;
@@ -31,13 +31,13 @@ class Headers {
   std::vector<std::pair<std::string, std::string>> fields_;
 };
 
-/// The head of a request as the server hands it to its handler.
+/// The header of a request, as the server passes it to its handler.
 struct RequestHead {
   std::string method;
-  std::string target;  ///< path and query, also of one that was sent with scheme and host
+  std::string target;  ///< path and query, even if the request had scheme and host
   Headers headers;
-  std::optional<std::uint64_t> content_length;  ///< absent if none or chunked
-  bool has_body = false;                        ///< a Content-Length above 0, or chunked
+  std::optional<std::uint64_t> content_length;  ///< absent if there is no body or it is chunked
+  bool has_body = false;                        ///< Content-Length above 0, or chunked
   std::chrono::steady_clock::time_point first_byte;
 
   /// The target without its query.
@@ -46,7 +46,7 @@ struct RequestHead {
   }
 };
 
-/// An answer, of the server to its peer or of a peer to the client.
+/// An answer: from the server to its peer, or from a peer to the client.
 struct Response {
   unsigned status = 200;
   Headers headers;
@@ -60,8 +60,8 @@ struct Request {
   std::string target;
   Headers headers;
   std::string body;
-  /// False: sent on a fresh connection, since a pooled one may prove dead when nobody knows whether
-  /// the server has acted, and then it would be sent again.
+  /// False: sent on a new connection. On a pooled one that turns out to be dead, it is unknown
+  /// whether the server has acted, and the request would be sent again.
   bool repeatable = true;
 };
 

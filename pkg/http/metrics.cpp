@@ -22,14 +22,14 @@ void add_metrics(metrics::Readings& readings, const std::string& server,
   readings.counter(own("http_connections_gave_way_total"),
                    "Idle connections closed to make room for new ones.", labels, counters.gave_way);
   readings.counter(own("http_accept_failures_total"),
-                   "Connections that could not be accepted: too few descriptors, mostly.", labels,
-                   counters.accept_failures);
-  readings.counter(own("http_requests_total"), "Requests whose head was read.", labels,
+                   "Connections that could not be accepted, usually for lack of file descriptors.",
+                   labels, counters.accept_failures);
+  readings.counter(own("http_requests_total"), "Requests whose header was read.", labels,
                    counters.requests);
-  readings.counter(own("http_handler_failures_total"), "Requests answered 500: a defect.", labels,
-                   counters.handler_failures);
+  readings.counter(own("http_handler_failures_total"), "Requests answered 500, because of a bug.",
+                   labels, counters.handler_failures);
   const auto refused = [&](const char* limit, const std::atomic<std::uint64_t>& value) {
-    readings.counter(own("http_refusals_total"), "Requests and connections refused, by limit.",
+    readings.counter(own("http_refusals_total"), "Requests and connections rejected, by limit.",
                      {{"server", server}, {"limit", limit}}, value);
   };
   refused("header_bytes", counters.refused_header_bytes);
@@ -43,10 +43,10 @@ void add_metrics(metrics::Readings& readings, const std::string& server,
   refused("malformed", counters.refused_malformed);
   readings.counter(own("tls_handshake_failures_total"), "TLS handshakes that failed.", labels,
                    counters.tls_handshake_failures);
-  readings.counter(own("tls_reloads_total"), "Changed certificates taken into use.", labels,
+  readings.counter(own("tls_reloads_total"), "Changed certificates that were loaded.", labels,
                    counters.tls_reloads);
   readings.counter(own("tls_reload_failures_total"),
-                   "Changed certificates that are unusable: the old one is kept.", labels,
+                   "Changed certificates that cannot be used; the old one is kept.", labels,
                    counters.tls_reload_failures);
 }
 

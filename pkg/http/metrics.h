@@ -10,7 +10,8 @@
 
 namespace receiver::http {
 
-/// What the server of this ServerOptions::name counts, which outlives `readings`' last collection.
+/// Adds the counts of the server with this ServerOptions::name. They must outlive the last
+/// collection of `readings`.
 void add_metrics(metrics::Readings& readings, const std::string& server,
                  const ServerCounters& counters);
 

@@ -28,7 +28,7 @@ std::optional<ip::address> address_of(std::string_view text) {
   return address;
 }
 
-/// Takes `:PORT` off the end; of an IPv6 address without brackets nothing.
+/// Removes `:PORT` from the end; nothing from an IPv6 address without brackets.
 std::optional<unsigned short> take_port(std::string_view& entry) {
   const std::size_t colon = entry.rfind(':');
   if (colon == std::string_view::npos || address_of(entry)) return std::nullopt;
@@ -37,7 +37,7 @@ std::optional<unsigned short> take_port(std::string_view& entry) {
   return port;
 }
 
-/// Whether the address is in a range like 10.0.0.0/8; nothing if the text is no range.
+/// Whether the address is in a range such as 10.0.0.0/8; nothing if the text is not a range.
 std::optional<bool> is_in_range(std::string_view range, const std::optional<ip::address>& address) {
   if (range.find('/') == std::string_view::npos) return std::nullopt;
   boost::system::error_code error;
@@ -87,7 +87,7 @@ tl::expected<Proxy, std::string> parse_proxy(std::string_view url) {
   auto server = parse_server_url(url);
   if (!server) return Failure("a proxy's URL " + server.error());
   if (server->path.find_first_not_of('/') != std::string::npos) {
-    return Failure("a proxy's URL must hold nothing but scheme, user, host and port");
+    return Failure("a proxy's URL must contain only scheme, user, host and port");
   }
   Proxy proxy{.tls = server->scheme == "https", .host = server->host, .port = server->port};
   if (!server->user_info) return proxy;
@@ -96,7 +96,7 @@ tl::expected<Proxy, std::string> parse_proxy(std::string_view url) {
   proxy.user = text::percent_decode(info.substr(0, colon));
   auto password = text::percent_decode(info.substr(std::min(colon + 1, info.size())));
   if (!proxy.user || !password) {
-    return Failure("a proxy's URL has a user or password with a damaged percent-encoding");
+    return Failure("a proxy's URL has a user or password with an invalid percent-encoding");
   }
   proxy.password = crypto::SecretString(std::move(*password));
   return proxy;
@@ -135,7 +135,7 @@ tl::expected<ProxySettings, std::string> proxy_settings(
   auto proxy = parse_proxy(url);
   if (!proxy || proxy->tls || proxy->host.find(':') != std::string::npos) {
     return Failure(
-        "HTTPS_PROXY names no proxy that can be used: expected http://HOST:PORT, perhaps with "
+        "HTTPS_PROXY names no proxy that can be used: expected http://HOST:PORT, with an optional "
         "USER:PASSWORD@ before the host");
   }
   settings.proxy = std::move(*proxy);

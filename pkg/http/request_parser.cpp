@@ -23,19 +23,19 @@ using beast::http::field;
 
 constexpr std::size_t kHeadRead = 4 * 1024;
 constexpr std::size_t kBodyRead = 16 * 1024;
-/// A chunked body may take this many times its limit on the wire, so that one-byte chunks with long
-/// extensions do not keep a thread reading for nothing.
+/// A chunked body may use this many times its limit on the wire, so that one-byte chunks with long
+/// extensions do not occupy a thread.
 constexpr std::size_t kChunkOverhead = 8;
-/// No body ends in fewer bytes than `0 CRLF CRLF`. Beast 1.74 asserts that a last chunk which it
-/// sees for the second time has them.
+/// The shortest end of a body is `0 CRLF CRLF`. Beast 1.74 asserts that a last chunk which it sees
+/// for the second time is complete.
 constexpr std::size_t kShortestChunkEnd = 5;
 
 std::string_view view(beast::string_view text) {
   return {text.data(), text.size()};
 }
 
-/// The path and query of a target that names scheme and host, as proxies send it (RFC 9112, 3.2.2).
-/// Any other target stays as it is.
+/// The path and query of a target with scheme and host, as proxies send it (RFC 9112, 3.2.2). Any
+/// other target is returned unchanged.
 std::string origin_form(std::string_view target) {
   const std::size_t scheme_end = target.find("://");
   if (scheme_end == std::string_view::npos) return std::string(target);
@@ -48,8 +48,8 @@ std::string origin_form(std::string_view target) {
   return std::string(path.starts_with('/') ? 0 : 1, '/').append(path);
 }
 
-/// A line that begins with white space continues the line before it for some readers, and does not
-/// for others.
+/// A line that begins with white space continues the line before it for some readers, and not for
+/// others.
 bool has_folded_line(std::string_view head) {
   for (std::size_t at = head.find('\n'); at != std::string_view::npos;
        at = head.find('\n', at + 1)) {
@@ -60,13 +60,14 @@ bool has_folded_line(std::string_view head) {
 
 }  // namespace
 
-/// Collects what Beast recognises.
+/// Collects what Beast parses.
 class RequestParser::Grammar final : public beast::http::basic_parser<true> {
  public:
   explicit Grammar(const ServerLimits& limits) : limits_(limits) {
     header_limit(static_cast<std::uint32_t>(
         std::min<std::size_t>(limits.header_bytes, std::numeric_limits<std::uint32_t>::max())));
-    // Checked here instead: Beast would refuse a long body before the handler has seen the head.
+    // Checked in this class instead: Beast would reject a long body before the handler has seen the
+    // header.
     body_limit(std::numeric_limits<std::uint64_t>::max());
   }
 
@@ -75,7 +76,7 @@ class RequestParser::Grammar final : public beast::http::basic_parser<true> {
   std::size_t hosts = 0, lengths = 0, encodings = 0;
   bool exactly_chunked = false;
   bool expects_continue = false;
-  std::uint64_t body_bytes = 0;  ///< handed over, or announced by chunk sizes
+  std::uint64_t body_bytes = 0;  ///< delivered, or announced by chunk sizes
   std::uint64_t chunk_remaining = 0;
   std::string_view piece;
   std::optional<BodyError> body_error;
@@ -95,7 +96,7 @@ class RequestParser::Grammar final : public beast::http::basic_parser<true> {
   void on_field_impl(field name, beast::string_view name_text, beast::string_view value,
                      error_code& ec) override {
     if (is_head_done_) {
-      return;  // a trailer: never merged into the head, where it could pose as a checked field
+      return;  // a trailer: never merged into the header, where it could pass for a checked field
     }
     if (head.headers.fields().size() == limits_.header_fields) {
       ec = beast::http::error::header_limit;
@@ -107,7 +108,7 @@ class RequestParser::Grammar final : public beast::http::basic_parser<true> {
         break;
       case field::content_length:
         ++lengths;
-        if (!text::is_number(view(value))) {  // Beast takes lists, too
+        if (!text::is_number(view(value))) {  // Beast also accepts lists
           ec = beast::http::error::bad_content_length;
           return;
         }
@@ -165,7 +166,7 @@ std::span<char> RequestParser::prepare() {
   const std::size_t held = end_ - begin_;
   std::size_t wanted = kBodyRead;
   if (!grammar_ || !grammar_->is_header_done()) {
-    // One byte more than a head may have, so that a longer one is recognised.
+    // One byte more than a header may have, so that a longer one is recognized.
     wanted = held > limits_.header_bytes ? 1 : std::min(kHeadRead, limits_.header_bytes + 1 - held);
   } else if (const auto length = grammar_->head.content_length) {
     const std::uint64_t remaining = *length - grammar_->body_bytes;
@@ -212,7 +213,7 @@ RequestParser::HeadStep RequestParser::parse_head() {
   const char* bytes = storage_.get() + begin_;
   const std::size_t held = end_ - begin_;
   error_code ec;
-  // The bytes of the head stay in place until it is complete, to be looked at as a whole.
+  // The bytes of the header stay in the buffer until it is complete, to be checked as a whole.
   parsed_ += grammar_->put({bytes + parsed_, held - parsed_}, ec);
   if (ec == error::need_more && held <= limits_.header_bytes) return HeadStep::kNeedsMore;
   if (ec == error::need_more || ec == error::header_limit || parsed_ > limits_.header_bytes) {
@@ -286,7 +287,7 @@ tl::expected<std::optional<std::string_view>, BodyError> RequestParser::parse_bo
       return fail(BodyError::kMalformed);
     }
     const bool incomplete = ec == error::need_more;
-    // A chunk size with its extensions, and all trailers together, are held to the bound of a head.
+    // A chunk size with its extensions, and all trailers together, have the same limit as a header.
     const std::size_t beside_data = incomplete ? end_ - begin_ : taken - grammar.piece.size();
     if (beside_data > limits_.header_bytes) return fail(BodyError::kMalformed);
     if (incomplete) return std::nullopt;

@@ -15,11 +15,11 @@
 
 namespace receiver::http {
 
-/// Why a request is answered by the server itself, before any handler sees it.
+/// Why the server answers a request itself, before any handler sees it.
 struct Refusal {
   enum class Kind { kMalformed, kHeaderTooLarge, kUnsupportedEncoding };
   Kind kind;
-  std::string reason;  ///< for people; holds nothing that the peer sent
+  std::string reason;  ///< for people; contains nothing that the peer sent
 };
 
 /// Turns the bytes of one connection into requests, one after the other: first the head, then the
@@ -36,35 +36,35 @@ class RequestParser {
   RequestParser(const RequestParser&) = delete;
   RequestParser& operator=(const RequestParser&) = delete;
 
-  /// Where the next bytes of the connection go: never empty, sized by what the request may still
-  /// hold.
+  /// The buffer for the next bytes of the connection: never empty, sized by what the request may
+  /// still contain.
   [[nodiscard]] std::span<char> prepare();
   void commit(std::size_t bytes);
-  /// Whether there are bytes that belong to no request yet: the peer did not wait for the answer.
+  /// Whether there are bytes after the current request: the peer did not wait for the answer.
   [[nodiscard]] bool has_bytes() const;
 
   void begin(std::chrono::steady_clock::time_point first_byte);
 
   enum class HeadStep { kNeedsMore, kComplete, kRefused };
   [[nodiscard]] HeadStep parse_head();
-  /// Why parse_head() said kRefused.
+  /// Why parse_head() returned kRefused.
   [[nodiscard]] const Refusal& refusal() const { return refusal_; }
 
-  // The rest holds once parse_head() said kComplete.
+  // Valid once parse_head() returned kComplete:
 
   [[nodiscard]] const RequestHead& head() const;
-  /// The peer and its HTTP version allow another request on this connection.
+  /// Whether the peer and its HTTP version allow another request on this connection.
   [[nodiscard]] bool keep_alive() const;
-  /// The peer waits for `100 Continue`, and none of the body has come without it.
+  /// Whether the peer waits for `100 Continue`, and has sent none of the body.
   [[nodiscard]] bool awaits_continue() const;
-  /// The request was read to its end.
+  /// Whether the request was read to its end.
   [[nodiscard]] bool complete() const;
 
   /// A piece (valid until prepare()), empty at the end of the body; nothing while more bytes are
   /// needed.
   [[nodiscard]] tl::expected<std::optional<std::string_view>, BodyError> parse_body();
 
-  /// Gives the memory of the finished request back. Between requests only.
+  /// Frees the memory of the finished request. Call between requests only.
   void release();
 
  private:
@@ -77,9 +77,10 @@ class RequestParser {
   std::unique_ptr<Grammar> grammar_;  ///< null between requests
   std::unique_ptr<char[]> storage_;
   std::size_t capacity_ = 0;
-  std::size_t begin_ = 0, end_ = 0;  ///< of the bytes in storage_ not consumed yet
-  std::size_t parsed_ = 0;  ///< of them, bytes of an incomplete head that the grammar has taken
-  std::size_t body_wire_bytes_ = 0;  ///< that the grammar has taken of the body and its framing
+  std::size_t begin_ = 0, end_ = 0;  ///< range of the unread bytes in storage_
+  std::size_t parsed_ = 0;  ///< bytes of an incomplete header among them that the grammar has read
+  std::size_t body_wire_bytes_ =
+      0;  ///< bytes of the body and its framing that the grammar has read
   Refusal refusal_{};
 };
 

@@ -27,19 +27,21 @@ bool is_target(std::string_view text) {
 std::optional<std::string> problem_of(const Request& request) {
   constexpr std::array kOwnFields{"Host"sv, "Connection"sv, "Content-Length"sv,
                                   "Transfer-Encoding"sv};
-  if (!is_token(request.method)) return "its method is no token";
+  if (!is_token(request.method)) return "the method is not a token";
   if (!is_target(request.target)) {
-    return "its target does not begin with a slash, or holds blanks, control or non-ASCII "
+    return "the target does not begin with a slash, or contains blanks, control or non-ASCII "
            "characters that must be percent-encoded";
   }
   for (const auto& [name, value] : request.headers.fields()) {
-    if (!is_token(name)) return "the name of a header field is no token";
+    if (!is_token(name)) return "the name of a header field is not a token";
     if (value.find_first_of("\r\n\0"sv) != std::string::npos) {
-      return fmt::format("header field {} holds a line break or NUL", name);
+      return fmt::format("header field {} contains a line break or NUL", name);
     }
   }
   for (const std::string_view own : kOwnFields) {
-    if (request.headers.find(own)) return fmt::format("header field {} is not the caller's", own);
+    if (request.headers.find(own)) {
+      return fmt::format("header field {} is set by the client itself", own);
+    }
   }
   return std::nullopt;
 }

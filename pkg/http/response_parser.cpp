@@ -18,7 +18,8 @@ class ResponseParser::Grammar final : public beast::http::basic_parser<false> {
 
   explicit Grammar(bool answers_head) {
     header_limit(kHeadBytes);
-    // Whoever holds the body bounds it. (To 1.74 every length is above `boost::none`.)
+    // The code that stores the body limits it. (In Beast up to 1.74, every length is above
+    // `boost::none`.)
     body_limit(std::numeric_limits<std::uint64_t>::max());
     eager(false);  // one event at a time
     skip(answers_head);
@@ -41,12 +42,12 @@ class ResponseParser::Grammar final : public beast::http::basic_parser<false> {
 
   void on_field_impl(beast::http::field /*field*/, beast::string_view name,
                      beast::string_view value, Error& ec) override {
-    constexpr std::size_t kPunctuation = 4;  // of a field's line
-    // The parser's own limit is blind to fields that it has already taken.
+    constexpr std::size_t kPunctuation = 4;  // in a field's line
+    // The parser's own limit ignores fields that it has read already.
     head_bytes_ += name.size() + value.size() + kPunctuation;
     if (head_bytes_ > kHeadBytes) {
       ec = beast::http::error::header_limit;
-    } else if (!head_shown) {  // trailers are of no use to anyone here
+    } else if (!head_shown) {  // no caller needs trailers
       headers.add(std::string(name), std::string(value));
     }
   }

@@ -11,35 +11,35 @@
 
 namespace receiver::http {
 
-/// One answer, taken apart as its bytes arrive. No input or output; copies no byte of the body.
+/// Parses one answer as its bytes arrive. No I/O; copies no byte of the body.
 class ResponseParser {
  public:
   static constexpr std::size_t kHeadBytes =
-      16 * 1024;  ///< cap of the head, and of a chunk's header
+      16 * 1024;  ///< limit of the header, and of a chunk's header
 
-  /// An answer to HEAD has no body whatever its head says.
+  /// An answer to HEAD has no body, whatever its header says.
   explicit ResponseParser(bool answers_head);
   ~ResponseParser();
   ResponseParser(ResponseParser&&) noexcept;
   ResponseParser& operator=(ResponseParser&&) noexcept;
 
   enum class Step {
-    kNeedsMore,  ///< show what is left of `bytes` again, with more behind it
-    kHead,       ///< status() and headers() are there
+    kNeedsMore,  ///< call again with the rest of `bytes` and more
+    kHead,       ///< status() and headers() are available
     kPiece,      ///< piece() is the next part of the body
-    kEnd,        ///< the answer is complete; what is left of `bytes` is not part of it
-    kMalformed,  ///< problem() says why
+    kEnd,        ///< the answer is complete; the rest of `bytes` is not part of it
+    kMalformed,  ///< problem() gives the reason
   };
-  /// Goes on to the next event; takes what it used off the front of `bytes`.
+  /// Advances to the next event, and removes the used part of `bytes`.
   [[nodiscard]] Step step(std::string_view& bytes);
-  /// The peer sends no more: whether that is the proper end of this answer.
+  /// Call when the peer sends no more: whether that is a valid end of this answer.
   [[nodiscard]] bool finish();
 
   [[nodiscard]] unsigned status() const;
   [[nodiscard]] Headers& headers();
   [[nodiscard]] std::optional<std::uint64_t> content_length() const;
   [[nodiscard]] std::string_view piece() const;
-  /// Whether another request may follow on the connection. Known at the end.
+  /// Whether another request may follow on the connection. Known only at the end.
   [[nodiscard]] bool keep_alive() const;
   [[nodiscard]] std::string_view problem() const;
 

@@ -18,7 +18,7 @@ bool is_framing(std::string_view name) {
          text::equal_ignoring_case(name, "Connection");
 }
 
-/// A line end in a value would let its origin write headers, or a whole second answer.
+/// A line end in a value would let its author write headers, or a second answer.
 void append_on_one_line(std::string& text, std::string_view value) {
   std::transform(value.begin(), value.end(), std::back_inserter(text),
                  [](char c) { return c == '\r' || c == '\n' || c == '\0' ? ' ' : c; });

@@ -30,13 +30,13 @@ using asio::awaitable;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-/// After a failed accept, as at the limit of descriptors: long enough not to spin, short enough not
-/// to be felt.
+/// Wait after a failed accept, for example at the limit of descriptors: long enough not to spin,
+/// short enough not to be noticed.
 constexpr std::chrono::milliseconds kAcceptBackoff{50};
 constexpr std::chrono::milliseconds kDrainPoll{5};
 
-/// How often deadlines are looked at: a deadline is late by this at most, and no request sets a
-/// timer.
+/// How often deadlines are checked: a deadline fires at most this late, and requests need no
+/// timers.
 std::chrono::milliseconds sweep_interval(const ServerLimits& limits) {
   const auto shortest = std::min({limits.handshake_time, limits.header_time, limits.body_time,
                                   limits.idle_time, limits.write_time, limits.linger_time});
@@ -103,7 +103,7 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
   void use_certificate(std::shared_ptr<const ServerTlsContext> context);
 
   asio::io_context& io_;
-  Connection::Strand strand_;  ///< of everything here but start()
+  Connection::Strand strand_;  ///< for everything in this class except start()
   tcp::acceptor acceptor_;
   clock::Timer accept_timer_, sweep_timer_;
   std::optional<ServerTlsFiles> tls_files_;
@@ -129,7 +129,7 @@ tl::expected<unsigned short, std::string> Server::Impl::start() {
     asio::co_spawn(strand_, accept_loop(shared_from_this()),
                    log::EndOnException{logger, "the accept loop"});
     asio::co_spawn(strand_, sweep_loop(shared_from_this()),
-                   log::EndOnException{logger, "the watch over deadlines and certificates"});
+                   log::EndOnException{logger, "the timer of deadlines and certificates"});
   }
   return port;
 }
@@ -146,7 +146,7 @@ tl::expected<unsigned short, std::string> Server::Impl::listen() {
     const tcp::endpoint endpoint(local, options.port);
     error_code failure;
     acceptor_.open(endpoint.protocol(), failure);
-    // `::` is for IPv4, too, whatever the kernel's default is.
+    // `::` includes IPv4, whatever the kernel's default is.
     if (!failure && local.is_v6()) acceptor_.set_option(asio::ip::v6_only(false), failure);
     if (!failure) acceptor_.set_option(tcp::acceptor::reuse_address(true), failure);
     if (!failure) acceptor_.bind(endpoint, failure);
@@ -183,10 +183,10 @@ awaitable<void> Server::Impl::accept_loop(async::KeptAlive) {
     context.counters.accept_failures.fetch_add(1, std::memory_order_relaxed);
     if (const auto held_back = context.accept_failures.admit()) {
       context.logger.warn("cannot accept connections",
-                          {{"error", ec.message()}, {"similar_lines_left_out", *held_back}});
+                          {{"error", ec.message()}, {"suppressed", *held_back}});
     }
-    // Most likely no descriptor is left. Once somebody waits indeed, an idle connection is given
-    // up.
+    // Most likely there is no free descriptor. When a connection is actually waiting, an idle one
+    // is closed.
     co_await acceptor_.async_wait(tcp::acceptor::wait_read,
                                   asio::redirect_error(asio::use_awaitable, ec));
     if (context.connections.displace_idle()) {
@@ -207,7 +207,7 @@ void Server::Impl::admit(Connection::Socket socket) {
   const auto executor = socket.get_executor();
   const auto connection =
       std::make_shared<Connection>(context_, std::move(socket), tls_, room.admission);
-  // An exception (no memory) ends this connection alone.
+  // An exception (no memory) ends only this connection.
   asio::co_spawn(executor, connection->run(connection), asio::detached);
 }
 
@@ -231,7 +231,7 @@ void Server::Impl::reload_certificate() {
   if (!*loaded) {
     context_->counters.tls_reload_failures.fetch_add(1, std::memory_order_relaxed);
     context_->logger.error(
-        "the changed certificate cannot be used, the old one stays in use",
+        "cannot use the changed certificate; the old one stays in use",
         {{"error", loaded->error()}, {"old_expires", clock::format_seconds(tls_->expiry())}});
     return;
   }
@@ -245,7 +245,7 @@ void Server::Impl::use_certificate(std::shared_ptr<const ServerTlsContext> conte
   tls_ = std::move(context);
   certificate_expiry_.store(tls_->expiry());
   if (tls_->expiry() <= clock::Wall::now()) {
-    context_->logger.warn("the certificate has expired: senders will refuse it",
+    context_->logger.warn("the certificate has expired: senders will reject it",
                           {{"file", context_->options.tls->certificate_path},
                            {"expired", clock::format_seconds(tls_->expiry())}});
   }

@@ -47,13 +47,13 @@ ServerTlsFiles::Loaded ServerTlsContext::from_pem(std::string_view certificate_c
 
   SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
   SSL_CTX_set_options(raw, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
-  // An idle connection holds no record buffers; an answer is written from where it lies, record by
+  // An idle connection holds no record buffers. An answer is written from its own memory, record by
   // record.
   SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_read_ahead(raw, 1);  // one system call per record instead of two
   SSL_CTX_set_session_cache_mode(
-      raw, SSL_SESS_CACHE_OFF);  // sessions resume by ticket, without memory here
+      raw, SSL_SESS_CACHE_OFF);  // sessions resume by ticket, which needs no memory here
   SSL_CTX_set_num_tickets(raw, 1);
 
   const crypto::BioPtr chain = crypto::pem_text(certificate_chain);
@@ -67,7 +67,7 @@ ServerTlsFiles::Loaded ServerTlsContext::from_pem(std::string_view certificate_c
     if (SSL_CTX_add0_chain_cert(raw, issuer.get()) != 1) {
       return fault(files.certificate_path, "unusable certificate in the chain");
     }
-    static_cast<void>(issuer.release());  // now the context's
+    static_cast<void>(issuer.release());  // now owned by the context
   }
   if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
     return fault(files.certificate_path, "damaged certificate in the chain");

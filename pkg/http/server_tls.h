@@ -15,11 +15,11 @@
 
 namespace receiver::http {
 
-/// A certificate with its key, ready for handshakes. Immutable; connections keep the one they began
-/// with.
+/// A certificate with its key, ready for handshakes. Immutable; connections keep the one that they
+/// began with.
 class ServerTlsContext {
  public:
-  /// From PEM; the error names the file of `files` that is at fault.
+  /// Created from PEM; the error names the file of `files` that is wrong.
   [[nodiscard]] static tl::expected<std::shared_ptr<const ServerTlsContext>, std::string> from_pem(
       std::string_view certificate_chain, std::string_view key, const ServerTls& files);
 
@@ -38,20 +38,19 @@ class ServerTlsContext {
   clock::Wall::time_point expiry_;
 };
 
-/// Notices when the files of a TLS server change, be it in place or by a symbolic link that now
-/// points elsewhere (as Kubernetes updates mounted Secrets): it compares contents, not times.
+/// Detects when the files of a TLS server change, in place or because a symbolic link points
+/// elsewhere (as Kubernetes updates mounted Secrets). It compares contents, not times.
 class ServerTlsFiles {
  public:
   explicit ServerTlsFiles(ServerTls files) : files_(std::move(files)) {}
 
   using Loaded = tl::expected<std::shared_ptr<const ServerTlsContext>, std::string>;
-  /// Nothing if the contents are those of the last call, else a context made of them, or why there
-  /// is none.
+  /// Nothing if the contents are those of the last call; else a new context, or the error.
   [[nodiscard]] std::optional<Loaded> poll();
 
  private:
   ServerTls files_;
-  std::string seen_;  ///< digest of what the last call found
+  std::string seen_;  ///< digest of what the last call read
 };
 
 }  // namespace receiver::http

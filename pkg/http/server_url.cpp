@@ -28,7 +28,7 @@ tl::expected<ServerUrl, std::string> parse_server_url(std::string_view url) {
   server.port = server.scheme == "https" ? 443 : 80;
   std::string_view host = url.substr(scheme_end + 3);
   if (!std::ranges::all_of(host, text::is_visible)) {
-    return Failure("must hold nothing but visible ASCII characters");
+    return Failure("must contain only visible ASCII characters");
   }
   const auto path = std::min(host.find_first_of("/?#"), host.size());
   server.path = host.substr(path);
@@ -55,14 +55,14 @@ tl::expected<ServerUrl, std::string> parse_server_url(std::string_view url) {
       return Failure("has an IPv6 address without brackets: write https://[::1]:6443");
     }
   }
-  if (host.empty()) return Failure("names no host");
+  if (host.empty()) return Failure("has no host");
   if (host.find_first_of("[]") != std::string_view::npos) {
     return Failure("has brackets that do not enclose an IPv6 address");
   }
   server.host = host;
   if (port.empty()) return server;
   server.port = text::parse_number<unsigned short>(port.substr(1)).value_or(0);
-  if (server.port == 0) return Failure("has a port that is no number from 1 to 65535");
+  if (server.port == 0) return Failure("has a port that is not a number from 1 to 65535");
   return server;
 }
 

@@ -37,7 +37,7 @@ long control(BIO* /*bio*/, int command, long /*number*/, void* /*pointer*/) {
   return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 
-/// Functions only: the same for every connection of the process.
+/// Only functions: the same for every connection of the process.
 const BIO_METHOD* socket_method() {
   static const MethodPtr shared = [] {
     MethodPtr method(BIO_meth_new(BIO_TYPE_SOURCE_SINK, "socket"));

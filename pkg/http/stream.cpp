@@ -12,7 +12,7 @@ namespace receiver::http {
 
 namespace {
 
-/// Before an operation whose errors will be asked for.
+/// Call before an operation whose errors will be read.
 void forget_errors() {
   errno = 0;
   ERR_clear_error();
@@ -21,8 +21,8 @@ void forget_errors() {
 }  // namespace
 
 void TlsSessionFree::operator()(SSL* session) const {
-  // Else OpenSSL takes a connection that ends without farewells for a broken one, and forbids to
-  // resume its session.
+  // Otherwise OpenSSL treats a connection without a closing alert as broken, and does not let its
+  // session be resumed.
   SSL_set_shutdown(session, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   SSL_free(session);
 }

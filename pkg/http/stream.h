@@ -17,47 +17,47 @@ struct TlsSessionFree {
 };
 using TlsSession = std::unique_ptr<SSL, TlsSessionFree>;
 
-/// The bytes of a connected socket, plain or through TLS; the socket stays its owner's. Never
-/// waits: an operation that cannot proceed says what to wait for on the socket, then it is called
-/// again. Holds no buffers while idle. (Asio's TLS stream keeps 70 KiB of them per connection.)
+/// The bytes of a connected socket, plain or through TLS; the caller owns the socket. Never waits:
+/// an operation that cannot proceed returns what to wait for on the socket, and is called again
+/// afterwards. Holds no buffers while idle. (Asio's TLS stream keeps 70 KiB per connection.)
 class Stream {
  public:
-  /// Of no socket: whatever is asked of it is kBroken.
+  /// Without a socket: every operation returns kBroken.
   Stream() = default;
-  /// `tls`, a session over the socket, null: plain.
+  /// `tls` is a session over the socket; null: plain.
   explicit Stream(int socket, TlsSession tls = nullptr);
 
   enum class State { kDone, kWantRead, kWantWrite, kEnd, kBroken };
   struct Transfer {
     State state;
-    std::size_t bytes = 0;  ///< more than 0 if kDone
+    std::size_t bytes = 0;  ///< greater than 0 if kDone
   };
 
   [[nodiscard]] bool is_tls() const { return session_ != nullptr; }
-  /// kDone once, at the end of the TLS handshake; at once if plain.
+  /// kDone once, at the end of the TLS handshake; immediately if plain.
   [[nodiscard]] State handshake();
   /// kEnd: the peer sends no more.
   [[nodiscard]] Transfer read(std::span<char> into);
   [[nodiscard]] Transfer write(std::string_view bytes);
-  /// Received bytes may wait inside the TLS layer, where the socket does not show them.
+  /// Whether received bytes may wait inside the TLS layer, where the socket does not show them.
   [[nodiscard]] bool may_hold_bytes() const;
-  /// The peer has neither ended it nor sent anything but what belongs to TLS itself.
+  /// Whether the peer has neither ended the connection nor sent anything except TLS's own messages.
   [[nodiscard]] bool is_silent();
-  /// Tells the peer, as far as that goes without waiting, that nothing follows.
+  /// Tells the peer that nothing follows, if that is possible without waiting.
   void say_goodbye();
 
-  /// Reads past TLS: for bytes that nobody will look at.
+  /// Reads without TLS: for bytes that are dropped.
   [[nodiscard]] Transfer read_raw(std::span<char> into);
-  /// Writes past TLS: for a peer that does not speak it.
+  /// Writes without TLS: for a peer that does not use it.
   [[nodiscard]] Transfer write_raw(std::string_view bytes);
 
   // After kBroken:
 
-  /// In words.
+  /// The error in words.
   [[nodiscard]] std::string problem() const;
-  /// The handshake failed because the peer speaks plain HTTP.
+  /// The handshake failed because the peer uses plain HTTP.
   [[nodiscard]] bool peer_spoke_http() const;
-  /// The peer refused (by an alert) what we showed it.
+  /// The peer rejected (with an alert) what we sent.
   [[nodiscard]] bool peer_sent_alert() const;
 
   [[nodiscard]] const SSL* session() const { return session_.get(); }

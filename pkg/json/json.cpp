@@ -20,11 +20,11 @@
 
 namespace receiver::json {
 
-/// A place of the document: which of its members are kept.
+/// A place in the document, and which of its members are kept.
 struct Projection::Node {
-  bool whole = false;  ///< everything below
+  bool whole = false;  ///< keep everything below
   std::vector<std::string> names;
-  std::vector<Node> children;  ///< of `names`, in their order
+  std::vector<Node> children;  ///< in the order of `names`
 
   [[nodiscard]] const Node* named(std::string_view name) const {
     for (std::size_t i = 0; i < names.size(); ++i) {
@@ -33,14 +33,14 @@ struct Projection::Node {
     return nullptr;
   }
 
-  /// Of a member, or null if it is skipped.
+  /// The node of a member, or null if the member is skipped.
   [[nodiscard]] const Node* member(std::string_view name) const {
     if (whole) return this;
     if (const Node* node = named(name)) return node;
     return element();
   }
 
-  /// Of an array's elements, or null if they are skipped.
+  /// The node of an array's elements, or null if they are skipped.
   [[nodiscard]] const Node* element() const { return whole ? this : named("*"); }
 
   Node& make(std::string_view name) {
@@ -58,7 +58,7 @@ struct Projection::Node {
     }
   }
 
-  /// What holds for any member holds for the named ones too: afterwards one look-up is enough.
+  /// Copies the rules for any member to the named ones, so that one look-up is enough afterwards.
   void spread_wildcards() {
     if (const Node* found = named("*")) {
       const Node any = *found;
@@ -70,7 +70,7 @@ struct Projection::Node {
 
 namespace {
 
-/// Takes the first step off a JSON pointer that is not empty.
+/// Removes and returns the first step of a non-empty JSON pointer.
 std::string take_step(std::string_view& pointer) {
   pointer.remove_prefix(1);
   const std::string_view raw = pointer.substr(0, pointer.find('/'));
@@ -94,7 +94,7 @@ Projection::Node& node_at(Projection::Node& root, std::string_view path) {
   return *node;
 }
 
-/// Walks the objects and arrays on the way to what is kept, lets RapidJSON build the kept values,
+/// Walks the objects and arrays on the way to kept values, lets RapidJSON build the kept values,
 /// and skips the rest. Recursion is as deep as the projection's paths, not as the text.
 class Walker {
  public:
@@ -161,7 +161,7 @@ class Walker {
     }
   }
 
-  /// The skipper has seen that the depth is bounded: RapidJSON may recurse.
+  /// RapidJSON may recurse here: the skipper has checked the depth.
   bool build(int depth) {
     const std::size_t begin = at_;
     return skip(depth) && parse(text_.substr(begin, at_ - begin), begin);
@@ -182,7 +182,7 @@ class Walker {
       if (problem.ends_with('.')) problem.remove_suffix(1);
       return fail(position + reader_.GetErrorOffset(), problem);
     }
-    // RapidJSON takes a NUL for the end of its input.
+    // RapidJSON treats a NUL as the end of its input.
     return stream.Tell() == value.size() || fail(position + stream.Tell(), "unexpected NUL");
   }
 
@@ -210,7 +210,7 @@ class Walker {
 
 void* WipingAllocator::Malloc(std::size_t size) {
   if (size == 0) return nullptr;
-  // In front of the block stands its size.
+  // The size of the block is stored in front of it.
   // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): this is what owns
   auto* const block = static_cast<std::max_align_t*>(std::malloc(sizeof(std::max_align_t) + size));
   if (block == nullptr) throw std::bad_alloc();
@@ -236,7 +236,7 @@ namespace {
 
 void wipe_strings(rapidjson::Value& value) {
   if (value.IsString()) {
-    // A copy of the document's own, as the parser makes them.
+    // The parser made this copy, and the document owns it.
     crypto::wipe(const_cast<char*>(value.GetString()), value.GetStringLength());
   } else if (value.IsArray()) {
     for (auto& element : value.GetArray()) wipe_strings(element);

@@ -12,18 +12,19 @@
 namespace receiver::json {
 
 /// Reads a JSON text value by value, in one pass, and builds nothing: the caller keeps what it
-/// wants. The text is judged strictly, also where nobody looks; see Skipper::skip_strictly().
+/// needs. The text is checked strictly, including skipped parts; see Skipper::skip_strictly().
 ///
-/// Each function takes the value that comes next, of whatever kind. One of another kind than asked
-/// for is skipped, and so is everything after an error. What is told before the error stands.
+/// Each function reads the next value. A value of another kind than requested is skipped, and so is
+/// everything after an error. Values that were returned before the error stay valid.
 class Reader {
  public:
   explicit Reader(std::string_view text) : text_(text), skipper_(text) {}
 
-  /// Whether the value that comes next begins with this sign: `{` or `[`, for instance.
+  /// Whether the next value begins with this character, for example `{` or `[`.
   [[nodiscard]] bool at(char sign);
 
-  /// Calls `take(name)` for each member, which must take its value. False: it is no object.
+  /// Calls `take(name)` for each member, which must read its value. False: the value is not an
+  /// object.
   template <class Take>
   bool object(Take take) {
     if (!at('{')) return skip();
@@ -35,7 +36,7 @@ class Reader {
     return true;
   }
 
-  /// Calls `take()` for the members that have this name only, and skips the others.
+  /// Calls `take()` only for members with this name, and skips the others.
   template <class Take>
   bool member(std::string_view wanted, Take take) {
     return object([&](std::string_view name) {
@@ -51,10 +52,10 @@ class Reader {
     std::string_view name;
     std::string& value;
   };
-  /// Keeps of an object the strings of these names, and skips the others.
+  /// Reads the string members with these names of an object, and skips the others.
   bool strings(std::initializer_list<Text> wanted);
 
-  /// Calls `take()` for each element, which must take it. False: it is no array.
+  /// Calls `take()` for each element, which must read it. False: the value is not an array.
   template <class Take>
   bool array(Take take) {
     if (!at('[')) return skip();
@@ -62,28 +63,28 @@ class Reader {
     return true;
   }
 
-  /// Decoded, with U+FFFD for half a surrogate pair. Empty: it is no string, or an empty one.
+  /// The decoded string, with U+FFFD for half a surrogate pair. Empty if the value is not a string.
   [[nodiscard]] std::string string();
-  /// Nothing if it is neither `true` nor `false`.
+  /// Nothing if the value is neither `true` nor `false`.
   [[nodiscard]] std::optional<bool> boolean();
-  /// Nothing if it has a fraction, an exponent or more than 64 bits, or is no number.
+  /// Nothing if the value is not a number, or has a fraction, an exponent or more than 64 bits.
   [[nodiscard]] std::optional<std::int64_t> integer();
-  /// The value as it is written, with what is in it; empty if it is malformed.
+  /// The text of the value, including everything in it; empty if it is malformed.
   [[nodiscard]] std::string_view raw() { return take(); }
-  /// Returns false.
+  /// Skips the next value. Returns false.
   bool skip();
 
-  /// After all: what is wrong, and at which byte; empty if the text was one valid value.
+  /// Call last: the error and its byte position; empty if the text was one valid value.
   [[nodiscard]] std::string_view finish();
   [[nodiscard]] std::size_t problem_at() const { return problem_at_; }
 
  private:
-  /// Into a container, and whether anything is in it.
+  /// Enters a container. Returns whether it has any content.
   bool enter(char closer);
-  /// Whether anything follows in the container. If not: out of it.
+  /// Whether anything follows in the container. If not, leaves it.
   bool go_on(char closer);
   std::string_view take_name(std::string& buffer);
-  /// The text of the value that comes next; empty if it is malformed.
+  /// The text of the next value; empty if it is malformed.
   std::string_view take();
   void move_to(std::size_t end);
   void fail(std::size_t where, std::string_view problem);

@@ -55,8 +55,8 @@ std::size_t string_end(std::string_view text, std::size_t from, bool& escaped) {
     escaped = false;
     ++at;
   }
-  // From quote to quote rather than from byte to byte; a quote counts after an even number of
-  // backslashes. Each backslash is counted once, since a quote ends their row.
+  // Jumps from quote to quote instead of byte to byte. A quote counts after an even number of
+  // backslashes. Each backslash is counted once, because a quote ends their row.
   while (at < text.size()) {
     const void* found = std::memchr(text.data() + at, '"', text.size() - at);
     const std::size_t end =
@@ -129,7 +129,7 @@ std::size_t Skipper::skip_strictly(std::size_t at, int depth) {
       at = first == '"' ? skip_string_strictly(at) : skip_scalar_strictly(at);
       if (open == 0) return at;
     }
-    // Out of all containers that end here, and on to the next value.
+    // Leaves all containers that end here, and moves on to the next value.
     while (is_whole && at != std::string_view::npos) {
       at = skip_space(at);
       if (char_at(at) == closer()) {

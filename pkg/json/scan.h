@@ -13,33 +13,34 @@ inline constexpr const char* kTooDeep = "nested too deep";
 [[nodiscard]] constexpr bool is_space(char c) {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
-/// What follows a number or a literal.
+/// Characters that can follow a number or a literal.
 [[nodiscard]] constexpr bool ends_scalar(char c) {
   return c == ',' || c == ']' || c == '}' || is_space(c);
 }
 
-/// Where a JSON string ends in `text`, just after its closing quote; npos if it goes on beyond it.
-/// `from` is after the opening quote or anywhere in the string. `escaped` tells, and is told,
-/// whether the byte before is a backslash that escapes the next one.
+/// The position after the closing quote of a JSON string; npos if the string continues beyond
+/// `text`. `from` is after the opening quote or anywhere in the string. `escaped` is an input and
+/// an output: whether the byte before is a backslash that escapes the next one.
 [[nodiscard]] std::size_t string_end(std::string_view text, std::size_t from, bool& escaped);
 
-/// What a valid string literal says, with U+FFFD for half a surrogate pair.
+/// The content of a valid string literal, with U+FFFD for half a surrogate pair.
 [[nodiscard]] std::string decoded(std::string_view literal);
 
-/// Passes over JSON values. Each of its functions tells where that ends which begins at `at`; npos
-/// if it is malformed: then problem() and problem_at() tell why. `depth` is how many containers it
-/// is in. Nothing recurses.
+/// Skips JSON values. Each function returns where the value that begins at `at` ends, or npos if it
+/// is malformed: problem() and problem_at() then say why. `depth` is the number of containers
+/// around it. No function recurses.
 class Skipper {
  public:
   explicit Skipper(std::string_view text) : text_(text) {}
 
-  /// A value, as fast as quotes and brackets can be found. What lies between them is not looked at.
+  /// Skips a value as fast as quotes and brackets can be found. The text between them is not
+  /// checked.
   [[nodiscard]] std::size_t skip(std::size_t at, int depth);
-  /// A value of which each byte is as the grammar wants it. Numbers may be of any size, half
-  /// surrogate pairs may be escaped, and bytes beyond ASCII are not looked at.
+  /// Skips a value and checks its grammar. Numbers may have any size, half surrogate pairs may be
+  /// escaped, and bytes beyond ASCII are not checked.
   [[nodiscard]] std::size_t skip_strictly(std::size_t at, int depth);
-  /// So a member's name, and its colon. `name` is what it says, which is in the text itself or, if
-  /// it must be decoded, in `buffer`.
+  /// Skips a member's name and its colon. `name` is the decoded name; it points into the text or,
+  /// if it had to be decoded, into `buffer`.
   [[nodiscard]] std::size_t take_name(std::size_t at, std::string_view& name, std::string& buffer);
   [[nodiscard]] std::size_t skip_space(std::size_t at) const {
     while (at < text_.size() && is_space(text_[at])) ++at;

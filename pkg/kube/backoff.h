@@ -7,26 +7,28 @@
 
 namespace receiver::kube {
 
-/// How long to wait after a failure: twice as long each time, jittered, until things were well for
-/// a while. Pure: time and chance are parameters.
+/// Computes the wait after a failure: twice as long each time, with jitter, until there was no
+/// failure for a while. Pure: time and randomness are parameters.
 class Backoff {
  public:
   struct Options {
     std::chrono::milliseconds first{800};
-    std::chrono::milliseconds longest{30'000};  ///< no wait is longer, jitter included
-    std::chrono::milliseconds health{120'000};  ///< this long without a failure: begin anew
+    std::chrono::milliseconds longest{30'000};  ///< limit of a wait, including jitter
+    std::chrono::milliseconds health{
+        120'000};  ///< after this time without a failure, the backoff starts again
   };
   Backoff() = default;
   explicit Backoff(Options options) : options_(options) {}
 
-  /// The wait after a failure that happens `now`. Jitter makes it up to half as long again, by
-  /// `random` in [0, 1), so that many who failed together do not come back together.
+  /// The wait after a failure at `now`. Jitter adds up to half of it, by `random` in [0, 1), so
+  /// that clients that failed together do not retry together.
   [[nodiscard]] std::chrono::milliseconds next(clock::Steady::time_point now, double random);
-  /// All is well: the next failure is the first.
+  /// Call after a success: the next failure counts as the first.
   void reset() { base_.reset(); }
-  /// A success elsewhere: whether it ends the wait that is under way. Once per step, so that what
-  /// fails for reasons of its own is not tried in a loop while all else succeeds; and the first
-  /// time in `longest` it begins anew, since what was waited for is over.
+  /// Call when another request succeeded: whether that ends the current wait. It does so once per
+  /// step, so that a request which fails for its own reasons is not retried in a loop while all
+  /// others succeed. The first time within `longest` it also resets the backoff, because the outage
+  /// is over.
   [[nodiscard]] bool wake(clock::Steady::time_point now);
 
  private:
@@ -34,7 +36,7 @@ class Backoff {
   std::optional<std::chrono::milliseconds> base_;  ///< of the last wait, without jitter
   clock::Steady::time_point waited_until_;
   std::optional<clock::Steady::time_point> woken_at_;
-  std::optional<std::chrono::milliseconds> woken_in_;  ///< the step of then
+  std::optional<std::chrono::milliseconds> woken_in_;  ///< the step at that time
 };
 
 }  // namespace receiver::kube

@@ -24,8 +24,7 @@ tl::expected<KubeconfigFile, std::string> read_kubeconfig(const std::string& pat
   auto text = text::read_small_file(path);
   if (!text) return Failure(name + ": " + text.error());
   std::error_code ignored;
-  // Absolute, so that a later change of the working directory does not move the files that it
-  // names.
+  // Absolute, so that a later change of the working directory does not affect its files.
   const auto directory = std::filesystem::absolute(path, ignored).parent_path().string();
   return KubeconfigFile{std::move(name), directory, std::move(*text)};
 }
@@ -67,7 +66,7 @@ tl::expected<Config, std::string> in_cluster(std::string_view host, std::string_
   config.host = host;
   config.port = text::parse_number<unsigned short>(port).value_or(0);
   if (config.port == 0) {
-    return Failure(fmt::format("in-cluster: KUBERNETES_SERVICE_PORT={} is no port", port));
+    return Failure(fmt::format("in-cluster: KUBERNETES_SERVICE_PORT={} is not a port", port));
   }
   config.token_file = directory + "/token";
   config.certificate_authority.file = directory + "/ca.crt";

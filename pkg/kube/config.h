@@ -15,7 +15,7 @@
 
 namespace receiver::kube {
 
-/// A PEM document given inline or by file. A file is read again when it changes.
+/// A PEM document, inline or in a file. A file is reloaded when it changes.
 struct PemSource {
   std::string data;
   std::string file;
@@ -30,14 +30,15 @@ struct ExecPlugin {
   std::vector<std::pair<std::string, std::string>> environment;
   std::string install_hint;
   bool provide_cluster_info = false;
-  bool takes_input = true;  ///< where there is a terminal
-  /// A person sits there: the plugin may ask them (its standard error, and its input unless it
-  /// takes none, are ours) and has all the time that they need.
+  bool takes_input = true;  ///< if there is a terminal
+  /// A person is at the terminal: the plugin may ask them (it gets our standard error and, unless
+  /// it takes no input, our standard input), without a time limit.
   bool at_terminal = false;
-  std::vector<std::string> hidden_variables;  ///< of our environment that it does not get
+  std::vector<std::string>
+      hidden_variables;  ///< environment variables that the plugin does not get
 };
 
-/// How to reach and authenticate to one API server.
+/// How to connect and authenticate to one API server.
 struct Config {
   std::string scheme;  ///< https or http
   std::string host;    ///< no brackets around IPv6
@@ -49,37 +50,39 @@ struct Config {
   PemSource client_certificate;
   PemSource client_key;
   crypto::SecretString token;
-  std::string token_file;  ///< wins over `token`; read again every minute and on 401
+  std::string token_file;  ///< takes precedence over `token`; read again every minute and on 401
   std::optional<ExecPlugin> exec;
-  /// Of every request: on whose behalf it is made (Impersonate-User, …).
+  /// Header fields of every request that say on whose behalf it is made (Impersonate-User, …).
   std::vector<std::pair<std::string, std::string>> impersonation;
-  std::optional<http::Proxy> proxy;  ///< the cluster's proxy-url; of the environment none is used
-  std::string proxy_url;             ///< for plugins; may hold a password
-  std::string ns;                    ///< of the context; "default" if it names none
-  std::string source;                ///< for messages: the file, or "in-cluster"
+  std::optional<http::Proxy>
+      proxy;              ///< the cluster's proxy-url; the environment's proxies are not used
+  std::string proxy_url;  ///< for plugins; may contain a password
+  std::string ns;         ///< namespace of the context; "default" if it has none
+  std::string source;     ///< for messages: the file, or "in-cluster"
 };
 
 struct ConfigSources {
-  std::string kubeconfig;  ///< of the command line; wins over everything
+  std::string kubeconfig;  ///< from the command line; takes precedence over everything
   /// Reads an environment variable: KUBECONFIG (a list of files), HOME, KUBERNETES_SERVICE_HOST,
   /// KUBERNETES_SERVICE_PORT.
   std::function<std::optional<std::string>(std::string_view name)> environment;
   std::string service_account_dir = "/var/run/secrets/kubernetes.io/serviceaccount";
-  /// Of a kubeconfig, in place of its current one; then the cluster that this runs in is not meant.
+  /// Context of the kubeconfig, instead of its current one. The in-cluster configuration is then
+  /// not used.
   std::string context{};
-  /// A person sits at a terminal, whom a credential plugin may ask.
+  /// A person is at a terminal, and a credential plugin may ask them.
   bool terminal = false;
-  /// Environment variables that are no business of a credential plugin.
+  /// Environment variables that credential plugins must not get.
   std::vector<std::string> hidden_variables{};
 };
 
-/// Command line, then KUBECONFIG (files merged as kubectl does: the first to set a name or the
-/// current context wins), then in-cluster, then
-/// ~/.kube/config. The error names the file, the entry and what to do.
+/// Precedence: command line, KUBECONFIG (files merged as kubectl does: the first to set a name or
+/// the current context wins), in-cluster, ~/.kube/config. The error names the file, the entry and
+/// what to do.
 [[nodiscard]] tl::expected<Config, std::string> load_config(const ConfigSources& sources);
 
-/// Parses one kubeconfig text and resolves that context, or its current one; relative paths are
-/// relative to `directory`. Pure but for data files not being read.
+/// Parses one kubeconfig and resolves the context, or its current one. Relative paths are relative
+/// to `directory`. Pure, except that it does not read data files.
 [[nodiscard]] tl::expected<Config, std::string> parse_kubeconfig(std::string_view text,
                                                                  const std::string& directory,
                                                                  const std::string& context = {},

@@ -14,8 +14,8 @@ namespace receiver::kube {
 
 namespace asio = boost::asio;
 
-/// run() hands out keys; each reconcile is a coroutine of its own that wakes run() when it ends.
-/// One coroutine waits on one timer, so a wake-up cannot be lost among several waiters.
+/// run() hands out keys. Each reconcile is a coroutine of its own that wakes run() when it ends.
+/// Only one coroutine waits on the one timer, so no wake-up can be lost.
 class Controller::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(asio::any_io_executor executor, std::string name, int workers, Reconcile reconcile,
@@ -63,8 +63,8 @@ class Controller::Impl : public std::enable_shared_from_this<Impl> {
 
   [[nodiscard]] bool may_start() const { return !stopping_ && queue_.in_progress() < workers_; }
 
-  /// With all workers busy a key that becomes due changes nothing: only the end of a reconcile
-  /// does, and that wakes.
+  /// With all workers busy, a key that becomes due changes nothing. Only the end of a reconcile
+  /// does, and that wakes run().
   [[nodiscard]] clock::Steady::time_point next_look() const {
     return may_start() ? queue_.next_due().value_or(kNever) : kNever;
   }
@@ -76,7 +76,7 @@ class Controller::Impl : public std::enable_shared_from_this<Impl> {
     try {
       result = co_await reconcile_(key);
     } catch (const std::exception& failure) {
-      logger_.error("reconcile failed unexpectedly; it is retried",
+      logger_.error("reconcile failed with an exception; it will be retried",
                     {{"controller", name_}, {"object", key.str()}, {"error", failure.what()}});
     }
     finish(key, result);
@@ -95,8 +95,9 @@ class Controller::Impl : public std::enable_shared_from_this<Impl> {
       const auto backoff =
           queue_.retry(key, now, result.requeue_after.value_or(WorkQueue::kLongestRetry),
                        result.retry_after.value_or(std::chrono::milliseconds(0)));
-      logger_.debug("reconcile is retried",
-                    {{"controller", name_}, {"object", key.str()}, {"after_ms", backoff.count()}});
+      logger_.debug(
+          "reconcile will be retried",
+          {{"controller", name_}, {"object", key.str()}, {"retry_in_ms", backoff.count()}});
     } else {
       queue_.forget(key);
       if (result.requeue_after) queue_.add_at(key, now + *result.requeue_after, now);

@@ -16,18 +16,19 @@
 
 namespace receiver::kube {
 
-/// What a reconcile asks for next.
+/// What a reconcile requests next.
 struct ReconcileResult {
   enum class Outcome { kDone, kRetry };  ///< kRetry: again after the key's backoff
   Outcome outcome = Outcome::kDone;
-  /// Again after that time at the latest; so it bounds the backoff of kRetry, but not retry_after.
+  /// Reconcile again after this time at the latest. It limits the backoff of kRetry, but not
+  /// retry_after.
   std::optional<std::chrono::milliseconds> requeue_after;
-  /// With kRetry: after that time, which whoever failed has asked for, unless the key is added
-  /// before.
+  /// With kRetry: reconcile again after this time, which the server requested, unless the key is
+  /// added before.
   std::optional<std::chrono::milliseconds> retry_after{};
 };
 
-/// One reconcile that has ended: client-go's and controller-runtime's metrics are made of these.
+/// One finished reconcile, for the metrics of client-go and controller-runtime.
 struct Reconciled {
   std::string_view result;  ///< success, requeue_after, error
   std::chrono::nanoseconds waited;
@@ -35,10 +36,10 @@ struct Reconciled {
 };
 using ReconcileObserver = std::function<void(const Reconciled&)>;
 
-/// Runs `reconcile` for the keys of a work queue: at most `workers` at once, never two for one key.
-/// A reconcile that throws is logged and retried as if it had returned kRetry. All members and all
-/// reconciles run on the executor's single thread; a reconcile suspends, it does not block. What
-/// `reconcile` refers to must outlive run().
+/// Runs `reconcile` for the keys of a work queue: at most `workers` at the same time, and never two
+/// for one key. A reconcile that throws is logged and retried as if it had returned kRetry. All
+/// members and reconciles run on the executor's single thread; a reconcile suspends and must not
+/// block. What `reconcile` refers to must outlive run().
 class Controller {
  public:
   using Reconcile = std::function<boost::asio::awaitable<ReconcileResult>(ObjectKey key)>;
@@ -48,11 +49,11 @@ class Controller {
   Controller(const Controller&) = delete;
   Controller& operator=(const Controller&) = delete;
 
-  /// Before run() as well; without effect after stop().
+  /// May be called before run(). No effect after stop().
   void enqueue(const ObjectKey& key);
   void enqueue_after(const ObjectKey& key, std::chrono::milliseconds delay);
 
-  /// Workers run until stop() and the reconciles in progress have ended. Once.
+  /// Runs workers until stop() and until the current reconciles have ended. Call once.
   boost::asio::awaitable<void> run();
   void stop();
 

@@ -20,8 +20,8 @@ namespace {
 namespace asio = boost::asio;
 using Failure = tl::unexpected<std::string>;
 
-/// Warns once per change of what is wrong, and tells when it is over. The first look is silent: its
-/// problem is returned.
+/// Logs each change of a problem once, and its end. The first call logs nothing: it returns the
+/// problem.
 void set_problem(std::string& problem, std::string fresh, std::string_view what,
                  const log::Logger& logger) {
   if (fresh == problem) return;
@@ -39,7 +39,7 @@ crypto::X509Ptr first_certificate(std::string_view pem) {
   return certificate;
 }
 
-/// What is wrong with a client certificate and its key; empty if nothing.
+/// The error of a client certificate and its key; empty if they are valid.
 std::string pair_problem(std::string_view certificate_pem, std::string_view key_pem) {
   const crypto::X509Ptr certificate = first_certificate(certificate_pem);
   if (!certificate) return "the client certificate is not PEM";
@@ -50,7 +50,7 @@ std::string pair_problem(std::string_view certificate_pem, std::string_view key_
   return match ? "" : "the client key does not belong to the client certificate";
 }
 
-/// The document, or what is wrong.
+/// The document, or the error.
 tl::expected<std::string, std::string> load(const PemSource& source, std::string_view what) {
   if (source.file.empty()) return source.data;
   auto content = text::read_small_file(source.file);
@@ -141,7 +141,7 @@ Credentials::Credentials(asio::any_io_executor executor, Config config, log::Log
       tls_files_(config_, logger_),
       limits_(limits) {
   if (!config_.token_file.empty()) token_file_.emplace(config_.token_file, logger_);
-  // As kubectl has it: a token that is there needs no plugin.
+  // As in kubectl, a given token needs no plugin.
   uses_plugin_ = config_.exec.has_value() && config_.token.empty() && !token_file_;
 }
 
@@ -228,7 +228,7 @@ bool Credentials::plugin_due() const {
 
 bool Credentials::plugin_usable() const {
   if (!plugin_credential_) return false;
-  // Whether a credential that the plugin has just handed out is valid is for the API server to say:
+  // If the plugin has just returned a credential, only the API server can say whether it is valid:
   // clocks differ.
   return plugin_problem_.empty() || !plugin_credential_->expires ||
          clock::Wall::now() < *plugin_credential_->expires;

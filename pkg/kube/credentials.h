@@ -19,23 +19,23 @@
 #include "kube/exec_plugin.h"
 #include "log/logger.h"
 
-/// What requests are authenticated by, kept fresh. Internal to the room.
+/// Credentials of requests, kept up to date. Internal to the room.
 namespace receiver::kube {
 
-/// A bearer token in a file that someone else rotates. A file that cannot be used leaves the last
-/// token in place.
+/// A bearer token in a file that another process rotates. If the file cannot be used, the last
+/// token stays.
 class TokenFile {
  public:
   TokenFile(std::string path, log::Logger logger)
       : path_(std::move(path)), logger_(std::move(logger)) {}
 
-  /// Reads the file if it was not read within kReread. False if it could not be used.
+  /// Reads the file if it has not been read within kReread. False if it could not be used.
   bool refresh(clock::Steady::time_point now);
   /// Reads the file.
   bool reread(clock::Steady::time_point now);
-  /// Empty until it was first read.
+  /// Empty until the file has been read.
   [[nodiscard]] const crypto::SecretString& token() const { return token_; }
-  /// Of the last read; empty if it went well.
+  /// The error of the last read; empty if it succeeded.
   [[nodiscard]] const std::string& problem() const { return problem_; }
 
   static constexpr std::chrono::seconds kReread{60};
@@ -48,14 +48,14 @@ class TokenFile {
   std::optional<clock::Steady::time_point> read_;
 };
 
-/// The CA, the client certificate and its key, of which those in files are read again. New contents
-/// are taken when all of them can be read and the key belongs to the certificate: a rotation seen
-/// half-way waits for the next look.
+/// The CA, the client certificate and its key. Those in files are reloaded. New contents are used
+/// when all of them can be read and the key belongs to the certificate: after a half-finished
+/// rotation, the next check loads them.
 class ClientTlsFiles {
  public:
   ClientTlsFiles(const Config& config, log::Logger logger);
 
-  /// Looks at the files if that was not done within kReread. True if `tls()` changed.
+  /// Checks the files if they have not been checked within kReread. True if `tls()` changed.
   bool refresh(clock::Steady::time_point now);
   bool reread(clock::Steady::time_point now);
   [[nodiscard]] const http::ClientTls& tls() const { return tls_; }
@@ -74,10 +74,10 @@ class ClientTlsFiles {
   std::optional<clock::Steady::time_point> read_;
 };
 
-/// All of the above and a credential plugin. One thread.
+/// All of the above, and a credential plugin. For one thread.
 class Credentials : public std::enable_shared_from_this<Credentials> {
  public:
-  /// What one request goes out with. `tls_version` counts the changes of tls().
+  /// The credentials of one request. `tls_version` counts the changes of tls().
   struct Current {
     crypto::SecretString token;
     std::uint64_t tls_version = 0;
@@ -88,23 +88,23 @@ class Credentials : public std::enable_shared_from_this<Credentials> {
       boost::asio::any_io_executor executor, Config config, log::Logger logger,
       ExecLimits limits = {});
 
-  /// Fresh credentials; waits for a running plugin until `deadline` at most, but at a terminal as
-  /// long as a person needs.
+  /// Valid credentials. Waits for a running plugin until `deadline` at most, but at a terminal as
+  /// long as the person needs.
   boost::asio::awaitable<tl::expected<Current, std::string>> current(
       clock::Steady::time_point deadline);
 
-  /// After a 401 to a request with `refused`: reads everything anew. False if nothing here can
-  /// change by that.
+  /// Call after a 401 to a request with `refused`: reads everything again. False if that cannot
+  /// change anything.
   boost::asio::awaitable<bool> renew(Current refused, clock::Steady::time_point deadline);
 
   [[nodiscard]] http::ClientTls tls() const;
   [[nodiscard]] const Config& config() const { return config_; }
 
-  /// Stops a running plugin; those who wait for it get an error.
+  /// Stops a running plugin; callers that wait for it get an error.
   void close();
 
-  /// A plugin runs again this long before its credential expires (or for short-lived ones, at 4/5
-  /// of their life).
+  /// A plugin runs again this long before its credential expires (for short-lived ones, after 4/5
+  /// of their lifetime).
   static constexpr std::chrono::seconds kExpiryMargin{60};
 
  private:
@@ -131,7 +131,7 @@ class Credentials : public std::enable_shared_from_this<Credentials> {
   std::optional<ExecCredential> plugin_credential_;
   std::optional<clock::Wall::time_point> plugin_refresh_at_;
   std::optional<clock::Steady::time_point> plugin_ended_;
-  std::string plugin_problem_;  ///< of the last run; empty if it went well
+  std::string plugin_problem_;  ///< error of the last run; empty if it succeeded
   bool plugin_running_ = false;
   async::Sleeper::Queue waiting_for_plugin_;
   std::shared_ptr<bool> stop_ = std::make_shared<bool>(false);

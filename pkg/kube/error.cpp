@@ -22,7 +22,7 @@ ApiError::Kind kind_of(unsigned status) {
       return ApiError::Kind::kForbidden;
     case 404:
       return ApiError::Kind::kNotFound;
-    case 408:  // of a proxy that gave up waiting; the request itself is fine
+    case 408:  // from a proxy that timed out; the request itself is valid
       return ApiError::Kind::kServer;
     case 409:
       return ApiError::Kind::kConflict;
@@ -33,7 +33,8 @@ ApiError::Kind kind_of(unsigned status) {
     default:
       if (status >= 500) return ApiError::Kind::kServer;
       if (status >= 400) return ApiError::Kind::kInvalid;
-      return ApiError::Kind::kMalformed;  // a redirect, say: not the API server's words
+      return ApiError::Kind::kMalformed;  // for example a redirect, which the API server does not
+                                          // send
   }
 }
 
@@ -90,9 +91,9 @@ std::chrono::milliseconds bounded(Seconds wait, ApiError::Kind kind) {
 }  // namespace
 
 bool ApiError::lacks_permission() const {
-  // The words of RBAC (and of every other authorizer: the API server writes them): `… is forbidden:
-  // User "x" cannot patch resource …`. Those who deny at admission come after `forbidden: `, too,
-  // or speak on their own.
+  // The text of RBAC (and of every other authorizer: the API server writes it): `… is forbidden:
+  // User "x" cannot patch resource …`. Admission controllers write other texts, after `forbidden: `
+  // or without it.
   constexpr std::string_view kDenied = "forbidden: User \"";
   if (kind != Kind::kForbidden) return false;
   const auto at = message.find(kDenied);

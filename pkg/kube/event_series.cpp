@@ -16,7 +16,7 @@ namespace {
 using json::quote;
 using text::cut;
 
-// The limits of the API server's validation.
+// Limits of the API server's validation.
 constexpr std::size_t kMaxFieldBytes = 128;
 constexpr std::size_t kMaxNoteBytes = 1024;
 constexpr std::int64_t kMaxCount = std::numeric_limits<std::int32_t>::max();
@@ -36,7 +36,7 @@ std::string series(std::int64_t count, clock::Wall::time_point last) {
 
 EventSeries::EventSeries(Options options) : options_(std::move(options)) {
   if (options_.instance.empty()) {
-    options_.instance = options_.controller;  // an empty one is refused
+    options_.instance = options_.controller;  // an empty one is rejected
   }
 }
 
@@ -49,7 +49,7 @@ bool EventSeries::observe(Occurrence occurrence, clock::Wall::time_point now, Ti
     ++event.count;
     event.last = now;
     event.last_seen = steady;
-    if (event.written == 1 && !event.busy) wait(known);  // the second one makes it a series
+    if (event.written == 1 && !event.busy) wait(known);  // the second occurrence makes it a series
     return true;
   }
   const Room room = make_room_in_queue(occurrence.regarding);
@@ -105,7 +105,7 @@ void EventSeries::settle(Result result, Time steady) {
         events_.erase(written);
         break;
       }
-      // It has happened again meanwhile: that is told, as if it were for the first time.
+      // It has happened again meanwhile: report that as a first occurrence.
       event.count = 1;
       event.written = 0;
       event.name = new_name(written->first.regarding.key.name, event.last);

@@ -28,7 +28,7 @@ struct ObjectReference {
 
 enum class EventType { kNormal, kWarning };
 
-/// Something to tell about an object. Equal ones are told by one Event with a count.
+/// Something to report about an object. Equal occurrences become one Event with a count.
 struct Occurrence {
   ObjectReference regarding;
   EventType type = EventType::kNormal;
@@ -39,30 +39,31 @@ struct Occurrence {
   friend auto operator<=>(const Occurrence&, const Occurrence&) = default;
 };
 
-/// Which Events to create, and when to bring the series of which up to date: as client-go does it,
-/// but a series is told every minute instead of every thirty. Writes that wait take turns by
-/// object: a hundred Events about one do not hold up another's. Pure.
+/// Decides which Events to create, and when to update which series: as client-go does, but a series
+/// is updated every minute instead of every thirty. Waiting writes take turns by object: a hundred
+/// Events about one object do not delay another's. Pure.
 class EventSeries {
  public:
   using Time = clock::Steady::time_point;
 
-  /// An Event without another occurrence for this long is over: the next one begins a new Event.
+  /// An Event without another occurrence for this long has ended: the next occurrence creates a new
+  /// Event.
   static constexpr std::chrono::minutes kFinish{6};
-  /// A growing series is written this often.
+  /// How often a growing series is written.
   static constexpr std::chrono::minutes kRefresh{1};
-  /// Events remembered. Beyond it the one that has been quiet for longest is forgotten.
+  /// Limit of remembered Events. Beyond it, the one with the oldest last occurrence is forgotten.
   static constexpr std::size_t kMaxEvents = 1024;
 
   struct Options {
     std::string controller;
     std::string instance;
     std::string default_namespace;
-    std::size_t queue = 256;  ///< writes that wait, of all objects
+    std::size_t queue = 256;  ///< waiting writes, of all objects
   };
   explicit EventSeries(Options options);
 
-  /// False if an Event was dropped for lack of room: this one, or the newest of the object that has
-  /// the most waiting.
+  /// False if an Event was dropped for lack of room: this one, or the newest of the object with the
+  /// most waiting Events.
   bool observe(Occurrence occurrence, clock::Wall::time_point now, Time steady);
 
   struct Write {
@@ -72,30 +73,30 @@ class EventSeries {
     std::string name;
     std::string body;
   };
-  /// The next write, if one waits; settle() it before the next.
+  /// The next waiting write, if any. Call settle() for it before the next one.
   [[nodiscard]] std::optional<Write> next();
 
   enum class Result {
     kDone,
-    kGone,    ///< patched, but the API server has forgotten the Event: it is created anew
+    kGone,    ///< patched, but the API server no longer has the Event: it is created again
     kFailed,  ///< dropped
   };
   void settle(Result result, Time steady);
 
-  /// Forgets everything but the write in progress, which is its Event's last.
+  /// Forgets everything except the write in progress, which is the last one of its Event.
   void clear();
 
-  /// Lets writes that have become due wait, and forgets what is over.
+  /// Queues writes that are due, and forgets Events that have ended.
   void advance(Time steady);
   [[nodiscard]] bool waiting() const { return waiting_count_ > 0; }
-  /// When advance() has something to do.
+  /// When advance() must be called next.
   [[nodiscard]] std::optional<Time> next_due() const;
   [[nodiscard]] std::size_t size() const { return events_.size(); }
 
  private:
   struct Event {
     std::string name;
-    std::string resource_version;  ///< of the object at the first occurrence
+    std::string resource_version;  ///< of the object, at the first occurrence
     clock::Wall::time_point first;
     clock::Wall::time_point last;
     Time last_seen;
@@ -105,13 +106,13 @@ class EventSeries {
         0;              ///< the count that the API server knows; 0: it does not know the Event
     bool busy = false;  ///< waiting or being written
   };
-  /// By what makes occurrences equal: the occurrence, without the version of its object.
+  /// Keyed by what makes occurrences equal: everything except the version of the object.
   using Events = std::map<Occurrence, Event>;
 
   [[nodiscard]] Time due(const Event& event) const;
   [[nodiscard]] bool make_room();
-  /// Whether there is room in the queue for another Event about the object; of an object that has
-  /// more waiting, the newest is dropped to make it.
+  /// Whether the queue has room for another Event about the object. If necessary, the newest Event
+  /// of an object with more waiting Events is dropped.
   struct Room {
     bool found, dropped;
   };
@@ -123,7 +124,7 @@ class EventSeries {
 
   Options options_;
   Events events_;
-  /// By object, none of them empty.
+  /// By object; no queue is empty.
   std::map<ObjectReference, std::deque<Events::iterator>> waiting_;
   std::size_t waiting_count_ = 0;
   ObjectReference served_last_;

@@ -20,13 +20,13 @@ using Method = EventSeries::Write::Method;
 using Result = EventSeries::Result;
 
 constexpr milliseconds kTimeout{10'000};
-/// A write that fails for a passing reason is tried this often, after 1 s, 2 s, 4 s, 8 s.
+/// Number of attempts of a write with a transient failure, after 1 s, 2 s, 4 s, 8 s.
 constexpr int kAttempts = 5;
 constexpr milliseconds kFirstRetry{1'000};
 constexpr milliseconds kLongestRetry{30'000};
-/// Whoever may not write just now, asks again after this time.
+/// How often to ask again whether this replica may write.
 constexpr milliseconds kLookAgain{2'000};
-/// Dropped Events are told in the log at most this often.
+/// Dropped Events are logged at most this often.
 constexpr std::chrono::minutes kLogAgainAfter{1};
 
 const Resource& events() {
@@ -37,8 +37,8 @@ const Resource& events() {
 std::string explain(const ApiError& error, const EventSeries::Write& write) {
   if (error.lacks_permission()) {
     return fmt::format(
-        "permission is missing: the operator's role in namespace {} must allow create and patch of "
-        "events.events.k8s.io ({})",
+        "forbidden: grant create and patch on events.events.k8s.io in namespace {} to this account "
+        "({})",
         write.ns, error.message);
   }
   if (error.kind == ApiError::Kind::kNotFound) {
@@ -66,7 +66,7 @@ class EventRecorder::Impl {
   void emit(Occurrence occurrence) {
     if (stopping_) return;
     if (!series_.observe(std::move(occurrence), clock::Wall::now(), clock::Steady::now())) {
-      drop("too many Events wait to be written");
+      drop("too many Events are waiting");
     }
     if (!sending_) timer_.cancel();
   }
@@ -131,13 +131,14 @@ class EventRecorder::Impl {
     }
   }
 
-  /// By value: the caller's frame may not be relied on across the request.
+  /// By value: the caller's frame may end during the request.
   asio::awaitable<std::optional<ApiError>> send_once(EventSeries::Write write) {
     if (write.method == Method::kCreate) {
       std::string target = events().path(write.ns);
       const auto answer =
           co_await rest_.post(std::move(target), std::move(write.body), kTimeout, Lane::kEvents);
-      // The name is ours alone, so one that exists is from a try whose answer was lost.
+      // The name is unique to this process, so an existing Event is from an attempt whose answer
+      // was lost.
       if (answer || answer.error().kind == ApiError::Kind::kConflict) co_return std::nullopt;
       co_return answer.error();
     }
@@ -155,7 +156,7 @@ class EventRecorder::Impl {
     const Time now = clock::Steady::now();
     if (now < log_again_) return;
     log_again_ = now + kLogAgainAfter;
-    logger_.warn("Event dropped", {{"problem", why}, {"dropped_so_far", dropped_}});
+    logger_.warn("Event dropped", {{"error", why}, {"dropped_so_far", dropped_}});
   }
 
   asio::awaitable<void> sleep_until(Time time) {
@@ -163,14 +164,14 @@ class EventRecorder::Impl {
   }
 
   RestClient& rest_;
-  Time::duration spacing_;  ///< of writes: never more than `per_second` in any second
+  Time::duration spacing_;  ///< between writes: never more than `per_second` in any second
   std::function<bool()> may_write_;
   log::Logger logger_;
   EventSeries series_;
   clock::Timer timer_;
   Time next_send_ = Time::min();
-  bool sending_ = false;  ///< the timer is a retry's, which a new Event must not cut short
-  bool abandon_ = false;  ///< the write in progress is not tried again
+  bool sending_ = false;  ///< the timer belongs to a retry, which a new Event must not cut short
+  bool abandon_ = false;  ///< the write in progress is not retried
   bool stopping_ = false;
   std::uint64_t dropped_ = 0;
   Time log_again_ = Time::min();

@@ -17,22 +17,23 @@ namespace receiver::kube {
 struct EventRecorderOptions {
   std::string controller;  ///< reportingController, e.g. "kargo.akuity.io/bitbucket-receiver"
   std::string instance;    ///< reportingInstance
-  /// Of Events about cluster-scoped objects: the API server accepts `default` and `kube-system`
-  /// only.
+  /// Namespace of Events about cluster-scoped objects: the API server accepts only `default` and
+  /// `kube-system`.
   std::string default_namespace = "default";
-  /// Waiting Events; beyond it the newest of the object that has the most is dropped and counted.
+  /// Limit of waiting Events. Beyond it, the newest of the object with the most is dropped and
+  /// counted.
   std::size_t queue = 256;
   double per_second = 5;
-  /// Asked before each request; while it says no, what there is to say waits, or is dropped by
-  /// clear(): it is another replica's to tell then. Not given: always yes.
+  /// Called before each request. While it returns false, Events wait, or clear() drops them:
+  /// another replica reports them then. If not set, always true.
   std::function<bool()> may_write{};
 };
 
 /// Writes events.k8s.io/v1 Events, one at a time, in turns by object. Equal ones (object, type,
-/// reason, action, note) less than six minutes apart become one Event with a series. What is
-/// refused, or fails several times, is dropped, counted and named in the log at most once a minute:
-/// Events inform, nothing depends on them. All members run on the client's thread; the object and
-/// the client outlive run().
+/// reason, action, note) within six minutes become one Event with a series. An Event that is
+/// rejected, or fails several times, is dropped, counted, and logged at most once a minute: Events
+/// only inform. All members run on the client's thread. The object and the client must outlive
+/// run().
 class EventRecorder {
  public:
   EventRecorder(RestClient& rest, EventRecorderOptions options, log::Logger logger);
@@ -44,11 +45,12 @@ class EventRecorder {
   void emit(const ObjectReference& regarding, EventType type, std::string reason,
             std::string action, std::string note);
 
-  /// Drops all that waits, without counting it. A request in flight may finish; it is not repeated.
+  /// Drops all waiting Events, without counting them. A request in flight may finish; it is not
+  /// retried.
   void clear();
 
-  /// Sends what is emitted until stop(), or until the client is closed; what then waits is not
-  /// sent. Once.
+  /// Sends Events until stop(), or until the client is closed; Events that still wait are not sent.
+  /// Call once.
   boost::asio::awaitable<void> run();
   void stop();
   [[nodiscard]] std::uint64_t dropped() const;

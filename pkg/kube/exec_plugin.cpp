@@ -26,7 +26,7 @@ namespace {
 namespace asio = boost::asio;
 using Failure = tl::unexpected<std::string>;
 
-/// Polling keeps a rare, short wait free of threads and signal handlers.
+/// Polling needs neither threads nor signal handlers for this rare, short wait.
 constexpr std::chrono::milliseconds kPollInterval{10};
 constexpr std::size_t kErrorTextBytes = 4UL * 1024;
 constexpr std::size_t kQuotedBytes = 300;
@@ -39,7 +39,7 @@ class Pipe {
  public:
   Pipe() {
     std::array<int, 2> ends{-1, -1};
-    // Only our end is non-blocking: the plugin's is an ordinary pipe.
+    // Only our end is non-blocking: the plugin's end is an ordinary pipe.
     if (::pipe2(ends.data(), O_CLOEXEC) == 0) ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
     read_ = ends[0];
     write_ = ends[1];
@@ -57,7 +57,7 @@ class Pipe {
     if (write_ >= 0) ::close(std::exchange(write_, -1));
   }
 
-  /// What is there to read now, up to a bound for one call; the rest is for the next.
+  /// Reads what is available, up to a limit per call.
   void read_available(std::string& text) {
     std::array<char, 16UL * 1024> piece{};
     for (int round = 0; round < 64; ++round) {
@@ -77,8 +77,8 @@ bool takes_input(const ExecPlugin& plugin) {
   return plugin.at_terminal && plugin.takes_input;
 }
 
-/// A program, at a terminal with us, else in a process group of its own, with its output. If it
-/// still runs when this goes, the group is killed.
+/// A program with its output, at our terminal or else in a process group of its own. If it still
+/// runs at destruction, the group is killed.
 class Child {
  public:
   Child() = default;
@@ -108,7 +108,7 @@ class Child {
     if (!plugin.at_terminal) {
       posix_spawn_file_actions_adddup2(&actions, errors_.write_end(), STDERR_FILENO);
     }
-    // Our sockets are none of its business, and not all of them are marked close-on-exec.
+    // The program must not inherit our sockets, and not all of them are close-on-exec.
     posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
 
     posix_spawnattr_t attributes;
@@ -119,7 +119,7 @@ class Child {
     sigaddset(&signals, SIGPIPE);
     posix_spawnattr_setsigdefault(&attributes, &signals);
     posix_spawnattr_setpgroup(&attributes, 0);
-    // One that reads from the terminal must be of the group that is in its foreground.
+    // A program that reads from the terminal must be in its foreground process group.
     own_group_ = !plugin.at_terminal;
     const int group = own_group_ ? POSIX_SPAWN_SETPGROUP : 0;
     posix_spawnattr_setflags(
@@ -138,7 +138,8 @@ class Child {
     return 0;
   }
 
-  /// Reads what there is; the wait status once the program has ended and all is read.
+  /// Reads what is available. Returns the wait status once the program has ended and everything is
+  /// read.
   std::optional<int> poll(std::string& output, std::string& errors) {
     int status = 0;
     const pid_t ended = ::waitpid(pid_, &status, WNOHANG);
@@ -158,7 +159,7 @@ class Child {
     return pointers;
   }
 
-  /// Ours, overruled by the plugin's.
+  /// Our environment, with the plugin's variables taking precedence.
   static std::vector<std::string> environment_for(const ExecPlugin& plugin,
                                                   const std::string& info) {
     auto own = plugin.environment;
@@ -183,7 +184,7 @@ class Child {
   bool own_group_ = true;
 };
 
-/// The last line with something on it: where programs say what went wrong.
+/// The last non-empty line: programs usually write the error there.
 std::string last_line(std::string_view text) {
   const auto visible = [](char c) { return static_cast<unsigned char>(c) > ' '; };
   while (!text.empty() && !visible(text.back())) text.remove_suffix(1);
@@ -231,7 +232,7 @@ std::string exec_info(const ExecPlugin& plugin, const Config& config,
 tl::expected<ExecCredential, std::string> parse_exec_credential(std::string_view output,
                                                                 std::string_view api_version) {
   const auto parsed = json::parse(output);
-  if (!parsed) return Failure("printed no JSON object: " + parsed.error());
+  if (!parsed) return Failure("did not print a JSON object: " + parsed.error());
   if (json::string_at(*parsed, "/kind") != "ExecCredential" ||
       json::string_at(*parsed, "/apiVersion") != api_version) {
     return Failure(fmt::format("did not print an ExecCredential of {}", api_version));
@@ -254,7 +255,7 @@ tl::expected<ExecCredential, std::string> parse_exec_credential(std::string_view
   if (!expires.empty()) {
     credential.expires = clock::parse_rfc3339(expires);
     if (!credential.expires) {
-      return Failure("printed an expirationTimestamp that is no RFC 3339 time");
+      return Failure("printed an expirationTimestamp that is not an RFC 3339 time");
     }
   }
   return credential;
@@ -297,7 +298,7 @@ asio::awaitable<tl::expected<ExecCredential, std::string>> run_exec_plugin(
     if (clock::Steady::now() >= deadline) {
       co_return failed(fmt::format("did not end within {} ms", limits.time.count()));
     }
-    timer.expires_after(kPollInterval);  // of the machine's time, as the plugin's is
+    timer.expires_after(kPollInterval);  // in real time, as the plugin runs in real time
     boost::system::error_code ignored;
     co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }

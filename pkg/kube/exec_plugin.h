@@ -18,7 +18,7 @@
 /// Credential plugins: programs that print an ExecCredential. Internal to the room.
 namespace receiver::kube {
 
-/// What a plugin hands out: a token, or a client certificate with its key, or both.
+/// The credential that a plugin returns: a token, or a client certificate with its key, or both.
 struct ExecCredential {
   crypto::SecretString token;
   std::string certificate_pem;
@@ -27,26 +27,23 @@ struct ExecCredential {
 };
 
 struct ExecLimits {
-  std::chrono::milliseconds time{60'000};  ///< not at a terminal
+  std::chrono::milliseconds time{60'000};  ///< limit of a run that is not at a terminal
   std::size_t output_bytes = 1024UL * 1024;
-  std::chrono::milliseconds pause{
-      10'000};  ///< between runs on behalf of 401 answers or after failures
+  std::chrono::milliseconds pause{10'000};  ///< minimum time between runs after a 401 or a failure
 };
 
-/// The value of KUBERNETES_EXEC_INFO: tells the plugin its API version and, where it asks for it,
-/// the cluster.
+/// The value of KUBERNETES_EXEC_INFO: the plugin's API version and, if requested, the cluster.
 [[nodiscard]] std::string exec_info(const ExecPlugin& plugin, const Config& config,
                                     std::string_view certificate_authority_pem);
 
-/// Reads what a plugin printed. The error never quotes it.
+/// Parses a plugin's output. The error never quotes it.
 [[nodiscard]] tl::expected<ExecCredential, std::string> parse_exec_credential(
     std::string_view output, std::string_view api_version);
 
 /// Runs the plugin without blocking the executor's thread. It ends early when `*stop` becomes true,
-/// which must happen on the executor. If the coroutine ends first, be it that its executor goes
-/// away, the plugin and (but for one at a terminal) its children are killed; no zombie stays. The
-/// error names the command, and quotes a line of what it wrote to a standard error that is not
-/// ours.
+/// which must happen on the executor. If the coroutine ends first, also because its executor is
+/// destroyed, the plugin and (unless it is at a terminal) its children are killed; no zombie stays.
+/// The error names the command, and quotes a line of its standard error, unless that is ours.
 boost::asio::awaitable<tl::expected<ExecCredential, std::string>> run_exec_plugin(
     boost::asio::any_io_executor executor, ExecPlugin plugin, std::string info,
     std::shared_ptr<const bool> stop, ExecLimits limits);

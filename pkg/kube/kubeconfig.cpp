@@ -28,7 +28,7 @@ struct Entry {
   const KubeconfigFile* file;
 };
 
-/// Undefined if `node` is no map or has no such member; yaml-cpp throws in the first case.
+/// Undefined if `node` is not a map or has no such member; yaml-cpp throws in the first case.
 YAML::Node member(const YAML::Node& node, const std::string& key) {
   if (node.IsDefined() && node.IsMap()) {
     const YAML::Node found = node[key];
@@ -41,13 +41,13 @@ std::string scalar_or_empty(const YAML::Node& node) {
   return node.IsScalar() ? node.Scalar() : std::string();
 }
 
-/// Base64 may be folded over lines.
+/// Base64 may be folded over several lines.
 std::string unfolded(std::string text) {
   std::erase_if(text, [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; });
   return text;
 }
 
-/// Reads the members of one entry, and remembers the first that is not what it must be.
+/// Reads the members of one entry, and remembers the first invalid one.
 class Fields {
  public:
   Fields(Entry entry, std::string what) : entry_(std::move(entry)), what_(std::move(what)) {}
@@ -87,7 +87,7 @@ class Fields {
     return items;
   }
 
-  /// A path, relative to the folder of the file that names it.
+  /// A path, relative to the folder of its kubeconfig.
   std::string path(const std::string& key) { return resolve(text(key)); }
 
   [[nodiscard]] std::string resolve(std::string path) const {
@@ -143,12 +143,12 @@ std::string names_of(const std::vector<KubeconfigFile>& files) {
   return names;
 }
 
-/// Fills scheme, host, port and base path; what is wrong with the URL otherwise.
+/// Sets scheme, host, port and base path, or returns the error in the URL.
 std::optional<std::string> set_server(std::string_view url, Config& config) {
   auto server = http::parse_server_url(url);
   if (!server) return "server " + server.error();
   if (server->user_info || server->path.find_first_of("@?#") != std::string::npos) {
-    return "server must hold nothing but scheme, host, port and path";
+    return "server must contain only scheme, host, port and path";
   }
   while (server->path.ends_with('/')) server->path.pop_back();
   config.scheme = std::move(server->scheme);
@@ -182,7 +182,7 @@ void read_cluster(Fields& cluster, Config& config) {
   }
 }
 
-/// Whom requests are made for, as header fields.
+/// Reads on whose behalf requests are made, as header fields.
 void read_impersonation(Fields& user, Config& config) {
   const auto add = [&](std::string field, std::string value, const std::string& key) {
     if (std::ranges::any_of(value, [](unsigned char c) { return c < ' ' || c == 0x7f; })) {
@@ -266,12 +266,12 @@ void read_user(Fields& user, Fields& cluster, Config& config, bool terminal) {
   for (const char* unsupported : {"username", "password"}) {
     if (user.has(unsupported)) {
       user.fail(std::string(unsupported) +
-                " is not supported, by Kubernetes 1.19 and later neither:"
-                " use a token or a client certificate");
+                " is not supported, nor by Kubernetes 1.19 and later: use a token or a client "
+                "certificate");
     }
   }
   if (user.has("auth-provider")) {
-    user.fail("auth-provider is not supported, by Kubernetes 1.26 and later neither: use exec");
+    user.fail("auth-provider is not supported, nor by Kubernetes 1.26 and later: use exec");
   }
   config.token = crypto::SecretString(std::string(text::trim(user.text("token"))));
   config.token_file = user.path("tokenFile");
@@ -283,7 +283,7 @@ void read_user(Fields& user, Fields& cluster, Config& config, bool terminal) {
   if (user.has("exec")) config.exec = read_exec(user, cluster, terminal);
 }
 
-/// The name of the context that counts, and how messages begin that are about it.
+/// The name of the chosen context, and the beginning of messages about it.
 struct ChosenContext {
   std::string name;
   std::string where;
@@ -338,7 +338,7 @@ tl::expected<Config, std::string> resolve(const std::vector<KubeconfigFile>& fil
   if (!user_entry) return missing("user", user_name);
   Fields user(*user_entry, fmt::format("user \"{}\"", user_name));
   read_impersonation(user, config);
-  // Like kubectl: credentials never travel unencrypted.
+  // As in kubectl, credentials are never sent unencrypted.
   if (config.scheme != "http") read_user(user, cluster, config, terminal);
   if (user.error()) return Failure(*user.error());
   if (cluster.error()) return Failure(*cluster.error());
@@ -357,8 +357,8 @@ tl::expected<Config, std::string> resolve_kubeconfig(const std::vector<Kubeconfi
       if (file.text.size() > text::kMaxFileBytes) {
         return Failure(fmt::format("{}: larger than {} bytes", reading, text::kMaxFileBytes));
       }
-      // yaml-cpp gives up at a nesting of 500, and keeps an alias as a reference: neither depth nor
-      // anchors can exhaust us.
+      // yaml-cpp stops at a nesting of 500, and keeps an alias as a reference: neither depth nor
+      // anchors can exhaust memory.
       const YAML::Node root = YAML::Load(file.text);
       if (!root.IsMap() && !root.IsNull()) {
         return Failure(fmt::format("{}: is not a kubeconfig", reading));

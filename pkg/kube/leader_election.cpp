@@ -17,8 +17,8 @@ namespace asio = boost::asio;
 using std::chrono::milliseconds;
 using Time = clock::Steady::time_point;
 
-/// Candidates wait up to this much longer than the retry period, so that they do not all come at
-/// once.
+/// Candidates wait up to this factor longer than the retry period, so that they do not retry
+/// together.
 constexpr double kJitter = 1.2;
 /// The same failure is logged again after this time.
 constexpr std::chrono::minutes kRepeatLog{1};
@@ -28,13 +28,12 @@ const Resource& leases() {
   return resource;
 }
 
-/// What is wrong, and what to do about it where that is known.
+/// The error and, where known, what to do about it.
 std::string explain(const ApiError& error, std::string_view verb, const ObjectKey& lease) {
   if (error.lacks_permission()) {
     return fmt::format(
-        "permission is missing: the operator's role in namespace {} must allow get, create and "
-        "update of "
-        "leases.coordination.k8s.io ({} was refused: {})",
+        "forbidden: grant get, create and update on leases.coordination.k8s.io in namespace {} to "
+        "this account ({}: {})",
         lease.ns, verb, error.message);
   }
   if (error.kind == ApiError::Kind::kNotFound && verb == "create") {
@@ -57,7 +56,7 @@ class LeaderElector::Impl {
         random_(std::random_device{}()) {}
 
   asio::awaitable<void> run() {
-    logger_.info("standing for leader",
+    logger_.info("waiting to become leader",
                  {{"lease", options_.lease.str()}, {"identity", options_.identity}});
     while (!stopping_) {
       co_await acquire();
@@ -109,13 +108,13 @@ class LeaderElector::Impl {
       if (stopping_) co_return;
       const Time begin = clock::Steady::now();
       if (begin >= renew_by_) {
-        logger_.warn("no longer leading: the lease could not be renewed in time",
-                     {{"lease", options_.lease.str()}, {"last_failure", last_failure_}});
+        logger_.warn("lost leadership: the Lease could not be renewed in time",
+                     {{"lease", options_.lease.str()}, {"error", last_failure_}});
         co_return;
       }
       const bool renewed = co_await claim(renew_by_);
       if (!renewed && !candidate_.named()) {
-        logger_.warn("no longer leading: the lease was taken or deleted",
+        logger_.warn("lost leadership: the Lease was taken or deleted",
                      {{"lease", options_.lease.str()}, {"holder", candidate_.holder()}});
         co_return;
       }
@@ -123,9 +122,9 @@ class LeaderElector::Impl {
     }
   }
 
-  /// One try to win or renew the lease; no request of it lasts beyond `deadline`.
+  /// One attempt to win or renew the lease. None of its requests lasts beyond `deadline`.
   asio::awaitable<bool> claim(Time deadline) {
-    // A holder knows the last version, unless someone interfered: it need not read first.
+    // The holder knows the last version, unless another client interfered: it need not read first.
     if (held_ && candidate_.valid(clock::Steady::now())) {
       const auto failure = co_await update(deadline);
       if (!failure) co_return true;
@@ -164,7 +163,7 @@ class LeaderElector::Impl {
     co_return false;
   }
 
-  /// Claims the lease that was seen last; the kind of failure if that did not succeed.
+  /// Claims the lease that was seen last. Returns the kind of failure, if it failed.
   asio::awaitable<std::optional<ApiError::Kind>> update(Time deadline) {
     const Time sent = clock::Steady::now();
     note_found();
@@ -178,20 +177,20 @@ class LeaderElector::Impl {
     co_return answer.error().kind;
   }
 
-  /// How the lease is found, before it is written. If it is already ours by a write whose answer
-  /// was lost, that write is the one that found it.
+  /// Records the state of the lease before it is written. If it is ours already, by a write whose
+  /// answer was lost, that write has recorded it.
   void note_found() {
     const Acquisition found = candidate_.found();
     if (!held_ && !(found.own && written_unheard_)) acquisition_ = found;
     written_unheard_ = true;
   }
 
-  /// The answer to a write of ours that was `sent` then.
+  /// Handles the answer to our write, which was sent at `sent`.
   bool hold(std::string answer, Time sent) {
     if (!observe(std::move(answer))) return false;
-    // Others count from when they saw the write, which was not before it was sent. With prompt
-    // answers this is client-go's deadline; with slow ones it stays before the lease's end, as
-    // client-go's may not.
+    // Others count from when they saw the write, which was not before it was sent. With fast
+    // answers this equals client-go's deadline; with slow ones it stays before the lease's end,
+    // unlike client-go's.
     renew_by_ =
         sent + std::min(options_.retry_period + options_.renew_deadline, options_.lease_duration);
     held_ = true;
@@ -203,7 +202,7 @@ class LeaderElector::Impl {
   bool observe(std::string answer) {
     auto lease = parse_lease(std::move(answer));
     if (!lease) {
-      report_failure("the Lease cannot be read: " + lease.error());
+      report_failure("cannot read the Lease: " + lease.error());
       return false;
     }
     candidate_.observe(lease->record, clock::Steady::now());
@@ -211,7 +210,7 @@ class LeaderElector::Impl {
     return true;
   }
 
-  /// Gives back the lease that names us: others need not wait for it to expire.
+  /// Releases the lease that names us, so that others need not wait for it to expire.
   asio::awaitable<void> release() {
     const Time deadline = clock::Steady::now() + options_.renew_deadline / 2;
     for (bool reread = false;; reread = true) {
@@ -220,18 +219,18 @@ class LeaderElector::Impl {
       const auto written = co_await rest_.put(std::move(target), std::move(body),
                                               time_until(deadline), Lane::kLease);
       if (written) {
-        logger_.info("lease given back", {{"lease", options_.lease.str()}});
+        logger_.info("Lease released", {{"lease", options_.lease.str()}});
         co_return;
       }
       report(written.error(), "update");
       if (written.error().kind != ApiError::Kind::kConflict || reread) break;
-      // Another wrote: perhaps only a label, perhaps it leads.
+      // Another client wrote it: perhaps only a label, perhaps it leads now.
       target = path();
       auto read = co_await rest_.get(std::move(target), time_until(deadline), Lane::kLease);
       if (!read || !observe(std::move(*read))) break;
       if (!candidate_.named()) co_return;
     }
-    logger_.warn("lease not given back: it expires by itself", {{"lease", options_.lease.str()}});
+    logger_.warn("cannot release the Lease; it will expire", {{"lease", options_.lease.str()}});
   }
 
   void report(const ApiError& error, std::string_view verb) {
@@ -239,7 +238,7 @@ class LeaderElector::Impl {
       closed_ = true;
       stopping_ = true;
     } else if (error.kind == ApiError::Kind::kConflict) {
-      logger_.debug("another wrote the lease first",
+      logger_.debug("another replica wrote the Lease first",
                     {{"lease", options_.lease.str()}, {"verb", verb}});
     } else {
       report_failure(explain(error, verb, options_.lease));
@@ -249,8 +248,8 @@ class LeaderElector::Impl {
   void report_failure(std::string failure) {
     const Time now = clock::Steady::now();
     if (failure == last_failure_ && now < log_again_) return;
-    logger_.warn("leader election has a problem; it is tried again",
-                 {{"lease", options_.lease.str()}, {"problem", failure}});
+    logger_.warn("leader election failed; it will be retried",
+                 {{"lease", options_.lease.str()}, {"error", failure}});
     last_failure_ = std::move(failure);
     log_again_ = now + kRepeatLog;
   }
@@ -259,7 +258,7 @@ class LeaderElector::Impl {
     last_failure_.clear();
     if (candidate_.holder() == reported_holder_) return;
     reported_holder_ = candidate_.holder();
-    logger_.info("another candidate leads",
+    logger_.info("another replica leads",
                  {{"lease", options_.lease.str()}, {"holder", reported_holder_}});
   }
 
@@ -271,8 +270,8 @@ class LeaderElector::Impl {
 
   [[nodiscard]] std::string path() const { return leases().path(options_.lease); }
 
-  /// How long a request may take: half the renew deadline, so that one that hangs leaves time for
-  /// another.
+  /// Time limit of a request: half the renew deadline, so that there is time for another one if it
+  /// hangs.
   [[nodiscard]] milliseconds time_until(Time deadline) const {
     const milliseconds usual = options_.renew_deadline / 2;
     if (deadline == Time::max()) return usual;
@@ -291,11 +290,11 @@ class LeaderElector::Impl {
   Candidate candidate_;
   clock::Timer timer_;
   std::mt19937 random_;
-  /// As last read or written; there whenever candidate_ has observed one.
+  /// As last read or written. Set whenever candidate_ has observed a lease.
   std::optional<Lease> lease_;
   Acquisition acquisition_;
   bool held_ = false;
-  bool written_unheard_ = false;  ///< a write was sent and no answer to it has come
+  bool written_unheard_ = false;  ///< a write was sent and its answer has not arrived
   Time renew_by_{};
   bool stopping_ = false;
   bool abandoned_ = false;

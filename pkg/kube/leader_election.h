@@ -22,16 +22,16 @@ struct LeaderElectionOptions {
   std::chrono::milliseconds retry_period{2'000};
 };
 
-/// client-go's leader election on a coordination.k8s.io/v1 Lease: at most one of the candidates
-/// leads, judged by local monotonic time. The leader renews every retry period; if it could not for
-/// the renew deadline it has lost, which is before the lease duration lets another one in. All
-/// members and callbacks run on the client's thread; the object and the client outlive run().
+/// client-go's leader election on a coordination.k8s.io/v1 Lease: at most one candidate leads,
+/// judged by local monotonic time. The leader renews every retry period. If it could not renew for
+/// the renew deadline, it stops leading, before the lease duration lets another candidate lead. All
+/// members and callbacks run on the client's thread. The object and the client must outlive run().
 class LeaderElector {
  public:
   struct Callbacks {
     std::function<void(const Acquisition&)> started;
-    /// Leadership is lost, or about to be given back: whatever it guards has ended when this
-    /// returns.
+    /// Leadership is lost, or about to be released. When this returns, everything that it guards
+    /// must have ended.
     std::function<void()> stopped;
   };
   LeaderElector(RestClient& rest, LeaderElectionOptions options, Callbacks callbacks,
@@ -40,15 +40,15 @@ class LeaderElector {
   LeaderElector(const LeaderElector&) = delete;
   LeaderElector& operator=(const LeaderElector&) = delete;
 
-  /// Stands until stop(), or until the client is closed; a candidate that lost stands again. Once.
+  /// Takes part until stop(), or until the client is closed; a candidate that lost tries again.
+  /// Call once.
   boost::asio::awaitable<void> run();
-  /// Ends run(), which gives the lease back first if it is held.
+  /// Ends run(), which first releases the lease if it is held.
   void stop();
-  /// Ends run() as a crash would: the lease, if it is held, expires by itself, and the next leader
-  /// finds it so.
+  /// Ends run() as a crash would: a held lease expires, and the next leader finds it expired.
   void abandon();
-  /// Held, and renewed in time: false even before `stopped` is called if the thread was held up for
-  /// too long.
+  /// Whether the lease is held and was renewed in time. False even before `stopped` is called, if
+  /// the thread was blocked for too long.
   [[nodiscard]] bool leading() const;
 
  private:

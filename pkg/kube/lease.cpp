@@ -101,14 +101,14 @@ LeaseRecord Candidate::claim(clock::Wall::time_point now) const {
 LeaseRecord Candidate::release(clock::Wall::time_point now) const {
   const std::string time = clock::format_micros(now);
   return {.holder = {},
-          .duration = std::chrono::seconds(1),  // the API refuses 0
+          .duration = std::chrono::seconds(1),  // the API rejects 0
           .acquire_time = time,
           .renew_time = time,
           .transitions = observed_ ? observed_->transitions : 0};
 }
 
 Acquisition Candidate::found() const {
-  // A Lease that was made beforehand, and that nobody has held yet, says no more than none.
+  // A Lease that was created in advance, and that nobody has held, counts as none.
   if (!observed_ || (observed_->holder.empty() && observed_->renew_time.empty())) return {};
   return {.existed = true,
           .released = observed_->holder.empty(),

@@ -13,10 +13,10 @@
 
 namespace receiver::kube {
 
-/// The spec of a coordination.k8s.io/v1 Lease as far as an election uses it. Times are kept as
-/// their text: they are compared for change only, so that clocks of other machines do not matter.
+/// The part of a coordination.k8s.io/v1 Lease that an election uses. Times are kept as text: they
+/// are only compared for change, so clocks of other machines do not matter.
 struct LeaseRecord {
-  std::string holder;  ///< empty: nobody, or given back
+  std::string holder;  ///< empty: nobody, or released
   std::chrono::seconds duration{0};
   std::string acquire_time;
   std::string renew_time;
@@ -25,58 +25,57 @@ struct LeaseRecord {
   friend bool operator==(const LeaseRecord&, const LeaseRecord&) = default;
 };
 
-/// A Lease as the API server answered with it.
+/// A Lease as the API server returned it.
 struct Lease {
   LeaseRecord record;
-  std::string json;  ///< the whole object: an update gives back what it does not know, and the
-                     ///< version it saw
+  std::string
+      json;  ///< the whole object: an update keeps unknown fields and the version that was read
 };
 
 [[nodiscard]] tl::expected<Lease, std::string> parse_lease(std::string json);
-/// The body of a PUT. It keeps the resource version of `seen`, so that it is refused if another
-/// wrote meanwhile.
+/// The body of a PUT. It contains the resource version of `seen`, so that it is rejected if another
+/// client wrote meanwhile.
 [[nodiscard]] std::string update_body(const Lease& seen, const LeaseRecord& record);
 /// The body of a POST.
 [[nodiscard]] std::string create_body(const ObjectKey& key, const LeaseRecord& record);
 
-/// How the lease was found when it was won.
+/// The state of the lease when it was won.
 struct Acquisition {
-  bool existed = false;   ///< somebody had held it before
-  bool released = false;  ///< it named no holder: its last one gave it back
-  bool own = false;       ///< it still named this candidate: nobody else has led meanwhile
+  bool existed = false;   ///< another candidate had held it before
+  bool released = false;  ///< it named no holder: its last one released it
+  bool own = false;       ///< it still named this candidate: no other has led meanwhile
   std::optional<clock::Wall::time_point> last_renewed;  ///< its renewTime, if readable
 
   friend bool operator==(const Acquisition&, const Acquisition&) = default;
 };
 
-/// What one candidate knows of the lease and may do about it: the decisions of client-go's
-/// LeaderElector. Pure.
+/// What one candidate knows about the lease and may do: the decisions of client-go's LeaderElector.
+/// Pure.
 class Candidate {
  public:
   using Time = clock::Steady::time_point;
 
-  /// `duration` is what the candidate asks for when it holds the lease; whole seconds are written,
-  /// rounded up.
+  /// `duration` is the lease duration that the candidate writes, rounded up to whole seconds.
   Candidate(std::string identity, std::chrono::milliseconds duration);
 
-  /// The Lease was read, or written by this candidate. Its time runs from when it was first seen as
-  /// it is.
+  /// The Lease was read, or written by this candidate. Its time counts from when it was first seen
+  /// in this state.
   void observe(const LeaseRecord& record, Time now);
   /// There is no Lease.
   void observe_none() { observed_.reset(); }
 
-  /// The Lease names this candidate.
+  /// Whether the Lease names this candidate.
   [[nodiscard]] bool named() const;
-  /// The time that its holder asked for has not passed since it was seen to change.
+  /// Whether the lease duration since the last observed change has not passed.
   [[nodiscard]] bool valid(Time now) const;
-  /// It is this candidate's, or nobody's, or its holder has let it expire.
+  /// Whether it is this candidate's, or nobody's, or expired.
   [[nodiscard]] bool may_claim(Time now) const;
 
-  /// What to write to win or renew it.
+  /// The record that wins or renews it.
   [[nodiscard]] LeaseRecord claim(clock::Wall::time_point now) const;
-  /// What to write to give it back: the next candidate need not wait for it to expire.
+  /// The record that releases it: the next candidate need not wait for it to expire.
   [[nodiscard]] LeaseRecord release(clock::Wall::time_point now) const;
-  /// How it is found by who claims it now.
+  /// The state in which a claim finds it now.
   [[nodiscard]] Acquisition found() const;
   /// Empty if there is none.
   [[nodiscard]] std::string_view holder() const;

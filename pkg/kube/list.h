@@ -11,9 +11,8 @@
 
 namespace receiver::kube {
 
-/// Reads the collection once, page by page, as new as the storage is; for one that is followed, see
-/// Reflector. `on_object` sees each object of the projection; what cannot be read as one is passed
-/// over.
+/// Reads the collection once, page by page, from storage. To follow a collection, use Reflector.
+/// `on_object` gets each object of the projection; unreadable objects are skipped.
 boost::asio::awaitable<ApiResult<void>> read_list(
     RestClient& rest, ReflectorOptions options,
     std::function<void(const ObjectMeta&, const rapidjson::Value&)> on_object);
@@ -21,18 +20,18 @@ boost::asio::awaitable<ApiResult<void>> read_list(
 /// Internal to the room.
 namespace reflecting {
 
-/// Reads one page of the collection. `on_heard` is called when something was, and again when that
-/// has been handed on: once it returns false, reading ends with kClosed. What is referred to must
-/// outlive it.
+/// Reads one page of the collection. `on_heard` is called when data arrives, and again when it has
+/// been delivered; once it returns false, reading ends with kClosed. What the arguments refer to
+/// must outlive it.
 boost::asio::awaitable<ApiResult<ListPage>> read_page(RestClient& rest,
                                                       const ReflectorOptions& options,
                                                       const ReadPage& page,
                                                       const ListReader::OnItem& on_item,
                                                       const std::function<bool()>& on_heard);
 
-/// A stream that broke or fell silent.
+/// The error for a stream that was lost or fell silent.
 [[nodiscard]] ApiError broken(const http::ClientError& error);
-/// A stream that holds something else.
+/// The error for a stream with unexpected content.
 [[nodiscard]] ApiError malformed(std::string message);
 
 }  // namespace reflecting

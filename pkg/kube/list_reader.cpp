@@ -10,7 +10,7 @@
 namespace receiver::kube {
 namespace {
 
-/// Members of the list other than its items: more than any continue token needs.
+/// Members of the list other than its items. This is more than any continue token needs.
 constexpr std::size_t kMaxValueBytes = 64 * 1024;
 
 }  // namespace
@@ -33,7 +33,7 @@ tl::expected<void, std::string> ListReader::feed(std::string_view piece) {
 tl::expected<ListPage, std::string> ListReader::finish() const {
   if (!error_.empty()) return tl::unexpected(error_);
   if (expect_ != Expect::kNothing) {
-    return tl::unexpected(fmt::format("the list breaks off after {} bytes", end_of_piece_));
+    return tl::unexpected(fmt::format("the list ends early, after {} bytes", end_of_piece_));
   }
   if (!seen_items_) return tl::unexpected(std::string("the list has no items member"));
   if (page_.resource_version.empty()) {

@@ -12,29 +12,29 @@
 
 namespace receiver::kube {
 
-/// What a page of a list says about itself.
+/// The metadata of a page of a list.
 struct ListPage {
   std::string resource_version;
   std::string continue_token;  ///< empty: the last page
 };
 
-/// Cuts the body of a list, `{"metadata":{…},"items":[…],…}` with its members in any order, into
-/// its items as it arrives. No more than one item is held.
+/// Splits the body of a list, `{"metadata":{…},"items":[…],…}` with its members in any order, into
+/// its items as it arrives. At most one item is buffered.
 class ListReader {
  public:
   /// One item of the list.
   struct Item {
-    std::size_t position;   ///< in this page, from 0
-    std::string_view json;  ///< valid during the call; of one that is too large, the beginning
-    bool too_large;         ///< above the bound of an object
+    std::size_t position;   ///< position in this page, from 0
+    std::string_view json;  ///< valid during the call; for an item that is too large, its beginning
+    bool too_large;         ///< larger than the limit of an object
   };
   using OnItem = std::function<void(const Item&)>;
 
   explicit ListReader(OnItem on_item, std::size_t max_item_bytes = kMaxObjectBytes);
 
-  /// The next piece of the body. The error, which is final, says where it is no list.
+  /// Takes the next piece of the body. The error, which is final, says where it is not a list.
   tl::expected<void, std::string> feed(std::string_view piece);
-  /// The body has ended.
+  /// Call at the end of the body.
   [[nodiscard]] tl::expected<ListPage, std::string> finish() const;
 
  private:
@@ -55,9 +55,9 @@ class ListReader {
   void take_name(std::string_view& text);
   void take_value(std::string_view& text);
   void take_item(std::string_view& text);
-  /// `text` is what follows it.
+  /// `text` is what follows the metadata.
   void read_metadata(std::string_view text);
-  /// Takes one sign off `text`, if it is the expected one, and goes on to `next`.
+  /// Removes one character from `text`, if it is the expected one, and continues with `next`.
   bool take(std::string_view& text, char sign, Expect next);
   void fail(std::string_view problem, std::string_view text);
 
@@ -65,7 +65,7 @@ class ListReader {
   json::ValueCutter items_;
   json::ValueCutter values_;
   Expect expect_ = Expect::kList;
-  std::string name_;  ///< of the member that is being read
+  std::string name_;  ///< of the current member
   std::size_t position_ = 0;
   std::size_t end_of_piece_ = 0;  ///< in the body
   bool seen_items_ = false;

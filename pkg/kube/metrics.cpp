@@ -13,9 +13,9 @@ using metrics::own;
 
 namespace {
 
-/// 5 ms to 30 s, after which a request is given up.
+/// 5 ms to 30 s, the timeout of a request.
 const metrics::Buckets kRequestSeconds{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
-/// Those of client-go's work queues.
+/// The buckets of client-go's work queues.
 const metrics::Buckets kQueueSeconds{1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 60, 300, 1000};
 
 }  // namespace
@@ -25,10 +25,10 @@ RequestObserver request_observer(metrics::Readings& readings) {
       "rest_client_requests_total", "Requests to the API server, by method and status code.");
   auto& took = readings.histogram_family(
       "rest_client_request_duration_seconds",
-      "Time from a request to the API server to its answer; of a watch, to the answer's head.");
+      "Time from a request to the API server to its answer; for a watch, to the answer's header.");
   return
       [&requests, &took](std::string_view method, unsigned status, std::chrono::nanoseconds time) {
-        // client-go's word for "no answer".
+        // client-go's code for "no answer".
         std::string code = status == 0 ? "<error>" : std::to_string(status);
         requests.Add({{"method", std::string(method)}, {"code", std::move(code)}}).Increment();
         took.Add({{"verb", std::string(method)}}, kRequestSeconds).Observe(metrics::seconds(time));
@@ -46,14 +46,15 @@ ReconcileObserver reconcile_observer(metrics::Readings& readings, const std::str
                      .Add(by_controller);
   auto& time = readings
                    .histogram_family("controller_runtime_reconcile_time_seconds",
-                                     "How long reconciles took.")
+                                     "Time that a reconcile took.")
                    .Add(by_controller, kRequestSeconds);
   auto& waited = readings
                      .histogram_family("workqueue_queue_duration_seconds",
-                                       "How long keys waited to be worked on.")
+                                       "Time that keys waited to be processed.")
                      .Add(by_queue, kQueueSeconds);
   auto& worked =
-      readings.histogram_family("workqueue_work_duration_seconds", "How long keys were worked on.")
+      readings
+          .histogram_family("workqueue_work_duration_seconds", "Time that processing a key took.")
           .Add(by_queue, kQueueSeconds);
   for (const char* result : {"success", "requeue_after", "error"}) {
     total.Add({{"controller", controller}, {"result", result}});
@@ -77,27 +78,28 @@ void add_queue_metrics(metrics::Readings& readings, const std::string& controlle
   const auto age = [&queue](WorkQueue::Time::duration (WorkQueue::*member)(WorkQueue::Time) const) {
     return [&queue, member] { return metrics::seconds((queue.*member)(clock::Steady::now())); };
   };
-  readings.gauge("workqueue_depth", "Keys ready to be worked on.", by_queue,
+  readings.gauge("workqueue_depth", "Keys ready to be processed.", by_queue,
                  count(&WorkQueue::depth));
   readings.counter("workqueue_adds_total", "Additions of keys that were not waiting.", by_queue,
                    count(&WorkQueue::adds));
   readings.counter("workqueue_retries_total", "Failures that led to a retry.", by_queue,
                    count(&WorkQueue::retries));
-  readings.gauge(own("workqueue_delayed"), "Keys that wait for their time.", by_queue,
+  readings.gauge(own("workqueue_delayed"), "Keys that wait for a delay to pass.", by_queue,
                  count(&WorkQueue::delayed));
-  readings.gauge("controller_runtime_active_workers", "Keys being worked on.", by_controller,
+  readings.gauge("controller_runtime_active_workers", "Keys being processed.", by_controller,
                  count(&WorkQueue::in_progress));
-  readings.gauge("controller_runtime_max_concurrent_reconciles", "Keys worked on at once, at most.",
-                 by_controller, [workers] { return static_cast<double>(workers); });
+  readings.gauge("controller_runtime_max_concurrent_reconciles",
+                 "Maximum number of keys processed at the same time.", by_controller,
+                 [workers] { return static_cast<double>(workers); });
   readings.gauge("workqueue_unfinished_work_seconds",
-                 "How long the keys in progress have been worked on, all together.", by_queue,
+                 "Total time that the keys in progress have been processed.", by_queue,
                  age(&WorkQueue::unfinished_work));
   readings.gauge("workqueue_longest_running_processor_seconds",
-                 "How long the longest of them has been worked on.", by_queue,
+                 "Time that the longest of them has been processed.", by_queue,
                  age(&WorkQueue::longest_work));
-  readings.gauge(own("workqueue_failing"), "Keys whose last work failed.", by_queue,
+  readings.gauge(own("workqueue_failing"), "Keys whose last processing failed.", by_queue,
                  count(&WorkQueue::failing));
-  readings.gauge(own("workqueue_oldest_age_seconds"), "How long the oldest ready key has waited.",
+  readings.gauge(own("workqueue_oldest_age_seconds"), "Time that the oldest ready key has waited.",
                  by_queue, age(&WorkQueue::oldest_age));
 }
 
@@ -108,7 +110,7 @@ void add_reflector_metrics(metrics::Readings& readings, const std::string& kind,
   const auto settled = [&](Status::Settled as) {
     return [status, as] { return status().settled == as ? 1.0 : 0.0; };
   };
-  readings.gauge(own("reflector_synced"), "1 if the kind was read as a whole.", labels,
+  readings.gauge(own("reflector_synced"), "1 if the kind has been read completely.", labels,
                  settled(Status::Settled::kSynced));
   readings.gauge(own("reflector_refused"), "1 if the kind, or the permission for it, is missing.",
                  labels, settled(Status::Settled::kRefused));

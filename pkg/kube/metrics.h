@@ -9,21 +9,21 @@
 #include "kube/work_queue.h"
 #include "metrics/metrics.h"
 
-// Under the names of client-go and controller-runtime, as far as those have one. `readings` outlive
-// what observes, and what is added outlives their last collection.
+// Uses the names of client-go and controller-runtime where they exist. `readings` must outlive the
+// observers, and added objects must outlive its last collection.
 namespace receiver::kube {
 
-/// For RestClient::create: counts requests by method and code, and how long they took.
+/// For RestClient::create: counts requests by method and code, and their durations.
 [[nodiscard]] RequestObserver request_observer(metrics::Readings& readings);
 
 /// For the Controller of that name.
 [[nodiscard]] ReconcileObserver reconcile_observer(metrics::Readings& readings,
                                                    const std::string& controller);
-/// Its queue.
+/// Metrics of its queue.
 void add_queue_metrics(metrics::Readings& readings, const std::string& controller,
                        const WorkQueue& queue, int workers);
 
-/// The reflector of a kind (plural), or all of them together.
+/// Metrics of the reflector of a kind (plural), or of several together.
 void add_reflector_metrics(metrics::Readings& readings, const std::string& kind,
                            const std::function<ReflectorStatus()>& status);
 

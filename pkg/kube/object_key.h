@@ -8,7 +8,7 @@
 
 namespace receiver::kube {
 
-/// Namespace and name of an object; the namespace is empty for cluster-scoped ones.
+/// Namespace and name of an object. The namespace of a cluster-scoped object is empty.
 struct ObjectKey {
   std::string ns;
   std::string name;
@@ -18,7 +18,7 @@ struct ObjectKey {
   [[nodiscard]] std::string str() const { return ns.empty() ? name : ns + "/" + name; }
 };
 
-/// What is common to all objects, as far as it is used.
+/// The used part of the metadata that all objects have.
 struct ObjectMeta {
   ObjectKey key;
   std::string uid;

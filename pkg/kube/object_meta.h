@@ -12,18 +12,17 @@
 
 namespace receiver::kube {
 
-/// No single object of a list or a watch may be larger. (etcd refuses objects of more than 1.5
-/// MiB.)
+/// Maximum size of a single object of a list or watch. (etcd rejects objects of more than 1.5 MiB.)
 inline constexpr std::size_t kMaxObjectBytes = 16 * 1024 * 1024;
 
-/// `projection` and, beside it, what read_meta() needs.
+/// `projection`, plus what read_meta() needs.
 [[nodiscard]] json::Projection with_meta(const json::Projection& projection);
 
 /// The metadata of an object. The error says what is missing.
 [[nodiscard]] tl::expected<ObjectMeta, std::string> read_meta(const rapidjson::Value& object);
 
-/// The key of an object of which only the beginning is there; its parts are empty where they are
-/// not found.
+/// The key of an object of which only the beginning is available. Parts that are not found are
+/// empty.
 [[nodiscard]] ObjectKey key_in_beginning(std::string_view json);
 
 }  // namespace receiver::kube

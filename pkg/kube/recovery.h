@@ -10,14 +10,15 @@
 
 namespace receiver::kube {
 
-/// The way back after an outage: whoever rests because the API server could not be reached learns
-/// here that some request, whosesoever, has succeeded. One thread; outlives those who wait.
+/// Wakes waiting requests after an outage: code that waits because the API server could not be
+/// reached learns here that another request has succeeded. For one thread; it must outlive those
+/// who wait.
 class Recovery {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  /// Calls `on_success` at every success for as long as it lives. The callback is short, and begins
-  /// or ends no waiting itself.
+  /// Calls `on_success` at every success as long as it lives. The callback must be short, and must
+  /// not create or destroy a Waiting.
   class Waiting {
    public:
     Waiting(Recovery& recovery, std::function<void()> on_success)
@@ -39,8 +40,8 @@ class Recovery {
     for (Waiting* one : waiting_) one->on_success_();
   }
 
-  /// When the next of many may try, so that a thousand watches do not come back together; nothing
-  /// if that would be after `by`, when it tries without being woken.
+  /// When the next of many may retry, so that a thousand watches do not come back together; nothing
+  /// if that is after `by`, when it retries anyway.
   [[nodiscard]] std::optional<TimePoint> turn(TimePoint now, TimePoint by) {
     return pace_.reserve(now, by);
   }

@@ -27,19 +27,19 @@ namespace receiver::kube {
 
 namespace asio = boost::asio;
 using namespace reflecting;  // NOLINT(google-build-using-namespace): the machine that this is the
-                             // shell of
+                             // the shell around the state machine
 using Settled = ReflectorStatus::Settled;
 using clock::Steady;
 
 namespace {
 
-/// So much of an event any number of watches may hold at once.
+/// Any number of watches may buffer this much of an event at the same time.
 constexpr std::size_t kSmallEventBytes = 8 * 1024;
 
-/// Replicas that are woken together come back spread over this time.
+/// Replicas that are woken together come back within this time, spread.
 constexpr std::chrono::milliseconds kWakeJitter{500};
 
-/// Nobody knows what passes: of Secrets, too, only what the sink keeps may stay.
+/// Wipes what passes: even of Secrets, only what the sink keeps may stay in memory.
 class WipeAtEnd {
  public:
   explicit WipeAtEnd(json::Document& document) : document_(document) {}
@@ -53,7 +53,7 @@ class WipeAtEnd {
 
 }  // namespace
 
-/// The shell around the state machine: performs its actions and tells it what came of them.
+/// The shell around the state machine: carries out its actions and reports the results.
 class Reflector::Impl {
  public:
   Impl(RestClient& rest, ReflectorOptions options, ObjectSink& sink, log::Logger logger)
@@ -121,15 +121,15 @@ class Reflector::Impl {
   bool replacing_ = false;  ///< between the sink's begin_replace() and its end
   std::uint64_t events_before_watch_ = 0;
   std::optional<ApiError> error_event_;
-  bool unreachable_ = false;  ///< the last failure was that the API server could not be reached
-  bool away_ = false;         ///< it could not, and nothing has been heard of it since
-  bool tried_ = false;        ///< with a result that on_tried has not been told
+  bool unreachable_ = false;  ///< the last failure: the API server could not be reached
+  bool away_ = false;   ///< the API server could not be reached, and nothing has arrived since
+  bool tried_ = false;  ///< there is a result that on_tried has not received
   log::LogThrottle bad_object_lines_;
 };
 
 asio::awaitable<void> Reflector::Impl::run(async::KeptAlive alive) {
   if (stopped_) co_return;
-  // On its own, so that run() need not wait for an answer that is still on its way.
+  // A separate coroutine, so that run() need not wait for an answer in flight.
   asio::co_spawn(rest_.executor(), session(alive), [this, alive](std::exception_ptr thrown) {
     thrown_ = std::move(thrown);
     session_over_ = true;
@@ -165,7 +165,7 @@ asio::awaitable<Input> Reflector::Impl::perform(Action action) {
   if (auto* page = std::get_if<ReadPage>(&action)) return read_page(std::move(*page));
   if (auto* open = std::get_if<OpenWatch>(&action)) return watch(std::move(*open));
   if (auto* pause = std::get_if<Rest>(&action)) return rest_for(pause->at_least);
-  // ReadOn is obeyed within watch(), End by session().
+  // watch() handles ReadOn, session() handles End.
   return rest_for({});
 }
 
@@ -230,15 +230,16 @@ asio::awaitable<Input> Reflector::Impl::watch(OpenWatch watch) {
   unreachable_ = false;
   note_answer();
   WatchReader reader([this](const WatchReader::Event& event) { return take_event(event); });
-  std::string ended = "the server ended it";
+  std::string ended = "the server ended the watch";
   std::shared_ptr<void> large_event;
   while (true) {
-    // Whole kinds are few, and their large events, as Warehouses have them, wait for nobody.
+    // Collections of whole kinds are few, and their large events, such as Warehouses, need not wait
+    // for one another.
     if (!options_.ns.empty() && reader.held() > kSmallEventBytes && !large_event) {
       large_event = co_await rest_.hold_large_event();
       if (stopped_) co_return StopAsked{};
     }
-    // In the midst of a large event, which others wait for, silence is no rest.
+    // During a large event, for which others wait, silence is not normal.
     const auto silence = large_event ? options_.times.list_silence : options_.times.watch_silence;
     const auto piece = co_await stream->next(silence);
     if (stopped_) co_return StopAsked{};
@@ -300,7 +301,7 @@ bool Reflector::Impl::take_event(const WatchReader::Event& event) {
 void Reflector::Impl::take_object_event(const WatchEvent& event) {
   const auto meta = read_meta(event.object());
   if (!meta) return skip_bad({}, "an event of a watch: " + meta.error());
-  // First what is certain: should the sink throw, the event is not asked for again and again.
+  // Advance first: if the sink throws, the event is not requested again and again.
   move_to(meta->resource_version);
   if (!decoder_.wants(meta->key)) return;
   if (event.type == WatchEvent::Type::kDeleted) {
@@ -317,11 +318,11 @@ void Reflector::Impl::move_to(std::string_view version) {
 void Reflector::Impl::skip_bad(const ObjectKey& key, std::string_view why) {
   ++status.bad_objects;
   if (const auto held_back = bad_object_lines_.admit()) {
-    logger_.warn("an object cannot be read and is skipped; an older copy is kept",
+    logger_.warn("cannot read an object; it is skipped, and an older copy is kept",
                  {{"resource", name_},
                   {"object", key.name.empty() ? "?" : key.str()},
                   {"error", why},
-                  {"lines_held_back", *held_back}});
+                  {"suppressed", *held_back}});
   }
 }
 
@@ -331,7 +332,7 @@ asio::awaitable<Input> Reflector::Impl::rest_for(std::chrono::milliseconds at_le
   const auto now = Steady::now();
   const auto wait = std::max(backoff_.next(now, random()), at_least);
   const auto level = status.failures_in_a_row == 1 ? log::Level::kWarn : log::Level::kDebug;
-  logger_.write(level, "cannot follow a collection",
+  logger_.write(level, "cannot list or watch",
                 {{"resource", name_},
                  {"namespace", options_.ns},
                  {"error", status.failure},
@@ -345,11 +346,11 @@ asio::awaitable<Input> Reflector::Impl::rest_for(std::chrono::milliseconds at_le
   co_return Rested{};
 }
 
-/// Some request has succeeded: what could not be reached can be again.
+/// Another request has succeeded: the API server can be reached again.
 void Reflector::Impl::cut_rest_short() {
   const auto now = Steady::now();
   if (!backoff_.wake(now)) return;
-  // The collections of whole kinds are few; those of namespaces may be a thousand.
+  // Collections of whole kinds are few; those of namespaces may be a thousand.
   const auto turn =
       options_.ns.empty() ? std::optional(now) : rest_.recovery().turn(now, rest_until_);
   if (!turn) return;
@@ -359,8 +360,8 @@ void Reflector::Impl::cut_rest_short() {
 }
 
 Action Reflector::Impl::advance(Input input) {
-  // Until the next watch is open. One that ended well is opened again at once: if that fails, this
-  // is told then.
+  // Not current until the next watch is open. A watch that ended normally is opened again at once;
+  // if that fails, it is reported then.
   const auto* ended = std::get_if<StreamEnded>(&input);
   if (ended == nullptr || !ended->lived) set_current(false);
   note(input);
@@ -373,7 +374,7 @@ Action Reflector::Impl::advance(Input input) {
 
 void Reflector::Impl::note(const Input& input) {
   if (const auto* ended = std::get_if<StreamEnded>(&input); ended != nullptr && !ended->lived) {
-    note_failure("the watch ended as soon as it began");
+    note_failure("the watch ended immediately");
   }
   if (std::holds_alternative<PageRead>(input)) note_recovery();
   const auto* failed = std::get_if<Failed>(&input);
@@ -392,8 +393,8 @@ void Reflector::Impl::note(const Input& input) {
   }
 }
 
-/// A server that answers again after an outage may refuse everything for a moment more, or have
-/// forgotten the version, and deserves a quick second try.
+/// A server that answers again after an outage may reject everything for another moment, or have
+/// lost the version. It gets a fast second attempt.
 void Reflector::Impl::note_answer() {
   if (std::exchange(away_, false)) backoff_.reset();
 }
@@ -410,7 +411,7 @@ void Reflector::Impl::note_recovery() {
   status.failure.clear();
   if (std::exchange(status.failures_in_a_row, 0) == 0) return;
   tried_ = true;
-  logger_.info("following a collection again", {{"resource", name_}, {"namespace", options_.ns}});
+  logger_.info("list and watch work again", {{"resource", name_}, {"namespace", options_.ns}});
 }
 
 void Reflector::Impl::set_current(bool current) {
@@ -438,8 +439,8 @@ std::string Reflector::Impl::refusal_text(const ApiError& error) const {
                        name_, options_.resource.version);
   }
   return fmt::format("{} {}{}: {}",
-                     error.lacks_permission() ? "no permission to list and watch"
-                                              : "the API server refuses to list and watch",
+                     error.lacks_permission() ? "forbidden to list and watch"
+                                              : "the API server rejects list and watch of",
                      name_, where, error.message);
 }
 

@@ -17,16 +17,16 @@
 
 namespace receiver::kube {
 
-/// How long a reflector waits for what.
+/// The timeouts of a reflector.
 struct ReflectorTimes {
-  std::chrono::milliseconds list_head{60'000};  ///< a list of a large collection takes its time
+  std::chrono::milliseconds list_head{60'000};  ///< a list of a large collection takes time
   std::chrono::milliseconds list_silence{30'000};
   std::chrono::milliseconds watch_head{30'000};
-  /// A watch that has said nothing for so long is opened again. API servers send a bookmark about
-  /// every minute where anything changes at all: two are missing then. Where nothing changes, or no
+  /// A watch without any data for this long is opened again. API servers send a bookmark about
+  /// every minute if anything changes at all, so two are missing then. If nothing changes, or no
   /// bookmarks are sent, opening it again costs one request and loses nothing.
   std::chrono::milliseconds watch_silence{110'000};
-  /// A watch that ends sooner, and has brought nothing, has failed.
+  /// A watch that ends sooner, without any event, counts as failed.
   std::chrono::milliseconds watch_life{1'000};
   Backoff::Options backoff;
 };
@@ -37,37 +37,37 @@ struct ReflectorOptions {
   std::string label_selector;  ///< empty: all
   std::string field_selector;
   json::Projection
-      projection;  ///< of the objects; metadata is always kept as far as ObjectMeta needs it
+      projection;  ///< of the objects; the metadata that ObjectMeta needs is always kept
   ReflectorTimes times;
-  /// Which objects the sink is given, asked as each comes; empty: all. Of the others nothing but
-  /// the metadata is ever decoded: what else they hold is no business of this process.
+  /// Which objects the sink gets, called for each object; empty: all. Of other objects only the
+  /// metadata is decoded: this process must not read the rest.
   std::function<bool(const ObjectKey& key)> wanted{};
 };
 
-/// What a reflector counts and is.
+/// The state and counts of a reflector.
 struct ReflectorStatus {
   enum class Settled {
-    kNotYet,   ///< no list has ended
-    kSynced,   ///< the store is whole, and kept so
-    kRefused,  ///< lists were answered with 403 or 404, more than once: retried at least every 30 s
+    kNotYet,   ///< no list has finished
+    kSynced,   ///< the store is complete, and stays complete
+    kRefused,  ///< several lists were answered 403 or 404: retried at least every 30 s
   };
   Settled settled = Settled::kNotYet;
-  /// A watch is open, or is being opened after one that ended well, and nothing has failed since:
-  /// the sink is as new as the API server's word.
+  /// A watch is open, or is being opened after one that ended normally, and nothing has failed
+  /// since: the sink is as new as the API server's data.
   bool current = false;
-  std::string refusal;           ///< for people: which permission or kind is missing
-  bool kind_is_unknown = false;  ///< kRefused: by 404; there can be no objects of it
-  int failures_in_a_row = 0;     ///< of lists and watches, since one went well
-  std::string failure;           ///< for people: the last of them
+  std::string refusal;           ///< for people: the missing permission or kind
+  bool kind_is_unknown = false;  ///< kRefused because of a 404: no objects of this kind can exist
+  int failures_in_a_row = 0;     ///< lists and watches since the last success
+  std::string failure;           ///< for people: the last failure
   std::uint64_t lists = 0, watches = 0, events = 0, bad_objects = 0, failures = 0;
   std::chrono::steady_clock::time_point last_heard;  ///< last byte of a list or watch
 };
 
 /// Keeps a sink equal to a collection of the API server: lists in pages, then watches with
-/// bookmarks, for ever. A store that was synced once stays so: whatever fails later, it is retried
-/// and the last known set served. After an outage it is back soon after the first success of any
-/// request of the client: of a whole kind within a second, of namespaces at 50 a second. Client and
-/// sink outlive the reflector, or at least its stop().
+/// bookmarks, forever. A store that was synced once stays synced: later failures are retried, and
+/// the last known set is served. After an outage it recovers soon after the first success of any
+/// request of the client: a whole kind within a second, namespaces at 50 per second. Client and
+/// sink must outlive the reflector, or at least its stop().
 class Reflector {
  public:
   Reflector(RestClient& rest, ReflectorOptions options, ObjectSink& sink, log::Logger logger);
@@ -77,22 +77,22 @@ class Reflector {
 
   /// Called whenever `settled` changes, on the client's thread. Set before run().
   void on_settled(std::function<void(const ReflectorStatus&)> callback);
-  /// The same, whenever `current` changes.
+  /// The same, for `current`.
   void on_current(std::function<void(bool current)> callback);
-  /// Called after each list or watch that failed, and after the first that goes well again; after
+  /// Called after each list or watch that failed, and after the first success afterwards; after
   /// on_settled. On the client's thread; set before run().
   void on_tried(std::function<void(const ReflectorStatus&)> callback);
 
-  /// Ends after stop() (or when the client is closed). Once.
+  /// Runs until stop(), or until the client is closed. Call once.
   boost::asio::awaitable<void> run();
-  /// At once, whatever it waits for: afterwards neither sink nor client nor callback is used again.
+  /// Takes effect at once. Afterwards neither sink nor client nor callbacks are used.
   void stop();
 
   [[nodiscard]] const ReflectorStatus& status() const;
 
  private:
   class Impl;
-  std::shared_ptr<Impl> impl_;  ///< shared with answers that are still on their way
+  std::shared_ptr<Impl> impl_;  ///< shared with answers in flight
 };
 
 }  // namespace receiver::kube

@@ -7,7 +7,7 @@
 namespace receiver::kube::reflecting {
 namespace {
 
-/// All that is looked at of an object that may not be wanted.
+/// The only part that is read of an object that may not be wanted.
 const json::Projection& meta_alone() {
   static const json::Projection projection = with_meta({"/metadata/name"});
   return projection;

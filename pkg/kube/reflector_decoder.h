@@ -13,8 +13,8 @@
 
 namespace receiver::kube::reflecting {
 
-/// What a reflector decodes of that which passes: of objects that are not wanted nothing but the
-/// metadata. Pure; internal to the room.
+/// Decodes what a reflector receives. Of unwanted objects it decodes only the metadata. Pure;
+/// internal to the room.
 class Decoder {
  public:
   using Wanted = std::function<bool(const ObjectKey& key)>;
@@ -23,11 +23,11 @@ class Decoder {
   Decoder(const json::Projection& projection, Wanted wanted);
 
   [[nodiscard]] bool wants(const ObjectKey& key) const { return !wanted_ || wanted_(key); }
-  /// An object of a list; nothing of one that is not wanted. What cannot be read might have been,
-  /// and is the error.
+  /// An object of a list; nothing if it is not wanted. An unreadable object may have been wanted,
+  /// and is an error.
   [[nodiscard]] tl::expected<std::optional<json::Document>, std::string> item(
       std::string_view json) const;
-  /// An event of a watch, whether its object is wanted or not.
+  /// An event of a watch, for wanted and unwanted objects.
   [[nodiscard]] tl::expected<WatchEvent, std::string> event(std::string_view json) const;
 
  private:
@@ -35,7 +35,7 @@ class Decoder {
   Wanted wanted_;
 };
 
-/// The key of the object of an event that cannot be decoded, as far as it is found.
+/// The key of the object in an event that cannot be decoded, as far as it is found.
 [[nodiscard]] ObjectKey key_in_event(std::string_view json);
 
 }  // namespace receiver::kube::reflecting

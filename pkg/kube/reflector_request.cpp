@@ -22,7 +22,7 @@ std::string with_selectors(std::string target, const ReflectorOptions& options) 
 std::string list_target(const ReflectorOptions& options, const ReadPage& page) {
   std::string target = fmt::format("{}?limit={}", options.resource.path(options.ns), kPageSize);
   if (!page.continue_token.empty()) {
-    // The token says which moment it continues; a version beside it is refused.
+    // The token contains the version that it continues; a version besides it is rejected.
     target += "&continue=" + text::percent_encode(page.continue_token);
   } else if (page.from_cache) {
     target += "&resourceVersion=0";

@@ -7,13 +7,13 @@
 #include "kube/reflector.h"
 #include "kube/reflector_state.h"
 
-/// What the reflector's requests look like. Pure; internal to the room.
+/// The requests of the reflector. Pure; internal to the room.
 namespace receiver::kube::reflecting {
 
-/// Objects of a page; an API server that answers from its cache may send them all.
+/// Objects per page. An API server that answers from its cache may send all of them.
 inline constexpr int kPageSize = 500;
-/// The server ends a watch after a time between these, so that watches which began together do not
-/// end together.
+/// The server ends a watch after a random time between these, so that watches that began together
+/// do not end together.
 inline constexpr std::chrono::seconds kShortestWatch{300}, kLongestWatch{600};
 
 /// `random` is in [0, 1).

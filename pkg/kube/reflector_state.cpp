@@ -39,7 +39,7 @@ Step end(State state) {
   return {std::move(state), End{}};
 }
 
-/// A list that owes nothing to any version or cache.
+/// A list from the beginning, from storage, without a version.
 Listing list_anew() {
   return {.from_cache = false, .continue_token = {}, .version = {}};
 }
@@ -48,15 +48,15 @@ Listing list_anew() {
 
 Step page_read(State state, Listing listing, ListPage page) {
   state.refusals = 0;
-  // Pages show one moment, that of the first. Where a server breaks this, the oldest version is the
-  // safe one to watch from: what is then told twice does no harm.
+  // All pages show one version, that of the first page. If a server violates this, the oldest
+  // version is safe to watch from: repeated events do no harm.
   if (listing.version.empty()) listing.version = std::move(page.resource_version);
   if (!page.continue_token.empty()) {
-    // There is more.
+    // There are more pages.
     listing.continue_token = std::move(page.continue_token);
     return go_to(std::move(state), std::move(listing));
   }
-  // The list is whole: from here on only changes matter.
+  // The list is complete: from now on only changes matter.
   state.synced = true;
   return go_to(std::move(state), Watching{.version = std::move(listing.version), .stuck = 0});
 }
@@ -64,18 +64,18 @@ Step page_read(State state, Listing listing, ListPage page) {
 Step list_failed(State state, Listing listing, const ApiError& error) {
   switch (error.kind) {
     case Kind::kClosed:
-      // The client is gone for good.
+      // The client is closed.
       return end(std::move(state));
     case Kind::kGone:
-      // The moment that the pages showed is no longer held. A list anew waits, or one that always
-      // takes longer than the server remembers would be read without a pause.
+      // The server no longer has the version of the pages. The new list waits; otherwise a list
+      // that always takes longer than the server remembers would be read without a pause.
       return rest_then(std::move(state), list_anew(), error.retry_after);
     case Kind::kInvalid:
-      // Perhaps the token is what it does not like: without it, it may.
+      // The server may reject the token. A list without it may succeed.
       return rest_then(std::move(state), list_anew(), error.retry_after);
     case Kind::kForbidden:
     case Kind::kNotFound:
-      // A permission or a kind may come at any time.
+      // A permission or a kind may appear at any time.
       ++state.refusals;
       return rest_then(std::move(state), std::move(listing), error.retry_after);
     case Kind::kUnreachable:
@@ -84,7 +84,7 @@ Step list_failed(State state, Listing listing, const ApiError& error) {
     case Kind::kServer:
     case Kind::kMalformed:
     case Kind::kConflict:
-      // The same page once more: an overloaded server is not asked for all of them again.
+      // Retry the same page: an overloaded server need not send all of them again.
       return rest_then(std::move(state), std::move(listing), error.retry_after);
   }
   return rest_then(std::move(state), std::move(listing), error.retry_after);
@@ -93,7 +93,7 @@ Step list_failed(State state, Listing listing, const ApiError& error) {
 // Watching ------------------------------------------------------------------------------------
 
 Step event_read(State state, Watching watching, std::string version) {
-  // The watch can be resumed from here. An event without a version moves nothing.
+  // The watch can resume from here. An event without a version changes nothing.
   if (!version.empty()) watching = {.version = std::move(version), .stuck = 0};
   state.phase = std::move(watching);
   return {std::move(state), ReadOn{}};
@@ -102,33 +102,34 @@ Step event_read(State state, Watching watching, std::string version) {
 Step stream_ended(State state, Watching watching, bool lived) {
   // Watches end all the time: at their timeout, with a connection, with an API server.
   if (lived) return go_to(std::move(state), std::move(watching));
-  // One that ends as it begins would be opened in a loop.
+  // A watch that ends immediately would be reopened in a loop.
   return rest_then(std::move(state), std::move(watching), std::nullopt);
 }
 
 Step watch_failed(State state, Watching watching, const ApiError& error) {
   switch (error.kind) {
     case Kind::kClosed:
-      // The client is gone for good.
+      // The client is closed.
       return end(std::move(state));
     case Kind::kGone:
-      // What happened since the version is forgotten: only a list can tell. After a wait, since
-      // many watches go stale together.
+      // The server has lost the events since the version, so a list is needed. It waits, because
+      // many watches expire together.
       return rest_then(std::move(state), list_anew(), error.retry_after);
     case Kind::kUnreachable:
     case Kind::kThrottled:
-      // A server that is down or busy will go on from the version; lists would be the last straw.
+      // A server that is down or busy continues from the version later. Lists would overload it.
       return rest_then(std::move(state), std::move(watching), error.retry_after);
     case Kind::kUnauthorized:
     case Kind::kForbidden:
-      // A list would be refused as well. What is there goes on being served.
+      // A list would be rejected as well. The known set is still served.
       return rest_then(std::move(state), std::move(watching), error.retry_after);
     case Kind::kNotFound:
     case Kind::kInvalid:
     case Kind::kServer:
     case Kind::kMalformed:
     case Kind::kConflict:
-      // It may pass. If not, something after this version cannot be told, or the kind was replaced.
+      // The error may be transient. If not, something after this version cannot be sent, or the
+      // kind was replaced.
       if (++watching.stuck >= kMaxStuck) {
         return rest_then(std::move(state), list_anew(), error.retry_after);
       }
@@ -148,7 +149,7 @@ Step begin() {
 }
 
 Step step(State state, Input input) {
-  // One who is stopped stays so; one who is asked to stop does, wherever it is.
+  // A stopped reflector stays stopped, and one that is asked to stop stops, in any state.
   if (std::holds_alternative<StopAsked>(input) || std::holds_alternative<Stopped>(state.phase)) {
     return end(std::move(state));
   }
@@ -170,11 +171,12 @@ Step step(State state, Input input) {
         return watch_failed(std::move(state), std::move(watching), failed.error);
       },
       [&](Resting& resting, Rested&) {
-        // On with what was put off.
+        // Continue with the postponed state.
         return std::visit([&](auto& then) { return go_to(std::move(state), std::move(then)); },
                           resting.then);
       },
-      // The shell acts as it is told, so the rest cannot happen; it changes nothing.
+      // The shell does what the state machine says, so the other inputs cannot happen; they change
+      // nothing.
       [&](Listing& listing, auto&) { return go_to(std::move(state), std::move(listing)); },
       [&](Watching& watching, auto&) { return go_to(std::move(state), std::move(watching)); },
       [&](Resting& resting, auto&) {

@@ -8,28 +8,28 @@
 #include "kube/error.h"
 #include "kube/list_reader.h"
 
-/// The reflector as a state machine: what it does next, from where it is and what has happened.
-/// Pure; the clock, the dice, the sockets and the sink are the caller's. Internal to the room.
+/// The reflector as a state machine: its next action, from its state and what has happened. Pure;
+/// the caller has the clock, the random numbers, the sockets and the sink. Internal to the room.
 namespace receiver::kube::reflecting {
 
 // Where it is ---------------------------------------------------------------------------------
 
-/// A page of the collection is read.
+/// Reading a page of the collection.
 struct Listing {
-  /// The API server may answer from its cache, which costs it next to nothing; otherwise the list
-  /// is as new as the storage.
+  /// The API server may answer from its cache, which is cheap. Otherwise the list comes from
+  /// storage.
   bool from_cache = true;
   std::string continue_token;  ///< empty: the first page
-  std::string version;         ///< of the first page, once it is read
+  std::string version;         ///< of the first page, once it has been read
   bool operator==(const Listing&) const = default;
 };
-/// Changes are read as they happen.
+/// Reading changes as they happen.
 struct Watching {
   std::string version;  ///< the last one seen
-  int stuck = 0;        ///< failures that the server answered with since the version last moved
+  int stuck = 0;        ///< errors from the server since the version last changed
   bool operator==(const Watching&) const = default;
 };
-/// Something failed; it goes on after a while.
+/// Waiting after a failure.
 struct Resting {
   std::variant<Listing, Watching> then;
   bool operator==(const Resting&) const = default;
@@ -40,37 +40,38 @@ struct Stopped {
 
 struct State {
   std::variant<Listing, Watching, Resting, Stopped> phase;
-  bool synced = false;  ///< a whole list was seen
+  bool synced = false;  ///< a complete list was read
   int refusals = 0;     ///< lists answered with 403 or 404 since the last good page
   bool operator==(const State&) const = default;
 };
 
-/// So many refusals are believed. Fewer may be an API server that has just started: until its
-/// caches are warm it answers 403 to everyone and 404 for kinds that it has.
+/// Number of rejections before the state becomes kRefused. Fewer may come from an API server that
+/// has just started: until its caches are filled it answers 403 to everyone and 404 for kinds that
+/// it has.
 inline constexpr int kBelievedRefusals = 3;
 [[nodiscard]] bool refused(const State& state);
 
-/// So often is a watch that is answered with errors tried again before the collection is listed
-/// anew.
+/// Number of errors after which a watch is replaced by a new list.
 inline constexpr int kMaxStuck = 3;
 
 // What has happened ---------------------------------------------------------------------------
 
-/// The rest is over.
+/// The wait is over.
 struct Rested {};
 /// A page of the list was read to its end.
 struct PageRead {
   ListPage page;
 };
-/// An event of the watch, a bookmark too, was read.
+/// An event of the watch, or a bookmark, was read.
 struct EventRead {
   std::string version;  ///< empty if it could not be read
 };
-/// The watch's stream ended, broke or fell silent.
+/// The watch's stream ended, was lost or fell silent.
 struct StreamEnded {
-  bool lived;  ///< it brought something or lasted a while
+  bool lived;  ///< it had an event, or lasted for a while
 };
-/// A request was refused or did not reach the server, an answer was none, or an event said so.
+/// A request was rejected or did not reach the server, an answer was invalid, or an event contained
+/// an error.
 struct Failed {
   ApiError error;
 };
@@ -80,7 +81,7 @@ using Input = std::variant<Rested, PageRead, EventRead, StreamEnded, Failed, Sto
 
 // What to do next -----------------------------------------------------------------------------
 
-/// Read a page; without a continue token a new list begins.
+/// Read a page. Without a continue token a new list begins.
 struct ReadPage {
   bool from_cache;
   std::string continue_token;
@@ -90,11 +91,11 @@ struct OpenWatch {
   std::string version;
   bool operator==(const OpenWatch&) const = default;
 };
-/// Go on reading the watch.
+/// Continue to read the watch.
 struct ReadOn {
   bool operator==(const ReadOn&) const = default;
 };
-/// Wait for the backoff's time, and not for less than the server asked for.
+/// Wait for the backoff, but at least as long as the server requested.
 struct Rest {
   std::chrono::milliseconds at_least{0};
   bool operator==(const Rest&) const = default;

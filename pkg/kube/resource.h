@@ -7,17 +7,17 @@
 
 namespace receiver::kube {
 
-/// Whether an object of most kinds may have that name: a DNS subdomain of RFC 1123, which is labels
-/// of a-z, 0-9 and inner hyphens, joined by dots. Any other has no place in a path.
+/// Whether an object of most kinds may have this name: a DNS subdomain of RFC 1123, which is labels
+/// of a-z, 0-9 and inner hyphens, joined by dots. Other names must not be used in a path.
 [[nodiscard]] bool is_subdomain(std::string_view name);
 
-/// A kind as the API server's paths name it: group (empty for core), version and plural.
+/// A kind in the API server's paths: group (empty for core), version and plural.
 struct Resource {
   std::string group;
   std::string version;
   std::string plural;
 
-  /// `PLURAL.GROUP`, as kubectl calls it; of the core group the plural alone.
+  /// `PLURAL.GROUP`, as kubectl names it; for the core group only the plural.
   [[nodiscard]] std::string name() const;
   /// `/apis/GROUP/VERSION/PLURAL` (all namespaces, or a cluster-scoped kind); `/api/VERSION/…` for
   /// the core group.

@@ -24,14 +24,14 @@ namespace {
 namespace asio = boost::asio;
 using Deadline = clock::Steady::time_point;
 
-/// Requests that may wait in one lane: more than there are namespaces in a cluster.
+/// Limit of waiting requests in one lane: more than the namespaces of a cluster.
 constexpr std::size_t kMaxWaiting = 10'000;
 constexpr std::size_t kLargeEvents = 8;
 constexpr std::chrono::milliseconds kTrimDelay{500};
 constexpr std::size_t kMaxErrorBodyBytes = 64UL * 1024;
 constexpr std::string_view kJson = "application/json";
-/// The metadata is all that a writer of annotations looks at; servers without this form answer with
-/// the object.
+/// A writer of annotations reads only the metadata. Servers without this format answer with the
+/// object.
 constexpr std::string_view kMetadataOnly =
     "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json";
 
@@ -63,7 +63,7 @@ bool is_success(unsigned status) {
   return status >= 200 && status < 300;
 }
 
-/// In the order of Lane, but for kWatches.
+/// In the order of Lane, without kWatches.
 std::vector<std::size_t> widths_of_lanes(const RestOptions& options) {
   return {options.patches, options.status_writes, 2, 6, 8, 2, 2};
 }
@@ -117,7 +117,7 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
                                                std::chrono::milliseconds timeout, Lane lane) {
     const auto place = co_await enter(lane);
     if (!place) co_return tl::unexpected(place.error());
-    const Deadline deadline = clock::Steady::now() + timeout;
+    const Deadline deadline = clock::Steady::now() + options_.timeout.value_or(timeout);
     const auto attempt = [this](http::Request ready, Deadline until) {
       return send_once(std::move(ready), until);
     };
@@ -128,7 +128,7 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
                                           std::chrono::milliseconds timeout) {
     auto place = co_await enter(lane);
     if (!place) co_return tl::unexpected(std::move(place.error()));
-    const Deadline deadline = clock::Steady::now() + timeout;
+    const Deadline deadline = clock::Steady::now() + options_.timeout.value_or(timeout);
     const auto connection =
         lane == Lane::kWatches ? http::Client::Connection::kOwn : http::Client::Connection::kPooled;
     http::Request request = make_request("GET", std::move(target));
@@ -143,7 +143,7 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
 
   asio::awaitable<std::shared_ptr<void>> hold_large_event(async::KeptAlive) {
     auto place = co_await large_events_.take(Deadline::max());
-    if (!place) co_return nullptr;  // closed: so is the watch
+    if (!place) co_return nullptr;  // the lane is closed, so the watch ends too
     co_return std::make_shared<Held>(shared_from_this(), std::move(*place));
   }
 
@@ -164,7 +164,7 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
   [[nodiscard]] Recovery& recovery() { return recovery_; }
 
  private:
-  /// The right to hold a large event.
+  /// The right to buffer a large event.
   class Held {
    public:
     Held(std::shared_ptr<Impl> client, Place place)
@@ -174,12 +174,12 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
     ~Held() { client_->give_memory_back_soon(); }
 
    private:
-    std::shared_ptr<Impl> client_;  ///< the slots' owner
+    std::shared_ptr<Impl> client_;  ///< owns the slots
     Place place_;
   };
 
-  /// Much of one size has passed, and small things lie between what it left free: glibc gives that
-  /// back only when told to. At most twice a second, and once after the last.
+  /// After many blocks of one size, small ones lie between the freed memory, and glibc returns that
+  /// to the system only on request. At most twice a second, and once after the last.
   void give_memory_back_soon() {
     if (closed_ || std::exchange(trims_, true)) return;
     trim_timer_.expires_after(kTrimDelay);
@@ -195,11 +195,11 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
     LaneState(const asio::any_io_executor& executor, std::size_t width)
         : places(executor, width, kMaxWaiting), door(executor, 1, width) {}
     async::Slots places;
-    /// To the throttle's queue: one of each lane stands in it, so that lanes take turns.
+    /// The throttle's queue: one request of each lane waits in it, so that lanes take turns.
     async::Slots door;
   };
 
-  /// A stream that keeps its place in a lane until it ends.
+  /// A stream that occupies its place in a lane until it ends.
   class LaneStream final : public http::ResponseStream {
    public:
     LaneStream(std::shared_ptr<Impl> client, Place place, Stream inner)
@@ -216,22 +216,23 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
     }
 
    private:
-    std::shared_ptr<Impl> client_;  ///< the lane's owner
+    std::shared_ptr<Impl> client_;  ///< owns the lane
     Place place_;
     Stream inner_;
   };
 
-  /// Waits for a place in the lane, and then for its turn at the throttle, if there is one.
+  /// Waits for a place in the lane, and then for the throttle, if there is one.
   asio::awaitable<ApiResult<Place>> enter(Lane lane) {
     if (closed_) co_return tl::unexpected(closed());
     if (lane == Lane::kWatches) co_return Place();
     LaneState& state = lanes_[static_cast<std::size_t>(lane)];
     auto place = co_await state.places.take(Deadline::max());
     if (!place) {
-      co_return tl::unexpected(place.error() == async::Slots::Refusal::kClosed
-                                   ? closed()
-                                   : make_error(ApiError::Kind::kThrottled,
-                                                "not sent: too many requests of its kind wait"));
+      co_return tl::unexpected(
+          place.error() == async::Slots::Refusal::kClosed
+              ? closed()
+              : make_error(ApiError::Kind::kThrottled,
+                           "not sent: too many requests of its kind are waiting"));
     }
     if (throttle_ && lane != Lane::kLease) {
       const auto first_in_lane = co_await state.door.take(Deadline::max());
@@ -246,7 +247,7 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
     co_return std::move(*place);
   }
 
-  /// Sends with credentials, and once more with renewed ones if these were refused.
+  /// Sends with credentials, and once more with renewed ones if these were rejected.
   template <typename T, typename Attempt>
   asio::awaitable<ApiResult<T>> authenticated(http::Request request, Deadline deadline,
                                               Attempt attempt) {
@@ -259,7 +260,7 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
       if (closed_) co_return tl::unexpected(closed());
       const auto asked = clock::Steady::now();
       auto credentials = co_await credentials_->current(deadline);
-      // A person who logs in takes nothing of the request's own time.
+      // The time that a person needs to log in does not count towards the request's timeout.
       if (config.exec && config.exec->at_terminal) deadline += clock::Steady::now() - asked;
       if (closed_) co_return tl::unexpected(closed());
       if (!credentials) {
@@ -284,10 +285,9 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   asio::awaitable<ApiResult<std::string>> send_once(http::Request request, Deadline deadline) {
-    const std::string method = request.method;
-    const auto start = clock::Steady::now();
+    const Sent sent = note(request);
     auto answer = co_await client_.send(std::move(request), deadline);
-    observe(method, answer ? answer->status : 0, start);
+    observe(sent, answer ? answer->status : 0);
     if (!answer) co_return tl::unexpected(error_from_client(answer.error()));
     if (is_success(answer->status)) {
       recovery_.succeeded();
@@ -298,10 +298,9 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
 
   asio::awaitable<ApiResult<Stream>> open_once(http::Request request, Deadline deadline,
                                                http::Client::Connection connection) {
-    const std::string method = request.method;
-    const auto start = clock::Steady::now();
+    const Sent sent = note(request);
     auto answer = co_await client_.open(std::move(request), deadline, connection);
-    observe(method, answer ? (*answer)->status() : 0, start);
+    observe(sent, answer ? (*answer)->status() : 0);
     if (!answer) co_return tl::unexpected(error_from_client(answer.error()));
     const Stream& stream = *answer;
     if (is_success(stream->status())) {
@@ -314,14 +313,25 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
           std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::Steady::now());
       if (left.count() <= 0) break;
       const auto piece = co_await stream->next(left);
-      if (!piece || piece->empty()) break;  // the status alone says enough
+      if (!piece || piece->empty()) break;  // the status alone is enough
       body.append(*piece);
     }
     co_return tl::unexpected(error_from_head(stream->status(), stream->headers(), body));
   }
 
-  void observe(std::string_view method, unsigned status, Deadline start) const {
-    if (observer_) observer_(method, status, clock::Steady::now() - start);
+  /// What observers learn about a request in flight.
+  struct Sent {
+    std::string method;
+    std::string target;  ///< empty unless it is traced
+    Deadline start;
+  };
+  [[nodiscard]] Sent note(const http::Request& request) const {
+    return {request.method, options_.trace ? request.target : std::string(), clock::Steady::now()};
+  }
+  void observe(const Sent& sent, unsigned status) const {
+    const auto took = clock::Steady::now() - sent.start;
+    if (observer_) observer_(sent.method, status, took);
+    if (options_.trace) options_.trace(sent.method, sent.target, status, took);
   }
 
   asio::any_io_executor executor_;
@@ -329,7 +339,7 @@ class RestClient::Impl : public std::enable_shared_from_this<Impl> {
   std::shared_ptr<Credentials> credentials_;
   RequestObserver observer_;
   http::Client client_;
-  std::uint64_t tls_version_ = 0;  ///< that client_ was given last
+  std::uint64_t tls_version_ = 0;  ///< the version that client_ got last
   async::Slots large_events_;
   clock::Timer trim_timer_;
   bool trims_ = false;

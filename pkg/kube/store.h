@@ -23,64 +23,64 @@
 
 namespace receiver::kube {
 
-/// Where a reflector puts what it reads. Called on the reflector's thread only.
+/// Receives what a reflector reads. Called only on the reflector's thread.
 class ObjectSink {
  public:
   virtual ~ObjectSink() = default;
-  /// A full list begins; readers go on to see the old set until end_replace().
+  /// A complete list begins. Readers see the old set until end_replace().
   virtual void begin_replace() = 0;
   /// One object of the list. The error says why the object cannot be read; it is skipped (an older
   /// copy is kept).
   virtual tl::expected<void, std::string> add_listed(const ObjectMeta& meta,
                                                      const rapidjson::Value& object) = 0;
-  /// An object of the list that cannot even be parsed: an older copy is kept.
+  /// An object of the list that cannot be parsed: an older copy is kept.
   virtual void keep_listed(const ObjectKey& /*key*/) {}
-  /// The list is whole: what it did not name is deleted.
+  /// The list is complete: objects that it did not contain are deleted.
   virtual void end_replace() = 0;
-  /// The list broke off: forget it.
+  /// The list ended early: discard it.
   virtual void abort_replace() = 0;
-  /// One event of a watch: added or modified.
+  /// An event of a watch: added or modified.
   virtual tl::expected<void, std::string> upsert(const ObjectMeta& meta,
                                                  const rapidjson::Value& object) = 0;
   virtual void remove(const ObjectKey& key) = 0;
 };
 
-/// The objects of one kind as compact values, with one index. Readers on any thread; the reflector
-/// writes. T is built by `decode` from the projected object; T should hold no more than is used. An
-/// object whose resource version is unchanged keeps its value without being decoded; one whose
-/// value is equal to the old (where T has ==) counts as unchanged.
+/// The objects of one kind as compact values, with one index. Readers may be on any thread; the
+/// reflector writes. `decode` builds T from the projected object; T should contain only what is
+/// used. An object with an unchanged resource version keeps its value without decoding; one whose
+/// value is equal to the old one (where T has ==) counts as unchanged.
 template <typename T>
 class Store final : public ObjectSink {
  public:
   using Object = std::shared_ptr<const T>;
   using Decode =
       std::function<tl::expected<T, std::string>(const ObjectMeta&, const rapidjson::Value&)>;
-  /// The index keys of an object. Keys are ordered bytewise; by_index_prefix() finds by any prefix
-  /// of one.
+  /// The index keys of an object. Keys are ordered bytewise; by_index_prefix() finds objects by any
+  /// prefix of a key.
   using IndexKeys = std::function<std::vector<std::string>(const T&)>;
-  /// After the store has changed, on the reflector's thread: `before` is null for a new object,
-  /// `now` for a deleted one. May read the store. The key is valid during the call.
+  /// Called after a change, on the reflector's thread: `before` is null for a new object, `now` for
+  /// a deleted one. May read the store. The key is valid during the call.
   using Observer =
       std::function<void(const ObjectKey& key, const Object& before, const Object& now)>;
 
   explicit Store(Decode decode, IndexKeys index_keys = {})
       : decode_(std::move(decode)), index_keys_(std::move(index_keys)) {}
 
-  /// Before the reflector starts.
+  /// Call before the reflector starts.
   void observe(Observer observer) { observers_.push_back(std::move(observer)); }
 
   [[nodiscard]] Object get(const ObjectKey& key) const;
   /// In no particular order.
   [[nodiscard]] std::vector<Object> list() const;
-  /// `visit(key, object)` for each, in no particular order. Writers wait meanwhile: be short, and
-  /// do not call the store.
+  /// Calls `visit(key, object)` for each object, in no particular order. Writers wait meanwhile: it
+  /// must be short, and must not call the store.
   template <typename Visit>
   void for_each(Visit&& visit) const;
   /// Objects with an index key that begins with `prefix`, each once, in no particular order.
   [[nodiscard]] std::vector<Object> by_index_prefix(std::string_view prefix) const;
   [[nodiscard]] std::size_t size() const;
-  /// A full list has been seen. Once true, it stays so: a store that is cut off goes on to serve
-  /// what it has.
+  /// Whether a complete list has been read. Stays true: a store without a connection serves what it
+  /// has.
   [[nodiscard]] bool synced() const { return synced_.load(std::memory_order_acquire); }
 
   void begin_replace() override;
@@ -100,7 +100,7 @@ class Store final : public ObjectSink {
     std::uint32_t seen_in = 0;  ///< the last list that named it
   };
   using Entries = std::unordered_map<ObjectKey, Entry>;
-  using Node = typename Entries::value_type;  ///< stays where it is until it is erased
+  using Node = typename Entries::value_type;  ///< does not move until it is erased
 
   struct IndexEntry {
     std::string key;
@@ -115,7 +115,7 @@ class Store final : public ObjectSink {
     bool operator()(const IndexEntry& a, std::string_view b) const { return a.key < b; }
   };
 
-  /// What a whole list changed, kept to be told outside the lock.
+  /// The changes of a complete list, reported later without the lock.
   struct Changed {
     const Node* node;
     Object before;
@@ -134,14 +134,14 @@ class Store final : public ObjectSink {
   const IndexKeys index_keys_;
   std::vector<Observer> observers_;
 
-  // The reflector's thread alone writes, so it reads without the lock; it holds the lock
-  // exclusively to change what readers look at: the shape of entries_ and index_, and the objects.
+  // Only the reflector's thread writes, so it reads without the lock. It holds the lock exclusively
+  // to change what readers see: the structure of entries_ and index_, and the objects.
   mutable std::shared_mutex mutex_;
   Entries entries_;
   std::set<IndexEntry, IndexOrder> index_;
   std::atomic<bool> synced_ = false;
 
-  Entries staged_;  ///< new or changed objects of a list that is not whole yet
+  Entries staged_;  ///< new or changed objects of an incomplete list
   std::uint32_t list_ = 0;
 };
 
@@ -203,7 +203,7 @@ tl::expected<void, std::string> Store<T>::add_listed(const ObjectMeta& meta,
   if (held != entries_.end()) {
     held->second.seen_in = list_;
     if (held->second.resource_version == meta.resource_version) {
-      staged_.erase(meta.key);  // of an earlier page, if at all
+      staged_.erase(meta.key);  // from an earlier page, if at all
       return {};
     }
   }
@@ -229,7 +229,7 @@ void Store<T>::end_replace() {
     extract_unseen(removed);
     synced_.store(true, std::memory_order_release);
   }
-  staged_ = Entries();  // gives its buckets back
+  staged_ = Entries();  // frees its buckets
   for (const auto& node : removed) notify(node.key(), node.mapped().object, nullptr);
   for (const auto& change : changed) {
     notify(change.node->first, change.before, change.node->second.object);
@@ -239,7 +239,7 @@ void Store<T>::end_replace() {
 template <typename T>
 void Store<T>::replace_staged(std::vector<Changed>& changed) {
   changed.reserve(staged_.size());
-  if (entries_.empty()) {  // the first list: taken over as it is
+  if (entries_.empty()) {  // the first list: taken over unchanged
     entries_.swap(staged_);
     for (const Node& node : entries_) {
       index(node);

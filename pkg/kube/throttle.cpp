@@ -5,7 +5,7 @@
 namespace receiver::kube {
 
 Throttle::Throttle(double per_second, int burst)
-    // At most an hour: the smallest of rates would otherwise overflow.
+    // At most an hour: very small rates would overflow otherwise.
     : interval_(std::chrono::duration_cast<std::chrono::nanoseconds>(
           std::chrono::duration<double>(std::min(1.0 / per_second, 3600.0)))),
       slack_(interval_ * (std::clamp(burst, 1, 10'000) - 1)) {}

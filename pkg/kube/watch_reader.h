@@ -14,21 +14,22 @@
 
 namespace receiver::kube {
 
-/// Cuts the body of a watch, one JSON object after the other, into its events as it arrives.
+/// Splits the body of a watch, one JSON object after another, into its events as it arrives.
 class WatchReader {
  public:
   struct Event {
-    std::string_view json;  ///< valid during the call; of one that is too large, the beginning
-    bool too_large;         ///< above the bound of an object
+    std::string_view
+        json;        ///< valid during the call; for an event that is too large, its beginning
+    bool too_large;  ///< larger than the limit of an object
   };
-  /// Whether to read on; after false nothing more is read.
+  /// Returns whether to continue; after false nothing more is read.
   using OnEvent = std::function<bool(const Event&)>;
 
   explicit WatchReader(OnEvent on_event, std::size_t max_event_bytes = kMaxObjectBytes);
 
-  /// The next piece of the body. The error, which is final, says where it is no watch.
+  /// Takes the next piece of the body. The error, which is final, says where it is not a watch.
   tl::expected<void, std::string> feed(std::string_view piece);
-  /// Bytes that are held of an event whose end has not come. Between events there are none.
+  /// Buffered bytes of an event whose end has not arrived. None between events.
   [[nodiscard]] std::size_t held() const { return events_.held(); }
 
  private:
@@ -38,17 +39,17 @@ class WatchReader {
   bool ended_ = false;
 };
 
-/// An event of a watch, read.
+/// A decoded event of a watch.
 struct WatchEvent {
   enum class Type { kAdded, kModified, kDeleted, kBookmark, kError };
   Type type;
   json::Document document;
 
-  /// The object of the event: of an error a Status, of a bookmark only its resource version.
+  /// The object of the event: a Status for an error, only a resource version for a bookmark.
   [[nodiscard]] const rapidjson::Value& object() const;
 };
 
-/// What to keep of an event, given what to keep of its object.
+/// The projection of an event, for a projection of its object.
 [[nodiscard]] json::Projection watch_event_projection(const json::Projection& object);
 
 /// `projection` is one of watch_event_projection(). The error says what is wrong with the event.

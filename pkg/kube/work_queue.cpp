@@ -27,7 +27,7 @@ void WorkQueue::add_at(const ObjectKey& key, Time due, Time now) {
 std::chrono::milliseconds WorkQueue::retry(const ObjectKey& key, Time now,
                                            std::chrono::milliseconds longest,
                                            std::chrono::milliseconds at_least) {
-  // 5 ms doubled 18 times is beyond the longest wait, so counting further would only overflow.
+  // 5 ms doubled 18 times is longer than the longest wait; counting further would overflow.
   constexpr int kEnough = 18;
   int& failures = failures_[key];
   const std::chrono::milliseconds doubled = kFirstRetry * (std::int64_t{1} << failures);

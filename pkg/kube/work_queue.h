@@ -26,42 +26,42 @@ class WorkQueue {
  public:
   using Time = clock::Steady::time_point;
 
-  /// A key's n-th failure in a row is retried after 5 ms × 2^(n-1), at most after 16 minutes
-  /// or what retry() is told.
+  /// The n-th failure of a key in a row is retried after 5 ms × 2^(n-1), at most after 16 minutes
+  /// or the limit given to retry().
   static constexpr std::chrono::milliseconds kFirstRetry{5};
   static constexpr std::chrono::milliseconds kLongestRetry{std::chrono::minutes(16)};
 
   void add(const ObjectKey& key, Time now);
-  /// Adds the key at `due`. Of several such times the earliest holds.
+  /// Adds the key at `due`. If it has several such times, the earliest counts.
   void add_at(const ObjectKey& key, Time due, Time now);
   /// Counts a failure of the key and adds it after its backoff, which is returned: at most
-  /// `longest`, but not less than `at_least`, if somebody has asked for so much patience.
+  /// `longest`, but not less than `at_least`, if the server requested that.
   std::chrono::milliseconds retry(const ObjectKey& key, Time now,
                                   std::chrono::milliseconds longest = kLongestRetry,
                                   std::chrono::milliseconds at_least = {});
-  /// The key is well: its next failure is its first.
+  /// Call after a success: the key's next failure counts as its first.
   void forget(const ObjectKey& key);
 
   struct Taken {
     ObjectKey key;
     Time::duration waited;  ///< since it was added
   };
-  /// The key to work on now, until done(); nothing if none is ready.
+  /// The next key to process, until done(); nothing if none is ready.
   [[nodiscard]] std::optional<Taken> take(Time now);
   void done(const ObjectKey& key);
 
-  /// When the first of the delayed keys becomes ready. Keys that are ready already do not count.
+  /// When the first delayed key becomes ready. Keys that are ready already do not count.
   [[nodiscard]] std::optional<Time> next_due() const;
 
   /// Keys ready to be taken.
   [[nodiscard]] std::size_t depth() const { return ready_.size(); }
-  /// Keys that wait for their time.
+  /// Keys that wait for a delay to pass.
   [[nodiscard]] std::size_t delayed() const { return by_time_.size(); }
   /// Keys taken and not done.
   [[nodiscard]] std::size_t in_progress() const { return processing_.size(); }
-  /// Keys whose last work failed.
+  /// Keys whose last processing failed.
   [[nodiscard]] std::size_t failing() const { return failures_.size(); }
-  /// How long the oldest ready key has waited.
+  /// Time that the oldest ready key has waited.
   [[nodiscard]] Time::duration oldest_age(Time now) const;
   /// How long the keys in progress have been worked on: all together, and the longest.
   [[nodiscard]] Time::duration unfinished_work(Time now) const;

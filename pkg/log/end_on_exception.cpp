@@ -13,9 +13,9 @@ void EndOnException::operator()(const std::exception_ptr& failure) const {
     error = exception.what();
   } catch (...) {
   }
-  logger_.error("a part of the operator failed; the process ends",
-                {{"part", part_}, {"error", error}});
-  std::_Exit(1);  // the line is written: standard error has no buffer
+  logger_.error("a component of the operator failed; the process exits",
+                {{"component", part_}, {"error", error}});
+  std::_Exit(1);  // the line is written already: standard error has no buffer
 }
 
 }  // namespace receiver::log

@@ -8,11 +8,11 @@
 
 namespace receiver::log {
 
-/// The completion handler of a coroutine that runs for as long as the process and that nobody waits
-/// for. An exception that leaves it would otherwise be lost, and the process would go on without
-/// that part: it would accept nothing, or see no change any more. So an exception is logged and
-/// ends the process at once, with exit code 1 and no core dump, which would hold keys. Kubernetes
-/// starts it again.
+/// The completion handler of a coroutine that runs as long as the process and that nobody waits
+/// for. Without it, an exception would be lost and the process would continue without that
+/// component: it would accept nothing, or see no more changes. With it, the exception is logged and
+/// the process exits at once, with code 1 and no core dump, which would contain keys. Kubernetes
+/// restarts it.
 ///
 ///     asio::co_spawn(executor, accept_loop(), log::EndOnException{logger, "the accept loop"});
 class EndOnException {

@@ -10,10 +10,10 @@
 
 namespace receiver::log {
 
-/// At most one log line per second for what strangers can cause at will. Thread-safe.
+/// Limits log lines that untrusted senders can cause to one per second. Thread-safe.
 class LogThrottle {
  public:
-  /// If a line may be written now: how many were held back since the last one.
+  /// If a line may be written now, the number of lines suppressed since the last one.
   [[nodiscard]] std::optional<std::uint64_t> admit(
       clock::Steady::time_point now = clock::Steady::now()) {
     const std::int64_t ticks = now.time_since_epoch().count();

@@ -18,7 +18,7 @@
 namespace receiver::log {
 namespace {
 
-/// More of one value, or of one message, is not written: text may come from strangers.
+/// Longer values and messages are cut: they may come from untrusted senders.
 constexpr std::size_t kMaxTextBytes = 4096;
 
 using Buffer = fmt::memory_buffer;
@@ -28,9 +28,9 @@ void append(Buffer& out, std::string_view text) {
 }
 
 enum class Escape {
-  kControls,  ///< controls and invalid bytes
-  kQuoted,    ///< quotes and backslashes as well: for between quotes
-  kJson,      ///< as JSON wants it; an invalid byte becomes the text \xNN
+  kControls,  ///< control characters and invalid bytes
+  kQuoted,    ///< also quotes and backslashes, for text between quotes
+  kJson,      ///< for JSON; an invalid byte becomes the text \xNN
 };
 
 void append_escaped(Buffer& out, std::string_view text, Escape escape) {
@@ -57,7 +57,7 @@ void append_escaped(Buffer& out, std::string_view text, Escape escape) {
   }
 }
 
-/// A value that could be misread next to others goes between quotes.
+/// Whether a value could be misread next to others, and so needs quotes.
 bool needs_quotes(std::string_view text) {
   if (text.empty()) return true;
   std::size_t at = 0;
@@ -91,7 +91,8 @@ void append_value(Buffer& out, const Field& field, Format format) {
           }
         } else {
           if constexpr (std::is_same_v<T, double>) {
-            if (format == Format::kJson && !std::isfinite(value)) {  // JSON has no such number
+            if (format == Format::kJson &&
+                !std::isfinite(value)) {  // JSON cannot express infinity and NaN
               append(out, "null");
               return;
             }
@@ -175,7 +176,8 @@ Logger::Logger(std::shared_ptr<Sink> sink, std::string name)
 
 Logger Logger::to_stderr(Level level, Format format) {
   return to_callback(level, format, [](std::string_view line) {
-    const std::string whole = fmt::format("{}\n", line);  // one write: nobody's text comes between
+    const std::string whole =
+        fmt::format("{}\n", line);  // one write, so that lines of other threads cannot interleave
     (void)std::fwrite(whole.data(), 1, whole.size(), stderr);
   });
 }

@@ -16,12 +16,14 @@ namespace receiver::log {
 enum class Level { kTrace, kDebug, kInfo, kWarn, kError };
 enum class Format { kConsole, kJson };
 
-/// ERROR, WARN, INFO, DEBUG, TRACE in either case.
+/// Accepts ERROR, WARN, INFO, DEBUG and TRACE in either case.
 [[nodiscard]] std::optional<Level> parse_level(std::string_view text);
-/// CONSOLE, JSON in either case.
+/// Accepts CONSOLE and JSON in either case.
 [[nodiscard]] std::optional<Format> parse_format(std::string_view text);
 
-/// One key=value of a log line. The key names the thing and its unit: "project", "duration_ms".
+/// One key=value of a log line. The key names the thing and its unit: "project", "duration_ms". One
+/// key has one meaning in all lines: `error` says why something failed, `object`, `resource` and
+/// `namespace` name what it is about, `suppressed` counts similar lines that were left out.
 struct Field {
   std::string_view key;
   std::variant<std::string_view, std::int64_t, double, bool> value;
@@ -45,9 +47,8 @@ class Logger {
  public:
   /// Lines go to standard error.
   [[nodiscard]] static Logger to_stderr(Level level, Format format);
-  /// For tests: every line is appended to `lines`, which must outlive all copies. Not synchronised
-  /// with readers beyond the sink's own lock: read after the writers have stopped, or through a
-  /// callback.
+  /// For tests: appends every line to `lines`, which must outlive all copies. Readers are not
+  /// synchronized with the sink: read after the writers have stopped, or in a callback.
   [[nodiscard]] static Logger to_callback(Level level, Format format,
                                           std::function<void(std::string_view line)> line);
   /// Writes nothing.

@@ -4,22 +4,22 @@
 #include <string>
 #include <string_view>
 
-/// Text of strangers (objects, payloads, servers), made fit for a terminal and for a log. The one
-/// place that decides which characters are harmless.
+/// Makes untrusted text (objects, payloads, answers) safe for a terminal and a log. Only this file
+/// decides which characters are harmless.
 namespace receiver::log {
 
-/// Whether a terminal could act on it or a reader be misled by it: the controls C0 and C1, DEL,
-/// line and paragraph separators, and the marks that change the direction of reading.
+/// Whether a terminal could act on the character or it could mislead a reader: the controls C0 and
+/// C1, DEL, line and paragraph separators, and marks that change the text's direction.
 [[nodiscard]] bool is_control(char32_t code);
 
-/// `\n`, `\t`, `\r` or `\u001b`, as JSON writes it.
+/// The character as JSON escapes it: `\n`, `\t`, `\r` or `\u001b`.
 [[nodiscard]] std::string escaped_control(char32_t code);
 
-/// Appends the first character of a text that is not empty: a control escaped, a byte that is not
-/// UTF-8 as U+FFFD. Returns how many bytes of the text that was.
+/// Appends the first character of a non-empty text: a control character escaped, a byte that is not
+/// UTF-8 as U+FFFD. Returns how many bytes of the text it used.
 std::size_t append_printable(std::string& out, std::string_view text);
 
-/// The whole text so, in one line. What is inside a JSON string literal stays valid JSON.
+/// The whole text on one line, escaped. Inside a JSON string literal the result stays valid JSON.
 [[nodiscard]] std::string printable(std::string_view text);
 
 }  // namespace receiver::log

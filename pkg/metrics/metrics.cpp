@@ -56,7 +56,8 @@ HistogramFamily& Readings::histogram_family(const std::string& name, const std::
 }
 
 std::vector<prometheus::MetricFamily> Readings::collect() const {
-  std::vector<prometheus::MetricFamily> collected = registry_.Collect();  // what is counted here
+  std::vector<prometheus::MetricFamily> collected =
+      registry_.Collect();  // metrics that are counted here
   for (const Family& family : families_) {
     prometheus::MetricFamily shown{family.name, family.help, family.type, {}};
     for (const Sample& sample : family.samples) {

@@ -13,7 +13,7 @@
 namespace receiver::metrics {
 namespace {
 
-/// The n-th number, from 1, of a file of /proc that consists of numbers.
+/// The n-th number, counted from 1, of a file in /proc that contains numbers.
 double number(std::istream& numbers, int n) {
   double value = kNoValue;
   while (n-- > 0 && numbers >> value) {
@@ -21,12 +21,12 @@ double number(std::istream& numbers, int n) {
   return numbers ? value : kNoValue;
 }
 
-/// Fields of /proc/self/stat are counted from 1, as in proc(5).
+/// A field of /proc/self/stat, counted from 1, as in proc(5).
 double stat_field(int n) {
   std::ifstream file("/proc/self/stat");
   std::string line;
   std::getline(file, line);
-  // The second field, the program's name in parentheses, may hold blanks; the third is a letter.
+  // The second field, the program's name in parentheses, may contain blanks. The third is a letter.
   constexpr int kFirstNumber = 4;
   const auto name_end = line.rfind(") ");
   if (name_end == std::string::npos) return kNoValue;
@@ -52,7 +52,7 @@ double open_descriptors() {
   std::error_code error;
   const std::filesystem::directory_iterator entries("/proc/self/fd", error);
   if (error) return kNoValue;
-  // Without the one that reads the folder.
+  // Not counting the descriptor that reads the folder.
   return static_cast<double>(std::distance(begin(entries), end(entries)) - 1);
 }
 
@@ -63,9 +63,9 @@ double most_descriptors() {
   return static_cast<double>(limit.rlim_cur);
 }
 
-/// Seconds of Unix time.
+/// In Unix time.
 double start_time() {
-  constexpr int kStartTicks = 22;  // since the machine has started
+  constexpr int kStartTicks = 22;  // since the machine started
   std::ifstream file("/proc/stat");
   std::string word;
   double machine_started = kNoValue;
@@ -91,7 +91,7 @@ void add_process_metrics(Readings& readings) {
   readings.gauge("process_open_fds", "Open file descriptors.", {}, open_descriptors);
   readings.gauge("process_max_fds", "Most file descriptors that may be open.", {},
                  most_descriptors);
-  // Once: it does not change, but the machine's clock may.
+  // Computed once: it does not change, but the machine's clock may.
   readings.gauge("process_start_time_seconds", "When the process started, in Unix time.", {},
                  [started = start_time()] { return started; });
   readings.gauge("process_threads", "Threads.", {}, [] { return stat_field(kThreads); });

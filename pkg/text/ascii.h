@@ -8,7 +8,8 @@
 #include <string_view>
 #include <system_error>
 
-/// Of ASCII, whatever the locale: any other byte is no letter, and stays what it is.
+/// ASCII functions that ignore the locale: a byte outside of ASCII is not a letter and never
+/// changes.
 namespace receiver::text {
 
 [[nodiscard]] constexpr bool is_digit(char character) {
@@ -33,7 +34,7 @@ namespace receiver::text {
                                               : character;
 }
 
-/// 0 to 15, or -1.
+/// The digit's value, 0 to 15, or -1.
 [[nodiscard]] constexpr int hex_value(char digit) {
   if (is_digit(digit)) return digit - '0';
   const char letter = lower(digit);
@@ -44,7 +45,7 @@ namespace receiver::text {
   return hex_value(character) >= 0;
 }
 
-/// Neither blank nor control.
+/// Neither a blank nor a control character.
 [[nodiscard]] constexpr bool is_visible(char character) {
   return character > ' ' && character < '\x7f';
 }
@@ -65,12 +66,12 @@ namespace receiver::text {
   return std::ranges::equal(left, right, {}, lower, lower);
 }
 
-/// Digits, one at least.
+/// At least one character, and only digits.
 [[nodiscard]] constexpr bool is_number(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, is_digit);
 }
 
-/// The number that the whole text is; nothing if it is none, or too large for T.
+/// The number that the whole text is; nothing if it is not a number, or too large for T.
 template <class T>
 [[nodiscard]] std::optional<T> parse_number(std::string_view text) {
   T number{};
@@ -79,12 +80,13 @@ template <class T>
   return error == std::errc() && rest == end ? std::optional(number) : std::nullopt;
 }
 
-/// Visible ASCII, one character at least: what may stand in an Authorization header as a token.
+/// At least one character, and only visible ASCII: what a token in an Authorization header may
+/// contain.
 [[nodiscard]] constexpr bool is_one_word(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, is_visible);
 }
 
-/// Without blanks and line ends at either end.
+/// The text without blanks and line ends at both ends.
 [[nodiscard]] constexpr std::string_view trim(std::string_view text) {
   constexpr std::string_view kBlanks = " \t\r\n";
   const std::size_t begin = std::min(text.find_first_not_of(kBlanks), text.size());

@@ -9,13 +9,13 @@
 /// Percent-encoding (RFC 3986).
 namespace receiver::text {
 
-/// What no part of a URL escapes.
+/// Characters that no part of a URL needs to escape.
 [[nodiscard]] constexpr bool is_unreserved(char character) {
   return is_alphanumeric(character) || character == '-' || character == '.' || character == '_' ||
          character == '~';
 }
 
-/// `A` as it is, if `is_kept` says so, and else as `%41`.
+/// Keeps a character for which `is_kept` is true, and writes any other as `%41`.
 template <class Predicate>
 [[nodiscard]] std::string percent_encode(std::string_view text, Predicate is_kept) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
@@ -38,7 +38,7 @@ template <class Predicate>
   return percent_encode(text, is_unreserved);
 }
 
-/// `%41` as `A`; nothing if a `%` is not followed by two hex digits.
+/// Decodes `%41` to `A`; nothing if two hex digits do not follow a `%`.
 [[nodiscard]] inline std::optional<std::string> percent_decode(std::string_view text) {
   std::string decoded;
   decoded.reserve(text.size());

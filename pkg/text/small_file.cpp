@@ -12,7 +12,7 @@
 namespace receiver::text {
 namespace {
 
-/// Files that do not know their size, as pipes and /proc, have at least this much room.
+/// Read buffer for files that do not know their size, such as pipes and /proc.
 constexpr std::size_t kLeastRoom = 4UL * 1024;
 
 class Descriptor {
@@ -40,7 +40,7 @@ tl::expected<std::string, std::string> read_small_file(const std::string& path,
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat about {};
   if (file.get() < 0 || ::fstat(file.get(), &about) != 0) return last_error();
-  // One byte more than the file has finds its end without growing.
+  // With room for one more byte than the file has, the read finds the end without growing.
   const auto room = std::max(static_cast<std::size_t>(about.st_size), kLeastRoom);
   std::string content(std::min(room, max_bytes) + 1, '\0');
   std::size_t size = 0;

@@ -7,12 +7,12 @@
 
 namespace receiver::text {
 
-/// The most that a kubeconfig, a token, a PEM file or a file of settings may hold.
+/// Largest size of a kubeconfig, a token, a PEM file or a settings file.
 inline constexpr std::size_t kMaxFileBytes = 1024UL * 1024;
 
-/// The whole of a file. The error says why not ("No such file or directory", "larger than …"),
-/// without the path. Of a file that keeps its size while it is read, such as one with a key, no
-/// bytes are left in memory but those that are returned.
+/// Reads a whole file. The error is the reason ("No such file or directory", "larger than …"),
+/// without the path. If the file keeps its size while it is read, as a key file does, only the
+/// returned bytes stay in memory.
 [[nodiscard]] tl::expected<std::string, std::string> read_small_file(
     const std::string& path, std::size_t max_bytes = kMaxFileBytes);
 

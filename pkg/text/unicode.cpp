@@ -14,14 +14,14 @@ namespace {
 
 constexpr char32_t kReplacement = 0xFFFD;
 
-/// Surrogates are none.
+/// Surrogates are not characters.
 bool is_character(char32_t value) {
   return value < 0xD800 || (value > 0xDFFF && value <= 0x10FFFF);
 }
 
 char32_t lower_of(char32_t character) {
   if (character < 0x80) return static_cast<char32_t>(text::lower(static_cast<char>(character)));
-  // Part of the C library itself, whatever locales the machine has; lives as long as the process.
+  // Part of the C library, whatever locales the machine has. It is never freed.
   static const locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
   if (locale == nullptr) return character;
   return static_cast<char32_t>(towlower_l(static_cast<wint_t>(character), locale));
@@ -32,8 +32,7 @@ struct Range {
   char32_t last;
 };
 
-/// Categories Cc, Cf, Co, Zs (but the plain space), Zl and Zp. Unassigned characters are let
-/// through.
+/// Categories Cc, Cf, Co, Zs (except the plain space), Zl and Zp. Unassigned characters pass.
 constexpr std::array kInvisible{
     Range{0x0000, 0x001F},    Range{0x007F, 0x00A0},   Range{0x00AD, 0x00AD},
     Range{0x0600, 0x0605},    Range{0x061C, 0x061C},   Range{0x06DD, 0x06DD},

@@ -4,35 +4,35 @@
 #include <string>
 #include <string_view>
 
-/// The little of UTF-8 and of Unicode that showing and comparing texts takes.
+/// The part of UTF-8 and Unicode that showing and comparing texts needs.
 namespace receiver::text {
 
 struct CodePoint {
   char32_t value = 0;
   std::size_t bytes = 0;  ///< 0: the text does not begin with valid UTF-8
 };
-/// The first code point of a text that is not empty. Overlong forms and surrogates are invalid.
+/// The first code point of a non-empty text. Overlong forms and surrogates are invalid.
 [[nodiscard]] CodePoint first_code_point(std::string_view text);
 
-/// What is no character, such as half a surrogate pair, as U+FFFD.
+/// Appends a character. An invalid one, such as half a surrogate pair, becomes U+FFFD.
 void append_utf8(std::string& text, char32_t character);
 
 [[nodiscard]] bool is_utf8(std::string_view text);
 
-/// Whether the byte goes on with a character that another has begun.
+/// Whether the byte continues a character that an earlier byte began.
 [[nodiscard]] constexpr bool is_continuation(char byte) {
   return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
 }
 
-/// At most so many bytes of a text, and no part of a character.
+/// At most `limit` bytes of a text, without splitting a character.
 [[nodiscard]] std::string_view cut(std::string_view text, std::size_t limit);
 
-/// Letters to lower case, one by one, as Go's `strings` has it. Bytes that are no UTF-8 become
+/// Converts letters to lower case, one by one, as Go's `strings` does. Invalid UTF-8 becomes
 /// U+FFFD.
 [[nodiscard]] std::string unicode_lower(std::string_view text);
 
-/// Without the characters that cannot be seen (control, format, any space but the plain one), and
-/// without plain spaces at both ends: they come along when a URL is copied.
+/// The text without invisible characters (control, format, any space except the plain one) and
+/// without plain spaces at both ends. They come along when people copy a URL.
 [[nodiscard]] std::string without_invisible(std::string_view text);
 
 }  // namespace receiver::text

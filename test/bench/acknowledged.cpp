@@ -21,7 +21,7 @@ using clock::Steady;
 
 namespace {
 
-/// Until etcd has told the history of one load.
+/// Time limit until etcd has delivered the history of one load.
 constexpr auto kPatience = 20s;
 constexpr auto kPause = 50ms;
 

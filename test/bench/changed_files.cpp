@@ -21,21 +21,20 @@ namespace {
 constexpr int kCountedPushes = 50;
 constexpr std::size_t kSenders = 16;
 constexpr std::size_t kAtATime = 500;
-/// What the operator keeps of answers at most.
+/// The operator's limit of cached answers.
 constexpr double kBookBytes = 8 * 1024 * 1024;
-/// How much of that is full: what no further answer of this size fits into is less.
+/// How full the cache counts as full: another answer of this size does not fit into the rest.
 constexpr double kFull = 0.99;
 constexpr std::size_t kMostUntilFull = 20'000;
 
-/// That the Data Center was asked so often, not more and not less, since it had been `before`
-/// times.
+/// Throws unless the Data Center got exactly `wanted` questions since it had `before`.
 void check_questions(const Bench& bench, std::size_t before, std::size_t wanted) {
   const std::size_t asked = bench.data_center.questions() - before;
   if (asked == wanted) return;
   throw std::runtime_error(fmt::format("Bitbucket was asked {} times, not {}", asked, wanted));
 }
 
-/// How long a push of a new commit takes that refreshes all the project's Warehouses.
+/// The time of a push of a new commit that refreshes all the project's Warehouses.
 asio::awaitable<std::chrono::nanoseconds> timed_push(const Bench& bench, const Project& project,
                                                      Acknowledged& acknowledged) {
   auto pushing = push(bench.receiver, project, bench.data_center.next_push(project, bench.secret),
@@ -50,7 +49,7 @@ asio::awaitable<Report> one_folder_of_many(const Bench& bench) {
   const Project one = bench.data_center.one();
   const std::string what =
       fmt::format("push to {} Warehouses with a folder each, for 1 of them", by_folder.warehouses);
-  by_folder.warehouses = 1;  // that it refreshes: the first
+  by_folder.warehouses = 1;  // the push refreshes the first
   Figure p50{what + ": p50", "ms", Bound::kAtMost, 1.2};
   Figure requests{what + ": API requests, of which 1 is its PATCH", "", Bound::kAtMost, 1};
   requests.over_limit = true;
@@ -111,7 +110,7 @@ asio::awaitable<Report> full_of_answers(const Bench& bench) {
   Receiver receiver(executor, measured.url(), kSenders);
   const std::string spared = "\"refreshed 0 warehouse(s)\"";
 
-  // What many pushes take without an answer for each of them.
+  // The memory that many pushes need without new answers.
   const http::Request same = bench.data_center.next_push(project, bench.secret);
   Work push_same = [&](std::size_t) { return receiver.deliver(same, 200, spared); };
   co_await share_out(bench.extent.more_answers, kSenders, std::move(push_same));

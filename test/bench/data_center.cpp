@@ -34,7 +34,7 @@ std::string authorization() {
   return fmt::format("Bearer {}", kToken);
 }
 
-/// What a commit on top of the one before it has changed.
+/// The question about a commit on top of the one before it.
 std::string question_url(bitbucket_rest::Repository repository, int commit) {
   const bitbucket_rest::ChangedFiles question(
       std::move(repository), {.hash = hash_of(commit), .first_parent = hash_of(commit - 1)});

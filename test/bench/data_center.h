@@ -16,31 +16,32 @@
 
 namespace receiver::bench {
 
-/// A Data Center that says which files commits have changed, on a thread of its own, and projects
-/// whose Warehouses subscribe to its repositories. It refuses all but the question that each commit
-/// is to be asked about. Every push, and every question of our own, is of a new commit.
+/// A Data Center that answers which files commits have changed, on its own thread, and projects
+/// whose Warehouses subscribe to its repositories. It rejects every question except the expected
+/// one for each commit. Every push, and every question of the benchmark itself, has a new commit.
 class DataCenter {
  public:
   explicit DataCenter(boost::asio::any_io_executor executor);
   DataCenter(const DataCenter&) = delete;
   DataCenter& operator=(const DataCenter&) = delete;
 
-  /// Of a monorepo, whose every commit changes a file for the first one alone. Its receiver asks.
+  /// A monorepo in which every commit changes a file for the first Warehouse only. Its receiver
+  /// asks.
   [[nodiscard]] Project by_folder() const;
-  /// Of the same repository: one Warehouse that every file is for. Its receiver asks nobody.
+  /// The same repository with one Warehouse without paths. Its receiver does not ask.
   [[nodiscard]] Project one() const;
-  /// Of the same repository, and every file is for all of them: whether the receiver's Secret holds
-  /// a token is the only difference.
+  /// The same repository with Warehouses without paths: the only difference is whether the
+  /// receiver's Secret contains a token.
   [[nodiscard]] Project with_token() const;
   [[nodiscard]] Project without_token() const;
-  /// Of another repository, whose commits change many files, none of them for the one Warehouse.
+  /// Another repository, whose commits change many files, none of them for its one Warehouse.
   [[nodiscard]] Project unconcerned() const;
   [[nodiscard]] std::vector<Project> projects() const;
 
   /// A push of the next commit to the project's repository, for its receiver.
   [[nodiscard]] http::Request next_push(const Project& project, const crypto::SecretString& secret);
-  /// Asks what the next commit to the monorepo has changed, as the operator does, with nothing
-  /// between the Data Center and us: the floor.
+  /// Asks what the next commit to the monorepo has changed, as the operator does, without the
+  /// operator: the floor.
   boost::asio::awaitable<void> ask();
 
   /// `HOST:PORT`, for the setting BITBUCKET_HOSTS.

@@ -22,7 +22,7 @@ std::vector<double> ratios(const Figure& figure) {
   return values;
 }
 
-/// What counts of the values of all rounds.
+/// The value that counts of all rounds.
 double judged(const Figure& figure, std::vector<double> values) {
   if (!figure.by_worst || values.empty()) return test::median(std::move(values));
   return figure.bound == Figure::Bound::kAtMost ? std::ranges::max(values)
@@ -41,7 +41,7 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(' ') - begin + 1);
 }
 
-/// Takes `| cell ` off the front of a line.
+/// Removes `| cell ` from the front of a line.
 std::string_view next_cell(std::string_view& line) {
   if (!line.empty()) line.remove_prefix(1);
   const std::string_view cell = line.substr(0, line.find('|'));

@@ -19,15 +19,15 @@ class Samples {
     durations_.insert(durations_.end(), others.durations_.begin(), others.durations_.end());
   }
   [[nodiscard]] std::size_t size() const { return durations_.size(); }
-  /// In milliseconds: the smallest that `share` (0 to 1) of the samples do not exceed; zero without
-  /// samples.
+  /// In milliseconds: the smallest value that `share` (0 to 1) of the samples do not exceed; zero
+  /// without samples.
   [[nodiscard]] double ms(double share) const;
 
  private:
   std::vector<std::chrono::nanoseconds> durations_;
 };
 
-/// One line of the results: what was measured, in several rounds, over its floor.
+/// One line of the results: a measurement of several rounds, divided by its floor.
 struct Figure {
   enum class Bound { kAtMost, kAtLeast };
   struct Round {
@@ -42,7 +42,7 @@ struct Figure {
   double target;
   std::vector<Round> rounds{};
   bool by_worst = false;    ///< the worst round counts, not the median
-  bool over_limit = false;  ///< the floor was given, not measured: only the target can judge
+  bool over_limit = false;  ///< the floor is given, not measured: only the target can judge
 
   [[nodiscard]] double ratio() const;
   [[nodiscard]] double best() const;
@@ -52,20 +52,21 @@ struct Figure {
   [[nodiscard]] bool is_met() const { return !rounds.empty() && is_within(ratio(), target); }
 };
 
-/// What a scenario has measured.
+/// The results of a scenario.
 struct Report {
   std::vector<Figure> figures{};
-  std::string growth{};  ///< Markdown: how it depends on some size
+  std::string growth{};  ///< Markdown: dependence on a size
 };
 
 /// The lines of a Markdown table, without its head.
 [[nodiscard]] std::string table_lines(const std::vector<Figure>& figures);
 
-/// The ratios of such a table, wherever in the text it is, by `what`. Throws if there are none.
+/// The ratios of such a table anywhere in the text, by `what`. Throws if there are none.
 [[nodiscard]] std::map<std::string, double> ratios_of_table(std::istream& text);
 
-/// What is wrong with a short run's figure, empty if nothing is: its best round is more than 40 %
-/// worse than what is committed, or, over a limit or without a committed ratio, its target missed.
+/// What is wrong with a short run's figure, empty if nothing: its best round is more than 40 %
+/// worse than the committed one; or, for a given floor or without a committed ratio, it missed its
+/// target.
 [[nodiscard]] std::string shortfall(const Figure& figure,
                                     const std::map<std::string, double>& committed);
 

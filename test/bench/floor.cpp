@@ -1,7 +1,8 @@
-// The floor of what a receiver of signed deliveries costs: reads requests, computes the HMAC of
-// each body, answers 401. Trusts its peer, which is bench_load: no limits, no deadlines, no routes.
+// The floor of a receiver of signed deliveries: reads requests, computes the HMAC of each body,
+// answers 401. It trusts its peer, bench_load: no limits, no deadlines, no routes.
 //
-//   bench_floor      listens on a free port of 127.0.0.1, which it prints; ends with its input
+//   bench_floor      listens on a free port of 127.0.0.1 and prints it; ends at the end of its
+//   input
 
 #include <algorithm>
 #include <charconv>
@@ -46,7 +47,7 @@ std::size_t content_length(std::string_view head) {
   return length;
 }
 
-/// Until the peer closes: what is then thrown ends with the connection.
+/// Until the peer closes, which throws and ends the connection.
 asio::awaitable<void> serve(tcp::socket socket) {
   for (std::string bytes;; bytes.clear()) {
     const std::size_t head = co_await asio::async_read_until(

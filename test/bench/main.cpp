@@ -3,8 +3,8 @@
 //
 //   BENCH_SECRET=… bench_load deliveries [--scenario NAME...] | growth | heavy
 //
-// Exit code 0: every target met, or with --committed nothing much worse than those results; 1: not
-// so; 2: the run failed.
+// Exit code 0: every target was met, or with --committed nothing is much worse than those results;
+// 1: otherwise; 2: the run failed.
 
 #include <algorithm>
 #include <cstdlib>
@@ -82,7 +82,7 @@ crypto::SecretString secret_of_environment() {
   return crypto::SecretString(std::string(secret));
 }
 
-/// Runs it to its end; its error is thrown here.
+/// Runs the task to its end; rethrows its error.
 void run_to_end(asio::io_context& io, asio::awaitable<void> task) {
   std::exception_ptr failure;
   asio::co_spawn(io, std::move(task), [&](const std::exception_ptr& error) {
@@ -170,7 +170,7 @@ asio::awaitable<void> measure_deliveries(const Settings& settings, kube::RestCli
   DataCenter data_center(executor);
   for (Project& project : data_center.projects()) projects.push_back(std::move(project));
   co_await create_projects(administrator, std::move(projects), secret_of_environment());
-  // On a slow machine a push to the monorepo takes longer than Bitbucket waits.
+  // On a slow machine, a push to the monorepo takes longer than Bitbucket waits.
   const test::Environment environment{{"ANSWER_DEADLINE", "20s"},
                                       {"BITBUCKET_HOSTS", data_center.host()}};
   MeasuredOperator started(executor, settings.launch, environment);

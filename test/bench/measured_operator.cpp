@@ -20,12 +20,12 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// 100,000 objects take a while.
+/// 100,000 objects take time.
 constexpr auto kProcessPatience = 180s;
 constexpr auto kAnswerTime = 5s;
-/// The same at every start, as a Deployment's is: another one would have every status written anew.
+/// The same at every start, as a Deployment's is: another one would rewrite every status.
 constexpr const char* kBaseUrl = "https://hooks.example.com";
-/// At rest: less of a second than this is spent on the CPU.
+/// At rest: less than this much CPU time per second.
 constexpr auto kRestingTime = 20ms;
 
 test::Environment completed(test::Environment settings) {

@@ -12,8 +12,8 @@
 
 namespace receiver::bench {
 
-/// The operator under load, with the settings that it is shipped with and `settings`, asked without
-/// a thread of its own. Ends with this object.
+/// The operator under load, with its default settings and `settings`, without a thread of its own
+/// for requests. Stops with this object.
 class MeasuredOperator {
  public:
   MeasuredOperator(boost::asio::any_io_executor executor, const test::OperatorLaunch& launch,
@@ -26,7 +26,7 @@ class MeasuredOperator {
   [[nodiscard]] std::string url() const { return process_.origin(); }
 
   boost::asio::awaitable<void> ready();
-  /// Ready, and hardly any CPU time goes into it any more: statuses are written.
+  /// Waits until it is ready and needs hardly any CPU time: statuses are written.
   boost::asio::awaitable<void> at_rest();
   /// The value of one of its metrics, by the beginning of its line.
   boost::asio::awaitable<double> metric(std::string line);

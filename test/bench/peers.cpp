@@ -91,7 +91,7 @@ asio::awaitable<void> ApiServer::patch(std::string target, std::string body) {
 }
 
 asio::awaitable<void> ApiServer::refresh(kube::ObjectKey warehouse) {
-  // As long as the operator's token, and no two alike.
+  // As long as the operator's token, and each different.
   return patch(
       kWarehouses.path(warehouse),
       fmt::format(R"({{"metadata":{{"annotations":{{"kargo.akuity.io/refresh":"{}{:025}"}}}}}})",
@@ -125,7 +125,7 @@ asio::awaitable<ApiServer::Page> ApiServer::read_page(std::string target) {
   if (!opened || (*opened)->status() != 200) throw std::runtime_error("cannot read " + target);
   const auto stream = std::move(*opened);
   Page page;
-  std::string end;  // where a list says whether it goes on
+  std::string end;  // the part of a list that says whether it continues
   for (;;) {
     const auto piece = co_await stream->next(kPeerPatience);
     if (!piece) throw std::runtime_error(target + ": " + piece.error().message);

@@ -15,23 +15,23 @@
 
 namespace receiver::bench {
 
-// Both end with std::runtime_error when the peer does not do as it should: a benchmark has no use
-// for a number that is about something else.
+// Both throw std::runtime_error if the peer does not do what is expected: the measurement would be
+// about something else.
 
-/// The API server, with nothing between it and us: the floor.
+/// The API server without the operator: the floor.
 class ApiServer {
  public:
   ApiServer(boost::asio::any_io_executor executor, const kube::Config& config,
             std::size_t connections);
 
-  /// What its refreshes' tokens begin with, unlike the operator's.
+  /// The beginning of its refresh tokens, different from the operator's.
   static constexpr std::string_view kBareToken = "bare ";
-  /// The PATCH that the operator sends for one Warehouse.
+  /// The operator's PATCH for one Warehouse.
   boost::asio::awaitable<void> refresh(kube::ObjectKey warehouse);
-  /// The PATCH that the operator sends for the status of one ProjectConfig.
+  /// The operator's PATCH for the status of one ProjectConfig.
   boost::asio::awaitable<void> write_status(kube::ObjectKey project_config, std::string patch);
-  /// Reads a list, page by page as the operator does, and keeps nothing of it: its size in bytes.
-  /// `selector` begins with &.
+  /// Reads a list, page by page as the operator does, without keeping it. Returns its size in
+  /// bytes. `selector` begins with &.
   boost::asio::awaitable<std::size_t> read_list(std::string path, std::string selector = {});
 
  private:
@@ -39,7 +39,7 @@ class ApiServer {
   boost::asio::awaitable<void> patch(std::string target, std::string body);
   struct Page {
     std::size_t bytes = 0;
-    std::string next{};  ///< its token; empty after the last
+    std::string next{};  ///< the continue token; empty after the last page
   };
   boost::asio::awaitable<Page> read_page(std::string target);
 
@@ -48,18 +48,18 @@ class ApiServer {
   http::Client client_;
 };
 
-/// A push as Bitbucket Cloud sends it, or Data Center with its event.
+/// A push of Bitbucket Cloud, or of Data Center with its event.
 [[nodiscard]] http::Request signed_push(std::string path, std::string body,
                                         const crypto::SecretString& secret,
                                         std::string event = "repo:push");
 
-/// A server of deliveries, as Bitbucket sees it.
+/// A server of deliveries, from Bitbucket's view.
 class Receiver {
  public:
   /// `url` is http://ADDRESS:PORT.
   Receiver(boost::asio::any_io_executor executor, std::string_view url, std::size_t connections);
 
-  /// Anything but `status` with `expected` in its body is an error.
+  /// Throws unless the answer is `status` with `expected` in its body.
   boost::asio::awaitable<void> deliver(http::Request delivery, unsigned status,
                                        std::string expected);
 

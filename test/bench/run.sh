@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# `make bench`: the operator's release build on fresh control planes, under its own account, measured by bench_load; and
+# `make bench`: measures the operator's release build with bench_load on fresh control planes, under its own account, and runs
 # the microbenchmarks. Writes RESULTS.md and the plots beside this script.
 #
 #   run.sh                       everything
-#   run.sh --scenario NAME...    only these, and writes nothing: alone, requests, load, fairness, senders, rates,
+#   run.sh --scenario NAME...    only these, without writing: alone, requests, load, fairness, senders, rates,
 #                                signatures, folders, tokens, answers, growth, heavy, micro
-#   QUICK=1 run.sh [...]         fewer rounds of less, and writes nothing: fails when a ratio is more than 40 % worse than
-#                                the one in RESULTS.md, twice. Leaves out fairness, senders, rates, statuses, namespaced,
+#   QUICK=1 run.sh [...]         fewer and shorter rounds, without writing: fails if a ratio is more than 40 % worse than the
+#                                one in RESULTS.md, twice. Omits fairness, senders, rates, statuses, namespaced,
 #                                the cost of deliveries among 10,000 Warehouses, what is larger, and micro
 #
-# Exit code 1: a target was missed; above that: the run failed, or took longer than 40 minutes (QUICK=1: 5).
+# Exit code 1: a target was missed. Higher: the run failed, or took longer than 40 minutes (QUICK=1: 5).
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)

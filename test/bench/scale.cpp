@@ -28,15 +28,15 @@ namespace {
 
 constexpr std::size_t kConnections = 16;
 constexpr int kStarts = 3;
-/// The API server's collections of garbage make these differ more.
+/// More starts, because the API server's garbage collections make these differ more.
 constexpr int kHeavyStarts = 5;
 /// MAX_CONCURRENT_PROJECT_CONFIG_RECONCILES, as shipped.
 constexpr std::size_t kStatusWriters = 4;
 constexpr std::size_t kNewConfigs = 1'000;
-/// Projects that deliveries go to in turn.
+/// Number of projects that get deliveries in turn.
 constexpr std::size_t kDelivering = 10;
 constexpr int kWarmUp = 50;
-/// Deliveries whose CPU time is taken, in blocks that take turns with as many of bare PATCHes.
+/// Deliveries whose CPU time is measured, in blocks that alternate with as many bare PATCHes.
 constexpr int kCostedBlocks = 10;
 constexpr int kCostedDeliveries = 40;
 constexpr int kTimedDeliveries = 100;
@@ -48,10 +48,10 @@ struct Start {
   double resident_mb = 0;
   double peak_mb = 0;
   double cpu_us = 0;       ///< of one delivery
-  double bare_cpu_us = 0;  ///< of the generator, for as many PATCHes at once
+  double bare_cpu_us = 0;  ///< of the generator, for as many parallel PATCHes
   double p50_ms = 0;
   double p99_ms = 0;
-  double bare_p50_ms = 0;  ///< of as many PATCHes at once
+  double bare_p50_ms = 0;  ///< of as many parallel PATCHes
 
   [[nodiscard]] double relative_cost() const { return cpu_us / bare_cpu_us; }
 };
@@ -101,7 +101,7 @@ std::vector<Project> projects_of(std::size_t from, std::size_t to, const Project
   return projects;
 }
 
-/// The lists that an operator begins with, read and thrown away.
+/// Reads the lists that an operator starts with, and drops them.
 asio::awaitable<double> bare_read_s(const Site& site) {
   ApiServer api(site.executor, site.account, kConnections);
   const kube::Resource* const kinds[] = {&kProjectConfigs, &kClusterConfigs, &kWarehouses,
@@ -236,7 +236,7 @@ Figure compared(std::string what, std::string unit, double target, const Size& s
   return figure;
 }
 
-/// What a delivery costs at one size over what it costs at another.
+/// The cost of a delivery at one size divided by that at another.
 Figure cost_of_size(const std::string& what, const std::string& unit, const Size& size,
                     const Size& base, const std::function<double(const Start&)>& cost) {
   Figure figure{
@@ -266,7 +266,7 @@ std::string table_of(const std::vector<Size>& sizes) {
 
 // Statuses ------------------------------------------------------------------------------------
 
-/// As many status PATCHes as there are projects, like the operator's.
+/// As many status PATCHes as there are projects, equal to the operator's.
 asio::awaitable<double> bare_statuses_s(const Site& site, std::vector<Project> projects,
                                         int round) {
   ApiServer api(site.executor, site.account, kStatusWriters);
@@ -297,8 +297,8 @@ asio::awaitable<void> check_published(const Site& site, std::vector<Project> pro
   }
 }
 
-/// From the moment at which the operator can see the new ProjectConfigs: it is frozen while they
-/// are created, which takes the API server as long as the statuses.
+/// The time from when the operator can see the new ProjectConfigs: it is frozen while they are
+/// created, which takes the API server as long as the statuses.
 asio::awaitable<double> publishing_s(const Site& site, std::vector<Project> projects) {
   test::Environment settings = kClusterWide.settings;
   settings["LEADER_ELECT"] = "false";  // frozen, it could not renew its Lease
@@ -345,7 +345,7 @@ asio::awaitable<Figure> measure_statuses(const Site& site, std::vector<Project> 
   co_return figure;
 }
 
-/// What was seeded is as heavy as the results say.
+/// Checks that the created objects are as large as the results say.
 asio::awaitable<void> check_weight(const Site& site) {
   constexpr double kBytes = 218e6;
   ApiServer api(site.executor, site.account, 1);
@@ -395,7 +395,7 @@ asio::awaitable<Report> growth(const Site& site) {
   const std::string cost = "CPU time of one delivery";
   report.figures.push_back(cost_of_size(cost, "us", largest, sizes.front(),
                                         [](const Start& start) { return start.cpu_us; }));
-  // The sizes were measured minutes apart, and neither the machine nor its caches are as fast.
+  // The sizes were measured minutes apart, and the machine and its caches change speed meanwhile.
   report.figures.push_back(cost_of_size(cost + ", in that of bare PATCHes", "", largest,
                                         sizes.front(),
                                         [](const Start& start) { return start.relative_cost(); }));

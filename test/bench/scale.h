@@ -14,7 +14,7 @@
 
 namespace receiver::bench {
 
-/// A fresh control plane, and what operators are started with.
+/// A fresh control plane, and how to start operators.
 struct Site {
   boost::asio::any_io_executor executor;
   kube::RestClient& administrator;
@@ -22,7 +22,7 @@ struct Site {
   test::OperatorLaunch launch;
   unsigned short etcd_port;
   crypto::SecretString secret;
-  bool quick;  ///< leaves out what takes long
+  bool quick;  ///< omits slow parts
 };
 
 /// Memory, time to ready, latency and CPU time per delivery while the cluster grows to 10,000

@@ -29,7 +29,7 @@ constexpr std::size_t kBareConnections = 64;
 constexpr std::size_t kStormSenders = 256;
 constexpr std::size_t kBadSenders = 64;
 constexpr int kCountedDeliveries = 50;
-/// So that each push finds its project at rest.
+/// Pause so that each push finds its project at rest.
 constexpr std::chrono::milliseconds kBetweenPushes{50};
 /// Enough deliveries for a p99.
 constexpr std::chrono::milliseconds kRateWindow{5'000};
@@ -50,7 +50,7 @@ std::vector<kube::ObjectKey> warehouses_of(const std::vector<Project>& projects)
   return keys;
 }
 
-/// PATCHes per second of all Warehouses in turn, each connection with Warehouses of its own.
+/// PATCHes per second of all Warehouses in turn; each connection has its own Warehouses.
 asio::awaitable<double> bare_rate(const Bench& bench, std::vector<kube::ObjectKey> warehouses,
                                   std::size_t connections) {
   std::vector<std::size_t> next(connections);
@@ -65,7 +65,7 @@ asio::awaitable<double> bare_rate(const Bench& bench, std::vector<kube::ObjectKe
   co_return load.per_second;
 }
 
-/// Takes turns with a load: the mean of the bare rates before, between and after.
+/// Alternates with a load: the mean of the bare rates before, between and after.
 asio::awaitable<double> bare_rate_around(const Bench& bench,
                                          std::vector<kube::ObjectKey> warehouses,
                                          std::size_t connections,
@@ -79,7 +79,7 @@ asio::awaitable<double> bare_rate_around(const Bench& bench,
   co_return sum / (bench.extent.turns + 1);
 }
 
-/// Each sender pushes to a project of its own, as PATCHes per second.
+/// Each sender pushes to its own project; in PATCHes per second.
 struct OwnProjects {
   double patches = 0;
   double bare = 0;
@@ -105,7 +105,7 @@ asio::awaitable<OwnProjects> push_to_own_projects(const Bench& bench, std::size_
   co_return own;
 }
 
-/// How long pushes take, to each project in turn and at a pace of their own, while the load lasts.
+/// The times of pushes to each project in turn, at a fixed pace, while the load lasts.
 asio::awaitable<Samples> push_beside(const Bench& bench, Acknowledged& acknowledged,
                                      std::function<asio::awaitable<void>()> load) {
   const std::vector<http::Request> deliveries = deliveries_to(bench);
@@ -183,7 +183,7 @@ asio::awaitable<Report> one_delivery_alone(const Bench& bench) {
   for (int round = 0; round <= bench.extent.rounds; ++round) {
     Acknowledged acknowledged(bench.etcd_port);
     Samples bare, delivered;
-    // In turns, one by one: what else the machine does meets both alike.
+    // Alternating one by one, so that other load on the machine affects both alike.
     for (int i = 0; i < bench.extent.deliveries; ++i) {
       auto patches = at_once(project.warehouses, patch);
       const auto patches_took = co_await timed(std::move(patches));

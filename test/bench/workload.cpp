@@ -34,7 +34,7 @@ struct Object {
 
 asio::awaitable<void> create(kube::RestClient& administrator, Object object) {
   const auto created = co_await administrator.post(object.collection, object.json);
-  // It is there already when a scenario runs once more.
+  // It exists already when a scenario runs again.
   if (!created && created.error().kind != kube::ApiError::Kind::kConflict) {
     throw std::runtime_error(
         fmt::format("POST {}: {}", object.collection, created.error().message));
@@ -90,7 +90,7 @@ Object config_of(const Project& project) {
                       project.name, kReceiver)};
 }
 
-/// Of a Warehouse, as Kargo writes it.
+/// The status of a Warehouse, as Kargo writes it.
 std::string discovered(const Project& project) {
   std::string commits;
   for (std::size_t index = 0; index < project.commits; ++index) {
@@ -136,7 +136,7 @@ Object promotion_of(const Project& project, std::size_t index) {
   return {kPromotions.path(project.name), std::move(name), std::move(json), std::move(status)};
 }
 
-/// In the order in which they can be created.
+/// Its objects are created in order of dependency.
 asio::awaitable<void> create_project(kube::RestClient& administrator, Project project,
                                      crypto::SecretString secret) {
   std::vector<Object> frame = {namespace_of(project), access_to_secrets(project),

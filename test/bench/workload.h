@@ -22,12 +22,12 @@ extern const kube::Resource kPromotions, kProjectConfigs, kClusterConfigs, kSecr
 struct Project {
   std::string name;
   std::size_t warehouses;
-  std::size_t others = 0;      ///< more Warehouses, each of a repository of its own
-  std::size_t commits = 0;     ///< that each Warehouse has discovered
+  std::size_t others = 0;      ///< further Warehouses, each of its own repository
+  std::size_t commits = 0;     ///< discovered by each Warehouse
   std::size_t promotions = 0;  ///< finished ones
-  std::string clone_url{};     ///< of the repository, if that is not in Bitbucket Cloud
-  bool by_folder = false;      ///< each Warehouse looks at a folder of its own
-  std::map<std::string, std::string> secret_keys{};  ///< more of its receiver
+  std::string clone_url{};     ///< of the repository, if it is not in Bitbucket Cloud
+  bool by_folder = false;      ///< each Warehouse includes only its own folder
+  std::map<std::string, std::string> secret_keys{};  ///< further keys of its receiver's Secret
 
   [[nodiscard]] std::string repository() const { return "acme/" + name; }
   [[nodiscard]] kube::ObjectKey warehouse(std::size_t index) const;
@@ -36,7 +36,7 @@ struct Project {
   [[nodiscard]] std::string path(const crypto::SecretString& secret) const;
 };
 
-/// What deliveries are measured with.
+/// The workload of deliveries.
 struct Workload {
   std::vector<Project> projects;
   Project fan_out;
@@ -47,14 +47,14 @@ struct Workload {
 
 // As an administrator.
 
-/// Creates all that belongs to them. Every receiver has the same secret.
+/// Creates all their objects. Every receiver has the same secret.
 boost::asio::awaitable<void> create_projects(kube::RestClient& administrator,
                                              std::vector<Project> projects,
                                              crypto::SecretString secret);
-/// Deletes the ProjectConfigs and creates them anew.
+/// Deletes the ProjectConfigs and creates them again.
 boost::asio::awaitable<void> renew_configs(kube::RestClient& administrator,
                                            std::vector<Project> projects);
-/// What SECRET_ACCESS=cluster needs.
+/// Grants what SECRET_ACCESS=cluster needs.
 boost::asio::awaitable<void> grant_all_secrets(kube::RestClient& administrator);
 
 }  // namespace receiver::bench

@@ -28,7 +28,7 @@ using bitbucket::Source;
 constexpr std::size_t kMaxPageLength = 100;
 constexpr std::string_view kHttpsPort = ":443";
 
-/// A path and its query, of which every parameter is a number.
+/// A path and its query, in which every parameter is a number.
 struct Target {
   std::vector<std::string> segments;
   std::map<std::string, std::size_t> query;
@@ -166,7 +166,7 @@ class BitbucketServer::Impl {
     if (!target) return failed(400, "the query is malformed");
     if (const auto owner = owner_in(target->segments)) {
       const auto inherited = inherited_.find(*owner);
-      if (inherited == inherited_.end() || grant->second != Grant::kAdmin) return not_permitted();
+      if (inherited == inherited_.end() || !grant->second.reads) return not_permitted();
       if (head.method != "GET") return failed(405, "Method Not Allowed");
       return page(head, *target, inherited->second);
     }
@@ -180,7 +180,11 @@ class BitbucketServer::Impl {
                         : "The repository does not exist.",
                     "com.atlassian.bitbucket.repository.NoSuchRepositoryException");
     }
-    if (grant->second != Grant::kAdmin) return not_permitted();
+    const Grant& may = grant->second;
+    const bool is_permitted = head.method == "GET"      ? may.reads
+                              : head.method == "DELETE" ? may.deletes
+                                                        : may.writes;
+    if (!is_permitted) return not_permitted();
     if (head.method == "GET" && id.empty()) return page(head, *target, *webhooks);
     const bool deletes = head.method == "DELETE" && !id.empty();
     if (!deletes && head.method != (id.empty() ? "POST" : "PUT")) {
@@ -231,7 +235,7 @@ class BitbucketServer::Impl {
                                "com.atlassian.bitbucket.AuthorisationException");
   }
 
-  /// Whose webhooks the path asks for, if it is those of a project or workspace.
+  /// The project or workspace whose webhooks the path names, if any.
   [[nodiscard]] std::optional<std::string> owner_in(std::vector<std::string> segments) const {
     const std::vector<std::string> before =
         of_cloud() ? std::vector<std::string>{"", "2.0", "workspaces"}
@@ -242,7 +246,7 @@ class BitbucketServer::Impl {
     return is_list ? std::optional(segments[before.size()]) : std::nullopt;
   }
 
-  /// Those of the repository that the path names, and the id of one if it names one.
+  /// The webhooks of the repository in the path, and the id of one if the path has it.
   std::vector<StoredWebhook>* find_webhooks(std::vector<std::string> segments, std::string& id) {
     std::vector<std::string> form =
         of_cloud() ? std::vector<std::string>{"", "2.0", "repositories", "*", "*", "hooks"}
@@ -251,7 +255,7 @@ class BitbucketServer::Impl {
     if (segments.size() == form.size() + 1) {
       id = segments.back();
       segments.pop_back();
-      // Braces have to be escaped in a path.
+      // Braces must be escaped in a path.
       if (of_cloud() && id.starts_with("%7B") && id.ends_with("%7D")) {
         id = "{" + id.substr(3, id.size() - 6) + "}";
       }
@@ -269,14 +273,14 @@ class BitbucketServer::Impl {
     return found == repositories_.end() ? nullptr : &found->second;
   }
 
-  /// The newest delivery of a webhook that had the outcome that is asked for.
-  Answer latest(const http::RequestHead& head, Grant grant) {
+  /// The newest delivery of a webhook with the requested outcome.
+  Answer latest(const http::RequestHead& head, const Grant& grant) {
     std::vector<std::string> segments = split(head.path(), '/');
     segments.pop_back();
     std::string id;
     const std::vector<StoredWebhook>* webhooks = find_webhooks(std::move(segments), id);
     if (webhooks == nullptr || head.method != "GET") return failed(404, "HTTP 404 Not Found");
-    if (grant != Grant::kAdmin) return not_permitted();
+    if (!grant.reads) return not_permitted();
     if (std::ranges::find(*webhooks, id, &StoredWebhook::id) == webhooks->end()) {
       return no_webhook();
     }
@@ -339,7 +343,7 @@ class BitbucketServer::Impl {
     auto webhook = read_document(product_, body, found == webhooks.end() ? nullptr : &*found);
     if (!webhook) return webhook.error();
     if (id.empty()) {
-      // Data Center takes as many as it is given.
+      // Data Center accepts duplicates.
       const bool taken = of_cloud() && std::ranges::find(webhooks, webhook->url,
                                                          &StoredWebhook::url) != webhooks.end();
       if (taken) return failed(409, "A webhook with this URL exists already");
@@ -446,7 +450,7 @@ void BitbucketServer::deliver(const std::string& repository,
                               const std::function<unsigned(const StoredWebhook&)>& send) {
   for (const StoredWebhook& webhook : webhooks(repository)) {
     if (!webhook.active) continue;
-    // What is sent may lead to questions about it.
+    // Sending may cause requests to this server.
     std::unique_lock lock(impl_->mutex_);
     Breaker breaker = impl_->breakers_[webhook.id];
     lock.unlock();

@@ -8,9 +8,9 @@
 
 namespace receiver::test {
 
-/// How Data Center delivers to one webhook: after five failures in a row it skips deliveries for
-/// 10 s, and after each further failure for twice as long, up to 10 h. Nothing is sent again. Of
-/// each outcome the newest delivery is told.
+/// How Data Center delivers to one webhook: after five failures in a row it skips deliveries for 10
+/// s, and after each further failure for twice as long, up to 10 h. Nothing is resent. It keeps the
+/// newest delivery of each outcome.
 class Breaker {
  public:
   using Clock = std::chrono::system_clock;
@@ -19,9 +19,9 @@ class Breaker {
   static constexpr std::chrono::milliseconds kFirstSkip{10'000};
   static constexpr std::chrono::hours kLongestSkip{10};
 
-  /// `send` gives the status; 0: there was no answer. Called unless the delivery is skipped.
+  /// `send` returns the status; 0: there was no answer. Not called if the delivery is skipped.
   void deliver(const std::function<unsigned()>& send);
-  /// As JSON, of `SUCCESS`, `FAILURE` (answered otherwise than 2xx) or `ERROR` (not answered, or
+  /// As JSON, for `SUCCESS`, `FAILURE` (an answer other than 2xx) or `ERROR` (no answer, or
   /// skipped); nothing if there was none.
   [[nodiscard]] std::optional<std::string> latest(const std::string& outcome) const;
   [[nodiscard]] bool is_open() const { return Clock::now() < skips_until_; }

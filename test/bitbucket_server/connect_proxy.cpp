@@ -28,7 +28,7 @@ using SocketPtr = std::shared_ptr<tcp::socket>;
 
 constexpr std::size_t kMaxHead = 8192;
 
-/// One direction, until either side hangs up.
+/// One direction, until either side closes.
 struct Relay : std::enable_shared_from_this<Relay> {
   using Seen = std::function<void(std::string_view piece)>;
   Relay(SocketPtr source, SocketPtr sink, Seen s = {})
@@ -54,7 +54,7 @@ struct Relay : std::enable_shared_from_this<Relay> {
   std::array<char, kMaxHead> piece{};
 };
 
-/// The rest of the first line that begins so.
+/// The rest of the first line that begins with `name`.
 std::string field(const std::string& head, const std::string& name) {
   const std::size_t at = head.find("\r\n" + name);
   if (at == std::string::npos) return {};
@@ -113,7 +113,7 @@ class ConnectProxy::Impl {
       std::make_shared<Relay>(client, server, [this](auto piece) { keep(piece); })->go();
       std::make_shared<Relay>(server, client)->go();
     } catch (const boost::system::system_error&) {
-      co_return;  // it has hung up
+      co_return;  // the client has closed
     }
   }
 
@@ -139,7 +139,7 @@ class ConnectProxy::Impl {
   const std::string address_ = "127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port());
   tcp::endpoint target_;
   std::string authorization_;
-  // Of the thread.
+  // Used by the thread.
   std::map<std::string, unsigned short> leads_;
   std::multimap<std::string, std::weak_ptr<tcp::socket>> tunnels_;
 

@@ -75,12 +75,12 @@ void json(Writer& writer, const std::string& name, const std::string& value) {
   writer.RawValue(value.data(), value.size(), rapidjson::kObjectType);
 }
 
-/// What the server has counted: ids end in it.
+/// The server's counter, at the end of an id.
 long number_of(const std::string& id) {
   return std::stol(id.substr(id.find_last_of("-{") + 1));
 }
 
-/// Reads one member into the webhook; what is wrong with it, if something is.
+/// Reads one member into the webhook. Returns the error, if any.
 std::string read_member(Source product, const std::string& name, const Value& value,
                         StoredWebhook& webhook) {
   const bool of_cloud = product == Source::kCloud;

@@ -1,6 +1,6 @@
 // strict_bitbucket NAME PORT TOKEN REPOSITORY...: a Data Center at https://NAME:PORT/git, in which
-// the token administers the repositories (`KEY/SLUG`). It prints the authority that its certificate
-// is of, and serves until it is asked to end.
+// the token administers the repositories (`KEY/SLUG`). It prints the CA of its certificate, and
+// serves until it gets SIGTERM.
 
 #include <csignal>
 #include <exception>
@@ -14,7 +14,7 @@ namespace receiver::test {
 namespace {
 
 int run(const std::vector<std::string>& arguments) {
-  sigset_t ends{};  // blocked before there are threads, which do as this one does
+  sigset_t ends{};  // blocked before threads are created, which inherit it
   sigemptyset(&ends);
   sigaddset(&ends, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &ends, nullptr);

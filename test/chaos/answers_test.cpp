@@ -55,12 +55,12 @@ TEST_CASE("a load balancer answers 503 with Retry-After: 600 for 2 s, then all i
   Experiment experiment(way.cluster, way.world, {&op});
   experiment.fault([&] {
     way.proxy.set(Proxy::Fault::kComeBackInTenMinutes);
-    CHECK(way.proxy.cut_watches() > 0);  // so that they meet it as well
+    CHECK(way.proxy.cut_watches() > 0);  // so that they meet the fault as well
     std::this_thread::sleep_for(2s);
     way.proxy.set(Proxy::Fault::kNone);
   });
   CHECK(way.proxy.faults() > 10);
-  // Nothing waits for longer than 30 s, and what meets a success elsewhere not even so long.
+  // Nothing waits for longer than 30 s, and for less after a success elsewhere.
   experiment.recover(32s);
   check_sees_what_it_missed(op, *way.world.projects().front(), "new", 5s);
   experiment.finish(Experiment::Queued::kAllApplied, way.remark());

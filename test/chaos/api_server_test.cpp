@@ -12,8 +12,8 @@ using test::Operator;
 
 namespace {
 
-/// As long as the API server is away Bitbucket Cloud is told to come again; Data Center, which
-/// would not, that the push is queued.
+/// While the API server is unavailable, Bitbucket Cloud is asked to resend; Data Center, which
+/// never does, is told that the push is queued.
 void check_held_until_deadline(const std::vector<SentDelivery>& deliveries) {
   REQUIRE_FALSE(deliveries.empty());
   for (const SentDelivery& sent : deliveries) {
@@ -26,7 +26,7 @@ void check_held_until_deadline(const std::vector<SentDelivery>& deliveries) {
 
 using Act = void (Cluster::*)() const;
 
-/// Between the two, deliveries are looked at one by one if there is time for their answers.
+/// During the outage, deliveries are checked one by one if there is time for their answers.
 void outage(Act begin, std::chrono::seconds lasts, Act end) {
   const Cluster cluster;
   const World world(cluster);

@@ -1,5 +1,5 @@
-// Bitbucket fails, in a way of its own for each project and in all ways at once, while pushes
-// arrive whose files it is asked for (SPEC 6.1): whatever is not known refreshes, in time.
+// Bitbucket fails, in a different way for each project and all at the same time, while pushes
+// arrive that cause questions (SPEC 6.1): in doubt everything is refreshed, in time.
 
 #include <algorithm>
 #include <array>
@@ -30,15 +30,15 @@ using At = BitbucketFault::At;
 namespace {
 
 constexpr int kOfEachProject = 4;  ///< repositories
-/// In which each repository is pushed to.
+/// Time in which each repository gets one push.
 constexpr std::chrono::seconds kEachOnce = 4s;
-/// Odd, so that the two streams of Traffic are half of the repositories apart: no push has its
-/// refresh from the one before it. Nor does one repeat a commit within 110 s.
+/// Odd, so that the two streams of Traffic are half of the repositories apart: no push is served by
+/// the refresh of the one before it. No commit is repeated within 110 s.
 constexpr int kPushesOfEach = 31;
 constexpr std::chrono::seconds kRefreshedWithin = 3s;
-constexpr milliseconds kUsually{250};  ///< what needs no question
+constexpr milliseconds kUsually{250};  ///< targets that need no question
 constexpr std::chrono::seconds kLeftAlone{60};
-/// A token, say, is left alone after that many answers: those to what was asked meanwhile.
+/// A token, for example, is paused after this many answers: those to questions in flight.
 constexpr std::size_t kAskedAtOnce = 12;
 
 /// The Warehouses of each repository, and how they subscribe to it.
@@ -49,7 +49,7 @@ constexpr std::array<std::pair<const char*, const char*>, 4> kWarehouses{{
     {"default", ""},
 }};
 constexpr std::size_t kDocs = 2;
-/// Whatever Bitbucket says, a push is for the first ones.
+/// These are refreshed whatever Bitbucket says.
 constexpr std::size_t kAlways = 2;
 
 Answer failed(unsigned status, std::string body = {}, std::string retry_after = {}) {
@@ -62,7 +62,7 @@ Answer late(const std::string& url, milliseconds after) {
   return answer;
 }
 
-/// The number behind that in the URL.
+/// The number after `name` in the URL.
 int number_behind(const std::string& url, const std::string& name) {
   const std::size_t at = url.find(name);
   return at == std::string::npos ? 0 : std::stoi(url.substr(at + name.size()));
@@ -141,7 +141,7 @@ std::vector<BitbucketFault> faults(const std::string& elsewhere) {
   };
 }
 
-/// Projects with a fault each, and pushes to all of their repositories in turns.
+/// Projects with one fault each, and pushes to all of their repositories in turn.
 class Tenants {
  public:
   Tenants(const Cluster& cluster, Bitbuckets& bitbuckets)
@@ -172,7 +172,7 @@ class Tenants {
  private:
   static std::string slug_of(int number) { return fmt::format("app-{}", number); }
 
-  /// Those that there are in a project.
+  /// The kinds of Warehouses in a project.
   [[nodiscard]] std::size_t kinds(std::size_t i) const {
     return faults_[i].at == At::kNobody ? 1 : kWarehouses.size();
   }
@@ -205,10 +205,10 @@ class Tenants {
   std::vector<Signed> pushes_;
 };
 
-/// What was seen of one project.
+/// Observations of one project.
 struct Seen {
-  Time began, ended;                ///< the fault
-  std::optional<Time> asked_again;  ///< and answered, after it
+  Time began, ended;                ///< of the fault
+  std::optional<Time> asked_again;  ///< the first question that was answered after it
   std::vector<SentDelivery> deliveries;
   std::vector<Change> changes;
 
@@ -219,7 +219,7 @@ struct Seen {
   [[nodiscard]] bool after(const SentDelivery& sent) const {
     return asked_again && sent.begun > *asked_again;
   }
-  /// Whether the Warehouse that the push is not for was let alone.
+  /// Whether the Warehouse that the push does not affect was spared.
   [[nodiscard]] bool spared(const SentDelivery& sent) const {
     SentDelivery docs = sent;
     docs.targets = {sent.targets.at(kDocs)};
@@ -231,7 +231,7 @@ milliseconds in_milliseconds(std::chrono::nanoseconds time) {
   return std::chrono::duration_cast<milliseconds>(time);
 }
 
-/// How long each took to be applied; that all of them are is checked.
+/// How long each delivery took to be applied; checks that all are.
 std::vector<milliseconds> applied(const Seen& seen, const std::vector<SentDelivery>& deliveries) {
   std::vector<milliseconds> took;
   for (const SentDelivery& sent : deliveries) {
@@ -245,13 +245,13 @@ std::vector<milliseconds> applied(const Seen& seen, const std::vector<SentDelive
   return took;
 }
 
-/// With those of the targets that come first.
+/// The deliveries with only the first targets.
 std::vector<SentDelivery> with_targets(std::vector<SentDelivery> deliveries, std::size_t first) {
   for (SentDelivery& sent : deliveries) sent.targets.resize(std::min(first, sent.targets.size()));
   return deliveries;
 }
 
-/// Which targets are due depends on what Bitbucket could say.
+/// The required targets depend on what Bitbucket could answer.
 void check_project(const BitbucketFault& fault, const Seen& seen, std::size_t met) {
   std::vector<SentDelivery> due = seen.deliveries;
   std::size_t in_fault = 0;
@@ -264,7 +264,7 @@ void check_project(const BitbucketFault& fault, const Seen& seen, std::size_t me
   CHECK(in_fault >= kOfEachProject);
   const milliseconds latest = std::ranges::max(applied(seen, due));
   CHECK(latest < kRefreshedWithin);
-  // The first one needs no question.
+  // The first target needs no question.
   const std::vector<milliseconds> at_once = applied(seen, with_targets(seen.deliveries, 1));
   test::check_median(at_once, kUsually);
 
@@ -283,7 +283,7 @@ void check_project(const BitbucketFault& fault, const Seen& seen, std::size_t me
   CHECK(row.findings.acknowledged.broken == 0);
 }
 
-/// The operator asks, and goes on asking; what it is told spares.
+/// The operator asks repeatedly; correct answers spare.
 void check_asked(const BitbucketFault& fault, const Seen& seen, std::size_t met) {
   const auto spared_when = [&](bool (Seen::*when)(const SentDelivery&) const) {
     return std::ranges::count_if(seen.deliveries, [&](const SentDelivery& sent) {
@@ -300,14 +300,14 @@ void check_asked(const BitbucketFault& fault, const Seen& seen, std::size_t met)
   if (seen.asked_again) CHECK(spared_when(&Seen::after) > 0);
 }
 
-/// Nobody but the Bitbuckets has seen a token or a secret.
+/// Only the Bitbuckets have seen a token or a secret.
 void check_hidden(const Cluster& cluster, const Operator& op, const Bitbuckets& bitbuckets,
                   const Tenants& tenants) {
   const std::string log = op.log();
   const std::string events = cluster.kubectl({"get", "events", "-A", "-o", "json"});
   const std::string metrics = op.metrics_port("/metrics").body;
   const std::string others = bitbuckets.seen_by_others();
-  CHECK_THAT(log, Catch::Contains("Bitbucket does not say what a push changes"));
+  CHECK_THAT(log, Catch::Contains("cannot ask Bitbucket which files a push changes"));
   CHECK_THAT(events, Catch::Contains("BitbucketHostNotAllowed"));
   CHECK_THAT(metrics, Catch::Contains("bitbucket_questions_total"));
   CHECK_THAT(others, Catch::Contains("CONNECT api.bitbucket.org:443 "));
@@ -330,14 +330,14 @@ void check_hidden(const Cluster& cluster, const Operator& op, const Bitbuckets& 
   CHECK(bitbuckets.connections_elsewhere() == 0);
 }
 
-/// Returns when what has happened so far is among its changes.
+/// Returns when the feed contains everything that has happened so far.
 void await_all_of(const ChangeFeed& feed, const Project& project) {
   project.add_warehouse("last", "https://git.example.com/scm/no/body.git");
   const auto revision = std::stoll(test::resource_version(project.warehouse("last")));
-  eventually("etcd has told of the last change", [&] { return feed.revision() >= revision; });
+  eventually("etcd has reported the last change", [&] { return feed.revision() >= revision; });
 }
 
-/// Until then, unless they are left alone for longer, the Bitbuckets are asked again.
+/// By then, unless they are paused for longer, the Bitbuckets get questions again.
 void fail_in_all_ways(std::chrono::seconds lasts, std::chrono::seconds asked_again_within) {
   const Cluster cluster;
   Bitbuckets bitbuckets;

@@ -17,7 +17,7 @@
 
 namespace receiver::chaos {
 
-/// A server that no receiver's Secret names, on localhost. It keeps what it is sent.
+/// A server that no receiver's Secret names, on localhost. It records what it receives.
 class Stranger {
  public:
   explicit Stranger(const test::TestIdentity& identity);
@@ -25,7 +25,7 @@ class Stranger {
   [[nodiscard]] unsigned short port() const { return server_.port(); }
   [[nodiscard]] std::string host() const;
   [[nodiscard]] int connections() const { return server_.accepted(); }
-  /// What came through TLS.
+  /// What arrived through TLS.
   [[nodiscard]] std::string received() const;
 
  private:
@@ -34,36 +34,38 @@ class Stranger {
   test::ScriptedServer server_;
 };
 
-/// What is wrong with the Bitbucket of one project for a while.
+/// A fault of the Bitbucket of one project.
 struct BitbucketFault {
   enum class At {
     kCloud,       ///< behind the proxy
     kDataCenter,  ///< reached directly
-    kStranger,    ///< a Data Center; meanwhile the proxy leads to one of an unknown authority
-    kMisnamed,    ///< the same, but the authority is known, and the name another one
-    kUnlisted,    ///< BITBUCKET_HOSTS does not list it, which never ends
-    kNobody,      ///< the project has no token, and nothing is wrong
+    kStranger,    ///< a Data Center; meanwhile the proxy leads to a server with a certificate of an
+                  ///< unknown CA
+    kMisnamed,    ///< the same with a known CA and another name
+    kUnlisted,    ///< BITBUCKET_HOSTS does not list it, for the whole test
+    kNobody,      ///< the project has no token, and there is no fault
   };
   std::string what;
   At at = At::kDataCenter;
-  /// What it answers to the URL instead.
+  /// The faulty answer for the URL.
   std::function<test::Answer(const std::string& url)> answer{};
-  bool pauses = false;   ///< nobody asks for a minute then
-  bool in_doubt = true;  ///< what is asked for is not known in time
+  bool pauses = false;   ///< the operator then asks nothing for a minute
+  bool in_doubt = true;  ///< the answers are not known in time
 };
 
-/// The Bitbuckets of several projects, one fault for each, all at once. Every commit changes
-/// `apps/web/main.go`, and every default branch is `trunk`.
+/// The Bitbuckets of several projects, one fault for each, all at the same time. Every commit
+/// changes `apps/web/main.go`, and every default branch is `trunk`.
 class Bitbuckets {
  public:
   Bitbuckets();
 
-  /// What the operator needs to reach them.
+  /// The operator's settings to reach them.
   [[nodiscard]] test::Environment settings() const;
-  /// Where no request may go, whoever names it; its certificate is good.
+  /// A server that no request may reach, whoever names it; its certificate is valid.
   [[nodiscard]] std::string elsewhere() const { return "https://" + elsewhere_.host(); }
 
-  /// A project with that fault; gives the keys of its Secret for Bitbucket. Before begin().
+  /// Adds a project with that fault; returns the keys of its Secret for Bitbucket. Call before
+  /// begin().
   [[nodiscard]] std::map<std::string, std::string> add(const std::string& project,
                                                        BitbucketFault fault);
   [[nodiscard]] std::string repository(const std::string& project, const std::string& slug) const;
@@ -71,16 +73,16 @@ class Bitbuckets {
   void begin();
   void end();
 
-  /// Questions of a project that met its fault; of a stranger, connections.
+  /// Number of the project's questions that met its fault; for a stranger, of connections.
   [[nodiscard]] std::size_t met(const std::string& project) const;
-  /// When questions of the project were answered rightly.
+  /// Times of correct answers to the project's questions.
   [[nodiscard]] std::vector<Time> answered(const std::string& project) const;
 
-  /// Not to be seen by anybody but the Bitbuckets: tokens, plain and as they are sent.
+  /// Tokens, plain and as sent, which only the Bitbuckets may see.
   [[nodiscard]] std::vector<std::string> tokens() const;
-  /// All that came to the proxy, which a tunnel hides from it, and to strangers.
+  /// Everything that arrived at the proxy, which a tunnel hides from it, and at strangers.
   [[nodiscard]] std::string seen_by_others() const;
-  /// To where a Bitbucket's answers lead, and to the one that is not listed.
+  /// Connections to where a Bitbucket's answers lead, and to the unlisted one.
   [[nodiscard]] int connections_elsewhere() const;
 
  private:
@@ -107,7 +109,7 @@ class Bitbuckets {
   std::unique_ptr<test::ConnectProxy> proxy_;
 };
 
-/// A right answer to a question about files or the default branch.
+/// The correct answer to a question about files or the default branch.
 [[nodiscard]] test::Answer right_answer(const std::string& url);
 
 }  // namespace receiver::chaos

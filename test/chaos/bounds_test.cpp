@@ -30,11 +30,11 @@ using test::try_get;
 
 namespace {
 
-// The operator's bounds, as it has them unless told otherwise.
+// The operator's default limits.
 constexpr std::size_t kConnections = 2'000;
 constexpr std::size_t kBodyBytes = 2UL * 1024 * 1024;
 constexpr std::size_t kBodies = 16;
-/// The bodies of deliveries that wait leave no room for the last one.
+/// The bodies of waiting deliveries leave no room for the last one.
 constexpr std::size_t kBytesHeld = (kBodies - 1) * (kBodyBytes - 1);
 
 constexpr std::size_t kRepositories = 5;
@@ -54,7 +54,7 @@ class ManyWarehouses {
     project_.declare({{"bb", "bb-secret"}});
     for (std::size_t index = 0; index < kRepositories; ++index) create(index, kWarehousesEach);
     create(kRepositories, kTooMany);
-    // Those of one transaction share a version: only a list tells them all.
+    // Warehouses of one transaction share a version: only a list contains all of them.
     cluster.kill_api_server();
     cluster.start_api_server();
   }
@@ -66,7 +66,8 @@ class ManyWarehouses {
   [[nodiscard]] Delivery push(std::size_t index) const {
     return sign(data_center_push({repository(index)}, "refs/heads/main"), World::kSecret);
   }
-  /// One that fits no more. Its Warehouses are the last ones made: who knows them knows all.
+  /// A push that no longer fits. Its Warehouses were created last: an operator that knows them
+  /// knows all.
   [[nodiscard]] Delivery push_too_many() const { return push(kRepositories); }
 
  private:
@@ -86,7 +87,7 @@ double gauge(const Operator& op, const char* name) {
   return op.metric(fmt::format("bitbucket_receiver_{}", name));
 }
 
-/// What waits, is held, is open, each up to its bound.
+/// Waiting objects, bytes of bodies and connections, each up to its limit.
 std::string at_bounds(const Operator& op, std::size_t objects, std::size_t body_bytes,
                       std::size_t connections) {
   const auto up_to = [&op](const char* name, std::size_t bound) {
@@ -105,7 +106,7 @@ void await_bounds(const Operator& op, std::size_t objects, std::size_t body_byte
       fmt::format("{} objects, {} bytes, {} connections", objects, body_bytes, connections));
 }
 
-/// Also when the test fails: nothing could be cleaned up.
+/// Also if the test fails: otherwise nothing could be cleaned up.
 class Frozen {
  public:
   explicit Frozen(const Cluster& cluster) : cluster_(cluster) { cluster_.freeze_api_server(); }
@@ -147,7 +148,7 @@ TEST_CASE("all bounds reached at once under the chart's memory limit", "[bounds]
     await_bounds(op, kObjects, kBytesHeld, 0);
     CHECK(text_of(post(url, many.push_too_many())) == kOverloaded);
 
-    experiment.send_to({});  // their connections are none too many
+    experiment.send_to({});  // its connections are not needed any more
     const SlowConnections slow(op.port(), many.path(), kConnections);
     await_bounds(op, kObjects, kBytesHeld, kConnections);
     const auto turned_away = try_get(op.origin() + "/healthz");
@@ -157,7 +158,7 @@ TEST_CASE("all bounds reached at once under the chart's memory limit", "[bounds]
   experiment.send_to({&op});
   for (auto& answer : fanned_out) CHECK(answer.get().status == 202);
   experiment.recover();
-  // Others do not wait for them, but they are all applied.
+  // Others do not wait for them, but all are applied.
   eventually(
       "the queue is empty", [&] { return gauge(op, "refresh_queue_objects") == 0; }, kAllPatched);
   const std::size_t peak = memory.peak_bytes() / 1024 / 1024;

@@ -28,7 +28,7 @@ using test::Json;
 
 namespace {
 
-/// Warehouses, Promotions, and others that nobody refreshes.
+/// Warehouses, Promotions, and kinds that are never refreshed.
 constexpr std::string_view kKargoObjects = "/registry/kargo.akuity.io/";
 constexpr std::string_view kBehindObjects = "/registry/kargo.akuity.io0";
 constexpr std::chrono::hours kSilence{24};
@@ -87,7 +87,7 @@ class ChangeFeed::Impl {
     }
   }
 
-  /// Until the stream ends.
+  /// Runs until the stream ends.
   asio::awaitable<void> watch() {
     http::Request request{"POST", "/v3/watch", {{"Content-Type", "application/json"}}, {}};
     request.body = fmt::format(

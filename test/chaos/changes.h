@@ -8,20 +8,20 @@
 
 namespace receiver::chaos {
 
-/// Every value that the refresh annotation of any object takes from now on, or from a revision of
-/// etcd that it has not compacted away. It is watched where the API server keeps it, in etcd: no
-/// fault of the API server leaves a gap, and after one of etcd the watch goes on where it was.
+/// Every value that the refresh annotation of any object gets from now on, or since a revision that
+/// etcd has not compacted. It watches etcd, where the API server stores it: faults of the API
+/// server leave no gap, and after a fault of etcd the watch continues where it was.
 class ChangeFeed {
  public:
-  /// Returns when the watch has begun, if it is to begin now.
+  /// Returns when the watch has begun, if it begins now.
   explicit ChangeFeed(unsigned short etcd_port, std::int64_t after = 0);
   ~ChangeFeed();
   ChangeFeed(const ChangeFeed&) = delete;
   ChangeFeed& operator=(const ChangeFeed&) = delete;
 
-  /// Of etcd, the last one seen.
+  /// The last revision of etcd that was seen.
   [[nodiscard]] std::int64_t revision() const;
-  /// Those seen so far. Throws if some can never be seen, because etcd has compacted them away.
+  /// The changes so far. Throws if etcd has compacted some that were not seen.
   [[nodiscard]] std::vector<Change> changes() const;
 
  private:

@@ -19,7 +19,7 @@ namespace {
 
 constexpr const char* kLeader = "leader_election_master_status{";
 
-/// At no moment of anything in particular.
+/// Waits for a random time.
 void wait_a_while() {
   static std::mt19937 random{std::random_device{}()};
   std::this_thread::sleep_for(
@@ -49,7 +49,8 @@ TEST_CASE("operator asked to end (SIGTERM) under load, another one ready, 3 time
           "[quick][crash]") {
   const Cluster cluster;
   const World world(cluster);
-  const Environment settings{{"GRACEFUL_SHUTDOWN_TIMEOUT", "16s"}};  // a quarter: still served
+  const Environment settings{
+      {"GRACEFUL_SHUTDOWN_TIMEOUT", "16s"}};  // a quarter of it is for new connections
   auto op = std::make_unique<Operator>(cluster, settings);
   Experiment experiment(cluster, world, {op.get()});
   experiment.fault([&] {
@@ -57,7 +58,7 @@ TEST_CASE("operator asked to end (SIGTERM) under load, another one ready, 3 time
       auto next = std::make_unique<Operator>(cluster, settings);
       wait_a_while();
       op->terminate();
-      // Endpoints take time to notice; until then deliveries still come.
+      // Endpoints are updated late; until then deliveries still arrive.
       const auto noticed = std::chrono::steady_clock::now() + 2s;
       eventually(
           "it is not ready", [&] { return !op->is_ready(); }, 2s);
@@ -125,7 +126,7 @@ TEST_CASE("no operator for 10 s: the next one catches up", "[quick][crash]") {
   experiment.fault([&] {
     op->kill();
     std::this_thread::sleep_for(10s);
-    // The last delivery that nobody answers: whatever is refreshed from now on is catch-up.
+    // The last delivery without an answer: every refresh from now on is catch-up.
     experiment.send_to({});
   });
   op = std::make_unique<Operator>(cluster, Environment{{"CATCH_UP", "true"}});

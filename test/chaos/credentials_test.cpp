@@ -20,8 +20,7 @@ namespace {
 
 constexpr const char* kAccount = "kargo-external-webhooks-server";
 
-/// What a pod has of its ServiceAccount: a token and a certificate authority in files, which
-/// somebody else replaces.
+/// A pod's ServiceAccount: a token and a CA in files that another process replaces.
 class AccountFiles {
  public:
   explicit AccountFiles(const Cluster& cluster) : directory_(cluster.directory() + "/account") {
@@ -52,7 +51,7 @@ class AccountFiles {
   std::string directory_;
 };
 
-/// A Secret that a token can be bound to: the token is refused when it is gone.
+/// A Secret that a token can be bound to: the token becomes invalid when it is deleted.
 class Bond {
  public:
   explicit Bond(const Cluster& cluster) : cluster_(cluster) {
@@ -72,7 +71,7 @@ class Bond {
   const Cluster& cluster_;
 };
 
-/// Puts the control plane's keys and certificates back, which other tests trust.
+/// Restores the control plane's keys and certificates, which other tests trust.
 class KeptCertificates {
  public:
   explicit KeptCertificates(const Cluster& cluster)
@@ -106,7 +105,7 @@ TEST_CASE("token revoked, its file replaced 5 s after", "[credentials]") {
   Experiment experiment(cluster, world, {&op});
   experiment.fault([&] {
     bond.cut();
-    // The API server remembers for some seconds that the token was good.
+    // The API server caches for some seconds that the token was valid.
     eventually(
         "the operator's PATCHes are refused",
         [&] {
@@ -122,7 +121,7 @@ TEST_CASE("token revoked, its file replaced 5 s after", "[credentials]") {
 
 TEST_CASE("certificate authority changed, its file replaced 5 s after", "[credentials]") {
   const Cluster cluster;
-  const World world(cluster);  // goes last, when its administrator's authority is back
+  const World world(cluster);  // destroyed last, when its administrator's CA is restored
   const KeptCertificates kept(cluster);
   const AccountFiles account(cluster);
   const Operator op(cluster, {{"KUBECONFIG", account.kubeconfig()}});

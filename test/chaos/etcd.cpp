@@ -13,7 +13,7 @@
 namespace receiver::chaos {
 namespace {
 
-/// etcd takes 128 operations in one transaction.
+/// etcd allows 128 operations per transaction.
 constexpr std::size_t kAtOnce = 100;
 
 std::string prefix_of(const std::string& ns) {
@@ -42,7 +42,7 @@ std::string Etcd::post(const std::string& path, std::string body) const {
 }
 
 void Etcd::compact() const {
-  // Whatever was seen last is of the past.
+  // The last seen revision is in the past.
   const test::Json now(
       post("/v3/kv/put", fmt::format(R"({{"key": "{}"}})", crypto::base64_encode("/chaos"))));
   post("/v3/kv/compaction", fmt::format(R"({{"revision": "{}"}})", now.at("/header/revision")));

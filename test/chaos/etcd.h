@@ -7,16 +7,16 @@
 
 namespace receiver::chaos {
 
-/// etcd behind the API server's back.
+/// Accesses etcd directly, without the API server.
 class Etcd {
  public:
   explicit Etcd(const test::Cluster& cluster);
 
-  /// Forgets the past, as the API server has it do every few minutes.
+  /// Compacts the history, as the API server does every few minutes.
   void compact() const;
-  /// Warehouses `SLUG-0` and on in a namespace, which subscribe to one repository: thousands in a
-  /// second, and stored as the API server stores them, but for versions that many of them share: a
-  /// watch that breaks off does not tell the rest of them.
+  /// Creates Warehouses `SLUG-0` and on in a namespace that subscribe to one repository: thousands
+  /// per second, stored as the API server stores them, except that many share a version: a watch
+  /// that ends does not deliver the rest of them.
   void create_warehouses(const std::string& ns, const std::string& slug,
                          const std::string& repository, std::size_t count) const;
   void delete_warehouses(const std::string& ns) const;

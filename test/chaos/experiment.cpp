@@ -67,7 +67,7 @@ Findings Experiment::finish(Queued queued, const std::string& remark) {
   traffic_.stop();
   const std::vector<SentDelivery> deliveries = traffic_.deliveries();
   Findings findings;
-  // What is queued may still be applied, and the watch may still be on its way.
+  // Queued refreshes may still be applied, and the watch may be late.
   const auto end = clock::Steady::now() + kRecovery;
   do {
     findings = check(deliveries, feed_.changes());

@@ -11,13 +11,13 @@
 
 namespace receiver::chaos {
 
-/// What a test of a fault between operator and API server begins with.
+/// The start of a test with a fault between operator and API server.
 struct FaultyWay {
   test::Cluster cluster;
   Proxy proxy{cluster};
   World world{cluster};
 
-  /// An operator that reaches the API server by the proxy.
+  /// An operator that reaches the API server through the proxy.
   [[nodiscard]] test::Operator start() const {
     return test::Operator(cluster, {{"KUBECONFIG", proxy.kubeconfig()}});
   }

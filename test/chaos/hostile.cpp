@@ -29,11 +29,11 @@ using asio::ip::tcp;
 
 namespace {
 
-/// At most; half of it on average, and not all connections in step.
+/// Maximum; half of it on average, and not all connections in step.
 constexpr std::chrono::milliseconds kBetweenBytes{2'000};
 constexpr std::size_t kBadSenders = 32;
 constexpr std::chrono::seconds kAnswerPatience{10};
-/// A storm that has ended waits for its connections this long.
+/// After a storm, the test waits this long for its connections.
 constexpr std::chrono::milliseconds kIdle{100};
 
 }  // namespace
@@ -100,12 +100,12 @@ class HeldBodies::Impl {
   ~Impl() { thread_.join(); }
 
  private:
-  /// The socket stays open for as long as this object lives.
+  /// The socket stays open as long as this object lives.
   asio::awaitable<void> hold(tcp::socket& socket) {
     try {
       co_await socket.async_connect(operator_, use_awaitable);
       co_await asio::async_write(socket, asio::buffer(request_), use_awaitable);
-    } catch (const boost::system::system_error&) {  // turned away
+    } catch (const boost::system::system_error&) {  // rejected
     }
   }
 

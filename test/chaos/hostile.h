@@ -6,8 +6,8 @@
 
 namespace receiver::chaos {
 
-/// Connections that say a little of a request every second, and never all of it. One that the
-/// operator closes is opened anew.
+/// Connections that send a part of a request every second, and never all of it. A connection that
+/// the operator closes is opened again.
 class SlowConnections {
  public:
   SlowConnections(unsigned short port, const std::string& path, std::size_t count);
@@ -20,7 +20,7 @@ class SlowConnections {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Requests whose bodies are sent but for their last byte.
+/// Requests whose bodies are sent except for the last byte.
 class HeldBodies {
  public:
   HeldBodies(unsigned short port, const std::string& path, std::size_t count, std::size_t bytes);
@@ -33,7 +33,7 @@ class HeldBodies {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Pushes that somebody without the secret has signed, as fast as they are refused.
+/// Pushes with a wrong signature, sent as fast as they are rejected.
 class BadSignatures {
  public:
   BadSignatures(unsigned short port, const std::string& path, const std::string& repository);
@@ -41,7 +41,7 @@ class BadSignatures {
   BadSignatures(const BadSignatures&) = delete;
   BadSignatures& operator=(const BadSignatures&) = delete;
 
-  /// Returns how many were refused.
+  /// Returns how many were rejected.
   std::size_t stop();
 
  private:

@@ -25,7 +25,7 @@ Begins begins_of(const std::vector<Change>& changes) {
   return begins;
 }
 
-/// The first target that no PATCH began for between the two times; null if there is none such.
+/// The first target without a PATCH that began between the two times; null if there is none.
 const std::string* unserved_target(const Begins& begins, const SentDelivery& sent, Time before) {
   for (const std::string& target : sent.targets) {
     const auto found = begins.find(target);
@@ -40,7 +40,7 @@ const std::string* unserved_target(const Begins& begins, const SentDelivery& sen
 
 Promise promise_of(const SentDelivery& sent) {
   if (sent.status == 200) return Promise::kApplied;
-  // Cloud resends what is answered 503, Data Center nothing.
+  // Cloud resends after a 503, Data Center never.
   const bool put_off =
       sent.cloud ? sent.status == 503 && sent.body.find("failed to refresh") != std::string::npos
                  : sent.status == 202;

@@ -8,39 +8,39 @@
 
 #include "clock/clock.h"
 
-/// Acknowledged means applied (SPEC 4), as something that can be computed from what was seen on
-/// both sides of the operator. Pure: tests feed it what must fail.
+/// "Acknowledged means applied" (SPEC 4), computed from what was seen on both sides of the
+/// operator. Pure: tests feed it data that must fail.
 namespace receiver::chaos {
 
 using Time = clock::Wall::time_point;
 
-/// A delivery as its sender knows it. All clocks are one: sender and operator share a machine.
+/// A delivery from its sender's view. There is one clock: sender and operator share a machine.
 struct SentDelivery {
-  bool cloud = true;                   ///< otherwise of Bitbucket Data Center
+  bool cloud = true;                   ///< false: of Bitbucket Data Center
   std::vector<std::string> targets{};  ///< the objects that it must refresh, as KIND/NAMESPACE/NAME
   Time begun{};                        ///< before its connection was opened
   Time last_byte{};     ///< before its last byte was written: it arrived later than that
-  Time answered{};      ///< or given up
+  Time answered{};      ///< or when the sender gave up
   unsigned status = 0;  ///< 0: no answer
   std::string body{};   ///< of the answer
   std::chrono::nanoseconds paused{0};  ///< on purpose, before its last byte
 
-  /// Its connection included.
+  /// Including its connection.
   [[nodiscard]] std::chrono::nanoseconds took() const { return answered - begun - paused; }
 };
 
 enum class Promise {
   kApplied,  ///< 200: every target has been refreshed by now
   kQueued,   ///< 503 to Cloud, which resends, or 202 to Data Center: every target will be
-  kNothing,  ///< turned away, no answer, or one that is not for this sender
+  kNothing,  ///< rejected, no answer, or one that does not fit this sender
 };
 [[nodiscard]] Promise promise_of(const SentDelivery& sent);
 
-/// A value that the refresh annotation of an object has had: the time at which its PATCH began.
+/// A value of an object's refresh annotation: the time at which its PATCH began.
 struct Change {
   std::string object;
   std::string token;
-  Time stored{};  ///< when etcd had told of it
+  Time stored{};  ///< when etcd had reported it
 };
 
 struct Kept {
@@ -51,20 +51,20 @@ struct Kept {
 struct Findings {
   Kept acknowledged;  ///< broken: lost
   Kept queued;        ///< broken: not applied, at least not yet
-  /// What was promised nothing, and was refreshed all the same, by catch-up for example.
+  /// Not promised, but refreshed anyway, for example by catch-up.
   Kept nothing;
-  std::vector<std::string> examples;  ///< of lost ones, for people; at most kExamples
+  std::vector<std::string> examples;  ///< of lost deliveries, for people; at most kExamples
   static constexpr std::size_t kExamples = 5;
 };
 
-/// An acknowledged delivery needs, of each target, a change whose PATCH began after the delivery
-/// arrived and before it was answered; every other one a change whose PATCH began after it arrived.
-/// Throws if a token is no time.
+/// An acknowledged delivery needs, for each target, a change whose PATCH began after the delivery
+/// arrived and before it was answered; any other delivery needs a change whose PATCH began after it
+/// arrived. Throws if a token is not a time.
 [[nodiscard]] Findings check(const std::vector<SentDelivery>& deliveries,
                              const std::vector<Change>& changes);
 
-/// From the delivery's arrival until the last of its targets had been refreshed for it; nothing if
-/// one never was. The changes are in etcd's order.
+/// From the delivery's arrival until the last of its targets was refreshed for it; nothing if one
+/// never was. The changes must be in etcd's order.
 [[nodiscard]] std::optional<std::chrono::nanoseconds> applied_after(
     const SentDelivery& sent, const std::vector<Change>& changes);
 

@@ -1,4 +1,4 @@
-// A push may come before the object that it is for, or before anybody has seen that (SPEC 3, late
+// A push may arrive before its object exists, or before any replica has seen it (SPEC 3, late
 // targets).
 
 #include <algorithm>
@@ -29,11 +29,11 @@ namespace {
 constexpr std::chrono::seconds kBetweenOutages = 12s;
 constexpr std::chrono::seconds kOutages[] = {4s, 15s};  // shorter and longer than the backoff
 constexpr std::size_t kPairs = 60;
-/// 2 s for the watches after the first success, 2 s more for the refresh; the API server's caches
-/// are cold, and the machine is busy.
+/// 2 s for the watches after the first success, 2 s more for the refresh; and extra time, because
+/// the API server's caches are empty and the machine is busy.
 constexpr std::chrono::seconds kLimit = 6s;
 
-/// A Warehouse and the one push to its repository, each at a moment of its own.
+/// A Warehouse and the one push to its repository, each at a random time.
 struct Pair {
   std::string slug;
   Time pushed_at{};
@@ -47,7 +47,7 @@ void create_once_possible(const Project& project, Pair& pair) {
       project.add_warehouse(pair.slug, project.repository(pair.slug));
       pair.created_at = Wall::now();
       return;
-    } catch (const std::exception&) {  // the API server is away
+    } catch (const std::exception&) {  // the API server is unavailable
       std::this_thread::sleep_for(50ms);
     }
   }
@@ -96,7 +96,7 @@ TEST_CASE("Warehouses made and pushed to at any moments around outages of 4 s an
                      sign(test::cloud_push(project.repository(pair.slug), "main"), World::kSecret));
     }));
   }
-  // One after another, as the administrator's client takes requests.
+  // One after another: the administrator's client sends one request at a time.
   acts.push_back(std::async(std::launch::async, [&project, &to_create] {
     for (const auto& [create_at, pair] : to_create) {
       std::this_thread::sleep_until(create_at);
@@ -124,7 +124,7 @@ TEST_CASE("Warehouses made and pushed to at any moments around outages of 4 s an
   std::chrono::milliseconds latest{0};
   for (const Pair& pair : pairs) {
     Time due = std::max(pair.pushed_at, pair.created_at);
-    // What happens in an outage, or just before it, is seen after it.
+    // Changes during an outage, or just before it, are seen after it.
     for (const auto& [away, back] : outages) {
       if (due > away - 2s && due < back) due = back;
     }

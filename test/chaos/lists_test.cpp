@@ -1,4 +1,4 @@
-// What the Secrets of many projects, or of one, do to everything else.
+// Effects of the Secrets of many projects, or of one, on everything else.
 
 #include <memory>
 #include <string>
@@ -90,7 +90,7 @@ TEST_CASE("the Secrets of one namespace are answered 500 from the operator's sta
     eventually("its status says so", [&] {
       return test::ready_message(ill.config(), "False").find("bb-secret") != std::string::npos;
     });
-    // Reading it by name works where the list does not.
+    // Single reads succeed while the list fails.
     way.proxy.set({{.fault = Fault::kServerErrors, .requests = [secrets](std::string_view line) {
                       return line.find(secrets + "?") != std::string_view::npos;
                     }}});

@@ -7,10 +7,10 @@
 
 namespace receiver::chaos {
 
-/// The chart's, in bytes.
+/// The chart's memory limit, in bytes.
 [[nodiscard]] std::size_t memory_limit_of_chart();
 
-/// A cgroup, of version 1 or 2, whose processes are killed when they need more memory than that.
+/// A cgroup, of version 1 or 2, that kills its processes if they need more memory.
 class MemoryLimit {
  public:
   explicit MemoryLimit(std::size_t bytes);
@@ -20,7 +20,7 @@ class MemoryLimit {
 
   /// Starts the operator inside.
   [[nodiscard]] test::Operator::Launcher launcher() const;
-  /// The most that was used so far, page cache included.
+  /// The maximum so far, including the page cache.
   [[nodiscard]] std::size_t peak_bytes() const;
 
  private:

@@ -37,7 +37,7 @@ namespace {
 
 constexpr std::size_t kBytesBeforeReset = 40;
 
-/// What the API server writes.
+/// An answer in the API server's format.
 std::string answer(unsigned status, std::string_view reason, std::string_view header) {
   const std::string body = fmt::format(
       R"({{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"{}","code":{}}})", reason,
@@ -47,7 +47,7 @@ std::string answer(unsigned status, std::string_view reason, std::string_view he
       reason, header, body.size(), body);
 }
 
-/// What a load balancer whose servers are all away writes.
+/// An answer of a load balancer without any server.
 std::string page(std::string_view header) {
   constexpr std::string_view kBody = "<html><body>503 Service Unavailable</body></html>";
   return fmt::format(
@@ -56,7 +56,7 @@ std::string page(std::string_view header) {
       header, kBody.size(), kBody);
 }
 
-/// What is answered without asking the API server; empty if it is asked.
+/// The answer without asking the API server; empty if it is asked.
 std::string instead(Proxy::Fault fault) {
   switch (fault) {
     case Proxy::Fault::kTooManyRequests:
@@ -84,7 +84,7 @@ std::size_t content_length(std::string_view head) {
   return length;
 }
 
-/// A connection of the operator, and ours to the API server for it.
+/// A connection of the operator, and our connection to the API server for it.
 struct Session {
   Session(tcp::socket accepted, ssl::context& as_server, ssl::context& as_client)
       : to_operator(std::move(accepted), as_server),
@@ -104,7 +104,7 @@ struct Session {
   ssl::stream<tcp::socket> to_operator;
   ssl::stream<tcp::socket> to_api_server;
   bool watches = false;
-  /// Of the request being answered.
+  /// For the request being answered.
   Proxy::Fault fault = Proxy::Fault::kNone;
 };
 
@@ -180,7 +180,7 @@ class Proxy::Impl {
       co_await session->to_operator.async_handshake(ssl::stream_base::server, use_awaitable);
       asio::co_spawn(io_, pass_answers(session), asio::detached);
       co_await pass_requests(*session);
-    } catch (const std::exception&) {  // one of the two went away
+    } catch (const std::exception&) {  // one of the two closed its connection
       session->close();
     }
   }
@@ -232,7 +232,7 @@ class Proxy::Impl {
         if (reset) break;
       }
       session->reset();
-    } catch (const std::exception&) {  // one of the two went away
+    } catch (const std::exception&) {  // one of the two closed its connection
       session->close();
     }
   }
@@ -256,7 +256,7 @@ class Proxy::Impl {
   std::string kubeconfig_;
   std::vector<std::weak_ptr<Session>> sessions_;
   std::vector<Rule> rules_;
-  std::vector<std::size_t> requests_;  ///< that each rule was for
+  std::vector<std::size_t> requests_;  ///< for each rule
   std::atomic<std::size_t> faults_{0};
   std::thread thread_;
 };

@@ -12,8 +12,8 @@
 
 namespace receiver::chaos {
 
-/// Stands between operator and API server and does to requests what a real API server does under
-/// conditions that cannot be brought about here. It shows the API server's own certificate.
+/// A proxy between operator and API server that causes faults which a real API server cannot be
+/// brought to. It has the API server's own certificate.
 class Proxy {
  public:
   explicit Proxy(const test::Cluster& cluster);
@@ -21,7 +21,7 @@ class Proxy {
   Proxy(const Proxy&) = delete;
   Proxy& operator=(const Proxy&) = delete;
 
-  /// The operator's, by way of this proxy.
+  /// The operator's kubeconfig, with this proxy.
   [[nodiscard]] std::string kubeconfig() const;
 
   enum class Fault {
@@ -29,24 +29,24 @@ class Proxy {
     kTooManyRequests,            ///< 429
     kTooManyRequestsRetryAfter,  ///< 429, come again in a second
     kServerErrors,               ///< 500
-    kGone,                       ///< 410: the version is forgotten
+    kGone,                       ///< 410: the version has expired
     kComeBackInTenMinutes,       ///< 503 and an HTML page of a load balancer, `Retry-After: 600`
     kResets,                     ///< the connection is reset in the middle of the answer
     kSlowAnswers,                ///< each piece of an answer waits for kSlowness
-    kHangs,                      ///< no answer, as long as the operator waits for one
+    kHangs,                      ///< no answer, as long as the operator waits
   };
   struct Rule {
     Fault fault = Fault::kNone;
-    /// Whether it is for requests of this first line; none: for all.
+    /// Selects requests by their first line; none: all.
     std::function<bool(std::string_view line)> requests{};
-    std::size_t every = 1;  ///< of these, every n-th
+    std::size_t every = 1;  ///< every n-th of these
   };
-  /// What happens to requests from now on, watches included: the first rule that is for one counts.
+  /// The faults of requests from now on, including watches: the first matching rule counts.
   void set(std::vector<Rule> rules);
   void set(Fault fault, std::size_t every = 1) { set({{.fault = fault, .every = every}}); }
-  /// Ends the connections of all watches; returns of how many.
+  /// Ends the connections of all watches; returns their number.
   std::size_t cut_watches();
-  /// Requests that a fault has happened to.
+  /// Requests that met a fault.
   [[nodiscard]] std::size_t faults() const;
 
   static constexpr std::chrono::milliseconds kSlowness{1'500};

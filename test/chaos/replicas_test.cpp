@@ -34,7 +34,7 @@ std::vector<std::string> versions(const World& world) {
   return versions;
 }
 
-/// How many refreshes all deliveries together asked for.
+/// The number of refreshes that all deliveries together request.
 std::size_t asked_for(const std::vector<SentDelivery>& deliveries) {
   return std::accumulate(
       deliveries.begin(), deliveries.end(), std::size_t{0},

@@ -16,13 +16,13 @@ struct Row {
   std::vector<SentDelivery> deliveries;
   Findings findings;
   std::optional<std::chrono::milliseconds>
-      recovery{};  ///< from the fault's end; nothing: no outage
+      recovery{};  ///< since the end of the fault; nothing: no outage
   std::chrono::milliseconds worst_unaffected{0};
   std::string remark{};
 };
 
-/// Prints it, and keeps it for the table, which is printed at the end, and written to the file that
-/// CHAOS_TABLE names.
+/// Prints it, and keeps it for the table, which is printed at the end and written to the file
+/// CHAOS_TABLE.
 void report(const Row& row);
 
 }  // namespace receiver::chaos

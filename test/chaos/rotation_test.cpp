@@ -1,5 +1,5 @@
-// A rotation without hands (SPEC 6.3): the webhooks move to the new URL and secret by themselves,
-// and meanwhile both URLs are pushed to.
+// An automatic rotation (SPEC 6.3): the operator moves the webhooks to the new URL and secret, and
+// meanwhile both URLs get pushes.
 
 #include <algorithm>
 #include <string>
@@ -37,7 +37,7 @@ constexpr std::chrono::seconds kLate{20};
 constexpr std::chrono::seconds kLongest{120};
 constexpr int kRoundsAfter = 10;
 
-/// Repositories whose webhooks are delivered to wherever they lead at that moment, to each replica.
+/// Repositories whose webhooks get deliveries at their current URL, to each replica.
 class Pushes {
  public:
   Pushes(RegistrationStage& stage, std::vector<const Operator*> replicas)
@@ -55,7 +55,7 @@ class Pushes {
     }));
   }
 
-  /// One of each repository to each replica.
+  /// One push of each repository to each replica.
   [[nodiscard]] std::vector<SentDelivery> send() const {
     std::vector<SentDelivery> sent;
     for (const std::string& slug : slugs_) {
@@ -78,7 +78,7 @@ class Pushes {
     SentDelivery sent{.cloud = false,
                       .targets = {fmt::format("warehouses/{}/{}", stage_.project.name(), slug)},
                       .begun = Wall::now()};
-    // Nobody else pushes to the repository meanwhile.
+    // There are no other pushes to the repository meanwhile.
     sent.last_byte = sent.begun;
     const auto answer = test::post(replica.url(path), delivery);
     sent.answered = Wall::now();
@@ -145,7 +145,7 @@ TEST_CASE("a secret rotated without hands, one of two replicas hears of it 20 s 
 
   CHECK(pushes.leading_to(moved) == kRotatedWebhooks);
   CHECK(to_both > 0);
-  // All are stored; the watch may still be on its way.
+  // All are stored; the watch may be late.
   Findings findings = check(deliveries, feed.changes());
   for (int i = 0; i < 100 && findings.acknowledged.broken > 0; ++i) {
     std::this_thread::sleep_for(100ms);
@@ -161,7 +161,7 @@ TEST_CASE("a secret rotated without hands, one of two replicas hears of it 20 s 
   report(row);
   for (const std::string& example : findings.examples) UNSCOPED_INFO(example);
   CHECK(findings.acknowledged.broken == 0);
-  // None was refused, not even with a promise.
+  // None was rejected or only promised.
   CHECK(findings.acknowledged.promised == deliveries.size());
   CHECK(deliveries.size() > 200);
   eventually("the end is told", [&] { return !stage.project.events("WebhooksMoved").empty(); });

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# `make chaos`: every fault, in a network namespace of its own, against a control plane of its own; writes RESULTS.md
-# beside this script. QUICK=1 takes a choice of them and writes nothing. Arguments are chaos_run's (a Catch2 test name or
-# tag, such as "[watch]"), and write nothing either. Exit code: 0 if nothing was lost and every promise kept, in 25 minutes;
-# in 7 by QUICK=1; in 5 more than a soak is to last.
+# `make chaos`: runs every fault, in its own network namespace, against its own control plane, and writes RESULTS.md beside this
+# script. QUICK=1 runs a selection and writes nothing. Arguments are passed to chaos_run (a Catch2 test name or tag, such as
+# "[watch]"), and write nothing either. Exit code 0: nothing was lost, within 25 minutes; 7 with QUICK=1; for a soak, its
+# duration and 5 more.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -17,9 +17,9 @@ minutes=25
 [[ -z ${QUICK:-} ]] || arguments+=('[quick]') minutes=7
 [[ -z ${SOAK_MINUTES:-} ]] || minutes=$((SOAK_MINUTES + 5))
 [[ -x $build/chaos_run ]] || die "$build/chaos_run does not exist; build it with 'make chaos'"
-((EUID == 0)) || die "only root can make a network namespace and a memory limit"
+((EUID == 0)) || die "only root can create a network namespace and a memory limit"
 
-# The control plane is built before: in the namespace there is no network, and its time does not count.
+# Build the control plane first: the namespace has no network, and the build must not count towards the time limit.
 "$root/test/cluster/binaries.sh" >/dev/null
 SECONDS=0
 table=$(mktemp)
@@ -29,10 +29,10 @@ export CHAOS_TABLE=$table CHAOS_OUTSIDE
 CHAOS_OUTSIDE=$(readlink /proc/self/ns/net)
 within "$minutes" unshare --net bash -c 'ip link set lo up && exec "$@"' bash "$build/chaos_run" --durations yes \
   "${arguments[@]}" || status=$?
-((status == 0)) || die "a fault did more than it may: see above"
+((status == 0)) || die "a fault had an unexpected effect: see above"
 ((${#arguments[@]} == 0)) || exit 0
 
-# What was measured apart from this (soak, fuzzers) is kept.
+# Keep the results of other measurements (soak, fuzzers).
 kept=$(sed -n '/^## /,$p' "$results" 2>/dev/null || true)
 cat >"$results" <<TEXT
 # Results of \`make chaos\`

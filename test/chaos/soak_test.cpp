@@ -25,7 +25,7 @@ namespace {
 /// An idle connection to the API server is kept for 90 s.
 constexpr std::chrono::seconds kPooled{100};
 
-/// SOAK_MINUTES; the first sixth is for settling, the next one is what the last is compared with.
+/// SOAK_MINUTES; the first sixth is for warming up, the next one is compared with the last.
 int minutes() {
   const char* text = std::getenv("SOAK_MINUTES");
   const int given = text != nullptr ? std::stoi(text) : 30;
@@ -80,7 +80,7 @@ TEST_CASE("soak: mixed traffic, the API server restarted every minute", "[.][soa
   experiment.finish(Experiment::Queued::kAllApplied,
                     fmt::format("resident {} KiB, then {} KiB", settled, last));
   CHECK(static_cast<double>(last) == Approx(static_cast<double>(settled)).epsilon(0.05));
-  // Those of the traffic come and go; none may stay.
+  // Connections of the traffic come and go; none may stay.
   eventually(
       "there are no more descriptors than before the traffic",
       [&] { return op.footprint().descriptors <= at_rest.descriptors; }, kPooled);

@@ -21,10 +21,10 @@ namespace {
 
 constexpr std::size_t kSlowConnections = 2'000;
 constexpr int kRounds = 5;
-/// Two million requests that each left a byte would show.
+/// Two million requests that each leaked a byte would show.
 constexpr std::size_t kFlatKib = 1'024;
 
-/// Of the deliveries of the last `window`, in milliseconds.
+/// For the deliveries of the last `window`, in milliseconds.
 double p99_over(Experiment& experiment, std::chrono::seconds window) {
   const auto begin = clock::Wall::now();
   std::this_thread::sleep_for(window);
@@ -53,7 +53,7 @@ TEST_CASE("2,000 slow connections held open", "[storm]") {
   const World world(cluster);
   const Operator op(cluster, {{"MAX_CONNECTIONS", std::to_string(kSlowConnections + 100)}});
   Experiment experiment(cluster, world, {&op});
-  // In turns, so that what else the machine does meets both alike.
+  // Alternating, so that other load on the machine affects both alike.
   std::vector<double> quiet;
   std::vector<double> stormy;
   for (int round = 0; round < kRounds; ++round) {
@@ -75,14 +75,14 @@ TEST_CASE("2,000 slow connections held open", "[storm]") {
 TEST_CASE("badly signed requests at full speed for 60 s", "[storm]") {
   const Cluster cluster;
   const World world(cluster);
-  // Without the requests that keep a Lease, every request is one for deliveries.
+  // Without the Lease, every request is for a delivery.
   const Operator op(cluster, {{"LEADER_ELECT", "false"}, {"LOG_LEVEL", "INFO"}});
   const auto& project = *world.projects().front();
   Experiment experiment(cluster, world, {&op});
   const std::string refused =
       R"(bitbucket_receiver_deliveries_total{event="repo:push",outcome="bad_signature")";
   BadSignatures storm(op.port(), World::path(project), project.repository());
-  std::this_thread::sleep_for(15s);  // until memory has taken the shape of the storm
+  std::this_thread::sleep_for(15s);  // until memory has adapted to the storm
   const auto footprint = op.footprint();
   const double requests_before = api_requests(op);
   const std::size_t changes_before = experiment.changes().size();
@@ -96,7 +96,7 @@ TEST_CASE("badly signed requests at full speed for 60 s", "[storm]") {
                     fmt::format("{} refused, resident {} KiB, then {} KiB", sent,
                                 footprint.resident_kib, footprint_after.resident_kib));
   CHECK(op.sum_of_metrics(refused) >= static_cast<double>(sent));
-  // Those of good deliveries alone, of which some are on their way at either end.
+  // Only requests for good deliveries, of which some are in flight at either end.
   CHECK(std::abs(requests - static_cast<double>(changes)) <= 20);
   CHECK(footprint_after.resident_kib <= footprint.resident_kib + kFlatKib);
   CHECK(footprint_after.threads == footprint.threads);

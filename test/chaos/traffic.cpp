@@ -40,7 +40,7 @@ std::string request_text(const Signed& next) {
       next.delivery.signature.value_or(""), next.delivery.body);
 }
 
-/// Reads one answer into status and body. Throws if the connection ends before it does.
+/// Reads one answer into status and body. Throws if the connection ends early.
 asio::awaitable<void> read_answer(tcp::socket& socket, SentDelivery& sent) {
   http::ResponseParser parser(false);
   std::array<char, 4096> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): read into
@@ -63,7 +63,7 @@ asio::awaitable<void> read_answer(tcp::socket& socket, SentDelivery& sent) {
   }
 }
 
-/// Closes the socket when the answer takes too long.
+/// Closes the socket if the answer takes too long.
 class Watchdog {
  public:
   explicit Watchdog(tcp::socket& socket) : timer_(socket.get_executor(), Traffic::kLongestAnswer) {
@@ -152,7 +152,7 @@ class Traffic::Impl {
   std::thread thread_;
   const std::vector<Signed> to_send_;
 
-  // Of the thread.
+  // Used by the thread.
   std::vector<unsigned short> ports_;
   std::size_t next_port_ = 0;
   bool stopped_ = false;

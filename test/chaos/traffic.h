@@ -16,26 +16,26 @@ struct Signed {
   std::vector<std::string> targets;
 };
 
-/// Steady deliveries, each over a connection of its own, as Bitbucket sends them: every 100 ms one,
-/// and another one twice at once. They do not wait for each other's answers. Some hold their
-/// last byte back for a moment, in which others are refreshed.
+/// Steady deliveries, each over its own connection, as Bitbucket sends them: one every 100 ms, and
+/// another stream with two at a time. They do not wait for each other's answers. Some hold back
+/// their last byte for a moment, in which others are refreshed.
 class Traffic {
  public:
-  /// The ports, of replicas on loopback, take turns.
+  /// `ports` of replicas on loopback take turns.
   Traffic(std::vector<Signed> to_send, std::vector<unsigned short> ports);
   ~Traffic();
   Traffic(const Traffic&) = delete;
   Traffic& operator=(const Traffic&) = delete;
 
-  /// From now on. None: nothing is sent.
+  /// Targets from now on. Without ports, nothing is sent.
   void send_to(std::vector<unsigned short> ports);
-  /// Sends no more; returns when every answer is there, or given up after kLongestAnswer.
+  /// Sends no more; returns when every answer has arrived, or was given up after kLongestAnswer.
   void stop();
 
-  /// Those that have ended.
+  /// Finished deliveries.
   [[nodiscard]] std::vector<SentDelivery> deliveries() const;
 
-  /// Above the operator's own deadline.
+  /// Longer than the operator's own deadline.
   static constexpr std::chrono::seconds kLongestAnswer{15};
 
  private:

@@ -16,8 +16,8 @@ using test::run;
 
 namespace {
 
-/// As a middlebox that has forgotten its connections. In a network namespace of its own only, which
-/// run.sh makes, and not in the one that CHAOS_OUTSIDE names.
+/// Drops packets as a middlebox without connection state does. Only in a network namespace of its
+/// own, which run.sh creates, and not in the one that CHAOS_OUTSIDE names.
 class PacketsDropped {
  public:
   PacketsDropped() {
@@ -29,7 +29,7 @@ class PacketsDropped {
   PacketsDropped(const PacketsDropped&) = delete;
   PacketsDropped& operator=(const PacketsDropped&) = delete;
 
-  /// On the connections that the operator has to that port now; new ones work.
+  /// For the operator's current connections to that port; new ones work.
   void from_now_on(const Operator& op, const std::string& port) const {
     const auto finished = run({"/bin/bash", "-euo", "pipefail", "-c", R"(
       count=0
@@ -77,7 +77,7 @@ TEST_CASE("etcd compacted while the API server is away: the watches' version is 
   CHECK(op.sum_of_metrics(lists) > lists_before);
 }
 
-TEST_CASE("established connections to the API server go dead without a word", "[watch]") {
+TEST_CASE("established connections to the API server go dead silently", "[watch]") {
   const Cluster cluster;
   const World world(cluster);
   const Operator op(cluster);
@@ -85,7 +85,7 @@ TEST_CASE("established connections to the API server go dead without a word", "[
   const PacketsDropped dropped;
   experiment.fault([&] { dropped.from_now_on(op, cluster.setting("APISERVER_PORT")); });
   experiment.recover();
-  // Where nothing is sent, keep-alive probes find out after 40 s.
+  // If nothing is sent, keep-alive probes detect it after 40 s.
   check_sees_what_it_missed(op, *world.projects().front(), "new", 60s);
   experiment.finish();
   // There was time for another connection.

@@ -12,10 +12,10 @@ namespace receiver::chaos {
 
 using Projects = std::vector<std::unique_ptr<test::Project>>;
 
-/// With a receiver each, so that the Secrets of each are watched.
+/// Each has a receiver, so that its Secrets are watched.
 [[nodiscard]] Projects make_projects(const test::Cluster& cluster, std::size_t count);
 
-/// Some projects with a receiver each, Warehouses of a repository of Bitbucket Cloud and of one of
+/// Projects with one receiver each, Warehouses of a repository of Bitbucket Cloud and of one of
 /// Data Center, and a Promotion that waits for a pull request of each.
 class World {
  public:
@@ -23,9 +23,9 @@ class World {
 
   /// A push to each repository, and the merge of each pull request.
   [[nodiscard]] std::vector<Signed> deliveries() const;
-  static constexpr std::size_t kObjectsOfEach = 5;  ///< that the deliveries of a project refresh
+  static constexpr std::size_t kObjectsOfEach = 5;  ///< refreshed by the deliveries of a project
   [[nodiscard]] const Projects& projects() const { return projects_; }
-  /// Where the receiver of a project listens.
+  /// The path of a project's receiver.
   [[nodiscard]] static std::string path(const test::Project& project);
 
   static constexpr const char* kSecret = "a-secret-of-the-tests-of-faults";

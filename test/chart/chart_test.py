@@ -30,7 +30,7 @@ from control_plane import ControlPlane, binaries
 CHART = ROOT / "config/chart"
 
 
-CHOSEN = {"nodePort"}  # by Kubernetes, for each object anew
+CHOSEN = {"nodePort"}  # Kubernetes chooses it for each object
 
 
 def blocks(document):
@@ -43,7 +43,7 @@ def blocks(document):
 
 
 def documents(text):
-    """Of kubectl, which writes several objects as JSON one after another."""
+    """The objects in kubectl's output, which are JSON documents one after another."""
     position = 0
     while position < len(text.rstrip()):
         document, position = json.JSONDecoder().raw_decode(text, position)
@@ -52,8 +52,8 @@ def documents(text):
 
 
 def drift(sent, stored, path="", whole=False):
-    """Where what is stored differs from what was sent. A map may have got more keys, but not one in a list: who compares
-    lists cannot tell them apart."""
+    """Differences between sent and stored objects. A stored map may have more keys, but not in a list: a comparison of lists
+    cannot ignore them."""
     if isinstance(sent, dict) and isinstance(stored, dict):
         for key in sent.keys() | (stored.keys() - CHOSEN if whole else set()):
             yield from drift(sent.get(key), stored.get(key), f"{path}.{key}", whole)
@@ -79,14 +79,14 @@ class Chart(unittest.TestCase):
         cls.kubectl("wait", "--for=condition=Established", "--timeout=180s", "crd", "--all")
         for namespace in "kargo", "kargo-system-resources", "team-a", "1234":
             cls.kubectl("create", "namespace", namespace)
-        # As the controllers of a whole cluster make it.
+        # The controllers of a whole cluster would create it.
         cls.kubectl("create", "serviceaccount", "default", "--namespace", "kargo")
         cls.kubectl("label", "namespace", "kargo", "pod-security.kubernetes.io/enforce=restricted",
                     "pod-security.kubernetes.io/warn=restricted")
 
     @classmethod
     def kubectl(cls, *arguments, text=None):
-        """Standard output; what is told beside it, a warning for example, fails the test."""
+        """Returns standard output. Text on standard error, such as a warning, fails the test."""
         command = [cls.cluster.binaries / "kubectl", "--kubeconfig", cls.kubeconfig, *arguments]
         done = subprocess.run(command, input=text, text=True, capture_output=True)
         if done.returncode or done.stderr:
@@ -95,7 +95,7 @@ class Chart(unittest.TestCase):
 
     @classmethod
     def helm(cls, command, values, *arguments):
-        """With several maps or texts of values, of which the later win."""
+        """Runs helm with several maps or texts of values; later ones take precedence."""
         arguments = [cls.helm_binary, command, *arguments, "--namespace", "kargo"]
         for index, part in enumerate(values):
             file = pathlib.Path(cls.folder.name, f"values-{index}.yaml")
@@ -122,7 +122,7 @@ class Chart(unittest.TestCase):
 
     @contextlib.contextmanager
     def account(self, name):
-        """That there is for a while, as Kargo's chart makes its own."""
+        """A ServiceAccount that exists within the block, as Kargo's chart creates its own."""
         self.kubectl("create", "serviceaccount", name, "--namespace", "kargo")
         try:
             yield
@@ -143,7 +143,7 @@ class Chart(unittest.TestCase):
         sent = list(documents(self.kubectl("create", "--dry-run=client", "--output=json", "--filename=-", text=text)))
         self.kubectl("apply", "--server-side", "--field-manager=chart-test", "--validate=strict", "--filename=-", text=text)
         stored = json.loads(self.kubectl("get", "--output=json", "--filename=-", text=text))["items"]
-        # The CRDs are never deleted: one that is going away would be in the way of the next rendering.
+        # The CRDs are never deleted: one that is being deleted would make the next rendering fail.
         passing = [thing for thing in sent if thing["kind"] != "CustomResourceDefinition"]
         self.kubectl("delete", "--wait=false", "--grace-period=1", "--filename=-",
                      text=json.dumps({"apiVersion": "v1", "kind": "List", "items": passing}))
@@ -166,6 +166,21 @@ class Chart(unittest.TestCase):
             with self.subTest(title):
                 self.assert_no_drift(self.rendered(BASE, text))
 
+    def test_the_readmes_receiver_registers_its_webhooks(self):
+        (_, secret), (_, values) = blocks("config/chart/README.md")
+        self.assert_no_drift(self.rendered(BASE, values))
+        # Of a kind that kubectl knows; what matters is the Secret that comes of it.
+        known = secret.replace("external-secrets.io/v1", "v1").replace("ExternalSecret", "ConfigMap")
+        spec = json.loads(self.kubectl("create", "--dry-run=client", "--validate=false", "--output=json", "--filename=-",
+                                       text=known))["spec"]
+        template = spec["target"]["template"]
+        self.assertEqual(template["metadata"]["labels"], {"kargo.akuity.io/cred-type": "generic"})
+        self.assertLessEqual(set(template["data"]), {"secret", "bitbucket.token", "bitbucket.url", "bitbucket.register",
+                                                     "bitbucket.allow"})
+        self.assertEqual(template["data"]["bitbucket.register"], "true")
+        self.assertEqual(set(re.findall(r"{{ \.(\w+) }}", json.dumps(template["data"]))),
+                         {entry["secretKey"] for entry in spec["data"]})
+
     def test_argo_cd_and_flux_take_what_is_documented(self):
         for title, text in blocks("docs/gitops.md"):
             with self.subTest(title):
@@ -182,14 +197,17 @@ class Chart(unittest.TestCase):
                 if values:
                     self.assert_no_drift(self.rendered(values, release="bitbucket-receiver"))
 
-    def test_the_readmes_first_command_works_beside_a_default_kargo(self):
-        # To where pods are made: `make e2e` goes on from there.
+    def test_the_readmes_install_beside_a_default_kargo(self):
+        # Up to where pods are made: `make e2e` goes on from there. README.md installs the package of a release.
         self.enterContext(self.account(KARGO_ACCOUNT))
         for readme in CHART / "README.md", ROOT / "README.md":
             command = re.search(r"^helm install (?:.*\\\n)*.*", readme.read_text(), re.M).group().replace("\\\n", "")
-            done = subprocess.run([self.helm_binary, *shlex.split(command)[1:], "--dry-run=server"], cwd=ROOT, text=True,
+            words = [str(CHART) if re.fullmatch(r"bitbucket-receiver-[0-9.]+\.tgz", word) else word
+                     for word in shlex.split(command)[1:]]
+            done = subprocess.run([self.helm_binary, *words, "--dry-run=server"], cwd=ROOT, text=True,
                                   capture_output=True, env={**os.environ, "KUBECONFIG": str(self.kubeconfig)})
             self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn("kind: Deployment", done.stdout)
             self.assertNotIn("WARNING", done.stdout)
 
     def test_a_rendering_needs_no_cluster(self):
@@ -481,7 +499,7 @@ class Chart(unittest.TestCase):
         self.assertIn(("ServiceAccount", KARGO_ACCOUNT), self.objects(merged(BASE, {"serviceAccount": {"create": True}})))
 
     def test_the_package_is_whole(self):
-        # Flux packs plain files only; helm warns about anything else.
+        # Flux packages only plain files; helm warns about anything else.
         with tempfile.TemporaryDirectory() as folder:
             done = self.helm("package", [], str(CHART), "--destination", folder)
             self.assertEqual((done.returncode, done.stderr), (0, ""))

@@ -1,10 +1,10 @@
-"""What a user of the chart decides, and the ways to decide it."""
+"""The choices of a user of the chart, and their options."""
 
 import itertools
 
 # Two values have no default.
 BASE = {"baseURL": "https://hooks.example.com", "image": {"repository": "registry.example.com/bitbucket-receiver"}}
-# For lists of volumes: what the API server would fill in.
+# For lists of volumes: the API server's default.
 DEFAULT_MODE = 0o644
 
 KARGO_ACCOUNT = "kargo-external-webhooks-server"
@@ -12,7 +12,7 @@ OWN_ACCOUNT = {"serviceAccount": {"create": True, "name": "receiver", "promote":
 GATEWAY = {"httpRoute": {"enabled": True, "parentRefs": [{"name": "gateway", "namespace": "team-a"}]}}
 ISSUER = {"name": "letsencrypt", "kind": "ClusterIssuer"}
 
-# What a user decides, and the ways to decide it.
+# The choices of a user, and their options.
 CHOICES = {
     "base URL": [{}, {"baseURL": "http://hooks.example.com:8080/kargo/"}],
     "replicas": [{}, {"replicas": 1}, {"revisionHistoryLimit": 0}],
@@ -90,7 +90,7 @@ CHOICES = {
 
 
 def pairwise(choices):
-    """Few combinations that hold every pair of ways of any two choices (greedily: no promise of the fewest)."""
+    """A small set of combinations that contains every pair of options of any two choices (greedy, not always the smallest)."""
     names = list(choices)
     missing = {
         ((a, i), (b, j))

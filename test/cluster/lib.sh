@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by the scripts of this folder: progress, retries, a bound on how long.
+# For the scripts of this folder: progress, retries, time limits.
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -8,7 +8,7 @@ die() {
   exit 1
 }
 
-# with_progress LABEL COMMAND...: runs it, saying every 20 seconds that it is still at work, and how long it took.
+# with_progress LABEL COMMAND...: runs the command, reports every 20 seconds that it is running, and then how long it took.
 with_progress() {
   local label=$1 started=$SECONDS pulse status=0
   shift
@@ -29,7 +29,7 @@ with_progress() {
   say "$label: done in $((SECONDS - started)) s"
 }
 
-# retry TIMES COMMAND...: a few seconds apart; for what depends on the network.
+# retry TIMES COMMAND...: runs the command until it succeeds, a few seconds apart; for commands that use the network.
 retry() {
   local times=$1 attempt
   shift
@@ -41,18 +41,18 @@ retry() {
   done
 }
 
-# within MINUTES COMMAND...: runs it, unless the script that calls this has then run for longer: exits with 124.
+# within MINUTES COMMAND...: runs the command. If the calling script runs longer than that, ends it and exits with 124.
 within() {
   local minutes=$1 status=0 left
   left=$((minutes * 60 - SECONDS))
   shift
   timeout --foreground --kill-after=10 $((left > 0 ? left : 1)) "$@" || status=$?
   ((status != 0 && SECONDS >= minutes * 60)) || return "$status"
-  say "error: not done in $minutes minutes, and so ended: $*"
+  say "error: ended after $minutes minutes: $*"
   exit 124
 }
 
-# machine: what measurements were taken on, in one line.
+# machine: describes this machine in one line, for measurements.
 machine() {
   printf '%d cores, %s, %.0f GiB of memory, Linux %s' "$(nproc)" "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" \
     "$(awk '/^MemTotal/ { print $2 / 1048576 }' /proc/meminfo)" "$(uname -r)"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make matrix`: the integration tests and the chart's against the oldest and the newest Kubernetes that the chart supports.
-# Prints a row for each, as docs/compatibility.md has them; what failed is in build/matrix.
+# `make matrix`: runs the integration and chart tests against the oldest and the newest Kubernetes that the chart supports.
+# Prints a row for the table of docs/compatibility.md for each. Output of failed tests is in build/matrix.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -21,7 +21,7 @@ for version in oldest newest; do
   KUBEBUILDER_ASSETS=$("$here/binaries.sh" "$version")
   export KUBEBUILDER_ASSETS
   name=$("$KUBEBUILDER_ASSETS/kube-apiserver" --version)
-  say "$name: the integration tests, then the chart's"
+  say "$name: running the integration tests, then the chart tests"
   row="| ${name#Kubernetes v} | $(result "$version-integration" "${INTEGRATION:-$root/build/release/integration}") |"
   row+=" $(result "$version-chart" "$root/test/chart/chart_test.py") |"
   rows+=("$row")

@@ -13,7 +13,7 @@ import time
 
 
 class Failed(Exception):
-    """Says what failed, to a person."""
+    """An error for people."""
 
 
 def say(text):
@@ -21,7 +21,7 @@ def say(text):
 
 
 def run_main(main):
-    """With failures told as such, and SIGTERM taken as Ctrl-C."""
+    """Runs main(), prints a failure without a stack trace, and treats SIGTERM as Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         main()
@@ -32,7 +32,7 @@ def run_main(main):
 
 
 def finish_undisturbed():
-    """From now on: whoever is told twice to end would leave half of it."""
+    """Ignores further signals from now on: a second one would interrupt the cleanup."""
     for number in signal.SIGINT, signal.SIGTERM:
         signal.signal(number, signal.SIG_IGN)
 
@@ -42,8 +42,8 @@ def succeeds(*command):
 
 
 def free_port():
-    """A TCP port of 127.0.0.1 that nobody listens on, below those that the kernel takes for outgoing connections.
-    Another process may still be quicker: whoever needs it tries again with another."""
+    """A free TCP port of 127.0.0.1, below those that the kernel uses for outgoing connections. Another process may still
+    take it: callers must retry with another port."""
     for port in random.sample(range(20000, 32000), 100):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) != 0:
@@ -52,13 +52,13 @@ def free_port():
 
 
 class Processes:
-    """By name, each with its output in FOLDER/NAME.log. They leave in the reverse order of their coming."""
+    """Child processes by name, each with its output in FOLDER/NAME.log. They end in reverse order."""
 
     def __init__(self, folder):
         self._folder, self._children = pathlib.Path(folder), {}
 
     def start(self, name, *command, **environment):
-        """In a session of its own: Ctrl-C is for us alone."""
+        """Starts a process in its own session, so that Ctrl-C reaches only this program."""
         values = {key: str(value) for key, value in environment.items()}
         with self.log(name).open("wb") as log:
             self._children[name] = subprocess.Popen(
@@ -66,7 +66,7 @@ class Processes:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
 
     def start_on_free_ports(self, name, start):
-        """By start(), and again when someone else took a port that it had chosen."""
+        """Calls start(), and again if another process took a port that it had chosen."""
         for attempts_left in reversed(range(5)):
             try:
                 return start()
@@ -80,7 +80,7 @@ class Processes:
         return name in self._children and self._children[name].poll() is None
 
     def wait(self, name, seconds):
-        """Whether it ends within that time."""
+        """Whether the process ends within that time."""
         try:
             self._children[name].wait(seconds)
             return True
@@ -88,7 +88,7 @@ class Processes:
             return False
 
     def await_ready(self, name, seconds, is_ready):
-        """Asks until the answer is yes."""
+        """Waits until the condition is true."""
         started = told = time.monotonic()
         while not is_ready():
             now = time.monotonic()
@@ -109,7 +109,7 @@ class Processes:
         return Failed(f"{name} {what}; the end of its log:\n{end}")
 
     def freeze(self, name):
-        """It neither answers nor closes anything until it is thawed, and stands still when this returns."""
+        """Stops the process until thaw(): it neither answers nor closes anything. It has stopped when this returns."""
         if not self.runs(name):
             raise Failed(f"{name} does not run")
         self._signal(name, signal.SIGSTOP)
@@ -121,13 +121,13 @@ class Processes:
         self._signal(name, signal.SIGCONT)
 
     def kill(self, name):
-        """It is gone, with its ports, when this returns."""
+        """Kills the process. Its ports are free when this returns."""
         if name in self._children:
             self._children[name].kill()
             self._children[name].wait()
 
     def stop(self, name, seconds=10):
-        """Asks it to finish, and insists after that time."""
+        """Asks the process to finish, and kills it after that time."""
         self._signal(name, signal.SIGTERM)
         self.thaw(name)
         if name in self._children and not self.wait(name, seconds):

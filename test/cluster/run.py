@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""`make run`: the operator against an API server, with one signed push on the way, up until Ctrl-C.
+"""`make run`: starts the operator with an API server, delivers one signed push, and runs until Ctrl-C.
 
-KUBECONFIG set: that cluster is used. Otherwise a control plane is started here, and ended with this program.
-RUN_SECONDS=N ends it by itself after N seconds.
+With KUBECONFIG it uses that cluster. Otherwise it starts a control plane, and stops it at the end.
+RUN_SECONDS=N ends it after N seconds.
 """
 
 import base64
@@ -29,7 +29,7 @@ PUSH = {"repository": {"links": {"html": {"href": "https://bitbucket.org/acme/sh
 
 
 class Cluster:
-    """That of KUBECONFIG, or one below the folder, which ends with the stack."""
+    """The cluster of KUBECONFIG, or a new one in the folder, which ends with the stack."""
 
     def __init__(self, folder, stack):
         self.kubeconfig, self.added = os.environ.get("KUBECONFIG"), []
@@ -63,7 +63,7 @@ class Cluster:
         self._create_missing("samples")
 
     def _create_missing(self, kind):
-        """What exists stays as it is."""
+        """Existing objects stay unchanged."""
         for file in sorted((ROOT / "config" / kind).glob("*.yaml")):
             done = subprocess.run([self.kubectl_binary, "create", "-f", file], text=True, capture_output=True)
             lines = done.stdout.splitlines() + [line for line in done.stderr.splitlines() if "exists" not in line]
@@ -74,7 +74,7 @@ class Cluster:
 
 
 def start_operator(cluster, processes, folder):
-    """The secret, the receiver's URL once the status shows it, and the port of the metrics."""
+    """Returns the secret, the receiver's URL once the status has it, and the metrics port."""
     secret = base64.b64decode(cluster.value("secret", SECRET, ".data.secret"))
     name = hashlib.sha256(f"{NAMESPACE}{RECEIVER}".encode() + secret).hexdigest()
 
@@ -93,7 +93,7 @@ def start_operator(cluster, processes, folder):
 
 
 def send_push(cluster, url, body, signature):
-    """The answer's text."""
+    """Returns the text of the answer."""
     before, other_before = cluster.refresh_of("shop-https"), cluster.refresh_of("warehouse-of-another-repository")
     answer, _, status = run(
         "curl", "--silent", "--show-error", "--noproxy", "*", "--retry", 10, "--retry-delay", 1, "--max-time", 15,
@@ -114,7 +114,7 @@ def tell(cluster, folder, url, metrics_port, signature, answer):
     print(f"""
 The operator is up.
   receiver URL   {url}
-                 (published in the status of ProjectConfig {NAMESPACE}, last part: sha256 of project, receiver name and secret)
+                 (in the status of ProjectConfig {NAMESPACE}; the last part is the SHA-256 of project, receiver name and secret)
   signed push    answered 200 {answer}
   Warehouse      {NAMESPACE}/shop-https: kargo.akuity.io/refresh = {cluster.refresh_of("shop-https")}
 
@@ -125,16 +125,16 @@ Try next, in another terminal:
 {path}  kubectl get projectconfigs -A
   kubectl -n {NAMESPACE} get projectconfig {NAMESPACE} -o jsonpath='{{.status.webhookReceivers}}'
   kubectl -n {NAMESPACE} get warehouses -w
-  # the same push once more: new refreshes of shop-https and shop-ssh
+  # send the same push again: it refreshes shop-https and shop-ssh
   curl -i -H 'X-Event-Key: repo:push' -H 'X-Hub-Signature: {signature}' \\
     --data-binary @{folder}/push.json {url}
-  # another secret: another URL within a second
+  # change the secret: the URL changes
   kubectl -n {NAMESPACE} patch secret {SECRET} -p '{{"stringData":{{"secret":"another-sample-secret"}}}}'
   curl http://127.0.0.1:{metrics_port}/metrics
   tail -f {folder}/operator.log
 """)
     if cluster.added and not cluster.is_own:
-        print(f"Added to your cluster, and left there: {' '.join(cluster.added)}")
+        print(f"Created in your cluster, and left there: {' '.join(cluster.added)}")
     sys.stdout.flush()
 
 
@@ -154,7 +154,7 @@ def demonstrate(folder, stack):
     tell(cluster, folder, url, metrics_port, signature, answer)
 
     seconds = os.environ.get("RUN_SECONDS")
-    say(f"staying up for {seconds} seconds (RUN_SECONDS)" if seconds else "Ctrl-C ends it and cleans up.")
+    say(f"running for {seconds} seconds (RUN_SECONDS)" if seconds else "Press Ctrl-C to stop and clean up.")
     if processes.wait("operator", float(seconds) if seconds else None):
         raise processes.failure("operator", "has ended")
 

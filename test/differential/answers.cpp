@@ -40,7 +40,7 @@ ApiAnswer unknown_commit(const Bitbucket& bitbucket, std::string_view name) {
                 "commit.NoSuchCommitException");
 }
 
-/// A request's address below that of the repository.
+/// The address of a request, below that of the repository.
 struct Address {
   std::string base;  ///< without the query
   std::string path;
@@ -54,7 +54,7 @@ std::string repository_url(const Bitbucket& bitbucket) {
              : fmt::format("{}/rest/api/latest/projects/{}/repos/{}", server, owner, slug);
 }
 
-/// Nothing: it is malformed, or elsewhere.
+/// Nothing if it is malformed, or elsewhere.
 std::optional<Address> parse_address(const Bitbucket& bitbucket, std::string_view url) {
   const std::string repository = repository_url(bitbucket);
   const std::size_t mark = std::min(url.find('?'), url.size());
@@ -74,7 +74,7 @@ std::optional<Address> parse_address(const Bitbucket& bitbucket, std::string_vie
   return address;
 }
 
-/// The value of a parameter, which is then known; empty: it is not given.
+/// The value of a parameter, which counts as known afterwards; empty if it is absent.
 std::string take(Address& address, const std::string& name) {
   const auto found = address.query.find(name);
   if (found == address.query.end()) return {};
@@ -115,7 +115,7 @@ struct Lengths {
 
 ApiAnswer cloud_page(const Bitbucket& bitbucket, Address& address,
                      const std::vector<std::string>& values, Lengths lengths) {
-  // Its `next` goes with whatever the request had, and a word of its own.
+  // Its `next` contains the request's query, and an extra parameter.
   std::string query;
   for (const auto& [name, value] : address.query) {
     if (name != "page" && name != "ctx") query += fmt::format("{}={}&", name, value);
@@ -197,7 +197,7 @@ const Tree::value_type* entry_of(const Tree& tree, const std::string& path) {
   return found == tree.end() ? nullptr : &*found;
 }
 
-/// Renames, if they are looked for, are of unchanged files; and so are copies.
+/// Renames and copies, if they are detected, have unchanged content.
 std::vector<Change> changes_of(const Tree& before, const Tree& after, bool finds_renames,
                                bool finds_copies) {
   std::vector<Change> changes;
@@ -283,7 +283,7 @@ std::string data_center_document(const Bitbucket& bitbucket, const Change& chang
       named.second.mode == kSubmodule ? "SUBMODULE" : "FILE");
 }
 
-/// The newest commit that both come from.
+/// The newest common ancestor of both.
 std::optional<std::size_t> merge_base(const History& history, std::size_t one, std::size_t other) {
   const auto left = ancestors(history, one);
   const auto right = ancestors(history, other);
@@ -307,7 +307,7 @@ ApiAnswer cloud_diffstat(const Bitbucket& bitbucket, Address& address, const std
     const auto compared = find_commit(bitbucket, name, push);
     if (!compared) return unknown_commit(bitbucket, name);
     before = history.commits[*compared].tree.get();
-    // The default, at times.
+    // The default has changed over time.
     if (address.query.contains("topic") ? address.query["topic"] != "false" : true) {
       const auto base = merge_base(history, *changed, *compared);
       if (!base) return refused(bitbucket, "no merge base");

@@ -1,5 +1,5 @@
-// That the Bitbucket of a history answers as the vendors document it, where a fault of those who
-// ask would show.
+// Checks that the Bitbucket of a history answers as the vendors document it, where an error of a
+// client would show.
 
 #include <initializer_list>
 #include <memory>
@@ -21,7 +21,7 @@ std::shared_ptr<const Tree> tree(std::initializer_list<Tree::value_type> files) 
   return std::make_shared<const Tree>(files);
 }
 
-/// A line of four commits, of which the third reverts the second; the last one has renamed a file.
+/// A line of four commits. The third reverts the second; the last one renames a file.
 History small_history() {
   const auto one = tree({{"a", {}}, {"b", {0100644, 1}}});
   const auto two = tree({{"a", {0100644, 2}}, {"b", {0100644, 1}}});
@@ -80,7 +80,7 @@ TEST_CASE("Cloud compares the first commit with the second") {
   CHECK(values(right("/diffstat/{D}..{C}?" + all)) == 2);
   CHECK(values(right("/diffstat/{D}?" + all)) == 2);
   CHECK(values(right("/diffstat/{D}..{C}?topic=false")) == 1);  // a rename
-  // From where both come from, which is the older one: nothing has changed since.
+  // Their common ancestor is the older one: nothing has changed since.
   CHECK(values(right("/diffstat/{A}..{B}")) == 0);
   CHECK(values(right("/diffstat/{A}..{B}?renames=false")) == 0);
 }
@@ -117,7 +117,7 @@ TEST_CASE("pages go on where the last one ended") {
              next.substr(std::string("https://api/2.0/repositories/ws/repo").size()), traits));
   CHECK(second["values"].Size() == 2);
   CHECK_FALSE(second.HasMember("next"));
-  // What it goes on with is its own.
+  // Its continuation has its own parameter.
   CHECK(answer(Source::kCloud, path + "&page=2", traits).status == 400);
 
   const auto third = parsed(answer(Source::kDataCenter, "/commits?until={D}&start=2", traits));

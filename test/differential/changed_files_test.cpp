@@ -1,8 +1,8 @@
-// Which refreshes are spared, compared with what Kargo would discover.
+// Compares the spared refreshes with what Kargo would discover.
 //
-// Each history is a random repository that the `git` command has made, and a Bitbucket that has it;
-// each push of it is a delivery, judged for random subscriptions. What Kargo would discover is read
-// from `git log`. By hand:
+// Each history is a random repository, created with the `git` command, and a Bitbucket for it; each
+// push is a delivery, judged for random subscriptions. `git log` gives what Kargo would discover.
+// By hand:
 //
 //   DIFFERENTIAL_PUSHES=5000 build/release/differential
 //
@@ -50,8 +50,8 @@ std::uint64_t setting(const char* name, std::uint64_t otherwise) {
   return text == nullptr ? otherwise : text::parse_number<std::uint64_t>(text).value();
 }
 
-/// Calls `judge` with each world and push, `otherwise` of them unless the environment says how
-/// many, or until it says false.
+/// Calls `judge` with each world and push, `otherwise` of them unless the environment has a number,
+/// or until it returns false.
 void for_each_push(std::size_t otherwise,
                    const std::function<bool(std::uint64_t seed, World&, std::size_t push)>& judge) {
   const std::uint64_t pushes = setting("DIFFERENTIAL_PUSHES", otherwise);
@@ -64,7 +64,7 @@ void for_each_push(std::size_t otherwise,
   }
 }
 
-/// The same question is asked once.
+/// Asks the same question only once.
 NaiveDecision::Ask remembering(const Delivery& delivery, std::vector<std::string>& said) {
   auto known = std::make_shared<std::map<std::string, ApiAnswer>>();
   return [&delivery, &said, known](const ApiRequest& request) {
@@ -78,7 +78,7 @@ NaiveDecision::Ask remembering(const Delivery& delivery, std::vector<std::string
   };
 }
 
-/// All that there is to know of a failure.
+/// All details of a failure.
 std::string story_of(World& world, std::uint64_t seed, std::size_t push, const Delivery& delivery,
                      const git::Subscription& subscription, const std::vector<std::string>& said) {
   std::string text = fmt::format("DIFFERENTIAL_SEED={} push {} of it\n{}{}{}\n", seed, push,
@@ -101,9 +101,9 @@ struct Tally {
   std::size_t nothing_spared = 0;
   std::size_t simple = 0;  ///< of these
   std::size_t simple_spared = 0;
-  std::size_t told = 0;  ///< of these, those of which Bitbucket tells all
+  std::size_t told = 0;  ///< of these, those for which Bitbucket answers everything
   std::size_t told_spared = 0;
-  std::size_t elsewhere = 0;  ///< it is known that none of the refs is the default branch
+  std::size_t elsewhere = 0;  ///< it is known that no ref is the default branch
   std::size_t elsewhere_spared = 0;
 
   [[nodiscard]] std::string text() const {
@@ -115,13 +115,13 @@ struct Tally {
   }
 };
 
-/// Whether each of the subscriptions is to be refreshed by the delivery. Those of one history come
-/// one after the other, each with the history's seed.
+/// Whether the delivery refreshes each of the subscriptions. Calls for one history follow each
+/// other, with the history's seed.
 using Decide =
     std::function<std::vector<bool>(std::uint64_t seed, const Bitbucket&, const Delivery&,
                                     const std::vector<git::Subscription>&, NaiveDecision::Ask)>;
 
-/// What holds of every decision.
+/// Properties of every decision.
 void check_decision(const Decide& decide) {
   Tally tally;
   for_each_push(kPushesOfDecision, [&](std::uint64_t seed, World& world, std::size_t push) {

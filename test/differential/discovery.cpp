@@ -20,8 +20,8 @@ std::vector<std::string> parts_of(std::string_view path) {
   return parts;
 }
 
-/// As Go's filepath.Rel finds the way from the folder to the path; if there are `..` anywhere in
-/// it, the path is not below.
+/// As with Go's filepath.Rel from the folder to the path: with `..` anywhere in the result, the
+/// path is not below.
 bool is_below(std::string_view path, std::string_view folder) {
   const auto wanted = parts_of(folder);
   const auto given = parts_of(path);
@@ -46,7 +46,7 @@ bool matches_anew(std::string_view pattern, const std::string& path) {
       *globs, [&](const std::string& glob) { return NaiveGlob(glob, path).matches(); });
 }
 
-/// There are few patterns and few paths, and they come again and again.
+/// Cached, because the few patterns and paths are used repeatedly.
 bool matches(const std::string& pattern, const std::string& path) {
   static std::unordered_map<std::string, std::unordered_map<std::string, bool>> known;
   auto& of_pattern = known[pattern];
@@ -81,7 +81,7 @@ bool Discovery::finds(const git::Subscription& subscription, std::size_t push) {
       "refs/heads/" + (subscription.branch.empty() ? history_.default_branch : subscription.branch);
   return std::ranges::any_of(history_.pushes[push].updates, [&](const RefUpdate& update) {
     if (update.ref.starts_with("refs/tags/")) {
-      // Which tags a strategy takes is tested elsewhere.
+      // Other tests check which tags a strategy selects.
       return takes_tags && git::affected(subscription, std::vector{update.ref}) &&
              tag_differs(update, filter);
     }
@@ -101,7 +101,7 @@ bool Discovery::branch_differs(const RefUpdate& update, const NaiveFilter& filte
   static const std::vector<LoggedCommit> none;
   const auto& before = update.before ? way(update.before->commit) : none;
   const auto& after = update.after ? way(update.after->commit) : none;
-  // Where two ways meet, they go on together.
+  // Where two ways meet, they continue together.
   std::size_t same = 0;
   while (same < std::min(before.size(), after.size()) &&
          (before.end() - 1 - static_cast<std::ptrdiff_t>(same))->hash ==

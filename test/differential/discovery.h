@@ -13,8 +13,8 @@
 
 namespace receiver::test {
 
-/// Whether a path, spelled as Git does, counts for a subscription; as its patterns are read by
-/// whoever does not care for time. Only patterns of which everybody knows what they mean.
+/// Whether a path, in Git's spelling, counts for a subscription; a simple implementation, only for
+/// patterns with an undisputed meaning.
 class NaiveFilter {
  public:
   explicit NaiveFilter(const git::PathRules& rules) : rules_(rules) {}
@@ -25,16 +25,16 @@ class NaiveFilter {
   const git::PathRules& rules_;
 };
 
-/// What Kargo would discover, as Git tells it.
+/// What Kargo would discover, according to Git.
 class Discovery {
  public:
-  /// Both have to outlive it.
+  /// Both must outlive it.
   Discovery(const History& history, const GitRepository& repository)
       : history_(history), repository_(repository) {}
 
-  /// Whether a Warehouse that had discovered what there was before the push (of this number) would
-  /// discover anything else after it: for a branch, commits on its way of first parents; for a
-  /// strategy of tags, a tag.
+  /// Whether a Warehouse that had discovered everything before this push would discover something
+  /// new after it: for a branch, commits on its way of first parents; for a strategy of tags, a
+  /// tag.
   [[nodiscard]] bool finds(const git::Subscription& subscription, std::size_t push);
 
   /// The commits of the way, newest first.

@@ -20,7 +20,7 @@
 namespace receiver::test {
 namespace {
 
-/// Marks of fast-import: a commit's is its number and one, and those of tags come after them.
+/// Marks of fast-import: a commit's is its number plus one, and those of tags follow.
 std::size_t mark_of_tag(const History& history, std::size_t tag) {
   return history.commits.size() + tag + 1;
 }
@@ -47,7 +47,7 @@ std::string import_stream(const History& history) {
   };
   for (std::size_t number = 0; number < history.commits.size(); ++number) {
     const Commit& commit = history.commits[number];
-    // One ref for all: what matters is what each commit comes from.
+    // One ref for all: only each commit's parents matter.
     stream += "reset refs/heads/import\n";
     stream += fmt::format("commit refs/heads/import\nmark :{}\n", number + 1);
     stream += person("committer", number);
@@ -58,7 +58,7 @@ std::string import_stream(const History& history) {
     const Tree& before = former_tree(history, commit);
     const Tree& after = *commit.tree;
     const auto paths = differing_paths(before, after);
-    // What goes is first: it may be in the way.
+    // Deletions first: deleted paths may be in the way.
     for (const std::string& path : paths) {
       if (!after.contains(path)) stream += fmt::format("D {}\n", octal(path));
     }

@@ -12,17 +12,17 @@ namespace receiver::test {
 /// A commit as `git log` shows it.
 struct LoggedCommit {
   std::string hash;
-  std::vector<std::string> paths;  ///< as Git quotes them
+  std::vector<std::string> paths;  ///< in Git's quoting
 };
 
-/// A repository on disk, made and read by the `git` command, without anybody's configuration.
+/// A repository on disk, created and read with the `git` command, without user configuration.
 class GitRepository {
  public:
-  /// Makes every commit and tag of the history, and tells it their hashes.
+  /// Creates every commit and tag of the history, and stores their hashes in it.
   explicit GitRepository(History& history);
 
-  /// What Kargo runs: first parents from a commit on, each with the paths of its own difference to
-  /// its first parent, without detection of renames. `count`: no more than that, 0 is all.
+  /// What Kargo runs: first parents from a commit on, each with the paths of its difference to its
+  /// first parent, without rename detection. `count` is the limit; 0: all.
   [[nodiscard]] std::vector<LoggedCommit> log(const std::string& commit, std::size_t count) const;
 
  private:

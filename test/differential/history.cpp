@@ -28,7 +28,7 @@ bool is_in_folder(std::string_view path, std::string_view folder) {
   return path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/';
 }
 
-/// A path cannot be a file and a folder: what is in the way goes.
+/// A path cannot be a file and a folder: removes what is in the way.
 void put(Tree& tree, const std::string& path, File file) {
   for (std::size_t slash = path.find('/'); slash != std::string::npos;
        slash = path.find('/', slash + 1)) {
@@ -67,14 +67,14 @@ class Writer {
   std::string main_;
   std::map<std::string, Tip> refs_;
   std::vector<RefUpdate> updates_;
-  /// The folders that this push is about.
+  /// The folders that this push mostly changes.
   std::vector<std::string> focus_;
   std::uint64_t last_content_ = 0;
   std::size_t last_name_ = 0;
 
   // A push's updates.
 
-  /// Of the refs that this push has not touched.
+  /// Only for refs that this push has not touched.
   void move(const std::string& ref, std::optional<Tip> after) {
     const auto found = refs_.find(ref);
     std::optional<Tip> before;
@@ -135,7 +135,7 @@ class Writer {
     }
   }
 
-  /// A ref that exists and was not touched; empty: there is none.
+  /// An existing, untouched ref; empty if there is none.
   std::string any_ref(const std::string& prefix) {
     std::vector<std::string> names;
     for (const auto& [ref, tip] : refs_) {
@@ -147,7 +147,7 @@ class Writer {
   }
 
   std::size_t any_commit() {
-    // Mostly what a branch points to.
+    // Mostly the tip of a branch.
     const std::string branch = any_branch_even_touched();
     if (random_.chance(0.75)) return refs_.at(branch).commit;
     return random_.below(history_.commits.size());
@@ -186,7 +186,7 @@ class Writer {
     if (branch.empty()) return;
     const std::size_t tip = with_commits(refs_.at(branch).commit, steps());
     move(branch, Tip{tip});
-    if (random_.chance(0.1)) tag(tip);  // a release: its tag goes along
+    if (random_.chance(0.1)) tag(tip);  // a release, with its tag
   }
 
   void tag(std::size_t commit) {
@@ -205,8 +205,8 @@ class Writer {
     }
   }
 
-  /// The branch is merged into another one, which then takes its name: its own commits are no first
-  /// parents any more.
+  /// Merges the branch into another one, which then gets its name: its own commits are no longer
+  /// first parents.
   void merge_backwards() {
     const std::string branch = any_ref("refs/heads/");
     if (branch.empty()) return;
@@ -217,7 +217,7 @@ class Writer {
     move(branch, Tip{with_commits(both, random_.below(2))});
   }
 
-  /// To where another branch is already.
+  /// To the tip of another branch.
   void fast_forward() {
     const std::string branch = any_ref("refs/heads/");
     if (branch.empty()) return;
@@ -256,19 +256,19 @@ class Writer {
       case 0:  // back
         move(branch, Tip{base});
         break;
-      case 1:  // amended: the same files, perhaps
+      case 1:  // amended, possibly with the same files
         if (history_.commits[tip].parents.empty()) return;
         move(branch, Tip{commit(history_.commits[tip].parents,
                                 random_.chance(0.3) ? *history_.commits[tip].tree : edited(tip))});
         break;
-      case 2:  // rebased, all that is there in other commits
+      case 2:  // rebased: the same changes in other commits
         move(branch,
              Tip{commit({with_edits(base, random_.between(1, 3))}, *history_.commits[tip].tree)});
         break;
       case 3:  // another one's commits
         move(branch, Tip{any_commit()});
         break;
-      default:  // without any past
+      default:  // unrelated history
         move(branch, Tip{commit({}, *history_.commits[tip].tree)});
     }
   }
@@ -284,7 +284,7 @@ class Writer {
     return *history_.commits[commit].tree;
   }
 
-  /// By first parents; the root if there are fewer.
+  /// Along first parents; the root if there are fewer.
   [[nodiscard]] std::size_t ancestor(std::size_t commit, std::size_t steps) const {
     for (; steps > 0 && !history_.commits[commit].parents.empty(); --steps) {
       commit = history_.commits[commit].parents.front();
@@ -321,11 +321,11 @@ class Writer {
         Tree tree = merged(tree_of(tip), one, base);
         return commit({tip, one, two}, merged(std::move(tree), two, base));
       }
-      case 5:  // merged, but none of its files taken
+      case 5:  // merged without any of its files
         return commit({tip, side()}, tree_of(tip));
       case 6:  // empty
         return commit({tip}, tree_of(tip));
-      default: {  // a folder of many files comes, or goes
+      default: {  // many files of a folder appear or disappear
         Tree tree = tree_of(tip);
         const std::string folder = random_.one_of(focus_);
         if (std::erase_if(tree, [](const auto& entry) {
@@ -343,11 +343,11 @@ class Writer {
 
   std::size_t merge(std::size_t first, std::size_t second, std::size_t base) {
     Tree tree = merged(tree_of(first), second, base);
-    if (random_.chance(0.1)) edit(tree);  // conflicts were solved in some other way
+    if (random_.chance(0.1)) edit(tree);  // conflicts were resolved differently
     return commit({first, second}, std::move(tree));
   }
 
-  /// What the side has changed since the base, put on the tree.
+  /// The changes of the side since the base, applied to the tree.
   Tree merged(Tree tree, std::size_t side, std::size_t base) {
     const Tree& wanted = tree_of(side);
     for (const std::string& path : differing_paths(tree_of(base), wanted)) {
@@ -363,7 +363,7 @@ class Writer {
 
   // Files.
 
-  /// What a push changes is mostly in a few places.
+  /// A push mostly changes a few places.
   void focus() {
     focus_.clear();
     for (std::size_t i = random_.between(1, 3); i > 0; --i) focus_.push_back(random_folder());
@@ -391,7 +391,7 @@ class Writer {
   Tree edited(std::size_t parent) {
     Tree tree = tree_of(parent);
     for (std::size_t i = random_.between(1, 3); i > 0; --i) edit(tree);
-    // Nothing may have come of it.
+    // The edits may have had no effect.
     if (tree == tree_of(parent)) put(tree, random_path(), new_file());
     return tree;
   }
@@ -431,7 +431,7 @@ class Writer {
     }
   }
 
-  /// Where the push is about, if there is anything.
+  /// In the push's folders, if there is any.
   Tree::const_iterator any_file(const Tree& tree) {
     const std::string& folder = random_.one_of(focus_);
     std::vector<Tree::const_iterator> found;

@@ -35,7 +35,7 @@ std::string hash_at(const Value& value, const char* pointer) {
   return hash.find_first_not_of('0') == std::string::npos ? "" : hash;
 }
 
-/// Data Center's, which may be told by its parts alone; empty: there is none.
+/// Data Center may send only the parts of a path; empty: there is none.
 std::string path_at(const Value& change, const char* pointer) {
   const Value* path = rapidjson::Pointer(pointer).Get(change);
   if (path == nullptr || path->IsString()) return path == nullptr ? "" : path->GetString();

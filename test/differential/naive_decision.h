@@ -17,28 +17,29 @@
 
 namespace receiver::test {
 
-/// What a decision may get wrong.
+/// Faults that a decision may have.
 enum class Fault {
   kNone,
-  kNetDifference,        ///< between the old and the new commit, not one by one
-  kWrongOrder,           ///< of the two commits, and Bitbucket's defaults; as Argo CD asks
-  kFirstPage,            ///< and no other
-  kOtherParent,          ///< merges are compared with what was merged
-  kForcedIsNotLookedAt,  ///< and the net difference taken for what changed
-  kNotReached,           ///< where the old commit is not on the way, what was seen of it is enough
-  kFirstSteps,           ///< of a way of more than five commits
-  kNewBranch,            ///< is its newest commit
-  kMovedTag,             ///< is a new one
-  kNewPathOnly,          ///< of what was renamed
-  kPlainSpellingOnly,    ///< of unusual names
-  kReplacementIsName,    ///< U+FFFD
-  kCutIsAll,             ///< where Data Center tells no more
+  kNetDifference,  ///< uses the difference between the old and the new commit, not each commit's
+                   ///< own
+  kWrongOrder,     ///< swaps the two commits and uses Bitbucket's defaults, as Argo CD does
+  kFirstPage,      ///< reads only the first page
+  kOtherParent,    ///< compares merges with what was merged
+  kForcedIsNotLookedAt,  ///< uses the net difference for forced pushes
+  kNotReached,           ///< uses what was seen although the old commit was not reached
+  kFirstSteps,           ///< uses the first five commits of a longer way
+  kNewBranch,            ///< uses only the newest commit
+  kMovedTag,             ///< treats it as a new one
+  kNewPathOnly,          ///< for renamed files
+  kPlainSpellingOnly,    ///< for unusual names
+  kReplacementIsName,    ///< U+FFFD counts as a character
+  kCutIsAll,             ///< treats a truncated list as complete
   kErrorIsNothing,
   kMainIsDefault,  ///< for a subscription without a branch
 };
 
-/// The decision, written down once more, as simply as can be: whether a push is to refresh a
-/// Warehouse. It asks as often as it likes. With a fault, for a test to find.
+/// A second, simple implementation of the decision whether a push refreshes a Warehouse. It asks
+/// without limits. Optionally with a fault, for a test to find.
 class NaiveDecision {
  public:
   using Ask = std::function<bitbucket_rest::ApiAnswer(const bitbucket_rest::ApiRequest&)>;
@@ -49,7 +50,7 @@ class NaiveDecision {
   [[nodiscard]] bool refreshes(const git::Subscription& subscription);
 
  private:
-  /// Nothing: it is not known.
+  /// Nothing: unknown.
   using Paths = std::optional<std::set<std::string>>;
   struct Update {
     std::string ref;

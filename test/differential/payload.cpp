@@ -43,7 +43,7 @@ std::vector<std::size_t> commits_of(const std::map<std::string, Tip>& refs) {
   return commits;
 }
 
-/// What the update has brought; of a tag nothing is told.
+/// The commits that the update has brought; for a tag, none are sent.
 std::vector<std::size_t> brought(const History& history, const HistoryPush& push,
                                  const RefUpdate& update) {
   if (!update.after || is_tag(update.ref)) return {};

@@ -43,7 +43,7 @@ class Product::Impl {
   std::vector<bool> refreshes(std::string_view body,
                               const std::vector<git::Subscription>& subscriptions,
                               const NaiveDecision::Ask& ask) {
-    // Nobody is paused any more.
+    // Ends all pauses.
     time_.run_for(io_, std::chrono::hours(2));
     ask_ = &ask;
     const bitbucket::EventKind kind{bitbucket_.repository.product,

@@ -10,9 +10,9 @@
 
 namespace receiver::test {
 
-/// The operator's own decision about pushes to one repository: what webhook/delivery.cpp does with
-/// a Warehouse for each subscription. Answers are kept from one push to the next, as they are
-/// there. Time is simulated while it lives.
+/// The operator's own decision about pushes to one repository: as webhook/delivery.cpp does for a
+/// Warehouse with each subscription. Answers are cached from one push to the next, as in the
+/// operator. Time is simulated while it lives.
 class Product {
  public:
   explicit Product(const Bitbucket& bitbucket);

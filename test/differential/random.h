@@ -7,7 +7,7 @@
 
 namespace receiver::test {
 
-/// Choices that follow from a seed, on every machine the same.
+/// Random choices from a seed, equal on every machine.
 class Random {
  public:
   explicit Random(std::uint64_t seed) : engine_(seed) {}
@@ -24,7 +24,7 @@ class Random {
   [[nodiscard]] const T& one_of(const std::vector<T>& values) {
     return values[below(values.size())];
   }
-  /// The number of one of the weights, as likely as it is heavy.
+  /// The index of one of the weights, chosen in proportion to them.
   [[nodiscard]] std::size_t weighted(const std::vector<std::size_t>& weights) {
     std::size_t sum = 0;
     for (const std::size_t weight : weights) sum += weight;

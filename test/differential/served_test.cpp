@@ -1,4 +1,4 @@
-// That the answers of a history come over TLS as well: tests of the whole ask the strict server.
+// Checks the answers of a history over TLS as well: tests of the whole use the strict server.
 
 #include <chrono>
 #include <string>

@@ -61,7 +61,7 @@ BitbucketTraits random_traits(Random& random) {
 std::string random_pattern(Random& random, bool odd) {
   const std::string& folder =
       random.one_of(odd && random.chance(0.3) ? odd_folders() : usual_folders());
-  // Nothing that means something in a pattern.
+  // Without characters that have a meaning in a pattern.
   static const std::vector<std::string> names{"main.go", "README.md",  "values.yaml",
                                               "x.txt",   "Chart.yaml", "run.sh"};
   static const std::vector<std::string> endings{"go", "md", "yaml", "txt"};
@@ -85,7 +85,7 @@ std::string random_pattern(Random& random, bool odd) {
       "regex:web",
       "regex:/values\\.yaml$",
       "regex:^infra/(prod|test)/",
-      // As Git spells it.
+      // In Git's spelling.
       "regex:^\"",
       "regex:\\\\303",
       "regex:\\\\351",
@@ -133,8 +133,8 @@ std::vector<std::string> random_patterns(Random& random, std::size_t count) {
   return patterns;
 }
 
-/// One that matches a path of the commits that the push is about, as Git spells it: what a decision
-/// overlooks is there.
+/// A pattern that matches a path of the push's commits, in Git's spelling: there a decision could
+/// overlook something.
 std::string fitting_pattern(World& world, const RefUpdate& update) {
   Random& random = world.random;
   const bool is_new = update.after && (!update.before || random.chance(0.7));
@@ -143,7 +143,7 @@ std::string fitting_pattern(World& world, const RefUpdate& update) {
   const std::size_t place = random.below(random.below(6) + 1);
   const auto& paths = way[std::min(place, way.size() - 1)].paths;
   if (paths.empty()) return random_pattern(random, false);
-  // The last one is what is cut off.
+  // The last one may be truncated.
   const std::string& path = random.chance(0.3) ? paths.back() : random.one_of(paths);
   return random.chance(0.5) ? path : "regex:^" + RE2::QuoteMeta(path) + '$';
 }
@@ -154,8 +154,8 @@ bool takes_default_branch(const git::Subscription& subscription) {
 
 // What is simple ------------------------------------------------------------------------------
 
-/// The commits that discovery looks at anew, if the ref is a new tag, or its way leads back to what
-/// it was in few steps; else none.
+/// The commits that discovery newly looks at, if the ref is a new tag, or its way leads back to the
+/// old commit in few steps; else none.
 std::vector<std::size_t> few_steps(const History& history, const RefUpdate& update) {
   if (!update.after) return {};
   std::vector<std::size_t> steps{update.after->commit};
@@ -171,7 +171,7 @@ std::vector<std::size_t> few_steps(const History& history, const RefUpdate& upda
   return {};
 }
 
-/// Whether a commit's own difference is told in full, and is not nothing.
+/// Whether a commit's own difference is reported completely, and not empty.
 bool is_told(const World& world, std::size_t number) {
   const Commit& commit = world.history.commits[number];
   const auto paths = differing_paths(former_tree(world.history, commit), *commit.tree);
@@ -199,7 +199,7 @@ Delivery::Delivery(World& world, std::size_t push)
       body_(payload_of(world.bitbucket, push)),
       seed_(world.random.below(1'000'000'000)),
       is_quiet_(world.random.chance(0.8)) {
-  // Another push has come before the questions.
+  // Another push came before the questions.
   const bool is_late = !is_quiet_ && push + 1 < world.history.pushes.size();
   if (is_late && world.random.chance(0.3)) ++asked_after_;
 }

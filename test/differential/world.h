@@ -13,7 +13,7 @@
 
 namespace receiver::test {
 
-/// All that follows from a seed.
+/// Everything that follows from a seed.
 struct World {
   World(std::uint64_t seed, bitbucket::Source product, std::size_t pushes);
   World(const World&) = delete;
@@ -26,15 +26,15 @@ struct World {
   Discovery discovery;
 };
 
-/// One push as a receiver has it.
+/// One push as a receiver gets it.
 class Delivery {
  public:
   Delivery(World& world, std::size_t push);
 
   [[nodiscard]] const std::string& body() const { return body_; }
-  /// Whether every question is answered, as things were right after the push.
+  /// Whether every question is answered with the state right after the push.
   [[nodiscard]] bool is_quiet() const { return is_quiet_; }
-  /// Bitbucket's answer; at times it is none. The same question has the same answer.
+  /// Bitbucket's answer, sometimes none. The same question has the same answer.
   [[nodiscard]] bitbucket_rest::ApiAnswer answer(const bitbucket_rest::ApiRequest& request) const;
 
  private:
@@ -45,20 +45,20 @@ class Delivery {
   bool is_quiet_;
 };
 
-/// A subscription to the repository with patterns of paths, often one that the push concerns.
+/// A subscription to the repository with path patterns, often one that the push affects.
 [[nodiscard]] git::Subscription random_subscription(World& world, std::size_t push);
 
-/// Whether a push that concerns the subscription is of one or two refs, each a new tag, or a branch
-/// whose way leads back to what it was in at most five steps.
+/// Whether the push has one or two refs, each a new tag, or a branch whose way leads back to its
+/// old commit in at most five steps.
 [[nodiscard]] bool is_simple(const World& world, std::size_t push,
                              const git::Subscription& subscription);
-/// Whether, if it is simple, Bitbucket tells all that there is to know: every changed file of every
-/// step, by its name, on pages of a usual length; and the default branch, if that is asked for.
+/// Whether, for a simple push, Bitbucket reports everything: every changed file of every step, by
+/// its name, on pages of a usual length; and the default branch, if it is asked for.
 [[nodiscard]] bool is_told_in_full(const World& world, std::size_t push,
                                    const git::Subscription& subscription);
 
-/// Whether the subscription is to the default branch, which Bitbucket tells, and the push to
-/// others.
+/// Whether the subscription is to the default branch, which Bitbucket reports, and the push to
+/// other branches.
 [[nodiscard]] bool is_elsewhere(const World& world, std::size_t push,
                                 const git::Subscription& subscription);
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The life of an installation, from `helm install` to `helm uninstall`, on the node that node.py has started.
+"""Tests an installation from `helm install` to `helm uninstall`, on the node that node.py has started.
 
 One story, since each chapter needs the one before. Whatever is waited for is a condition, and each chapter tells how
 long it took. A failure shows the pods and their logs.
@@ -46,7 +46,7 @@ def deploy(command, *settings, expect_success=True):
 
 
 def pods():
-    """The replicas that are not ending: address by name."""
+    """Addresses of the replicas that are not terminating, by name."""
     items = kubectl_json("get", "pods", "-n", KARGO, "-l", f"app.kubernetes.io/instance={RELEASE}")["items"]
     return {item["metadata"]["name"]: item["status"].get("podIP") for item in items
             if "deletionTimestamp" not in item["metadata"]}
@@ -57,13 +57,13 @@ def all_pods_are_gone():
 
 
 def leader():
-    """Its pod, if there is one."""
+    """The leader's pod, if there is one."""
     return kubectl("get", "lease", RELEASE, "-n", KARGO, "--ignore-not-found",
                    "-o", "jsonpath={.spec.holderIdentity}").partition("_")[0]
 
 
 def published_url():
-    """As the README says."""
+    """With the command of docs/operate.md."""
     text = kubectl("-n", PROJECT, "get", "projectconfig", PROJECT, "-o", "jsonpath={.status.webhookReceivers}")
     return json.loads(text)[0]["url"] if text else ""
 
@@ -80,8 +80,8 @@ def await_url(secret):
 
 
 def expect_refresh(names, deliver):
-    """The delivery is answered 200, and refreshes these Warehouses and no others. Sent again until it does: a replica
-    that does not write the status may learn of a change a moment after it is there."""
+    """Checks that the delivery is answered 200, and refreshes these Warehouses and no others. Sends until it does: a replica
+    that does not write the status may see a change a moment later."""
     attempts = []
 
     def deliver_once():
@@ -99,7 +99,7 @@ def expect_refresh(names, deliver):
 
 
 def everything():
-    """(kind, namespace, name) of all objects but those that come and go by themselves."""
+    """(kind, namespace, name) of all objects except those that appear and disappear by themselves."""
     passing = {"events", "events.events.k8s.io", "endpoints", "endpointslices.discovery.k8s.io", "componentstatuses",
                "pods.metrics.k8s.io"}
     kinds = set(kubectl("api-resources", "--verbs=list", "-o", "name").split()) - passing
@@ -123,7 +123,7 @@ def a_cluster_with_kargo():
 
 
 def kargos_own():
-    """What Kargo's chart has made, as it is now."""
+    """The objects of Kargo's chart, in their current version."""
     kinds = "serviceaccounts,ingresses,rolebindings"
     items = [item for namespace in (KARGO, PROJECT) for item in kubectl_json("get", kinds, "-n", namespace)["items"]
              if item["metadata"]["name"].startswith("kargo-")]
@@ -131,7 +131,7 @@ def kargos_own():
 
 
 def beside_kargos_own_server():
-    """Nothing is required but the base URL and the image; Kargo's objects stay as they are."""
+    """Only the base URL and the image are required; Kargo's objects stay unchanged."""
     before = kargos_own()
     check(len(before) == 3, f"Kargo's objects: {before}")
     refused = deploy("install", "serviceAccount.create=true", expect_success=False)
@@ -149,7 +149,7 @@ def beside_kargos_own_server():
 
 
 def remove():
-    """As the chart's README says: the Lease is the operator's own."""
+    """With the commands of docs/install.md: the Lease belongs to the operator."""
     helm("uninstall", RELEASE)
     eventually("the pods are gone", all_pods_are_gone)
     kubectl("delete", "lease", RELEASE, "-n", KARGO)
@@ -176,7 +176,7 @@ def the_sample_project():
 
 
 def promotion(name, phase, pull_request):
-    """A Promotion at a step that waits for a pull request, as Kargo writes it down."""
+    """A Promotion at a step that waits for a pull request, as Kargo writes it."""
     kubectl("create", "-f", "-", text=json.dumps({
         "apiVersion": "kargo.akuity.io/v1alpha1", "kind": "Promotion",
         "metadata": {"name": name, "namespace": PROJECT},
@@ -187,7 +187,7 @@ def promotion(name, phase, pull_request):
 
 
 def the_first_refresh(installed):
-    """By a new user's `send`, which ends well once the Warehouses' annotations have moved."""
+    """With `send`, which succeeds once the Warehouses' annotations have changed."""
     def send():
         return subprocess.run(
             [ROOT / "build/release/receiverctl", "send", "--project", PROJECT, "--receiver", "bb-wh-receiver",
@@ -204,7 +204,7 @@ def the_first_refresh(installed):
 
 
 def tell_names(aliases):
-    """There is no DNS: the pods are told which address has which name, or none."""
+    """There is no DNS: sets the names of addresses in the pods."""
     before = pods()
     kubectl("patch", "deployment", RELEASE, "-n", KARGO,
             "-p", json.dumps({"spec": {"template": {"spec": {"hostAliases": aliases}}}}))
@@ -213,7 +213,7 @@ def tell_names(aliases):
 
 
 def webhooks_register_themselves(bitbucket):
-    """A Secret with a token, and a Warehouse: nobody types a URL, neither here nor in Bitbucket."""
+    """Only a Secret with a token and a Warehouse are created: the operator registers the webhook."""
     def declare(*names):
         receivers = [{"name": name, "bitbucket": {"secretRef": {"name": secret}}} for name, secret in names]
         kubectl("patch", "projectconfig", PROJECT, "-n", PROJECT, "--type=merge",
@@ -242,7 +242,7 @@ def webhooks_register_themselves(bitbucket):
 
 
 def check_from_a_pod():
-    """As the README says, and as the operator's own account."""
+    """With the command of docs/install.md, under the operator's own account."""
     findings = kubectl("-n", KARGO, "exec", "-i", f"deploy/{RELEASE}", "--", "receiverctl", "check", "--ca-file", "-",
                        text=CA.read_text())
     check(findings.endswith(" 0 failure(s)\n"), findings)
@@ -260,12 +260,35 @@ def deliveries_from_a_pod_and_from_the_host():
     check(post(url, cloud_push(), "another secret")[0] == 401, "a wrong signature is accepted")
 
 
+def deliveries_are_told_from_the_logs():
+    """Of every replica, by somebody who may read the pods and their logs."""
+    def told(*options):
+        output = subprocess.run([ROOT / "build/release/receiverctl", "deliveries", "-n", PROJECT, "-o", "json", *options],
+                                text=True, capture_output=True, check=True).stdout
+        return json.loads(output)["items"]
+
+    post(published_url(), cloud_push(), SECRET)
+    eventually("the push and the wrong signature are shown",
+               lambda: {"ok", "refused"} <= {item["outcome"] for item in told()})
+    check({item["pod"] for item in told()} <= set(names_of_all_pods()), f"of other pods: {told()}")
+    check(all(item["receiver"] == "bb-wh-receiver" for item in told("--receiver", "bb-wh-receiver")), "of other receivers")
+    followed = subprocess.Popen([ROOT / "build/release/receiverctl", "deliveries", "--follow", "--since", "1s", "-o", "json"],
+                                text=True, stdout=subprocess.PIPE)
+    try:
+        time.sleep(2)  # until it follows, which nobody sees
+        post(published_url(), cloud_push(), SECRET)
+        check(json.loads(followed.stdout.readline())["project"] == PROJECT, "what is followed is of another project")
+    finally:
+        followed.kill()
+        followed.wait()
+
+
 def merged_pull_requests():
     url = published_url()
     for name, merge in (("waits-cloud", cloud_merge(CLOUD_PULL_REQUEST)),
                         ("waits-data-center", data_center_merge(f"{DATA_CENTER_PULL_REQUEST}/overview"))):
         before = refreshes("promotions")
-        # The Promotions may still be news to the replica that is asked.
+        # The replica may not have seen the Promotions yet.
         eventually(f"{name} is refreshed", lambda event=merge: post(url, event, SECRET) ==
                    (200, '{"msg":"refreshed 1 promotion(s)"}'))
         changed = {each for each, token in refreshes("promotions").items() if token != before[each]}
@@ -287,7 +310,7 @@ def lead_the_service(where):
 
 
 def as_openshift_runs_it():
-    """Under a user that the cluster chooses, who is in no file of the image; the group is 0."""
+    """Under a user that the cluster chooses, which no file of the image contains; the group is 0."""
     uid = 1000680000
     deploy("upgrade", *TLS, f"podSecurityContext.runAsUser={uid}", "podSecurityContext.runAsGroup=0")
     for pod in pods():
@@ -338,7 +361,7 @@ def delete_the_leader():
     kubectl("rollout", "status", "deployment", RELEASE, "-n", KARGO, "--timeout=180s")
 
 
-# Of the last pods: that one of them hangs is noticed soon, and it is not waited for.
+# For the last pods: a hanging one is noticed soon, and stopped without waiting.
 IMPATIENT = ("replicas=3", "log.format=CONSOLE", "gracefulShutdownSeconds=5", "livenessProbe.periodSeconds=3",
              "livenessProbe.failureThreshold=3")
 
@@ -380,12 +403,12 @@ def change_the_log_level():
     before = pods()
     deploy("upgrade", *TLS, *IMPATIENT, "log.level=DEBUG")
     check(pods() == before, "the pods were replaced")
-    eventually("every replica has another log level", lambda: all(
-        "has another log level now" in kubectl("logs", pod, "-n", KARGO) for pod in before), 120)
+    eventually("every replica has changed its log level", lambda: all(
+        "has changed the log level" in kubectl("logs", pod, "-n", KARGO) for pod in before), 120)
 
 
 def a_thread_that_hangs():
-    """The node starts the pod's container anew; the other pods' go on."""
+    """The node restarts the pod's container; the other pods keep running."""
     stuck = sorted(pods())[0]
     halt(thread_of(stuck, "webhook-1"))
 
@@ -394,7 +417,7 @@ def a_thread_that_hangs():
         return {item["metadata"]["name"]: item["status"]["containerStatuses"][0]["restartCount"] for item in items}
 
     before = restarts()
-    eventually("the container is started anew", lambda: restarts() == before | {stuck: before[stuck] + 1}, 120)
+    eventually("the container is restarted", lambda: restarts() == before | {stuck: before[stuck] + 1}, 120)
     kubectl("wait", "--for=condition=Ready", f"pod/{stuck}", "-n", KARGO, "--timeout=60s")
     expect_refresh(FROM_CLOUD, lambda: post(receiver_url(THIRD), cloud_push(), THIRD, pods()[stuck], 8080))
 
@@ -438,6 +461,7 @@ def main():
         chapter(check_from_a_pod)
         chapter(tell_names, None)
         chapter(deliveries_from_a_pod_and_from_the_host)
+        chapter(deliveries_are_told_from_the_logs)
         chapter(merged_pull_requests)
         chapter(helm_test)
         chapter(as_openshift_runs_it)

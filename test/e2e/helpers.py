@@ -1,4 +1,4 @@
-"""What the story in e2e_test.py is told with: kubectl, certificates, signed deliveries, and waiting for conditions."""
+"""Helpers of e2e_test.py: kubectl, certificates, signed deliveries, and waiting for conditions."""
 
 import bisect
 import ctypes
@@ -63,7 +63,7 @@ def trusting_context():
 
 
 def presented_certificate(address, port):
-    """The common name of the certificate that a server presents, verified."""
+    """The common name of a server's certificate, verified."""
     with socket.create_connection((address, port), timeout=15) as plain:
         with trusting_context().wrap_socket(plain, server_hostname=HOST) as secure:
             return dict(pair[0] for pair in secure.getpeercert()["subject"])["commonName"]
@@ -104,9 +104,9 @@ def receiver_url(secret):
 
 
 def post(url, delivery, secret, address=NODE, port=NODE_PORT):
-    """From the node itself, over verified TLS, by a connection of its own: status and message."""
+    """Sends from the node, over a new connection with verified TLS. Returns status and message."""
     connection = http.client.HTTPSConnection(HOST, port, timeout=15, context=trusting_context())
-    # The name is verified, the address is ours: there is no DNS.
+    # Verify the name, connect to the address: there is no DNS.
     connection._create_connection = lambda _, *rest: socket.create_connection((address, port), *rest)
     try:
         connection.request("POST", urllib.parse.urlsplit(url).path, delivery.body, delivery.headers(secret))
@@ -144,7 +144,7 @@ def refreshes(plural="warehouses"):
 
 
 class Refreshes:
-    """When a Warehouse is refreshed, each time until the block ends, as its annotation says."""
+    """The times at which a Warehouse is refreshed until the block ends, from its annotation."""
 
     def __init__(self, warehouse):
         self._warehouse, self._file = warehouse, FOLDER / f"{warehouse}.refreshes"
@@ -162,7 +162,7 @@ class Refreshes:
         self._watch.wait()
 
     def without(self, deliveries):
-        """Those of (sent, answered) between which there was none, though they were answered 200."""
+        """The pairs (sent, answered) without a refresh between them, though they were answered 200."""
         eventually("the watch is up to date", lambda: refreshes()[self._warehouse] in self._file.read_text())
         times = sorted(datetime.datetime.fromisoformat(text).timestamp() for text in self._file.read_text().split())
 
@@ -174,7 +174,7 @@ class Refreshes:
 
 
 def process_of(pod):
-    """The operator's process of a pod, in /proc."""
+    """The operator's process in a pod, in /proc."""
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         try:
             if (process / "exe").readlink().name == "bitbucket-receiver" and \
@@ -186,7 +186,7 @@ def process_of(pod):
 
 
 def owner_of(pod):
-    """The user and the group that the operator of a pod runs as."""
+    """The user and the group of the operator's process in a pod."""
     lines = dict(line.split(":", 1) for line in (process_of(pod) / "status").read_text().splitlines())
     return tuple(int(lines[name].split()[0]) for name in ("Uid", "Gid"))
 
@@ -200,20 +200,20 @@ def thread_of(pod, name):
 
 
 def halt(thread):
-    """It does not run any more, as if what it waits for never came; its process goes on. For good: until it is killed,
-    or until the end of the thread that calls this."""
+    """Stops a thread, as if it hung; its process continues. Lasts until the process is killed, or until the calling thread
+    ends."""
     libc = ctypes.CDLL(None, use_errno=True)
     for request in (0x4206, 0x4207):  # PTRACE_SEIZE, PTRACE_INTERRUPT
         if libc.ptrace(ctypes.c_long(request), ctypes.c_long(thread), None, None) != 0:
             raise AssertionError(f"ptrace: {os.strerror(ctypes.get_errno())}")
     of_any_process = 0x40000000  # __WALL
     os.waitpid(thread, of_any_process)
-    # Killed, it is not gone, nor is its process, until it has been waited for.
+    # A killed thread, and its process, stay until they have been waited for.
     threading.Thread(target=os.waitpid, args=(thread, of_any_process), daemon=True).start()
 
 
 class Traffic:
-    """Pushes by several senders, each on a connection of its own, until the block ends. Failed ones are not resent."""
+    """Pushes by several senders, each with its own connection, until the block ends. Failed ones are not resent."""
 
     def __init__(self, url, secret, senders=4):
         self.answers, self.failures, self._stop = 0, [], threading.Event()

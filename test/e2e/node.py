@@ -47,7 +47,7 @@ NETWORK = {
 
 
 def isolate():
-    """What these programs leave in fixed places is forgotten with the mount namespace; but for empty mount points."""
+    """Files of these programs in fixed places disappear with the mount namespace, except empty mount points."""
     for place in "/run", "/var/lib/cni", "/var/lib/kubelet", "/var/log":
         os.makedirs(place, exist_ok=True)
         run("mount", "-t", "tmpfs", "tmpfs", place)
@@ -59,11 +59,11 @@ def isolate():
 
 def make_network(folder):
     run("ip", "link", "set", "lo", "up")
-    # With an address of its own, since it would take that of a pod, and another when that ends: the others look for it then.
+    # With a fixed address: otherwise it would take that of a pod, and change when that pod ends.
     run("ip", "link", "add", "cni0", "address", "02:00:00:00:00:01", "type", "bridge")
     run("ip", "address", "add", f"{NODE}/{PODS.partition('/')[2]}", "dev", "cni0", *["nodad"] * IPV6)
     run("ip", "link", "set", "cni0", "up")
-    # What is sent to Services needs a way before it is diverted.
+    # Packets to Services need a route before they are redirected.
     run("ip", "route", "add", ANYWHERE, "dev", "cni0", *[] if IPV6 else ["via", NODE])
     forwarding = "ipv6/conf/all/forwarding" if IPV6 else "ipv4/ip_forward"
     pathlib.Path(f"/proc/sys/net/{forwarding}").write_text("1")
@@ -80,7 +80,7 @@ def start_containerd(processes, folder):
 
 
 def start_registry(processes, folder):
-    """Where the release in the folder DIST can be had, as HOST/PATH."""
+    """The registry with the release of the folder DIST, as HOST/PATH."""
     (folder / "registry.yaml").write_text(REGISTRY.format(folder=folder))
     processes.start("registry", "docker-registry", "serve", folder / "registry.yaml")
     processes.await_ready("registry", 60, lambda: succeeds("curl", "--silent", "--fail", "http://127.0.0.1:5000/v2/"))

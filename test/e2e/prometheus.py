@@ -1,4 +1,4 @@
-"""A Prometheus of its own that scrapes the replicas and evaluates the project's alerts and dashboard."""
+"""A Prometheus that scrapes the replicas and evaluates the project's alerts and dashboard."""
 
 import json
 import math
@@ -70,14 +70,14 @@ class Prometheus:
         return len(queries)
 
     def check_names(self):
-        """Names, units and help are as Prometheus wants them."""
+        """Checks names, units and help with Prometheus' rules."""
         for address in self._addresses:
             with urllib.request.urlopen(f"http://{address}:9090/metrics", timeout=5) as answer:
                 linted = subprocess.run(["promtool", "check", "metrics"], input=answer.read(), capture_output=True)
             check(linted.returncode == 0, f"promtool check metrics: {linted.stdout}{linted.stderr}")
 
     def check_alerts(self):
-        """All rules are evaluated, of metrics that there are, and none fires."""
+        """Checks that all rules are evaluated, that their metrics exist, and that none fires."""
         for name in set(re.findall(r"(?:bitbucket_receiver|leader_election)_\w+", ALERTS.read_text())):
             check(self.has_data(name), f"the alerts name a metric that no replica has: {name}")
         rules = [rule for group in self.get("/api/v1/rules")["groups"] for rule in group["rules"]]

@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# run.sh [STORY [ARCHIVE...]]: the chart and the image, and further images, on a real node; `make e2e` tells e2e_test.py.
-# Everything that the node does to a machine (processes, mounts, networks, packet filters) happens in namespaces of its
-# own, with which the kernel ends it even when all of this is killed. On the machine itself are only the folder build/e2e
-# and a branch of the cgroups, empty then.
+# run.sh [STORY [ARCHIVE...]]: runs a story with the chart, the image and further images on a real node; `make e2e` runs
+# e2e_test.py. Everything that the node does to the machine (processes, mounts, networks, packet filters) is in namespaces of
+# its own, and ends with them, even if this script is killed. Only the folder build/e2e and an empty cgroup stay.
 #
-#   DIST   the folder of a release: its image and its chart are taken, from a registry, in place of build/ and config/
+#   DIST   folder of a release: its image and chart are used, from a registry, instead of build/ and config/
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -53,13 +52,13 @@ clean_up() {
   trap '' INT TERM
   [[ -z $node ]] || kill -KILL "$node" 2>/dev/null || true
   remove_cgroups "bitbucket-receiver-e2e-$$"
-  if ((status == 0)) || [[ -n ${CI:-} ]]; then rm -rf "$dir"; else say "what is left of it: $dir"; fi
+  if ((status == 0)) || [[ -n ${CI:-} ]]; then rm -rf "$dir"; else say "output of the failed run: $dir"; fi
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 for cgroup in "${cgroups[@]}"; do mkdir -p "$cgroup/bitbucket-receiver-e2e-$$"; done
 
-# pack NAME ROOT: an image of the root file system in ROOT that runs /usr/bin/NAME.
+# pack NAME ROOT: makes an image of the root file system in ROOT that runs /usr/bin/NAME.
 pack() {
   local builder=(buildah --root "$dir/storage" --runroot "$dir/storage-run" --storage-driver vfs) container
   container=$("${builder[@]}" from scratch)
@@ -68,7 +67,7 @@ pack() {
   "${builder[@]}" commit --quiet "$container" "docker-archive:$dir/images/$1.tar:localhost/$1:1" >/dev/null
 }
 
-# Three more images: what keeps a pod's namespaces, a pod to deliver from, and a Bitbucket.
+# Three more images: the pause container, a pod that sends deliveries, and a Bitbucket.
 mkdir -p "$dir/images" "$dir/pause/usr/bin"
 for archive in "${archives[@]}"; do cp "$archive" "$(mktemp "$dir/images/XXXX.tar")"; done
 gcc -static -Os -o "$dir/pause/usr/bin/pause" "$here/pause.c"
@@ -78,7 +77,7 @@ pack curl "$dir/curl"
 "$root/config/image/collect.sh" "$root/build/release/strict_bitbucket" "$dir/strict_bitbucket"
 pack strict_bitbucket "$dir/strict_bitbucket"
 
-# The first process in there is node.py, with whose end the kernel ends all others; and its end is ours.
+# node.py is the first process in the namespace: when it ends, the kernel ends all others, and this script ends.
 E2E_DIR=$dir KUBEBUILDER_ASSETS=$assets NODE_BINARIES=$node_binaries HELM=$helm/helm E2E_CGROUP=bitbucket-receiver-e2e-$$ \
   setpriv --pdeathsig KILL unshare --mount --net --pid --ipc --uts --fork --kill-child=KILL --mount-proc \
   "$here/node.py" "$dir" "$here/$story" &

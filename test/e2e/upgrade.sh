@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make upgrade-test`, by hand: builds the previous release from git, its image and its chart, and has upgrade_test.py tell how
-# an installation goes from it to this one and back.
+# `make upgrade-test`, by hand: builds image and chart of the previous release from git, and runs upgrade_test.py, which upgrades
+# from that release to this one and back.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""From the previous release to this one and back, as docs/upgrading.md says, under traffic: `make upgrade-test`.
+"""Upgrades from the previous release to this one and back, as in docs/upgrading.md, under traffic: `make upgrade-test`.
 
 Kargo's own server is disabled, and the previous release was installed with its default values: what its chart made, the
 account and the Lease, is no longer of this one.
@@ -27,13 +27,13 @@ def deploy(command, chart, *arguments, more=()):
 
 
 def versions():
-    """Of the pods that are not ending."""
+    """The versions of pods that are not terminating."""
     items = kubectl_json("get", "pods", "-n", KARGO, "-l", f"app.kubernetes.io/instance={RELEASE}")["items"]
     return {item["metadata"]["labels"]["app.kubernetes.io/version"] for item in items}
 
 
 def documented(command):
-    """The line of docs/upgrading.md that begins so."""
+    """The line of docs/upgrading.md that begins with this command."""
     return shlex.split(re.search(rf"^ *({command} .*)$", (ROOT / "docs/upgrading.md").read_text(), re.M)[1])
 
 
@@ -51,7 +51,7 @@ def the_previous_release():
 
 
 def under_traffic(act):
-    """Nothing is lost, the published URL stays, and somebody leads in the end."""
+    """Checks that nothing is lost, the published URL stays, and a replica leads in the end."""
     before = await_url(SECRET)
     old = set(pods())
     with Refreshes("shop-https") as refreshed:
@@ -88,7 +88,7 @@ def and_back():
 
 
 def to_this_one_that_makes_the_account():
-    """Helm deletes the Lease, which the operator makes anew."""
+    """Helm deletes the Lease, which the operator creates again."""
     kubectl("annotate", "lease", RELEASE, "-n", KARGO, "helm.sh/resource-policy-")
     under_traffic(lambda: deploy("upgrade", CHART, more=("serviceAccount.create=true",)))
     kubectl("get", "serviceaccount", KARGO_ACCOUNT, "-n", KARGO)
@@ -97,11 +97,11 @@ def to_this_one_that_makes_the_account():
 def the_leader_survives_the_deletion_of_its_lease():
     old = leader()
     kubectl("delete", "lease", RELEASE, "-n", KARGO)
-    eventually("the leader has made its Lease anew", lambda: kubectl("get", "lease", "-n", KARGO, "-o", "name") and leader() == old)
+    eventually("the leader has created its Lease again", lambda: kubectl("get", "lease", "-n", KARGO, "-o", "name") and leader() == old)
 
 
 def replicas_of_both_at_once():
-    """A rollout that is held half-way: whoever leads, both serve, and neither undoes the other's status."""
+    """A paused rollout: whichever replica leads, both serve, and neither overwrites the other's status."""
     kubectl("set", "image", f"deployment/{RELEASE}", "-n", KARGO, "receiver=localhost/bitbucket-receiver:0.1.0")
     kubectl("rollout", "pause", f"deployment/{RELEASE}", "-n", KARGO)
     eventually("both are there", lambda: len({item["spec"]["containers"][0]["image"] for item in kubectl_json(

@@ -1,4 +1,4 @@
-// What Bitbucket's REST APIs answer to each question. The input holds an answer a line: a body, or
+// Answers of Bitbucket's REST APIs to each question. The input has one answer per line: a body, or
 // a status and a body.
 
 #include <functional>
@@ -41,7 +41,7 @@ std::vector<ApiAnswer> answers_of(std::string_view input) {
   return answers;
 }
 
-/// Asks, and examines what is asked.
+/// Runs the operation, and checks its requests.
 template <class Asked>
 tl::expected<typename Asked::Value, BitbucketError> ask(Asked question, bool reads_only,
                                                         unsigned max_requests,

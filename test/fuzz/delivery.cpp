@@ -1,10 +1,10 @@
 // Everything between a peer's bytes and the server's answers: the listener and the deliveries
-// behind it, in an operator that knows a few objects and whose API server answers at once, as does
-// Bitbucket, by whose word every commit has changed a file of the seeds.
+// behind it, in an operator that knows a few objects. Its API server and its Bitbucket answer at
+// once; every commit has changed a file of the seeds.
 //
-// The input is what a peer sends before it ends its side of the connection. In it, @256@ and @512@
-// stand for the hex digits of the HMAC of all that follows the first empty line: the receiver's key
-// is nothing that a fuzzer could find out.
+// The input is what a peer sends before it closes its side of the connection. In it, @256@ and
+// @512@ stand for the hex digits of the HMAC of everything after the first empty line: a fuzzer
+// could not find out the receiver's key.
 
 #include "webhook/delivery.h"
 
@@ -67,7 +67,7 @@ class World {
     port_ = *started;
   }
 
-  /// All that the server answers to these bytes, of which so many come first.
+  /// All answers of the server to these bytes, of which `first` are sent first.
   std::string exchange(std::string_view bytes, std::size_t first) {
     tcp::socket peer(io_);
     // libFuzzer's alarm would interrupt a blocking call.
@@ -92,7 +92,7 @@ class World {
   [[nodiscard]] const http::ServerCounters& server() const { return server_.counters(); }
   [[nodiscard]] std::set<std::string> take_patched() { return std::exchange(patched_, {}); }
 
-  /// Deliveries whose sender has shown that it holds the key.
+  /// Deliveries whose sender has proved that it has the key.
   [[nodiscard]] std::size_t take_accepted() { return std::exchange(accepted_, 0); }
 
  private:
@@ -111,7 +111,7 @@ class World {
     return std::make_shared<const controllers::BitbucketAccess>(std::move(access));
   }
 
-  /// Commits have changed a file each; Bitbucket tells nothing else.
+  /// Every commit has changed one file; Bitbucket answers nothing else.
   static asio::awaitable<void> ask(bitbucket_rest::Operation& operation) {
     while (operation.next() != nullptr) {
       bitbucket_rest::ApiAnswer answer{
@@ -198,7 +198,7 @@ class World {
                 if (result == "accepted") ++accepted_;
               },
           .inquirer = &inquirer_},
-      // Every line is made up, then dropped.
+      // Every line is formatted and dropped.
       log::Logger::to_callback(log::Level::kDebug, log::Format::kJson, [](std::string_view) {})};
   http::Server server_{
       io_, http::ServerOptions{.name = "fuzz", .address = "127.0.0.1", .limits = limits()},
@@ -241,7 +241,7 @@ struct Answer {
   std::string body;
 };
 
-/// The next answer, taken off the front.
+/// Removes and returns the next answer.
 Answer take_answer(std::string_view& received) {
   const std::size_t head_end = received.find("\r\n\r\n");
   require(head_end != std::string_view::npos && received.starts_with("HTTP/1.1 "),
@@ -263,7 +263,7 @@ Answer take_answer(std::string_view& received) {
   return answer;
 }
 
-/// Those of the contract; but none that time or load bring about.
+/// The statuses of the contract, without those that time or load cause.
 const std::set<unsigned> kStatuses{100, 200, 202, 400, 401, 404, 405, 413, 431, 500, 501};
 
 void check_answer(const Answer& answer) {
@@ -278,7 +278,7 @@ void check_answer(const Answer& answer) {
           "an answer says what became of the request");
 }
 
-/// What is refreshed by these bytes, of which so many come first.
+/// The objects that these bytes refresh; `first` of them are sent first.
 std::set<std::string> examine(World& world, std::string_view sent, std::size_t first) {
   const std::string received = world.exchange(sent, first);
   std::set<std::string> patched = world.take_patched();
@@ -290,7 +290,8 @@ std::set<std::string> examine(World& world, std::string_view sent, std::size_t f
   require(counters.body_bytes_current == 0, "no body is left behind");
   require(counters.handler_failures == 0, "no request makes the handler fail");
 
-  // The answer to HEAD has a length but no body: whoever has not kept count cannot read on.
+  // The answer to HEAD has a length but no body: a reader that does not know the method cannot
+  // continue.
   if (sent.find("HEAD ") != std::string_view::npos) return patched;
   bool told = patched.empty();
   for (std::string_view rest = received; !rest.empty();) {
@@ -309,7 +310,7 @@ std::set<std::string> examine(World& world, std::string_view sent, std::size_t f
 void fuzz(std::string_view input) {
   const std::string sent = with_signatures(input);
   const auto refreshed = examine(world(), sent, sent.size());
-  // A sender that waits for the word to go on cuts after the head.
+  // A sender that waits for 100 Continue cuts after the header.
   const std::size_t head_end = sent.find("\r\n\r\n");
   const std::size_t head = head_end == std::string::npos ? 0 : head_end + 4;
   for (const std::size_t first : {sent.size() / 2, head}) {

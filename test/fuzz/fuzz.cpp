@@ -35,7 +35,7 @@ void for_each_cut(std::string_view input, const std::function<void(const Cut&)>&
 
 }  // namespace receiver::fuzz
 
-/// libFuzzer's name for it.
+/// libFuzzer requires this name.
 // NOLINTNEXTLINE(readability-identifier-naming)
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   receiver::fuzz::fuzz({reinterpret_cast<const char*>(data), size});

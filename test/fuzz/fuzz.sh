@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# fuzz.sh run: runs each target of the build in build/asan for SECONDS seconds, from its corpus on, JOBS at a time, and
-# prints a line for each. New inputs stay in build/asan/found. Fails if anything is found; the input is kept.
-# fuzz.sh coverage: which lines of the fuzzed modules the corpus reaches. Fails if it is not above 90 % of a file's.
+# fuzz.sh run: runs each target in build/asan for SECONDS seconds from its corpus, JOBS at a time, and prints a line for each. New
+# inputs stay in build/asan/found. Fails if a target finds an error; the input is kept.
+# fuzz.sh coverage: prints which lines of the fuzzed modules the corpus reaches. Fails at 90 % or less of a file.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 build=build/asan
 jobs=${JOBS:-$(nproc)}
-# What the targets are for. The rest of what they run is covered by other tests: of pkg/http/connection.cpp, for example,
-# bytes reach 70 %, what is left being time that passes, load, TLS and the end of the server.
+# The modules that the targets test. Other tests cover the rest: of pkg/http/connection.cpp, for example, bytes reach 70 %; the
+# rest depends on time, load, TLS and shutdown.
 modules=(
   pkg/api/{promotion,receiver_owner,secret,stage,warehouse}.cpp
   pkg/bitbucket/{event,payload,ref_changes,signature}.cpp
@@ -26,7 +26,7 @@ targets=("${targets[@]#test/fuzz/corpus/}")
 targets=("${targets[@]%/}")
 ((${#targets[@]} == $(grep -c '^fuzz_target(' test/fuzz/CMakeLists.txt))) || { echo 'a target has no corpus' && exit 1; }
 
-# A stack trace is of use with names only.
+# Stack traces need names.
 ASAN_SYMBOLIZER_PATH=$(command -v llvm-symbolizer-16 || command -v /usr/lib/llvm-16/bin/llvm-symbolizer) || true
 export ASAN_SYMBOLIZER_PATH
 

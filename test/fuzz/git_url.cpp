@@ -1,4 +1,4 @@
-// Which URLs name one repository. The input is one URL, or two, a line each.
+// Which URLs name one repository. The input is one URL or two, one per line.
 
 #include <functional>
 #include <string>
@@ -13,7 +13,8 @@ namespace {
 
 void check_url(std::string_view url) {
   const std::string normal = git::normalize(url);
-  // Kargo's form is no fixed point: it takes off one `.git` and one slash. Each round takes more.
+  // Kargo's form is not a fixed point: it removes one `.git` and one slash. Each round removes
+  // more.
   std::string last = normal;
   for (std::size_t round = 0; round <= normal.size(); ++round) {
     const std::string next = git::normalize(last);
@@ -37,11 +38,11 @@ void check_url(std::string_view url) {
   }
 }
 
-/// A password put into a URL must not come out in the log.
+/// A password in a URL must not appear in the log.
 void check_redaction(std::string_view url) {
   const std::size_t scheme_end = url.find("://");
   if (scheme_end == std::string_view::npos) return;
-  // Another one for each input: libFuzzer tries out what it sees being compared.
+  // A different one for each input: libFuzzer tries values that it sees in comparisons.
   const std::string password = fmt::format("password-{:016x}", std::hash<std::string_view>{}(url));
   std::string with_password(url);
   with_password.insert(scheme_end + 3, "user:" + password + "@");

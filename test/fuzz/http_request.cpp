@@ -1,4 +1,4 @@
-// The bytes of a connection as the requests that the server's parser sees in them.
+// The requests that the server's parser finds in the bytes of a connection.
 
 #include <algorithm>
 #include <cctype>
@@ -24,7 +24,7 @@ const http::ServerLimits kLimits = [] {
   return limits;
 }();
 
-/// A connection's far end: hands the parser the next bytes of the input.
+/// The peer of a connection: passes the next bytes of the input to the parser.
 class Peer {
  public:
   Peer(std::string_view bytes, const Cut& cut) : bytes_(bytes), cut_(cut) {}
@@ -46,7 +46,7 @@ class Peer {
   const Cut& cut_;
 };
 
-/// Nothing if it is refused or breaks off: which of the two, a parser may see sooner or later.
+/// Nothing if it is rejected or ends early: which of the two may depend on the pieces.
 std::optional<std::string> read_body(RequestParser& parser, Peer& peer) {
   std::string body;
   for (;;) {
@@ -65,7 +65,7 @@ std::optional<std::string> read_body(RequestParser& parser, Peer& peer) {
   }
 }
 
-/// False if there is no head, or it is refused.
+/// False if there is no header, or it is rejected.
 bool read_head(RequestParser& parser, Peer& peer) {
   parser.begin({});
   for (;;) {
@@ -79,7 +79,7 @@ bool read_head(RequestParser& parser, Peer& peer) {
   }
 }
 
-/// What is served of these bytes, in words, to where a server would end the connection.
+/// Describes what is served of these bytes, up to where a server would close the connection.
 std::string transcript(std::string_view bytes, const Cut& cut) {
   std::string heard;
   RequestParser parser(kLimits);
@@ -98,7 +98,7 @@ std::string transcript(std::string_view bytes, const Cut& cut) {
   return heard;
 }
 
-// What a reader of another make sees in the same bytes: only lines.
+// What another reader sees in the same bytes: only lines.
 
 bool is_field(std::string_view line, std::string_view name) {
   return line.size() > name.size() && line[name.size()] == ':' &&
@@ -107,7 +107,7 @@ bool is_field(std::string_view line, std::string_view name) {
          });
 }
 
-/// A head that was served can be read in one way only.
+/// There must be only one way to read a header that was served.
 void check_head(std::string_view bytes) {
   std::string_view head = bytes.substr(0, bytes.find("\r\n\r\n") + 2);
   require(head.find('\0') == std::string_view::npos, "a head holds no NUL");
@@ -139,7 +139,7 @@ void fuzz(std::string_view input) {
       require_equal(heard, *whole, "what a peer says does not depend on how it is cut");
     }
   });
-  // Before the first head Beast passes over empty lines.
+  // Beast skips empty lines before the first header.
   const bool served = whole->find('\n') != std::string::npos;
   if (served) check_head(input.substr(std::min(input.find_first_not_of("\r\n"), input.size())));
 }

@@ -49,8 +49,8 @@ Read read(std::string_view list, const Cut& cut) {
   return result;
 }
 
-/// The same, by the parser that needs the whole text. What that one refuses, the reader may take:
-/// it looks for the ends of values, and leaves it to the objects' own parser whether they are any.
+/// The same, with the parser that needs the whole text. The reader may accept more: it only finds
+/// the ends of values, and the objects' own parser checks them.
 void compare_with_parser(std::string_view list, const Read& streamed) {
   const auto document = json::parse(list);
   if (!document || !streamed.page) return;

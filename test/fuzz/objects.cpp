@@ -19,8 +19,8 @@
 namespace receiver::fuzz {
 namespace {
 
-/// Reads the object twice, projected as a reflector does it, and whole. The projection leaves out
-/// what is not used, so that both must say the same.
+/// Reads the object twice: projected as in a reflector, and complete. The projection only omits
+/// unused parts, so both results must be equal.
 template <typename Decode, typename Equal>
 void check_kind(std::string_view json, const json::Projection& kind, Decode decode, Equal equal) {
   const auto projected = json::parse(json, kube::with_meta(kind));
@@ -42,9 +42,8 @@ void check_kind(std::string_view json, const json::Projection& kind, Decode deco
           "a projection keeps all that is used");
 }
 
-/// The status without what stands in other controllers' entries: RapidJSON reads a fraction to its
-/// last bit only in a mode that fails for zero, so that a long number may come back as its
-/// neighbour.
+/// The status without the text of other controllers' entries: RapidJSON reads a fraction exactly
+/// only in a mode that fails for zero, so a long number may change in its last bit.
 api::OwnerStatus without_text(api::OwnerStatus status) {
   for (api::PublishedReceiver& receiver : status.webhook_receivers) {
     if (!receiver.whole.empty()) receiver.whole = "(text)";
@@ -52,7 +51,8 @@ api::OwnerStatus without_text(api::OwnerStatus status) {
   return status;
 }
 
-/// What is written is read back, so that a status that is right causes no further write.
+/// Reading a written status must give the same status, so that a correct status causes no further
+/// write.
 void check_status_patch(const api::ReceiverOwner& owner) {
   const auto patch = json::parse(api::status_patch(owner.status, "1"));
   require(patch.has_value(), "a patch is JSON");
@@ -62,7 +62,7 @@ void check_status_patch(const api::ReceiverOwner& owner) {
           "a status that is written is read back");
 }
 
-/// Patterns of tags are only read when a push is judged by them.
+/// Tag patterns are compiled only when a push is judged.
 void check_selectors(const api::Warehouse& warehouse) {
   static const std::vector<std::string> refs{"refs/tags/v1.2.3", "refs/tags/]", "refs/heads/main"};
   for (const git::Subscription& subscription : warehouse.subscriptions) {

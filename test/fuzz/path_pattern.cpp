@@ -1,4 +1,4 @@
-// Which paths a pattern matches. The input is a pattern and a path, a line each.
+// Which paths a pattern matches. The input is a pattern and a path, one per line.
 
 #include "git/path_pattern.h"
 
@@ -19,7 +19,7 @@ namespace {
 using git::PathMatch;
 using git::PathPattern;
 
-/// What the naive matcher takes on.
+/// Limit of the naive matcher.
 constexpr std::size_t kMostNaiveBytes = 40;
 
 bool holds_any(std::string_view text, std::initializer_list<std::string_view> parts) {
@@ -32,10 +32,10 @@ bool is_ascii(std::string_view text) {
                              [](char byte) { return static_cast<unsigned char>(byte) < 0x80; });
 }
 
-/// Whether a valid glob means what everybody would say. Where it does not, it is decided as
-/// doublestar does, which the unit tests record: stars beside a group, three of them, a class that
-/// may take a slash beside stars, a part of a class in a group. Escaped braces, ranges, and
-/// characters beyond ASCII are left out to keep the naive matcher naive.
+/// Whether the naive matcher can judge a valid glob. In other cases doublestar decides, as recorded
+/// in unit tests: stars beside a group, three stars, a class that may match a slash beside stars, a
+/// part of a class in a group. Escaped braces, ranges, and characters beyond ASCII are excluded to
+/// keep the naive matcher simple.
 bool is_naive(std::string_view glob) {
   if (holds_any(glob, {"{*", ",*", "}*", "*{", "**/{", "***", "\\{", "\\}", "\\,"})) return false;
   for (std::size_t at = 0; at < glob.size(); ++at) {
@@ -54,7 +54,7 @@ bool is_naive(std::string_view glob) {
   return true;
 }
 
-/// `a/**/` matches `a` and `a/`, and of what is below only what ends in a slash.
+/// `a/**/` matches `a` and `a/`, and below them only paths that end in a slash.
 bool ends_oddly(std::string_view glob) {
   return glob.ends_with("**/");
 }
@@ -70,7 +70,7 @@ void check_glob(std::string_view glob, std::string_view path, PathMatch match) {
           "a glob matches what a naive matcher says");
 }
 
-/// Of paths without dots, the standard library's idea of what is below a folder is Kargo's.
+/// For paths without dots, the standard library and Kargo agree on what is below a folder.
 void check_folder(std::string_view folder, std::string_view path, PathMatch match) {
   if (holds_any(folder, {"..", std::string_view("\0", 1)}) || holds_any(path, {".."})) return;
   const auto normal = [](std::string_view text) {
@@ -84,7 +84,7 @@ void check_folder(std::string_view folder, std::string_view path, PathMatch matc
           "a folder holds what the standard library says");
 }
 
-/// What holds of every path.
+/// Properties of every path.
 void check_path(const std::string& path) {
   const auto match = [&](const std::string& pattern) {
     const auto parsed = PathPattern::parse(pattern);
@@ -105,7 +105,7 @@ void check_path(const std::string& path) {
   }
 }
 
-/// A filter overlooks nothing that the pattern alone would tell.
+/// A filter must count every file that the pattern alone matches.
 void check_filter(std::string_view text, const std::string& path, PathMatch match) {
   const git::PathFilter including(git::PathRules({std::string(text)}, {}));
   const git::PathFilter excluding(git::PathRules({}, {std::string(text)}));

@@ -38,7 +38,7 @@ bool is_hash_or_none(const std::string& text) {
   return text.empty() || bitbucket::is_commit_hash(text);
 }
 
-/// What the second pass reads of a push.
+/// The results of the second pass over a push.
 void check_ref_changes(std::string_view body, const bitbucket::Push& push, Source source) {
   const auto [changes, commits] = bitbucket::parse_ref_changes(source, body);
   require(std::ranges::equal(changes, push.refs, {}, &bitbucket::RefChange::ref),

@@ -1,5 +1,5 @@
-// The main of a fuzz target in every build but the fuzzers' own: examines the inputs of the corpus,
-// so that what was found once stays found.
+// The main function of a fuzz target in every build except the fuzzers' own: examines the inputs of
+// the corpus, so that old findings stay fixed.
 
 #include <cstdio>
 #include <exception>
@@ -24,7 +24,7 @@ int replay(const std::vector<std::filesystem::path>& directories) {
   for (const auto& directory : directories) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
       if (!entry.is_regular_file()) continue;
-      // Said before, so that the last line names the input that ends the process.
+      // Printed before, so that the last line names the input that ends the process.
       std::printf("%s\n", entry.path().c_str());
       std::fflush(stdout);
       std::vector<char> input = content(entry.path());

@@ -1,5 +1,4 @@
-// Versions and constraints on them. The input is a constraint, a version and another version, a
-// line each.
+// Versions and constraints. The input is a constraint, a version and another version, one per line.
 
 #include "git/semver.h"
 
@@ -40,8 +39,8 @@ std::string written(const Version& version) {
 
 void check_version(std::string_view text, const Version& version) {
   const std::string again = written(version);
-  // Numbers are written in full, which may be longer than the text was; and a constraint may hold
-  // two versions.
+  // Numbers are written in full, which may be longer than the text was; and a constraint may
+  // contain two versions.
   if (2 * again.size() + 10 > git::kMaxConstraintBytes) return;
   const auto strict = git::parse_strict_version(again);
   require(strict && *strict == version, "a version that is written out is a strict one");
@@ -67,7 +66,7 @@ void check_order(const Version& left, const Version& right) {
           "above means after");
 }
 
-/// As a push of that tag would ask.
+/// As for a push of that tag.
 void check_selection(const std::string& constraint, const std::string& version) {
   git::Subscription subscription;
   subscription.strategy = git::Strategy::kSemVer;

@@ -1,16 +1,16 @@
-// Which objects a delivery is for, found by the index, against a look at every object; that those
-// which Bitbucket is asked about are a part of them; that catch-up leaves none of them out; and
-// what is answered when they are refreshed, or not.
+// Which objects a delivery is for: the index against a look at every object; that the objects which
+// Bitbucket is asked about are among them; that catch-up omits none of them; and the answer when
+// they are refreshed, or not.
 //
-// The input is a line for each thing, its fields parted by tabs; a byte 1 in a field is a line
-// break. Of the outcome's numbers the length counts.
+// The input has one line per item, with fields separated by tabs; a byte 1 in a field is a line
+// break. For the outcome's numbers, the length counts.
 //
 //   w NAMESPACE NAME URL BRANCH URL BRANCH ...   a Warehouse
 //   p NAMESPACE NAME URL ...                     a Promotion that waits
 //   d PROJECT REF URL ...                        a push to the receiver of a project
 //   m PROJECT URL ...                            the end of a pull request
 //   r APPLIED QUEUED REFUSED OVERLOADED          an outcome
-//   e EVENT                                      one that calls for no action
+//   e EVENT                                      an event without an action
 
 #include "webhook/targets.h"
 
@@ -65,7 +65,7 @@ class Objects {
   Objects(const Objects&) = delete;
   Objects& operator=(const Objects&) = delete;
 
-  /// New, or in the old one's place.
+  /// Adds an object, or replaces the old one.
   void put(Object object) {
     const kube::ObjectKey key = object.key;
     all_.insert_or_assign(key, std::move(object));
@@ -101,7 +101,7 @@ void put(World& world, const Fields& fields) {
   world.warehouses.put(std::move(warehouse));
 }
 
-/// Those of the project that `wanted` confirms, without any index.
+/// The project's objects that `wanted` confirms, without an index.
 template <typename Object, typename Wanted>
 std::vector<Target> scan(const Objects<Object>& objects, const std::string& project,
                          TargetKind kind, const Wanted& wanted) {
@@ -125,7 +125,7 @@ void check_targets(const World& world, const std::string& project, const std::ve
   }
 }
 
-/// Some are refreshed at once, Bitbucket is asked about the others.
+/// Some are refreshed at once; Bitbucket is asked about the others.
 void check_parts(const World& world, const bitbucket::Push& push, const std::string& project,
                  const std::vector<Target>& expected) {
   controllers::BitbucketAccess cloud;

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kMaxEventBytes = 600;
 
-/// What a reader makes of an event, in words.
+/// Describes an event as a reader sees it.
 std::string describe(const kube::WatchReader::Event& event) {
   static const json::Projection projection =
       kube::watch_event_projection(api::warehouse_projection());

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# In the root file system that the image is made of, OpenSSL finds the public authorities by itself: `openssl`, laid out
-# there as the operator is, believes one of them. Needs neither network nor, where user namespaces are allowed, root.
+# Checks that OpenSSL finds the public CAs in the image's root file system: `openssl`, installed there like the operator, trusts
+# one of them. Needs no network and, if user namespaces are allowed, no root.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -16,10 +16,10 @@ inside() {
 }
 
 "$root/config/image/collect.sh" "$(command -v openssl)" "$work/root"
-# The first of the bundle.
+# The first CA of the bundle.
 sed '/END CERTIFICATE/q' /etc/ssl/certs/ca-certificates.crt >"$work/root/one.pem"
 inside /usr/bin/openssl verify /one.pem >"$work/log" 2>&1 || {
   cat "$work/log" >&2
-  die "in the image OpenSSL finds no authorities"
+  die "OpenSSL finds no CAs in the image"
 }
-say "image: OpenSSL finds the authorities"
+say "image: OpenSSL finds the CAs"

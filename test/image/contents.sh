@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What `make image` has packed: an unprivileged user, both programs, the authorities; no shell, no package manager, nothing
-# that gives anybody more rights.
+# Checks the contents of the image: an unprivileged user, both programs, the CAs; no shell, no package manager, nothing that
+# grants more rights.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -15,7 +15,7 @@ trap 'rm -rf "$work"' EXIT
 files_of "$archive" "$work/root"
 
 expect() { # WHAT WANTED IS
-  [[ $2 == "$3" ]] || die "image: $1: '$3' in place of '$2'"
+  [[ $2 == "$3" ]] || die "image: $1: '$3' instead of '$2'"
 }
 expect user 65532:65532 "$(config_of "$archive" .User)"
 expect entrypoint /usr/bin/bitbucket-receiver "$(config_of "$archive" '.Entrypoint | join(" ")')"
@@ -27,5 +27,5 @@ links_cpprest() { readelf --dynamic "$work/root/usr/bin/$1" | grep -c 'NEEDED.*l
 expect 'receiverctl links cpprestsdk' 1 "$(links_cpprest receiverctl)"
 expect 'the operator links cpprestsdk' 0 "$(links_cpprest bitbucket-receiver)"
 "$root/test/image/hardened.sh" "$work"/root/usr/bin/*
-[[ -s $work/root/etc/ssl/certs/ca-certificates.crt ]] || die "image: the authorities are missing"
+[[ -s $work/root/etc/ssl/certs/ca-certificates.crt ]] || die "image: the CAs are missing"
 say "image: unprivileged, two programs, no shell"

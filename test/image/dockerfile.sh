@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds the whole Dockerfile as `docker build` does, from its first stage on, in a bare Debian 12 with this machine's apt
-# settings: no registry is needed, and nothing of this machine's packages or build is seen. The image must hold files of the
-# same names, kinds and rights as that of `make image` (its packages may be newer), and its programs must run. Takes
-# minutes, since nothing is cached: by hand, as root.
+# Builds the whole Dockerfile as `docker build` does, in a bare Debian 12 with this machine's apt settings: it needs no registry,
+# and uses none of this machine's packages or builds. The image must contain files with the same names, types and permissions as
+# that of `make image` (its packages may be newer), and its programs must run. Nothing is cached, so it takes minutes: run it by
+# hand, as root.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -39,7 +39,7 @@ builder push --quiet bitbucket-receiver "docker-archive:$work/image.tar"
 files_of "$archive" "$work/made"
 files_of "$work/image.tar" "$work/docker"
 names_of() { find "$1" -printf '%P %y %m %l\n' | sort; }
-diff <(names_of "$work/made") <(names_of "$work/docker") >&2 || die "the two images hold other files"
+diff <(names_of "$work/made") <(names_of "$work/docker") >&2 || die "the two images contain different files"
 for program in bitbucket-receiver receiverctl; do
   chroot "$work/docker" "/usr/bin/$program" --version
 done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# hardened.sh PROGRAM...: whether finished programs have the protections that cmake/options.cmake asks for. Flags are not
-# asked: what a linker or a base image leaves out is missing here, too.
+# hardened.sh PROGRAM...: checks that finished programs have the protections of cmake/options.cmake. It reads the programs, not
+# the flags, so it also finds what a linker or a base image omits.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -8,7 +8,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 source "$root/test/cluster/lib.sh"
 (($# > 0)) || die "usage: hardened.sh PROGRAM..."
 
-# Functions of glibc with a checked form, without which each call into them is unchecked.
+# Functions of glibc that have a checked form.
 readonly fortified='__(memcpy|memmove|memset|snprintf|vsnprintf|read|fprintf|printf|sprintf|strcpy|strncpy)_chk'
 
 for program in "$@"; do

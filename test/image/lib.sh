@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Sourced by the scripts of this folder: looks into a docker-archive.
+# For the scripts of this folder: reads a docker-archive.
 
-# files_of ARCHIVE FOLDER: the root file system, laid out in the new folder.
+# files_of ARCHIVE FOLDER: extracts the root file system into the new folder.
 files_of() {
   mkdir -p "$2"
   tar --extract --to-stdout --file "$1" manifest.json | jq --raw-output '.[].Layers[]' | while read -r layer; do
@@ -9,7 +9,7 @@ files_of() {
   done
 }
 
-# config_of ARCHIVE QUERY: of the image's configuration, by jq.
+# config_of ARCHIVE QUERY: queries the image's configuration with jq.
 config_of() {
   local config
   config=$(tar --extract --to-stdout --file "$1" manifest.json | jq --raw-output '.[0].Config')

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# Builds the image of the commit that is checked out twice, as two people would: in folders of their own, from clean
-# clones, with other umasks, time zones and languages. Both archives must be the same bytes.
+# Builds the image of the current commit twice, as two people would: in different folders, from clean clones, with different
+# umasks, time zones and languages. Both archives must have the same bytes.
 #
-#   CCACHE_DISABLE=1   compiles everything twice, too; without it, the compiler's cache is trusted to give what the
-#                      compiler would
+#   CCACHE_DISABLE=1   also compiles everything twice; without it, the compiler cache is trusted
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)

@@ -187,7 +187,7 @@ TEST_CASE("neither secrets nor the paths of receivers are logged", "[answers]") 
       "the path is unknown", [&] { return post(op.url(path), push).status; }, 404U);
 
   const std::string log = op.log();
-  CHECK(log.find(project.name()) != std::string::npos);  // there is something to look at
+  CHECK(log.find(project.name()) != std::string::npos);  // there is something to compare
   for (const std::string& hidden :
        {std::string(kSecret), std::string("the-next-value-of-the-secret"), path,
         receiver_path(project.name(), "bb", "the-next-value-of-the-secret"),

@@ -31,7 +31,7 @@ Environment settings_of(const fs::path& folder) {
           {"TLS_KEY_PATH", (folder / "tls.key").string()}};
 }
 
-/// What a sender that trusts only this authority is answered over a new connection.
+/// The answer to a sender that trusts only this CA, over a new connection.
 std::string deliver(unsigned short port, const TestAuthority& trusted,
                     const http::Request& delivery) {
   http::ClientOptions options;
@@ -81,7 +81,7 @@ TEST_CASE("a certificate is replaced as a mounted Secret is, and a bad one is no
   CHECK(op.metric(kReloads) == 1);
   CHECK(op.metric(kReloadFailures) == 0);
 
-  mounted.replace({first.issue().certificate_pem, first.issue().key_pem});  // of two pairs
+  mounted.replace({first.issue().certificate_pem, first.issue().key_pem});  // files of two pairs
   eventually_equals(
       "the bad pair is counted", [&] { return op.metric(kReloadFailures); }, 1.0);
   CHECK(answer_to_who_trusts(second) == kRefreshed);

@@ -45,8 +45,8 @@ std::string cloud_change(const std::string& path) {
       path);
 }
 
-/// A Data Center that tells of every commit that it changes one file; of another one, if it is
-/// asked with kDeceivedToken.
+/// A Data Center that reports one changed file for every commit; another file if the token is
+/// kDeceivedToken.
 class DataCenter {
  public:
   explicit DataCenter(std::string path)
@@ -89,7 +89,7 @@ class DataCenter {
   ScriptedServer server_;
 };
 
-/// Pushes until one push spares so many Warehouses: then the operator has seen them all.
+/// Sends pushes until one spares this number of Warehouses: then the operator has seen them all.
 void await_spared(const Operator& op, double count, const std::function<void()>& push) {
   eventually("the operator has seen the Warehouses", [&] {
     const double before = op.metric(kSpared);
@@ -132,7 +132,7 @@ TEST_CASE("of several Warehouses of a repository that is refreshed whose files c
                             Catch::Contains("/repos/app/changes?") &&
                             Catch::Contains(std::string("Authorization: Bearer ") + kReadToken));
   }
-  // The same commit is asked about once.
+  // The same commit is asked about only once.
   const std::size_t asked = center.requests().size();
   CHECK(push_to(url, data_center_commit(repository, number)) == kRefreshed);
   CHECK(center.requests().size() == asked);
@@ -159,7 +159,7 @@ TEST_CASE("a project whose Bitbucket is not listed sends nothing there, and is t
       [&] { return push_to(url, data_center_commit(repository, 2)); }, kRefreshed);
   CHECK(center.connections() == 0);
 
-  // Nor does it where the token is missing; which is told once it was there.
+  // Nor does it without a token. The loss of the token is reported.
   project.put_secret("s", {{"secret", kSecret}});
   eventually("an Event tells", [&] { return !project.events("BitbucketTokenRemoved").empty(); });
   CHECK(push_to(url, data_center_commit(repository, 2)) == kRefreshed);
@@ -193,7 +193,7 @@ TEST_CASE("a Bitbucket that lies to one receiver spares nobody else's Warehouses
   eventually_equals(
       "the operator has seen both", [&] { return post_to(cluster_url, ++number); }, kRefreshedTwo);
 
-  // A lie spares the Warehouses of the receiver that was told it, and is nobody else's answer.
+  // A lie spares only the Warehouses of the receiver that got it, and is not used for another.
   const std::string of_deceived = token_of(deceived, "web");
   const std::string of_other = token_of(other, "web");
   CHECK(post_to(url, ++number) == kRefreshedNone);
@@ -201,7 +201,7 @@ TEST_CASE("a Bitbucket that lies to one receiver spares nobody else's Warehouses
   CHECK(post_to(cluster_url, number) == kRefreshedTwo);
   CHECK(token_of(deceived, "web") != of_deceived);
   CHECK(token_of(other, "web") != of_other);
-  // Nor is the truth the answer of one who is lied to.
+  // Nor is the true answer used for the receiver that gets lies.
   CHECK(post_to(cluster_url, ++number) == kRefreshedTwo);
   CHECK(post_to(url, number) == kRefreshedNone);
 }
@@ -213,7 +213,7 @@ TEST_CASE("Bitbucket Cloud is asked through HTTPS_PROXY, and who is in NO_PROXY 
   BitbucketServer cloud(Source::kCloud, {.common_name = host, .alternative_names = "DNS:" + host},
                         host + ":443");
   cloud.accept(std::string("Bearer ") + kCloudToken);
-  // This machine, by a name that takes no name server, and that nothing but NO_PROXY exempts.
+  // This machine, by a name that needs no name server, and that only NO_PROXY exempts.
   const std::string here = "0x7f000001";
   BitbucketServer center(Source::kDataCenter,
                          {.common_name = here, .alternative_names = "DNS:" + here}, here);
@@ -277,7 +277,7 @@ TEST_CASE("Bitbucket Cloud is asked through HTTPS_PROXY, and who is in NO_PROXY 
   CHECK_FALSE(center.requests().empty());
   CHECK(proxy.connects().size() == 1);
   CHECK(cloud.requests().size() == asked);
-  // Both accept their own token alone.
+  // Each accepts only its own token.
   const std::string questions = "bitbucket_receiver_bitbucket_questions_total{product=";
   CHECK(op.sum_of_metrics(questions) ==
         static_cast<double>(cloud.requests().size() + center.requests().size()));

@@ -8,6 +8,8 @@
 
 #include "test/bitbucket_server/bitbucket_server.h"
 #include "test/support/cluster.h"
+#include "test/support/eventually.h"
+#include "test/support/operator.h"
 #include "test/support/process.h"
 #include "test/support/project.h"
 #include "test/support/role_bound.h"
@@ -54,7 +56,7 @@ struct CheckStage {
   }
   [[nodiscard]] std::string host() const { return fmt::format("localhost:{}", center.port()); }
 
-  /// What `check` says of these subjects, by level.
+  /// The findings of `check` for these subjects, by level.
   [[nodiscard]] std::vector<std::string> check(Environment environment,
                                                const std::set<std::string>& subjects) const {
     environment["KUBECONFIG"] = cluster.directory() + "/kubeconfig.admin";
@@ -65,14 +67,14 @@ struct CheckStage {
     CHECK_THAT(finished.output, !Catch::Contains(kCheckToken));
     const Json findings(finished.output);
     std::vector<std::string> told;
-    for (std::size_t i = 0; i < findings.size_at(""); ++i) {
-      const std::string at = fmt::format("/{}/", i);
+    for (std::size_t i = 0; i < findings.size_at("/items"); ++i) {
+      const std::string at = fmt::format("/items/{}/", i);
       if (!subjects.contains(findings.at(at + "check"))) continue;
       told.push_back(findings.at(at + "level") + ": " + findings.at(at + "message"));
     }
     return told;
   }
-  /// What it says of Bitbucket.
+  /// Its findings about Bitbucket.
   [[nodiscard]] std::vector<std::string> check(const Environment& environment) const {
     return check(environment,
                  {"Bitbucket of " + project.name() + "/bb", "BITBUCKET_HOSTS", "HTTPS_PROXY"});
@@ -129,7 +131,7 @@ TEST_CASE("check asks nobody without a token, or who is not listed", "[check_bit
                                 Catch::Contains(stage.host()) &&
                                 Catch::Contains("BITBUCKET_HOSTS"));
   const auto no_host = stage.check({{"BITBUCKET_HOSTS", "https://localhost"}});
-  CHECK(no_host == std::vector<std::string>{"failure: holds an entry that is no host"});
+  CHECK(no_host == std::vector<std::string>{"failure: contains an entry that is not a host"});
   const auto no_proxy =
       stage.check({{"BITBUCKET_HOSTS", stage.host()}, {"HTTPS_PROXY", "socks5://me:word@proxy"}});
   REQUIRE(no_proxy.size() == 1);
@@ -139,6 +141,38 @@ TEST_CASE("check asks nobody without a token, or who is not listed", "[check_bit
   stage.project.put_secret("s", {{"secret", "a-secret-of-the-tests"}});
   CHECK(stage.check().empty());
   CHECK(stage.center.requests().empty());
+}
+
+TEST_CASE("check tells how the receiver's webhooks are, and what Data Center could not deliver",
+          "[check_bitbucket]") {
+  CheckStage stage;
+  const std::string& project = stage.project.name();
+  const Operator op(stage.cluster);
+  eventually("its URL is published",
+             [&] { return !published_url(stage.project.config(), "bb").empty(); });
+  stage.center.add_repository("SHOP/app");
+  stage.center.add_repository("SHOP/web");
+  const auto of_webhooks = [&] {
+    return stage.check({{"BITBUCKET_HOSTS", stage.host()}}, {"webhooks of " + project + "/bb"});
+  };
+  using Lines = std::vector<std::string>;
+  CHECK(of_webhooks() == Lines{"warning: SHOP/app: has no webhook of this receiver",
+                               "warning: SHOP/web: has no webhook of this receiver"});
+  CHECK(stage.center.writes() == 0);
+
+  const Finished registered =
+      run({RECEIVERCTL_BINARY, "register", "-n", project, "--receiver", "bb", "--all-subscribed",
+           "--bitbucket-url", stage.center.url(), "--ca-file", stage.center.ca_file()},
+          {{"KUBECONFIG", stage.cluster.directory() + "/kubeconfig.admin"},
+           {"BITBUCKET_TOKEN", kCheckToken}});
+  INFO(registered.output);
+  REQUIRE(registered.exit_code == 0);
+  CHECK(of_webhooks() == Lines{"ok: 2 repositories have one that is right"});
+
+  stage.center.deliver("SHOP/app", [](const StoredWebhook&) { return 503U; });
+  const auto failed = of_webhooks();
+  REQUIRE(failed.size() == 2);
+  CHECK_THAT(failed[1], Catch::StartsWith("warning: SHOP/app: Bitbucket could not deliver at 20"));
 }
 
 TEST_CASE("check asks for the permissions of registration where a receiver registers its webhooks",

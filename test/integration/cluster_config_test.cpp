@@ -21,7 +21,7 @@ TEST_CASE(
     const Operator op(cluster, {{"SYSTEM_RESOURCES_NAMESPACE", system_namespace}});
     const ClusterConfig config(cluster, receiver, receiver);
     const Project project(cluster);
-    (void)project.publish("bb", kSecret);  // all else works
+    (void)project.publish("bb", kSecret);  // everything else works
     std::string message;
     eventually(
         "the failure is told",

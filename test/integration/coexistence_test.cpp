@@ -34,8 +34,7 @@ void check_peace(const Project& project, SecondWriter& kargo) {
   CHECK(resource_version(project.config()) == version);
 }
 
-/// The operator has written so often, after an hour of Kargo's rounds, and lets it have its way
-/// from then on.
+/// The operator has written this often after an hour of Kargo's rounds, and no longer writes.
 void check_retreat(const Operator& op, const Project& project, SecondWriter& kargo, double writes) {
   kargo.pass(1h);
   eventually_equals(
@@ -74,7 +73,7 @@ TEST_CASE("two writers with one base URL agree and neither writes what stands th
   CHECK(project.events("StatusConflict").empty());
 }
 
-TEST_CASE("two writers tell of a missing Secret once each, and agree when it is there",
+TEST_CASE("two writers report a missing Secret once each, and agree when it is there",
           "[coexistence]") {
   const Cluster cluster;
   const Operator op(cluster, with_base(kOtherBase));
@@ -100,10 +99,10 @@ TEST_CASE("two writers tell of a missing Secret once each, and agree when it is 
   CHECK(status_writes(op) <= before + 1);
   CHECK(kargo.writes() == 1);
 
-  // Kargo does not look at Secrets, and may not try again for a quarter of an hour.
+  // Kargo does not watch Secrets, and may not retry for a quarter of an hour.
   project.put_secret("late", {{"secret", "the-secret-that-came-late"}});
   eventually("one is published", [&] { return !published_url(project.config(), "late").empty(); });
-  kargo.pass(1h);  // it finds its words again
+  kargo.pass(1h);  // it reports the failure again
   check_peace(project, kargo);
   CHECK(ready_message(project.config(), "False").find("later") != std::string::npos);
 
@@ -120,7 +119,7 @@ TEST_CASE("two writers tell of a missing Secret once each, and agree when it is 
   CHECK(project.events("StatusConflict").empty());
 }
 
-TEST_CASE("two writers tell of a ClusterConfig's missing Secret once each, and then agree",
+TEST_CASE("two writers report a ClusterConfig's missing Secret once each, and then agree",
           "[coexistence][cluster_config]") {
   const Cluster cluster;
   const Operator op(cluster, with_base(kOtherBase));
@@ -200,7 +199,7 @@ TEST_CASE("a writer that accepts an empty Secret has its way, and the Event says
   eventually("the conflict is told",
              [&] { return !(told = project.events("StatusConflict")).empty(); });
   INFO(told);
-  CHECK(told.find("the other publishes receiver \"bb\", which this operator does not") !=
+  CHECK(told.find("the other writer publishes receiver \"bb\", which this operator does not") !=
         std::string::npos);
   CHECK(told.find("base URL") == std::string::npos);
 }

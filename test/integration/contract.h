@@ -8,7 +8,7 @@
 
 #include "test/support/delivery.h"
 
-/// The contract of the webhook port as tables: what is sent, what is answered, what is refreshed.
+/// The contract of the webhook port as tables: request, answer, refreshes.
 namespace receiver::test {
 
 /// Warehouses and Promotions of the fixture; those of other projects as `other/NAME`.
@@ -19,12 +19,12 @@ using Names = std::set<std::string>;
 [[nodiscard]] Names operator+(Names left, const Names& right);
 [[nodiscard]] Names operator-(Names left, const Names& right);
 
-/// The receivers of the fixture, for what is sent to their paths.
+/// The fixture's receivers, as targets of requests.
 enum class At {
-  kReceiver,         ///< the one of most cases; its secret is kSecret
-  kRotated,          ///< its Secret holds kSecret and, as secret.previous, kPreviousSecret
+  kReceiver,         ///< used by most cases; its secret is kSecret
+  kRotated,          ///< its Secret contains kSecret and, as secret.previous, kPreviousSecret
   kRotatedPrevious,  ///< the path of the same, derived from the previous secret
-  kShared,           ///< one path of receivers in two projects with the same secret
+  kShared,           ///< one path for receivers in two projects with the same secret
   kClusterConfig,    ///< serves every namespace
   kNowhere,          ///< a path that no receiver has
   kHealth,           ///< /healthz
@@ -40,12 +40,12 @@ struct SentRequest {
   enum class Framing {
     kLength,
     kChunked,    ///< in pieces of a few bytes
-    kAnnounced,  ///< a Content-Length, and not one byte of the body
-    kNone,       ///< neither a length nor a body
+    kAnnounced,  ///< a Content-Length, and no byte of the body
+    kNone,       ///< neither length nor body
   } framing = Framing::kLength;
 
   std::string origin{};  ///< before the path: the target is in absolute form
-  std::string query{};   ///< behind it
+  std::string query{};   ///< after the path
 
   [[nodiscard]] SentRequest with(std::string name, std::string value) &&;
   [[nodiscard]] SentRequest without(std::string_view name) &&;
@@ -55,14 +55,14 @@ struct SentRequest {
   [[nodiscard]] SentRequest asking(std::string text) &&;
 };
 
-/// As Bitbucket sends it; empty: no X-Event-Key.
+/// As Bitbucket sends it; if `event` is empty, without X-Event-Key.
 [[nodiscard]] SentRequest unsigned_delivery(const std::string& event, const std::string& body);
 [[nodiscard]] SentRequest signed_delivery(const std::string& event, const std::string& body,
                                           const std::string& secret = kSecret);
-/// One of test/testdata/bitbucket, signed.
+/// A signed file of test/testdata/bitbucket.
 [[nodiscard]] SentRequest recorded_delivery(const std::string& event, const std::string& file);
 
-/// A body that is the usual one but for one part: `part` in place of it.
+/// The usual body with one part replaced by `part`.
 struct Oddity {
   const char* name;
   const char* part;
@@ -73,7 +73,7 @@ struct Case {
   SentRequest sent;
   std::string answer;    ///< status and body
   Names refreshed{};     ///< these and no others
-  std::string header{};  ///< a line that the answer must have
+  std::string header{};  ///< a line that the answer must contain
   bool closes = false;   ///< the connection ends after the answer
 };
 
@@ -85,7 +85,7 @@ struct Case {
 struct Subscription {
   const char* warehouse;
   const char* repository;
-  const char* git;  ///< more members of the subscription
+  const char* git;  ///< further members of the subscription
 };
 extern const std::vector<Subscription> kCloudWarehouses, kDataCenterWarehouses;
 [[nodiscard]] std::vector<Case> cloud_pushes();

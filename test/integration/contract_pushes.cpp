@@ -118,7 +118,7 @@ SentRequest data_center_with_changes(const std::string& changes) {
   return data_center(fmt::format("[{}]", kHttpClone), changes);
 }
 
-/// Of a fork's repository: its own links, and its parent's, which name the repository of most
+/// The links of a fork's repository: its own, and its parent's, which name the repository of most
 /// Warehouses.
 const std::string kLinksOfFork =
     R"("links": {"clone": [{"name": "http", )"

@@ -44,14 +44,14 @@ std::string bytes_of(const SentRequest& sent, const std::string& path) {
   return text + "0\r\n\r\n";
 }
 
-/// Projects, receivers, Warehouses, Promotions, and an operator that has seen them all.
+/// Projects, receivers, Warehouses and Promotions, and an operator that has seen them all.
 class World {
  public:
   World();
 
   [[nodiscard]] unsigned short port() const { return operator_->port(); }
   [[nodiscard]] std::string path(At at) const;
-  /// What was refreshed since it was asked last.
+  /// The objects refreshed since the last call.
   [[nodiscard]] Names take_refreshed();
 
  private:
@@ -61,7 +61,7 @@ class World {
   Cluster cluster_;
   Project project_;
   Project other_;
-  /// Its name and that of its receiver, put together, are the same text as those of project_.
+  /// Its name and its receiver's name, concatenated, are the same text as those of project_.
   Project sharing_;
   std::string everywhere_ = unique_name();
   std::optional<ClusterConfig> cluster_config_;
@@ -101,7 +101,7 @@ void World::add_warehouses() const {
   const char* feature = R"("branch": "feature/late-apples")";
   other_.add_warehouse("feature", cloud, feature);
   sharing_.add_warehouse("feature", cloud, feature);
-  // Subscriptions of other kinds, which have nothing to do with any push.
+  // Subscriptions of other kinds, which no push affects.
   cluster_.admin().create(
       project_.collection("warehouses"),
       R"({"apiVersion": "kargo.akuity.io/v1alpha1", "kind": "Warehouse", "metadata": {"name": "no-git"},

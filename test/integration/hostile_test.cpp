@@ -1,5 +1,5 @@
-// What the public internet sends to a listener: the operator goes on serving, in the memory that it
-// had. Each limit by itself is tested in test/unit/http.
+// Hostile input from the public internet: the operator keeps serving, with constant memory.
+// test/unit/http tests each limit separately.
 
 #include <algorithm>
 #include <atomic>
@@ -27,8 +27,8 @@ namespace {
 constexpr std::size_t kLargestBody = 2UL * 1024 * 1024;
 /// Enough for a median.
 constexpr int kSome = 21;
-/// Half of the deliveries may take as many times what they take when all is quiet, and as many
-/// turns of the CPU as other tests beside this one cost. What is instrumented needs more of it.
+/// Half of the deliveries may take this many times their normal time, plus CPU time of parallel
+/// tests. Instrumented builds need more.
 constexpr int kSlower = kSanitized ? 20 : 3;
 constexpr std::chrono::milliseconds kTurns{100};
 constexpr double kMebibyte = 1024 * 1024;
@@ -71,7 +71,7 @@ struct Target {
     }
     return took;
   }
-  /// Fails unless deliveries are answered as if nothing else went on.
+  /// Fails unless deliveries are answered as fast as without an attack.
   void check_service() const { check_median(deliver_some(), limit); }
 
   const Cluster cluster;
@@ -79,12 +79,12 @@ struct Target {
   const Project project;
   std::string path;
   Delivery good;
-  /// By what deliveries took before anything hostile came.
+  /// From the times of deliveries before any attack.
   std::chrono::milliseconds limit{};
 };
 
-/// So many connections need more descriptors than a process has at first. The operator inherits
-/// them.
+/// These connections need more descriptors than a process has by default. The operator inherits the
+/// limit.
 void raise_descriptor_limit(rlim_t wanted) {
   rlimit limit{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
@@ -105,7 +105,7 @@ std::vector<RawClient> connections(unsigned short port, std::size_t count,
   return clients;
 }
 
-/// Good deliveries, one after another in a thread of their own, for as long as it lives.
+/// Sends good deliveries one after another, on its own thread, as long as it lives.
 class Meanwhile {
  public:
   explicit Meanwhile(const Target& target)
@@ -123,7 +123,7 @@ class Meanwhile {
   Meanwhile& operator=(const Meanwhile&) = delete;
 
   [[nodiscard]] int sent() const { return sent_; }
-  /// Fails unless they were answered as if nothing else went on.
+  /// Fails unless they were answered as fast as without an attack.
   void check() {
     end();
     CHECK(answers_ == std::vector<std::string>(answers_.size(), kRefreshed));
@@ -141,11 +141,11 @@ class Meanwhile {
   std::atomic<int> sent_ = 0;
   std::vector<std::string> answers_;
   std::vector<std::chrono::milliseconds> took_;
-  std::thread sender_;  // last: it uses the others
+  std::thread sender_;  // last, because it uses the others
 };
 
-/// Repeats what is hostile, so often at least, and fails if the memory goes on growing once it has
-/// been seen, or if good deliveries wait for it.
+/// Repeats an attack at least this often. Fails if memory keeps growing, or if good deliveries wait
+/// for it.
 template <typename Attack>
 void check_memory(const Target& target, int rounds, Attack attack) {
   const std::size_t peak = target.op.footprint().peak_kib;
@@ -158,7 +158,7 @@ void check_memory(const Target& target, int rounds, Attack attack) {
   INFO("grown from " << before / kMebibyte << " by " << grown / kMebibyte << " MiB");
   const std::size_t peak_grown = target.op.footprint().peak_kib - peak;
   INFO("peak grown by " << peak_grown << " KiB");
-  if (kSanitized) return;  // it keeps what is freed
+  if (kSanitized) return;  // instrumented builds keep freed memory
   CHECK(grown < 8 * kMebibyte);
   CHECK(peak_grown < 32UL * 1024);
 }
@@ -171,7 +171,7 @@ std::string head(const std::string& path, const std::string& fields) {
 
 TEST_CASE("slow senders keep nobody waiting, and are told when their time is over", "[hostile]") {
   raise_descriptor_limit(8'192);
-  // The last of them comes before the time of the first is over, also on a slow machine.
+  // The last one comes before the time of the first is over, also on a slow machine.
   const std::string time = kSanitized ? "20s" : "10s";
   const Target target({{"HEADER_TIMEOUT", time}, {"BODY_TIMEOUT", time}});
   auto in_head = connections(target.port(), 700, "POST " + target.path + " HTTP/1.1\r\nHost: t");
@@ -266,7 +266,7 @@ TEST_CASE("bodies made to exhaust a parser are answered, signed or not", "[hosti
   };
   struct Hostile {
     std::string body;
-    unsigned status;  ///< when it is signed
+    unsigned status;  ///< if it is signed
   };
   const std::vector<Hostile> bodies{
       {std::string(kLargestBody, '['), 400},

@@ -13,8 +13,8 @@ namespace receiver::test {
 
 namespace {
 
-/// Requests that the API server has begun to serve for service accounts, of which the operator's
-/// is the only one: watches once, when they begin.
+/// Requests of service accounts that the API server has begun to serve; the operator's is the only
+/// one. Watches count once, when they begin.
 double requests_of_the_operator(const Api& api) {
   double sum = 0;
   std::istringstream metrics(api.text("/metrics"));
@@ -27,7 +27,7 @@ double requests_of_the_operator(const Api& api) {
   return sum;
 }
 
-/// How often the operator has renewed its Lease: nothing else does it ask for by PUT.
+/// How often the operator has renewed its Lease: it sends no other PUT.
 double renewals_of(const Operator& op) {
   return op.sum_of_metrics("rest_client_requests_total{code=\"200\",method=\"PUT\"}");
 }
@@ -37,8 +37,8 @@ struct Seen {
   double other_requests;
 };
 
-/// What was asked for so far. Looked at just after a renewal, since one under way would be counted
-/// by one side only; once more if that took so long that the next one may have begun.
+/// Counts the requests so far. Read just after a renewal, because one in flight would be counted on
+/// one side only; again if that took so long that the next one may have begun.
 Seen look(const Cluster& cluster, const Operator& op) {
   for (;;) {
     const double before = renewals_of(op);

@@ -38,7 +38,7 @@ TEST_CASE("a Warehouse that is made after the push is refreshed once it is seen"
                kPromptly);
   const std::string token = refresh_of(project.warehouse("late"));
 
-  // Once a later one is refreshed, all of the above was seen.
+  // Once a later object is refreshed, the operator has seen all of the above.
   project.add_warehouse("later", project.repository(), R"("branch": "main")");
   eventually("the later one is refreshed, too",
              [&] { return !refresh_of(project.warehouse("later")).empty(); });
@@ -47,7 +47,7 @@ TEST_CASE("a Warehouse that is made after the push is refreshed once it is seen"
   CHECK(refresh_of(project.warehouse("late")) == token);
   CHECK(refresh_of(project.warehouse("of-another-branch")).empty());
   CHECK(refresh_of(other_project.warehouse("of-another-project")).empty());
-  CHECK(op.log().find("refreshing objects that were seen after a delivery which names them") !=
+  CHECK(op.log().find("refreshing objects that appeared after a delivery that names them") !=
         std::string::npos);
 }
 

@@ -29,7 +29,7 @@ void await_leader(const Cluster& cluster) {
   eventually("a replica leads", [&] { return !holder(cluster).empty(); });
 }
 
-/// An operator with this grace period, seen to refresh a Warehouse when it is pushed to.
+/// An operator with this grace period that has refreshed a Warehouse for a push.
 struct Refreshing {
   explicit Refreshing(const std::string& grace)
       : op(cluster, {{"GRACEFUL_SHUTDOWN_TIMEOUT", grace}}), project(cluster) {
@@ -47,7 +47,7 @@ struct Refreshing {
   Delivery push;
 };
 
-/// The leader has changed when a new Secret is answered by a new URL.
+/// The leader has changed when it publishes a new URL for a new Secret.
 void check_that_statuses_follow(const Project& project, const std::string& secret,
                                 std::chrono::milliseconds limit) {
   project.put_secret("bb-secret", {{"secret", secret}});
@@ -153,7 +153,7 @@ TEST_CASE("deliveries that an API server that hangs keeps waiting are answered b
   const int exit_code = given.op.exit_code(8s + kPromptly);
   given.cluster.thaw_api_server();
   CHECK(exit_code == 0);
-  // Bitbucket Cloud resends what is answered so; Data Center resends nothing, whatever the answer.
+  // Bitbucket Cloud resends after this answer; Data Center resends nothing, whatever the answer.
   CHECK(text_of(to_cloud.get()) == "503 {\"error\":\"failed to refresh 1 of 1 warehouses\"}\n");
   CHECK(text_of(to_data_center.get()) == "202 {\"msg\":\"queued 1 of 1 warehouses\"}\n");
   for (const char* name : {"/app", "/data-center"}) {
@@ -182,7 +182,7 @@ TEST_CASE("every replica serves and one writes and another follows when it goes"
 
   first.terminate();
   CHECK(first.exit_code(5s + kPromptly) == 0);
-  // A candidate asks every two seconds, with jitter.
+  // A candidate tries every two seconds, with jitter.
   eventually(
       "the second takes the released Lease",
       [&] { return !holder(cluster).empty() && holder(cluster) != first_holder; }, 5s + kPatience);
@@ -205,7 +205,7 @@ TEST_CASE("the Lease of a replica that was killed is taken over when it has expi
   check_that_statuses_follow(project, "the-secret-under-the-second-leader", 20s + kPatience);
   CHECK_FALSE(holder(cluster).empty());
   CHECK(holder(cluster) != first_holder);
-  // Nobody can know which pushes went to the one that was killed.
+  // Nobody can know which pushes went to the killed replica.
   eventually("the new leader catches up",
              [&] { return !refresh_of(project.warehouse("app")).empty(); });
 }
@@ -220,7 +220,7 @@ TEST_CASE("a catch-up that SIGTERM cuts off is done by the next leader", "[lifec
     project.add_warehouse(fmt::format("app-{:03}", i), project.repository());
   }
   const auto last_is_refreshed = [&] { return !refresh_of(project.warehouse("app-200")).empty(); };
-  // Of a replica that has crashed.
+  // As after a crash of a replica.
   cluster.admin().remove(kLeasePath);
   cluster.admin().create("/apis/coordination.k8s.io/v1/namespaces/kargo/leases",
                          R"({"metadata": {"name": "bitbucket-receiver"},
@@ -246,7 +246,7 @@ TEST_CASE("a catch-up that SIGTERM cuts off is done by the next leader", "[lifec
 TEST_CASE("the log level follows the settings file", "[lifecycle]") {
   const Cluster cluster;
   const std::string file = cluster.directory() + "/" + unique_name() + ".yaml";
-  const auto write = [&file](const std::string& text) {  // never half of it
+  const auto write = [&file](const std::string& text) {  // never half of the file
     std::ofstream(file + ".new") << text;
     std::filesystem::rename(file + ".new", file);
   };
@@ -258,7 +258,7 @@ TEST_CASE("the log level follows the settings file", "[lifecycle]") {
   CHECK_FALSE(logs("synced"));
 
   write("LOG_LEVEL: DEBUG\n");
-  eventually("it tells that it logs more", [&] { return logs("another log level"); });
+  eventually("it tells that it logs more", [&] { return logs("changed the log level"); });
   write("LOG_LEVEL: LOUD\n");
   eventually("a bad level is told", [&] { return logs("LOG_LEVEL"); });
   const Project project(cluster);

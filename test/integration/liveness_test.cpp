@@ -17,8 +17,8 @@ namespace receiver::test {
 
 namespace {
 
-/// One thread of a process that does not run while this lives, as if what it waits for never came.
-/// On one thread of the test.
+/// Stops one thread of a process as long as it lives, as if that thread hung. On one thread of the
+/// test.
 class Halted {
  public:
   explicit Halted(pid_t thread) : thread_(thread) {
@@ -60,7 +60,7 @@ TEST_CASE("a thread that hangs fails liveness until it goes on", "[liveness]") {
     eventually(
         "liveness fails", [&] { return !lives(); }, 10s + kPatience);
     CHECK_THAT(op.metrics_port("/livez").body,
-               Catch::StartsWith("[-]webhook-threads: one has been stuck for "));
+               Catch::StartsWith("[-]webhook-threads: a webhook thread has been stuck for "));
   }
   SECTION("the API client's") {
     const Halted halted(op.id());

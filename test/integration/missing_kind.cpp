@@ -12,7 +12,7 @@ constexpr const char* kCrds = "/apis/apiextensions.k8s.io/v1/customresourcedefin
 const std::string kPromotionsCrd = std::string(kCrds) + "/promotions.kargo.akuity.io";
 constexpr const char* kKargoGroup = "/apis/kargo.akuity.io/v1alpha1";
 
-/// Meanwhile the API server answers 404 or 429, or what it remembers.
+/// Meanwhile the API server answers 404 or 429, or from its cache.
 bool is_served(const Api& api) {
   try {
     return api.find(std::string(kKargoGroup) + "/promotions").has_value();

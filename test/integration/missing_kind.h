@@ -4,7 +4,8 @@
 
 namespace receiver::test {
 
-/// While it lives, the cluster does not know Promotions; then, it does again, without any.
+/// While it lives, the cluster has no kind Promotion. Afterwards it has the kind again, without
+/// objects.
 class MissingPromotions {
  public:
   explicit MissingPromotions(const Api& api);

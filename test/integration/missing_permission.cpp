@@ -27,7 +27,7 @@ MissingPermission::MissingPermission(const Api& api, const std::string& rules,
 MissingPermission::~MissingPermission() {
   try {
     set_rules(api_, rules_);
-  } catch (const std::exception& error) {  // of an API server that a failed test has left stopped
+  } catch (const std::exception& error) {  // the API server may be stopped after a failed test
     FAIL_CHECK(error.what());
   }
 }

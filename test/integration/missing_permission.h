@@ -6,8 +6,7 @@
 
 namespace receiver::test {
 
-/// While it lives, the operator's ClusterRole has other rules, by which it may not list this
-/// resource of Kargo's.
+/// While it lives, the operator's ClusterRole has rules that forbid listing this Kargo resource.
 class MissingPermission {
  public:
   MissingPermission(const Api& api, const std::string& rules, const std::string& resource);
@@ -17,7 +16,7 @@ class MissingPermission {
 
  private:
   const Api& api_;
-  const std::string rules_;  ///< of before
+  const std::string rules_;  ///< the former rules
 };
 
 }  // namespace receiver::test

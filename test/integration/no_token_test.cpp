@@ -13,8 +13,8 @@
 namespace receiver::test {
 namespace {
 
-/// That went through the interface which test/network/questions.sh has made: everything but this
-/// machine is behind it, name servers included, and nobody answers there.
+/// Packets through the interface that test/network/questions.sh has created: everything except this
+/// machine is behind it, including name servers, and nothing answers there.
 unsigned long packets_elsewhere() {
   std::ifstream interfaces("/proc/self/net/dev");
   for (std::string line; std::getline(interfaces, line);) {
@@ -22,7 +22,9 @@ unsigned long packets_elsewhere() {
     if (colon == std::string::npos) continue;
     std::istringstream fields(line.substr(line.find(':') + 1));
     unsigned long packets = 0;
-    for (int field = 0; field < 10; ++field) fields >> packets;  // 8 of what came, then bytes
+    for (int field = 0; field < 10; ++field) {
+      fields >> packets;  // 8 fields of received data, then sent bytes
+    }
     return packets;
   }
   FAIL("there is no such interface: this test runs by `make network-test`");
@@ -37,7 +39,7 @@ TEST_CASE("a receiver without a token sends nothing to anybody but the API serve
   const Operator op(cluster, {{"BITBUCKET_HOSTS", "git.example.com"}});
   const Project project(cluster);
   project.put_secret("cloud", {{"secret", kSecret}});
-  // All but the token.
+  // Everything except the token.
   project.put_secret("center", {{"secret", kSecret},
                                 {"bitbucket.url", "https://git.example.com"},
                                 {"bitbucket.username", "me@example.com"}});
@@ -65,8 +67,8 @@ TEST_CASE("a receiver without a token sends nothing to anybody but the API serve
   eventually_equals("Data Center's Warehouses are seen, and refreshed", push_to_center, all);
   CHECK(packets_elsewhere() == 0);
 
-  // With a token the same pushes are asked about, as the same counter shows; and for want of an
-  // answer they refresh all the same.
+  // With a token, the same pushes cause questions, as the same counter shows. Without an answer
+  // they refresh anyway.
   project.put_secret("cloud", {{"secret", kSecret}, {"bitbucket.token", "token-of-the-tests"}});
   eventually("a question leaves", [&] {
     CHECK(push_to_cloud() == all);

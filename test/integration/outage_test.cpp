@@ -38,7 +38,7 @@ TEST_CASE("a restart of the API server in mid-watch loses nothing", "[outage]") 
 
   cluster.kill_api_server();
   cluster.start_api_server();
-  // While the operator still thinks of its next attempt, everything changes.
+  // While the operator waits for its next attempt, everything changes.
   project.add_warehouse("after", project.repository("after"));
   project.put_secret("second", {{"secret", "a-second-secret-after-the-restart"}});
   project.declare({{"bb", "bb-secret"}, {"bb2", "second"}});
@@ -66,7 +66,7 @@ TEST_CASE("a restart of the API server in mid-watch loses nothing", "[outage]") 
       },
       std::string("404 {}\n"), kRecovery);
 
-  // And the watches live on, once each has thought of its next attempt.
+  // And the watches continue, after the next attempt of each.
   std::vector<std::chrono::milliseconds> took;
   for (int change = 0; change <= 3; ++change) {
     const std::string secret = "changed-after-the-restart-" + std::to_string(change);
@@ -143,7 +143,7 @@ TEST_CASE("an operator that starts while the API server is away gets ready when 
   const Delivery push = sign(cloud_push(project.repository(), "main"), kSecret);
   CHECK(op.metrics_port("/livez").status == 200);
   CHECK(op.metrics_port("/readyz").status == 503);
-  // Whether the path exists is not known yet: Bitbucket shall come again.
+  // It is still unknown whether the path exists: Bitbucket must resend.
   const http::Response answer = post(url, push);
   CHECK(answer.status == 503);
   CHECK(answer.headers.find("Retry-After") == "1");

@@ -21,7 +21,7 @@ TEST_CASE("a missing permission fails that project alone and its arrival makes i
   forbidden.put_secret("one", {{"secret", kSecret}});
   forbidden.declare({{"bb", "one"}});
 
-  const Operator op(cluster);  // ready although one namespace is out of reach
+  const Operator op(cluster);  // ready although one namespace cannot be read
   const auto message = [&] { return ready_message(forbidden.config(), "False"); };
   eventually(
       "the missing permission is told",
@@ -36,7 +36,7 @@ TEST_CASE("a missing permission fails that project alone and its arrival makes i
   CHECK(post(url, sign(cloud_push(allowed.repository(), "main"), kSecret)).status == 200);
 
   forbidden.allow_secrets();
-  // It is tried again at least every 30 seconds.
+  // It is retried at least every 30 seconds.
   eventually_equals(
       "the project is ready", [&] { return ready_message(forbidden.config(), "True"); },
       kProjectReady, 30s + kPatience);
@@ -67,7 +67,7 @@ TEST_CASE(
       {"apiGroups": ["kargo.akuity.io"], "resources": ["warehouses", "promotions"],
        "verbs": ["list", "watch", "patch"]}])",
                                              "projectconfigs");
-  cluster.stop_api_server();  // a watch that goes on would not be asked for its permission
+  cluster.stop_api_server();  // the permission of a running watch is not checked again
   cluster.start_api_server();
   eventually(
       "the watch is refused",
@@ -78,10 +78,10 @@ TEST_CASE(
   await_refreshed(op);
   CHECK(op.is_ready());
 
-  // One that starts now cannot know which URLs there are: Bitbucket shall come again.
+  // An operator that starts now cannot know which URLs exist: Bitbucket must resend.
   const Operator late(cluster);
   CHECK(late.metrics_port("/readyz?verbose")
-            .body.find("[+]projectconfigs ok: no permission to list and watch projectconfigs") !=
+            .body.find("[+]projectconfigs ok: forbidden to list and watch projectconfigs") !=
         std::string::npos);
   const http::Response answer = post(late.url(path), push);
   CHECK(answer.status == 503);
@@ -99,7 +99,7 @@ TEST_CASE("a project that was applied in one go with its permission is ready soo
   project.put_secret("one", {{"secret", kSecret}});
   project.declare({{"bb", "one"}});
   project.allow_secrets();
-  project.await_ready(20s);  // what is believed to be refused is tried again after 30
+  project.await_ready(20s);  // a rejection is retried after 30 s
 }
 
 }  // namespace receiver::test

@@ -13,12 +13,12 @@
 
 namespace receiver::test {
 
-// What of a process is its own, the kernel gives to root as soon as the process is not dumpable:
-// no core dump is written of it, and no process of its user reads its memory.
+// When a process is not dumpable, the kernel gives its files in /proc to root: it writes no core
+// dump, and no process of its user reads its memory.
 TEST_CASE("neither program leaves its secrets in a core dump", "[receiverctl]") {
   const TemporaryDirectory folder;
   std::filesystem::permissions(folder.path(""), std::filesystem::perms::all);
-  // Opening it for reading waits for a writer, who never comes.
+  // Opening it for reading blocks: there is no writer.
   const std::string fifo = folder.path("fifo");
   REQUIRE(::mkfifo(fifo.c_str(), 0644) == 0);
   const uid_t user = ::geteuid() == 0 ? 65534 : ::geteuid();
@@ -34,7 +34,7 @@ TEST_CASE("neither program leaves its secrets in a core dump", "[receiverctl]") 
     const std::string of_process = fmt::format("/proc/{}/", process.id());
     struct stat about {};
     eventually("the program has begun", [&] {
-      // The dynamic linker comes before main().
+      // The dynamic linker runs before main().
       return read_file(of_process + "comm").starts_with(program.substr(0, 15)) &&
              read_file(of_process + "stat").find(") S ") != std::string::npos &&
              ::stat((of_process + "mem").c_str(), &about) == 0;

@@ -13,7 +13,7 @@ namespace receiver::test {
 
 namespace {
 
-/// Which of a project's Warehouses were written to since it was made or asked last.
+/// The project's Warehouses that were written since the last call.
 class Changes {
  public:
   explicit Changes(const Cluster& cluster, const Project& project)
@@ -45,8 +45,8 @@ std::string refreshed(std::size_t count) {
   return "200 {\"msg\":\"refreshed " + std::to_string(count) + " warehouse(s)\"}\n";
 }
 
-/// A push is answered by what the operator has seen: what was made a moment ago may not be among
-/// it. Sent until so many Warehouses are refreshed.
+/// The operator answers a push with what it has seen, which may not include new objects yet. Sends
+/// until this number of Warehouses is refreshed.
 void push_until(const std::string& url, const Delivery& delivery, std::size_t count) {
   eventually_equals(
       "the operator has seen the Warehouses", [&] { return text_of(post(url, delivery)); },

@@ -30,20 +30,20 @@ TEST_CASE("what needs a missing kind or permission waits, and recovers, and the 
       {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]}])",
                                               "warehouses");
   std::optional<MissingPromotions> kind(std::in_place, cluster.admin());
-  const Operator op(cluster);  // ready all the same
+  const Operator op(cluster);  // ready nevertheless
   const std::string url = op.url(project.publish("bb", kSecret));
   const Delivery push = sign(cloud_push(project.repository(), "main"), kSecret);
   const Delivery merge = sign(cloud_merge(pull_request), kSecret);
 
   const std::string report = op.metrics_port("/readyz?verbose").body;
   INFO(report);
-  CHECK(report.find("[+]warehouses ok: no permission to list and watch warehouses") !=
+  CHECK(report.find("[+]warehouses ok: forbidden to list and watch warehouses") !=
         std::string::npos);
   CHECK(report.find("[+]promotions ok: the API server does not know promotions") !=
         std::string::npos);
   CHECK(report.find("[+]projectconfigs ok\n") != std::string::npos);
   eventually("the missing permission is logged", [&] {
-    return op.log().find("no permission to list and watch warehouses") != std::string::npos;
+    return op.log().find("forbidden to list and watch warehouses") != std::string::npos;
   });
   for (const auto& [delivery, answer] :
        {std::pair(&push, "503 {\"error\":\"warehouses are not synced\"}\n"),
@@ -56,7 +56,7 @@ TEST_CASE("what needs a missing kind or permission waits, and recovers, and the 
   permission.reset();
   kind.reset();
   project.add_promotion("waits", pull_request);
-  // It is tried again at least every 30 seconds.
+  // It is retried at least every 30 seconds.
   eventually_equals(
       "pushes are served", [&] { return text_of(post(url, push)); }, kRefreshed, 30s + kPatience);
   eventually_equals(

@@ -1,9 +1,13 @@
+#include <algorithm>
+#include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "test/bitbucket_server/bitbucket_server.h"
 #include "test/integration/missing_kind.h"
@@ -25,7 +29,7 @@ using bitbucket::Source;
 namespace {
 
 constexpr const char* kAccount = "kargo/kargo-external-webhooks-server";
-/// As wide as a project's name of one run, so that columns stand where they stand.
+/// As wide as a project's name in one run, so that columns do not move.
 constexpr const char* kProject = "project-of-the-test";
 
 std::string payload(const std::string& name) {
@@ -54,7 +58,7 @@ struct Stage {
                           "Succeeded");
   }
 
-  /// Until the operator has seen all objects, whose number that is.
+  /// Waits until the operator has seen all objects; `answer` has their number.
   void await_seen(const std::vector<std::string>& arguments, const std::string& answer) const {
     std::vector<std::string> words{RECEIVERCTL_BINARY, "send",
                                    "--kubeconfig",     cluster.directory() + "/kubeconfig.admin",
@@ -124,11 +128,11 @@ TEST_CASE("receivers of the ClusterConfig reach every namespace", "[receiverctl]
   const Finished listed = run({RECEIVERCTL_BINARY, "receivers", "-o", "json"}, environment);
   CHECK(listed.exit_code == 0);
   const Json receivers(listed.output);
-  CHECK(receivers.at("/0/project").empty());
-  CHECK(receivers.at("/0/name") == name);
-  CHECK(receivers.at("/0/ready") == "true");
-  CHECK(std::stoul(receivers.at("/0/warehouses")) >= 4);
-  CHECK(std::stoul(receivers.at("/0/promotions")) >= 2);
+  CHECK(receivers.at("/items/0/project").empty());
+  CHECK(receivers.at("/items/0/name") == name);
+  CHECK(receivers.at("/items/0/ready") == "true");
+  CHECK(std::stoul(receivers.at("/items/0/warehouses")) >= 4);
+  CHECK(std::stoul(receivers.at("/items/0/promotions")) >= 2);
 
   stage.await_seen({"--repo", stage.project.repository("shop"), "--branch", "dev"},
                    "refreshed 2 warehouse(s)");
@@ -138,7 +142,7 @@ TEST_CASE("receivers of the ClusterConfig reach every namespace", "[receiverctl]
           environment);
   INFO(sent.output);
   CHECK(sent.exit_code == 0);
-  CHECK(Json(sent.output).size_at("/objects") == 2);
+  CHECK(Json(sent.output).size_at("/items/0/objects") == 2);
   const Finished described =
       run({RECEIVERCTL_BINARY, "receivers", "describe", name, "--cluster-config"}, environment);
   CHECK(described.exit_code == 0);
@@ -199,7 +203,7 @@ TEST_CASE("a delivery that is not accepted comes back with what to do", "[receiv
   shown.check("send_refused.txt");
 }
 
-TEST_CASE("a saved payload is explained, and signed and sent anew", "[receiverctl]") {
+TEST_CASE("a saved payload is explained, and signed and sent again", "[receiverctl]") {
   Stage stage;
   stage.project.add_warehouse("cloud", "https://bitbucket.org/kargo-orchard/fruit-basket");
   stage.project.add_warehouse("tags", "https://bitbucket.org/kargo-orchard/fruit-basket",
@@ -268,6 +272,140 @@ TEST_CASE("kubectl runs it as its plugin", "[receiverctl]") {
     CHECK(plugin.output == itself.output);
     CHECK(plugin.exit_code == itself.exit_code);
   }
+}
+
+TEST_CASE("each documented exit code is the one that comes", "[receiverctl]") {
+  const Stage stage;
+  const std::string& project = stage.project.name();
+  const std::string pushed = payload("cloud/push_branch_update.json");
+  const TemporaryFile dead(R"({"apiVersion": "v1", "kind": "Config", "current-context": "c",
+    "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
+    "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+    "users": [{"name": "u", "user": {"token": "t"}}]})");
+  const TemporaryFile secret(kSecret);
+  const std::string admin = stage.cluster.directory() + "/kubeconfig.admin";
+  const auto code = [&](const std::string& kubeconfig, std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), RECEIVERCTL_BINARY);
+    const Finished finished =
+        run(std::move(arguments), {{"KUBECONFIG", kubeconfig}, {"BITBUCKET_TOKEN", "token"}});
+    INFO(finished.output);
+    CHECK_FALSE(finished.output.empty());
+    return finished.exit_code;
+  };
+  const std::string shop = "https://bitbucket.org/acme/shop";
+  struct Row {
+    std::vector<std::string> arguments;
+    int code;      ///< with the cluster
+    int far_away;  ///< with an API server that does not answer
+  };
+  const std::vector<Row> rows{
+      {{"receivers", "--project", project}, 0, 3},
+      {{"receivers", "--project", "nobody"}, 1, 3},
+      {{"receivers", "describe", project + "/bb"}, 0, 3},
+      {{"receivers", "describe", project + "/nobody"}, 1, 3},
+      {{"receivers", "describe", "bb"}, 2, 2},
+      {{"wait", "--project", project, "--receiver", "bb"}, 0, 3},
+      {{"wait", "--project", "nobody", "--timeout", "0"}, 1, 3},
+      {{"check", "--project", project, "--base-url", "http://127.0.0.1:1"}, 1, 1},
+      {{"check", "--service-account", "name"}, 2, 2},
+      {{"send", "--project", project, "--receiver", "nobody", "--repo", shop}, 1, 3},
+      {{"send", "--project", project, "--receiver", "bb", "--event", "diagnostics:ping"}, 0, 3},
+      {{"send", "--url", "http://127.0.0.1:1/x", "--secret-file", secret.path(), "--repo", shop},
+       3,
+       3},
+      {{"explain", pushed, "--project", project}, 1, 3},
+      {{"explain", pushed, "--offline"}, 0, 0},
+      {{"explain", "/nowhere", "--offline"}, 3, 3},
+      {{"url", "--project", project, "--receiver", "bb", "--secret-file", secret.path(),
+        "--base-url", "https://h"},
+       0,
+       0},
+      {{"register", "--project", project, "--receiver", "nobody", "--repo", shop}, 1, 3},
+      {{"register", "--project", "nobody", "--receiver", "bb", "--repo", shop}, 1, 3},
+      {{"register", "--project", project, "--receiver", "bb"}, 2, 2},
+      {{"unregister", "--project", project, "--receiver", "nobody", "--repo", shop}, 1, 3},
+      {{"unregister", "--project", project, "--receiver", "bb", "--repo",
+        "https://localhost:1/scm/a/b"},
+       3,
+       3},
+      {{"nonsense"}, 2, 2},
+      {{"--help"}, 0, 0},
+  };
+  for (const Row& row : rows) {
+    INFO(fmt::format("{}", fmt::join(row.arguments, " ")));
+    CHECK(code(admin, row.arguments) == row.code);
+    CHECK(code(dead.path(), row.arguments) == row.far_away);
+  }
+}
+
+TEST_CASE("output that cannot be written is no success", "[receiverctl]") {
+  const TemporaryFile secret(kSecret);
+  const std::string command =
+      fmt::format("{} url --project p --receiver r --base-url https://h --secret-file {}",
+                  RECEIVERCTL_BINARY, secret.path());
+  CHECK(run({"/bin/sh", "-c", command + " > /dev/null"}).exit_code == 0);
+  for (const char* where : {"> /dev/full", ">&-", "<&- >&-"}) {
+    INFO(where);
+    const Finished finished = run({"/bin/sh", "-c", command + " " + where});
+    CHECK(finished.exit_code == 3);
+    CHECK(finished.output == "receiverctl: the output cannot be written\n");
+  }
+}
+
+TEST_CASE("a cluster without Kargo's kinds is reported with the remedy", "[receiverctl]") {
+  const Stage stage;
+  const MissingPromotions missing(stage.cluster.admin());
+  const Finished finished =
+      run({RECEIVERCTL_BINARY, "receivers", "--project", stage.project.name()},
+          {{"KUBECONFIG", stage.cluster.directory() + "/kubeconfig.admin"}});
+  CHECK(finished.exit_code == 1);
+  CHECK_THAT(finished.output,
+             Catch::Contains(" does not serve promotions.kargo.akuity.io: install Kargo"));
+}
+
+TEST_CASE("wait ends when the receivers are ready, or in time with what is missing",
+          "[receiverctl]") {
+  Stage stage;
+  const std::string& project = stage.project.name();
+  stage.shown.run({"wait", "--for=ready", "--project", project});
+  stage.shown.run({"wait", "--for=ready", "--project", project, "--receiver", "bb", "-o", "json"});
+  stage.shown.run({"wait", "--project", project, "--receiver", "nobody", "--timeout", "0.1s"});
+  stage.shown.run({"wait", "--project", "nobody", "--timeout", "0"});
+  stage.project.declare({{"bb", "bb-secret"}, {"late", "late-secret"}});
+  stage.shown.run({"wait", "--project", project, "--timeout", "1s", "-o", "yaml"});
+  stage.shown.check("wait.txt");
+
+  const TemporaryFile output("");
+  Environment environment = current_environment();
+  environment["KUBECONFIG"] = stage.cluster.directory() + "/kubeconfig.admin";
+  Process waiting({RECEIVERCTL_BINARY, "wait", "--project", project, "--timeout", "60s"},
+                  environment, output.path());
+  CHECK_FALSE(waiting.wait(std::chrono::seconds(1)));
+  stage.project.put_secret("late-secret", {{"secret", kSecret}});
+  CHECK(waiting.wait(std::chrono::seconds(30)) == 0);
+  CHECK_THAT(read_file(output.path()), Catch::Contains("receiver " + project + "/late is ready\n"));
+}
+
+TEST_CASE("receivers that are watched are shown when they change", "[receiverctl]") {
+  const Stage stage;
+  const std::string& project = stage.project.name();
+  const TemporaryFile output("");
+  Environment environment = current_environment();
+  environment["KUBECONFIG"] = stage.cluster.directory() + "/kubeconfig.admin";
+  Process watching({RECEIVERCTL_BINARY, "receivers", "--watch", "--project", project}, environment,
+                   output.path());
+  const auto shown = [&](const std::string& text) {
+    return read_file(output.path()).find(text) != std::string::npos;
+  };
+  eventually("it is ready", [&] { return shown("bb     True "); });
+  stage.project.delete_secret("bb-secret");
+  eventually("it is not any more", [&] { return shown("bb     False "); });
+  stage.project.declare({});
+  eventually("it is gone", [&] { return shown("projectconfig/" + project + "/bb is gone\n"); });
+  watching.signal(SIGTERM);
+  CHECK(watching.wait(std::chrono::seconds(10)) == 128 + SIGTERM);
+  const std::string all = read_file(output.path());
+  CHECK(std::count(all.begin(), all.end(), '\n') == 4);  // titles once, two rows, the end
 }
 
 TEST_CASE("check finds all well where it is", "[receiverctl]") {

@@ -12,7 +12,7 @@ namespace receiver::test {
 
 namespace {
 
-/// The API server finally refuses every update of the project's Warehouse `refused`.
+/// The API server rejects every update of the project's Warehouse `refused` for good.
 class Policy {
  public:
   Policy(const Cluster& cluster, const Project& project)

@@ -15,15 +15,16 @@
 #include "test/support/eventually.h"
 #include "test/support/operator.h"
 #include "test/support/project.h"
+#include "test/support/receiverctl_schema.h"
 
-/// What the tests of `receiverctl register` share.
+/// Helpers of the tests of `receiverctl register`.
 namespace receiver::test {
 
 using receiver::bitbucket::Source;
 
 inline constexpr const char* kNewSecret = "another-secret-of-the-tests-of-registering";
 inline constexpr const char* kApiToken = "token-of-the-tests-of-registering";
-/// As wide as a project's name of one run, so that columns stand where they stand.
+/// As long as the name of a run's project, so that columns keep their places.
 inline constexpr const char* kShownProject = "project-of-the-test";
 inline constexpr const char* kHooksBaseUrl = "https://hooks.example.com/kargo";
 
@@ -32,7 +33,7 @@ struct KargoKind {
   const char* plural;
   bool namespaced;
 };
-/// Kargo's kinds of which the operator knows nothing, and which are none of those in config/crd.
+/// Kargo's kinds that the operator does not know, and that are not in config/crd.
 inline constexpr KargoKind kStage{"Stage", "stages", true};
 inline constexpr KargoKind kPromotionTask{"PromotionTask", "promotiontasks", true};
 inline constexpr KargoKind kClusterPromotionTask{"ClusterPromotionTask", "clusterpromotiontasks",
@@ -58,7 +59,7 @@ inline void serve(const Api& api, const KargoKind& kind) {
                             kind.namespaced ? "Namespaced" : "Cluster", kind.kind, kind.kind,
                             kind.plural, std::string(kind.plural, std::strlen(kind.plural) - 1)));
   }
-  // At first answered 429, which is thrown.
+  // The first answer is 429, which throws.
   eventually("the kind is served", [&] {
     try {
       return api.find(fmt::format("/apis/kargo.akuity.io/v1alpha1/{}", kind.plural)).has_value();
@@ -95,8 +96,10 @@ class RegisterStage {
     if (std::ranges::find(arguments, "--ca-file") == arguments.end()) {
       words.insert(words.end(), {"--ca-file", bitbucket.ca_file()});
     }
+    const bool is_json = std::ranges::find(arguments, "json") != arguments.end();
     for (std::string& argument : arguments) words.push_back(std::move(argument));
     Finished finished = run(std::move(words), environment);
+    if (is_json && prints_document(finished)) CHECK(schema_problem(finished.output) == "");
     CHECK_THAT(finished.output, !Catch::Contains(kSecret) && !Catch::Contains(kNewSecret) &&
                                     !Catch::Contains(kApiToken));
     replace(finished.output, bitbucket.url(), "https://BITBUCKET");
@@ -158,7 +161,7 @@ inline void forget(const Api& api, const KargoKind& kind) {
   eventually("the kind is gone", [&] { return !api.find(path); });
 }
 
-/// An object of it whose steps, at their place in the spec, are these.
+/// An object of it with these steps at their place in the spec.
 inline void create(const RegisterStage& stage, const KargoKind& kind, const std::string& name,
                    const std::string& steps) {
   const bool of_stage = kind.kind == std::string_view(kStage.kind);

@@ -16,7 +16,7 @@ TEST_CASE("register makes the webhooks of every subscribed Cloud repository, onc
   stage.project.add_warehouse("elsewhere", "https://github.com/example/shop");
 
   CHECK(told(stage.run_all({"--dry-run"})) == R"(0
-skipped: https://github.com/example/shop is not known to be on this Bitbucket
+skipped: https://github.com/example/shop: not known to be on this Bitbucket
 REPOSITORY                WEBHOOK        DIFFERENCE
 project-of-the-test/app   would create   title: Kargo project-of-the-test/bb [HASH/bb]
                                          url: https://hooks.example.com/kargo/bitbucket/HEX…
@@ -37,7 +37,7 @@ project-of-the-test/web   would create   title: Kargo project-of-the-test/bb [HA
       web, {{.title = "CI", .url = "https://ci.example.com/hook", .events = {"repo:push"}},
             {.title = "Chat", .url = "https://chat.example.com/hook", .events = {"repo:push"}}});
   const std::string created = R"(0
-skipped: https://github.com/example/shop is not known to be on this Bitbucket
+skipped: https://github.com/example/shop: not known to be on this Bitbucket
 REPOSITORY                WEBHOOK   DIFFERENCE
 project-of-the-test/app   created   title: Kargo project-of-the-test/bb [HASH/bb]
                                     url: https://hooks.example.com/kargo/bitbucket/HEX…
@@ -56,14 +56,14 @@ project-of-the-test/web   created   title: Kargo project-of-the-test/bb [HASH/bb
   REQUIRE(stage.bitbucket.webhooks(web).size() == 3);
 
   CHECK(told(stage.run_all()) == R"(0
-skipped: https://github.com/example/shop is not known to be on this Bitbucket
+skipped: https://github.com/example/shop: not known to be on this Bitbucket
 REPOSITORY                WEBHOOK     DIFFERENCE
 project-of-the-test/app   unchanged
 project-of-the-test/web   unchanged
 )");
   CHECK(stage.bitbucket.writes() == 2);
 
-  // What Bitbucket now holds is what the operator takes.
+  // The operator accepts deliveries of the webhook that Bitbucket has now.
   const StoredWebhook webhook = stage.bitbucket.webhooks(app)[0];
   CHECK(webhook.url == std::string("https://hooks.example.com") + stage.path);
   const Delivery push = sign(cloud_push(stage.clone_url("app"), "main"), webhook.secret);
@@ -77,12 +77,15 @@ TEST_CASE("register makes the webhooks of a Data Center that is named", "[regist
   const std::string web = stage.subscribe("web");
   CHECK(told(stage.run_all({"-o", "json"})) == R"(0
 {
+  "apiVersion": "receiverctl.bitbucket-receiver/v1",
+  "kind": "RegistrationList",
   "dryRun": false,
-  "repositories": [
+  "notes": [],
+  "items": [
     {
       "server": "https://BITBUCKET",
       "repository": "SHOP/web",
-      "result": "created",
+      "action": "create",
       "differences": [
         {
           "field": "title",
@@ -114,29 +117,26 @@ TEST_CASE("register makes the webhooks of a Data Center that is named", "[regist
       "notes": [],
       "error": ""
     }
-  ],
-  "skipped": [],
-  "notAllowed": [],
-  "notes": []
+  ]
 }
 )");
   CHECK(told(stage.run_all({"--dry-run", "-o", "json"})) == R"(0
 {
+  "apiVersion": "receiverctl.bitbucket-receiver/v1",
+  "kind": "RegistrationList",
   "dryRun": true,
-  "repositories": [
+  "notes": [],
+  "items": [
     {
       "server": "https://BITBUCKET",
       "repository": "SHOP/web",
-      "result": "unchanged",
+      "action": "unchanged",
       "differences": [],
       "reason": "",
       "notes": [],
       "error": ""
     }
-  ],
-  "skipped": [],
-  "notAllowed": [],
-  "notes": []
+  ]
 }
 )");
   const StoredWebhook webhook = stage.bitbucket.webhooks(web).at(0);
@@ -199,7 +199,7 @@ TEST_CASE("register leaves another environment's webhook alone, and moves its ow
   StoredWebhook staging = own;
   staging.url = "https://hooks.example.com/staging" + stage.path;
 
-  // Its mark is of another cluster's ProjectConfig: a second one is made.
+  // Its mark is from another cluster's ProjectConfig: a second webhook is created.
   StoredWebhook theirs = staging;
   theirs.title = "Kargo " + stage.project.name() + "/bb [0123456789ab/bb]";
   stage.bitbucket.add_repository(repository, {theirs});
@@ -218,7 +218,7 @@ TEST_CASE("register leaves another environment's webhook alone, and moves its ow
   const Finished left = stage.run_all();
   CHECK(left.exit_code == 1);
   CHECK_THAT(left.output,
-             Catch::Contains("skipped") && Catch::Contains("--move takes it to https://hooks"));
+             Catch::Contains("skipped") && Catch::Contains("--move moves it to https://hooks"));
   CHECK(stage.bitbucket.webhooks(repository).at(0).url == staging.url);
   CHECK(stage.run_all({"--move"}).exit_code == 0);
   REQUIRE(stage.bitbucket.webhooks(repository).size() == 1);
@@ -235,7 +235,7 @@ TEST_CASE("register leaves a webhook switched off, and says so", "[register]") {
   const std::size_t writes = stage.bitbucket.writes();
   CHECK(told(stage.run_all()) == R"(1
 REPOSITORY   WEBHOOK   DIFFERENCE
-SHOP/app     skipped   webhook 2 (Kargo project-of-the-test/bb [HASH/bb]) is switched off, and stays so: switch it on in Bitbucket, or delete it
+SHOP/app     skipped   webhook 2 (Kargo project-of-the-test/bb [HASH/bb]) is switched off, and stays off: switch it on in Bitbucket, or delete it
 )");
   CHECK(stage.bitbucket.writes() == writes);
 }
@@ -246,7 +246,8 @@ TEST_CASE("register makes no webhook beside the project's, and asks for those on
   stage.subscribe("web");
   stage.bitbucket.add_inherited("SHOP", {{.title = "for all",
                                           .url = "https://hooks.example.com" + stage.path,
-                                          .events = {"repo:refs_changed"}}});
+                                          .events = {"repo:refs_changed"},
+                                          .secret = kSecret}});
   CHECK(told(stage.run_all()) == R"(0
 REPOSITORY   WEBHOOK     DIFFERENCE
 SHOP/app     unchanged
@@ -295,7 +296,8 @@ TEST_CASE("register asks for pull requests where a task that a Stage uses waits 
     REQUIRE(stage.run_all().exit_code == 0);
     return stage.bitbucket.webhooks(repository).at(0).events.size() > 1;
   };
-  // A task that no Stage uses does not count; one of the cluster's is another than a project's.
+  // A task that no Stage uses does not count; a ClusterPromotionTask differs from a PromotionTask
+  // of the same name.
   create(stage, kPromotionTask, "review", waits);
   create(stage, kPromotionTask, "push", R"([{"uses": "git-push"}])");
   create(stage, kStage, "one", R"([{"task": {"name": "push"}}])");
@@ -303,8 +305,8 @@ TEST_CASE("register asks for pull requests where a task that a Stage uses waits 
   create(stage, kStage, "two", R"([{"task": {"name": "review", "kind": "ClusterPromotionTask"}}])");
   CHECK_FALSE(asks_for_pull_requests());
   CHECK_THAT(stage.run_all().output,
-             Catch::Contains("note: clusterpromotiontasks cannot be listed (not served): if a step "
-                             "of theirs waits for pull requests, give --pull-requests\n"));
+             Catch::Contains("note: clusterpromotiontasks cannot be listed (not served): if one of "
+                             "their steps waits for pull requests, use --pull-requests\n"));
   serve(api, kClusterPromotionTask);
   CHECK_THAT(stage.run_all().output, !Catch::Contains("note: "));
 
@@ -353,7 +355,7 @@ TEST_CASE("register says what is wrong with each repository, and does the others
   CHECK(told(stage.run_register(with({"--repo", missing, "--repo", stage.clone_url("app")}))) ==
         R"(1
 REPOSITORY                WEBHOOK   DIFFERENCE
-project-of-the-test/aa    failed    Bitbucket answered 404 (You may not have access to this repository or it no longer exists in this workspace.): no repository project-of-the-test/aa that the token may see: is it spelt right, and does the token belong to its workspace?
+project-of-the-test/aa    failed    Bitbucket answered 404 (You may not have access to this repository or it no longer exists in this workspace.): no repository project-of-the-test/aa that the token may see: check its spelling, and that the token belongs to its workspace
 project-of-the-test/app   created   title: Kargo project-of-the-test/bb [HASH/bb]
                                     url: https://hooks.example.com/kargo/bitbucket/HEX…
                                     events: repo:push
@@ -366,14 +368,14 @@ project-of-the-test/app   created   title: Kargo project-of-the-test/bb [HASH/bb
                                 {{"BITBUCKET_TOKEN", "stale"}})) == R"(1
 REPOSITORY                WEBHOOK     DIFFERENCE
 project-of-the-test/aa    failed      Bitbucket answered 401 (Token is invalid, expired, or not supported for this endpoint.): the token is wrong or has expired; an API token of an account needs the account's e-mail address with --username, an access token of a repository, project or workspace must be given without
-project-of-the-test/app   not tried   the token is refused
+project-of-the-test/app   not tried   Bitbucket rejects the token
 )");
   CHECK(stage.bitbucket.requests().size() == before + 1);
 
   stage.bitbucket.accept(std::string("Bearer ") + kApiToken, Grant::kReadOnly);
   CHECK(told(stage.run_all()) == R"(1
 REPOSITORY                WEBHOOK   DIFFERENCE
-project-of-the-test/app   failed    Bitbucket answered 403 (Your credentials lack one or more required privilege scopes.): the token needs the scopes read:webhook:bitbucket, write:webhook:bitbucket, read:repository:bitbucket and read:pullrequest:bitbucket (an access token: webhooks read and write, repositories read, pull requests read), and its account must be an administrator of the repository
+project-of-the-test/app   failed    Bitbucket answered 403 (Your credentials lack one or more required privilege scopes.): the token needs the scopes read:webhook:bitbucket, write:webhook:bitbucket, delete:webhook:bitbucket (for duplicates), read:repository:bitbucket and read:pullrequest:bitbucket (an access token: webhooks read and write, repositories read, pull requests read), and its account must be an administrator of the repository
 )");
 }
 
@@ -397,11 +399,11 @@ TEST_CASE("register waits as Bitbucket asks", "[register]") {
 }
 
 TEST_CASE(
-    "register asks again what is answered 5xx, and tells of a Bitbucket that stays dead or slow",
+    "register asks again what is answered 5xx, and reports a Bitbucket that stays dead or slow",
     "[register]") {
   RegisterStage stage(Source::kDataCenter);
   const std::string repository = stage.subscribe("app");
-  // A write is not sent again; the next run sees whether it was done.
+  // A write is not sent again; the next run finds out whether it was done.
   stage.bitbucket.answer_next({{.status = 503}});
   CHECK_THAT(told(stage.run_all()), Catch::StartsWith("0\nBitbucket answered 503: waiting 1 s\n"));
   CHECK(stage.bitbucket.writes() == 1);
@@ -416,7 +418,7 @@ TEST_CASE(
   stage.bitbucket.hold(true);
   CHECK_THAT(
       told(stage.run_all({"--request-timeout", "1"})),
-      Catch::StartsWith("3\n") && Catch::Contains("no whole answer within 1 s: waiting 2 s\n"));
+      Catch::StartsWith("3\n") && Catch::Contains("no complete answer within 1 s: waiting 2 s\n"));
   stage.bitbucket.hold(false);
   CHECK(stage.bitbucket.webhooks(repository).size() == 1);
 
@@ -443,7 +445,7 @@ TEST_CASE("register's exit code tells drift on demand, and that all is skipped",
   drifted.events = {"repo:fork"};
   stage.bitbucket.add_repository(repository, {drifted});
   CHECK(code({"--dry-run", "--exit-code"}) == 1);
-  CHECK(code({"--exit-code"}) == 2);  // without --dry-run it is put right
+  CHECK(code({"--exit-code"}) == 2);  // without --dry-run it is corrected
 }
 
 TEST_CASE("register takes a repository that is named twice for one", "[register]") {

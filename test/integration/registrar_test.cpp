@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -13,6 +15,7 @@
 namespace receiver::test {
 namespace {
 
+using namespace std::chrono_literals;
 using Strings = std::vector<std::string>;
 
 Delivery push_to(const RegistrationStage& stage, const std::string& slug,
@@ -40,7 +43,7 @@ TEST_CASE("webhooks register themselves, and what drifts is put right", "[regist
   eventually(
       "the webhook is made", [&] { return stage.count(app) == 1; }, 10s);
 
-  // What Bitbucket now holds is what the operator takes.
+  // The operator accepts deliveries of the webhook that Bitbucket has now.
   const StoredWebhook webhook = bitbucket.webhooks(app).at(0);
   CHECK(webhook.url == kHooksBaseUrl + stage.path());
   CHECK(webhook.events == Strings{stage.of_cloud ? "repo:push" : "repo:refs_changed"});
@@ -55,7 +58,7 @@ TEST_CASE("webhooks register themselves, and what drifts is put right", "[regist
       "it is counted", [&] { return shown("registered"); }, 1);
   CHECK(shown("failed") == 0);
 
-  // A leader that knows nothing of them looks at all, as the round does.
+  // A leader that does not know them reads all, like the round.
   op.reset();
   struct Drift {
     std::string slug;
@@ -108,7 +111,7 @@ TEST_CASE("webhooks get the events of pull requests once a Stage's task waits fo
   };
   eventually_equals("the webhook is made", events, Strings{"repo:refs_changed"});
   eventually("Stages are read", stages_are_read);
-  // A task that no Stage uses asks for nothing; seen by what comes after it.
+  // A task that no Stage uses has no effect; the next step shows that.
   stage.create(kPromotionTask, "review", R"([{"uses": "git-wait-for-pr"}])");
   stage.create(kStage, "direct", R"([{"uses": "git-push"}])");
   const std::string web = stage.subscribe("web");
@@ -145,7 +148,7 @@ TEST_CASE("two receivers of one repository have a webhook each, whichever replic
   leader->kill();
   CHECK(way.connects().empty());
   leader.reset();
-  stage.cluster.admin().remove(kLeasePath);  // which else would be waited for
+  stage.cluster.admin().remove(kLeasePath);  // otherwise the new leader would wait for it
   eventually("the other leads, and makes the rest", all, 60s);
   CHECK(leads(other));
   CHECK_FALSE(way.connects().empty());
@@ -157,14 +160,14 @@ TEST_CASE("a webhook whose making was not answered is not made again", "[registr
   BitbucketServer& bitbucket = stage.bitbucket;
   std::optional<Operator> op(std::in_place, stage.cluster, stage.environment);
   bitbucket.before_next_write([&](auto& /*webhooks*/) {
-    stage.proxy.lead(stage.host + ":443", bitbucket.port());  // cuts the way back
+    stage.proxy.lead(stage.host + ":443", bitbucket.port());  // cuts the connection back
   });
   stage.declare();
   const std::string app = stage.subscribe("app");
   eventually("it is told",
              [&] { return !stage.project.events("WebhookRegistrationFailed").empty(); });
   CHECK(stage.count(app) == 1);
-  // The next look, which would be in a minute.
+  // The next visit, which would be in a minute.
   op.reset();
   op.emplace(stage.cluster, stage.environment);
   eventually_equals(
@@ -194,7 +197,7 @@ TEST_CASE("what stops a registration is told with its remedy, and writes nothing
   const std::vector<Row> rows{
       {"no permission", {{"bitbucket.token", "only-reads"}}, app, "\"Repository admin\""},
       {"an expired token", {{"bitbucket.token", "expired"}}, app, "wrong or has expired"},
-      {"no repository", {}, stage.clone_url("nowhere"), "is it spelt right"},
+      {"no repository", {}, stage.clone_url("nowhere"), "check its spelling"},
       {"another product",
        {{"bitbucket.url", cloud.url()}, {"bitbucket.ca", cloud.ca_pem()}},
        cloud.url() + "/scm/shop/app.git",
@@ -213,7 +216,7 @@ TEST_CASE("what stops a registration is told with its remedy, and writes nothing
       told = projects[i]->events("WebhookRegistrationFailed");
       return !told.empty();
     });
-    CHECK_THAT(told, Catch::StartsWith("Warning receiver \"bb\": no webhook is kept right in ") &&
+    CHECK_THAT(told, Catch::StartsWith("Warning receiver \"bb\": no correct webhook in ") &&
                          Catch::Contains(rows[i].words) && !Catch::Contains(kSecret));
     CHECK(std::ranges::count(told, '\n') == 1);
   }
@@ -221,6 +224,105 @@ TEST_CASE("what stops a registration is told with its remedy, and writes nothing
   const std::string failed = R"(bitbucket_receiver_registrations{state="failed"})";
   eventually_equals(
       "they are counted", [&] { return op.metric(failed); }, 4);
+}
+
+TEST_CASE("what Cloud refuses is told with the scope that is missing", "[registrar]") {
+  RegistrationStage stage(Source::kCloud);
+  BitbucketServer& bitbucket = stage.bitbucket;
+  std::optional<Operator> op(std::in_place, stage.cluster, stage.environment);
+  struct Row {
+    const char* token;
+    std::optional<Grant> grant;  ///< nothing: an unknown token
+    const char* words;           ///< empty: the webhook is created
+  };
+  const std::vector<Row> rows{
+      {"token-of-nobody", std::nullopt, "wrong or has expired"},
+      {"token-that-only-writes", Grant{.reads = false}, "read:webhook:bitbucket"},
+      {"token-that-only-reads", Grant{.writes = false, .deletes = false},
+       "write:webhook:bitbucket"},
+      {"token-without-deletes", Grant{.deletes = false}, ""},
+  };
+  std::vector<std::unique_ptr<Project>> projects;
+  for (const Row& row : rows) {
+    if (row.grant) bitbucket.accept(std::string("Bearer ") + row.token, *row.grant);
+    const auto& project = projects.emplace_back(std::make_unique<Project>(stage.cluster));
+    bitbucket.add_repository(project->name() + "/app");
+    stage.declare(*project, {{"bitbucket.token", row.token}});
+    project->add_warehouse("app", project->repository("app"));
+  }
+  const auto told = [&](std::size_t row) {
+    std::string text;
+    eventually("it is told", [&] {
+      text = projects[row]->events("WebhookRegistrationFailed");
+      return !text.empty();
+    });
+    CHECK_THAT(text, !Catch::Contains(kSecret) && !Catch::Contains(rows[row].token));
+    CHECK(std::ranges::count(text, '\n') == 1);
+    return text;
+  };
+  for (std::size_t i = 0; i + 1 < rows.size(); ++i) {
+    INFO(rows[i].token);
+    CHECK_THAT(told(i), Catch::Contains(rows[i].words));
+    CHECK(bitbucket.webhooks(projects[i]->name() + "/app").empty());
+  }
+  // This scope is needed for duplicates only.
+  const std::string app = projects.back()->name() + "/app";
+  eventually("the webhook is made", [&] { return stage.count(app) == 1; });
+  CHECK(projects.back()->events("WebhookRegistrationFailed").empty());
+  // The settings do not list this host: nothing is asked, but the receiver counts.
+  const Project elsewhere(stage.cluster);
+  stage.declare(elsewhere, {{"bitbucket.url", "https://elsewhere.example.com"}});
+  const std::string failed = R"(bitbucket_receiver_registrations{state="failed"})";
+  eventually_equals(
+      "all are counted", [&] { return op->metric(failed); }, 4);
+
+  op.reset();
+  const StoredWebhook webhook = bitbucket.webhooks(app).at(0);
+  bitbucket.add_repository(app, {webhook, webhook});
+  op.emplace(stage.cluster, stage.environment);
+  CHECK_THAT(told(rows.size() - 1), Catch::Contains("delete:webhook:bitbucket"));
+  CHECK(stage.count(app) == 2);
+}
+
+TEST_CASE("one Bitbucket is asked twice a second, for however many receivers", "[registrar]") {
+  RegistrationStage stage(Source::kDataCenter);
+  const Operator op(stage.cluster, stage.environment);
+  const Project second(stage.cluster);
+  for (int i = 0; i < 10; ++i) {
+    const std::string slug = fmt::format("app-{}", i);
+    stage.subscribe(slug);
+    second.add_warehouse(slug, stage.clone_url(slug));
+  }
+  const auto asked = [&] { return stage.bitbucket.requests().size(); };
+  stage.bitbucket.set_delay(1s);  // requests do not wait for each other
+  stage.declare();
+  stage.declare(second);
+  eventually("it begins", [&] { return asked() > 0; });
+  const std::size_t before = asked();
+  const auto begun = std::chrono::steady_clock::now();
+  std::this_thread::sleep_for(5s);
+  const std::size_t after = asked();
+  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begun;
+  CHECK(static_cast<double>(after - before) <= passed.count() * 2 + 1);
+  CHECK(after - before >= 7);
+}
+
+TEST_CASE("nothing is asked while Bitbucket wants to be left alone", "[registrar]") {
+  RegistrationStage stage(Source::kDataCenter);
+  const Operator op(stage.cluster, stage.environment);
+  stage.bitbucket.answer_next({{.status = 429, .retry_after = "4"}});
+  stage.declare();
+  const std::string app = stage.subscribe("app");
+  stage.subscribe("web");
+  eventually("it is asked", [&] { return !stage.bitbucket.requests().empty(); });
+  const auto begun = std::chrono::steady_clock::now();
+  std::this_thread::sleep_for(3s);
+  if (std::chrono::steady_clock::now() - begun < 3900ms) {
+    CHECK(stage.bitbucket.requests().size() == 1);
+  }
+  eventually("then the webhook is made", [&] { return stage.count(app) == 1; });
+  CHECK_THAT(stage.project.events("WebhookRegistrationFailed"),
+             Catch::Contains("too many requests; try again in 4 s"));
 }
 
 TEST_CASE("what Data Center has skipped while nobody was there is refreshed at the first look",

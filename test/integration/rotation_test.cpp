@@ -20,7 +20,7 @@ namespace {
 
 const std::set<std::string> kNothing;
 
-/// Sends a push again and again, each as soon as the last is answered.
+/// Sends a push repeatedly, each as soon as the last is answered.
 class Sender {
  public:
   Sender(std::string url, Delivery push)
@@ -34,7 +34,7 @@ class Sender {
     const int wanted = answered_ + count;
     eventually("more pushes are answered", [&] { return answered_ >= wanted; });
   }
-  /// Every answer but those that acknowledge a refresh.
+  /// All answers except those that acknowledge a refresh.
   std::set<std::string> stop() {
     stopped_ = true;
     if (thread_.joinable()) thread_.join();
@@ -57,7 +57,7 @@ class Sender {
 
   std::atomic<bool> stopped_{false};
   std::atomic<int> answered_{0};
-  std::set<std::string> refused_;  ///< the thread's until it is joined
+  std::set<std::string> refused_;  ///< used by the thread until it is joined
   std::thread thread_;
 };
 
@@ -86,7 +86,7 @@ TEST_CASE("a Secret is rotated under traffic from both secrets and no delivery i
     eventually_equals(
         "the next URL is published", [&] { return published_url(project.config(), "bb"); },
         op.url(receiver_path(project.name(), "bb", next)));
-    // Whoever reads the new URL may use it at once; the old webhook goes on until it is changed.
+    // The new URL may be used at once; the old webhook keeps delivering until it is changed.
     auto next_sender = sender_of(next);
     next_sender->await_more(20);
     sender->await_more(20);
@@ -128,7 +128,7 @@ TEST_CASE("of 100 changes of a Secret most are in the status within a second, an
   std::sort(took.begin(), took.end());
   std::cout << "from a Secret's change to the URL in the status: p50 " << took[49] << " ms, p99 "
             << took[98] << " ms, longest " << took[99] << " ms" << std::endl;
-  // What the operator alone takes is measured by test/bench; here others may have the CPU.
+  // test/bench measures the operator's own time; here others may use the CPU.
   CHECK(took[49] < static_cast<double>(kPromptly.count()));
   CHECK(took[98] < 5 * static_cast<double>(kPromptly.count()));
 }

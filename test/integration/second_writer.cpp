@@ -19,11 +19,11 @@ using std::chrono::milliseconds;
 constexpr milliseconds kRound = 5min;
 constexpr milliseconds kFirstRetry = 5ms;
 constexpr milliseconds kLongestRetry = 1000s;
-/// How often it looks whether the object has changed; the real one watches.
+/// How often it checks whether the object has changed; the real one watches.
 constexpr milliseconds kLook = 20ms;
-/// Whoever answers a write has done so by then.
+/// By then, every reaction to a write has happened.
 constexpr milliseconds kQuiet = kSanitized ? 1500ms : 400ms;
-/// What the times of its conditions are, so that they differ from those of this day.
+/// Times of its conditions, different from those of today.
 constexpr const char* kSomeTime = "2026-01-02T03:04:05Z";
 
 std::string refresh_and_generation(const Json& config) {
@@ -212,7 +212,7 @@ SecondWriter::Status SecondWriter::status_of(const Json& config) {
   return status;
 }
 
-/// The time moves with the status only.
+/// The time changes only with the status.
 void SecondWriter::set(Status& status, Condition condition) {
   const auto found = std::ranges::find(status.conditions, condition.type, &Condition::type);
   if (found == status.conditions.end()) {

@@ -18,20 +18,20 @@ namespace receiver::test {
 /// - acts at once when it starts and when the spec or the refresh annotation changes, but not when
 /// a
 ///   Secret or the status does;
-/// - publishes the good receivers of all types, and tells of the others in its own words, with
+/// - publishes the good receivers of all types, and reports the others in its own words, with
 ///   Reconciling=True left and observedGeneration not advanced;
 /// - tries again with a backoff of up to 1,000 s while a receiver fails, and looks again every five
 ///   minutes otherwise. The time for that is simulated: it passes only in pass().
 class SecondWriter {
  public:
   SecondWriter(const Cluster& cluster, const Project& project, std::string base_url);
-  /// Of the ClusterConfig.
+  /// For the ClusterConfig.
   SecondWriter(const Cluster& cluster, std::string base_url);
   ~SecondWriter();
   SecondWriter(const SecondWriter&) = delete;
   SecondWriter& operator=(const SecondWriter&) = delete;
 
-  /// What falls due in that time takes place, each after whatever the last write has caused.
+  /// Everything that is due in that time happens, each step after the reactions to the last write.
   void pass(std::chrono::milliseconds time);
   /// Returns when nobody has written the object for a moment.
   void await_quiet() const;
@@ -58,13 +58,13 @@ class SecondWriter {
   /// Whether it has written.
   bool reconcile();
   [[nodiscard]] Status wanted(const Json& config, std::vector<std::string>& errors) const;
-  /// Its entry as the API server shows it; empty, and an error more, if it fails.
+  /// The entry in the API server's format; empty, and one more error, if it fails.
   [[nodiscard]] std::string entry_of(const Json& receiver, std::vector<std::string>& errors) const;
   [[nodiscard]] static Status status_of(const Json& config);
   static void set(Status& status, Condition condition);
 
   const Api api_;
-  const Api& tests_api_;  ///< of the thread that constructs it
+  const Api& tests_api_;  ///< for the thread that constructs it
   const Owner owner_;
   const std::string base_url_;
   std::atomic<bool> stopped_{false};

@@ -71,7 +71,8 @@ TEST_CASE("an unlabelled Secret works where labelled ones are watched, with advi
            told.find("kargo.akuity.io/cred-type: generic") != std::string::npos;
   });
 
-  // Nobody watches it. Whoever does not want to wait for the round of five minutes can ask.
+  // Nobody watches it. To avoid waiting for the round of five minutes, a user can request a
+  // refresh.
   project.put_secret("plain", {{"secret", "the-next-value-of-the-secret"}}, false);
   cluster.admin().merge_patch(project.config_path(),
                               R"({"metadata": {"annotations": {"kargo.akuity.io/refresh": "x"}}})");
@@ -87,22 +88,22 @@ TEST_CASE("an unlabelled Secret works where labelled ones are watched, with advi
 TEST_CASE("access to all Secrets that is not granted is told, and its arrival makes it well",
           "[secret_access]") {
   const Cluster cluster;
-  await_access(cluster.admin(), false, "list", "", "secrets");  // which a test before had granted
-  const Project project(cluster);                               // may be read, but is not asked for
+  await_access(cluster.admin(), false, "list", "", "secrets");  // granted by an earlier test
+  const Project project(cluster);                               // may be read, but is not
   project.put_secret("bb-secret", {{"secret", kSecret}});
   project.declare({{"bb", "bb-secret"}});
   const Operator op(cluster, kClusterWide);
   eventually(
       "the missing permission is told",
       [&] {
-        return ready_message(project.config(), "False").find("no permission to list and watch") !=
+        return ready_message(project.config(), "False").find("forbidden to list and watch") !=
                std::string::npos;
       },
       3 * kPatience);
   CHECK(op.metrics_port("/readyz").status == 200);
 
   const RoleBound access = access_to_all(cluster);
-  // It is tried again at least every 30 seconds.
+  // It is retried at least every 30 seconds.
   await_url(op, project, kSecret, 30s + kPatience);
 }
 

@@ -161,7 +161,7 @@ TEST_CASE("a name that no Secret can have fails its own receiver only", "[status
   eventually("the status names the receiver", [&] {
     const std::string message = ready_message(project.config(), "False");
     return message.find("odd") != std::string::npos &&
-           message.find("not a name that a Secret can have") != std::string::npos;
+           message.find("not a valid name of a Secret") != std::string::npos;
   });
   CHECK(published_url(project.config(), "bb") == op.origin() + path);
   CHECK(op.is_ready());
@@ -200,8 +200,8 @@ TEST_CASE("a receiver that left the spec leaves the status", "[status]") {
 
 namespace {
 
-/// What is left of the status entry of a receiver of another type, between two of ours, when ours
-/// have changed. `entry` is what its owner writes.
+/// What is left of a status entry of another type of receiver, between two of ours, after ours have
+/// changed. `entry` is what its owner writes.
 Json entry_after_our_change(const std::string& entry) {
   const Cluster cluster;
   const Operator op(cluster);
@@ -262,7 +262,7 @@ TEST_CASE("an object whose receivers are all of other types is left to its owner
           foreign.name() +
           R"("}, "spec": {"webhookReceivers": [{"name": "gh", "github": {"secretRef": {"name": "x"}}}]}})");
   const Project ours(cluster);
-  (void)ours.publish("bb", kSecret);  // made later, written already
+  (void)ours.publish("bb", kSecret);  // created later, and written already
   CHECK(resource_version(foreign.config()) == resource_version(created));
 }
 
@@ -400,7 +400,7 @@ TEST_CASE("a status that is right is not written again", "[status]") {
     const Operator op(cluster, base);
     (void)project.publish("bb", kSecret);
     version = resource_version(project.config());
-    // Changes nothing that matters, though the operator is told of each.
+    // Changes nothing relevant, though the operator sees each change.
     cluster.admin().merge_patch(project.secret_path("bb-secret"),
                                 R"({"metadata": {"annotations": {"touched": "yes"}}})");
     project.put_secret("bb-secret", {{"secret", kSecret}, {"unrelated", "value"}});

@@ -1,5 +1,6 @@
 #include "test/integration/transcript.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <regex>
@@ -8,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "test/support/process.h"
+#include "test/support/receiverctl_schema.h"
 
 namespace receiver::test {
 namespace {
@@ -27,9 +29,12 @@ Transcript::Transcript(const Cluster& cluster,
 void Transcript::run(std::vector<std::string> arguments) {
   text_ += "$ receiverctl";
   for (const std::string& argument : arguments) text_.append(" ").append(neutral(argument));
+  const std::vector<std::string> typed = arguments;
   arguments.insert(arguments.begin(), RECEIVERCTL_BINARY);
   const Finished finished =
       test::run(std::move(arguments), {{"KUBECONFIG", kubeconfig_}, {"TZ", "UTC"}});
+  const bool is_json = std::ranges::find(typed, "json") != typed.end();
+  if (is_json && prints_document(finished)) CHECK(schema_problem(finished.output) == "");
   for (const std::string& secret : secrets_) {
     CHECK(finished.output.find(secret) == std::string::npos);
   }

@@ -8,21 +8,22 @@
 
 namespace receiver::test {
 
-/// What a person would see who types receiverctl commands one after another, with what differs from
-/// run to run replaced by texts that do not. Each command is asked as the administrator.
+/// Output of receiverctl commands as a person would see it, with texts that differ between runs
+/// replaced. Each command runs as administrator.
 class Transcript {
  public:
-  /// `names`: texts of this run and what stands for them.
+  /// `names` maps texts of this run to their replacements.
   explicit Transcript(const Cluster& cluster,
                       std::vector<std::pair<std::string, std::string>> names);
 
-  /// Runs the command and writes down command line, output and exit code. No secret may be in it.
+  /// Runs the command and records command line, output and exit code. Fails if the output contains
+  /// a secret.
   void run(std::vector<std::string> arguments);
-  /// The values that must never be shown.
+  /// Values that must never be shown.
   void hide(std::string secret) { secrets_.push_back(std::move(secret)); }
 
-  /// Compares with test/testdata/receiverctl/NAME. With UPDATE_GOLDEN in the environment it is
-  /// written instead.
+  /// Compares with test/testdata/receiverctl/NAME. With UPDATE_GOLDEN in the environment it writes
+  /// the file instead.
   void check(const std::string& name) const;
 
  private:

@@ -1,4 +1,9 @@
+#include <chrono>
+#include <optional>
+#include <stop_token>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include <catch2/catch.hpp>
@@ -19,7 +24,7 @@ TEST_CASE("unregister deletes the receiver's webhooks, and no others", "[registe
   const StoredWebhook current = stage.bitbucket.webhooks(app).at(0);
   StoredWebhook stale = current;
   stale.url.back() = stale.url.back() == '0' ? '1' : '0';
-  // Another base URL may lead to the operator as well.
+  // Another base URL may also lead to the operator.
   StoredWebhook moved = current;
   moved.url = "https://old.example.com" + stage.path;
   const StoredWebhook stranger{.title = "CI",
@@ -55,13 +60,13 @@ TEST_CASE("unregister deletes the receiver's webhooks, and no others", "[registe
   CHECK(left(app) == "now moved CI ");
   CHECK(left(web) == "now ");
   CHECK_THAT(unregister({"--yes", "-o", "json"}),
-             Catch::Contains("\"dryRun\": false") && Catch::Contains("\"result\": \"deleted\""));
+             Catch::Contains("\"dryRun\": false") && Catch::Contains("\"action\": \"delete\""));
   CHECK(left(app) == "CI ");
   CHECK(left(web).empty());
   CHECK_THAT(unregister({}), Catch::StartsWith("0\n") && !Catch::Contains("deleted"));
 }
 
-TEST_CASE("webhooks come and go as they are told of", "[register][receiverctl]") {
+TEST_CASE("webhooks come and go as reported", "[register][receiverctl]") {
   RegisterStage stage(Source::kDataCenter);
   const std::string app = stage.subscribe("app");
   stage.subscribe("web");
@@ -142,6 +147,97 @@ TEST_CASE("unregister says what could not be deleted, and whose fault it is", "[
   CHECK(stage.bitbucket.webhooks(app).empty());
 }
 
+TEST_CASE("unregister tells what it had deleted before a failure", "[register][unregister]") {
+  RegisterStage stage(Source::kDataCenter);
+  const std::string app = stage.subscribe("app");
+  REQUIRE(stage.run_all().exit_code == 0);
+  StoredWebhook current = stage.bitbucket.webhooks(app).at(0);
+  StoredWebhook stale = current;
+  stale.url.back() = stale.url.back() == '0' ? '1' : '0';
+  stage.bitbucket.add_repository(app, {current, stale});
+  const std::size_t writes = stage.bitbucket.writes();
+  stage.bitbucket.set_delay(std::chrono::milliseconds(300));
+  std::jthread between([&](const std::stop_token& stopped) {
+    while (stage.bitbucket.writes() == writes && !stopped.stop_requested()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    stage.bitbucket.answer_next({failure(Source::kDataCenter, 403, "not any more")});
+  });
+  const Finished finished = stage.run_command(
+      "unregister", {"--project", stage.project.name(), "--repo", stage.clone_url("app")});
+  INFO(finished.output);
+  CHECK(finished.exit_code == 1);
+  CHECK_THAT(finished.output, Catch::Contains("SHOP/app     deleted   ") &&
+                                  Catch::Contains("\nSHOP/app     failed    ") &&
+                                  Catch::Contains("not any more"));
+  CHECK(stage.bitbucket.webhooks(app).size() == 1);
+}
+
+TEST_CASE("unregister names what it skips, and says that there is nothing to look at",
+          "[register][unregister]") {
+  RegisterStage stage(Source::kCloud);
+  const auto unregister = [&](std::vector<std::string> more) {
+    more.insert(more.end(), {"--project", stage.project.name(), "--all-subscribed", "--cloud-url",
+                             stage.bitbucket.url()});
+    return told(stage.run_command("unregister", std::move(more)));
+  };
+  CHECK(unregister({}) == "0\nThere is no Bitbucket repository to look at.\n");
+  for (const char* name : {"a", "b", "c", "d", "e"}) {
+    stage.project.add_warehouse(name, std::string("https://github.com/example/") + name);
+  }
+  CHECK(unregister({}) ==
+        "1\nskipped: https://github.com/example/a, https://github.com/example/b, "
+        "https://github.com/example/c and 2 more: not known to be on this Bitbucket\n"
+        "There is no Bitbucket repository to look at.\n");
+  const std::string json = unregister({"-o", "json"});
+  CHECK_THAT(json, Catch::StartsWith("1\n") &&
+                       Catch::Contains("\"repository\": \"https://github.com/example/e\",\n"
+                                       "      \"action\": \"skipped\""));
+  stage.subscribe("app");
+  CHECK_THAT(unregister({}), Catch::StartsWith("0\nskipped: ") && Catch::Contains("none\n"));
+}
+
+TEST_CASE("receivers tells why the operator registers no webhook, and writes nothing",
+          "[register][receiverctl]") {
+  RegistrationStage stage(Source::kDataCenter);
+  std::optional<Operator> op(std::in_place, stage.cluster, stage.environment);
+  stage.declare({{"bitbucket.allow", "SHOP\n"}});
+  const std::string app = stage.subscribe("app");
+  eventually("it is registered", [&] { return stage.count(app) == 1; });
+  op->terminate();
+  REQUIRE(op->exit_code(kPatience) == 0);
+  op.reset();
+  const std::size_t writes = stage.bitbucket.writes();
+  const auto listed = [&](const RegistrationStage::Keys& more, const Environment& environment) {
+    stage.project.put_secret("s", stage.keys(more));
+    const Finished finished = run({RECEIVERCTL_BINARY, "receivers", "--kubeconfig",
+                                   stage.cluster.directory() + "/kubeconfig.admin", "--project",
+                                   stage.project.name(), "--webhooks", "-o", "json"},
+                                  environment);
+    CHECK(schema_problem(finished.output) == "");
+    return fmt::format("{} {}", finished.exit_code,
+                       Json(finished.output).at("/items/0/webhooks/failures"));
+  };
+  CHECK(listed({{"bitbucket.allow", "SHOP\n"}}, stage.environment) == "0 []");
+  CHECK_THAT(listed({{"bitbucket.register", "yes"}}, stage.environment),
+             Catch::StartsWith("1 ") && Catch::Contains("is neither true nor false; store one"));
+  CHECK_THAT(listed({{"bitbucket.token", "two words"}}, stage.environment),
+             Catch::StartsWith("1 ") && Catch::Contains("store it without them"));
+  CHECK_THAT(listed({{"bitbucket.allow", "OTHER\n"}}, stage.environment),
+             Catch::StartsWith("1 ") &&
+                 Catch::Contains("SHOP/app: outside the Secret's bitbucket.allow: add its"));
+  Environment elsewhere = stage.environment;
+  elsewhere["BITBUCKET_HOSTS"] = "elsewhere.example.com";
+  CHECK_THAT(listed({}, elsewhere),
+             Catch::StartsWith("1 ") && Catch::Contains("which the operator's setting "
+                                                        "BITBUCKET_HOSTS does not list; ask"));
+  // Everything that the operator would correct.
+  stage.bitbucket.add_repository(app);
+  CHECK_THAT(listed({}, stage.environment),
+             Catch::StartsWith("1 ") && Catch::Contains("it has no webhook yet"));
+  CHECK(stage.bitbucket.writes() == writes);
+}
+
 TEST_CASE("receivers counts the webhooks that the operator has registered", "[register]") {
   RegistrationStage stage(Source::kDataCenter);
   const Operator op(stage.cluster, stage.environment);
@@ -157,8 +253,9 @@ TEST_CASE("receivers counts the webhooks that the operator has registered", "[re
   };
   const auto counts = [](const Finished& finished) {
     const Json receivers(finished.output);
-    return fmt::format("{}: {} of {}", finished.exit_code, receivers.at("/0/webhooks/registered"),
-                       receivers.at("/0/webhooks/wanted"));
+    return fmt::format("{}: {} of {}", finished.exit_code,
+                       receivers.at("/items/0/webhooks/registered"),
+                       receivers.at("/items/0/webhooks/wanted"));
   };
   CHECK(counts(listed()) == "0: 2 of 2");
 
@@ -167,13 +264,13 @@ TEST_CASE("receivers counts the webhooks that the operator has registered", "[re
   stage.bitbucket.add_repository(web, {off});
   const Finished one_off = listed();
   CHECK(counts(one_off) == "1: 1 of 2");
-  CHECK_THAT(Json(one_off.output).at("/0/webhooks/failure"),
+  CHECK_THAT(Json(one_off.output).at("/items/0/webhooks/failures/0"),
              Catch::StartsWith("SHOP/web: webhook ") && Catch::Contains("switched off"));
   stage.bitbucket.add_repository(web);
-  CHECK_THAT(Json(listed().output).at("/0/webhooks/failure"),
+  CHECK_THAT(Json(listed().output).at("/items/0/webhooks/failures/0"),
              Catch::StartsWith("SHOP/web: it has no webhook yet"));
 
-  // Reads are asked three times.
+  // Reads are sent three times.
   stage.bitbucket.answer_next(std::vector<Answer>(6, {.status = 503}));
   CHECK_THAT(told(listed()), Catch::StartsWith("3\n") && Catch::Contains("\"registered\": 0") &&
                                  Catch::Contains("Bitbucket answered 503"));

@@ -21,7 +21,7 @@ def room_of_folder(folder: pathlib.Path) -> str:
 
 
 def arrows() -> dict[str, set[str]]:
-    """The rooms that each room names."""
+    """The rooms that each room links."""
     rooms = {room_of_folder(path.parent): re.sub(r"#.*", "", path.read_text(encoding="utf-8"))
              for top in TOPS for path in (ROOT / top).rglob("CMakeLists.txt")}
     owners = {library: room for room, text in rooms.items() for library in LIBRARY.findall(text)}
@@ -43,7 +43,7 @@ def reachable(room: str) -> set[str]:
 
 
 def room_of(header: str) -> str:
-    """Of a file as #include lines name it; a program is a room of its own."""
+    """The room of a file, as #include lines name it; a program is a room of its own."""
     parts = header.split("/")
     return "/".join(parts[:2]) if parts[0] == "cmd" and len(parts) > 2 else parts[0]
 
@@ -80,7 +80,7 @@ def main() -> int:
     unknown = {room_of_source(path) for path in sources} - ARROWS.keys()
     problems = [f"{room}: a room that CMake does not know" for room in sorted(unknown)] + list(circles())
     problems += [finding for path in sources if room_of_source(path) in ARROWS for finding in findings(path)]
-    print("\n".join(problems) or f"arrows: {len(sources)} files keep to those of {len(ARROWS)} rooms")
+    print("\n".join(problems) or f"arrows: {len(sources)} files follow the arrows of {len(ARROWS)} rooms")
     return 1 if problems else 0
 
 

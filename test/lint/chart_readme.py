@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that the table of values in the chart's README is that of values.yaml; with --fix, writes it.
+"""Checks that the table of values in the chart's README matches values.yaml; with --fix, writes it.
 
 A comment of one line directly above a key makes a row of the key and its whole value.
 """
@@ -14,7 +14,7 @@ BEGIN, END = "<!-- values -->\n", "<!-- end of values -->\n"
 
 
 def flow(lines):
-    """A nested block as YAML in one line; of the simple shapes that values.yaml has."""
+    """A nested block as YAML in one line, for the simple structures of values.yaml."""
     pairs, index = [], 0
     while index < len(lines):
         indent, key, value = re.match(r"( *)([\w.]+):\s*(.*)", lines[index]).groups()
@@ -54,7 +54,7 @@ def main():
     if "--fix" in sys.argv:
         README.write_text(wanted)
     elif text != wanted:
-        sys.exit(f"{README} does not show the values of values.yaml: run {sys.argv[0]} --fix")
+        sys.exit(f"{README} does not match values.yaml: run {sys.argv[0]} --fix")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs clang-tidy over every file of a compilation database; what passed once is not checked again.
+"""Runs clang-tidy on every file of a compilation database; files that have passed are not checked again.
 
 usage: [CHECKS=…] clang_tidy.py BUILD_DIR [FILE...]
 
@@ -29,7 +29,7 @@ KEPT_SECONDS = 30 * 24 * 3600
 
 @functools.cache
 def digest(path: str) -> str:
-    """Of a file's content; every header is read once per run."""
+    """The hash of a file; every header is read once per run."""
     try:
         return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
     except OSError:
@@ -44,7 +44,7 @@ def configuration() -> str:
 
 
 def compile_command(entry: dict) -> list[str]:
-    """Without the compiler's launcher and without what names the output."""
+    """The command without the compiler's launcher and the name of the output."""
     words = entry["arguments"] if "arguments" in entry else shlex.split(entry["command"])
     if pathlib.Path(words[0]).name == "ccache":
         words = words[1:]
@@ -97,7 +97,7 @@ def check(build: pathlib.Path, entry: dict) -> tuple[dict, bool, str, float]:
     clean = result.returncode == 0
     if clean:
         remember(entry)
-    # The count of suppressed warnings of system headers is of no interest.
+    # Omit the number of suppressed warnings in system headers.
     errors = "\n".join(line for line in result.stderr.splitlines() if not re.match(r"^\d+ warnings? (generated|treated)", line))
     return entry, clean, (result.stdout + errors).strip(), time.monotonic() - started
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks that every C++ file is formatted, includes in order (.clang-format); with --fix, formats them.
+# Checks the format of every C++ file, including the order of includes (.clang-format); with --fix, formats them.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

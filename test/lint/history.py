@@ -21,10 +21,10 @@ def finding(subject: str, body: str) -> str | None:
 
 
 def main() -> int:
-    # A shallow clone does not reach back that far, and an archive has no history.
+    # A shallow clone may lack that commit, and an archive has no history.
     log = git("log", "-z", "--format=%h%n%s%n%b", f"{SINCE}..HEAD")
     if log is None:
-        print(f"history: nothing was looked at: there is no commit {SINCE[:7]} here")
+        print(f"history: not checked: there is no commit {SINCE[:7]} here")
         return 0
     commits = [commit.split("\n", 2) for commit in log.split("\0") if commit]
     problems = [f'{name}: "{subject}" {what}' for name, subject, body in commits if (what := finding(subject, body))]

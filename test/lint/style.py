@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Checks what clang-format and clang-tidy cannot ask for: one way to write what can be written in two.
+"""Checks rules that clang-format and clang-tidy do not have: one way to write what can be written in two.
 
 - The one statement of an if, for or while stands on the line of its condition, without braces, where it fits; everything
-  else is in braces, and so is what an else follows.
+  else is in braces, and so is a body before an else.
 - tl::unexpected, not tl::make_unexpected.
 
-With --fix they are put right; clang-format has the last word.
+With --fix it corrects them; clang-format runs last.
 """
 
 import pathlib
@@ -14,7 +14,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COLUMNS = 100
-# Comments and literals, whose brackets are none.
+# Comments and literals, whose brackets do not count.
 OPAQUE = re.compile(r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', re.DOTALL)
 CONTROL = re.compile(r"^( *)(?:if(?: constexpr)?|for|while) (?=\()", re.MULTILINE)
 COMPOUND = re.compile(r"(?:if|for|while|switch|do|else|case|default|try)\b")
@@ -28,7 +28,7 @@ def veiled(text: str) -> str:
 
 
 def closing(code: str, at: int) -> int:
-    """Behind the bracket that closes the one at that place."""
+    """The position after the bracket that closes the one at that position."""
     depth = 0
     for index in range(at, len(code)):
         depth += (code[index] in "([{") - (code[index] in ")]}")
@@ -44,7 +44,7 @@ def end_of_statement(code: str, at: int) -> int:
 
 
 def better(text: str, code: str, match: re.Match) -> tuple[int, int, str] | None:
-    """What should stand in place of a part of the text."""
+    """The correct text for a part of the file."""
     indent, head_end = match[1], closing(code, match.end())
     if code.startswith(" {\n", head_end):
         end = closing(code, head_end + 1)
@@ -91,7 +91,7 @@ def main() -> int:
         if "--fix" in sys.argv and better_text != text:
             path.write_text(better_text, encoding="utf-8")
     if "--fix" not in sys.argv and problems:
-        print("\n".join(problems) + f"\n{sys.argv[0]} --fix puts it right")
+        print("\n".join(problems) + f"\n{sys.argv[0]} --fix corrects it")
         return 1
     print(f"style: {len(files)} files")
     return 0

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks .github/workflows by actionlint, that every action of others is pinned to a commit, and that pull requests pass what
-# the gate asks.
+# Checks .github/workflows with actionlint, that every third-party action is pinned to a commit, and that pull requests run all
+# steps of the gate.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -12,9 +12,9 @@ loose=$(grep -nE '^ *-? *uses: ' .github/workflows/*.yaml | grep -vE 'uses: [^ @
   exit 1
 }
 sed -n 's/^step make \([a-z0-9-]*\).*/\1/p' .ci/run | while read -r target; do
-  case $target in install | control-plane | bench) continue ;; esac # in the others, or by hand
+  case $target in install | control-plane | bench) continue ;; esac # part of others, or run by hand
   grep -qE "make: (.* )?$target( |\})" .github/workflows/pull_request.yaml || {
-    echo "pull_request.yaml leaves out 'make $target' of .ci/run" >&2
+    echo "pull_request.yaml does not run 'make $target' of .ci/run" >&2
     exit 1
   }
 done

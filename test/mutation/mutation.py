@@ -9,7 +9,7 @@ as well, if it hangs alone, too: the line of such a fault says `hangs`.
 
 The sample depends on the seed and on the text of each line alone: other lines may change without another sample. Verdicts
 are kept in build/mutation/ROOM/verdicts.json: what was interrupted goes on, and after a change of the tests only the
-survivors are judged anew. A sample of 40 or more is written into RESULTS.md beside this file.
+survivors are judged again. A sample of 40 or more is written into RESULTS.md beside this file.
 """
 
 import concurrent.futures
@@ -39,7 +39,7 @@ RESULTS = HERE / "RESULTS.md"
 TREES = ROOT / "build/mutation"  # copies of the project, which all rooms share, and what was found by room
 ENOUGH = 40  # faults of a room for a result that is written down
 
-# Headers that hold code. Others are left out: a change of theirs compiles half of the tree anew.
+# Headers that hold code. Others are left out: a change of theirs recompiles half of the tree.
 HEADERS = {"pkg/kube": ["store.h"]}
 # Beside the unit tests: tags and names of test/integration.
 INTEGRATION = {"cmd/bitbucket-receiver": "[lifecycle]~[.],[certificate],[liveness],[readiness],[cluster_config],[late_targets],Events on the ProjectConfig*"}
@@ -206,7 +206,7 @@ class Tree:
         self.must(["cmake", "--build", self.build, "--parallel", str(jobs), *self.target_words()])
 
     def copy_project(self):
-        """What has not changed keeps its time, and is not compiled anew."""
+        """What has not changed keeps its time, and is not recompiled."""
         listed = subprocess.check_output(["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"], text=True)
         names = {name for name in listed.split("\0") if name and os.path.lexists(ROOT / name)}
         for folder, folders, files in os.walk(self.folder):

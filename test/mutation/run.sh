@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make mutation ROOM=…`: see mutation.py. universalmutator is taken from PyPI into an environment below build.
+# `make mutation ROOM=…`: see mutation.py. It installs universalmutator from PyPI into an environment in build.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -13,7 +13,7 @@ package=universalmutator==1.14.1
 environment=$root/build/mutation/python
 if [[ $(cat "$environment/complete" 2>/dev/null) != "$package" ]]; then
   python3 -m venv --clear "$environment"
-  # What it depends on serves its programs; mutation.py uses its rules only.
+  # Its dependencies are for its programs; mutation.py only uses its rules.
   retry 3 "$environment/bin/pip" install --quiet --no-deps "$package"
   echo "$package" >"$environment/complete"
 fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make network-test`: the operator with its default settings in a network namespace with IPv6 alone, in one without IPv6, and
-# in one with both. Whoever asks it by an address that is there gets an answer. Needs root.
+# `make network-test`: runs the operator with default settings in network namespaces with IPv6 only, with IPv4 only, and with
+# both, and checks that it answers at every address. Needs root.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -34,7 +34,7 @@ YAML
   for address in "$@"; do
     for url in "http://$address:8080/healthz" "http://$address:9090/livez"; do
       answers "$url" || {
-        say "error: nobody answers at $url"
+        say "error: no answer from $url"
         status=1
       }
     done

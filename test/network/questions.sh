@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# `make network-test`, its second part: operator and API server in a network namespace where everything else, name servers
-# included, is behind an interface that counts what is sent there, and where nobody answers. Without a token in a receiver's
-# Secret nothing is sent there. Needs root.
+# Second part of `make network-test`: runs operator and API server in a network namespace where everything else, including name
+# servers, is behind an interface that counts packets and never answers. Without a token in a receiver's Secret, nothing is sent
+# there. Needs root.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -11,7 +11,7 @@ source "$root/test/cluster/lib.sh"
 tests=${BUILD:-$root/build/release}/integration
 
 if [[ ${1:-} == inside ]]; then
-  # What IPv6 sends by itself would be counted, too.
+  # IPv6's own packets would be counted, too.
   for file in /proc/sys/net/ipv6/conf/{all,default,lo}/disable_ipv6; do [[ ! -e $file ]] || echo 1 >"$file"; done
   ip link set lo up
   ip link add elsewhere type veth peer name nobody
@@ -26,10 +26,10 @@ fi
 
 ((EUID == 0)) || die "a network namespace needs root"
 [[ -x $tests ]] || die "$tests does not exist; build it with 'make network-test'"
-# The control plane is built before: in the namespace nobody sends the parts.
+# Build the control plane first: the namespace has no network.
 "$root/test/cluster/binaries.sh" >/dev/null
 names=$(mktemp)
 trap 'rm -f "$names"' EXIT
 echo nameserver 192.0.2.53 >"$names"
 unshare --net --mount --kill-child "$0" inside "$names" || die "see above"
-say "network: nothing but the API server is asked without a token"
+say "network: without a token, only the API server is contacted"

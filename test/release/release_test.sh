@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # `make release-test`: what dist/ holds, used as people use it, and nothing else of this tree: image and chart through a
-# registry, receiverctl in bare Debians from the .deb and from the archive, its completions in real shells. Needs root.
+# registry, receiverctl on bare Debian systems from the .deb and from the archive, its completions in real shells. Needs root.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)

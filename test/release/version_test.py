@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""config/release/version.sh in a repository of its own: with tags, between them, without, and as an archive."""
+"""Tests config/release/version.sh in a new repository: at tags, between them, without tags, and as an archive."""
 
 import pathlib
 import re

@@ -10,8 +10,8 @@
 
 namespace receiver::test {
 
-/// The API server, asked as the user of a kubeconfig, one request after another. What fails in a
-/// way that the name does not announce throws.
+/// The API server, for the user of a kubeconfig, one request at a time. Failures that the name does
+/// not mention throw.
 class Api {
  public:
   explicit Api(const std::string& kubeconfig);
@@ -22,12 +22,12 @@ class Api {
   /// Nothing if there is no such object.
   [[nodiscard]] std::optional<Json> find(const std::string& path) const;
   [[nodiscard]] Json get(const std::string& path) const;
-  /// The answer as it is: metrics, watches that end by themselves.
+  /// The answer as text: metrics, watches that end by themselves.
   [[nodiscard]] std::string text(const std::string& path) const;
   Json create(const std::string& collection, std::string_view body) const;
   void replace(const std::string& path, std::string_view body) const;
   void merge_patch(const std::string& path, std::string_view body) const;
-  /// Fine if it is not there.
+  /// No error if it does not exist.
   void remove(const std::string& path) const;
 
  private:

@@ -23,7 +23,7 @@ bool is_cluster(const std::string& directory) {
   return std::filesystem::exists(directory + "/kubeconfig.operator");
 }
 
-/// Which control plane ctest lends this test, such as `one` of `id:one,slots:1`.
+/// The control plane that ctest lends this test, such as `one` of `id:one,slots:1`.
 std::string lent_by_ctest() {
   const char* resource = std::getenv("CTEST_RESOURCE_GROUP_0_CONTROL_PLANE");
   const std::string words = resource == nullptr ? "" : resource;
@@ -93,7 +93,7 @@ std::string Cluster::kubectl(std::vector<std::string> arguments) const {
 }
 
 void Cluster::tell(const char* command) const {
-  // The name of a socket has 107 bytes at most; the folder's may have more.
+  // The name of a socket is limited to 107 bytes; the folder's may be longer.
   const int folder = ::open(directory_.c_str(), O_PATH | O_CLOEXEC);
   boost::asio::local::stream_protocol::iostream control{
       boost::asio::local::stream_protocol::endpoint(

@@ -9,7 +9,7 @@
 namespace receiver::test {
 
 /// The control plane of this run: the one that INTEGRATION_CLUSTER names (a folder made by
-/// cluster.py), or that ctest started and lends this test, or one of this process's own, which ends
+/// cluster.py), or one that ctest started and lends this test, or this process's own, which ends
 /// with this object.
 class ControlPlane {
  public:
@@ -18,7 +18,7 @@ class ControlPlane {
   ControlPlane(const ControlPlane&) = delete;
   ControlPlane& operator=(const ControlPlane&) = delete;
 
-  /// The one that there is.
+  /// The folder of the current one.
   [[nodiscard]] static std::string directory();
 
  private:
@@ -26,8 +26,8 @@ class ControlPlane {
   std::string directory_;
 };
 
-/// What each test has of the control plane. When a test begins, the API server is up and nobody
-/// holds the operator's Lease, however the last one ended.
+/// A test's view of the control plane. When a test begins, the API server is up and nobody holds
+/// the operator's Lease, however the last test ended.
 class Cluster {
  public:
   Cluster();
@@ -35,27 +35,27 @@ class Cluster {
   [[nodiscard]] const Api& admin() const { return admin_; }
   [[nodiscard]] std::string operator_kubeconfig() const;
   [[nodiscard]] const std::string& directory() const { return directory_; }
-  /// Of what control_plane.py has written down, such as APISERVER_PORT.
+  /// A setting that control_plane.py has written, such as APISERVER_PORT.
   [[nodiscard]] std::string setting(const std::string& name) const;
   /// kubectl's output, as administrator.
   [[nodiscard]] std::string kubectl(std::vector<std::string> arguments) const;
 
-  /// As the machine's failure would.
+  /// As a failure of the machine would.
   void kill_api_server() const { tell("kill apiserver"); }
-  /// As an upgrade would: asks it to finish, returns when it has.
+  /// As an upgrade would: returns when it has stopped.
   void stop_api_server() const { tell("stop apiserver"); }
   /// On the same port and data; returns when it is ready.
   void start_api_server() const { tell("start apiserver"); }
-  /// It neither answers nor closes anything until it is thawed. Stands still when this returns.
+  /// It neither answers nor closes anything until it is thawed. It has stopped when this returns.
   void freeze_api_server() const { tell("freeze apiserver"); }
   void thaw_api_server() const { tell("thaw apiserver"); }
-  /// The API server shows a certificate of another authority when it is started the next time.
+  /// From its next start, the API server has a certificate of another CA.
   void make_new_ca() const { tell("new-ca"); }
   void kill_etcd() const { tell("kill etcd"); }
   void start_etcd() const { tell("start etcd"); }
 
  private:
-  /// One of the commands of control_plane.py, without the folder.
+  /// Runs a command of control_plane.py for this folder.
   void tell(const char* command) const;
 
   std::string directory_;

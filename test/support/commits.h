@@ -10,7 +10,7 @@
 /// Pushes whose changed files can be asked for: of one commit on top of another one.
 namespace receiver::test {
 
-/// Of the n-th commit, from 0 on, and of those before it.
+/// Hash of the n-th commit, from 0 on, and of those before it.
 inline std::string hash_of(int number) {
   return fmt::format("{:040x}", number + 16);
 }
@@ -40,12 +40,12 @@ inline Delivery cloud_commit(const std::string& repository, int number,
           repository, end(number), end(number - 1), hash_of(number), hash_of(number - 1))};
 }
 
-/// What a receiver of kSecret answers to the signed push.
+/// The answer of a receiver of kSecret to the signed push.
 inline std::string push_to(const std::string& url, Delivery commit) {
   return text_of(post(url, sign(std::move(commit), kSecret)));
 }
 
-/// Members of a subscription to `main` that looks at one folder only.
+/// Members of a subscription to `main` that includes only one folder.
 inline std::string only(const std::string& folder) {
   return R"("branch": "main", "includePaths": [")" + folder + R"("])";
 }

@@ -17,7 +17,7 @@
 namespace receiver::test {
 namespace {
 
-/// Above the operator's own deadline.
+/// Longer than the operator's own deadline.
 constexpr std::chrono::seconds kLongestAnswer{60};
 
 http::Result<http::Response> try_send(const std::string& url, http::Request request,

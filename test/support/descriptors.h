@@ -6,7 +6,7 @@
 
 namespace receiver::test {
 
-/// To as many descriptors as this process may have, as the operator's main does.
+/// Raises the limit to its maximum, as the operator's main does.
 inline void raise_descriptor_limit() {
   rlimit limit{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);

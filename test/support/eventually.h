@@ -21,14 +21,14 @@ inline constexpr bool kSanitized = true;
 inline constexpr bool kSanitized = false;
 #endif
 
-/// How long something may take that usually takes milliseconds: patience costs nothing when all is
+/// Time limit for operations that usually take milliseconds. A long limit costs nothing if all is
 /// well.
 inline constexpr std::chrono::milliseconds kPatience = kSanitized ? 60s : 20s;
-/// The promise of SPEC 2.4; an instrumented operator on a busy machine is given more.
+/// The time of SPEC 2.4; an instrumented operator on a busy machine gets more.
 inline constexpr std::chrono::milliseconds kPromptly = kSanitized ? 5s : 1s;
 inline constexpr std::chrono::milliseconds kPollInterval = 20ms;
 
-/// Polls until `observe` gives `expected`. Fails the test with what it gave last; returns how long
+/// Polls until `observe` returns `expected`. Fails the test with the last result; returns how long
 /// it took.
 template <typename Observe, typename Expected>
 std::chrono::milliseconds eventually_equals(std::string_view what, Observe observe,
@@ -48,15 +48,14 @@ std::chrono::milliseconds eventually_equals(std::string_view what, Observe obser
   }
 }
 
-/// Polls until `holds` says so; fails the test otherwise.
+/// Polls until `holds` returns true; fails the test otherwise.
 inline std::chrono::milliseconds eventually(std::string_view what,
                                             const std::function<bool()>& holds,
                                             std::chrono::milliseconds limit = kPatience) {
   return eventually_equals(what, holds, true, limit);
 }
 
-/// Fails unless most of the times are within the limit: any single one may have been spent waiting
-/// for a CPU.
+/// Fails unless most of the times are within the limit: a single one may include waiting for a CPU.
 inline void check_median(const std::vector<std::chrono::milliseconds>& took,
                          std::chrono::milliseconds limit) {
   INFO("of " << took.size() << " times");

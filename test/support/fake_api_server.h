@@ -32,27 +32,27 @@ struct ApiRequest {
 struct ApiAnswer {
   int status = 200;
   std::string body = "{}";
-  bool lost = false;  ///< the connection breaks instead
+  bool lost = false;  ///< the connection is closed instead
 };
 
-/// A Status object as the API server answers with.
+/// A Status object of the API server.
 inline ApiAnswer refusal(int status, const std::string& reason) {
   return {status, fmt::format(R"({{"kind":"Status","code":{},"reason":"{}","message":"{}"}})",
                               status, reason, reason)};
 }
-/// What RBAC answers where a permission is missing.
+/// RBAC's answer for a missing permission.
 inline ApiAnswer missing_permission() {
   return {403, R"({"kind":"Status","code":403,"reason":"Forbidden","message":)"
                R"("x is forbidden: User \"r\" cannot write resource \"x\" in API group \"\""})"};
 }
 
-/// A plain HTTP server on the loopback, on the test's own thread. A handler answers each request at
-/// once; a script answers when and as it likes, piece by piece if need be. (Bytes that are no HTTP,
-/// TLS, and a thread of its own: scripted_server.h.)
+/// A plain HTTP server on loopback, on the test's own thread. A handler answers each request at
+/// once; a script answers at any time, also in pieces. (For arbitrary bytes, TLS, and its own
+/// thread: scripted_server.h.)
 class FakeApiServer {
   using tcp = boost::asio::ip::tcp;
 
-  /// One write at a time, which the client may be slow to take.
+  /// One write at a time; the client may read slowly.
   struct Connection : std::enable_shared_from_this<Connection> {
     explicit Connection(tcp::socket accepted) : socket(std::move(accepted)) {}
 
@@ -65,7 +65,7 @@ class FakeApiServer {
       if (on_its_way.empty()) go_on();
     }
     void go_on() {
-      boost::system::error_code ignored;  // who has gone is not answered
+      boost::system::error_code ignored;  // the client is gone
       if (unsent.empty() && closes) socket.close(ignored);
       if (unsent.empty() || !socket.is_open()) return;
       on_its_way = std::exchange(unsent, {});
@@ -85,7 +85,7 @@ class FakeApiServer {
  public:
   using Handler = std::function<ApiAnswer(const ApiRequest&)>;
 
-  /// One request and the way to answer it.
+  /// A request and its answer.
   class Exchange {
    public:
     Exchange(ApiRequest request, std::shared_ptr<Connection> connection)
@@ -96,18 +96,18 @@ class FakeApiServer {
     /// The connection was closed by the client.
     [[nodiscard]] bool abandoned() const { return abandoned_; }
 
-    /// A whole answer.
+    /// Sends a complete answer.
     void answer(int status, const std::string& body, const std::string& headers = {}) {
       connection_->write(fmt::format("HTTP/1.1 {} X\r\nContent-Length: {}\r\n{}\r\n{}", status,
                                      body.size(), headers, body));
     }
-    /// The head of an answer that goes on piece by piece.
+    /// Sends the header of an answer that follows in pieces.
     void begin() { connection_->write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"); }
     void piece(const std::string& text) {
       connection_->write(fmt::format("{:x}\r\n{}\r\n", text.size(), text));
     }
     void end() { connection_->write("0\r\n\r\n"); }
-    /// The connection breaks, behind what was said.
+    /// Closes the connection after what was written.
     void lose() { connection_->close_when_said(); }
 
    private:
@@ -138,9 +138,9 @@ class FakeApiServer {
   [[nodiscard]] const std::vector<ApiRequest>& requests() const { return state_->requests; }
   [[nodiscard]] const std::vector<ExchangePtr>& exchanges() const { return state_->exchanges; }
 
-  /// From now on it answers nothing; connections that are open hang, and so do new ones.
+  /// From now on it answers nothing: open and new connections hang.
   void hang() { state_->hanging = true; }
-  /// As killed: nothing listens, all connections break.
+  /// As if killed: nothing listens, all connections are closed.
   void shut_down() {
     boost::system::error_code ignored;
     state_->acceptor.close(ignored);
@@ -149,7 +149,7 @@ class FakeApiServer {
     }
     state_->connections.clear();
   }
-  /// Again on the same port.
+  /// Listens again on the same port.
   void start_again() { listen(); }
 
   /// A client of this server.
@@ -199,7 +199,7 @@ class FakeApiServer {
       auto token = boost::asio::redirect_error(boost::asio::use_awaitable, failed);
       auto accepted = co_await state->acceptor.async_accept(token);
       if (failed) co_return;
-      // A piece does not wait for the one before to be acknowledged.
+      // A piece must not wait for the acknowledgement of the one before.
       accepted.set_option(tcp::no_delay(true));
       auto connection = std::make_shared<Connection>(std::move(accepted));
       state->connections.push_back(connection);

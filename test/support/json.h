@@ -8,13 +8,13 @@
 
 namespace receiver::test {
 
-/// A JSON document to look things up in.
+/// A JSON document for look-ups.
 class Json {
  public:
-  /// Throws if the text is no JSON.
+  /// Throws if the text is not JSON.
   explicit Json(std::string_view text);
-  /// The string at a JSON pointer ("/metadata/name"), or the JSON text of what else is there; empty
-  /// if nothing is.
+  /// The string at a JSON pointer ("/metadata/name"), or the JSON text of another value; empty if
+  /// there is none.
   [[nodiscard]] std::string at(const std::string& pointer) const;
   /// The member `wanted` of the element of the array at `pointer` whose member `key` is `value`;
   /// empty if there is none.

@@ -13,7 +13,7 @@ namespace {
 
 using receiver::test::ControlPlane;
 
-/// Shows the end of what the operators of a failed test have logged.
+/// Shows the end of the operators' logs if a test fails.
 class OperatorLogs : public Catch::TestEventListenerBase {
  public:
   using TestEventListenerBase::TestEventListenerBase;

@@ -6,7 +6,7 @@
 
 namespace receiver::test {
 
-/// Of an even number the mean of the two in the middle; zero of none.
+/// For an even number, the mean of the two in the middle; zero if there are none.
 template <typename Value>
 [[nodiscard]] Value median(std::vector<Value> values) {
   if (values.empty()) return Value();

@@ -9,7 +9,7 @@
 
 namespace receiver::test {
 
-/// A Secret's folder in a Pod, with tls.crt and tls.key: a link names the version that counts.
+/// The folder of a mounted Secret, with tls.crt and tls.key: a link points to the current version.
 class MountedPair {
  public:
   MountedPair(std::filesystem::path folder, const TestIdentity& pair) : folder_(std::move(folder)) {
@@ -19,7 +19,7 @@ class MountedPair {
     replace(pair);
   }
 
-  /// Both files at once; the version before is deleted.
+  /// Replaces both files at once; deletes the version before.
   void replace(const TestIdentity& pair) {
     const auto before = version();
     ++version_;

@@ -9,12 +9,12 @@
 #include <utility>
 #include <vector>
 
-/// Globs as everybody would match them, to compare the product with: neither fast nor bounded, and
-/// of what everybody agrees on alone.
+/// A simple implementation of globs, to compare the product with: neither fast nor bounded, and
+/// only for undisputed cases.
 namespace receiver::test {
 
-/// A glob without groups, as everybody would write it down: a table of whether the rest of the glob
-/// matches the rest of the path, filled from the end. Characters are bytes.
+/// A glob without groups, as a table of whether the rest of the glob matches the rest of the path,
+/// filled from the end. Characters are bytes.
 class NaiveGlob {
  public:
   NaiveGlob(std::string_view glob, std::string_view path) : glob_(glob), path_(path) {}
@@ -33,7 +33,7 @@ class NaiveGlob {
 
   bool find_out(std::size_t glob, std::size_t path) {
     const std::string_view rest = glob_.substr(glob);
-    // Folders may be none at all: `a/**` and `a/**/` match `a`.
+    // Folders may be empty: `a/**` and `a/**/` match `a`.
     constexpr std::array<std::string_view, 6> kNothing{"", "*", "**", "/**", "**/", "/**/"};
     if (path == path_.size()) return std::ranges::find(kNothing, rest) != kNothing.end();
     if (rest.empty()) return false;

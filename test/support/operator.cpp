@@ -15,8 +15,7 @@
 namespace receiver::test {
 namespace {
 
-/// What the operator is started with unless a test says otherwise: no catch-up, which would refresh
-/// what tests watch.
+/// The default settings of tests: no catch-up, which would refresh objects that tests watch.
 Environment default_settings() {
   Environment settings{{"CATCH_UP", "false"}, {"LOG_LEVEL", "DEBUG"}};
   const Environment current = current_environment();
@@ -42,7 +41,7 @@ Operator::Operator(const Cluster& cluster, Environment settings, Await await, La
   if (await == Await::kReady) await_ready();
 }
 
-/// False if one of its ports was taken meanwhile.
+/// False if another process took one of its ports.
 bool Operator::start(const Cluster& cluster, const Environment& settings,
                      const Launcher& launcher) {
   const std::string name = next_name();
@@ -52,7 +51,7 @@ bool Operator::start(const Cluster& cluster, const Environment& settings,
   const OperatorLaunch launch{OPERATOR_BINARY, cluster.operator_kubeconfig(), log_file_, launcher};
   process_ = std::make_unique<OperatorProcess>(launch, std::move(environment));
 
-  // It listens on the metrics port from the start, or ends.
+  // It listens on the metrics port from the start, or exits.
   std::optional<int> exit_code;
   eventually("the operator listens on its metrics port, or ends", [&] {
     exit_code = process_->process().wait(0ms);

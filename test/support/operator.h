@@ -13,13 +13,13 @@ namespace receiver::test {
 
 inline constexpr const char* kPatchesInFlight = "bitbucket_receiver_refresh_patches_in_flight";
 
-/// The operator's binary as a child process, under its ServiceAccount and its settings of SPEC 5.
-/// Ready when constructed. Whoever does not end it has it ended, and its exit code checked, by the
-/// destructor. Its log is printed if the test fails.
+/// The operator's binary as a child process, under its ServiceAccount and with settings of SPEC 5.
+/// Ready when constructed. The destructor stops it and checks its exit code, unless the test has
+/// done so. Its log is printed if the test fails.
 class Operator {
  public:
   enum class Await { kReady, kNothing };
-  /// Words before the binary's name, of a program that becomes it.
+  /// A command that executes the operator's binary.
   using Launcher = std::vector<std::string>;
   using Footprint = OperatorProcess::Footprint;
   explicit Operator(const Cluster& cluster, Environment settings = {}, Await await = Await::kReady,
@@ -28,15 +28,15 @@ class Operator {
   Operator(const Operator&) = delete;
   Operator& operator=(const Operator&) = delete;
 
-  /// Where it listens, with the path that a published URL has.
+  /// URL of its webhook port with the path of a published URL.
   [[nodiscard]] std::string url(const std::string& path) const;
-  /// `http://127.0.0.1:PORT`, the base URL unless the settings say another.
+  /// `http://127.0.0.1:PORT`, the base URL unless the settings have another.
   [[nodiscard]] std::string origin() const { return process_->origin(); }
   [[nodiscard]] unsigned short port() const { return process_->port(); }
   [[nodiscard]] pid_t id() const { return process_->process().id(); }
   /// `/readyz` and the like, of the metrics port.
   [[nodiscard]] http::Response metrics_port(const std::string& path) const;
-  [[nodiscard]] bool is_live() const;  ///< within the time that the chart's probe gives it
+  [[nodiscard]] bool is_live() const;  ///< within the timeout of the chart's probe
   [[nodiscard]] bool is_ready() const;
   void await_ready() const;
 
@@ -46,9 +46,10 @@ class Operator {
   void kill();
 
   [[nodiscard]] std::string log() const;
-  /// The value of a metric by its name and labels as they are shown; NaN if it is not there.
+  /// The value of a metric, by its name and labels as shown; NaN if there is none.
   [[nodiscard]] double metric(const std::string& series) const;
-  /// The sum of all series of /metrics whose text begins so, such as `requests_total{code="401"`.
+  /// The sum of all series of /metrics that begin with this text, such as
+  /// `requests_total{code="401"`.
   [[nodiscard]] double sum_of_metrics(const std::string& begin) const;
   /// User and system time so far.
   [[nodiscard]] std::chrono::nanoseconds cpu_time() const { return process_->cpu_time(); }

@@ -25,7 +25,7 @@ Environment completed(Environment settings, const OperatorLaunch& launch, unsign
                              {"PORT", std::to_string(port)},
                              {"METRICS_PORT", std::to_string(metrics_port)},
                              {"KUBECONFIG", launch.kubeconfig},
-                             // What follows the signal is not waited for long.
+                             // Short, because tests must not wait long after the signal.
                              {"GRACEFUL_SHUTDOWN_TIMEOUT", "5s"}});
   return settings;
 }
@@ -66,7 +66,7 @@ OperatorProcess::Footprint OperatorProcess::footprint() const {
 }
 
 std::chrono::nanoseconds OperatorProcess::cpu_time() const {
-  // The process's own file shows its first thread only.
+  // The process's own file shows only its first thread.
   std::chrono::nanoseconds total{0};
   for (const auto& task : std::filesystem::directory_iterator(in_proc(process_, "task"))) {
     long long nanoseconds = 0;

@@ -9,24 +9,25 @@
 
 namespace receiver::test {
 
-/// What an operator is started with.
+/// How to start an operator.
 struct OperatorLaunch {
   std::string binary;
-  std::string kubeconfig;               ///< of its own account
-  std::string log;                      ///< file; several may write to it one after the other
-  std::vector<std::string> launcher{};  ///< a program that becomes the binary, and its arguments
+  std::string kubeconfig;  ///< for its own account
+  std::string log;         ///< a file; several operators may write to it one after another
+  std::vector<std::string> launcher{};  ///< a program that executes the binary, and its arguments
 };
 
-/// The operator's binary as a child process, with two free ports of 127.0.0.1. What it is asked,
-/// and how it is ended, is up to whoever has it: Operator, or bench's MeasuredOperator.
+/// The operator's binary as a child process, with two free ports of 127.0.0.1. Its owner sends
+/// requests and stops it: Operator, or bench's MeasuredOperator.
 class OperatorProcess {
  public:
-  /// `settings` come before what is set here: the addresses, the base URL, the kubeconfig.
+  /// `settings` are overridden by those that are set here: the addresses, the base URL, the
+  /// kubeconfig.
   OperatorProcess(const OperatorLaunch& launch, Environment settings);
 
   [[nodiscard]] unsigned short port() const { return port_; }
   [[nodiscard]] unsigned short metrics_port() const { return metrics_port_; }
-  /// `http://127.0.0.1:PORT`, the base URL unless the settings say another.
+  /// `http://127.0.0.1:PORT`, the base URL unless the settings have another.
   [[nodiscard]] std::string origin() const;
   [[nodiscard]] Process& process() { return process_; }
   [[nodiscard]] const Process& process() const { return process_; }

@@ -51,7 +51,7 @@ bool nobody_listens(unsigned short port) {
 
 Process::Process(std::vector<std::string> arguments, const Environment& environment,
                  const std::string& output) {
-  // The wrapper becomes the program itself, so that the id is the program's.
+  // setpriv executes the program, so the id is the program's.
   arguments.insert(arguments.begin(), {"/usr/bin/setpriv", "--pdeathsig", "KILL"});
   std::vector<std::string> variables;
   for (const auto& [name, value] : environment) variables.push_back(name + "=" + value);
@@ -62,7 +62,7 @@ Process::Process(std::vector<std::string> arguments, const Environment& environm
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output.c_str(),
                                    O_WRONLY | O_CREAT | O_APPEND, 0600);
   posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-  // Asio's sockets would be inherited: connections of the tests would count as the operator's.
+  // Asio's sockets would be inherited: the tests' connections would count as the operator's.
   posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
   const int error = ::posix_spawn(&id_, arguments.front().c_str(), &actions, nullptr,
                                   pointers(arguments).data(), pointers(variables).data());

@@ -212,7 +212,7 @@ std::string Project::collection(const std::string& plural) const {
 ClusterConfig::ClusterConfig(const Cluster& cluster, const std::string& receiver,
                              const std::string& secret_name)
     : api_(cluster.admin()) {
-  api_.remove(kClusterConfig);  // of a test that was killed
+  api_.remove(kClusterConfig);  // left by a test that was killed
   api_.create(kClusterConfigs,
               fmt::format(R"({{"apiVersion": "kargo.akuity.io/v1alpha1", "kind": "ClusterConfig",
                                "metadata": {{"name": "cluster"}},

@@ -25,7 +25,7 @@ struct DeclaredReceiver {
 /// The JSON of `spec.webhookReceivers`.
 [[nodiscard]] std::string receivers_json(const std::vector<DeclaredReceiver>& receivers);
 
-/// The message of the condition Ready; of another status than `wanted`, that status and message.
+/// The message of the condition Ready; if its status is not `wanted`, status and message.
 [[nodiscard]] std::string ready_message(const Json& owner, std::string_view wanted);
 /// The published URL of the receiver; empty if there is none.
 [[nodiscard]] std::string published_url(const Json& owner, const std::string& receiver);
@@ -37,14 +37,14 @@ inline constexpr const char* kProjectReady = "ProjectConfig is synced and ready 
 void put_secret(const Api& api, const std::string& ns, const std::string& name,
                 const std::map<std::string, std::string>& values, bool labelled = true);
 
-/// Returns when the API server's authorizer, which learns of rules and bindings a moment later,
-/// allows the operator that, or not. An empty namespace means all of them.
+/// Waits until the API server's authorizer, which notices rules and bindings a moment later, allows
+/// or forbids it to the operator. An empty namespace means all of them.
 void await_access(const Api& api, bool allowed, const std::string& verb, const std::string& group,
                   const std::string& resource, const std::string& ns = {});
 
 /// A project of one test: a namespace, by default with the operator's permission to read its
-/// Secrets, as Kargo makes it. Its ProjectConfig, Warehouses and Promotions go with this object:
-/// later tests count what subscribes to a repository in the whole cluster.
+/// Secrets, as Kargo grants it. The destructor deletes its ProjectConfig, Warehouses and
+/// Promotions: later tests count subscriptions in the whole cluster.
 class Project {
  public:
   enum class Secrets { kReadable, kForbidden };
@@ -55,7 +55,7 @@ class Project {
   Project& operator=(const Project&) = delete;
 
   [[nodiscard]] const std::string& name() const { return name_; }
-  /// Returns when the API server's authorizer has seen it.
+  /// Returns when the API server's authorizer has noticed it.
   void allow_secrets() const;
 
   void put_secret(const std::string& name, const std::map<std::string, std::string>& values,
@@ -69,13 +69,13 @@ class Project {
   [[nodiscard]] std::string config_path() const;
   [[nodiscard]] std::string secret_path(const std::string& name) const;
 
-  /// One receiver whose Secret holds the value; returns its path once it is published.
+  /// Declares one receiver with this secret; returns its path once it is published.
   [[nodiscard]] std::string publish(const std::string& receiver, const std::string& secret) const;
   void await_ready(std::chrono::milliseconds limit = kPatience) const;
 
   /// A repository that no other project subscribes to.
   [[nodiscard]] std::string repository(const std::string& slug = "app") const;
-  /// `git` holds more members of the subscription, such as `"branch": "main"`.
+  /// `git` contains further members of the subscription, such as `"branch": "main"`.
   void add_warehouse(const std::string& name, const std::string& repository,
                      const std::string& git = {}) const;
   [[nodiscard]] Json warehouse(const std::string& name) const;
@@ -90,7 +90,7 @@ class Project {
   std::string name_;
 };
 
-/// The one ClusterConfig, with one receiver; gone after the test.
+/// The one ClusterConfig, with one receiver; deleted after the test.
 class ClusterConfig {
  public:
   ClusterConfig(const Cluster& cluster, const std::string& receiver,

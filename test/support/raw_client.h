@@ -19,7 +19,7 @@ namespace receiver::test {
 
 /// An answer as the peer reads it.
 struct RawAnswer {
-  unsigned status = 0;  ///< 0: the connection ended before an answer was complete
+  unsigned status = 0;  ///< 0: the connection ended before a complete answer
   std::string head{};
   std::string body{};
 
@@ -28,10 +28,10 @@ struct RawAnswer {
   }
 };
 
-/// Sends exactly the bytes it is told.
+/// Sends exactly the given bytes.
 class RawClient {
  public:
-  /// Far above anything a test waits for in earnest.
+  /// Far longer than any normal wait of a test.
   static constexpr std::chrono::seconds kPatience{30};
 
   explicit RawClient(unsigned short port) : RawClient() { connect(port); }
@@ -54,7 +54,7 @@ class RawClient {
     }
   }
 
-  /// False once the connection is broken.
+  /// False once the connection is closed.
   bool send(std::string_view bytes) const {
     while (!bytes.empty()) {
       const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -70,7 +70,7 @@ class RawClient {
     return true;
   }
 
-  /// The next answer; the body of an answer to HEAD does not come.
+  /// The next answer. An answer to HEAD has no body.
   RawAnswer read_answer(bool with_body = true) {
     const auto end_of_head = read_until("\r\n\r\n");
     if (!end_of_head) return {};
@@ -90,19 +90,19 @@ class RawClient {
     return answer;
   }
 
-  /// Whether the server ends the connection, with nothing more to read and without a reset.
+  /// Whether the server closes the connection, without further bytes and without a reset.
   bool ends() {
     while (receive()) {
     }
     return ended_ && unread_.empty();
   }
-  /// Whether the server ends the connection in any way.
+  /// Whether the server closes or resets the connection.
   bool ends_or_resets() {
     while (receive()) {
     }
     return ended_ || reset_;
   }
-  /// Nothing to read, and not ended, right now.
+  /// Whether there is nothing to read, and the connection is open.
   bool is_quiet() const {
     pollfd poll_for{.fd = socket_, .events = POLLIN, .revents = 0};
     return ::poll(&poll_for, 1, 0) == 0;

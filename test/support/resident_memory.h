@@ -5,7 +5,7 @@
 
 namespace receiver::test {
 
-/// What this process holds in memory now. Of instrumented builds it says nothing.
+/// This process's resident memory. Meaningless in instrumented builds.
 inline long resident_kb() {
   std::ifstream statm("/proc/self/statm");
   long pages = 0;

@@ -7,11 +7,11 @@
 
 namespace receiver::test {
 
-/// The operator's account has that ClusterRole everywhere, for as long as this lives: longer than
-/// any operator that needs it.
+/// Binds that ClusterRole to the operator's account everywhere, as long as this object lives:
+/// longer than any operator that needs it.
 class RoleBound {
  public:
-  /// Returns when the API server's authorizer allows it to list that.
+  /// Returns when the API server's authorizer allows the operator to list this.
   RoleBound(const Cluster& cluster, const std::string& role, const std::string& group,
             const std::string& resource)
       : api_(cluster.admin()) {

@@ -24,8 +24,8 @@
 
 namespace receiver::test {
 
-/// The server's end of one connection, driven by a script that blocks. Every wait ends when the
-/// server goes.
+/// The server's end of one connection, for a script that blocks. Every wait ends when the server is
+/// destroyed.
 class Peer {
  public:
   Peer(int socket, int number, SSL* tls) : socket_(socket), number_(number), tls_(tls) {}
@@ -36,10 +36,10 @@ class Peer {
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;
 
-  /// Which connection this is, from 1.
+  /// The number of this connection, from 1.
   [[nodiscard]] int number() const { return number_; }
 
-  /// The next request, head and body; nothing if the client closed.
+  /// The next request, header and body; nothing if the client closed.
   std::optional<std::string> request() {
     std::size_t head = std::string::npos;
     while ((head = unread_.find("\r\n\r\n")) == std::string::npos) {
@@ -73,24 +73,24 @@ class Peer {
     return send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
                 std::string(body));
   }
-  /// Answers whatever comes until the client closes.
+  /// Answers all requests until the client closes.
   void answer_all(std::string_view body = "ok") {
     while (request()) answer(body);
   }
 
   /// Waits until the client closes; false if it sends something instead.
   bool wait_for_close() { return !read_more(); }
-  /// The orderly end; with TLS, said as TLS says it.
+  /// Closes in order; with TLS, with a closing alert.
   void end() {
     if (tls_ != nullptr) SSL_shutdown(tls_);
     ::shutdown(socket_, SHUT_WR);
   }
-  /// Cuts the connection off.
+  /// Resets the connection.
   void reset() {
     const linger at_once{1, 0};
     ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     const int other = ::open("/dev/null", 0);
-    ::dup2(other, socket_);  // closes the connection, and keeps the number from others
+    ::dup2(other, socket_);  // closes the connection, and keeps its descriptor reserved
     ::close(other);
   }
   [[nodiscard]] SSL* tls() const { return tls_; }
@@ -114,11 +114,11 @@ class Peer {
 
 struct ServerIdentity {
   TestIdentity identity;
-  std::string client_ca_pem;  ///< empty: asks for no client certificate
+  std::string client_ca_pem;  ///< empty: requests no client certificate
   int highest_version = TLS1_3_VERSION;
 };
 
-/// A server on a free port that does as a script says: one thread per connection.
+/// A server on a free port that runs a script on a thread per connection.
 class ScriptedServer {
  public:
   using Script = std::function<void(Peer&)>;
@@ -205,7 +205,7 @@ class ScriptedServer {
   }
 
   void serve(int socket, int number) {
-    // OpenSSL's own sockets raise SIGPIPE; the client under test must do without this.
+    // OpenSSL's own sockets raise SIGPIPE; the client under test must work without this.
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGPIPE);
@@ -218,7 +218,7 @@ class ScriptedServer {
     {
       Peer peer(socket, number, tls);
       if (tls == nullptr || SSL_accept(tls) == 1) script_(peer);
-      // From here the number may become another's.
+      // From here another connection may get the descriptor.
       const std::lock_guard lock(mutex_);
       sockets_.remove(socket);
     }

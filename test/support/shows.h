@@ -8,12 +8,12 @@
 
 namespace receiver::test {
 
-/// Of /metrics: a sample on a line of its own.
+/// For /metrics: a sample on its own line.
 inline auto shows(const std::string& sample) {
   return Catch::Matchers::Contains("\n" + sample + "\n");
 }
 
-/// Of /metrics: what follows `start` in each line that begins so.
+/// For /metrics: the rest of each line that begins with `start`.
 inline std::vector<std::string> rests_of_lines(const std::string& metrics,
                                                const std::string& start) {
   std::istringstream lines(metrics);
@@ -24,14 +24,14 @@ inline std::vector<std::string> rests_of_lines(const std::string& metrics,
   return rests;
 }
 
-/// Of /metrics: what is said of each metric, a line each.
+/// For /metrics: the help of each metric, one per line.
 inline std::string descriptions(const std::string& metrics) {
   std::string found;
   for (const std::string& rest : rests_of_lines(metrics, "# HELP ")) found += rest + "\n";
   return found;
 }
 
-/// Of /metrics: the upper bounds of a series' buckets, such as `took_seconds_bucket{kind="a",`.
+/// For /metrics: the upper bounds of a series' buckets, such as `took_seconds_bucket{kind="a",`.
 inline std::string bounds(const std::string& metrics, const std::string& series) {
   std::string found;
   for (const std::string& rest : rests_of_lines(metrics, series + "le=\"")) {

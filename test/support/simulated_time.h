@@ -11,9 +11,9 @@
 
 namespace receiver::test {
 
-/// While it lives, the clocks and timers of the process show its time. That stands still until the
-/// test lets it pass: by itself, or by running what it tests until that waits for time only.
-/// Comes before whatever takes the time, and goes after it.
+/// While it lives, the clocks and timers of the process show its time. Time stands still until the
+/// test lets it pass: explicitly, or by running code until it only waits for time. Create it before
+/// everything that uses time, and destroy it after.
 class SimulatedTime final : public clock::TimeSource {
  public:
   using Duration = clock::Steady::duration;
@@ -23,19 +23,18 @@ class SimulatedTime final : public clock::TimeSource {
   SimulatedTime(const SimulatedTime&) = delete;
   SimulatedTime& operator=(const SimulatedTime&) = delete;
 
-  /// Timers that are due by then fire all at once; those of other threads a moment later.
+  /// Timers that are due by then fire at once; those of other threads a moment later.
   void pass(Duration time) { passed_ += time.count(); }
 
-  /// Runs the context until nothing goes on without time passing. What it talks with runs on it,
-  /// too.
+  /// Runs the context until nothing continues without time passing. Its peers run on it, too.
   static void settle(boost::asio::io_context& context) {
     do {
       context.restart();
     } while (context.run_one_for(kQuiet) > 0);
   }
 
-  /// Runs the context until the condition holds; whenever nothing else goes on, time passes until
-  /// the next timer is due. False if it does not hold by the limit.
+  /// Runs the context until the condition is true; whenever nothing else continues, time passes
+  /// until the next timer is due. False if it is not true by the limit.
   template <typename Condition>
   bool run_until(boost::asio::io_context& context, Condition condition,
                  Duration limit = std::chrono::hours(1)) {
@@ -70,8 +69,7 @@ class SimulatedTime final : public clock::TimeSource {
 
  private:
   static constexpr auto kNever = std::numeric_limits<Duration::rep>::max();
-  /// What is sent over the loopback is there at once: who hears nothing for so long, was sent
-  /// nothing.
+  /// Loopback delivers at once: after this time without data, nothing was sent.
   static constexpr std::chrono::microseconds kQuiet{500};
   static constexpr std::chrono::microseconds kLookAgain{100};
 

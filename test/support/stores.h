@@ -14,7 +14,7 @@
 
 namespace receiver::test {
 
-/// The stores as the operator has them, filled the way a reflector does.
+/// Stores as in the operator, filled as by a reflector.
 struct Stores {
   kube::Store<api::Warehouse> warehouses{api::decode_warehouse, webhook::warehouse_index_keys};
   kube::Store<api::Promotion> promotions{api::decode_promotion, webhook::promotion_index_keys};
@@ -34,7 +34,7 @@ struct Stores {
     REQUIRE(sink.upsert(meta, *object));
   }
 
-  /// `git`: the subscriptions' `git` objects, without braces.
+  /// `git` has the subscriptions' `git` objects, without braces.
   void warehouse(const kube::ObjectKey& key, const std::vector<std::string>& git) {
     std::string subscriptions;
     for (const std::string& one : git) {

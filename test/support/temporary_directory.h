@@ -10,7 +10,7 @@
 
 namespace receiver::test {
 
-/// A folder for one test, removed with what is in it.
+/// A folder for one test, removed with its contents.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
@@ -30,7 +30,7 @@ class TemporaryDirectory {
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] std::string path(std::string_view name) const { return (path_ / name).string(); }
 
-  /// Replaces the file as a whole; returns its path.
+  /// Replaces the whole file; returns its path.
   std::string write(std::string_view name, std::string_view content) const {
     const std::string file = path(name);
     std::filesystem::create_directories(std::filesystem::path(file).parent_path());
@@ -38,7 +38,7 @@ class TemporaryDirectory {
     return file;
   }
 
-  /// A shell script that can be run.
+  /// Writes an executable shell script.
   std::string write_script(std::string_view name, std::string_view body) const {
     const std::string file = write(name, "#!/bin/sh\n" + std::string(body) + "\n");
     std::filesystem::permissions(file, std::filesystem::perms(0755));

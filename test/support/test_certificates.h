@@ -13,11 +13,11 @@
 
 #include "crypto/pem.h"
 
-/// Certificates for tests, made on the spot: no key is checked in, and none expires on a shelf.
+/// Certificates for tests, created on demand: no key is checked in, and none expires.
 namespace receiver::test {
 
 struct TestIdentity {
-  std::string certificate_pem;  ///< the certificate alone
+  std::string certificate_pem;  ///< the certificate alone, without its chain
   std::string key_pem;
 };
 
@@ -52,7 +52,7 @@ inline void add_extension(X509* certificate, X509V3_CTX* context, int kind,
 
 }  // namespace detail
 
-/// An authority of its own for each test.
+/// A CA for one test.
 class TestAuthority {
  public:
   explicit TestAuthority(const std::string& name = "test authority",
@@ -86,7 +86,7 @@ class TestAuthority {
     X509* raw = certificate.get();
     detail::require(raw != nullptr && X509_set_version(raw, 2) == 1 &&
                     ASN1_INTEGER_set(X509_get_serialNumber(raw), serial++) == 1);
-    // Begins an hour ago, or earlier if it is to have expired already.
+    // Valid since an hour ago, or earlier if it is to be expired already.
     const long begin = std::min<long>(-3600, static_cast<long>(spec.expires_in.count()) - 3600);
     X509_gmtime_adj(X509_getm_notBefore(raw), begin);
     X509_gmtime_adj(X509_getm_notAfter(raw), static_cast<long>(spec.expires_in.count()));

@@ -10,8 +10,8 @@
 
 namespace receiver::test {
 
-/// A recorded vector file: from the folder named by VECTORS_DIR if set, from our own copy
-/// otherwise. Fails the test if it is missing or empty.
+/// A file of recorded vectors: from the folder VECTORS_DIR if set, else our copy. Fails the test if
+/// it is missing or empty.
 inline rapidjson::Document load_vectors(const std::string& name) {
   const char* directory = std::getenv("VECTORS_DIR");
   const std::string path =

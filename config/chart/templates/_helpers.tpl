@@ -57,7 +57,7 @@ subjects:
 {{- define "receiver.rules" -}}
 {{- $role := .context.Files.Get (printf "files/rbac/%s.yaml" .file) | fromYaml -}}
 {{- if not $role.rules -}}
-{{- fail (printf "the chart is incomplete: files/rbac/%s.yaml holds no rules" .file) -}}
+{{- fail (printf "the chart is incomplete: files/rbac/%s.yaml contains no rules" .file) -}}
 {{- end -}}
 {{- toYaml $role.rules -}}
 {{- end -}}
@@ -84,7 +84,7 @@ subjects:
 {{- define "receiver.image" -}}
 {{- $image := .Values.image -}}
 {{- if not $image.repository -}}
-{{- fail "image.repository is not set: no image is published yet; build one (`make image`), push it to your registry and name it" -}}
+{{- fail "image.repository is not set: no image is published yet; push one to your registry (`make release-push`) and set it" -}}
 {{- end -}}
 {{- $repository := list (default dict .Values.global).imageRegistry $image.repository | compact | join "/" -}}
 {{- if $image.digest -}}
@@ -235,7 +235,7 @@ volumeMounts:
 {{- end -}}
 {{- range $name, $value := .Values.settings -}}
 {{- if hasKey $settings $name -}}
-{{- fail (printf "settings.%s: this setting has a value of its own in values.yaml" $name) -}}
+{{- fail (printf "settings.%s: this setting has its own value in values.yaml" $name) -}}
 {{- end -}}
 {{- if kindIs "float64" $value -}}
 {{- $value = ternary (int64 $value) $value (eq (float64 (int64 $value)) $value) -}}

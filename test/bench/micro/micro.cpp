@@ -1,5 +1,5 @@
-// What the parts of a delivery cost, and those of reading a list: `bench_micro --help` for
-// choosing.
+// The cost of the parts of a delivery, and of reading a list: see `bench_micro --help` for
+// selecting.
 
 #include <chrono>
 #include <filesystem>
@@ -67,8 +67,8 @@ void hmac(benchmark::State& state) {
 }
 BENCHMARK(hmac)->Name("HMAC of 8 KiB");
 
-/// What keeps the API client's thread busy when a push to a monorepo arrives, before anything else
-/// is done there.
+/// Occupies the API client's thread when a push to a monorepo arrives, before anything else runs
+/// there.
 void queue_targets(benchmark::State& state) {
   constexpr int kTargets = 5'000;
   std::vector<controllers::Target> targets;
@@ -89,7 +89,7 @@ void queue_targets(benchmark::State& state) {
 }
 BENCHMARK(queue_targets)->Name("queue 5,000 Warehouses of one push");
 
-/// With so many waiting: one PATCH ends and the next one starts.
+/// With many waiting: one PATCH ends and the next one starts.
 void next_patch(benchmark::State& state) {
   constexpr int kTargets = 5'000;
   std::vector<controllers::Target> targets;
@@ -202,8 +202,8 @@ void match_push(benchmark::State& state) {
 }
 BENCHMARK(match_push)->Name("match a push against 100,000 Warehouses");
 
-/// A push to a monorepo whose Warehouses look at a folder each, apart from Bitbucket's answer and
-/// the PATCH. `asks`: the receiver's Secret holds a token.
+/// A push to a monorepo whose Warehouses have one folder each, without Bitbucket's answer and the
+/// PATCH. `asks`: the receiver's Secret contains a token.
 void decide_about_folders(benchmark::State& state, bool asks) {
   constexpr int kFolders = 200;
   const std::string url = "https://git.example.com/scm/acme/shop.git";

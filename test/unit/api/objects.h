@@ -8,7 +8,7 @@
 
 namespace receiver::api {
 
-/// The object as a reflector would hand it to decode: only what the projection names.
+/// The object as a reflector passes it to decode: only what the projection names.
 inline json::Document projected(const std::string& json, const json::Projection& projection) {
   auto document = json::parse(json, projection);
   REQUIRE(document.has_value());

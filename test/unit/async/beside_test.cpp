@@ -22,7 +22,7 @@ asio::awaitable<std::string> told_after(asio::any_io_executor executor,
   co_return text;
 }
 
-/// What one that takes `time` tells to one that is busy for `busy` meanwhile.
+/// The result of a coroutine that takes `time`, for one that is busy for `busy` meanwhile.
 asio::awaitable<std::string> busy_meanwhile(asio::any_io_executor executor,
                                             std::chrono::milliseconds busy,
                                             std::chrono::milliseconds time, std::string text) {

@@ -13,7 +13,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-/// What is seen of an object from outside.
+/// An object's state, visible from outside.
 struct Seen {
   int worked = 0;
   bool gone = false;

@@ -15,7 +15,7 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using TimePoint = Sleeper::TimePoint;
 
-/// Who has got up, and whether woken.
+/// Coroutines that have returned, and whether they were woken.
 struct Bedroom {
   asio::io_context io;
   Sleeper::Queue queue;

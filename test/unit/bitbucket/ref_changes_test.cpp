@@ -33,7 +33,7 @@ RefChanges data_center_push(const std::string& change, const std::string& rest =
                                                     change + "}]" + rest + "}");
 }
 
-/// Of a Cloud change with this for the commit that a branch is at.
+/// The commits of a Cloud change with this text for the branch's commit.
 Commits commits_of_target(const std::string& target) {
   return cloud_push(R"({"new":{"name":"main","target":)" + target + "}}").commits;
 }

@@ -1,5 +1,9 @@
 #include "bitbucket_cpprest/client.h"
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 #include <catch2/catch.hpp>
 
 #include "bitbucket_rest/authorization.h"
@@ -59,7 +63,7 @@ class World {
     run(registering, send);
     return registering.result();
   }
-  /// It lacks the push, but not what somebody has added.
+  /// It lacks the push event, but keeps what somebody has added.
   [[nodiscard]] StoredWebhook drifted() const {
     StoredWebhook webhook = right();
     webhook.events = {another_event()};
@@ -148,7 +152,7 @@ TEMPLATE_TEST_CASE_SIG("a dry run tells the difference and writes nothing", "", 
   CHECK(is_same(world.server.webhooks(world.name())[0], world.drifted()));
 }
 
-TEMPLATE_TEST_CASE_SIG("a webhook that is deleted between reading and writing is created anew", "",
+TEMPLATE_TEST_CASE_SIG("a webhook that is deleted between reading and writing is created again", "",
                        ((Source V), V), Source::kCloud, Source::kDataCenter) {
   World world(V);
   world.server.add_repository(world.name(), {world.drifted()});
@@ -210,7 +214,7 @@ TEMPLATE_TEST_CASE_SIG("no webhook is made beside one of the project or workspac
   SECTION("that leads here") {
     world.server.add_inherited(owner, {world.right()});
     CHECK(world.make(asked)->action == Action::kNone);
-    // What is known of the owner is not asked for again.
+    // Facts about the owner are not requested again.
     CHECK(world.make(asked)->action == Action::kNone);
     CHECK(world.server.requests().size() == 3);
     CHECK(world.server.writes() == 0);
@@ -294,7 +298,7 @@ TEMPLATE_TEST_CASE_SIG("each refusal is told apart", "", ((Source V), V), Source
     world.server.answer_next({{.body = R"({"values": [], "isLastPage": true, "next": ")" +
                                        world.server.url() + R"(/a b"})"}});
     const auto refused = world.make(asked);
-    CHECK(refused.has_value() == (V == Source::kDataCenter));  // which has no such member
+    CHECK(refused.has_value() == (V == Source::kDataCenter));  // Data Center has no such member
     return;
   }
   SECTION("a page of somebody else") {
@@ -318,7 +322,8 @@ TEMPLATE_TEST_CASE_SIG("a rate limit is waited out as the server asks", "", ((So
   const auto created = World::register_webhook(
       patient(
           world.send(),
-          [&](std::chrono::seconds pause, const std::string&) { pauses.push_back(pause); }, 60s),
+          [&](Pausing, std::chrono::seconds pause, const std::string&) { pauses.push_back(pause); },
+          60s),
       world.registration());
   REQUIRE(created);
   CHECK(created->action == Action::kCreate);
@@ -327,7 +332,7 @@ TEMPLATE_TEST_CASE_SIG("a rate limit is waited out as the server asks", "", ((So
   world.server.answer_next({{.status = 429, .retry_after = "3600"}});
   const auto refused = World::register_webhook(
       patient(
-          world.send(), [](std::chrono::seconds, const std::string&) {}, 60s),
+          world.send(), [](Pausing, std::chrono::seconds, const std::string&) {}, 60s),
       world.registration());
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == ApiFailure::kRateLimited);
@@ -381,6 +386,22 @@ TEST_CASE("a server that takes a request and says nothing is given up at the dea
   const auto failed = world.make(world.registration());
   REQUIRE_FALSE(failed);
   CHECK(failed.error().kind == ApiFailure::kTimeout);
+  world.server.hold(false);
+}
+
+TEST_CASE("an answer that nobody wants any more is not waited for") {
+  std::atomic<bool> given_up{false};
+  World world(Source::kCloud, {.authorization = {}, .given_up = [&] { return given_up.load(); }});
+  world.server.hold(true);
+  std::jthread later([&] {
+    std::this_thread::sleep_for(100ms);
+    given_up = true;
+  });
+  const auto begun = std::chrono::steady_clock::now();
+  const auto failed = world.make(world.registration());
+  CHECK(std::chrono::steady_clock::now() - begun < 10s);
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().kind == ApiFailure::kUnknown);
   world.server.hold(false);
 }
 

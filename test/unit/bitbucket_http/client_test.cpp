@@ -38,9 +38,9 @@ using test::ServerIdentity;
 using test::TestAuthority;
 
 constexpr const char* kToken = "token-of-the-tests";
-constexpr std::chrono::seconds kLongest{30};  // far above what any test waits for
+constexpr std::chrono::seconds kLongest{30};  // far longer than any wait of a test
 
-/// A client and the thread that it lives on: the test's own.
+/// A client and its thread: the test's own.
 class World {
  public:
   explicit World(ClientOptions options) {
@@ -52,14 +52,15 @@ class World {
     client = std::move(*made);
   }
 
-  void start(Operation& operation, std::chrono::milliseconds time = kLongest,
-             std::chrono::milliseconds gap = {}) {
+  void start(Operation& operation, std::chrono::milliseconds time = kLongest) {
+    start(client->run(operation, std::chrono::steady_clock::now() + time));
+  }
+  void start(boost::asio::awaitable<void> running) {
     ++running_;
-    boost::asio::co_spawn(io, client->run(operation, std::chrono::steady_clock::now() + time, gap),
-                          [this](std::exception_ptr thrown) {
-                            if (thrown) std::rethrow_exception(thrown);
-                            --running_;
-                          });
+    boost::asio::co_spawn(io, std::move(running), [this](const std::exception_ptr& thrown) {
+      if (thrown) std::rethrow_exception(thrown);
+      --running_;
+    });
   }
   void finish() {
     io.restart();
@@ -81,7 +82,7 @@ class World {
   int running_ = 0;
 };
 
-/// A Bitbucket that does as a script says, and remembers what it was asked.
+/// A Bitbucket that runs a script, and records its requests.
 class Bitbucket {
  public:
   using Script = std::function<void(Peer&, const std::string& request)>;
@@ -167,7 +168,7 @@ TEST_CASE("an operation goes on until it has ended") {
   CHECK(bitbucket.requests().size() == 2);
 }
 
-TEST_CASE("the requests of an operation keep their distance where that is asked for") {
+TEST_CASE("before each request it is asked when it may be sent, and whether") {
   const Bitbucket bitbucket([](Peer& peer, const std::string& request) {
     const bool is_first = request.find("start=0") != std::string::npos;
     peer.answer(is_first ? R"({"values":[{"type":"ADD","path":{"toString":"a"}}],
@@ -175,12 +176,29 @@ TEST_CASE("the requests of an operation keep their distance where that is asked 
                          : R"({"values":[],"isLastPage":true})");
   });
   World world(bitbucket.options());
-  ChangedFiles question(bitbucket.repository(), {std::string(40, 'b'), std::string(40, 'a')});
-  const auto begun = std::chrono::steady_clock::now();
-  world.start(question, kLongest, std::chrono::milliseconds(200));
-  world.finish();
-  CHECK(question.requests() == 2);
-  CHECK(std::chrono::steady_clock::now() - begun >= std::chrono::milliseconds(200));
+  std::size_t asked = 0;
+  std::size_t allowed = 2;
+  const Before before =
+      [&]() -> boost::asio::awaitable<std::optional<std::chrono::steady_clock::time_point>> {
+    CHECK(bitbucket.requests().size() == asked);
+    if (asked++ == allowed) co_return std::nullopt;
+    co_return std::chrono::steady_clock::now() + kLongest;
+  };
+  const auto ask = [&] {
+    ChangedFiles question(bitbucket.repository(), {std::string(40, 'b'), std::string(40, 'a')});
+    world.start(world.client->run(question, before));
+    world.finish();
+    return question.result();
+  };
+  CHECK(ask());
+  CHECK(asked == 2);
+  CHECK(bitbucket.requests().size() == 2);
+  allowed = 3;
+  const auto stopped = ask();
+  REQUIRE_FALSE(stopped);
+  CHECK(stopped.error().kind == ApiFailure::kUnknown);
+  CHECK_THAT(stopped.error().message, Contains("not sent"));
+  CHECK(bitbucket.requests().size() == 3);
 }
 
 TEST_CASE("questions are asked beside each other, within the bound of connections") {
@@ -198,7 +216,7 @@ TEST_CASE("questions are asked beside each other, within the bound of connection
       ++answered;
     } else {
       CHECK(question.result().error().kind == ApiFailure::kUnreachable);
-      CHECK_THAT(question.result().error().message, Contains("too many requests wait"));
+      CHECK_THAT(question.result().error().message, Contains("too many requests are waiting"));
     }
   }
   CHECK(answered == 5);
@@ -287,7 +305,7 @@ TEST_CASE("a question for another server is not asked") {
     const auto refused = world.ask(DefaultBranch({Source::kCloud, server, "team", "shop"}));
     REQUIRE_FALSE(refused);
     CHECK(refused.error().kind == ApiFailure::kUnexpected);
-    CHECK_THAT(refused.error().message, Contains("is not sent"));
+    CHECK_THAT(refused.error().message, Contains("not sent: the request is not for"));
   }
   CHECK(bitbucket.server().accepted() == 0);
   CHECK(other.server().accepted() == 0);
@@ -336,7 +354,7 @@ TEST_CASE("an answer beyond the bound is not kept") {
   const auto failed = world.ask(DefaultBranch(bitbucket.repository()));
   REQUIRE_FALSE(failed);
   CHECK(failed.error().kind == ApiFailure::kUnknown);
-  CHECK_THAT(failed.error().message, Contains("above 1999 bytes"));
+  CHECK_THAT(failed.error().message, Contains("larger than 1999 bytes"));
 }
 
 TEST_CASE("operations end when their client goes") {
@@ -365,7 +383,7 @@ TEST_CASE("Bitbucket is reached through a proxy, which does not see the token") 
   const Bitbucket bitbucket(answer_main, certificate);
   const ConnectProxy proxy(bitbucket.server().port());
   ClientOptions options = bitbucket.options();
-  options.server = "https://bitbucket.test";  // which nobody but the proxy resolves
+  options.server = "https://bitbucket.test";  // only the proxy resolves it
   options.proxy.proxy = *http::parse_proxy("http://" + proxy.address());
   const Repository repository{Source::kDataCenter, options.server, "SHOP", "web"};
   {
@@ -392,7 +410,7 @@ TEST_CASE("a server that no token may be sent to is refused at once") {
     CHECK_THAT(refused, Catch::StartsWith("the server's URL ") && !Contains("word"));
   }
   CHECK_THAT(refusal({.server = "https://git.example.com", .ca_pem = "no PEM"}),
-             Contains("no PEM certificate"));
+             Contains("no readable PEM certificate"));
   CHECK(refusal({.server = "https://git.example.com/context"}).empty());
 }
 

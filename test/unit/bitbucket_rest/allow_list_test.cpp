@@ -51,7 +51,7 @@ TEST_CASE("bitbucket.allow bounds where webhooks, and so the secret, may go") {
       CHECK(list->allows(*repository) == expected);
     }
   }
-  // A host of one word is told from a workspace by its scheme.
+  // The scheme distinguishes a host of one word from a workspace.
   const Repository local{Source::kDataCenter, "https://localhost:7990", "LOCALHOST", "web"};
   CHECK(AllowList::parse("https://localhost")->allows(local));
   CHECK_FALSE(AllowList::parse("https://shop")->allows(data_center));

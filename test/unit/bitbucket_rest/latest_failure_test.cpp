@@ -11,7 +11,7 @@ namespace {
 
 using Strings = std::vector<std::string>;
 
-/// What it ends with, asked in this order; and what was asked, if that is of interest.
+/// The result after these answers in this order; and the requests, if wanted.
 std::string latest(std::deque<ApiAnswer> answers, Strings* asked = nullptr) {
   LatestFailure operation(kDataCenter, "7");
   while (const ApiRequest* request = operation.next()) {
@@ -66,14 +66,14 @@ TEST_CASE("times are milliseconds, or dates as newer versions have them") {
   for (const char* members : {R"("finish": null)", R"("finish": "yesterday")", R"("finish": 1.5)",
                               R"("finish": "+0000")", R"("start": [])"}) {
     INFO(members);
-    CHECK(latest({delivery(members)}) == "error: the answer is no delivery");
+    CHECK(latest({delivery(members)}) == "error: the answer is not a delivery");
   }
 }
 
 TEST_CASE("what is no delivery is an error, and Bitbucket's words show no URL") {
   for (const char* body : {"[]", "{}", "null", "<html>", R"({"finish": 1767323045678)"}) {
     INFO(body);
-    CHECK(latest({{200, body, "", ""}}) == "error: the answer is no delivery");
+    CHECK(latest({{200, body, "", ""}}) == "error: the answer is not a delivery");
   }
   CHECK_THAT(latest({{404, "", "", ""}}), Catch::StartsWith("error: Bitbucket answered 404"));
   const std::string digits(64, 'a');

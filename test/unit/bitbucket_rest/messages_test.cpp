@@ -164,7 +164,7 @@ TEST_CASE("a remedy names the settings of who asked, and the permission that is 
   }
   const ApiAnswer moved{301, "", "", "https://elsewhere.example.com/"};
   CHECK_THAT(failure_of(kDataCenter, moved, Purpose::kUpkeep).message,
-             Catch::Contains("is right with bitbucket.url"));
+             Catch::Contains("the right address with bitbucket.url"));
 }
 
 TEST_CASE("the next page is asked for as the product says") {
@@ -192,7 +192,7 @@ TEST_CASE("a list that leads astray is not followed") {
         R"("nextPageStart": "9")"}) {
     INFO(rest);
     CHECK_THAT(page_error(kDataCenter, R"({"values": [], "isLastPage": false, )" + rest + "}"),
-               Catch::Contains("does not end"));
+               Catch::Contains("neither continues nor ends"));
   }
   for (const std::string body :
        {"", "[]", "<html>", "{}", R"({"values": {}})", "{\"values\": [}"}) {
@@ -215,7 +215,7 @@ TEST_CASE("a failure is told in the vendor's words, with what to do") {
              Contains("no repository team/shop that the token may see"));
   CHECK_THAT(described(kDataCenter, 401, ""), Contains("HTTP access token"));
   CHECK_THAT(described(kDataCenter, 404, ""), Contains("~someone/web"));
-  CHECK_THAT(described(kCloud, 409, ""), Contains("another webhook is in the way"));
+  CHECK_THAT(described(kCloud, 409, ""), Contains("another webhook conflicts"));
   CHECK_THAT(described(kCloud, 500, "<html>Oops</html>"),
              Contains("answered 500: try again later") && !Contains("Oops"));
   CHECK(described(kCloud, 400,
@@ -267,8 +267,8 @@ TEST_CASE("a redirect is not followed but told, without its path") {
       failure_of(kDataCenter, {302, "", "", "https://sso.example.com/login?token=abc"});
   CHECK(error.kind == ApiFailure::kUnexpected);
   CHECK(error.message ==
-        "Bitbucket answered 302: redirects are not followed, since they would show the token to "
-        "somebody else: name the address that is right with --bitbucket-url (this one leads to "
+        "Bitbucket answered 302: redirects are not followed, because they would show the token to "
+        "another server: set the right address with --bitbucket-url (this one leads to "
         "https://sso.example.com)");
 }
 
@@ -276,7 +276,7 @@ TEST_CASE("a renamed repository is told by its new name, and no redirect is foll
   struct Row {
     Repository repository;
     std::string location;
-    std::string moved_to;  ///< empty: nothing is said of that
+    std::string moved_to;  ///< empty: not in the message
   };
   const std::string cloud = kCloud.server + "/2.0/repositories/";
   const std::string data_center = kDataCenter.server + "/rest/api/latest/projects/";
@@ -297,7 +297,7 @@ TEST_CASE("a renamed repository is told by its new name, and no redirect is foll
     INFO(row.location);
     const std::string message = failure_of(row.repository, {301, "", "", row.location}).message;
     if (row.moved_to.empty()) {
-      CHECK_THAT(message, Catch::Contains("redirects are not followed, since") &&
+      CHECK_THAT(message, Catch::Contains("redirects are not followed, because") &&
                               !Catch::Contains("has moved to"));
     } else {
       CHECK(message == "Bitbucket answered 301: the repository has moved to " + row.moved_to +

@@ -30,8 +30,7 @@ ApiAnswer ok(std::string body) {
   return {200, std::move(body), "", ""};
 }
 
-/// What came of a question that was answered so, one answer after the other. An answer that is
-/// missing is none.
+/// The result of a question with these answers in order. A missing answer means no answer.
 template <class Asked>
 struct Outcome {
   Texts urls;  ///< of the requests, all of which are GET
@@ -261,7 +260,7 @@ TEST_CASE("a question may be given fewer requests") {
       ask(ChangedFiles(kDataCenter, kCommit, 1), {ok(page(data_center_change("a"), next))});
   CHECK(asked.urls.size() == 1);
   CHECK(asked.error.kind == ApiFailure::kUnknown);
-  CHECK(asked.error.message == "Bitbucket does not tell all within 1 requests");
+  CHECK(asked.error.message == "Bitbucket needs more than 1 requests");
 
   ChangedFiles none(kDataCenter, kCommit, 0);
   CHECK(none.next() == nullptr);
@@ -297,7 +296,7 @@ TEST_CASE("each failure is told apart, with what to do") {
       {kCloud,
        {302, "", "", "https://sso.example.com/login"},
        ApiFailure::kUnexpected,
-       "is right with bitbucket.url (this one leads to https://sso.example.com)"},
+       "the right address with bitbucket.url (this one leads to https://sso.example.com)"},
       {kCloud,
        {301, "", "", "/2.0/repositories/team/new"},
        ApiFailure::kUnexpected,
@@ -345,7 +344,7 @@ TEST_CASE("first parents are looked for on a second page, and no further") {
               "/commits?page=" + std::to_string(number) + "\"}");
   };
   const FirstParents question(kCloud, hash('c'), hash('a'));
-  // A merge's side comes first.
+  // The merged commits come first.
   const std::string merge = cloud_commit('c', 'b') + "," + cloud_commit('9', '8');
   const auto found = ask(question, {with_next(merge, 2), with_next(cloud_commit('b', 'a'), 3)});
   CHECK(found.urls.size() == 2);
@@ -355,7 +354,7 @@ TEST_CASE("first parents are looked for on a second page, and no further") {
   CHECK(lost.urls.size() == 2);
   CHECK(lost.error.kind == ApiFailure::kUnknown);
 
-  // Nothing more is asked for once it is known that the way is too long.
+  // Nothing more is asked once the history is known to be too long.
   std::string line;
   for (char of = 'f'; of > 'a'; --of) {
     line += cloud_commit(of, static_cast<char>(of - 1)) + (of > 'b' ? "," : "");

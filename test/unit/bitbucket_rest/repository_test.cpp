@@ -42,6 +42,9 @@ TEST_CASE("every other host is a Data Center, with its port and context path") {
             "SHOP/web"},
            {"https://example.com/git/scm/SHOP/Web.git", "https://example.com/git", "SHOP/web"},
            {"https://example.com/a/b/scm/shop/web", "https://example.com/a/b", "SHOP/web"},
+           {"https://Example.com/Git/scm/shop/Web.git", "https://example.com/Git", "SHOP/web"},
+           {"HTTPS://example.com/A/b/projects/Shop/repos/Web", "https://example.com/A/b",
+            "SHOP/web"},
            {"https://someone@example.com/scm/~someone/web.git", "https://example.com",
             "~someone/web"},
            {"https://example.com/scm/scm/scm.git", "https://example.com", "SCM/scm"},
@@ -115,8 +118,8 @@ TEST_CASE("what names no repository is refused, without what could be a password
   }
   const auto refused = parse_repository("https://someone:pass-word@example.com/a/b", {});
   REQUIRE_FALSE(refused);
-  CHECK_THAT(refused.error(),
-             Catch::Contains("https://example.com/a/b is no URL") && !Catch::Contains("pass-word"));
+  CHECK_THAT(refused.error(), Catch::Contains("https://example.com/a/b is not the URL") &&
+                                  !Catch::Contains("pass-word"));
 }
 
 TEST_CASE("a token is sent to a host name over https, and nowhere else") {
@@ -126,13 +129,21 @@ TEST_CASE("a token is sent to a host name over https, and nowhere else") {
   CHECK_THAT(server_error("https://10.0.0.1:8443"), Catch::Contains("a host name is needed"));
   CHECK_THAT(server_error("https://[::1]/git"), Catch::Contains("a host name is needed"));
   CHECK_THAT(server_error("https://a:pass-word@b"),
-             Catch::Contains("must hold no user") && !Catch::Contains("pass-word"));
+             Catch::Contains("must not contain a user") && !Catch::Contains("pass-word"));
   for (const std::string url :
        {"", "git.example.com", "https://", "https://a/b?c=d", "https://a/#b"}) {
     INFO(url);
     CHECK_THAT(server_error(url), Catch::Contains("--bitbucket-url"));
   }
-  // As a clone URL would have it.
+  const auto cloud = parse_server("http://api.bitbucket.org", Source::kCloud);
+  REQUIRE_FALSE(cloud);
+  CHECK_THAT(cloud.error(), Catch::Contains("over https only") && Catch::Contains("--cloud-url") &&
+                                !Catch::Contains("--bitbucket-url"));
+  const auto of_option = parse_repository("https://bitbucket.org/team/shop",
+                                          {.data_center = {}, .cloud = "https://10.0.0.1"});
+  REQUIRE_FALSE(of_option);
+  CHECK_THAT(of_option.error(), Catch::Contains("--cloud-url"));
+  // Like a clone URL.
   const auto refused = parse_repository("http://git.example.com:7990/scm/shop/web.git", {});
   REQUIRE_FALSE(refused);
   CHECK_THAT(refused.error(), Catch::Contains("over https only"));
@@ -172,7 +183,7 @@ TEST_CASE("a token is sent to no host that only a Warehouse names") {
   REQUIRE_FALSE(refused);
   CHECK(refused.error() ==
         "Warehouses subscribe to what seems to be a Data Center at a.example.com, b.example.com, "
-        "and a token is sent to none that only a Warehouse names: name it with --bitbucket-url "
+        "and the token is not sent to a host that only a Warehouse names: set --bitbucket-url "
         "https://HOST/CONTEXT");
   const auto of_b =
       select_repositories(urls, {.data_center = "https://b.example.com", .cloud = {}});

@@ -11,19 +11,23 @@ namespace {
 
 using Strings = std::vector<std::string>;
 
-/// What was asked, and how it ended.
+/// The requests and the result.
 struct Deleted {
   Strings asked;
+  Strings gone;  ///< reported one by one
   tl::expected<std::vector<Webhook>, BitbucketError> result;
 };
 
 Deleted unregister(std::deque<ApiAnswer> answers, bool dry_run = false) {
-  UnregisterWebhooks operation({.repository = kDataCenter,
-                                .receiver = {.name = "Kargo demo/bb",
-                                             .mark = "[0123456789ab/bb]",
-                                             .url = "https://hooks.example.com/x",
-                                             .secret = crypto::SecretString("the-secret")},
-                                .dry_run = dry_run});
+  Strings gone;
+  UnregisterWebhooks operation(
+      {.repository = kDataCenter,
+       .receiver = {.name = "Kargo demo/bb",
+                    .mark = "[0123456789ab/bb]",
+                    .url = "https://hooks.example.com/x",
+                    .secret = crypto::SecretString("the-secret")},
+       .dry_run = dry_run,
+       .on_deleted = [&gone](const Webhook& webhook) { gone.push_back(webhook.id); }});
   Strings asked;
   while (const ApiRequest* request = operation.next()) {
     asked.push_back(request->method + " " + request->url.substr(request->url.rfind('/') + 1));
@@ -33,7 +37,7 @@ Deleted unregister(std::deque<ApiAnswer> answers, bool dry_run = false) {
     operation.take(std::move(answer));
   }
   REQUIRE(operation.next() == nullptr);
-  return {std::move(asked), operation.result()};
+  return {std::move(asked), std::move(gone), operation.result()};
 }
 
 ApiAnswer list_of(const std::string& webhooks, const std::string& rest = R"("isLastPage": true)") {
@@ -50,13 +54,14 @@ const ApiAnswer kDone{204, "", "", ""};
 }  // namespace
 
 TEST_CASE("a receiver's webhooks are deleted, on whatever page they are") {
-  const auto [asked, result] = unregister(
+  const auto [asked, gone, result] = unregister(
       {list_of(own(1) + "," + kStranger, R"("isLastPage": false, "start": 0, "nextPageStart": 2)"),
        list_of(own(3)), kDone, kDone});
   CHECK(asked == Strings{"GET webhooks?start=0&limit=100", "GET webhooks?start=2&limit=100",
                          "DELETE 1", "DELETE 3"});
   REQUIRE(result);
   CHECK(result->size() == 2);
+  CHECK(gone == Strings{"1", "3"});
 }
 
 TEST_CASE("a dry run only reads, and where none is the receiver's nothing happens") {
@@ -64,6 +69,7 @@ TEST_CASE("a dry run only reads, and where none is the receiver's nothing happen
   CHECK(dry.asked.size() == 1);
   REQUIRE(dry.result);
   CHECK(dry.result->size() == 1);
+  CHECK(dry.gone.empty());
   const auto none = unregister({list_of(kStranger)});
   CHECK(none.asked.size() == 1);
   REQUIRE(none.result);
@@ -76,6 +82,10 @@ TEST_CASE("a webhook that is gone already is no failure, any other is") {
   const auto refused = unregister({list_of(own(1) + "," + own(2)), {403, "", "", ""}});
   CHECK_FALSE(refused.result);
   CHECK(refused.asked.size() == 2);
+  CHECK(refused.gone.empty());
+  const auto half = unregister({list_of(own(1) + "," + own(2)), kDone, {403, "", "", ""}});
+  CHECK_FALSE(half.result);
+  CHECK(half.gone == Strings{"1"});
 }
 
 }  // namespace receiver::bitbucket_rest

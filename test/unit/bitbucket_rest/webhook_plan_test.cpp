@@ -13,7 +13,7 @@ using Webhooks = std::vector<Webhook>;
 constexpr const char* kRightSecret = "the-secret-of-the-receiver";
 constexpr const char* kMark = "[0123456789ab/bb]";
 
-/// Places that a webhook may lead to, and what the tests call them.
+/// URLs that a webhook may have, with short names.
 std::string url_of(const std::string& name) {
   const auto at = [](const std::string& base, char digit) {
     return "https://" + base + "/bitbucket/" + std::string(64, digit);
@@ -35,7 +35,7 @@ WantedWebhook wanted(bool pull_requests = false) {
           .pull_requests = pull_requests};
 }
 
-/// As `register` makes it, but for what the tests change.
+/// A webhook as `register` creates it, with changes by the test.
 struct At {
   std::string place = "NEW";
   std::string title = std::string("Kargo demo/bb ") + kMark;
@@ -55,7 +55,7 @@ Webhook hook(const std::string& id, const At& at = {}) {
   return webhook;
 }
 
-/// All that a plan says, with the URLs by their names.
+/// The whole plan as text, with short names for URLs.
 std::string told(const Plan& plan) {
   constexpr std::array kActions{"none", "create", "update", "delete", "postpone", "skip"};
   std::string text = kActions.at(static_cast<std::size_t>(plan.action));
@@ -85,7 +85,7 @@ void check(const std::vector<Row>& rows, Moves moves) {
   for (const Row& row : rows) {
     INFO(row.rule);
     CHECK(told(plan_webhook(Source::kCloud, row.existing, wanted(), moves, false)) == row.expected);
-    // Whatever the order that Bitbucket lists them in.
+    // In any order of Bitbucket's list.
     const Webhooks reversed(row.existing.rbegin(), row.existing.rend());
     if (row.expected.find("note: ") == std::string::npos) {
       CHECK(told(plan_webhook(Source::kCloud, reversed, wanted(), moves, false)) == row.expected);
@@ -172,7 +172,7 @@ TEST_CASE("a webhook is moved only where that is meant") {
         Moves::kNone);
   check({{"another base URL", staging,
           fmt::format("skip 1\nwebhook 1 (Kargo demo/bb {}) is this receiver's, but leads to "
-                      "https://hooks.example.com/staging/bitbucket/aaaaaaaa…: --move takes it to "
+                      "https://hooks.example.com/staging/bitbucket/aaaaaaaa…: --move moves it to "
                       "https://hooks.example.com/kargo/bitbucket/aaaaaaaa…",
                       kMark)},
          {"one that leads here, beside it: nothing is to be moved",
@@ -233,7 +233,7 @@ TEST_CASE("whatever differs is put right, and nothing else") {
 
 TEST_CASE("a webhook that somebody has switched off stays off") {
   const std::string off = fmt::format(
-      "skip 1\nwebhook 1 (Kargo demo/bb {}) is switched off, and stays so: switch it on in "
+      "skip 1\nwebhook 1 (Kargo demo/bb {}) is switched off, and stays off: switch it on in "
       "Bitbucket, or delete it",
       kMark);
   for (const Moves moves : {Moves::kNone, Moves::kRotation, Moves::kAll}) {
@@ -282,7 +282,7 @@ TEST_CASE("of two with our mark at one URL the newer is deleted, and nothing els
          {"not the project's",
           {hook("1"), hook("2", {.inherited = true})},
           fmt::format(
-              "none 1\nnote: webhook 2 (Kargo demo/bb {}) of the whole project leads here, too{}",
+              "none 1\nnote: webhook 2 (Kargo demo/bb {}) of the whole project also leads here{}",
               kMark, twice)}},
         Moves::kAll);
 
@@ -298,8 +298,23 @@ TEST_CASE("no webhook is made beside one that the repository inherits") {
           "none 1\nnote: webhook 1 (by hand) of the whole project leads here"},
          {"it lacks an event, which is not to be put right here",
           {hook("1", {.title = "by hand", .events = {"repo:fork"}, .inherited = true})},
-          "none 1\nnote: webhook 1 (by hand) of the whole project leads here; it lacks the events "
-          "repo:push"},
+          kCreated + "\nnote: webhook 1 (by hand) of the whole project also leads here, but lacks "
+                     "the events repo:push"},
+         {"it signs by another secret",
+          {hook("1", {.title = "by hand", .inherited = true, .secret = "x"})},
+          kCreated + "\nnote: webhook 1 (by hand) of the whole project also leads here, but has "
+                     "another secret"},
+         {"it does not sign",
+          {hook("1", {.title = "by hand", .inherited = true, .secret = ""})},
+          kCreated + "\nnote: webhook 1 (by hand) of the whole project also leads here, but has no "
+                     "secret"},
+         {"it signs by the right one",
+          {hook("1", {.title = "by hand", .inherited = true, .secret = kRightSecret})},
+          "none 1\nnote: webhook 1 (by hand) of the whole project leads here"},
+         {"one that would not do is there beside the repository's own",
+          {hook("1"), hook("2", {.title = "by hand", .inherited = true, .secret = "x"})},
+          "none 1\nnote: webhook 2 (by hand) of the whole project also leads here, but has another "
+          "secret"},
          {"it leads to the former URL, and cannot be moved",
           {hook("1", {.place = "FORMER", .inherited = true})},
           kCreated},
@@ -310,6 +325,15 @@ TEST_CASE("no webhook is made beside one that the repository inherits") {
           {hook("1", {.active = false}), hook("2", {.title = "by hand", .inherited = true})},
           "none 2\nnote: webhook 2 (by hand) of the whole project leads here"}},
         Moves::kAll);
+}
+
+TEST_CASE("what is inherited may be listed by itself, or with the repository's") {
+  const Webhooks inherited{hook("1", {.title = "by hand", .inherited = true})};
+  const std::string expected = "none 1\nnote: webhook 1 (by hand) of the whole project leads here";
+  for (const Webhooks& existing : {Webhooks{}, inherited}) {
+    CHECK(told(plan_webhook(Source::kCloud, existing, wanted(), Moves::kAll, false, inherited)) ==
+          expected);
+  }
 }
 
 TEST_CASE("only the receiver's own webhooks are deleted") {

@@ -147,16 +147,16 @@ TEST_CASE("a key that cannot be what it should be is told, and nothing is sent")
            {"header", &Keys::token, "hidden\r\nX-Evil: 1", "bitbucket.token"},
            {"colon", &Keys::username, "hidden:hidden", "bitbucket.username"},
            {"line break", &Keys::username, "hidden\n", "bitbucket.username"},
-           {"http", &Keys::url, "http://git.example.com", "no https URL"},
-           {"no scheme", &Keys::url, "git.example.com", "no https URL"},
-           {"user", &Keys::url, "https://hidden@git.example.com", "no https URL"},
-           {"query", &Keys::url, "https://git.example.com/?hidden", "no https URL"},
-           {"fragment", &Keys::url, "https://git.example.com/#", "no https URL"},
-           {"newline", &Keys::url, "https://git.example.com\n", "no https URL"},
-           {"escape", &Keys::url, "https://git.example.com/%0d%0a", "no https URL"},
-           {"long", &Keys::url, "https://" + std::string(260, 'a'), "no https URL"},
-           {"text", &Keys::ca, "hidden", "no certificate in PEM"},
-           {"damaged", &Keys::ca, certificate.substr(0, 100), "no certificate in PEM"},
+           {"http", &Keys::url, "http://git.example.com", "not an https URL"},
+           {"no scheme", &Keys::url, "git.example.com", "not an https URL"},
+           {"user", &Keys::url, "https://hidden@git.example.com", "not an https URL"},
+           {"query", &Keys::url, "https://git.example.com/?hidden", "not an https URL"},
+           {"fragment", &Keys::url, "https://git.example.com/#", "not an https URL"},
+           {"newline", &Keys::url, "https://git.example.com\n", "not an https URL"},
+           {"escape", &Keys::url, "https://git.example.com/%0d%0a", "not an https URL"},
+           {"long", &Keys::url, "https://" + std::string(260, 'a'), "not an https URL"},
+           {"text", &Keys::ca, "hidden", "not a PEM certificate"},
+           {"damaged", &Keys::ca, certificate.substr(0, 100), "not a PEM certificate"},
            {"word", &Keys::changed_files, "nope", "neither true nor false"},
        }) {
     CAPTURE(c.what, c.words);
@@ -223,7 +223,49 @@ TEST_CASE("what is wrong with the keys of registering does not stop the asking")
     CHECK(refusals[0].reason == "SecretInvalid");
     CHECK_THAT(refusals[0].message, Catch::Contains(row.words) &&
                                         Catch::EndsWith("Until then no webhook is registered"));
+    CHECK(refusals[0].stops_registration);
   }
+}
+
+TEST_CASE("what stops a registration that is asked for is told as such") {
+  struct Row {
+    const char* what;
+    std::string registers, url, allow;
+    bool stops;
+  };
+  for (const Row& row : std::vector<Row>{
+           {"a host that is not allowed", "true", "https://evil.example.com", "", true},
+           {"where none is asked for", "", "https://evil.example.com", "", false},
+           {"or it is switched off", "false", "https://evil.example.com", "two words", false},
+           {"a value that is none", "ja", "", "", true},
+       }) {
+    INFO(row.what);
+    api::BitbucketKeys keys = keys_with(row.url);
+    keys.registers = secret(std::string(row.registers));
+    if (!row.allow.empty()) keys.allow = secret(std::string(row.allow));
+    const auto refusals = check_access(keys, &kHosts, "s").refusals;
+    REQUIRE_FALSE(refusals.empty());
+    for (const BitbucketRefusal& refusal : refusals) {
+      CHECK(refusal.stops_registration == row.stops);
+      if (row.stops) CHECK_THAT(refusal.message, Catch::EndsWith("no webhook is registered"));
+    }
+  }
+}
+
+TEST_CASE("a digest is of the server and what it is shown, and holds none of it") {
+  const auto digest = [](const std::string& token, const std::string& url = {},
+                         const std::string& version = "7") {
+    api::BitbucketKeys keys = keys_with(url);
+    keys.token = secret(std::string(token));
+    keys.resource_version = version;
+    return check_access(keys, &kHosts, "s").access->digest();
+  };
+  const std::string plain = digest(kToken);
+  CHECK(plain == digest(kToken, "", "8"));
+  CHECK(plain != digest("another"));
+  CHECK(plain != digest(kToken, "https://git.example.com"));
+  CHECK(digest(kToken, "https://git.example.com/a") != digest(kToken, "https://git.example.com/b"));
+  CHECK_THAT(plain, !Catch::Contains(kToken));
 }
 
 TEST_CASE("a repository is asked about on the Bitbucket of the token only") {

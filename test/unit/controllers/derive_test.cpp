@@ -120,20 +120,20 @@ TEST_CASE("a Secret that cannot be used is a failure of its receiver") {
   struct Case {
     std::string what;
     SecretState state;
-    std::string reason, words;
+    std::string reason, message;
   };
   const std::vector<Case> cases = {
       {"missing Secret", unavailable(SecretState::Known::kMissing), "SecretNotFound",
-       " not found; create it with a key \"secret\""},
+       "Secret s not found; create it with a key \"secret\""},
       {"refused source", unavailable(SecretState::Known::kRefused, "no permission"),
-       "SecretInvalid", " cannot be read: no permission"},
+       "SecretInvalid", "cannot read Secret s: no permission"},
       {"failing source", unavailable(SecretState::Known::kUnreadable, "storage is broken"),
        "SecretInvalid",
-       " cannot be read: storage is broken; it is tried again, see what \"kubectl get secrets\" "
-       "says in its namespace"},
-      {"missing key", no_key, "SecretInvalid", " has no key \"secret\"; add it"},
+       "cannot read Secret s: storage is broken; it will be retried: check \"kubectl get "
+       "secrets\" in its namespace"},
+      {"missing key", no_key, "SecretInvalid", "Secret s has no key \"secret\"; add it"},
       {"empty value", present(""), "SecretInvalid",
-       ": the value of key \"secret\" is empty; set one"},
+       "Secret s: the value of key \"secret\" is empty; set one"},
   };
   for (const Case& c : cases) {
     INFO(c.what);
@@ -142,19 +142,19 @@ TEST_CASE("a Secret that cannot be used is a failure of its receiver") {
     CHECK(derived.routes.empty());
     REQUIRE(derived.failures.size() == 1);
     CHECK(derived.failures[0].reason == c.reason);
-    CHECK(derived.failures[0].message == "Secret s" + c.words);
+    CHECK(derived.failures[0].message == c.message);
   }
   for (const char* name : {"My-Secret", "my secret", "a/b", "a%zz", "a?watch=true", "new\nline",
                            "-a", "a-", ".a", "a..b", "a.-b"}) {
     INFO(name);
-    // It is not even looked up: such a name has no place in a request.
+    // It is not even looked up: such a name must not be used in a request.
     const DerivedReceivers misnamed = derive(project_config({{"r", true, name}}), {});
     CHECK_FALSE(misnamed.unread);
     REQUIRE(misnamed.failures.size() == 1);
     CHECK(misnamed.failures[0].reason == "SecretInvalid");
     CHECK(misnamed.failures[0].message ==
-          "bitbucket.secretRef.name is not a name that a Secret can have (lower case letters, "
-          "digits, hyphens and dots); name a Secret");
+          "bitbucket.secretRef.name is not a valid name of a Secret (lower case letters, digits, "
+          "hyphens and dots); correct it");
   }
   const DerivedReceivers unnamed = derive(project_config({{"r", true, ""}}), {});
   REQUIRE(unnamed.failures.size() == 1);
@@ -201,14 +201,14 @@ TEST_CASE("a Secret that could never be read fails its receiver alone, whose pat
 TEST_CASE("a Secret that was read by itself works, with advice why its changes are noticed late") {
   SecretState alone = present(kValue);
   alone.watched = false;
-  alone.why = "the Secrets of namespace a cannot be listed: storage is broken";
+  alone.why = "cannot list the Secrets of namespace a: storage is broken";
   const DerivedReceivers derived = derive(project_config({{"r", true, "s"}}), {{"s", alone}});
   CHECK(derived.published.size() == 1);
   REQUIRE(derived.advice.size() == 1);
   CHECK(derived.advice[0].warning);
   CHECK(derived.advice[0].message ==
-        "Secret s was read by itself and works, but changes of it are noticed every five minutes "
-        "only, until its namespace can be watched: the Secrets of namespace a cannot be listed: "
+        "Secret s works, but its changes are noticed only every five minutes, because the Secrets "
+        "of its namespace cannot be watched: cannot list the Secrets of namespace a: "
         "storage is broken");
 }
 
@@ -242,8 +242,8 @@ TEST_CASE("a value that Bitbucket's form would not hold as it is works, with adv
   const std::string mark = "begins with a byte order mark" + part_of_key + "one (printf %s)";
   const std::string letters =
       ", which cannot be entered in Bitbucket; store a value of letters and digits";
-  const std::string nul = "holds a NUL byte" + letters;
-  const std::string control = "holds control characters or bytes that are not UTF-8" + letters;
+  const std::string nul = "contains a NUL byte" + letters;
+  const std::string control = "contains control characters or bytes that are not UTF-8" + letters;
   const std::string utf16 =
       "is UTF-16, which cannot be entered in Bitbucket; store it as UTF-8, without a byte order "
       "mark";
@@ -311,8 +311,8 @@ TEST_CASE("a Secret whose changes are noticed late works, with advice to label i
   REQUIRE(derived.advice.size() == 1);
   CHECK(derived.advice[0].warning);
   CHECK(derived.advice[0].message ==
-        "Secret s lacks the label kargo.akuity.io/cred-type: generic; it works, but changes of it "
-        "are noticed every five minutes only: label it");
+        "Secret s lacks the label kargo.akuity.io/cred-type: generic; it works, but its changes "
+        "are noticed only every five minutes: add the label");
 }
 
 TEST_CASE("a missing Secret is told with its namespace where that is not plain") {
@@ -404,6 +404,12 @@ TEST_CASE("the routes of a receiver share how its Bitbucket is asked, and no URL
   REQUIRE(refused.advice.size() == without.advice.size() + 1);
   CHECK(std::ranges::count(refused.advice, "BitbucketHostNotAllowed", &ReceiverAdvice::reason) ==
         1);
+  CHECK(refused.cannot_register.empty());
+
+  keys->registers = crypto::SecretString("true");
+  CHECK(derive_with(&hosts).cannot_register == std::vector{refused.routes.at(0).receiver});
+  keys->url = {};
+  CHECK(derive_with(&hosts).cannot_register.empty());
 }
 
 }  // namespace receiver::controllers

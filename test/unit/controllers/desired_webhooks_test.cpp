@@ -27,6 +27,7 @@ struct Given {
   std::string uid = "u";  ///< of the Secret
   std::string version = "1";
   std::string owner_uid = "uid-1";
+  std::string token = "token";
 };
 
 api::ReceiverOwner owner_given(const Given& given) {
@@ -45,7 +46,7 @@ std::vector<DesiredWebhooks> desired(const Given& given, bool pull_requests = fa
     return crypto::SecretString(std::string(value));
   };
   auto keys = std::make_shared<api::BitbucketKeys>();
-  keys->token = text("token");
+  keys->token = text(given.token);
   keys->registers = text(given.registers ? "true" : "false");
   if (given.allow) keys->allow = text(*given.allow);
   if (given.server != bitbucket_rest::kCloudApi) keys->url = text(given.server);
@@ -113,6 +114,25 @@ TEST_CASE("a project's receivers reach its own objects, the ClusterConfig's all"
   CHECK_FALSE(by_stages.at("c").pull_requests);
 }
 
+TEST_CASE("a Warehouse is looked at when it subscribes to other repositories") {
+  const auto warehouse = [](const std::vector<std::string>& urls, const std::string& branch = "") {
+    api::Warehouse one;
+    for (const std::string& url : urls) {
+      one.subscriptions.emplace_back();
+      one.subscriptions.back().repo_url = url;
+      one.subscriptions.back().branch = branch;
+    }
+    return std::make_shared<const api::Warehouse>(std::move(one));
+  };
+  CHECK(same_repositories(nullptr, nullptr));
+  CHECK(same_repositories(nullptr, warehouse({})));
+  CHECK(same_repositories(warehouse({"a", "b"}), warehouse({"b", "a", "a"}, "another")));
+  CHECK_FALSE(same_repositories(nullptr, warehouse({"a"})));
+  CHECK_FALSE(same_repositories(warehouse({"a"}), nullptr));
+  CHECK_FALSE(same_repositories(warehouse({"a"}), warehouse({"a", "b"})));
+  CHECK_FALSE(same_repositories(warehouse({"a"}), warehouse({"b"})));
+}
+
 TEST_CASE("webhooks are wanted where Warehouses subscribe, within what the Secret allows") {
   constexpr auto kCluster = api::OwnerKind::kClusterConfig;
   struct Row {
@@ -178,9 +198,13 @@ TEST_CASE("a wish changes with whatever its webhooks depend on, and holds no sec
   const std::string plain = desired({}).at(0).wish();
   CHECK(desired({}).at(0).wish() == plain);
   CHECK(desired({}, true).at(0).wish() != plain);
-  for (const Given& given : std::vector<Given>{
-           {.previous = "old"}, {.uid = "u2"}, {.version = "2"}, {.owner_uid = "uid-2"}}) {
+  for (const Given& given :
+       std::vector<Given>{{.previous = "old"}, {.owner_uid = "uid-2"}, {.token = "another"}}) {
     CHECK(desired(given).at(0).wish() != plain);
+  }
+  // Of the Secret itself, and of its other keys, nothing depends.
+  for (const Given& given : std::vector<Given>{{.uid = "u2"}, {.version = "2"}}) {
+    CHECK(desired(given).at(0).wish() == plain);
   }
   CHECK_THAT(plain, !Catch::Contains("the-secret-of-the-receiver") && !Catch::Contains("token"));
 }

@@ -105,7 +105,7 @@ TEST_CASE("registrations are shown by their state, and deliveries that were miss
                  shows("bitbucket_receiver_registrations{state=\"failed\"} 1") &&
                  shows("bitbucket_receiver_registrations{state=\"pending\"} 0") &&
                  shows("bitbucket_receiver_missed_deliveries_total 2"));
-  states.clear();  // another leads
+  states.clear();  // another replica leads
   CHECK_THAT(readings.render(), shows("bitbucket_receiver_registrations{state=\"failed\"} 0"));
 }
 
@@ -126,18 +126,18 @@ TEST_CASE("/metrics says what is counted of refreshes and routes") {
   CHECK(
       descriptions(readings.render()) ==
       R"(bitbucket_receiver_refresh_delay_seconds Time from a delivery to the refresh of each of its objects.
-bitbucket_receiver_refresh_patches_total PATCHes of the refresh annotation that have ended, by result.
-bitbucket_receiver_refreshes_coalesced_total Refreshes that share a PATCH which others waited for already.
-bitbucket_receiver_refresh_queue_full_total Deliveries not taken because too many objects wait.
+bitbucket_receiver_refresh_patches_total Finished PATCHes of the refresh annotation, by result.
+bitbucket_receiver_refreshes_coalesced_total Refreshes that joined a waiting PATCH.
+bitbucket_receiver_refresh_queue_full_total Deliveries rejected because too many objects are waiting.
 bitbucket_receiver_refresh_queue_objects Objects waiting, backing off or in flight.
 bitbucket_receiver_refresh_patches_in_flight PATCHes in flight.
-bitbucket_receiver_refresh_queue_oldest_age_seconds How long the first delivery that is not applied yet has waited.
-bitbucket_receiver_catch_up_runs_total Times that a new leader took deliveries for lost.
-bitbucket_receiver_catch_up_objects_total Objects that lost deliveries may have been for, by what became of them.
+bitbucket_receiver_refresh_queue_oldest_age_seconds Age of the oldest delivery that is not applied yet.
+bitbucket_receiver_catch_up_runs_total Times that a new leader assumed lost deliveries, and caught up.
+bitbucket_receiver_catch_up_objects_total Objects of catch-ups, by result.
 bitbucket_receiver_status_writes_total Writes of the status of ProjectConfigs and the ClusterConfig, by result.
-bitbucket_receiver_registrations Webhooks that the leader keeps registered, by what it last found.
-bitbucket_receiver_missed_deliveries_total Times that Bitbucket told of deliveries it could not make.
-bitbucket_receiver_routes Paths that deliveries are accepted at.
+bitbucket_receiver_registrations Webhooks that the leader registers, by their last known state.
+bitbucket_receiver_missed_deliveries_total Times that Bitbucket reported failed deliveries.
+bitbucket_receiver_routes Paths that receivers are served at.
 )");
 }
 

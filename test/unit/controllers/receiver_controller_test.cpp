@@ -82,7 +82,7 @@ struct ReceiverFixture {
     REQUIRE(store.upsert(meta, *object).has_value());
   }
 
-  /// Of the receiver `bucket` of a project.
+  /// The routes of the receiver `bucket` of a project.
   [[nodiscard]] std::vector<Route> routes_of(const std::string& project) const {
     return routes.find(receiver_path({}, project, "bucket", kSecret));
   }
@@ -93,7 +93,7 @@ struct ReceiverFixture {
   }
   void run_for(std::chrono::milliseconds span) { time.run_for(io, span); }
 
-  /// How many Events have that reason.
+  /// The number of Events with that reason.
   [[nodiscard]] std::ptrdiff_t told_of(const std::string& reason) const {
     return std::ranges::count_if(told, [&](const std::string& event) {
       return event.find("\"reason\":\"" + reason + "\"") != std::string::npos;
@@ -105,8 +105,8 @@ struct ReceiverFixture {
   SecretServer server{io};
   std::vector<test::ApiRequest> patches;
   std::vector<std::string> told;         ///< Events
-  std::vector<std::string> hooks;        ///< what the hooks are told: owner, and its routes
-  std::deque<test::ApiAnswer> refusals;  ///< of the next PATCHes
+  std::vector<std::string> hooks;        ///< calls of the hooks: owner, and its routes
+  std::deque<test::ApiAnswer> refusals;  ///< for the next PATCHes
   std::unique_ptr<kube::RestClient> rest;
   OwnerStore project_configs{decoder(api::OwnerKind::kProjectConfig)};
   OwnerStore cluster_configs{decoder(api::OwnerKind::kClusterConfig)};
@@ -158,7 +158,7 @@ TEST_CASE("every replica tells what is derived from an owner, and that one is go
   CHECK(f.hooks.back() == "demo/demo gone");
 }
 
-TEST_CASE("one namespace whose Secrets answer 500 holds nobody up, and is told of") {
+TEST_CASE("one namespace whose Secrets answer 500 delays no other, and is reported") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.server.put("broken", "s", kSecret);
@@ -179,8 +179,8 @@ TEST_CASE("one namespace whose Secrets answer 500 holds nobody up, and is told o
   CHECK(f.routes_of("demo").size() == 1);
   CHECK(has_said("projectconfigs/demo/status", R"("status":"True")"));
   CHECK(has_said("projectconfigs/broken/status",
-                 "Secret s cannot be read: the Secrets of namespace broken cannot be listed: "
-                 "InternalError; it is tried again"));
+                 "cannot read Secret s: cannot list the Secrets of namespace broken: "
+                 "InternalError; it will be retried"));
   CHECK_FALSE(f.routes.complete());  // 503 rather than 404
   f.run_until([&] { return f.told_of("SecretInvalid") == 1; });
 
@@ -368,7 +368,7 @@ TEST_CASE("nobody is told that a URL has changed when two writers fight, only wh
   CHECK(conflict.find("https://hooks.example.com") != std::string::npos);
   CHECK(conflict.find("/webhooks") == std::string::npos);
 
-  // Once a day, whatever the rounds bring.
+  // Once a day, whatever the rounds find.
   for (int round = 5; round < 10; ++round) {
     stands(std::to_string(round), "https://kargo.example.com/webhooks/bitbucket/0123");
     f.run_for(10ms);
@@ -382,7 +382,7 @@ TEST_CASE("nobody is told that a URL has changed when two writers fight, only wh
   f.run_until([&] { return f.told_of("ReceiverURLChanged") == 1; });
 }
 
-TEST_CASE("a new leader tells of a changed URL that the status still has with our base URL") {
+TEST_CASE("a new leader reports a changed URL that the status still has with our base URL") {
   ReceiverFixture f;
   f.server.put("demo", "s", kSecret);
   f.upsert(f.project_configs, "demo", "demo", kBucket, "1",
@@ -455,7 +455,7 @@ TEST_CASE("a former leader writes nothing, whatever changes and however long it 
   f.run_for(11min);
   CHECK(f.patches.size() == writes);
   CHECK(f.told.size() == events);
-  CHECK(f.routes.size() == 1);  // served all the same
+  CHECK(f.routes.size() == 1);  // served nevertheless
 }
 
 TEST_CASE("a former leader whose write is in flight tells nothing more, and no retry follows") {
@@ -535,7 +535,7 @@ TEST_CASE("a deleted owner loses its routes") {
   f.project_configs.remove({"demo", "demo"});
   CHECK(f.routes.size() == 0);
   CHECK(f.controller.secret_watches() == 0);
-  // Nor does it keep other paths from being unknown.
+  // Nor does it make other unknown paths 503.
   f.upsert(f.project_configs, "demo", "demo",
            R"({"name":"bucket","bitbucket":{"secretRef":{"name":"unread"}}})", "2");
   CHECK_FALSE(f.routes.complete());
@@ -566,8 +566,7 @@ TEST_CASE("a ClusterConfig without its Secrets says in which namespace they shou
     f.upsert(f.cluster_configs, "", "cluster", kBucket);
     f.run_until([&] {
       return said(
-          " (is SYSTEM_RESOURCES_NAMESPACE right, and does it grant this account reading its "
-          "Secrets?)");
+          " (check SYSTEM_RESOURCES_NAMESPACE, and that this account may read Secrets there)");
     });
   }
 }
@@ -594,8 +593,8 @@ TEST_CASE("receivers, and the watches of their Secrets, are shown") {
                  shows(R"(bitbucket_receiver_receivers{ready="false"} 1)") &&
                  shows("bitbucket_receiver_secret_watches 1") &&
                  shows("# HELP bitbucket_receiver_secret_watches Watches of Secrets.") &&
-                 shows("# HELP bitbucket_receiver_receivers Bitbucket receivers that are declared, "
-                       "by whether they are served.") &&
+                 shows("# HELP bitbucket_receiver_receivers Declared Bitbucket receivers, by "
+                       "whether they are served.") &&
                  shows(R"(bitbucket_receiver_reflector_synced{kind="secrets"} 1)") &&
                  shows(R"(controller_runtime_active_workers{controller="receivers"} 0)") &&
                  shows(R"(bitbucket_receiver_status_writes_total{result="ok"} 0)"));

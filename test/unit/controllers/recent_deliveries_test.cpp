@@ -45,7 +45,7 @@ ByPath by_path(const std::vector<RecentDeliveries::Found>& found) {
   return paths;
 }
 
-/// The memory, at a time that the test moves.
+/// The memory, with a time that the test sets.
 struct Remembering {
   explicit Remembering(RecentDeliveriesLimits limits = {}) : recent(limits) {
     recent.watch_is_current(kPush, now);
@@ -246,7 +246,7 @@ TEST_CASE("the bounds hold what is really taken") {
   INFO(taken);
   CHECK(script.recent.size() > 4'000);
   CHECK(script.recent.dropped() > 0);
-  // A sanitizer's allocator tells nothing here.
+  // A sanitizer's allocator gives no figures.
   if (before > 0) CHECK(taken <= script.recent.bytes());
 }
 
@@ -254,7 +254,7 @@ TEST_CASE("the bounds hold what is really taken") {
 
 namespace {
 
-/// The same by plain lists: every question looks at every delivery.
+/// The same with plain lists: every query looks at every delivery.
 class PlainList {
  public:
   explicit PlainList(RecentDeliveriesLimits limits) : limits_(limits) {}
@@ -372,7 +372,7 @@ TEST_CASE("whatever the order of deliveries, questions and outages, it answers a
         }
       }
     }
-    recent.watch_broke(kPush, now);  // both have forgotten what is to be forgotten
+    recent.watch_broke(kPush, now);  // both have forgotten what has expired
     recent.watch_broke(kPull, now);
     model.forget_expired(now);
     CHECK(recent.size() == model.size());

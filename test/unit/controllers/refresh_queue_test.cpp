@@ -21,7 +21,7 @@ using Kind = kube::ApiError::Kind;
 using Verdict = RefreshQueue::Verdict;
 using Deliveries = std::vector<RefreshQueue::DeliveryId>;
 
-/// Of the project before a slash, else of "project".
+/// A Warehouse of the project before the slash, else of "project".
 Target queued_warehouse(const std::string& name) {
   const auto slash = name.find('/');
   if (slash == std::string::npos) return {TargetKind::kWarehouse, {"project", name}};
@@ -32,7 +32,7 @@ std::string name_of(const Target& target) {
   return target.key.ns == "project" ? target.key.name : target.key.str();
 }
 
-/// A 5xx without a Status is of a load balancer.
+/// A 5xx without a Status comes from a load balancer.
 kube::ApiResult<void> failed(Kind kind, std::optional<milliseconds> retry_after = std::nullopt) {
   return tl::unexpected(kube::ApiError{kind, 0, "", "no luck", retry_after});
 }
@@ -47,7 +47,7 @@ const kube::ApiResult<void> kAccepted;
 const kube::ApiResult<void> kObjectGone =
     tl::unexpected(kube::ApiError{Kind::kNotFound, 404, "NotFound", "not found", std::nullopt});
 
-/// A queue and its time, driven by hand.
+/// A queue and its time, controlled by the test.
 struct Script {
   explicit Script(RefresherOptions options = {}) : queue(options, 1) {}
 
@@ -57,7 +57,7 @@ struct Script {
     REQUIRE(queue.add(delivery, targets, now));
   }
 
-  /// The names of all PATCHes that start now.
+  /// Starts all possible PATCHes, and returns their names.
   std::vector<std::string> start() {
     std::vector<std::string> names;
     while (const Target* target = queue.start(now)) names.push_back(name_of(*target));
@@ -68,7 +68,7 @@ struct Script {
     return queue.finish(queued_warehouse(name), result, now);
   }
 
-  /// Lets the time pass until the next retry is due.
+  /// Advances time until the next retry is due.
   void wait_for_retry() {
     REQUIRE(queue.next_retry());
     now = std::max(now, *queue.next_retry());
@@ -215,7 +215,7 @@ TEST_CASE("a project whose PATCHes all hang leaves slots for one that comes late
   script.finish("a/1", kAccepted);
   REQUIRE(script.start().empty());  // and keeps them free
 
-  // Each time that its PATCHes have timed out, too.
+  // Also each time after its PATCHes have timed out.
   for (RefreshQueue::DeliveryId round = 3; round < 10; ++round) {
     script.now += 10s;
     Names again;
@@ -251,7 +251,7 @@ TEST_CASE("each project whose PATCHes hang leaves a third of what was free befor
     script.add(filled, objects_of("hangs-" + std::to_string(filled), 100));
     REQUIRE(script.start().size() == filled);
   }
-  // Then none is free. One that comes now has the first that becomes free.
+  // Then none is free. A new one gets the first that becomes free.
   script.add(100, {"a/1"});
   CHECK(script.start().empty());
   script.finish("hangs-43/1", failed(Kind::kUnreachable));
@@ -288,7 +288,7 @@ TEST_CASE("a project with slow PATCHes has no more of them than others leave to 
   script.finish("slow/1", kAccepted);
   CHECK(script.start() == Names{"b/1"});
   script.finish("slow/2", kAccepted);
-  CHECK(script.start() == Names{"slow/4"});  // its turn has come long ago
+  CHECK(script.start() == Names{"slow/4"});  // its turn was due long ago
 }
 
 TEST_CASE("a project with nothing in line or in flight takes no memory") {
@@ -298,7 +298,7 @@ TEST_CASE("a project with nothing in line or in flight takes no memory") {
   script.start();
   CHECK(script.queue.projects() == 2);
   script.finish("a/1", failed(Kind::kServer));
-  CHECK(script.queue.projects() == 1);  // what backs off needs none
+  CHECK(script.queue.projects() == 1);  // an object that backs off needs none
   script.finish("b/1", kAccepted);
   script.start();
   script.finish("b/2", failed(Kind::kInvalid));
@@ -331,7 +331,7 @@ TEST_CASE("what becomes of a PATCH") {
   const std::vector<Case> cases{
       {kAccepted, Verdict::kApplied},
       {kObjectGone, Verdict::kGone},
-      {failed(Kind::kNotFound), Verdict::kRetry},  // a proxy's, or of a kind that is not served
+      {failed(Kind::kNotFound), Verdict::kRetry},  // from a proxy, or for a kind that is not served
       {failed(Kind::kInvalid), Verdict::kRefused},
       {failed(Kind::kGone), Verdict::kRefused},
       {failed(Kind::kUnreachable), Verdict::kRetry},
@@ -368,7 +368,8 @@ TEST_CASE("a refused PATCH does not decide for deliveries that came meanwhile") 
   CHECK(complete(script.finish("a", kAccepted)) == Deliveries{2});
 }
 
-TEST_CASE("backoff doubles from the first to the cap, with jitter, and begins anew after success") {
+TEST_CASE(
+    "backoff doubles from the first to the cap, with jitter, and starts again after success") {
   Script script;
   script.add(1, {"a"});
   for (const milliseconds longest : {200ms, 400ms, 800ms, 1'600ms, 3'200ms, 6'400ms, 12'800ms,
@@ -401,7 +402,7 @@ TEST_CASE("objects that fail together do not come back together") {
   CHECK(waits.size() > 20);
 }
 
-TEST_CASE("Retry-After is kept as told") {  // its bounds are kept where it is read
+TEST_CASE("Retry-After is kept as told") {  // its limits are applied where it is parsed
   for (const milliseconds told : {0ms, 1'000ms, 60'000ms}) {
     Script script;
     script.add(1, {"a"});
@@ -573,7 +574,7 @@ TEST_CASE("more objects than the bound: nothing of the delivery is taken") {
   CHECK_FALSE(script.queue.add(
       2, {queued_warehouse("b"), queued_warehouse("c"), queued_warehouse("d")}, script.now));
   CHECK(script.queue.size() == 2);
-  script.add(3, {"a", "b", "c"});  // known ones count nothing
+  script.add(3, {"a", "b", "c"});  // known ones do not count
   script.add(4, {"c", "a"});
   CHECK(script.start() == Names{"a", "b", "c"});
   CHECK_FALSE(script.queue.add(5, {queued_warehouse("d")}, script.now));
@@ -592,7 +593,7 @@ TEST_CASE("the memory of refused objects gives way to queued ones, the oldest fi
   script.add(1, {"c"});
   script.start();
   script.finish("c", kAccepted);
-  const auto known = [&](const char* name) {  // a known one was named in the log just now
+  const auto known = [&](const char* name) {  // a known one was logged just now
     script.add(1, {name});
     script.start();
     return !script.finish(name, failed(Kind::kForbidden)).worth_a_line;
@@ -659,7 +660,7 @@ TEST_CASE("a closed client stops everything, and what was not applied can be nam
 
 namespace {
 
-/// Random arrivals, departures, answers and pauses, held against what SPEC 4 promises.
+/// Random arrivals, departures, answers and pauses, compared with the promises of SPEC 4.
 class Model {
  public:
   explicit Model(std::uint32_t seed)
@@ -708,7 +709,7 @@ class Model {
     return options;
   }
 
-  /// Of 30 objects: half of a large project, the others of three smaller ones.
+  /// 30 objects: half in a large project, the others in three smaller ones.
   std::string any_name() {
     const unsigned number = below(30);
     const unsigned project = number < 15 ? 0 : 1 + number % 3;
@@ -748,7 +749,7 @@ class Model {
   }
 
   /// The projects with an object that may be patched now: it waits, and does not back off. (A
-  /// success elsewhere may have ended that earlier: there may be more.)
+  /// success elsewhere may have ended a backoff earlier: there may be more.)
   [[nodiscard]] std::set<std::string> waiting_projects() const {
     std::set<std::string> projects;
     for (const auto& [name, since] : wanted_since_) {
@@ -777,7 +778,7 @@ class Model {
       const bool new_one = in_flight_.emplace(name, ++events_).second;
       REQUIRE(new_one);  // never two of one object
       REQUIRE(in_flight_.size() <= options_.patches_in_flight);
-      REQUIRE(wanted_since_.count(name) == 1);  // never one that nobody asked for
+      REQUIRE(wanted_since_.count(name) == 1);  // never one that nobody requested
       check_turn(target->key.ns, waiting, threshold);
       check_backoff(name);
     }
@@ -785,7 +786,7 @@ class Model {
     REQUIRE((free() == 0 || !queue_.next_retry() || *queue_.next_retry() > now_));
     // No slot is idle while a project below the threshold waits.
     for (const auto& project : waiting_projects()) REQUIRE(held_by(project) >= 2 * free());
-    // What waits has something to wait for.
+    // A waiting object always waits for something that will happen.
     for (const auto& [name, since] : wanted_since_) {
       REQUIRE((in_flight_.contains(name) || queue_.next_retry() ||
                held_by(project_of(name)) >= 2 * free()));
@@ -805,7 +806,7 @@ class Model {
         passed_.erase(other);
       } else {
         const bool first_time = passed_[other].insert(project).second;
-        REQUIRE(first_time);  // nobody has two turns before others have one
+        REQUIRE(first_time);  // no project has two turns before others have one
       }
     }
   }
@@ -851,7 +852,7 @@ class Model {
       if (complete) waiting_.erase(id);
     }
     if (!done) return;
-    for (const auto& [id, delivery] : waiting_) {  // and everybody it can serve is served
+    for (const auto& [id, delivery] : waiting_) {  // and it serves all that it can
       REQUIRE((delivery.arrived > began || delivery.targets.count(name) == 0));
     }
   }
@@ -866,7 +867,7 @@ class Model {
   std::map<std::string, std::uint64_t> wanted_since_;  ///< object → last arrival not yet served
   std::map<std::string, RefreshQueue::Time> backs_off_until_;
   std::set<std::string> was_early_;  ///< their last wait was cut short
-  /// Project that waits and may have one more in flight → those that have had a turn meanwhile.
+  /// Projects that wait and may have one more in flight → those that have had a turn meanwhile.
   std::map<std::string, std::set<std::string>> passed_;
 };
 

@@ -41,7 +41,7 @@ std::vector<Target> warehouses(const std::vector<std::string>& names) {
 }
 
 kube::ApiResult<void> failed(Kind kind, unsigned status, std::string message) {
-  const bool has_status = status != 0;  // the API server's own words
+  const bool has_status = status != 0;  // from the API server itself
   return tl::unexpected(
       kube::ApiError{kind, status, "", std::move(message), std::nullopt, has_status});
 }
@@ -52,7 +52,7 @@ asio::awaitable<void> pause(Steady::duration duration) {
   co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
-/// Stands for the API server; on one thread, as the refresher requires.
+/// Replaces the API server; on one thread, as the refresher requires.
 struct FakeApi {
   struct Started {
     Target target;
@@ -60,7 +60,7 @@ struct FakeApi {
     Steady::time_point at;
   };
 
-  /// What a PATCH of that object answers: the next of the script, then success.
+  /// Answers to PATCHes of an object: the next of the script, then success.
   std::map<std::string, std::vector<kube::ApiResult<void>>> script;
   Steady::duration takes{0};
   bool held = false;  ///< no PATCH is answered
@@ -91,7 +91,7 @@ struct FakeApi {
 
 struct RefresherFixture {
   std::optional<test::SimulatedTime> time{std::in_place};
-  asio::io_context callers;  // of those tests that do not call on the refresher's own thread
+  asio::io_context callers;  // for tests that do not call on the refresher's own thread
   asio::io_context io;
   std::mutex lines_mutex;
   std::vector<std::string> lines;
@@ -207,7 +207,7 @@ TEST_CASE_METHOD(RefresherFixture, "a 403 of an admission webhook is not told as
         failed(Kind::kForbidden, 403, "admission webhook \"guard\" denied the request"));
   }
   CHECK(refresh({"a"}, 30min).refused == 1);
-  CHECK_THAT(lines.back(), Catch::Contains("the API server refuses it") &&
+  CHECK_THAT(lines.back(), Catch::Contains("rejected by the API server") &&
                                Catch::Contains("denied the request") &&
                                !Catch::Contains("permission"));
 }
@@ -363,7 +363,8 @@ TEST_CASE_METHOD(RefresherFixture,
   CHECK(Steady::now() - began == 20ms);
   api.held = false;
   CHECK(run(refresher->drain(Steady::now() + 10s)) == 0);
-  CHECK(refresher->counters().warehouses.applied == 4);  // b was in flight when it was wanted again
+  CHECK(refresher->counters().warehouses.applied ==
+        4);  // b was in flight when it was requested again
 }
 
 TEST_CASE_METHOD(RefresherFixture, "after a drain nothing is left that its thread would wait for") {
@@ -445,7 +446,7 @@ TEST_CASE_METHOD(RefresherFixture, "targets that nobody has taken are never call
   const auto began = Steady::now();
   asio::co_spawn(callers, refresher->refresh(warehouses({"a"}), began + 2s),
                  [&](const std::exception_ptr&, RefreshOutcome value) { outcome = value; });
-  // And nobody runs io.
+  // And io does not run.
   REQUIRE(time->run_until(callers, [&] { return outcome.has_value(); }));
   CHECK(Steady::now() - began == 2s + 1s);
   CHECK(outcome->overloaded);

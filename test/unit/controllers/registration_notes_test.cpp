@@ -1,11 +1,14 @@
 #include "controllers/registration_notes.h"
 
 #include <catch2/catch.hpp>
+#include <fmt/format.h>
 
 namespace receiver::controllers {
 namespace {
 
 using bitbucket_rest::Action;
+using bitbucket_rest::ApiFailure;
+using bitbucket_rest::BitbucketError;
 using bitbucket_rest::Plan;
 using State = RegistrationSchedule::State;
 
@@ -33,6 +36,10 @@ std::string said(const Plan& plan, State was = State::kPending) {
 DesiredWebhooks receiver_that(bool rotating = false) {
   DesiredWebhooks desired;
   desired.receiver = "bb";
+  for (const char* slug : {"app", "web"}) {
+    desired.repositories.push_back(
+        {bitbucket::Source::kCloud, "https://api.bitbucket.org", "acme", slug});
+  }
   if (rotating) desired.wanted.former_url = "https://hooks.example.com/former";
   return desired;
 }
@@ -49,7 +56,7 @@ TEST_CASE("what Bitbucket could not deliver is told in its words") {
 TEST_CASE("what a visit has done is told, without URLs") {
   CHECK(said(plan_of(Action::kCreate)) ==
         "Normal WebhookRegistered: receiver \"bb\": repository acme/shop: its webhook has been "
-        "made\n");
+        "created\n");
   CHECK(said(plan_of(Action::kUpdate,
                      {{"url", "https://a", "https://b"}, {"secret", "", "changed"}})) ==
         "Normal WebhookCorrected: receiver \"bb\": repository acme/shop: its webhook has been "
@@ -63,27 +70,35 @@ TEST_CASE("what a visit has done is told, without URLs") {
   skipped.reason = "it is switched off";
   CHECK(said(skipped) ==
         "Normal WebhookLeftAlone: receiver \"bb\": repository acme/shop: it is switched off\n");
-  CHECK(said(skipped, State::kSkipped).empty());  // that was said
+  CHECK(said(skipped, State::kSkipped).empty());  // it was reported before
 }
 
-TEST_CASE("why webhooks are not registered is told by cause") {
+TEST_CASE("why webhooks are not registered is told by cause, whatever the words") {
+  const auto answered = [](unsigned status, const std::string& words = "") {
+    const auto kind = status == 404 ? ApiFailure::kNotFound : ApiFailure::kForbidden;
+    return BitbucketError{
+        .kind = kind, .message = fmt::format("answered {}{}", status, words), .status = status};
+  };
   CHECK(lasting_notes(receiver_that(), {}, {}).empty());
   const auto notes = lasting_notes(
       receiver_that(),
-      {{"acme/a", "answered 403"}, {"acme/b", "answered 404"}, {"acme/c", "answered 403"}}, {});
+      {{"acme/a", answered(403)}, {"acme/b", answered(404)}, {"acme/c", answered(403)}}, {});
   CHECK(said(notes) ==
-        "Warning WebhookRegistrationFailed: receiver \"bb\": no webhook is kept right in acme/a "
+        "Warning WebhookRegistrationFailed: receiver \"bb\": no correct webhook in acme/a "
         "and 1 others: answered 403\n"
-        "Warning WebhookRegistrationFailed: receiver \"bb\": no webhook is kept right in acme/b: "
+        "Warning WebhookRegistrationFailed: receiver \"bb\": no correct webhook in acme/b: "
         "answered 404\n");
-  // As long as the cause is the same, so is the note, whomever it concerns.
+  // The same cause gives the same note, whichever repository it concerns.
   DailyNotes daily;
   const auto now = clock::Steady::now();
   CHECK(daily.due(notes, now).size() == 2);
-  CHECK(daily.due(lasting_notes(receiver_that(), {{"acme/d", "answered 403"}}, {}), now).empty());
+  const auto others = lasting_notes(receiver_that(), {{"acme/d", answered(403, " (id 17)")}}, {});
+  CHECK(daily.due(others, now).empty());
+  CHECK(daily.due(lasting_notes(receiver_that(), {{"acme/d", answered(402)}}, {}), now).size() ==
+        1);
 
-  std::map<std::string, std::string> many;
-  for (int i = 0; i < 100; ++i) many[std::to_string(i)] = "cause " + std::to_string(i);
+  std::map<std::string, BitbucketError> many;
+  for (unsigned i = 0; i < 100; ++i) many[std::to_string(i)] = answered(400 + i);
   CHECK(lasting_notes(receiver_that(), many, {}).size() == 10);
 
   DesiredWebhooks nowhere = receiver_that();
@@ -92,7 +107,7 @@ TEST_CASE("why webhooks are not registered is told by cause") {
         "Warning WebhookRegistrationFailed: receiver \"bb\": no bounds\n");
 }
 
-TEST_CASE("a rotation is through once every webhook has been moved") {
+TEST_CASE("a rotation is through once every webhook that is wanted has been seen to be moved") {
   struct Row {
     const char* what;
     std::map<State, std::size_t> states;
@@ -100,18 +115,28 @@ TEST_CASE("a rotation is through once every webhook has been moved") {
   };
   for (const Row& row : std::vector<Row>{
            {"all", {{State::kRegistered, 2}}, true},
-           {"all that are switched on", {{State::kRegistered, 2}, {State::kSkipped, 1}}, true},
-           {"one waits", {{State::kRegistered, 2}, {State::kPending, 1}}, false},
-           {"one failed", {{State::kRegistered, 2}, {State::kFailed, 1}}, false},
+           {"one is switched off", {{State::kRegistered, 1}, {State::kSkipped, 1}}, false},
+           {"one waits", {{State::kRegistered, 1}, {State::kPending, 1}}, false},
+           {"one failed", {{State::kRegistered, 1}, {State::kFailed, 1}}, false},
+           {"one is not known yet", {{State::kRegistered, 1}}, false},
            {"none is there", {}, false},
        }) {
     INFO(row.what);
     CHECK(lasting_notes(receiver_that(true), {}, row.states).empty() != row.told);
     CHECK(lasting_notes(receiver_that(false), {}, row.states).empty());
   }
-  CHECK(said(lasting_notes(receiver_that(true), {}, {{State::kRegistered, 1}})) ==
-        "Normal WebhooksMoved: receiver \"bb\": every webhook has the new URL and secret; the key "
-        "\"secret.previous\" can be removed\n");
+  DesiredWebhooks nothing = receiver_that(true);
+  nothing.repositories.clear();
+  CHECK(lasting_notes(nothing, {}, {}).empty());
+  DesiredWebhooks desired = receiver_that(true);
+  CHECK(
+      said(lasting_notes(desired, {}, {{State::kRegistered, 2}})) ==
+      "Normal WebhooksMoved: receiver \"bb\": the webhooks of all 2 repositories have the new URL "
+      "and secret: remove the key \"secret.previous\" from its Secret\n");
+  desired.outside = {"loot/web"};
+  CHECK_THAT(lasting_notes(desired, {}, {{State::kRegistered, 2}}).at(0).text,
+             Catch::EndsWith("from its Secret, after those of 1 repositories outside "
+                             "bitbucket.allow, which are not checked"));
 }
 
 }  // namespace receiver::controllers

@@ -1,5 +1,6 @@
 #include "controllers/registration_schedule.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -31,7 +32,14 @@ class ScheduleWorld {
             Schedule::Seconds served = Schedule::kServed) {
     std::vector<Repository> repositories;
     for (const std::string& slug : slugs) repositories.push_back(repository(slug));
-    schedule.want(receiver, wish + url, url, repositories, now, served);
+    want_all(receiver, repositories, {.text = wish + url, .url = url, .served = served});
+  }
+  /// The receiver's name decides its token and owner.
+  void want_all(const std::string& receiver, const std::vector<Repository>& repositories,
+                Schedule::Wish wish = {.text = "w", .url = "u"}) {
+    if (wish.credentials.empty()) wish.credentials = token + " of " + receiver;
+    wish.owner = receiver.substr(0, receiver.find('/'));
+    schedule.want(receiver, wish, repositories, now);
   }
   /// `SECONDS RECEIVER SLUG` of each visit before that time is over, with `moves` where it may
   /// move; `SECONDS? SLUG` of those for deliveries.
@@ -51,7 +59,7 @@ class ScheduleWorld {
         schedule.ended(*visit, outcome_of(*visit), now);
       }
       const auto due = schedule.next_due();
-      REQUIRE((!due || *due > now));  // else it would turn for ever
+      REQUIRE((!due || *due > now));  // otherwise it would loop for ever
       if (!due || *due >= end) break;
       now = *due;
     }
@@ -63,7 +71,7 @@ class ScheduleWorld {
     if (failure != failures.end()) return {.state = State::kFailed, .error = failure->second};
     const bool waits = to_be_moved.contains(visit.repository.slug) && visit.moves == Moves::kNone;
     return {.state = waits ? State::kPending : State::kRegistered,
-            .webhook = tells_of_deliveries && !waits ? "webhook " + visit.repository.slug : ""};
+            .webhook = tells_of_deliveries && !waits ? webhook + visit.repository.slug : ""};
   }
   std::size_t count(State state, const std::string& receiver = "demo/bb") {
     return schedule.states(receiver)[state];
@@ -75,11 +83,24 @@ class ScheduleWorld {
   Schedule::Time now = begun;
   std::map<std::string, bitbucket_rest::BitbucketError> failures;
   std::set<std::string> to_be_moved;
+  std::string token = "token";
   bool tells_of_deliveries = false;
+  std::string webhook = "webhook ";  ///< the beginning of their ids
   std::optional<bitbucket_rest::BitbucketError> asking_fails;
 };
 
 using Visits = std::vector<std::string>;
+
+std::vector<std::string> numbers(int count, const std::string& before = "") {
+  std::vector<std::string> slugs;
+  for (int i = 0; i < count; ++i) slugs.push_back(before + std::to_string(i));
+  return slugs;
+}
+
+std::ptrdiff_t count_of(const Visits& visits, const std::string& part) {
+  return std::ranges::count_if(
+      visits, [&](const std::string& visit) { return visit.find(part) != std::string::npos; });
+}
 
 }  // namespace
 
@@ -99,9 +120,7 @@ TEST_CASE("what is wanted is looked at at once, twice a second, and then every s
 
 TEST_CASE("two hundred repositories are looked at within two minutes") {
   ScheduleWorld world;
-  std::vector<std::string> slugs;
-  for (int i = 0; i < 200; ++i) slugs.push_back(std::to_string(i));
-  world.want(slugs);
+  world.want(numbers(200));
   CHECK(world.run(100s).size() == 200);
 }
 
@@ -148,23 +167,121 @@ TEST_CASE("what is new comes before the round, and receivers take turns") {
         Visits{"0 a/bb a1", "0.5 b/bb b1", "1 a/bb a2", "1.5 b/bb b2", "2 a/bb a3"});
 }
 
-TEST_CASE("Bitbuckets do not wait for one another, and each does one thing at a time") {
+TEST_CASE("hosts do not wait for one another, and slow answers do not hold up the rest") {
   ScheduleWorld world;
-  world.schedule.want("demo/bb", "w", "u", {repository("a"), repository("b")}, world.now);
-  world.schedule.want("demo/cloud", "w", "u", {repository("c", "https://another.example.com")},
-                      world.now);
-  const auto first = world.schedule.next(world.now);
-  const auto second = world.schedule.next(world.now);
-  REQUIRE((first && second));
-  CHECK(first->repository.slug == "a");
-  CHECK(second->repository.slug == "c");
+  world.want(numbers(20));
+  world.want_all("demo/cloud", {repository("c", "https://another.example.com")});
+  std::vector<Schedule::Visit> visits;
+  for (std::size_t i = 0; i < Schedule::kVisitsOfHost; ++i) {
+    const auto visit = world.schedule.next(world.now);
+    REQUIRE(visit);
+    visits.push_back(*visit);
+    if (i == 0) CHECK(world.schedule.next(world.now)->repository.slug == "c");
+    CHECK_FALSE(world.schedule.next(world.now + 499ms));
+    world.now += 500ms;
+  }
+  // The bound of one host.
   CHECK_FALSE(world.schedule.next(world.now + 1h));
   CHECK_FALSE(world.schedule.next_due());
-  world.now += 10s;
-  world.schedule.ended(*first, {}, world.now);
-  CHECK(*world.schedule.next_due() == world.now + 500ms);
-  CHECK_FALSE(world.schedule.next(world.now + 499ms));
-  CHECK(world.schedule.next(world.now + 500ms)->repository.slug == "b");
+  world.schedule.ended(visits[3], {}, world.now);
+  CHECK(world.schedule.next(world.now)->repository.slug == "16");  // by name
+}
+
+TEST_CASE(
+    "requests of one host are half a second apart, whatever its context paths and receivers") {
+  ScheduleWorld world;
+  world.want_all("a/bb", {repository("a1", kServer + "/one"), repository("a2", kServer + "/two")});
+  world.want_all("b/bb", {repository("b", kServer)});
+  world.want_all("b/too", {repository("c", kServer)});
+  CHECK(world.run(10s) == Visits{"0 a/bb a1", "0.5 b/bb b", "1 a/bb a2", "1.5 b/too c"});
+
+  SECTION("those of one visit, too, counted from when they are sent") {
+    world.want_all("a/bb", {repository("new", kServer + "/one")});
+    world.want_all("b/bb", {repository("newer", kServer)});
+    const auto visit = world.schedule.next(world.now);
+    REQUIRE(visit);
+    CHECK(world.schedule.take_turn(*visit, world.now + 100ms) == world.now + 500ms);
+    CHECK(world.schedule.take_turn(*visit, world.now + 10s) == world.now + 10s);
+    CHECK_FALSE(world.schedule.next(world.now + 10s + 499ms));
+    CHECK(world.schedule.next(world.now + 10s + 500ms));
+  }
+}
+
+TEST_CASE("a repository is visited for one receiver at a time") {
+  ScheduleWorld world;
+  world.want({"a"}, "url", "wish", "a/bb");
+  world.want({"a"}, "url", "wish", "b/bb");
+  const auto visit = world.schedule.next(world.now);
+  REQUIRE(visit);
+  world.now += 1s;
+  CHECK_FALSE(world.schedule.next(world.now));
+  SECTION("once the other has ended") {
+    world.schedule.ended(*visit, {}, world.now);
+    CHECK(world.run(1s) == Visits{"1 b/bb a"});
+  }
+  SECTION("though it is wanted otherwise meanwhile: what is under way may still write") {
+    world.want({"a"}, "url2", "wish", "a/bb");
+    CHECK_FALSE(world.schedule.wants(*visit));
+    CHECK_FALSE(world.schedule.next(world.now));
+    world.schedule.dropped(*visit);
+    CHECK(world.run(2s) == Visits{"1 b/bb a", "1.5 a/bb a"});
+  }
+}
+
+TEST_CASE("a visit that is given up is no failure") {
+  ScheduleWorld world;
+  world.want({"a"});
+  world.schedule.dropped(*world.schedule.next(world.now));
+  CHECK(world.count(State::kPending) == 1);
+  CHECK(world.run(10s) == Visits{"0.5 demo/bb a"});
+}
+
+TEST_CASE("owners take turns, however many receivers and repositories they have") {
+  ScheduleWorld world;
+  for (const char* receiver : {"large/1", "large/2", "large/3"}) {
+    world.want(numbers(1000, receiver), "url", "wish", receiver);
+  }
+  world.want({"a", "b", "c"}, "url", "wish", "small/bb");
+  CHECK(count_of(world.run(3s), "small/bb") == 3);
+}
+
+TEST_CASE("what is overdue waits no longer for what is new") {
+  ScheduleWorld world;
+  world.tells_of_deliveries = true;
+  world.want({"a"}, "url", "wish", "small/bb");
+  (void)world.run(6h - 1s);
+  world.want(numbers(1500), "url", "wish", "large/bb");
+  const Visits visits = world.run(11min);
+  CHECK(count_of(visits, "small/bb a") == 1);
+  CHECK(count_of(visits, "? a") == 1);
+  CHECK(visits.size() > 1250);
+}
+
+TEST_CASE("who begins to lead looks at all at once, and again when nobody else writes any more") {
+  ScheduleWorld world;
+  world.want({"a", "b"});
+  (void)world.run(1h);
+  world.schedule.begin(world.now);
+  CHECK(world.count(State::kPending) == 2);
+  CHECK(world.run(2min) == Visits{"3600 demo/bb a moves", "3600.5 demo/bb b moves",
+                                  "3660 demo/bb a moves", "3660.5 demo/bb b moves"});
+  CHECK(world.run(6h - 2min).empty());
+  world.schedule.begin(world.now);
+  world.want({"a", "b", "new"});  // it need not wait for them
+  CHECK(world.run(1s) == Visits{"25200 demo/bb new moves", "25200.5 demo/bb a moves"});
+}
+
+TEST_CASE("what may still come to be written is looked for later, and then once more") {
+  ScheduleWorld world;
+  world.want({"a"});
+  auto visit = world.schedule.next(world.now);
+  world.schedule.ended(*visit,
+                       {.state = State::kFailed,
+                        .error = bitbucket_rest::BitbucketError{.kind = ApiFailure::kTimeout},
+                        .may_have_written = true},
+                       world.now);
+  world.want({"a", "b"});  // it succeeds, and does not wake the other
+  CHECK(world.run(10min) == Visits{"0.5 demo/bb b", "60 demo/bb a moves", "120 demo/bb a moves"});
 }
 
 TEST_CASE("a repository that fails is tried again after a minute, and ever more rarely") {
@@ -185,7 +302,7 @@ TEST_CASE("a repository that fails is tried again after a minute, and ever more 
   (void)world.run(1h);
   CHECK(world.count(State::kRegistered) == 2);
 
-  // As long as it has been told, and no longer than an hour.
+  // As long as Bitbucket said, but at most an hour.
   for (const auto& [told, waits] :
        std::vector<std::pair<std::chrono::seconds, int>>{{5s, 60}, {90s, 90}, {24h, 3600}}) {
     ScheduleWorld patient;
@@ -199,13 +316,14 @@ TEST_CASE("a token that is refused or used up is not shown again meanwhile") {
   for (const ApiFailure kind : {ApiFailure::kUnauthorized, ApiFailure::kRateLimited}) {
     ScheduleWorld world;
     world.want({"a", "b"});
-    world.schedule.want("demo/other", "w", "u", {repository("c")}, world.now);
+    world.want_all("demo/other", {repository("c")});
     world.failures["a"] = world.failures["b"] = {.kind = kind};
     // One question of this token at a time, and the other goes on.
     CHECK(world.run(5min) ==
           Visits{"0 demo/bb a", "0.5 demo/other c", "60 demo/bb b moves", "180 demo/bb a moves"});
     // Another token may be better.
     world.failures.clear();
+    world.token = "another";
     world.want({"a", "b"}, "url", "another token");
     CHECK(world.run(1min) == Visits{"300 demo/bb a moves", "300.5 demo/bb b moves"});
   }
@@ -258,19 +376,55 @@ TEST_CASE("once a Bitbucket answers again, nothing that waited for it waits any 
   for (const char* slug : {"a", "b", "c"}) {
     world.failures[slug] = {.kind = ApiFailure::kUnreachable};
   }
-  (void)world.run(64min);  // the next tries would be in an hour
+  (void)world.run(64min);  // the next retries would be in an hour
   world.failures.clear();
   world.want({"a", "b", "c", "new"});
   CHECK(world.run(2min) == Visits{"3840 demo/bb new moves", "3840.5 demo/bb a moves",
                                   "3841 demo/bb b moves", "3841.5 demo/bb c moves"});
 }
 
+TEST_CASE("what fails whenever it is tried is woken once in a pause, however well others do") {
+  ScheduleWorld world;
+  world.tells_of_deliveries = true;
+  world.want(numbers(300));
+  (void)world.run(5min);  // from now on something succeeds in each second
+  auto slugs = numbers(300);
+  slugs.emplace_back("bad");
+  world.failures["bad"] = {.kind = ApiFailure::kTimeout};
+  world.want(slugs);
+  const auto tries = count_of(world.run(10min), "demo/bb bad");
+  CHECK(tries >= 4);
+  CHECK(tries <= 6);
+}
+
+TEST_CASE("a token that one repository refuses is shown to the others") {
+  ScheduleWorld world;
+  world.want({"bad", "good"});
+  world.failures["bad"] = {.kind = ApiFailure::kUnauthorized};
+  const Visits visits = world.run(2h);
+  CHECK(count_of(visits, "good") == 1);
+  CHECK(count_of(visits, "bad") <= 7);
+}
+
+TEST_CASE("receivers of one token wait together") {
+  ScheduleWorld world;
+  world.failures["a"] = {.kind = ApiFailure::kRateLimited, .retry_after = 60s};
+  world.want_all("a/bb", {repository("a")}, {.text = "w", .url = "u", .credentials = "shared"});
+  world.want_all("b/bb", {repository("b")}, {.text = "w", .url = "u", .credentials = "shared"});
+  world.want_all("c/bb", {repository("c")}, {.text = "w", .url = "u", .credentials = "another"});
+  CHECK(world.run(30s) == Visits{"0 a/bb a", "0.5 c/bb c"});
+  // Another wish does not end the pause.
+  world.want_all("b/bb", {repository("b")}, {.text = "w2", .url = "u", .credentials = "shared"});
+  CHECK(world.run(29s).empty());
+  CHECK(count_of(world.run(10s), "b/bb b") == 1);
+}
+
 TEST_CASE("a Bitbucket that answers says nothing about another") {
   ScheduleWorld world;
   const Repository away = repository("away", "https://another.example.com");
-  world.schedule.want("demo/other", "w", "u", {away}, world.now);
+  world.want_all("demo/other", {away});
   world.failures["away"] = {.kind = ApiFailure::kUnreachable};
-  (void)world.run(4min);  // the next try is at 420 s
+  (void)world.run(4min);  // the next retry is at 420 s
   world.want({"a"});
   CHECK(world.run(4min) == Visits{"240 demo/bb a", "420 demo/other away moves"});
 }
@@ -309,11 +463,9 @@ TEST_CASE("failed deliveries are asked for every five minutes, once a second, af
   CHECK(world.run(10s) == Visits{"601 demo/bb c moves", "601.5? a", "602.5? c", "603.5? b"});
 
   SECTION("a round takes as long as it takes") {
-    std::vector<std::string> slugs;
-    for (int i = 0; i < 600; ++i) slugs.push_back(std::to_string(i));
     ScheduleWorld large;
     large.tells_of_deliveries = true;
-    large.want(slugs);
+    large.want(numbers(600));
     CHECK(large.run(5min).size() == 600);
     CHECK(large.run(20min).size() == 20 * 60);
   }
@@ -323,10 +475,19 @@ TEST_CASE("failed deliveries are asked for every five minutes, once a second, af
     CHECK(world.run(59s).empty());
     CHECK(world.run(10s).size() == 6);
   }
-  SECTION("a webhook that is gone is asked for no more until the next visit") {
+  SECTION("one that Bitbucket does not know is looked at once, and asked for in each round") {
     world.asking_fails = {.kind = ApiFailure::kNotFound};
-    CHECK(world.run(10min).size() == 3);
-    CHECK(world.run(1h).empty());
+    const Visits visits = world.run(1h);
+    CHECK(count_of(visits, "demo/bb") == 3);
+    CHECK(count_of(visits, "? a") == 12);
+  }
+  SECTION("one that is created again is asked for by its new id, at once") {
+    world.asking_fails = {.kind = ApiFailure::kNotFound};
+    world.webhook = "another webhook ";
+    const Visits visits = world.run(5min);
+    CHECK(count_of(visits, "? a") == 2);
+    CHECK(count_of(visits, "demo/bb a") == 2);  // it does not know that one either
+    CHECK(count_of(world.run(1h), "demo/bb a") == 0);
   }
   SECTION("a token that is refused is not shown again meanwhile") {
     world.asking_fails = {.kind = ApiFailure::kUnauthorized};

@@ -71,7 +71,7 @@ TEST_CASE("a path is known with any number of the base path's leading segments m
       {"/bitbucket/1", {"one", "three"}},
       {"/a/b/c/bitbucket/2", {"two"}},
       {"/bitbucket/2", {"two"}},
-      // What is left out in the middle or at the end, or put before, makes it another path.
+      // With a part missing in the middle or at the end, or added in front, it is another path.
       {"/a/c/bitbucket/1", {}},
       {"/x/a/b/c/bitbucket/1", {}},
       {"/x/bitbucket/1", {}},
@@ -158,7 +158,7 @@ TEST_CASE("the table is complete once the owners are listed and none waits for a
 
   table.replace(kApplesConfig, {route("/1", "one"), route("/2", "two")}, false);
   CHECK_FALSE(table.complete());
-  table.replace(kPearsConfig, {}, false);  // its Secret was read, or it is gone
+  table.replace(kPearsConfig, {}, false);  // its Secret was read, or does not exist
   CHECK(table.complete());
 
   table.replace(kApplesConfig, {route("/1", "one")}, true);

@@ -21,12 +21,12 @@ using Known = SecretState::Known;
 using Kind = kube::ApiError::Kind;
 using kube::ObjectKey;
 
-/// Secrets as the API server has them, with lists, watches that lag and reads that take their time,
-/// any of which may fail, in random order. The book must start what is to be started, tell what has
-/// changed, and know the truth once all is quiet.
+/// Secrets as in the API server, with lists, watches that lag and reads that take time, any of
+/// which may fail, in random order. The book must start all due actions, report changes, and know
+/// the true state once nothing happens any more.
 class World {
  public:
-  /// `size`: of namespaces, and of Secrets in each.
+  /// `size` is the number of namespaces, and of Secrets in each.
   World(std::uint32_t seed, SecretAccess access, unsigned size)
       : random_(seed), access_(access), size_(size), book_(access) {}
 
@@ -55,25 +55,26 @@ class World {
   };
   struct Change {
     ObjectKey key;
-    bool visible;  ///< to the one watch of all labelled ones: it is there afterwards
+    bool visible;  ///< to the one watch of all labeled ones: it is there afterwards
     std::optional<Truth> now;
   };
   struct Read {
     ObjectKey key;
     std::optional<kube::ApiResult<api::Secret>> served;
   };
-  /// The other end of a source's watch.
+  /// The server side of a source's watch.
   struct Follower {
     enum class At { kResting, kBegun, kListing, kWatching, kBroken } at = At::kResting;
-    std::deque<std::pair<ObjectKey, Truth>> unlisted;  ///< of the list under way
-    std::size_t position = 0;                          ///< in the log: what is told next
+    std::deque<std::pair<ObjectKey, Truth>> unlisted;  ///< of the current list
+    std::size_t position = 0;                          ///< in the log: the next event
     int refusals = 0;
-    std::set<ObjectKey> found_out{};  ///< by reads since the last list began, not told since
+    std::set<ObjectKey>
+        found_out{};  ///< by reads since the last list began, without an event since
   };
-  /// Of one that is named.
+  /// A named Secret.
   struct Named {
     SecretBook::Time since;
-    int failures = 0;  ///< of telling what it is
+    int failures = 0;  ///< of reads
   };
 
   unsigned below(unsigned bound) { return static_cast<unsigned>(random_()) % bound; }
@@ -141,7 +142,7 @@ class World {
     }
   }
 
-  /// Receivers come to name other Secrets.
+  /// Receivers name other Secrets from now on.
   void rename() {
     const std::string ns = any_key().ns;
     std::set<std::string> names;
@@ -192,7 +193,7 @@ class World {
     const bool found_out = *read.served || read.served->error().says_object_is_gone();
     if (about != about_.end() && !found_out) ++about->second.failures;
     act(book_.answered(ticket, std::move(*read.served), now_));
-    // One that does not count changes nothing.
+    // A read that does not count changes nothing.
     if (about == about_.end() || !found_out || known_of(read.key) == before) return;
     for (auto& [source, follower] : followers_) {
       if (covers(source, read.key)) follower.found_out.insert(read.key);
@@ -229,7 +230,7 @@ class World {
           follower.at = At::kResting;
           return fail_list(source, follower);
         }
-        // What a read has found out since may be newer than the list.
+        // Results of reads since then may be newer than the list.
         std::map<ObjectKey, std::string> stands;
         for (const ObjectKey& key : follower.found_out) stands[key] = known_of(key);
         if (follower.unlisted.empty()) {
@@ -299,7 +300,7 @@ class World {
     }
   }
 
-  /// What one sees who looks only when told to.
+  /// The state as seen by code that only looks when notified.
   void remember(const std::string& ns) {
     remembered_.erase(ns);
     const auto names = named_.find(ns);
@@ -337,7 +338,7 @@ class World {
       const bool waits = known == Known::kNotRead && now_ < about.since + SecretBook::kPatience;
       if (waits && settled) FAIL(key.str() + " is not waited for");
     }
-    for (unsigned i = 0; i < 4; ++i) {  // of what nobody names, nothing is known
+    for (unsigned i = 0; i < 4; ++i) {  // nothing is known about unnamed Secrets
       const ObjectKey key = any_key();
       const auto names = named_.find(key.ns);
       const bool named = names != named_.end() && names->second.contains(key.name);
@@ -397,7 +398,7 @@ TEST_CASE("whatever happens: the book tells each change, and in the end knows th
   for (const SecretAccess access : {SecretAccess::kNamespaced, SecretAccess::kCluster}) {
     for (std::uint32_t seed = 1; seed <= kLarge + kSmall; ++seed) {
       CAPTURE(seed, access == SecretAccess::kCluster);
-      // In the small ones no later list makes good what the first did wrong.
+      // In the small ones, no later list corrects what the first did wrong.
       const bool small = seed > kLarge;
       World(seed, access, small ? 2 : 4).run(small ? 60 : 1'500);
     }

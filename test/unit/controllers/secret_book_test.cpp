@@ -30,11 +30,11 @@ tl::unexpected<kube::ApiError> not_found() {
   return tl::unexpected(error);
 }
 
-/// A book, the time, and in words what it said was to be done.
+/// A book, the time, and its actions as texts.
 struct BookScript {
   explicit BookScript(SecretAccess access) : book(access) {}
 
-  /// Performs nothing, but notes; the texts of what is new.
+  /// Records the actions without carrying them out; returns the new ones as texts.
   std::vector<std::string> note(const SecretBook::Actions& actions) {
     std::vector<std::string> texts;
     for (const SecretBook::Action& action : actions) {
@@ -57,7 +57,7 @@ struct BookScript {
   std::vector<std::string> reference(const std::string& ns, const std::set<std::string>& names) {
     return note(book.referenced(ns, names, now));
   }
-  /// A list that brings the values of `secrets`, names being values.
+  /// A list with the values of `secrets`, in which names are values.
   std::vector<std::string> list(const std::string& source,
                                 const std::vector<kube::ObjectKey>& secrets) {
     book.list_began(source);
@@ -76,7 +76,7 @@ struct BookScript {
     }
     return texts;
   }
-  /// Of the oldest read that is under way.
+  /// Answers the oldest read in flight.
   std::vector<std::string> answer(kube::ApiResult<api::Secret> result) {
     REQUIRE_FALSE(reads.empty());
     const auto ticket = reads.front().ticket;
@@ -97,7 +97,7 @@ struct BookScript {
 
   SecretBook book;
   SecretBook::Time now{1h};
-  std::vector<SecretBook::ReadOne> reads;  ///< under way
+  std::vector<SecretBook::ReadOne> reads;  ///< in flight
 };
 
 using Texts = std::vector<std::string>;
@@ -112,7 +112,7 @@ TEST_CASE("a namespace is watched while receivers name Secrets in it") {
   CHECK(s.reference("b", {"x"}) == Texts{"open b"});
   CHECK(s.reference("a", {}) == Texts{"close a"});
   CHECK(s.reference("never", {}).empty());
-  CHECK(s.list("a", {{"a", "one"}}).empty());  // it was on its way
+  CHECK(s.list("a", {{"a", "one"}}).empty());  // it was in flight
   CHECK(s.known("a", "one") == Known::kNotRead);
 }
 
@@ -135,7 +135,7 @@ TEST_CASE("a list tells which of the named Secrets are there, and keeps no other
   CHECK(s.note(s.book.upserted({"a", "one"}, secret_of("v"))).empty());  // nothing new
   CHECK(s.note(s.book.removed({"a", "one"}, s.now)) == Texts{"changed a"});
   CHECK(s.known("a", "one") == Known::kMissing);
-  // A list that breaks off says nothing of what it has not named.
+  // A list that ends early says nothing about Secrets that it did not contain.
   (void)s.note(s.book.upserted({"a", "one"}, secret_of("v")));
   s.book.list_began("a");
   CHECK(s.list("a", {{"a", "absent"}}) == Texts{"changed a", "changed a"});
@@ -162,7 +162,7 @@ TEST_CASE("a name that comes after the list began is read by itself") {
     CHECK(s.book.lookup("a", "late").watched);
     CHECK_FALSE(s.book.next_due());
   }
-  SECTION("unless a watch tells of it first: that is newer") {
+  SECTION("unless a watch reports it first: that is newer") {
     (void)s.note(s.book.upserted({"a", "late"}, secret_of("new")));
     CHECK(s.answer(secret_of("old")).empty());
     CHECK(s.value("a", "late") == "new");
@@ -207,7 +207,7 @@ TEST_CASE("what a read found out while a list was under way is read again, and s
   CHECK(s.value("a", "late") == "v");
   CHECK(s.answer(not_found()) == Texts{"changed a"});
   CHECK(s.known("a", "late") == Known::kMissing);
-  // From here on the watch is the truth.
+  // From now on the watch has the true state.
   CHECK(s.note(s.book.upserted({"a", "late"}, secret_of("new"))) == Texts{"changed a"});
   CHECK(s.value("a", "late") == "new");
 }
@@ -288,7 +288,7 @@ TEST_CASE("under cluster access what has no label is read again in rounds, and w
   CHECK(s.book.settled(s.now));
   CHECK_FALSE(s.book.lookup("a", "plain").watched);
   CHECK(s.book.lookup("a", "plain").why.empty());
-  CHECK(s.book.lookup("a", "absent").watched);  // nothing to be advised of
+  CHECK(s.book.lookup("a", "absent").watched);  // no reason for advice
 
   CHECK(s.pass(SecretBook::kRound - 1ms).empty());
   CHECK(s.pass(1ms) == Texts{"read a/absent", "read a/plain"});
@@ -297,12 +297,12 @@ TEST_CASE("under cluster access what has no label is read again in rounds, and w
   CHECK(s.note(s.book.asked("a", s.now)) == Texts{"read a/absent", "read a/plain"});
   CHECK(s.answer(secret_of("made")) == Texts{"changed a"});
   CHECK(s.answer(secret_of("x", false)) == Texts{"changed a"});
-  // What has the label now is told by the watch.
+  // The watch reports a Secret that has the label now.
   CHECK(s.note(s.book.asked("a", s.now)) == Texts{"read a/plain"});
   CHECK(s.note(s.book.upserted({"a", "plain"}, secret_of("y"))) == Texts{"changed a"});
   CHECK(s.answer(secret_of("x", false)).empty());
   CHECK(s.note(s.book.asked("a", s.now)).empty());
-  // Without it again, it is still there.
+  // Without the label again, it still exists.
   CHECK(s.note(s.book.removed({"a", "plain"}, s.now)) == Texts{"read a/plain"});
   CHECK(s.value("a", "plain") == "y");
 }
@@ -313,7 +313,7 @@ TEST_CASE("a source that has failed three times was tried, and its Secrets are r
   CHECK(s.fail("a", 2).empty());
   CHECK_FALSE(s.book.settled(s.now));
   CHECK(s.fail("a") == Texts{"fails a", "changed a", "read a/broken", "read a/fine"});
-  CHECK_FALSE(s.book.settled(s.now));  // they are read this moment
+  CHECK_FALSE(s.book.settled(s.now));  // they are being read
   CHECK(s.known("a", "fine") == Known::kNotRead);
   CHECK(s.fail("a", 10).empty());
 
@@ -322,7 +322,7 @@ TEST_CASE("a source that has failed three times was tried, and its Secrets are r
   CHECK(s.value("a", "fine") == "v");
   CHECK_FALSE(s.book.lookup("a", "fine").watched);
   CHECK(s.book.lookup("a", "fine").why ==
-        "the Secrets of namespace a cannot be listed: storage is broken");
+        "cannot list the Secrets of namespace a: storage is broken");
   CHECK(s.known("a", "broken") == Known::kNotRead);
   CHECK(s.reference("a", {"fine", "broken", "new"}) == Texts{"read a/new"});
   CHECK(s.known("a", "new") == Known::kNotRead);
@@ -341,7 +341,7 @@ TEST_CASE("a source that has failed three times was tried, and its Secrets are r
     CHECK(s.answer(failed_by(Kind::kServer, "this one is")) == Texts{"changed a"});
     CHECK(s.known("a", "broken") == Known::kUnreadable);
     CHECK(s.book.lookup("a", "broken").why ==
-          "the Secrets of namespace a cannot be listed: storage is broken");
+          "cannot list the Secrets of namespace a: storage is broken");
     CHECK(s.book.settled(s.now));
   }
   SECTION("once the list works, the watch is the truth") {
@@ -358,10 +358,10 @@ TEST_CASE("what cannot be followed is told by name") {
   (void)s.list("a", {});
   CHECK(s.book.trouble().empty());
   (void)s.fail("b", 3);
-  CHECK(s.book.trouble() == "the Secrets of namespace b cannot be listed: storage is broken");
+  CHECK(s.book.trouble() == "cannot list the Secrets of namespace b: storage is broken");
   (void)s.note(s.book.refused("c", "no permission", s.now));
   CHECK(s.book.trouble() ==
-        "the Secrets of namespace b cannot be listed: storage is broken (and 1 more)");
+        "cannot list the Secrets of namespace b: storage is broken (and 1 more)");
   (void)s.list("b", {});
   CHECK(s.book.trouble() == "no permission");
 }
@@ -394,7 +394,7 @@ TEST_CASE("a read that fails is repeated after pauses that double, up to the rou
     CHECK(s.pass(1ms) == Texts{"read a/late"});
     pause = std::min(2 * pause, SecretBook::kRound);
   }
-  CHECK(s.book.lookup("a", "late").why == "failure 3");  // not a new status with every failure
+  CHECK(s.book.lookup("a", "late").why == "failure 3");  // not a new status for every failure
   CHECK(s.answer(secret_of("v")) == Texts{"changed a"});
   CHECK_FALSE(s.book.next_due());
 }
@@ -452,7 +452,7 @@ TEST_CASE("where lists are refused, a namespace's Secrets are read one by one, a
     (void)s.reference("a", {"fine", "forbidden"});
     CHECK(s.note(s.book.refused("a", "no permission to list", s.now)) ==
           Texts{"fails a", "changed a", "read a/fine", "read a/forbidden"});
-    // Nobody is told that it is refused who may be served at once.
+    // A rejection is not reported for a Secret that may be served at once.
     CHECK(s.known("a", "fine") == Known::kNotRead);
     CHECK_FALSE(s.book.settled(s.now));
     CHECK(s.answer(secret_of("v")) == Texts{"changed a"});
@@ -491,7 +491,7 @@ TEST_CASE("while a watch that once worked is broken, its Secrets are read in rou
   (void)s.reference("a", {"one"});
   (void)s.list("a", {{"a", "one"}});
   CHECK(s.fail("a", 3).empty());
-  CHECK(s.book.lookup("a", "one").watched);  // it is away, not wrong
+  CHECK(s.book.lookup("a", "one").watched);  // unavailable, not wrong
   CHECK(s.book.settled(s.now));
   SECTION("an outage that is over before costs nothing") {
     s.book.recovered("a");
@@ -523,7 +523,7 @@ TEST_CASE("a namespace whose Secrets do not answer takes two places of eight") {
   CHECK_FALSE(s.book.next_due());  // until one of the two has answered
   CHECK(s.reference("fine", {"one", "late"}) == Texts{"read fine/late"});
   CHECK(s.answer(failed_by(Kind::kUnreachable, "timed out")) == Texts{"read hangs/s02"});
-  // Nor does it hold readiness up until all have had their three tries.
+  // Nor does it delay readiness until all have had their three attempts.
   CHECK(s.answer(secret_of("of hangs/s01")) == Texts{"changed hangs", "read hangs/s03"});
   CHECK(s.answer(secret_of("of fine/late")) == Texts{"changed fine"});
   CHECK_FALSE(s.book.settled(s.now + SecretBook::kPatience - 1ms));
@@ -571,7 +571,7 @@ TEST_CASE("what a list or watch cannot read of a named Secret fails that one alo
   // An older copy is better than none.
   (void)s.note(s.book.unreadable({"a", "fine"}, "data.secret is not base64", s.now));
   CHECK(s.value("a", "fine") == "v");
-  // And a newer one is read, though the watch goes on as if it had told it.
+  // And a newer one is read, though the watch continues as if it had reported it.
   (void)s.fail("a", 3);
   s.book.recovered("a");
   CHECK(s.pass(500ms) == Texts{"read a/fine"});

@@ -14,8 +14,8 @@
 
 namespace receiver::controllers {
 
-/// Secrets as an API server shows them, on the test's own thread. Watches end at once, so what
-/// changes is seen by reads and by later lists only.
+/// Secrets as in an API server, on the test's own thread. Watches end at once, so only reads and
+/// later lists see changes.
 class SecretServer {
  public:
   explicit SecretServer(boost::asio::io_context& io)
@@ -34,17 +34,17 @@ class SecretServer {
   }
   void forbid(const std::string& ns, bool forbidden) { forbidden_[ns] = forbidden; }
 
-  /// What is not about Secrets.
+  /// Answers requests that are not for Secrets.
   test::FakeApiServer::Handler others = [](const test::ApiRequest&) {
     return test::refusal(404, "NotFound");
   };
 
-  /// Of every list in that namespace, and of every read of that `namespace/name`.
+  /// For every list in that namespace, and for every read of that `namespace/name`.
   std::map<std::string, test::ApiAnswer> instead_of_listing{}, instead_of_this_one{};
-  /// Of the next reads of one, whatever they ask for.
+  /// For the next single reads.
   std::deque<test::ApiAnswer> instead_of_reading{};
 
-  /// Called when a list has been answered, on its way to who asked.
+  /// Called when a list has been answered, before the client gets it.
   std::function<void()> listed = [] {};
 
   test::FakeApiServer& server() { return server_; }

@@ -130,7 +130,7 @@ TEST_CASE("one namespace whose Secrets answer 500 holds nobody up, and they are 
   CHECK_FALSE(f.sources.lookup("broken", "good").watched);
   f.await("broken", "bad", Known::kUnreadable);
   CHECK(f.sources.lookup("broken", "bad").why ==
-        "the Secrets of namespace broken cannot be listed: InternalError");
+        "cannot list the Secrets of namespace broken: InternalError");
   CHECK(f.sources.settled());
   CHECK(f.server.lists() >= 4);
 
@@ -147,7 +147,7 @@ TEST_CASE("the Secrets of a namespace that may not be listed are read one by one
   f.sources.reference("a", {"s", "absent"});
   f.await("a", "s", Known::kPresent);
   f.await("a", "absent", Known::kMissing);
-  CHECK(f.sources.lookup("a", "s").why.find("to list and watch secrets in namespace a") !=
+  CHECK(f.sources.lookup("a", "s").why.find("list and watch of secrets in namespace a") !=
         std::string::npos);
 }
 
@@ -176,7 +176,7 @@ TEST_CASE("with cluster access one watch of labelled Secrets serves all namespac
   f.sources.reference("a", {"labelled"});
   f.sources.reference("b", {"plain"});
   f.time.run_for(f.io, 20ms);
-  CHECK(f.server.lists() == 0);  // more may come to be named
+  CHECK(f.server.lists() == 0);  // more names may follow
   f.sources.owners_settled();
   f.await("a", "labelled", Known::kPresent);
   CHECK(f.sources.watches() == 1);
@@ -260,7 +260,7 @@ TEST_CASE("a change of an unlabelled Secret is found by the next round") {
 TEST_CASE("nothing but the metadata of a Secret that nobody names is ever decoded") {
   SourcesFixture f(SecretAccess::kNamespaced);
   f.server.put("a", "one", "value-1");
-  // Whoever decodes it, complains.
+  // Decoding it fails.
   f.server.put_json("a", "stranger",
                     R"({"metadata":{"namespace":"a","name":"stranger","resourceVersion":"1"},)"
                     R"("data":{"secret":"\ud800"}})");

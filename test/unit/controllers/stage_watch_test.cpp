@@ -27,7 +27,7 @@ std::string task(const std::string& ns, const std::string& steps) {
   return object(ns, "t", R"({"steps": )" + steps + "}");
 }
 
-/// An API server that has some objects of these kinds, and may refuse others.
+/// An API server with some objects of these kinds, that may reject others.
 struct StageWorld {
   ~StageWorld() {
     watch.stop();
@@ -48,9 +48,9 @@ struct StageWorld {
 
   test::SimulatedTime time;
   boost::asio::io_context io;
-  std::map<std::string, std::string> objects;  ///< by plural; another kind may not be read
+  std::map<std::string, std::string> objects;  ///< by plural; other kinds may not be read
   Projects changed;
-  std::map<std::string, const kube::Reflector*> reflectors;  ///< by kind, of those begun
+  std::map<std::string, const kube::Reflector*> reflectors;  ///< by kind, once begun
   test::FakeApiServer server{
       io, test::FakeApiServer::Handler(
               [this](const test::ApiRequest& request) { return answer(request); })};
@@ -80,7 +80,7 @@ TEST_CASE("projects wait for pull requests by steps of Stages, and of the tasks 
   CHECK(world.time.run_until(world.io, [&] {
     return world.watch.projects() == Projects{"by-itself", "by-task", "by-cluster-task"};
   }));
-  // Of each object its project is told, of one without a namespace that all may be concerned.
+  // Each object is reported with its project, one without a namespace as possibly affecting all.
   CHECK(world.changed.contains("by-task"));
   CHECK(world.changed.contains("unused"));
   CHECK(world.changed.contains(""));
@@ -108,7 +108,7 @@ TEST_CASE("a kind that may not be read says nothing, and does not hold up the ot
   CHECK(world.reflectors.at("stages")->status().settled == Settled::kSynced);
   CHECK(world.reflectors.at("promotiontasks")->status().settled != Settled::kSynced);
   CHECK(world.reflectors.size() == 3);
-  // Permission comes later.
+  // The permission is granted later.
   world.objects["promotiontasks"] = task("by-task", kWaits);
   CHECK(world.time.run_until(world.io, [&] { return world.watch.projects().size() == 2; }));
 }

@@ -32,7 +32,7 @@ TEST_CASE("a value that is undone three times in a row, however slowly, is writt
   for (int write = 0; write < 3; ++write) {
     CHECK(conflict.may_write("a"));
     conflict.written(kFirstWrite);
-    conflict.agreed(kFirstWrite);  // until the other writer undoes it
+    conflict.agreed(kFirstWrite);  // until the other writer overwrites it
   }
   for (int round = 0; round < 288; ++round) CHECK_FALSE(conflict.may_write("a"));
 
@@ -96,32 +96,34 @@ TEST_CASE("what another writer's status differs in is said without any path") {
   generation.observed_generation = 6;
   const std::vector<Case> cases = {
       {"host", status_of({{"bb", "https://kargo.example.com/webhooks/bitbucket/" + kOtherHex}}),
-       "the other's base URL is https://kargo.example.com, this operator's "
+       "the other writer's base URL is https://kargo.example.com, this operator's is "
        "https://hooks.example.com; configure both with the same one, its path included"},
       {"scheme", status_of({{"bb", "http://hooks.example.com/ours/bitbucket/" + kHex}}),
-       "the other's base URL is http://hooks.example.com, this operator's "
+       "the other writer's base URL is http://hooks.example.com, this operator's is "
        "https://hooks.example.com; configure both with the same one, its path included"},
       {"user info", status_of({{"bb", "https://user:word@h.example.com/bitbucket/" + kHex}}),
-       "the other's base URL is https://h.example.com, this operator's "
+       "the other writer's base URL is https://h.example.com, this operator's is "
        "https://hooks.example.com; configure both with the same one, its path included"},
       {"base path", status_of({{"bb", "https://hooks.example.com/theirs/bitbucket/" + kHex}}),
-       "the base URLs of both begin with https://hooks.example.com and differ in their path; "
+       "both base URLs begin with https://hooks.example.com and differ in their path; "
        "configure both with the same one, its path included"},
       {"hash", status_of({{"bb", "https://hooks.example.com/ours/bitbucket/" + kOtherHex}}),
-       "the entry of receiver \"bb\" has another path: perhaps the other reads another Secret"},
-      {"missing entry", status_of({}), "the other does not publish receiver \"bb\""},
+       "the entry of receiver \"bb\" has another path: perhaps the other writer reads another "
+       "Secret"},
+      {"missing entry", status_of({}), "the other writer does not publish receiver \"bb\""},
       {"another entry",
        status_of({{"bb", "https://hooks.example.com/ours/bitbucket/" + kHex},
                   {"bb2", "https://hooks.example.com/ours/bitbucket/" + kOtherHex}}),
-       "the other publishes receiver \"bb2\", which this operator does not"},
+       "the other writer publishes receiver \"bb2\", which this operator does not"},
       {"condition", failing,
-       "the condition Ready is False (SyncWebhookReceiversFailed) in the other's status, True "
-       "(Synced) in this operator's"},
+       "the condition Ready is False (SyncWebhookReceiversFailed) in the other writer's status, "
+       "True (Synced) in this operator's"},
       {"absent condition", without_condition,
-       "the condition Ready is absent in the other's status, True (Synced) in this operator's"},
-      {"another condition", reconciling,
-       "the condition Reconciling is True (SyncingWebhooks) in the other's status, absent in this "
+       "the condition Ready is absent in the other writer's status, True (Synced) in this "
        "operator's"},
+      {"another condition", reconciling,
+       "the condition Reconciling is True (SyncingWebhooks) in the other writer's status, absent "
+       "in this operator's"},
       {"message", other_words, "the condition Ready has another message"},
       {"generation of a condition", stale, "the condition Ready has another observedGeneration"},
       {"generation", generation, "observedGeneration or lastHandledRefresh differs"},

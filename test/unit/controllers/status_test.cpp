@@ -112,7 +112,7 @@ TEST_CASE("a failure of a receiver of another type is kept, ours is appended onc
   REQUIRE(next.has_value());
   CHECK(condition(*next, "Ready")->status == "False");
   CHECK(condition(*next, "Ready")->message == "receiver gh: no Secret");
-  // Its writer is still at it.
+  // Its writer is still active.
   CHECK(condition(*next, "Reconciling") != nullptr);
 }
 
@@ -172,7 +172,7 @@ api::OwnerStatus failed_by_kargo(const std::vector<std::pair<std::string, std::s
   return status;
 }
 
-/// A good receiver r, and those that fail.
+/// A good receiver r, and failing ones.
 DerivedReceivers deriving(const std::vector<std::string>& failing) {
   DerivedReceivers derived = publishing("r", "/bitbucket/1");
   for (const std::string& name : failing) {

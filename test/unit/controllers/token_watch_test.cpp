@@ -12,8 +12,8 @@ TEST_CASE("a token that disappears is told once, to each receiver of its Secret"
   REQUIRE(notes.size() == 2);
   CHECK(notes[0].type == kube::EventType::kWarning);
   CHECK(notes[0].reason == "BitbucketTokenRemoved");
-  CHECK_THAT(notes[0].text, Catch::StartsWith("receiver \"r\": Secret s no longer holds"));
-  CHECK_THAT(notes[1].text, Catch::StartsWith("receiver \"q\": Secret s no longer holds"));
+  CHECK_THAT(notes[0].text, Catch::StartsWith("receiver \"r\": Secret s no longer contains"));
+  CHECK_THAT(notes[1].text, Catch::StartsWith("receiver \"q\": Secret s no longer contains"));
   CHECK(watch.look({{"r", "s", false}, {"q", "s", false}}).empty());
 }
 

@@ -38,7 +38,7 @@ std::string repeated(const std::string& text, std::size_t times) {
 
 }  // namespace
 
-// What is expected in these tables was recorded from doublestar 4.10.
+// The expected values were recorded from doublestar 4.10.
 
 TEST_CASE("a glob matches whole paths, in their own letter case") {
   check_globs({
@@ -148,21 +148,21 @@ TEST_CASE("a backslash takes a character for what it is") {
 
 TEST_CASE("where doublestar is odd, a glob is odd in the same way") {
   check_globs({
-      // After a group, stars may be folders wherever it stands; but not if the path ends before.
+      // After a group, stars may be folders at any place, but not if the path ends before.
       {"a{**}", {"a", "ab/c"}, {"xa"}},
       {"a{,x}**", {"ab/c", "ax"}, {}},
       {"a/**{,x}", {"a/b"}, {"a", "a/b/c"}},
       {"a*{,x}", {"ab", "ax"}, {"a"}},
-      // Braces and commas of a class in a group are the group's. What is half a class then ends
-      // the search, although another alternative would match.
+      // Braces and commas of a class in a group belong to the group. Half a class then ends the
+      // search, although another alternative would match.
       {"{[}],a}", {}, {"a", "}", "[,a}"}},
       {"{[{],a}", {}, {"a", "{"}},
       {"{a,[,]}", {"a"}, {",", "["}},
       {"{[,a]b}", {}, {"a]b", "[", ","}},
-      // Only the last star is tried again, although the first one could take more: a class may
-      // take the slash that this star cannot.
+      // Only the last star is retried, although the first one could take more: a class may match
+      // the slash that this star cannot.
       {"*[^x]*b", {"aab"}, {"a/cb"}},
-      // Bytes that are no UTF-8 are one like the other.
+      // All invalid UTF-8 bytes are equal.
       {"\xFE", {"\xFF", "\xC3"}, {"\xFF\xFF"}},
   });
 }

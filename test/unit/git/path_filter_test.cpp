@@ -49,7 +49,7 @@ TEST_CASE("vectors/path_pattern.json: a filter counts as Kargo includes and excl
         CHECK(including.may_count(path) == matches);
         CHECK(excluding.may_count(path) == !matches);
         ++exact;
-      } else {  // judged in two spellings: never fewer
+      } else {  // two spellings are checked: never fewer
         CHECK((including.may_count(path) || !matches));
         CHECK((excluding.may_count(path) || matches));
       }
@@ -149,7 +149,7 @@ TEST_CASE("a path is quoted as Git does it") {
 
 TEST_CASE("an unusual name counts if it does in either spelling") {
   const std::string path = "apps/caf\xC3\xA9/f";
-  // Kargo sees it in quotes, so that no folder holds it; the next version may see it plain.
+  // Kargo sees it in quotes, so it is in no folder; the next version may see it unquoted.
   CHECK(may_count({"apps"}, {}, path));
   CHECK(may_count({"\"apps"}, {}, path));
   CHECK(may_count({"glob:*/caf\\\\303*/**"}, {}, path));

@@ -63,7 +63,7 @@ TEST_CASE("vectors/ref_selector.json: a subscription is affected by the refs tha
                      << Catch::Detail::stringify(subscription.allow_tags_regexes) << ", ignore "
                      << Catch::Detail::stringify(subscription.ignore_tags_regexes));
     if (vector.HasMember("error")) {
-      // Whoever's pattern is broken learns of it from his Warehouse, not by missing pushes.
+      // A user learns of a broken pattern from the Warehouse, not from missing refreshes.
       CHECK(affected_by(subscription, {"refs/tags/1.2.3"}));
       CHECK(affected_by(subscription, {"refs/heads/main"}));
       ++rejected;
@@ -72,8 +72,8 @@ TEST_CASE("vectors/ref_selector.json: a subscription is affected by the refs tha
     for (const auto& [name, value] : vector["refs"].GetObject()) {
       const std::string ref = text_of(name);
       INFO(ref);
-      // The one wanted difference: Kargo takes main and master for the default branch, but it may
-      // be any.
+      // The one intended difference: Kargo assumes that main or master is the default branch, but
+      // it may be any.
       const bool any_branch = subscription.strategy == Strategy::kNewestFromBranch &&
                               subscription.branch.empty() && ref.starts_with("refs/heads/");
       CHECK(affected_by(subscription, {ref}) == (any_branch || value.GetBool()));

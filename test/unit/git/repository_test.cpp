@@ -192,7 +192,7 @@ TEST_CASE("any bytes can be normalised, identified and redacted, at a bounded le
       if (random() % 8 == 0) url += static_cast<char>(random());
     }
     INFO(url);
-    // A byte that is no UTF-8 becomes a character of three, each of them escaped.
+    // An invalid byte becomes a character of three bytes, each of them escaped.
     REQUIRE(normalize(url).size() <= 9 * url.size() + 6);
     REQUIRE(identity(url).size() <= kMaxUrlBytes);
     REQUIRE(redacted(url).size() <= 260);

@@ -139,7 +139,7 @@ TEST_CASE("which versions meet which constraint") {
       {">=1.2, <2, !=1.5.0", {"1.4.0"}, {"1.5.0", "2.0.0"}},
       {" >= 1.2 ,< 2 ", {"1.4.0"}, {"2.0.0"}},
       {"<1 || >=3", {"0.5.0", "3.0.0"}, {"1.0.0", "2.9.9"}},
-      // One prerelease lets them into its alternative, and into no other.
+      // One prerelease admits them to its alternative, and to no other.
       {">=1.0.0-0 <2", {"1.5.0-rc", "2.0.0-rc"}, {"3.0.0-rc"}},
       {">=1.0.0-0 || >=5", {"1.0.0-rc", "6.0.0-rc"}, {"0.9.0-rc"}},
       {">=5.0.0-0 || >=1", {"1.0.0", "6.0.0-rc"}, {"1.5.0-rc"}},

@@ -30,7 +30,7 @@ inline Request make_request(std::string method, std::string target, Headers head
   return {std::move(method), std::move(target), std::move(headers), std::move(body)};
 }
 
-/// A call under way on the fixture's thread.
+/// A call in progress on the fixture's thread.
 template <typename T>
 class Pending {
  public:
@@ -42,10 +42,10 @@ class Pending {
   std::shared_ptr<std::optional<T>> state_ = std::make_shared<std::optional<T>>();
 };
 
-/// A client and the thread that it lives on: the test's own, which runs while the test awaits.
+/// A client and its thread: the test's own, which runs while the test awaits.
 class ClientFixture {
  public:
-  static constexpr std::chrono::seconds kLongest{30};  ///< far above what any test waits for
+  static constexpr std::chrono::seconds kLongest{30};  ///< far longer than any wait of a test
 
   explicit ClientFixture(ClientOptions options)
       : client_(std::in_place, io_.get_executor(), options) {}
@@ -146,7 +146,7 @@ inline std::string kind_name(ClientError::Kind kind) {
   return "?";
 }
 
-/// "ok", or the kind of the error: what a test compares.
+/// "ok", or the kind of the error, for comparisons.
 template <typename T>
 std::string outcome(const Result<T>& result) {
   return result ? "ok" : kind_name(result.error().kind);

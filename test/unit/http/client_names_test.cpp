@@ -14,20 +14,21 @@ constexpr std::string_view kSilentName = "silent.invalid";
 std::atomic<int> lookups_of_silent_name{0};
 std::counting_semaphore<> answers_of_silent_name{0};
 
-/// As long as it lives, the name is looked up for nothing until an answer is released.
+/// As long as it lives, look-ups of the name wait until an answer is released.
 struct Silence {
   Silence() {
     lookups_of_silent_name = 0;
-    while (answers_of_silent_name.try_acquire()) continue;  // what others have left
+    while (answers_of_silent_name.try_acquire()) continue;  // left by others
   }
-  ~Silence() { answers_of_silent_name.release(100); }  // the client's thread is waited for
+  ~Silence() { answers_of_silent_name.release(100); }  // waits for the client's thread
   Silence(const Silence&) = delete;
   Silence& operator=(const Silence&) = delete;
 };
 
 }  // namespace
 
-/// In place of the system's: a name whose name servers are silent for as long as a test wants.
+/// Replaces the system's function: the name servers of this name stay silent as long as a test
+/// wants.
 extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo* hints,
                            addrinfo** results) {
   if (node != nullptr && node == kSilentName) {
@@ -58,7 +59,7 @@ TEST_CASE("one lookup of the server's name is under way, however many have given
   REQUIRE(outcome(failed) == "connect");
   CHECK_THAT(failed.error().message, Catch::Contains("cannot resolve the name"));
   CHECK(lookups_of_silent_name == 1);
-  // The next one asks anew.
+  // The next one asks again.
   answers_of_silent_name.release();
   CHECK(outcome(test.get()) == "connect");
   CHECK(lookups_of_silent_name == 2);

@@ -21,7 +21,7 @@ using Connection = Client::Connection;
 
 constexpr std::string_view kHead = "HTTP/1.1 200 OK\r\n";
 
-/// Lets scripts of several connections wait for the test, and the test for them.
+/// Synchronizes the scripts of several connections with the test.
 class Gate {
  public:
   void open() { opened_.set_value(); }
@@ -75,13 +75,13 @@ TEST_CASE("a request arrives as it was asked for, and its answer is read whole")
 TEST_CASE("names are resolved, and every address of theirs is tried") {
   ScriptedServer server([](Peer& peer) { peer.answer_all(); });
   auto options = ClientFixture::plain(server);
-  options.host = "localhost";  // perhaps ::1 first, where nobody listens
+  options.host = "localhost";  // possibly ::1 first, where nothing listens
   ClientFixture test(options);
   CHECK(outcome(test.get()) == "ok");
 }
 
 TEST_CASE("a name that cannot be resolved is an error of connecting") {
-  const std::string name(300, 'a');  // longer than any: nobody need be asked
+  const std::string name(300, 'a');  // too long: no name server is asked
   ClientFixture test(ClientOptions{.scheme = "http", .host = name, .port = 80});
   const auto result = test.get();
   REQUIRE(outcome(result) == "connect");
@@ -161,7 +161,7 @@ TEST_CASE("a request that dies on a fresh connection is not sent again") {
   });
   ClientFixture test(server);
   REQUIRE(outcome(test.get()) == "ok");
-  CHECK(outcome(test.get()) == "broken");  // on the reused connection, then on a fresh one
+  CHECK(outcome(test.get()) == "broken");  // on the reused connection, then on a new one
   CHECK(requests == 2);
   CHECK(outcome(test.get()) == "broken");
   CHECK(requests == 3);
@@ -356,7 +356,7 @@ TEST_CASE("the pool is bounded, and requests wait for it in order") {
   std::vector<std::string> order;
   int now = 0;
   int most = 0;
-  std::size_t together = 1;  // so many at least are awaited before any is answered
+  std::size_t together = 1;  // this many at least are awaited before any is answered
   ScriptedServer server([&](Peer& peer) {
     while (const auto request = peer.request()) {
       {
@@ -504,7 +504,7 @@ TEST_CASE("bodies of every framing stream whole, in pieces of bounded size") {
   ClientFixture test(server);
   const auto stream = test.open(connection);
   REQUIRE(outcome(stream) == "ok");
-  const std::size_t largest = 16 * 1024;  // what came with the head, at first
+  const std::size_t largest = 16 * 1024;  // first, what came with the header
   std::string received;
   for (;;) {
     const auto piece = test.next(**stream);
@@ -680,7 +680,7 @@ TEST_CASE("closing the client ends requests that have not begun or are still con
   test.client().close();
   const std::string ended = outcome(test.finish(call));
   INFO(options.host << " after " << steps << " steps: " << ended);
-  // The resolver may have been faster with a name that does not exist.
+  // The resolver may have answered earlier for a name that does not exist.
   CHECK((ended == "closed" || (options.host == "name.invalid" && ended == "connect")));
 }
 

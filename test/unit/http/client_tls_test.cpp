@@ -69,7 +69,7 @@ TEST_CASE("the certificate must be valid for the server's name or address") {
       {"127.0.0.1", "DNS:a*.svc.example", "api.svc.example", "tls"},
       {"127.0.0.1", "DNS:other.example", "api.example", "tls"},
       {"127.0.0.1", "IP:127.0.0.1", "api.example", "tls"},
-      {"127.0.0.1", "", "common.example", "tls"},  // the common name is of no account
+      {"127.0.0.1", "", "common.example", "tls"},  // the common name does not count
       {"127.0.0.1", "IP:10.0.0.1", "10.0.0.1", "ok"},
   }));
   CAPTURE(test_case.address, test_case.names, test_case.server_name);
@@ -358,7 +358,7 @@ TEST_CASE("over TLS streams hand on what arrives") {
 }
 
 TEST_CASE("a TLS handshake that stalls ends with the time to connect, or with the deadline") {
-  ScriptedServer server([](Peer& peer) { peer.request(); });  // speaks no TLS, nor anything else
+  ScriptedServer server([](Peer& peer) { peer.request(); });  // uses neither TLS nor anything else
   auto options = ClientFixture::tls(server, "");
   options.tls.insecure_skip_verify = true;
   SECTION("time to connect") {

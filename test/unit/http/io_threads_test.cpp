@@ -23,7 +23,7 @@ TEST_CASE("one thread of several that hangs is seen, and so is its coming back")
   boost::asio::post(io, [hangs = let_go.get_future().share()] { hangs.wait(); });
   CHECK(eventually([&] { return threads.longest_absence() > kLong; }));
 
-  // The others still work, and that does not hide it.
+  // The others still work, and that must not hide it.
   std::promise<void> works;
   boost::asio::post(io, [&works] { works.set_value(); });
   works.get_future().wait();

@@ -98,13 +98,13 @@ bitbucket_receiver_http_requests_in_flight Requests being read or answered.
 bitbucket_receiver_http_body_bytes Bytes of bodies held.
 bitbucket_receiver_http_connections_accepted_total Connections accepted.
 bitbucket_receiver_http_connections_gave_way_total Idle connections closed to make room for new ones.
-bitbucket_receiver_http_accept_failures_total Connections that could not be accepted: too few descriptors, mostly.
-bitbucket_receiver_http_requests_total Requests whose head was read.
-bitbucket_receiver_http_handler_failures_total Requests answered 500: a defect.
-bitbucket_receiver_http_refusals_total Requests and connections refused, by limit.
+bitbucket_receiver_http_accept_failures_total Connections that could not be accepted, usually for lack of file descriptors.
+bitbucket_receiver_http_requests_total Requests whose header was read.
+bitbucket_receiver_http_handler_failures_total Requests answered 500, because of a bug.
+bitbucket_receiver_http_refusals_total Requests and connections rejected, by limit.
 bitbucket_receiver_tls_handshake_failures_total TLS handshakes that failed.
-bitbucket_receiver_tls_reloads_total Changed certificates taken into use.
-bitbucket_receiver_tls_reload_failures_total Changed certificates that are unusable: the old one is kept.
+bitbucket_receiver_tls_reloads_total Changed certificates that were loaded.
+bitbucket_receiver_tls_reload_failures_total Changed certificates that cannot be used; the old one is kept.
 bitbucket_receiver_tls_certificate_expiry_timestamp_seconds When the webhook port's certificate expires, in Unix time.
 )");
 }

@@ -46,7 +46,7 @@ void relay(Peer& client, int server) {
   }
 }
 
-/// A proxy that opens tunnels to one server, and remembers what it was asked for.
+/// A proxy that opens tunnels to one server, and records its requests.
 class TestProxy {
  public:
   TestProxy(unsigned short server, std::optional<ServerIdentity> tls = std::nullopt,
@@ -123,7 +123,7 @@ TEST_CASE("the server's certificate is verified through the tunnel, and the prox
       through(ClientFixture::tls(server, authority.pem()), proxy.url("https", "me:word@")));
   const auto answer = test.get();
   CHECK(outcome(answer) == "tls");
-  CHECK(proxy.requests().empty() == proxy_is_strange);  // no password to a stranger
+  CHECK(proxy.requests().empty() == proxy_is_strange);  // no password to an untrusted proxy
 }
 
 TEST_CASE("a proxy that refuses is told as such, without the password") {

@@ -17,7 +17,7 @@ struct Parsed {
   bool keep_alive = false;
 };
 
-/// Shows the parser `piece` more bytes at a time, as a connection does.
+/// Passes `piece` bytes at a time to the parser, as a connection does.
 Parsed parse(const std::string& text, std::size_t piece, bool answers_head = false,
              bool closed = false) {
   ResponseParser parser(answers_head);

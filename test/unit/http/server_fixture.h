@@ -28,7 +28,7 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::seconds kPatience = RawClient::kPatience;
 
-/// Waits until `holds`; false if it does not come true.
+/// Waits until `holds` is true; false if it stays false.
 inline bool eventually(const std::function<bool()>& holds) {
   const auto end = std::chrono::steady_clock::now() + kPatience;
   while (!holds()) {
@@ -38,7 +38,7 @@ inline bool eventually(const std::function<bool()>& holds) {
   return true;
 }
 
-/// A server on a free port, with threads of its own.
+/// A server on a free port, with its own threads.
 class TestServer {
  public:
   struct Options {
@@ -89,7 +89,7 @@ class TestServer {
   std::vector<std::thread> threads_;
 };
 
-/// Reads the whole body and says it back, with the target before it.
+/// Reads the whole body and returns it, after the target.
 inline boost::asio::awaitable<Response> echo(const RequestHead& head, BodyReader& body) {
   std::string text = head.target + ":";
   for (;;) {
@@ -103,7 +103,7 @@ inline boost::asio::awaitable<Response> echo(const RequestHead& head, BodyReader
   co_return response;
 }
 
-/// Answers 404 without a look at the body.
+/// Answers 404 without reading the body.
 inline boost::asio::awaitable<Response> unknown(const RequestHead& /*head*/, BodyReader& /*body*/) {
   Response response;
   response.status = 404;

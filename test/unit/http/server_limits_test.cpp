@@ -18,7 +18,7 @@ namespace {
 using boost::asio::awaitable;
 using Clock = std::chrono::steady_clock;
 
-/// A handler that answers when it is told to.
+/// A handler that answers when the test says so.
 class HeldHandler {
  public:
   Handler handler() {
@@ -338,7 +338,7 @@ TEST_CASE("at the bound of connections the one that has been idle the longest gi
     clients.back().send(get("/"));
     CHECK(clients.back().read_answer().status == 200);
   }
-  // The first speaks once more: now the second has been idle the longest.
+  // The first sends another request: now the second has been idle longest.
   clients[0].send(get("/"));
   CHECK(clients[0].read_answer().status == 200);
 
@@ -431,13 +431,13 @@ TEST_CASE("far above the bound connections are closed without an answer") {
   RawClient one_more(server.port());
   CHECK(one_more.ends_or_resets());
   CHECK(server.counters().refused_connections == 1);
-  // The silent ones do not get to stay, either.
+  // The silent ones are closed, too.
   CHECK(eventually([&] { return server.counters().connections_current == 1; }));
   gate.open();
   CHECK(busy.read_answer().status == 200);
 }
 
-// Not with UBSan, whose check of an object's type needs descriptors of its own.
+// Not with UBSan, whose check of an object's type needs descriptors.
 #if !defined(__SANITIZE_ADDRESS__)
 TEST_CASE(
     "without descriptors an idle connection gives way, else the listener waits, not spinning") {
@@ -445,7 +445,7 @@ TEST_CASE(
   TestServer server(gate.handler());
   RawClient idle(server.port());
   REQUIRE(eventually([&] { return server.counters().connections_current == 1; }));
-  RawClient first, second;  // their descriptors are taken before the limit is
+  RawClient first, second;  // their descriptors are opened before the limit is set
 
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
@@ -539,7 +539,7 @@ TEST_CASE(
   TestServer::Options options;
   options.threads = 3;
   options.limits.connections =
-      6;  // fewer than peers: giving way, refusing and draining all at once
+      6;  // fewer than peers: displacing, rejecting and draining at the same time
   TestServer server(echo, options);
   std::atomic<int> answered{0}, wrong{0};
   std::atomic<bool> ended{false};
@@ -553,7 +553,7 @@ TEST_CASE(
             if (!client.send(post("/x", "body"))) break;
             const RawAnswer answer = client.read_answer();
             if (answer.status == 0) {
-              break;  // gave way, or the drain took it before its request was seen
+              break;  // displaced, or drained before its request was seen
             }
             answered += answer.status == 200 && answer.body == "/x:body" ? 1 : 0;
             wrong += answer.status != 200 && answer.status != 503 ? 1 : 0;

@@ -124,7 +124,7 @@ TEST_CASE("whatever two readers could understand differently is refused, and end
     for (const Shape& shape : shapes()) {
       CAPTURE(shape.what, by_bytes);
       RawClient client(server.port());
-      // What hides behind the refused request must never be taken for a request.
+      // Bytes after the rejected request must never be treated as a request.
       const std::string all = shape.bytes + get("/smuggled");
       if (by_bytes && all.size() < 1'000) {
         client.send_byte_by_byte(all);

@@ -1,4 +1,4 @@
-// What a thousand connections cost that wait for a request.
+// The memory of a thousand connections that wait for a request.
 
 #include <array>
 #include <malloc.h>
@@ -26,8 +26,8 @@ namespace {
 
 constexpr int kConnections = 1'000;
 
-/// A process that opens the connections once it is told the port, has a request answered on each,
-/// and keeps them. It is there before the server, whose threads it must not inherit.
+/// A process that opens the connections once it gets the port, has a request answered on each, and
+/// keeps them. It is started before the server, whose threads it must not inherit.
 class Clients {
  public:
   explicit Clients(bool tls) {

@@ -33,7 +33,7 @@ namespace asio = boost::asio;
 using asio::awaitable;
 using asio::ip::tcp;
 
-/// To this thread the kernel is one without IPv6, from now on.
+/// From now on, this thread sees a kernel without IPv6.
 bool forbid_ipv6() {
   constexpr auto kNumber = static_cast<std::uint32_t>(offsetof(seccomp_data, nr));
   constexpr auto kFamily = static_cast<std::uint32_t>(offsetof(seccomp_data, args));
@@ -89,7 +89,7 @@ TEST_CASE("a target that names scheme and host is read as its path and query") {
       {"http://user@hooks.example.com/a", "/a"},
       {"http://hooks.example.com", "/"},
       {"http://hooks.example.com?c=d", "/?c=d"},
-      // These name no host by http, or none at all.
+      // These have no http host, or none at all.
       {"http:///a", "http:///a"},
       {"http:/a", "http:/a"},
       {"ftp://hooks.example.com/a", "ftp://hooks.example.com/a"},
@@ -249,7 +249,7 @@ TEST_CASE("a body is handed on as it arrives") {
         "POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n"
         "5\r\nfirst\r\n0005;nam");
     CHECK(first_piece.get_future().get() == "first");
-    std::this_thread::sleep_for(20ms);  // for the part to be looked at by itself
+    std::this_thread::sleep_for(20ms);  // so that the part is parsed separately
     client.send("e=value\r\nother\r\n0\r\n\r\n");
   }
   CHECK(client.read_answer().body == "other|end");
@@ -395,7 +395,7 @@ TEST_CASE("a handler that throws is a 500 and one log line, however often it hap
     return line.find("handler threw") != std::string::npos;
   });
   CHECK(about_it >= 1);
-  CHECK(about_it <= 2 + (std::chrono::steady_clock::now() - begin) / 1s);  // one a second
+  CHECK(about_it <= 2 + (std::chrono::steady_clock::now() - begin) / 1s);  // one per second
   CHECK(std::any_of(lines.begin(), lines.end(), [](const std::string& line) {
     return line.find("out of cheese") != std::string::npos;
   }));
@@ -466,7 +466,7 @@ TEST_CASE("all addresses are those of both families") {
   REQUIRE(port);
   std::thread thread([&io] { io.run(); });
   for (const char* host : {"127.0.0.1", "::1"}) {
-    if (host == std::string("::1") && !has_ipv6()) continue;  // a machine of IPv4 alone
+    if (host == std::string("::1") && !has_ipv6()) continue;  // a machine with IPv4 only
     asio::io_context client;
     tcp::socket socket(client);
     socket.connect({asio::ip::make_address(host), *port});

@@ -27,7 +27,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// As a whole: the server looks at any time.
+/// In one step: the server may read at any time.
 void write_file(const fs::path& path, const std::string& text) {
   const fs::path half = path.string() + ".new";
   std::ofstream(half, std::ios::binary | std::ios::trunc) << text;
@@ -46,7 +46,7 @@ ServerTls files_in(const fs::path& folder) {
           .reload_interval = 10ms};
 }
 
-/// A TLS peer that trusts one authority; it does not survive the test that it belongs to.
+/// A TLS peer that trusts one CA; it must not outlive its test.
 class TlsClient {
  public:
   TlsClient(unsigned short port, const TestAuthority& authority, int version = 0,
@@ -93,7 +93,7 @@ class TlsClient {
   void send(std::string_view bytes) {
     SSL_write(session_.get(), bytes.data(), static_cast<int>(bytes.size()));
   }
-  /// Up to and with the body's last byte, which the caller knows.
+  /// Up to and including the body's last byte, which the caller knows.
   std::string read_until(std::string_view mark) {
     std::string text;
     char bytes[16 * 1024];
@@ -104,7 +104,7 @@ class TlsClient {
     }
     return text;
   }
-  /// The server said good-bye as TLS wants it: nobody in between cut the connection short.
+  /// The server sent TLS's closing alert: the connection was not cut by a third party.
   bool ends_properly() {
     char byte = 0;
     const int got = SSL_read(session_.get(), &byte, 1);
@@ -137,7 +137,7 @@ struct TlsServer {
     write_pair(folder.path(), authority.issue({.common_name = "old"}));
     start(files_in(folder.path()), limits, std::move(handler));
   }
-  /// The files are the test's own.
+  /// The test provides the files.
   explicit TlsServer(std::nullopt_t /*none*/) {}
 
   void start(const ServerTls& files, ServerLimits limits = {}, Handler handler = echo) {
@@ -195,7 +195,7 @@ TEST_CASE("a peer may resume its TLS session, by the one ticket that it gets") {
 
 TEST_CASE("TLS 1.1 is refused") {
   TlsServer test;
-  // Not only because OpenSSL refuses it, too, where nobody has lowered its security level.
+  // Not only because OpenSSL rejects it, too, if nobody has lowered its security level.
   const auto identity = test.authority.issue();
   const auto context = ServerTlsContext::from_pem(identity.certificate_pem, identity.key_pem, {});
   REQUIRE(context);
@@ -324,7 +324,7 @@ TEST_CASE("a bad new pair is counted and named once, and the old one stays in us
   CHECK(eventually([&] { return test.logged(complaint); }));
   CHECK(test.served_name() == "old");
 
-  // The next good pair is taken, and until then the bad one was not complained about again.
+  // The next good pair is loaded, and until then the bad one was not reported again.
   write_pair(test.folder.path(), other);
   CHECK(eventually([&] { return test.served_name() == "other"; }));
   CHECK(test.server->counters().tls_reload_failures <= 2);  // writing two files is not atomic

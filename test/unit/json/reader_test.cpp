@@ -13,7 +13,7 @@
 namespace receiver::json {
 namespace {
 
-/// What is wrong with a text that nobody looks at.
+/// The error of a text whose content is skipped.
 std::string problem_of(std::string_view text) {
   Reader in(text);
   in.skip();
@@ -22,7 +22,7 @@ std::string problem_of(std::string_view text) {
                          : std::string(problem) + " at byte " + std::to_string(in.problem_at());
 }
 
-/// Reads as far down as it goes.
+/// Reads all levels.
 void read_all(Reader& in) {
   if (in.at('{')) {
     in.object([&](std::string_view /*name*/) { read_all(in); });
@@ -184,7 +184,7 @@ TEST_CASE("whatever the text, it is judged as RapidJSON judges it") {
         rapidjson::Reader().Parse<rapidjson::kParseIterativeFlag>(stream, ignored);
     if (result.Code() == rapidjson::kParseErrorStringUnicodeSurrogateInvalid ||
         result.Code() == rapidjson::kParseErrorNumberTooBig) {
-      continue;  // it refuses these, which are valid
+      continue;  // it rejects these, which are valid
     }
     INFO(text);
     REQUIRE(problem_of(text).empty() == !result.IsError());

@@ -42,7 +42,7 @@ TEST_CASE("a backoff is jittered by up to a half, and never above 30 s") {
   CHECK(between.next(kBegin, 0.5) == 1s);
 }
 
-TEST_CASE("a backoff begins anew after two minutes of health, the wait not counted") {
+TEST_CASE("a backoff starts again after two minutes of health, the wait not counted") {
   Backoff backoff;
   REQUIRE(backoff.next(kBegin, 0) == 800ms);
   REQUIRE(backoff.next(kBegin + 800ms, 0) == 1600ms);
@@ -65,15 +65,15 @@ TEST_CASE("a backoff's numbers can be chosen") {
   CHECK(backoff.next(kBegin + 10s, 0) == 10ms);
 }
 
-TEST_CASE("a success elsewhere ends a wait once per step, and at first begins anew") {
+TEST_CASE("a success elsewhere ends a wait once per step, and the first time resets it") {
   Backoff backoff;
   auto now = kBegin;
-  // After a long outage: it is over, and what fails after it is a first failure.
+  // After a long outage: a failure after it counts as the first.
   for (int i = 0; i < 8; ++i) now += backoff.next(now, 0);
   CHECK(backoff.wake(now));
   CHECK_FALSE(backoff.wake(now));
   CHECK(backoff.next(now, 0) == 800ms);
-  // Something that goes on failing while all else succeeds comes to rest at the longest step.
+  // A request that keeps failing while all others succeed reaches the longest step.
   int woken = 0;
   for (int i = 0; i < 20; ++i) {
     if (backoff.wake(now)) ++woken;

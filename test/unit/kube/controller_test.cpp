@@ -31,7 +31,7 @@ asio::awaitable<void> pause(std::chrono::milliseconds time) {
   co_await timer.async_wait(asio::use_awaitable);
 }
 
-/// A controller on an io_context of its own, whose reconciles call a function of the test.
+/// A controller on its own io_context, whose reconciles call a function of the test.
 class ControllerFixture {
  public:
   using Body = std::function<ReconcileResult(const ObjectKey&)>;

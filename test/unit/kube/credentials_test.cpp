@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 using test::SimulatedTime;
 using test::TestAuthority;
 
-/// What is logged, to be looked at between the steps of a test.
+/// Log lines, to be checked between the steps of a test.
 struct Log {
   std::vector<std::string> lines;
   log::Logger logger =
@@ -33,7 +33,7 @@ struct Log {
                                [this](std::string_view line) { lines.emplace_back(line); });
 };
 
-/// A coroutine's result, after running what it needs.
+/// A coroutine's result, after running it.
 template <typename T>
 T await(asio::io_context& context, asio::awaitable<T> work) {
   std::optional<T> result;
@@ -167,7 +167,7 @@ TEST_CASE("certificates are taken from files when these change, but never half o
   CHECK_FALSE(files.refresh(now));
 
   directory.write("client.crt", second.certificate_pem);
-  CHECK_FALSE(files.refresh(now + 10s - 1ms));  // looked a moment ago
+  CHECK_FALSE(files.refresh(now + 10s - 1ms));  // checked a moment ago
   CHECK(files.problem().empty());
   now += 10s;
   CHECK_FALSE(files.refresh(now));
@@ -276,7 +276,7 @@ TEST_CASE("requests that arrive together share one run of the plugin") {
 
   context.restart();
   CHECK(await(context, credentials->current(soon())));
-  CHECK(plugin.runs() == 1);  // without an expiry it is good for ever
+  CHECK(plugin.runs() == 1);  // without an expiry it is valid forever
 }
 
 TEST_CASE("a plugin runs again before its credential expires") {
@@ -331,7 +331,7 @@ TEST_CASE(
   CHECK(log.lines.size() == 1);
 }
 
-TEST_CASE("a refused plugin credential is fetched anew, but not again at once") {
+TEST_CASE("a refused plugin credential is fetched again, but not twice at once") {
   SimulatedTime time;
   const Plugin plugin;
   plugin.print(R"({"token":"one"})");
@@ -352,7 +352,7 @@ TEST_CASE("a refused plugin credential is fetched anew, but not again at once") 
   CHECK(two->token.view() == "two");
   CHECK(plugin.runs() == 2);
 
-  // Another request that went out with the old one needs no further run.
+  // Another request with the old one needs no further run.
   CHECK(await(context, credentials->renew(*one, soon())));
   CHECK(plugin.runs() == 2);
 }

@@ -174,7 +174,7 @@ TEST_CASE("of a 403 only RBAC's own denial is a missing permission") {
   const ApiError error = error_from_answer(403, "", body, kNow);
   CHECK(error.kind == Kind::kForbidden);
   CHECK(error.lacks_permission() == row.lacks_permission);
-  // In whatever words, a page of a proxy is none of RBAC's.
+  // Whatever its text, a page of a proxy is not from RBAC.
   CHECK_FALSE(error_from_answer(403, "", row.message, kNow).lacks_permission());
 }
 

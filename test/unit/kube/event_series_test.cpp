@@ -32,7 +32,7 @@ Occurrence secret_not_found(std::string name = "demo") {
           .note = "Secret demo/wh is missing"};
 }
 
-/// A series whose time is given in seconds since the test began.
+/// A series with a time in seconds since the test began.
 class Test {
  public:
   explicit Test(EventSeries::Options options = {.controller = "example.com/receiver",
@@ -63,7 +63,7 @@ json::Document parsed(const std::optional<EventSeries::Write>& write) {
   return std::move(*document);
 }
 
-/// As an Event of its own, in place of the former one.
+/// As a new Event, in place of the former one.
 void check_written_anew(const std::optional<EventSeries::Write>& write,
                         const EventSeries::Write& former) {
   REQUIRE(write.has_value());
@@ -207,7 +207,7 @@ TEST_CASE("an occurrence during a write is told afterwards: one write at a time"
   CHECK(json::int_at(parsed(test.write()), "/series/count") == 2);
 }
 
-TEST_CASE("a series that the API server has forgotten is created anew, with its count") {
+TEST_CASE("a series that the API server has forgotten is created again, with its count") {
   Test test;
   test.observe(secret_not_found());
   const auto first = test.write();
@@ -219,7 +219,7 @@ TEST_CASE("a series that the API server has forgotten is created anew, with its 
   CHECK(json::int_at(parsed(again), "/series/count") == 2);
 }
 
-TEST_CASE("a failed Event is forgotten: the next occurrence tries anew") {
+TEST_CASE("a failed Event is forgotten: the next occurrence tries again") {
   Test test;
   test.observe(secret_not_found());
   test.write(0s, Result::kFailed);

@@ -68,7 +68,7 @@ class EventsFixture {
 
   test::SimulatedTime time;
   asio::io_context context;
-  std::vector<clock::Steady::time_point> times;  ///< of requests
+  std::vector<clock::Steady::time_point> times;  ///< for requests
   FakeApiServer server;
   std::vector<std::string> log;
   bool ended = false;
@@ -125,7 +125,7 @@ TEST_CASE("a missing permission drops Events with one line in the log") {
   REQUIRE(test.run_until([&] { return test.recorder.dropped() == 3; }));
   CHECK(test.server.requests().size() == 3);
   REQUIRE(test.log.size() == 1);
-  CHECK_THAT(test.log[0], Catch::Contains("must allow create and patch of events.events.k8s.io") &&
+  CHECK_THAT(test.log[0], Catch::Contains("grant create and patch on events.events.k8s.io") &&
                               Catch::Contains("namespace demo"));
 
   test.run_for(59s);
@@ -148,7 +148,7 @@ TEST_CASE("a passing failure is tried again") {
   test.run_for(20ms);
   const auto& requests = test.server.requests();
   CHECK(requests[0].body ==
-        requests[1].body);  // the same name: a try that did arrive is not told twice
+        requests[1].body);  // the same name: an attempt that did arrive is not reported twice
   CHECK(test.times[1] - test.times[0] == 1s);
   CHECK(test.recorder.dropped() == 0);
 }
@@ -185,7 +185,7 @@ TEST_CASE("an Event that exists is one whose answer was lost") {
   CHECK(test.recorder.dropped() == 0);
 }
 
-TEST_CASE("an Event that the API server has forgotten is created anew") {
+TEST_CASE("an Event that the API server has forgotten is created again") {
   EventsFixture test([](const ApiRequest& request) {
     return request.method == "PATCH" ? refusal(404, "NotFound") : ApiAnswer{201};
   });
@@ -238,7 +238,7 @@ TEST_CASE("whoever is told that it may not write any more drops what waits, with
   CHECK(test.run_until([&] { return test.server.requests().size() == 2; }));
 }
 
-TEST_CASE("whoever may not write any more does not create anew what the API server has forgotten") {
+TEST_CASE("a replica that may no longer write does not create a forgotten Event again") {
   EventRecorder* recorder = nullptr;
   EventsFixture test([&](const ApiRequest& request) {
     if (request.method != "PATCH") return ApiAnswer{201};

@@ -60,7 +60,7 @@ Outcome run(const ExecPlugin& plugin, ExecLimits limits = {}, const std::string&
   return *outcome;
 }
 
-/// Whether a process is there, a zombie included.
+/// Whether a process exists, including a zombie.
 bool is_running(pid_t pid) {
   return ::kill(pid, 0) == 0;
 }
@@ -109,7 +109,7 @@ TEST_CASE("a plugin at a terminal has its input and errors there, and a person's
                                           credential(R"({"token":"'$name'"})") + "'"));
   plugin.at_terminal = true;
   const ExecLimits hurried{.time = 50ms};
-  // In place of a terminal: what it says and is told.
+  // Replaces a terminal: input and output.
   std::array<int, 2> input{};
   std::array<int, 2> errors{};
   REQUIRE((::pipe(input.data()) == 0 && ::pipe(errors.data()) == 0));
@@ -131,7 +131,7 @@ TEST_CASE("a plugin at a terminal has its input and errors there, and a person's
   REQUIRE(answered);
   CHECK(answered->token.view() == "jane");
   CHECK(std::string(said.data(), static_cast<std::size_t>(size)) == "your name?\nyour name?\n");
-  CHECK_FALSE(unasked);  // without a name there is no token
+  CHECK_FALSE(unasked);  // there is no token without a name
 }
 
 TEST_CASE("a plugin does not get what is no business of its own") {
@@ -156,7 +156,7 @@ TEST_CASE("a plugin inherits none of our open files, and has no input") {
       directory.write_script("login", "[ -e /proc/$$/fd/" + std::to_string(open_file) +
                                           " ] && exit 7\nread line && exit 8\necho '" +
                                           credential(R"({"token":"t"})") + "'");
-  // The shell may itself keep the script open under a number of its own, 10 or above.
+  // The shell itself may keep the script open with a descriptor of its own, 10 or above.
   if (open_file < 10) CHECK(run(plugin_of(command)));
   ::close(open_file);
 }
@@ -190,8 +190,8 @@ TEST_CASE("what a plugin prints is checked, and never quoted") {
     const char* error;
   };
   const auto row = GENERATE(values<Row>({
-      {"", "no JSON"},
-      {"secret", "no JSON"},
+      {"", "not print a JSON"},
+      {"secret", "not print a JSON"},
       {"[]", "ExecCredential"},
       {R"({"kind":"ExecCredential","apiVersion":"v2","status":{"token":"secret"}})",
        "ExecCredential of"},
@@ -224,14 +224,14 @@ TEST_CASE("a plugin that prints without end or runs without end is killed, its c
     const auto command =
         directory.write_script("login", "sleep 1000 & echo $! >" + pid_file + "\nwait");
     pid_t pid = 0;
-    // On a slow machine the time may be over before its child is there.
+    // On a slow machine, the time may be over before its child exists.
     for (limits.time = 300ms; pid == 0 && limits.time < 30s; limits.time *= 3) {
       CHECK_THAT(run(plugin_of(command), limits).error(),
                  Contains("did not end within " + std::to_string(limits.time.count()) + " ms"));
       pid = pid_in(pid_file);
     }
     REQUIRE(pid > 0);
-    // Killed by now; whoever adopted it may take a moment to reap it.
+    // Killed by now; the process that adopted it may need a moment to reap it.
     for (int i = 0; i < 500 && is_running(pid); ++i) {
       std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
       std::string ignored, name, state;

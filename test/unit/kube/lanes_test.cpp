@@ -91,7 +91,7 @@ TEST_CASE("hanging lists leave PATCHes, the Lease and everything else alone") {
   CHECK(test.succeeds(rest.post("/event", "{}", timeout, Lane::kEvents)));
   CHECK(test.succeeds(rest.merge_patch("/status", "{}", timeout, Lane::kStatuses)));
   CHECK(test.succeeds(rest.get("/secret")));
-  CHECK(test.lists_seen() == 8);  // no more than eight of all lists are under way
+  CHECK(test.lists_seen() == 8);  // no more than eight of all lists are in flight
   test.rest->close();
   CHECK(test.run_until([&] { return test.lists_failed == 110; }));
 }

@@ -29,11 +29,11 @@ const ObjectKey kLease{"kargo", "receiver"};
 constexpr auto kDuration = 15s;
 constexpr auto kRenewDeadline = 10s;
 constexpr auto kRetryPeriod = 2s;
-/// What a candidate waits between two looks at most.
+/// The longest wait of a candidate between two attempts.
 constexpr auto kLongestRetry = 4'400ms;
 constexpr std::string_view kPath = "/apis/coordination.k8s.io/v1/namespaces/kargo/leases/receiver";
 
-/// The API server's side of one Lease, with its optimistic locking.
+/// One Lease in the API server, with optimistic locking.
 class LeaseOnServer {
  public:
   ApiAnswer handle(const ApiRequest& request) {
@@ -89,7 +89,7 @@ LeaseRecord held_by_other() {
 /// What happened, in order.
 using History = std::vector<std::string>;
 
-/// One candidate with a way to the API server of its own.
+/// One candidate with its own connection to the API server.
 class Contender {
  public:
   Contender(asio::io_context& context, std::string name, FakeApiServer::Handler handler,
@@ -300,7 +300,7 @@ TEST_CASE("a leader whose lease another has taken stops at once, and stands agai
   const std::size_t before = a.server.requests().size();
   REQUIRE(test.run_until([&] { return !a.elector.leading(); }));
   CHECK(clock::Steady::now() - taken <= kRetryPeriod);
-  CHECK(a.server.requests().size() <= before + 2);  // a renewal that conflicts, a look why
+  CHECK(a.server.requests().size() <= before + 2);  // a renewal that conflicts, and a read
   REQUIRE(test.run_until([&] { return a.elector.leading(); }));
   CHECK(clock::Steady::now() - taken >= 1s);
   CHECK(test.history == History{"a started", "a stopped", "a started"});
@@ -333,7 +333,7 @@ TEST_CASE("a missing permission is named in the log once a minute, and recovers 
   };
   Contender a(test.context, "a", guarded, test.history);
   REQUIRE(test.run_until([&] { return a.server.requests().size() >= 4; }));
-  const std::string wanted = "must allow get, create and update of leases.coordination.k8s.io";
+  const std::string wanted = "grant get, create and update on leases.coordination.k8s.io";
   const auto at = a.log.find(wanted);
   REQUIRE(at != std::string::npos);
   CHECK(a.log.find(wanted, at + 1) == std::string::npos);
@@ -355,7 +355,7 @@ TEST_CASE("a namespace that does not exist is named in the log") {
 TEST_CASE("how the lease was found is known even if the answer to winning it was lost") {
   ElectionFixture test;
   test.lease.write(held_by_other());
-  int lose = 2;  // the client sends a request again whose reused connection broke
+  int lose = 2;  // the client sends a request again if its reused connection was lost
   FakeApiServer::Handler lossy = [&](const ApiRequest& request) {
     ApiAnswer answer = test.lease.handle(request);
     if (request.method == "PUT" && lose > 0) {

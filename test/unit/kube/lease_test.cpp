@@ -64,7 +64,7 @@ TEST_CASE("a lease is judged by local time since it was seen to change, not by t
   }
 }
 
-TEST_CASE("each renewal that is seen begins the time anew, and seeing the same again does not") {
+TEST_CASE("each renewal that is seen starts the time again, and seeing the same again does not") {
   auto me = candidate();
   me.observe(held_by("other", "a"), kLeaseStart);
   me.observe(held_by("other", "b"), kLeaseStart + 10s);

@@ -9,7 +9,7 @@ namespace receiver::kube {
 
 namespace {
 
-/// What came out of a body that arrived in pieces of `piece` bytes.
+/// The result of a body that arrived in pieces of `piece` bytes.
 struct Read {
   std::vector<std::string> items;
   std::vector<std::size_t> too_large;
@@ -26,7 +26,7 @@ Read read(std::string_view body, std::size_t piece, std::size_t max_item = kMaxO
       },
       max_item);
   while (!body.empty()) {
-    // A copy of its own, so that the sanitizer sees whoever looks beyond it or keeps it.
+    // A copy, so that the sanitizer detects code that reads beyond it or keeps it.
     const std::string part(body.substr(0, piece));
     body.remove_prefix(part.size());
     const auto fed = reader.feed(part);
@@ -118,9 +118,9 @@ TEST_CASE("what is no list is an error that names the byte") {
            {R"({"metadata":{"resourceVersion":"1"}})", "no items"},
            {R"({"metadata":{},"items":[]})", "no metadata.resourceVersion"},
            {R"({"metadata":{"resourceVersion":7},"items":[]})", "no metadata.resourceVersion"},
-           {R"({"metadata":{"resourceVersion":"1"},"items":[{})", "breaks off after 47 bytes"},
-           {R"({"metadata":{"resourceVersion":"1"},"items":[{"a)", "breaks off"},
-           {"", "breaks off after 0 bytes"},
+           {R"({"metadata":{"resourceVersion":"1"},"items":[{})", "ends early, after 47 bytes"},
+           {R"({"metadata":{"resourceVersion":"1"},"items":[{"a)", "ends early"},
+           {"", "ends early, after 0 bytes"},
        }) {
     for (const std::size_t piece : {std::size_t{1}, std::size_t{10}, body.size() + 1}) {
       INFO(body << " in pieces of " << piece);

@@ -99,21 +99,21 @@ TEST_CASE("/metrics says what is counted of clients, controllers and reflectors"
         R"(rest_client_requests_total Requests to the API server, by method and status code.
 controller_runtime_reconcile_total Reconciles, by result.
 controller_runtime_reconcile_errors_total Reconciles that failed and are retried.
-rest_client_request_duration_seconds Time from a request to the API server to its answer; of a watch, to the answer's head.
-controller_runtime_reconcile_time_seconds How long reconciles took.
-workqueue_queue_duration_seconds How long keys waited to be worked on.
-workqueue_work_duration_seconds How long keys were worked on.
-workqueue_depth Keys ready to be worked on.
+rest_client_request_duration_seconds Time from a request to the API server to its answer; for a watch, to the answer's header.
+controller_runtime_reconcile_time_seconds Time that a reconcile took.
+workqueue_queue_duration_seconds Time that keys waited to be processed.
+workqueue_work_duration_seconds Time that processing a key took.
+workqueue_depth Keys ready to be processed.
 workqueue_adds_total Additions of keys that were not waiting.
 workqueue_retries_total Failures that led to a retry.
-bitbucket_receiver_workqueue_delayed Keys that wait for their time.
-controller_runtime_active_workers Keys being worked on.
-controller_runtime_max_concurrent_reconciles Keys worked on at once, at most.
-workqueue_unfinished_work_seconds How long the keys in progress have been worked on, all together.
-workqueue_longest_running_processor_seconds How long the longest of them has been worked on.
-bitbucket_receiver_workqueue_failing Keys whose last work failed.
-bitbucket_receiver_workqueue_oldest_age_seconds How long the oldest ready key has waited.
-bitbucket_receiver_reflector_synced 1 if the kind was read as a whole.
+bitbucket_receiver_workqueue_delayed Keys that wait for a delay to pass.
+controller_runtime_active_workers Keys being processed.
+controller_runtime_max_concurrent_reconciles Maximum number of keys processed at the same time.
+workqueue_unfinished_work_seconds Total time that the keys in progress have been processed.
+workqueue_longest_running_processor_seconds Time that the longest of them has been processed.
+bitbucket_receiver_workqueue_failing Keys whose last processing failed.
+bitbucket_receiver_workqueue_oldest_age_seconds Time that the oldest ready key has waited.
+bitbucket_receiver_reflector_synced 1 if the kind has been read completely.
 bitbucket_receiver_reflector_refused 1 if the kind, or the permission for it, is missing.
 bitbucket_receiver_reflector_lists_total Lists begun.
 bitbucket_receiver_reflector_watches_total Watches begun.

@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 using test::FakeApiServer;
 using Exchange = FakeApiServer::ExchangePtr;
 
-/// Takes whatever a reflector brings.
+/// Accepts everything from a reflector.
 struct NoSink : ObjectSink {
   void begin_replace() override {}
   tl::expected<void, std::string> add_listed(const ObjectMeta& /*meta*/,
@@ -32,7 +32,7 @@ struct NoSink : ObjectSink {
   void remove(const ObjectKey& /*key*/) override {}
 };
 
-/// A reflector whose first rest after a failure lasts 20 s, or what the test says.
+/// A reflector whose first wait after a failure lasts 20 s, or as set by the test.
 struct RecoveryFixture {
   test::SimulatedTime time;
   boost::asio::io_context context;
@@ -40,7 +40,7 @@ struct RecoveryFixture {
   std::unique_ptr<RestClient> rest = server.client(context);
   NoSink sink;
   Reflector reflector;
-  std::function<void(const Exchange&)> watched;  ///< answers a watch; empty: it begins
+  std::function<void(const Exchange&)> watched;  ///< answers a watch; empty: the watch begins
   std::size_t watches = 0;
 
   explicit RecoveryFixture(std::string ns, std::chrono::milliseconds first = 20s)
@@ -142,7 +142,7 @@ TEST_CASE("a watch that fails on while all else succeeds is woken once per step"
     test.some_request_succeeds();
     test.time.run_for(test.context, 100ms);
   }
-  // The first step, that it was begun anew with, and none after: the next is the longest.
+  // The first step, that it started again with, and none after: the next is the longest.
   CHECK(test.watches <= 3);
   CHECK(test.watches >= 2);
 }

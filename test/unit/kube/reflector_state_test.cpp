@@ -77,12 +77,12 @@ TEST_CASE("a watch that ended is opened again: at once if it lived, else after a
 TEST_CASE("how a watch goes on after a failure") {
   struct Case {
     Kind kind;
-    Action then;  ///< after the rest
+    Action then;  ///< after the wait
   };
-  const ReadPage anew{false, ""};
+  const ReadPage from_storage{false, ""};
   const OpenWatch resume{"10"};
   for (const auto& [kind, then] : std::initializer_list<Case>{
-           {Kind::kGone, anew},
+           {Kind::kGone, from_storage},
            {Kind::kThrottled, resume},
            {Kind::kUnreachable, resume},
            {Kind::kUnauthorized, resume},
@@ -130,12 +130,12 @@ TEST_CASE("however often a busy or absent server refuses a watch, nothing is lis
 TEST_CASE("how a list goes on after a failure") {
   struct Case {
     Kind kind;
-    Action first_page, later_page;  ///< after the rest
+    Action first_page, later_page;  ///< after the wait
   };
-  const ReadPage first{true, ""}, later{true, "t"}, anew{false, ""};
+  const ReadPage first{true, ""}, later{true, "t"}, from_storage{false, ""};
   for (const auto& [kind, first_page, later_page] : std::initializer_list<Case>{
-           {Kind::kGone, anew, anew},
-           {Kind::kInvalid, anew, anew},
+           {Kind::kGone, from_storage, from_storage},
+           {Kind::kInvalid, from_storage, from_storage},
            {Kind::kUnreachable, first, later},
            {Kind::kThrottled, first, later},
            {Kind::kServer, first, later},
@@ -151,7 +151,7 @@ TEST_CASE("how a list goes on after a failure") {
   }
 }
 
-TEST_CASE("a list that was begun anew owes nothing to the one before") {
+TEST_CASE("a list that starts again depends on nothing of the one before") {
   Step next = rested(step(listing(true, "t", "9"), failed(Kind::kGone)));
   next = step(next.state, page("20"));
   CHECK(next.action == Action(OpenWatch{"20"}));
@@ -174,7 +174,7 @@ TEST_CASE("refusals of a list are believed when they repeat, and not after one s
     }
     next = rested(step(next.state, failed(kind)));
     CHECK(refused(next.state));
-    // Something else meanwhile is no reason to think otherwise.
+    // Another failure meanwhile does not change that.
     next = rested(step(next.state, failed(Kind::kServer)));
     CHECK(refused(next.state));
     next = step(next.state, page("5"));

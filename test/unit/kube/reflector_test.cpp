@@ -62,9 +62,9 @@ struct ReflectorFixture {
   Reflector reflector;
   bool ended = false;
 
-  /// What the server does: lists are answered with `listed`, watches begin and are kept open.
+  /// The server's behavior: lists are answered with `listed`, watches begin and are kept open.
   std::string listed = list("10", {fruit("apple", 1, "red"), fruit("pear", 2, "green")});
-  std::function<bool(const Exchange&)> special;  ///< true: has dealt with it
+  std::function<bool(const Exchange&)> special;  ///< true: it has handled the request
   std::vector<Exchange> watches, lists;
 
   explicit ReflectorFixture(std::function<bool(const ObjectKey&)> wanted = {})
@@ -151,7 +151,7 @@ TEST_CASE("a reflector lists, settles, and follows the watch") {
   CHECK(f.reflector.status().watches == 1);
   CHECK(f.reflector.status().events == 4);
 
-  // Each byte of a watch is heard.
+  // Each byte of a watch counts as activity.
   f.time.run_for(f.context, 30s);
   f.watches[0]->piece(bookmark(21).substr(0, 10));
   f.settle();
@@ -185,7 +185,7 @@ TEST_CASE("a list in pages is one list") {
   CHECK(f.store.size() == 2);
 }
 
-TEST_CASE("a continue token that has expired begins the list anew, from storage") {
+TEST_CASE("a continue token that has expired starts the list again, from storage") {
   ReflectorFixture f;
   f.special = [&](const Exchange& exchange) {
     if (exchange->is_watch()) return false;
@@ -378,7 +378,7 @@ TEST_CASE("an API server that is killed and comes back loses nothing and is not 
   f.server.shut_down();
   REQUIRE(f.run_until([&] { return f.reflector.status().failures >= 3; }));
   CHECK(f.colour("apple") == "red");
-  // Its caches are cold at first.
+  // Its caches are empty at first.
   int refused = 0;
   f.special = [&](const Exchange& exchange) {
     if (++refused > 3) return false;
@@ -393,7 +393,7 @@ TEST_CASE("an API server that is killed and comes back loses nothing and is not 
   CHECK(f.lists.size() == 1);
   CHECK(f.settled == std::vector{Settled::kSynced});
   CHECK(f.reflector.status().refusal.empty());
-  CHECK(f.has_line("following a collection again"));
+  CHECK(f.has_line("list and watch work again"));
 }
 
 TEST_CASE("a watch that says nothing is taken for dead and opened again") {
@@ -557,7 +557,7 @@ TEST_CASE("stop ends it at once, whatever it waits for") {
   REQUIRE(f.run_until([&] { return f.ended; }));
   CHECK(clock::Steady::now() == stopped);
   const auto size = f.store.size();
-  // What comes later is not looked at.
+  // Later events are ignored.
   for (const auto& watch : f.watches) watch->piece(event("ADDED", fruit("plum", 40, "blue")));
   for (const auto& one : f.lists) one->piece(fmt::format(",{}]}}", fruit("plum", 3, "blue")));
   f.settle();
@@ -623,7 +623,7 @@ TEST_CASE("of an object that is not wanted nothing but the metadata is ever deco
     asked.push_back(key.str());
     return key.name != "secret";
   });
-  // Whoever decodes that value, complains.
+  // Decoding that value fails.
   const std::string secret =
       R"({"metadata":{"name":"secret","namespace":"ns","resourceVersion":"7"},"colour":"\ud800"})";
   f.listed = list("10", {secret, fruit("apple", 1, "red")});
@@ -637,7 +637,7 @@ TEST_CASE("of an object that is not wanted nothing but the metadata is ever deco
   CHECK(f.colour("secret") == "-");
   CHECK(std::count(asked.begin(), asked.end(), "ns/secret") >= 3);
 
-  // Its versions count all the same.
+  // Its versions count nevertheless.
   f.watches[0]->piece(event("MODIFIED", secret));
   f.watches[0]->end();
   REQUIRE(f.run_until([&] { return f.watches.size() == 2; }));

@@ -50,7 +50,7 @@ std::string answer(int status, const std::string& body, const std::string& heade
                      body.size(), body);
 }
 
-/// An HTTP server on the loopback that answers with raw text: what `script` makes of each request;
+/// An HTTP server on loopback that answers with raw text: the result of `script` for each request;
 /// an empty text is no answer.
 class Server {
  public:
@@ -106,7 +106,7 @@ class Server {
   std::vector<Seen> requests_;
 };
 
-/// A client of a scripted server, and what a test looks at.
+/// A client of a scripted server, and what a test checks.
 struct RestFixture {
   explicit RestFixture(Server::Script script) : server(context, std::move(script)) {
     config.scheme = "http";
@@ -183,6 +183,29 @@ TEST_CASE("a request says on whose behalf it is made") {
   }
 }
 
+TEST_CASE("all requests can be given one time limit, and be looked on at") {
+  RestFixture test([](const Seen& request) {
+    return request.line().find("/hangs") == std::string::npos ? answer(200, "{}") : std::string();
+  });
+  test.config.base_path = "/k8s";
+  test.config.token = crypto::SecretString(std::string("abc"));
+  test.options.timeout = 100ms;
+  std::vector<std::string> told;
+  test.options.trace = [&told](std::string_view method, std::string_view target, unsigned status,
+                               std::chrono::nanoseconds took) {
+    CHECK(took >= 0ns);
+    told.push_back(fmt::format("{} {} {}", method, target, status));
+  };
+  RestClient& client = test.client();
+  const auto start = Steady::now();
+  CHECK(test.await(client.get("/x?limit=1")));
+  CHECK_FALSE(test.await(client.get("/hangs")));
+  CHECK_FALSE(test.await(client.open("/hangs", Lane::kLists, 1h)));
+  CHECK(Steady::now() - start < 10s);
+  CHECK(told ==
+        std::vector<std::string>{"GET /k8s/x?limit=1 200", "GET /k8s/hangs 0", "GET /k8s/hangs 0"});
+}
+
 TEST_CASE("each verb has its method, content type and body") {
   RestFixture test([](const Seen&) { return answer(201, "done"); });
   struct Row {
@@ -255,7 +278,7 @@ TEST_CASE("an answer other than 2xx becomes a typed error") {
     REQUIRE_FALSE(stream);
     check(stream.error());
   }
-  CHECK(test.server.requests().size() == 3);  // a token that is not there is not renewed
+  CHECK(test.server.requests().size() == 3);  // a missing token is not renewed
 }
 
 TEST_CASE("an endless error body is not read to its end") {
@@ -397,7 +420,7 @@ TEST_CASE("a throttled client paces its requests, but not its watches") {
   const auto start = Steady::now();
   for (int i = 0; i < 3; ++i) REQUIRE(test.await(client.get("/x")));
   CHECK(Steady::now() - start >= 2 * 500ms);
-  // Waiting for its turn takes nothing of a request's own time.
+  // Waiting for its turn does not count towards a request's timeout.
   CHECK(test.await(client.get("/x", 200ms)));
   for (int i = 0; i < 5; ++i) REQUIRE(test.await(client.open("/x", Lane::kWatches)));
   CHECK(test.server.requests().size() == 9);
@@ -424,7 +447,7 @@ TEST_CASE("closing wakes those who wait for the throttle") {
   const auto waiting = test.await(client.get("/x", 1h));
   REQUIRE_FALSE(waiting);
   CHECK(waiting.error().kind == Kind::kClosed);
-  CHECK(Steady::now() - start < 50s);  // half of what the throttle asks for
+  CHECK(Steady::now() - start < 50s);  // half of what the throttle needs
 }
 
 }  // namespace receiver::kube

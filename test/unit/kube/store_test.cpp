@@ -22,7 +22,7 @@ struct Fruit {
   bool operator==(const Fruit&) const = default;
 };
 
-/// A store of fruit, with what its observer saw as lines.
+/// A store of fruit, with its observer's calls as lines.
 struct StoreFixture {
   Store<Fruit> store{
       [this](const ObjectMeta& meta,

@@ -1,4 +1,4 @@
-// What a thousand watches cost while they wait, and what an event leaves behind.
+// The memory of a thousand waiting watches, and what an event leaves in memory.
 
 #include <chrono>
 #include <cstdio>
@@ -20,7 +20,7 @@
 #include "test/support/resident_memory.h"
 #include "test/unit/kube/watch_server.h"
 
-// Sanitizers keep memory of their own, and what was freed.
+// Sanitizers use memory of their own, and keep freed memory.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
 namespace receiver::kube {
@@ -32,7 +32,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Looks for a text that must not be in memory, not even as what is looked for: both are masked.
+/// Searches for a text that must not be in memory, not even as the search text: both are masked.
 constexpr char kMask = 0x15;
 std::string unmasked(std::string text) {
   for (char& c : text) c = static_cast<char>(c ^ kMask);
@@ -54,7 +54,7 @@ std::string secret_event(std::size_t bytes) {
   return R"({"type":"MODIFIED","object":)" + secret_object(bytes) + "}\n";
 }
 
-/// Counts what passes and keeps nothing.
+/// Counts objects and keeps nothing.
 struct CountingSink : ObjectSink {
   std::size_t events = 0;
   std::size_t listed = 0;
@@ -74,7 +74,7 @@ struct CountingSink : ObjectSink {
   void remove(const ObjectKey& /*key*/) override {}
 };
 
-/// How often the marker is in the memory that this process writes to.
+/// How often the marker is in the writable memory of this process.
 std::size_t markers_in_memory() {
   const std::string masked = kMaskedMarker;
   std::size_t found = 0;
@@ -94,14 +94,14 @@ std::size_t markers_in_memory() {
       while (same < masked.size() && bytes[at + same] == (masked[same] ^ kMask)) ++same;
       if (same == masked.size()) ++found;
     }
-    // Or the copy would be found in the next region.
+    // Otherwise the copy would be found in the next region.
     for (char& c : bytes) *static_cast<volatile char*>(&c) = 0;
   }
   ::close(memory);
   return found;
 }
 
-/// What the operator's main sets for the whole process.
+/// The settings of the operator's main for the process.
 void as_in_the_operator() {
   raise_descriptor_limit();
   REQUIRE(::mallopt(M_MMAP_THRESHOLD, 128 * 1024) == 1);
@@ -117,17 +117,17 @@ long resident_kb_without_free_blocks() {
   return resident_kb();
 }
 
-/// A server in a process of its own, and a client of it in this one.
+/// A server in its own process, and a client in this one.
 struct Watches {
   const test::TestAuthority authority;
   const test::TestIdentity identity = authority.issue();
   const WatchServer server;
-  const long before_kb = resident_kb_without_free_blocks();  ///< what the client needs comes after
+  const long before_kb = resident_kb_without_free_blocks();  ///< the client's memory comes after
   boost::asio::io_context context;
   std::unique_ptr<RestClient> rest;
   CountingSink sink;
   std::vector<std::unique_ptr<Reflector>> reflectors;
-  long most_kb = 0;  ///< resident, of all moments at which run_until() looked
+  long most_kb = 0;  ///< resident memory, the maximum of all checks of run_until()
 
   Watches(bool tls, const std::function<std::string()>& event,
           const std::function<std::string()>& listed, const RestOptions& rest_options = {})
@@ -165,7 +165,7 @@ struct Watches {
       for (const auto& one : reflectors) watching += one->status().watches;
       return watching == count;
     }));
-    run_for(300ms);  // until the last answers' heads are there
+    run_for(300ms);  // until the headers of the last answers have arrived
   }
 
   bool run_until(const std::function<bool()>& condition) {

@@ -23,12 +23,11 @@
 
 namespace receiver::kube {
 
-/// An API server of like collections in a process of its own, so that what it needs is not counted
-/// as ours: any number of watches, to which it sends an event each, all at once, when asked to.
+/// An API server of similar collections in its own process, so that its memory does not count as
+/// ours: any number of watches, to which it sends one event each, all at the same time, on request.
 class WatchServer {
  public:
-  /// `event`, and what stands in each list, are made in that process alone. With `identity` it
-  /// speaks TLS.
+  /// Only that process creates `event` and the content of the lists. With `identity` it uses TLS.
   WatchServer(const std::function<std::string()>& event, const std::function<std::string()>& listed,
               const test::TestIdentity* identity) {
     listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
@@ -83,7 +82,7 @@ class WatchServer {
       SSL_CTX_set_mode(tls_, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     }
 
-    /// Until the parent has gone.
+    /// Runs until the parent has ended.
     void serve(const std::string& event, const std::string& listed) {
       const std::string list = R"({"metadata":{"resourceVersion":"1"},"items":[)" + listed + "]}";
       for (;;) {
@@ -136,7 +135,7 @@ class WatchServer {
       }
     }
 
-    /// How many bytes; 0: not now; less: the connection has ended.
+    /// The number of bytes; 0: not now; negative: the connection has ended.
     static int transferred(Connection& one, int result, bool tls) {
       if (result > 0) return result;
       if (!tls) return result < 0 && errno == EAGAIN ? 0 : -1;
@@ -170,7 +169,7 @@ class WatchServer {
                              "\r\n\r\n" + list;
       }
       while (!one.out.empty()) {
-        // Little by little, so that all events are on their way at the same time.
+        // In pieces, so that all events are in flight at the same time.
         const std::size_t size = std::min<std::size_t>(one.out.size(), 64 * 1024);
         const int sent =
             transferred(one,

@@ -137,7 +137,7 @@ TEST_CASE("a backoff is no longer than told, and no shorter than was asked for")
   CHECK(queue.retry(kB, kQueueStart, 1h, 1ms) == 10ms);
 }
 
-TEST_CASE("a forgotten key begins its backoff anew, and others keep theirs") {
+TEST_CASE("a forgotten key starts its backoff again, and others keep theirs") {
   WorkQueue queue;
   CHECK(queue.retry(kA, kQueueStart) == 5ms);
   CHECK(queue.retry(kB, kQueueStart) == 5ms);
@@ -153,7 +153,7 @@ TEST_CASE("the oldest age is that of the key that has waited longest") {
   CHECK(queue.oldest_age(kQueueStart) == 0s);
   queue.add(kA, kQueueStart);
   REQUIRE(take(queue, kQueueStart) == kA);
-  queue.add(kA, kQueueStart + 1s);  // once more, after the present work
+  queue.add(kA, kQueueStart + 1s);  // once more, after the current work
   queue.add(kB, kQueueStart + 2s);
   CHECK(queue.oldest_age(kQueueStart + 10s) == 8s);
   queue.done(kA);

@@ -47,8 +47,8 @@ TEST_CASE("an exception that nobody catches is logged and ends the process") {
   const Child child =
       complete_with(std::make_exception_ptr(std::runtime_error("no descriptors are left")));
   CHECK(child.exit_code == 1);
-  CHECK(child.output.find("ERROR http: a part of the operator failed; the process ends "
-                          "part=\"the accept loop\" error=\"no descriptors are left\"\n") !=
+  CHECK(child.output.find("ERROR http: a component of the operator failed; the process exits "
+                          "component=\"the accept loop\" error=\"no descriptors are left\"\n") !=
         std::string::npos);
 }
 

@@ -31,7 +31,7 @@ class Lines {
   std::vector<std::string> lines_;
 };
 
-/// A member that must be there.
+/// A member that must exist.
 const rapidjson::Value& member(const rapidjson::Document& line, const char* name) {
   const auto found = line.FindMember(name);
   REQUIRE(found != line.MemberEnd());

@@ -51,7 +51,7 @@ TEST_CASE("descriptors are counted as they open and close") {
 }
 
 TEST_CASE("threads are counted as they start and end") {
-  std::thread([] {}).join();  // with the first one, TSan starts a thread of its own
+  std::thread([] {}).join();  // with the first thread, TSan starts another
   const double before = measured().at("process_threads");
   std::latch counted(1);
   std::thread thread([&counted] { counted.wait(); });

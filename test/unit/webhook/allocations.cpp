@@ -18,7 +18,7 @@ std::size_t size_of(void* memory) {
 
 }  // namespace
 
-// All other forms but those with an alignment call these.
+// All other forms except those with an alignment call these.
 
 void* operator new(std::size_t bytes) {
   ++news;

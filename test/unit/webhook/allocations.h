@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-// Instrumented builds have operators of their own.
+// Instrumented builds have their own operators.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define COUNTS_ALLOCATIONS
 #endif
@@ -12,7 +12,7 @@ namespace receiver::webhook {
 
 /// How often this program has called `new` so far.
 [[nodiscard]] std::size_t allocations();
-/// What it holds of that now, with what the allocator keeps about each piece.
+/// The bytes that it holds now, including the allocator's data.
 [[nodiscard]] std::size_t bytes_held();
 
 }  // namespace receiver::webhook

@@ -54,7 +54,7 @@ TEST_CASE("an answer that is too large is not kept, and a newer one takes the pl
   CHECK(book.bytes() == 0);
 }
 
-// Against a model that is a list of keys, the one used last in front.
+// Compared with a model: a list of keys, the most recently used in front.
 TEST_CASE("whatever is asked, the book stays within its bytes and forgets what was used least") {
   const auto seed = GENERATE(range(0U, 20U));
   std::mt19937 random(seed);
@@ -72,7 +72,7 @@ TEST_CASE("whatever is asked, the book stays within its bytes and forgets what w
       model.splice(model.begin(), model, known);
       continue;
     }
-    // What the book has dropped is what the model has at its end.
+    // The book has dropped what the model has at its end.
     if (known != model.end()) model.erase(known, model.end());
     AnswerBook::Answer answer = AnswerBook::Steps(1 + below(5), {std::string(40, 'a'), "b"});
     if (below(2) == 0) answer = files_in_all(below(200), below(100));
@@ -85,7 +85,7 @@ TEST_CASE("whatever is asked, the book stays within its bytes and forgets what w
     CHECK(book.size() <= model.size());
     most = std::max(most, book.bytes());
   }
-  // The keys that are left are the first ones of the model, in its order.
+  // The remaining keys are the first ones of the model, in its order.
   std::size_t left = 0;
   const std::list<QuestionKey> order = model;
   for (const QuestionKey& key : order) {
@@ -176,7 +176,7 @@ TEST_CASE("a pause is as long as it is told, and an hour at most") {
     book.failed(kCommitKey, failure(ApiFailure::kRateLimited, c.asked_for), now);
     CHECK(book.paused(kCommitKey, now + c.pause - 1ms));
     CHECK_FALSE(book.paused(kCommitKey, now + c.pause));
-    // A shorter one does not end it.
+    // A shorter pause does not end it.
     book.failed(kCommitKey, failure(ApiFailure::kRateLimited, 1s), now);
     CHECK(book.paused(kCommitKey, now + c.pause - 1ms));
   }
@@ -209,7 +209,7 @@ TEST_CASE("the default branch of a repository is asked for ten times a minute at
   CHECK_FALSE(book.take_default_branch_question(kCommitKey, Time{} + 1min - 1ms));
   CHECK(book.take_default_branch_question(kCommitKey, Time{} + 1min));
   CHECK_FALSE(book.take_default_branch_question(kCommitKey, Time{} + 1min));
-  // Those of other repositories count by themselves, while there is room for them.
+  // Other repositories are counted separately, while there is room for them.
   const auto other = [](const std::string& repository) {
     return QuestionKey{kCommitKey.token, repository, ""};
   };

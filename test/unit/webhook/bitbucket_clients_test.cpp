@@ -1,6 +1,9 @@
 #include "webhook/bitbucket_clients.h"
 
+#include <atomic>
+#include <deque>
 #include <mutex>
+#include <thread>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -15,14 +18,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A Data Center that says `main` whatever it is asked.
+/// A Data Center that answers `main` to every question.
 struct ScriptedDataCenter {
   test::TestAuthority authority;
   std::mutex mutex;
   std::vector<std::string> requests;
+  std::atomic<std::chrono::milliseconds> takes{std::chrono::milliseconds(0)};
   test::ScriptedServer server{
       [this](test::Peer& peer) {
         while (const auto request = peer.request()) {
+          std::this_thread::sleep_for(takes.load());
           const std::lock_guard lock(mutex);
           requests.push_back(*request);
           peer.answer(R"({"id":"refs/heads/main","displayId":"main"})");
@@ -43,31 +48,41 @@ struct ClientsFixture {
   explicit ClientsFixture(BitbucketClientsOptions options)
       : clients(io.get_executor(), std::move(options)) {}
 
+  using Answer = tl::expected<std::string, bitbucket_rest::BitbucketError>;
+
   /// Of a Secret of that version; with another authority, if one is given.
-  tl::expected<std::string, bitbucket_rest::BitbucketError> ask(const std::string& version,
-                                                                std::string authority = {}) {
-    controllers::BitbucketAccess access;
-    access.secret_uid = "uid";
-    access.secret_version = version;
-    access.product = bitbucket::Source::kDataCenter;
-    access.server = center.url();
-    access.authorization = crypto::SecretString("Bearer token-" + version);
-    if (authority.empty()) authority = center.authority.pem();
-    access.ca = crypto::SecretString(std::move(authority));
-    bitbucket_rest::DefaultBranch question(
-        {bitbucket::Source::kDataCenter, access.server, "PRJ", "app"});
-    bool ended = false;
-    boost::asio::co_spawn(
-        io,
-        clients.ask(std::make_shared<const controllers::BitbucketAccess>(std::move(access)),
-                    question, clock::Steady::now() + 20s),
-        [&](const std::exception_ptr& error) {
-          if (error) std::rethrow_exception(error);
-          ended = true;
-        });
+  Answer ask(const std::string& version, const std::string& authority = {}) {
+    return ask_at_once({version}, authority).at(0);
+  }
+  std::vector<Answer> ask_at_once(const std::vector<std::string>& versions,
+                                  const std::string& authority = {}) {
+    std::deque<bitbucket_rest::DefaultBranch> questions;
+    std::size_t ended = 0;
+    for (const std::string& version : versions) {
+      controllers::BitbucketAccess access;
+      access.secret_uid = "uid";
+      access.secret_version = version;
+      access.product = bitbucket::Source::kDataCenter;
+      access.server = center.url();
+      access.authorization = crypto::SecretString("Bearer token-" + version);
+      access.ca =
+          crypto::SecretString(authority.empty() ? center.authority.pem() : std::string(authority));
+      auto& question = questions.emplace_back(
+          bitbucket_rest::Repository{bitbucket::Source::kDataCenter, access.server, "PRJ", "app"});
+      boost::asio::co_spawn(
+          io,
+          clients.ask(std::make_shared<const controllers::BitbucketAccess>(std::move(access)),
+                      question, clock::Steady::now() + 20s),
+          [&](const std::exception_ptr& error) {
+            if (error) std::rethrow_exception(error);
+            ++ended;
+          });
+    }
     io.restart();
-    while (!ended) REQUIRE(io.run_one() == 1);
-    return question.result();
+    while (ended < versions.size()) REQUIRE(io.run_one() == 1);
+    std::vector<Answer> answers;
+    for (auto& question : questions) answers.push_back(question.result());
+    return answers;
   }
 
   ScriptedDataCenter center;
@@ -109,6 +124,16 @@ TEST_CASE("clients are bounded, and go when they are idle") {
   CHECK(f.center.server.accepted() == 3);  // the newest has stayed
   f.io.restart();
   f.io.run_for(5s);  // until nothing is left to wait for
+  CHECK(f.clients.size() == 0);
+}
+
+TEST_CASE("a client that is in use is kept until its questions have ended") {
+  ClientsFixture f({.clients = 1, .idle_time = 100ms});
+  f.center.takes = 500ms;
+  for (const auto& answer : f.ask_at_once({"1", "2", "1"})) CHECK(answer == "refs/heads/main");
+  CHECK(f.center.take_requests().size() == 3);  // none was sent again
+  f.io.restart();
+  f.io.run_for(5s);
   CHECK(f.clients.size() == 0);
 }
 

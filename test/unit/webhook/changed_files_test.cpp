@@ -51,7 +51,7 @@ Paths paths(PathNames names) {
   return std::make_shared<const PathNames>(std::move(names));
 }
 
-/// Of each ref the files of its commits.
+/// For each ref, the files of its commits.
 Findings found(const std::vector<std::vector<PathNames>>& refs,
                std::optional<std::string> default_branch = {}) {
   Findings findings;
@@ -225,14 +225,14 @@ TEST_CASE("every subscription and every ref must spare it") {
   CHECK(judge({web, release}, push, found({{{"docs"}}, {{"apps/web"}}, {{}}})).judgement ==
         kAffected);
   CHECK(judge({web, release}, push, found({{{"docs"}}, {{"docs"}}, {}})).judgement == kSpared);
-  // Of the third ref nothing need be known.
+  // The third ref needs no answer.
   CHECK(judge({web, release}, push).inquiry.files ==
         std::vector{Files::kYes, Files::kYes, Files::kNo});
-  // One that is affected for sure asks nothing for the others.
+  // A Warehouse that is certainly affected asks nothing for its other subscriptions.
   const Result certain = judge({web, subscription("main", {})}, {moved(kMain)});
   CHECK(certain.judgement == kAffected);
   CHECK(certain.inquiry.empty());
-  // A subscription to another repository has no say.
+  // A subscription to another repository does not count.
   auto elsewhere = subscription("main", {});
   elsewhere.repo_url = "https://bitbucket.org/orchard/nuts";
   CHECK(judge({web, elsewhere}, {moved(kMain)}, found({{{"docs"}}})).judgement == kSpared);

@@ -25,7 +25,7 @@ std::string cloud_push_of(int number, const std::string& branch = "main") {
 
 struct AskingFixture : Fixture {
   FakeBitbucket bitbucket{.answers = {}, .takes = 0ms, .asked = {}};
-  std::vector<std::string> asked_by;  ///< uids of Secrets
+  std::vector<std::string> asked_by;  ///< UIDs of Secrets
   Inquirer asking{
       io.get_executor(),
       [this](const Inquirer::Access& access, rest::Operation& operation, auto deadline) {
@@ -94,7 +94,7 @@ TEST_CASE("a push without filtered Warehouses asks nothing") {
 
 #ifdef COUNTS_ALLOCATIONS
 TEST_CASE("a push that no paths decide about allocates no more for a token") {
-  // The least of many, since what the fixture writes down grows now and then.
+  // The minimum of many, because the fixture's records grow now and then.
   const auto allocations_of_push = [](AskingFixture& f) {
     auto least = std::numeric_limits<std::size_t>::max();
     for (int time = 0; time < 50; ++time) {
@@ -194,7 +194,7 @@ TEST_CASE("Data Center's pushes are asked about where their repository is") {
   made.product = bitbucket::Source::kDataCenter;
   made.server = "https://git.example.com:8443/bitbucket";
   AskingFixture f(std::make_shared<const controllers::BitbucketAccess>(made));
-  // The Warehouse's repository is in Bitbucket Cloud: nothing of it is known there.
+  // The Warehouse's repository is in Bitbucket Cloud: this Bitbucket does not know it.
   f.filtered("web", "apps/web");
   check(f.deliver("repo:refs_changed", test::data_center_commit(kRepository, 1).body), 200,
         msg("refreshed 1 warehouse(s)"));
@@ -221,7 +221,7 @@ TEST_CASE("one who is told lies by its Bitbucket spares no Warehouse of another 
   check(f.deliver("repo:push", push), 200, msg("refreshed 1 warehouse(s)"));
   CHECK(f.take_patched() == Names{"apples/web"});
   CHECK(f.asked_by == Names{"uid of the cluster", "uid of the project"});
-  // The other way round as well: the lie is all that the first one remembers.
+  // The other way round as well: the first one only remembers the lie.
   check(deliver_to_cluster(), 200, msg("refreshed 0 warehouse(s)"));
   CHECK(f.asked_by.size() == 2);
 }

@@ -1,5 +1,4 @@
-// Deliveries behind the real listener: which answers leave the connection open for the next
-// request.
+// Deliveries with the real listener: which answers keep the connection open for the next request.
 
 #include <string>
 #include <utility>
@@ -97,7 +96,7 @@ TEST_CASE_METHOD(Listening, "a connection ends with answers that leave a body un
   };
   for (const Row& row : rows) {
     INFO(row.what);
-    request("GET", "/healthz", "", "", "");  // on an open connection, whatever went before
+    request("GET", "/healthz", "", "", "");  // on an open connection, whatever came before
     const auto accepted = server->counters().accepted.load();
     const auto answer = request(row.method, row.path, row.event, row.claim, row.body);
     CHECK(answer.status == row.status);

@@ -63,7 +63,7 @@ inline std::string error(std::string_view text) {
   return fmt::format(R"({{"error":"{}"}})", text);
 }
 
-/// A body that arrives in pieces, and remembers how far it was read.
+/// A body that arrives in pieces, and records how far it was read.
 class FakeBody : public http::BodyReader {
  public:
   FakeBody(std::string_view text, std::size_t piece_bytes) {
@@ -76,13 +76,13 @@ class FakeBody : public http::BodyReader {
     touched = true;
     if (pieces_.empty() && error) co_return tl::unexpected(*error);
     ended = pieces_.empty();
-    // In place of the last one: a view that is kept for too long shows.
+    // Replaces the last one, so that a view that is kept too long is detected.
     piece_ = ended ? "" : pieces_.front();
     if (!ended) pieces_.pop_front();
     co_return std::string_view(piece_);
   }
 
-  std::optional<http::BodyError> error;  ///< after the pieces, in place of the end
+  std::optional<http::BodyError> error;  ///< after the pieces, instead of the end
   bool touched = false;
   bool ended = false;
 
@@ -98,11 +98,11 @@ struct Fixture : Stores {
       log::Logger::to_callback(log::Level::kDebug, log::Format::kConsole,
                                [this](std::string_view line) { lines.emplace_back(line); });
   controllers::RouteTable routes;
-  /// What PATCHes of objects answer, by name; others succeed.
+  /// Answers to PATCHes of objects, by name; others succeed.
   std::map<std::string, kube::ApiError> failures;
   std::vector<std::string> hanging;  ///< objects whose PATCH never ends
   Names patched;
-  Names authentications;  ///< as the observer was told
+  Names authentications;  ///< reported to the observer
   std::vector<std::pair<bitbucket::Source, std::chrono::nanoseconds>> answered;
   std::optional<controllers::Refresher> refresher;
   std::optional<LateTargets> late_targets;
@@ -119,7 +119,7 @@ struct Fixture : Stores {
   std::size_t piece_bytes = 100;
   std::optional<http::BodyError> body_error;
 
-  // Of the body that was sent last.
+  // Whether the last body was read.
   bool touched = false;
   bool read_to_end = false;
 
@@ -155,7 +155,7 @@ struct Fixture : Stores {
         logger);
   }
 
-  /// As of an owner of its own.
+  /// A route of its own owner.
   void add_route(const std::string& project, const std::string& key, bool previous = false,
                  Inquirer::Access bitbucket = nullptr) {
     routes.replace({project, "owner-of-" + key},
@@ -191,7 +191,7 @@ struct Fixture : Stores {
     failures[name] = {kind, status, std::move(reason), "no", std::nullopt};
   }
 
-  /// With the fixture's head as it is.
+  /// With the fixture's header unchanged.
   http::Response send(const std::string& text) { return send(head, text); }
 
   http::Response send(const http::RequestHead& head_sent, const std::string& text) {
@@ -223,7 +223,7 @@ struct Fixture : Stores {
     return send(of_delivery, text);
   }
 
-  /// The deadline counts from the first byte: this one leaves time for the first PATCHes only.
+  /// The deadline counts from the first byte: this leaves time only for the first PATCHes.
   http::Response deliver_late(const std::string& event, const std::string& text) {
     return deliver(event, text, Steady::now() - 8s + 400ms);
   }

@@ -14,7 +14,7 @@ namespace receiver::webhook {
 
 using test::gzipped;
 
-// The head: nothing of the body is read.
+// The header: nothing of the body is read.
 
 TEST_CASE_METHOD(Fixture, "an unknown path is answered 404 before any of the body is read") {
   for (const std::string path : {"/x", "/webhooks/bitbucket/5e8", "/webhooks/bitbucket/5e8f/"}) {
@@ -138,7 +138,7 @@ TEST_CASE_METHOD(Fixture, "while it shuts down, health is 503 and deliveries are
   }
 }
 
-// The body and who signed it.
+// The body and its signature.
 
 TEST_CASE_METHOD(Fixture, "a body that cannot be read is answered by why, whoever sent it") {
   struct Row {
@@ -172,7 +172,7 @@ TEST_CASE_METHOD(Fixture, "a body that cannot be read is answered by why, whoeve
   }
   CHECK(deliveries->counters().of(Outcome::kTooLarge) == 4);
   CHECK(deliveries->counters().of(Outcome::kOverloaded) == 4);
-  // One line a second; the first of them told.
+  // One line per second; the first of them has the details.
   const std::string told = log("WARN");
   for (const char* part :
        {"answered 413", "event=repo:push", "project=apples", "receiver=receiver-of-apples"}) {
@@ -189,12 +189,12 @@ TEST_CASE("the log says why a body is refused") {
       {http::BodyError::kTooLarge,
        "answered 413: the delivery is larger than MAX_BODY_BYTES delivery="},
       {http::BodyError::kNoRoom,
-       "answered 503: deliveries of MAX_BODIES_BYTES are held already delivery="},
+       "answered 503: the bodies of other deliveries fill MAX_BODIES_BYTES delivery="},
       {http::BodyError::kTooSlow,
        "answered 408: the delivery did not arrive within BODY_TIMEOUT delivery="},
       {http::BodyError::kMalformed, "answered 400: the delivery's chunks are malformed delivery="},
       {http::BodyError::kPeerClosed,
-       "the sender went away before its delivery was complete delivery="},
+       "the sender closed the connection before its delivery was complete delivery="},
   };
   for (const auto& [error, words] : reasons) {
     Fixture f;
@@ -210,8 +210,8 @@ TEST_CASE("the log says why a sender is refused, and what to do") {
        "answered 401: the delivery is not signed; set the receiver's secret in the webhook in "
        "Bitbucket delivery="},
       {{{"X-Event-Key", "repo:push"}, {"X-Hub-Signature", signature(kCloudPush, "another key")}},
-       "answered 401: the signature is not of this receiver's secret; the webhook in Bitbucket "
-       "must have the same delivery="},
+       "answered 401: the delivery is signed with another secret; set this receiver's secret in "
+       "the webhook in Bitbucket delivery="},
   };
   for (const auto& [headers, words] : senders) {
     Fixture f;
@@ -276,8 +276,7 @@ TEST_CASE_METHOD(Fixture, "a signature that is not the body's under the key: 401
   CHECK(take_patched().empty());
 }
 
-TEST_CASE_METHOD(Fixture,
-                 "what became of an authentication is told of each receiver that it concerns") {
+TEST_CASE_METHOD(Fixture, "the result of an authentication is reported for each receiver") {
   add_route("pears", "another key of sixteen bytes");
   head.headers.add("X-Event-Key", "repo:push");
   send(kCloudPush);
@@ -295,7 +294,7 @@ TEST_CASE_METHOD(Fixture,
   authentications.clear();
   head.headers = {{"X-Event-Key", "repo:push"}, {"X-Hub-Signature", signature(kCloudPush)}};
   send(kCloudPush);
-  // The key of one of them is enough.
+  // One of their keys is enough.
   CHECK(authentications == Names{"apples/receiver-of-apples accepted"});
 }
 
@@ -366,7 +365,7 @@ TEST_CASE_METHOD(Fixture, "a delivery that the previous secret signs is served a
   CHECK(deliveries->counters().previous_secret == 1);
 }
 
-// Compressed on the way.
+// Compressed by a proxy.
 
 TEST_CASE_METHOD(Fixture, "a compressed body is taken whether it was signed before or after") {
   add_warehouses({"w"});

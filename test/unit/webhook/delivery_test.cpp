@@ -17,7 +17,7 @@ constexpr auto kServer = kube::ApiError::Kind::kServer;
 
 }  // namespace
 
-// What it says.
+// The answer.
 
 TEST_CASE_METHOD(Fixture, "an event that calls for nothing is answered 200, whatever its body") {
   warehouses.abort_replace();
@@ -73,7 +73,7 @@ TEST_CASE("a delivery whose store is not synced is answered 503, but only that")
   CHECK(f.deliveries->counters().of(Outcome::kNotReady) == 1);
 }
 
-// What it does.
+// The effect.
 
 TEST_CASE_METHOD(Fixture, "every event that counts refreshes what it is for") {
   add_warehouses({"a", "b"});
@@ -161,7 +161,7 @@ TEST_CASE_METHOD(Fixture, "the answer deadline runs from the request's first byt
 TEST_CASE_METHOD(Fixture, "how long a delivery took is told from its first byte on") {
   head.first_byte = Steady::now() - 3s;
   deliver("repo:fork", kCloudPush);
-  CHECK(answered.empty());  // calls for nothing
+  CHECK(answered.empty());  // causes no action
   CHECK(lines.back().find(" duration_ms=3") != std::string::npos);
   deliver("repo:push", kCloudPush);
   deliver("pr:merged", kCenterPull);

@@ -25,9 +25,9 @@ inline rest::ApiAnswer says(unsigned status, std::string body = {}) {
   return {.status = status, .body = std::move(body), .retry_after = {}, .location = {}};
 }
 
-/// Stands for Bitbucket Cloud, on the test's own thread.
+/// Replaces Bitbucket Cloud, on the test's own thread.
 struct FakeBitbucket {
-  /// By what the request's URL holds; the first that fits is answered. Else 404.
+  /// By a part of the request's URL; the first match is answered. Else 404.
   std::vector<std::pair<std::string, rest::ApiAnswer>> answers;
   std::chrono::milliseconds takes{100};
   std::vector<std::string> asked;  ///< URLs

@@ -79,7 +79,7 @@ struct InquirerFixture {
     REQUIRE(time.run_until(io, [&] { return outcome->findings.has_value(); }));
     return *outcome;
   }
-  /// All files of a ref, by commit; `?` if they are not known.
+  /// All files of a ref, by commit; `?` if unknown.
   static std::string files(const Findings& findings, std::size_t ref = 0) {
     CHECK(findings.refs.at(ref).asked);
     std::string text;
@@ -143,7 +143,7 @@ TEST_CASE("more than five steps are not walked") {
   CHECK(f.bitbucket.asked_for("diffstat") == 0);
 }
 
-TEST_CASE("a question is answered once, then from memory, and anew of another version") {
+TEST_CASE("a question is answered once, then from memory, and again for another version") {
   InquirerFixture f;
   f.bitbucket.has_files(1, "a");
   const std::vector<bitbucket::Commit> listed{{hash_of(1), hash_of(0)}};
@@ -189,7 +189,7 @@ TEST_CASE("only a default branch asked for after the delivery arrived counts") {
   CHECK(second->took == 150ms);
   CHECK(f.bitbucket.asked.size() == 2);
   CHECK(f.inquirer.counters().shared == 1);
-  // And it is not kept.
+  // And it is not cached.
   CHECK(f.find_out(push).findings->default_branch == "refs/heads/trunk");
   CHECK(f.bitbucket.asked.size() == 3);
   CHECK(first->findings->default_branch.has_value());
@@ -292,7 +292,7 @@ TEST_CASE("after a refusal nothing is asked for a minute, and the log says why")
   };
   CHECK(f.files(*f.find_out(push(0)).findings) == "?");
   REQUIRE(f.lines.size() == 1);
-  CHECK_THAT(f.lines[0], Catch::Contains("Bitbucket does not say what a push changes") &&
+  CHECK_THAT(f.lines[0], Catch::Contains("cannot ask Bitbucket which files a push changes") &&
                              Catch::Contains("orchard/fruit"));
   const auto paused = f.find_out(push(1));
   CHECK(f.files(*paused.findings) == "?");

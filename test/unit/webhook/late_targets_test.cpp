@@ -17,7 +17,7 @@ namespace {
 
 using controllers::TargetKind;
 
-/// Deliveries, stores and a refresher; what is queued is applied when `settle` is called.
+/// Deliveries, stores and a refresher; queued refreshes are applied by `settle`.
 struct Late : Fixture {
   void settle() {
     io.restart();
@@ -58,7 +58,7 @@ TEST_CASE_METHOD(Late, "a Warehouse that is seen after the push is refreshed onc
   settle();
   CHECK(take_patched() == Names{"apples/late"});
   CHECK(late() == 1);
-  CHECK(log("INFO").find("late-targets: refreshing objects that were seen after a delivery which "
+  CHECK(log("INFO").find("late-targets: refreshing objects that appeared after a delivery that "
                          "names them objects=1 first=apples/late") != std::string::npos);
 
   // As our own PATCH is seen: another version, and nothing else.
@@ -283,7 +283,7 @@ TEST_CASE_METHOD(Late, "an object that comes at the moment of its push is missed
   std::jthread listener([&] {
     for (int round = 0; round < kRounds; ++round) {
       bitbucket::Push push{{repository(round)}, {"refs/heads/main"}};
-      // Others, which are looked up after it: the moments between look and memory are many.
+      // Other URLs, which are looked up after it, to give the race time.
       for (std::size_t i = 1; i < bitbucket::kMaxUrls; ++i) {
         push.repository_urls.push_back(fmt::format("https://bitbucket.org/o/z-{}-{}", round, i));
       }

@@ -113,15 +113,14 @@ TEST_CASE("/metrics says what is counted of deliveries") {
   authentication_observer(readings)("team", "bb", "accepted");
   answer_observer(readings)(bitbucket::Source::kCloud, 1ms);
   const std::string text = readings.render();
-  CHECK(
-      descriptions(text) ==
-      R"(bitbucket_receiver_authentications_total Whether senders had the receiver's key: accepted, or what was wrong.
+  CHECK(descriptions(text) ==
+        R"(bitbucket_receiver_authentications_total Signature checks, by receiver and result.
 bitbucket_receiver_delivery_duration_seconds Time from a delivery's first byte to its answer.
-bitbucket_receiver_deliveries_total Requests to the webhook port, by the event named and how they ended.
-bitbucket_receiver_previous_secret_deliveries_total Deliveries signed with a secret that is being replaced.
-bitbucket_receiver_refreshes_spared_total Warehouses that a push did not refresh since Bitbucket said that it changes none of their files, or another branch than the default one.
-bitbucket_receiver_late_refreshes_total Objects refreshed because they were seen after a delivery that names them.
-bitbucket_receiver_recent_deliveries Deliveries remembered for objects that are not seen yet; equal ones count once.
+bitbucket_receiver_deliveries_total Requests to the webhook port, by source, event and outcome.
+bitbucket_receiver_previous_secret_deliveries_total Deliveries signed with secret.previous.
+bitbucket_receiver_refreshes_spared_total Warehouses that a push did not refresh, because it changes none of their files, or not the default branch.
+bitbucket_receiver_late_refreshes_total Objects that appeared after a delivery that names them, and were refreshed then.
+bitbucket_receiver_recent_deliveries Deliveries remembered for objects that have not appeared yet; equal ones count once.
 bitbucket_receiver_recent_deliveries_dropped_total Deliveries forgotten early because too many are remembered.
 )");
   CHECK(bounds(text, R"(bitbucket_receiver_delivery_duration_seconds_bucket{source="cloud",)") ==

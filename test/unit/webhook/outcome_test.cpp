@@ -47,7 +47,7 @@ TEST_CASE("deliveries are counted by outcome and event, and shown so") {
   };
   for (std::size_t outcome = 0; outcome < kOutcomes; ++outcome) {
     for (std::size_t index = 0; index < events.size(); ++index) {
-      // So that no two counts are the same.
+      // So that all counts differ.
       for (std::size_t times = 0; times <= outcome * 10 + index; ++times) {
         counters.add(static_cast<Outcome>(outcome), events[index].first);
       }

@@ -264,9 +264,9 @@ TEST_CASE(
   CHECK(split(cloud, {kFruit}, {"refs/heads/x"}) == Names{"p/any-branch"});
   CHECK(split(cloud, {kFruit}, {"refs/tags/v1"}) == Names{"p/tags"});
   CHECK(split(cloud, {kFruit}, {}).empty());
-  // A payload that names two repositories could let one answer for the other.
+  // For a payload with two repositories, one answer could decide for the other.
   CHECK(split(cloud, {kFruit, kNuts}, {"refs/heads/main"}).size() == open.size() - 1);
-  // What is not on the receiver's own Bitbucket is not asked about.
+  // Repositories that are not on the receiver's own Bitbucket cause no question.
   controllers::BitbucketAccess center;
   center.product = bitbucket::Source::kDataCenter;
   center.server = "https://git.example.com";

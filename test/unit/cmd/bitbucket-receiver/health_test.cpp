@@ -37,7 +37,7 @@ http::Response ask(const http::Handler& handler, const std::string& method,
   return response;
 }
 
-/// Live and ready by the same checks.
+/// The same checks for live and ready.
 http::Handler handler_of(const std::vector<HealthCheck>& checks) {
   return health_handler({.liveness = [checks] { return checks; },
                          .readiness = [checks] { return checks; },
@@ -128,7 +128,7 @@ TEST_CASE("/livez and /readyz are 200 only if every check is ok") {
   CHECK(response.body == body);
 }
 
-TEST_CASE("readiness is asked anew for every request") {
+TEST_CASE("readiness is checked for every request") {
   bool shutting_down = false;
   const auto handler =
       health_handler({.liveness = [] { return std::vector<HealthCheck>(); },

@@ -51,7 +51,7 @@ TEST_CASE("paths are unknown only once every owner has been seen, or its kind is
 }
 
 TEST_CASE("a leader writes until it is one no more, and catches up if it is told to") {
-  kube::Acquisition expired;  // whoever had it last has crashed
+  kube::Acquisition expired;  // the last holder has crashed
   expired.existed = true;
   kube::Acquisition first;
   struct Row {

@@ -22,10 +22,9 @@ TEST_CASE("what a token can read, and what it cannot, is told line by line") {
   };
   const std::pair no_use(Level::kWarning,
                          "no Warehouse subscribes to a repository at https://git.example.com/"
-                         "context, so its token is of no use");
-  const std::pair left_out(Level::kWarning,
-                           "3 more repositories were not asked for, to spare the token's hourly "
-                           "limit");
+                         "context, so its token has no effect");
+  const std::pair left_out(
+      Level::kWarning, "3 more repositories were not checked, to save the token's hourly limit");
   const std::pair near(Level::kWarning,
                        "Bitbucket says that most of the token's requests of this hour are used");
   const auto reads = [](const std::string& count) {

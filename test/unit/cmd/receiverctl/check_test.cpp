@@ -35,7 +35,7 @@ std::string lease(const std::string& holder, const std::string& renewed, int sec
       holder, seconds, renewed);
 }
 
-/// What the API server serves of a group.
+/// The API server's list of the kinds of a group.
 kube::ApiResult<std::string> served(const std::vector<std::string>& kinds) {
   std::string resources;
   for (const std::string& kind : kinds) {
@@ -89,11 +89,11 @@ TEST_CASE("a kind that is not served is named, with what to do about it") {
     fails_with("{}", row.all_missing, row.remedy);
     fails_with(refused(404, "404 page not found"), "none is served", row.remedy);
     fails_with(refused(403, R"({"kind": "Status", "message": "nobody may not look"})"),
-               "nobody may not look", "as somebody who may");
+               "nobody may not look", "use an account that may");
   }
 }
 
-TEST_CASE("a clock that is off is told of, in which direction") {
+TEST_CASE("a wrong clock is reported with its direction") {
   CHECK(judge_clock(kNow, kNow + 3s).level == Level::kOk);
   const Finding ahead = judge_clock(kNow, kNow + 90s);
   CHECK(ahead.level == Level::kWarning);
@@ -125,7 +125,7 @@ TEST_CASE("the clock is compared with the date of the API server's answer") {
     const auto cluster = Cluster::connect(terminal.context);
     REQUIRE(cluster);
     Findings findings;
-    CHECK(check_cluster(**cluster, {}, "", findings));
+    CHECK(check_cluster(**cluster, {}, findings));
     const auto told = std::ranges::find(findings, "clock", &Finding::subject);
     REQUIRE(told != findings.end());
     CHECK_THAT(told->message, Contains(row.direction));
@@ -138,8 +138,8 @@ TEST_CASE("the Lease tells whether the operator runs") {
   CHECK(leads.message == "runs; pod-0 leads");
   const Finding late = judge_lease(lease("pod-0_0011", "2026-03-14T11:19:01.000000Z"), kNow);
   CHECK(late.level == Level::kFailure);
-  CHECK(late.message == "pod-0 has not renewed its Lease for 60 s: none runs");
-  // By its own duration.
+  CHECK(late.message == "pod-0 has not renewed its Lease for 60 s: the operator does not run");
+  // The Lease has its own duration.
   CHECK(judge_lease(lease("pod-0_0011", "2026-03-14T11:19:01.000000Z", 60), kNow).level ==
         Level::kOk);
   CHECK(judge_lease(lease("pod-0_0011", "2026-03-14T11:19:59.000000Z", 1), kNow).level ==
@@ -209,6 +209,25 @@ TEST_CASE("an address that nobody outside reaches is a warning") {
   }
 }
 
+TEST_CASE("an address of the machine itself is one that no Bitbucket reaches") {
+  for (const std::vector<std::string>& addresses :
+       std::vector<std::vector<std::string>>{{"127.0.0.1"}, {"::1", "127.0.1.1"}}) {
+    const Finding finding = judge_addresses("h", addresses);
+    CHECK(finding.level == Level::kWarning);
+    CHECK_THAT(finding.message, Contains("the machine that connects"));
+    CHECK_THAT(finding.remedy, Contains("no Bitbucket can reach it"));
+  }
+  CHECK_THAT(judge_addresses("h", {"127.0.0.1", "10.0.0.1"}).remedy, Contains("Data Center can"));
+  // With --via, Bitbucket still uses the base URL.
+  for (const char* base : {"http://127.0.0.1:8080", "http://localhost", "http://[::1]/kargo"}) {
+    INFO(base);
+    Findings findings;
+    check_via({.scheme = "http", .host = "127.0.0.1", .port = 1}, base, "", {}, findings);
+    REQUIRE(findings.size() == 2);
+    CHECK_THAT(findings.front().remedy, Contains("no Bitbucket can reach it"));
+  }
+}
+
 TEST_CASE("a certificate is judged by its verdict and its end") {
   const PeerCertificate good{"", "CN=h", "CN=authority", kNow + 24h * 90, 2};
   const Finding well = judge_certificate(good, kNow);
@@ -251,13 +270,13 @@ TEST_CASE("check asks by an unsigned ping of a published URL, below a base path 
   });
   const std::string origin = "http://127.0.0.1:" + std::to_string(server.port());
   Findings findings;
-  check_web(origin, origin + "/bitbucket/hex", "", findings);
+  check_web(origin, origin + "/bitbucket/hex", {}, findings);
   CHECK(pinged.empty());
   findings.clear();
-  check_web(origin + "/kargo", "", "", findings);
+  check_web(origin + "/kargo", "", {}, findings);
   CHECK(pinged.empty());
   findings.clear();
-  check_web(origin + "/kargo", origin + "/kargo/bitbucket/hex", "", findings);
+  check_web(origin + "/kargo", origin + "/kargo/bitbucket/hex", {}, findings);
   CHECK_THAT(pinged, Catch::StartsWith("POST /kargo/bitbucket/hex ") &&
                          Contains("X-Event-Key: diagnostics:ping") && !Contains("Signature"));
   CHECK(findings.back().message == "the ingress strips the base path /kargo; served as well");
@@ -275,17 +294,17 @@ TEST_CASE("check asks another address than the base URL's, whose certificate is 
             "{\"status\":\"ok\"}\n");
       },
       test::ServerIdentity{authority.issue(), {}});
-  // A template that does not know the family of an address puts it in brackets.
+  // A template without knowledge of the address family may put an IPv4 address in brackets.
   const auto via = parse_web_address("https://[127.0.0.1]:" + std::to_string(server.port()));
   REQUIRE(via);
   Findings findings;
   check_via(*via, "https://nowhere.invalid/kargo", "https://nowhere.invalid/kargo/bitbucket/hex",
-            findings);
+            {}, findings);
   CHECK(asked == std::vector<std::string>{"GET /healthz", "POST /kargo/bitbucket/hex"});
   REQUIRE(findings.size() == 2);
   for (const Finding& finding : findings) CHECK(finding.level == Level::kOk);
   findings.clear();
-  check_via({.scheme = "http", .host = "127.0.0.1", .port = 1}, "https://nowhere.invalid", "",
+  check_via({.scheme = "http", .host = "127.0.0.1", .port = 1}, "https://nowhere.invalid", "", {},
             findings);
   REQUIRE(findings.size() == 1);
   CHECK(findings.front().level == Level::kFailure);

@@ -58,8 +58,12 @@ TEST_CASE("completions and manual page know every option") {
 
 TEST_CASE("completions offer a command's own options after it, and the common ones") {
   const std::string bash = printed("bash");
-  CHECK_THAT(bash, Contains("    ' receivers') words='describe -h --help --project"));
-  CHECK_THAT(bash, Contains("    ' receivers describe') words='-h --help --cluster-config"));
+  CHECK_THAT(bash,
+             Contains("    ' receivers') words='describe -h --help -n --namespace --project"));
+  CHECK_THAT(
+      bash,
+      Contains(
+          "    ' receivers describe') words='-h --help -n --namespace --project --cluster-config"));
   CHECK_THAT(bash, Contains("    '') words='receivers check "));
 }
 
@@ -67,6 +71,34 @@ TEST_CASE("what is quoted in a shell and in man's language stays what it was") {
   CHECK_THAT(printed("zsh"), Contains(R"('url:Compute a receiver'\''s URL)"));
   CHECK_THAT(printed("fish"), Contains(R"(-d 'Compute a receiver\'s URL)"));
   CHECK_THAT(printed("man"), Contains("\n  receiverctl check \\-\\-via ") && Contains(" \\e\n"));
+}
+
+TEST_CASE("kubectl is told what may stand in place of the last word") {
+  struct Row {
+    std::vector<const char*> words;
+    const char* told;
+  };
+  const std::vector<Row> rows{
+      {{"rec"}, "receivers\n:4\n"},
+      {{"receivers", ""}, "describe\n:4\n"},
+      {{"receivers", "describe", "--show"}, "--show-urls\n:4\n"},
+      {{"-o", "json", "chec"}, "check\n:4\n"},
+      {{"send", "--request-ti"}, "--request-timeout\n:4\n"},
+      {{"check", "--kubeconfig", "ch"}, ":0\n"},  // a file
+      {{"explain", ""}, ":0\n"},
+      {{"nonsense"}, ":0\n"},
+  };
+  for (Row row : rows) {
+    row.words.insert(row.words.begin(), "/usr/local/bin/kubectl_complete-bitbucket_receiver");
+    Terminal terminal;
+    CHECK(terminal.run(row.words) == 0);
+    CHECK(terminal.out.str() == row.told);
+    CHECK(terminal.err.str().empty());
+  }
+  Terminal all;
+  CHECK(all.run({"kubectl_complete-bitbucket_receiver"}) == 0);
+  CHECK_THAT(all.out.str(), Catch::StartsWith("receivers\n") && Contains("\ncheck\n") &&
+                                Catch::EndsWith("\n:4\n") && !Contains("--"));
 }
 
 TEST_CASE("other shells are refused") {

@@ -11,7 +11,7 @@ namespace receiver::ctl {
 TEST_CASE("the event of a saved payload is guessed by what stands in it") {
   struct Row {
     const char* file;
-    const char* event;  ///< nullptr: it names nothing to go by
+    const char* event;  ///< nullptr: the payload does not show its event
   };
   const std::vector<Row> rows{
       {"cloud/push_branch_update", "repo:push"},

@@ -1,5 +1,6 @@
 #include "cmd/receiverctl/matching.h"
 
+#include <algorithm>
 #include <set>
 #include <string>
 
@@ -50,7 +51,7 @@ TEST_CASE("a selection is told in words") {
   CHECK(selection_of(tags) == "tags that match ^v, ^r but not -rc");
 }
 
-TEST_CASE("of a push, every Warehouse of the project is told of, with the reason") {
+TEST_CASE("for a push, every Warehouse of the project is shown with the reason") {
   test::Stores stores;
   stores.warehouse({"apples", "any"}, {git(kFruit)});
   stores.warehouse({"apples", "dev"}, {git(kFruit, R"(,"branch":"dev")")});
@@ -111,7 +112,7 @@ TEST_CASE("of a push whose files are known, Warehouses that select none of them 
                              "https://bitbucket.org/orchard/fruit, any branch, files apps/api\n"));
 }
 
-TEST_CASE("of a pull request, the Promotions that wait for one are told of") {
+TEST_CASE("for a pull request, the Promotions that wait for one are shown") {
   test::Stores stores;
   const std::string url = "https://bitbucket.org/orchard/fruit/pull-requests/";
   stores.promotion({"apples", "seventh"}, url + "7");
@@ -135,6 +136,35 @@ TEST_CASE("long lists of subscriptions are cut") {
   CHECK(text_of(matches(bitbucket::Push{{kFruit}, {}}, "p", stores.warehouses)) ==
         "no Warehouse p/w: it subscribes to other repositories: https://h/x/1, https://h/x/2, "
         "https://h/x/3, https://h/x/4, https://h/x/5 and 2 more\n");
+}
+
+TEST_CASE("Warehouses of other repositories are left out, those of other refs and files are not") {
+  test::Stores stores;
+  stores.warehouse({"apples", "any"}, {git(kFruit)});
+  stores.warehouse({"apples", "dev"}, {git(kFruit, R"(,"branch":"dev")")});
+  stores.warehouse({"apples", "docs"}, {git(kFruit, R"(,"includePaths":["docs"])")});
+  stores.warehouse({"apples", "nuts"}, {git(kNuts)});
+  stores.warehouse({"apples", "none"}, {});
+  auto found = matches(bitbucket::Push{{kFruit}, {"refs/heads/main"}}, "apples", stores.warehouses,
+                       {{"main.go"}});
+  CHECK(leave_out_others(found) == 2);
+  std::set<std::string> names;
+  for (const Match& match : found) names.insert(match.object.key.name);
+  CHECK(names == std::set<std::string>{"any", "dev", "docs"});
+  CHECK(left_out_text(0).empty());
+  CHECK(left_out_text(1) == "1 Warehouse subscribes to other repositories: --all shows it.\n");
+  CHECK_THAT(left_out_text(2), Catch::StartsWith("2 Warehouses subscribe to other repositories"));
+}
+
+TEST_CASE("a terminal is shown the first rows of many, and told how many more there are") {
+  std::vector<Match> many(kRowsOnTerminal + 3);
+  for (Match& match : many) match.verdict = webhook::Verdict::kTarget;
+  many.back().verdict = webhook::Verdict::kOther;
+  const std::string shown = matches_table(many, {false, 80});
+  CHECK(std::count(shown.begin(), shown.end(), '\n') == kRowsOnTerminal + 2);
+  CHECK_THAT(shown, Catch::EndsWith("… and 3 more, 2 of them refreshed: -o json has all.\n"));
+  const std::string all = matches_table(many, {});
+  CHECK(std::count(all.begin(), all.end(), '\n') == kRowsOnTerminal + 4);
 }
 
 TEST_CASE("where nothing could be refreshed, a sentence says so") {

@@ -91,7 +91,7 @@ TEST_CASE("a server is looked at by its IPv6 address, too") {
   const auto seen = look_at_certificate("::1", local.port(), authority.pem(), 10s);
   REQUIRE(seen);
   CHECK(seen->problem.empty());
-  // One that is not what an unreadable host stands for.
+  // Not the port that an unreadable host would mean.
   const ScriptedServer other(hang_up, identity(authority), "127.0.0.2");
   CHECK(look_at_certificate("::ffff:127.0.0.2", other.port(), authority.pem(), 10s));
 }

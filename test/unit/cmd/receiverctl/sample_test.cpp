@@ -66,7 +66,7 @@ TEST_CASE("a sample push names the repository in whatever form it was given") {
     const auto push = pushed(row.event, {row.given, "main", "", "", kTime});
     CHECK(push.repository_urls == row.urls);
     CHECK(push.refs == Texts{"refs/heads/main"});
-    // What is sent reaches the Warehouse whose URL was given.
+    // The delivery reaches the Warehouse with the given URL.
     CHECK(std::any_of(
         push.repository_urls.begin(), push.repository_urls.end(),
         [&](const std::string& url) { return git::identity(url) == git::identity(row.given); }));

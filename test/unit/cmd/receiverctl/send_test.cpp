@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "json/json.h"
+#include "test/support/receiverctl_schema.h"
 #include "test/support/scripted_server.h"
 #include "test/unit/cmd/receiverctl/terminal.h"
 
@@ -94,10 +95,11 @@ TEST_CASE("what came of a delivery is told to people and to programs") {
         "no          Promotion p/not\n"
         "\n"
         "Not all were refreshed: the operator's log names this delivery and says why.\n");
-  CHECK(
-      sent_json(sent(200, std::nullopt)) ==
-      "{\n  \"event\": \"repo:push\",\n  \"delivery\": \"the-id\",\n  \"origin\": \"https://h\",\n"
-      "  \"status\": 200,\n  \"answer\": \"{}\",\n  \"milliseconds\": 7\n}\n");
+  const std::string json = sent_document(sent(200, {{kRefreshed, kNot}}), Format::kJson);
+  CHECK(test::schema_problem(json) == "");
+  CHECK_THAT(json,
+             Catch::Contains("\"milliseconds\": 7") && Catch::Contains("\"refreshed\": true"));
+  CHECK_THAT(sent_document(sent(200, std::nullopt), Format::kJson), !Catch::Contains("objects"));
 }
 
 }  // namespace receiver::ctl

@@ -13,7 +13,7 @@
 
 namespace receiver::ctl {
 
-/// What a command has of the world outside: input and variables from the test, and what it says.
+/// A command's environment: input and variables from the test, and its output.
 struct Terminal {
   using Variables = std::map<std::string, std::string, std::less<>>;
 

@@ -6,11 +6,16 @@
 #include <csignal>
 #include <mutex>
 #include <set>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
 #include "bitbucket_rest/messages.h"
+#include "bitbucket_rest/registrar.h"
+#include "cmd/receiverctl/interruption.h"
 #include "test/unit/cmd/receiverctl/terminal.h"
 
 namespace receiver::ctl {
@@ -25,16 +30,22 @@ using bitbucket_rest::Send;
 using Answered = tl::expected<ApiAnswer, BitbucketError>;
 using Failures = std::vector<std::optional<ApiFailure>>;
 
-/// Asks for one page of a repository, and is done.
-class Look final : public bitbucket_rest::Question<std::string> {
+/// Sends one request for a repository.
+class Ask : public bitbucket_rest::Question<std::string> {
  public:
-  explicit Look(const Repository& repository)
+  Ask(const Repository& repository, const char* method)
       : Question(repository, bitbucket_rest::Purpose::kRegister, {1, 1000}) {
-    ask({"GET", repository.slug, ""});
+    ask({method, repository.slug, ""});
   }
 
  private:
   void read(const ApiRequest& /*asked*/, const std::string& body) override { end(body); }
+};
+struct Look final : Ask {
+  explicit Look(const Repository& repository) : Ask(repository, "GET") {}
+};
+struct Change final : Ask {
+  explicit Change(const Repository& repository) : Ask(repository, "PUT") {}
 };
 
 std::vector<Repository> repositories(std::size_t count) {
@@ -45,16 +56,17 @@ std::vector<Repository> repositories(std::size_t count) {
   return all;
 }
 
-/// What is told, and with which exit code, of so many repositories.
+/// The messages and the exit code for this many repositories.
 struct Seen {
   Visits<std::string> visits;
   std::string out, err;
 };
-Seen visit(std::size_t count, const Send& send) {
+template <class Operation = Look>
+Seen visit_all(std::size_t count, const Send& send) {
   Terminal terminal;
   const auto make = [](const Repository& repository) { return repository; };
-  auto visits = visit_each<Look>(terminal.context, send, repositories(count), make,
-                                 [](const std::string& body) { return body; });
+  auto visits = visit_each<Operation>(terminal.context, send, repositories(count), make,
+                                      [](const std::string& body) { return body; });
   return {std::move(visits), terminal.out.str(), terminal.err.str()};
 }
 
@@ -91,7 +103,7 @@ TEST_CASE("others are not tried once it is clear how they would fare") {
   };
   const std::vector<Row> rows{
       {{}, ""},
-      {{ApiFailure::kUnauthorized}, "the token is refused"},
+      {{ApiFailure::kUnauthorized}, "Bitbucket rejects the token"},
       {{ApiFailure::kRateLimited}, "too many requests"},
       {{ApiFailure::kForbidden, ApiFailure::kNotFound, ApiFailure::kRefused,
         ApiFailure::kUnexpected, ApiFailure::kConflict, ApiFailure::kUnknown},
@@ -99,7 +111,7 @@ TEST_CASE("others are not tried once it is clear how they would fare") {
       {{ApiFailure::kTimeout, ApiFailure::kServer, ApiFailure::kUnreachable}, ""},
       {{ApiFailure::kTimeout, ApiFailure::kServer, ApiFailure::kUnreachable, ApiFailure::kTimeout},
        silent},
-      // One slow answer, or one that comes, is not silence.
+      // One slow answer, or any answer, does not stop the run.
       {{ApiFailure::kTimeout, ApiFailure::kTimeout, ApiFailure::kTimeout, std::nullopt,
         ApiFailure::kTimeout},
        ""},
@@ -107,7 +119,8 @@ TEST_CASE("others are not tried once it is clear how they would fare") {
         ApiFailure::kTimeout},
        ""},
       // The first reason stays.
-      {{ApiFailure::kUnauthorized, ApiFailure::kRateLimited, std::nullopt}, "the token is refused"},
+      {{ApiFailure::kUnauthorized, ApiFailure::kRateLimited, std::nullopt},
+       "Bitbucket rejects the token"},
   };
   for (std::size_t i = 0; i < rows.size(); ++i) {
     INFO(i);
@@ -117,16 +130,16 @@ TEST_CASE("others are not tried once it is clear how they would fare") {
 
 TEST_CASE("of more than ten repositories it is told how far it is") {
   const Send done = [](const ApiRequest&) -> Answered { return ApiAnswer{200, "done", "", ""}; };
-  CHECK(visit(10, done).err.empty());  // the table says it all
+  CHECK(visit_all(10, done).err.empty());  // the table is enough
 
-  const Seen seen = visit(11, done);
+  const Seen seen = visit_all(11, done);
   CHECK(seen.visits.code == ExitCode::kOk);
   CHECK(seen.out.empty());
   CHECK_THAT(seen.err, Catch::StartsWith("1/11 S/1: done\n") && Catch::Contains("\n11/11 S/"));
   CHECK(std::ranges::count(seen.err, '\n') == 11);
 }
 
-TEST_CASE("on a terminal progress is one line that is written over, and others begin anew") {
+TEST_CASE("on a terminal progress is one line that is overwritten, and others begin a new one") {
   Terminal terminal;
   std::ostringstream bar;
   terminal.context.bar = &bar;
@@ -141,9 +154,10 @@ TEST_CASE("on a terminal progress is one line that is written over, and others b
   progress.ended("S/3", "done");
   progress.summarise({"S/2"}, {"S/4"}, true);
   CHECK(bar.str() == "\r1/12\r2/12\n\r3/12\n");
-  CHECK(terminal.err.str() ==
-        "waiting\nstill\nInterrupted: 2 of 12 done. Run it again to go on.\n1 of 12 failed: S/2\n"
-        "1 of 12 were not tried: S/4\n");
+  CHECK(
+      terminal.err.str() ==
+      "waiting\nstill\nInterrupted: 2 of 12 done. Run it again to continue.\n1 of 12 failed: S/2\n"
+      "1 of 12 were not tried: S/4\n");
 }
 
 TEST_CASE(
@@ -153,13 +167,13 @@ TEST_CASE(
       return ApiAnswer{std::stoi(request.url) % 2 == 0 ? status : 200, "done", "", ""};
     };
   };
-  const Seen seen = visit(24, answers(404));
+  const Seen seen = visit_all(24, answers(404));
   CHECK(seen.visits.code == ExitCode::kNotWell);
   CHECK_THAT(seen.err, Catch::Contains("\n12 of 24 failed: S/2, ") &&
                            Catch::EndsWith(" and 2 more\n") && Catch::Contains("S/2: failed: "));
   CHECK_THAT(told(seen.visits),
              Catch::StartsWith("1 done\n2 failed: ") && Catch::Contains("\n23 done\n"));
-  CHECK(visit(2, answers(400)).visits.code == ExitCode::kNotWell);
+  CHECK(visit_all(2, answers(400)).visits.code == ExitCode::kNotWell);
 }
 
 TEST_CASE("four are visited at a time, after the first one alone") {
@@ -183,7 +197,7 @@ TEST_CASE("four are visited at a time, after the first one alone") {
     --inside;
     return ApiAnswer{200, "done", "", ""};
   };
-  const Seen seen = visit(9, send);
+  const Seen seen = visit_all(9, send);
   CHECK(most == 4);
   CHECK(asked == 9);
   CHECK(told(seen.visits) ==
@@ -192,20 +206,19 @@ TEST_CASE("four are visited at a time, after the first one alone") {
 
 TEST_CASE("a token that is refused is shown once, and others are not tried") {
   std::atomic<int> asked{0};
-  const Seen seen = visit(3, [&](const ApiRequest&) -> Answered {
+  const Seen seen = visit_all(3, [&](const ApiRequest&) -> Answered {
     ++asked;
     return ApiAnswer{401, "", "", ""};
   });
   CHECK(asked == 1);
   CHECK(seen.visits.code == ExitCode::kNotWell);
-  CHECK_THAT(told(seen.visits),
-             Catch::StartsWith("1 failed: ") &&
-                 Catch::EndsWith(
-                     "2 not tried: the token is refused\n3 not tried: the token is refused\n"));
+  CHECK_THAT(told(seen.visits), Catch::StartsWith("1 failed: ") &&
+                                    Catch::EndsWith("2 not tried: Bitbucket rejects the token\n3 "
+                                                    "not tried: Bitbucket rejects the token\n"));
 }
 
 TEST_CASE("one repository that is not answered does not end the others, a dead Bitbucket does") {
-  const Seen one = visit(9, [](const ApiRequest& request) -> Answered {
+  const Seen one = visit_all(9, [](const ApiRequest& request) -> Answered {
     if (request.url == "1") return no_answer(ApiFailure::kUnreachable);
     return ApiAnswer{200, "done", "", ""};
   });
@@ -214,11 +227,11 @@ TEST_CASE("one repository that is not answered does not end the others, a dead B
              Catch::StartsWith("1 failed: no answer\n2 done\n") && Catch::EndsWith("9 done\n"));
 
   std::atomic<int> asked{0};
-  const Seen all = visit(20, [&](const ApiRequest&) -> Answered {
+  const Seen all = visit_all(20, [&](const ApiRequest&) -> Answered {
     ++asked;
     return no_answer(ApiFailure::kUnreachable);
   });
-  CHECK(asked < 9);  // four in a row, and those under way
+  CHECK(asked < 9);  // four in a row, and those in flight
   CHECK(all.visits.code == ExitCode::kUnreachable);
   CHECK_THAT(told(all.visits), Catch::EndsWith("20 not tried: Bitbucket does not answer\n"));
   CHECK_THAT(all.err, Catch::Contains("of 20 were not tried: "));
@@ -228,7 +241,7 @@ TEST_CASE("what one request is told to wait for, all wait for") {
   using Clock = std::chrono::steady_clock;
   std::mutex mutex;
   std::vector<Clock::time_point> asked;
-  const Seen seen = visit(6, [&](const ApiRequest&) -> Answered {
+  const Seen seen = visit_all(6, [&](const ApiRequest&) -> Answered {
     const std::lock_guard lock(mutex);
     asked.push_back(Clock::now());
     if (asked.size() == 1) return ApiAnswer{200, "done", "", ""};
@@ -237,14 +250,14 @@ TEST_CASE("what one request is told to wait for, all wait for") {
   });
   CHECK(seen.visits.code == ExitCode::kOk);
   CHECK(seen.err == "Bitbucket limits requests (429): waiting 1 s\n");
-  // Three more were under way at most.
+  // At most three more were in flight.
   REQUIRE(asked.size() == 7);
   CHECK(asked.back() - asked[1] >= std::chrono::seconds(1));
 }
 
 TEST_CASE("Ctrl-C ends it, and tells what was done and what was not") {
   std::atomic<int> asked{0};
-  const Seen seen = visit(200, [&](const ApiRequest&) -> Answered {
+  const Seen seen = visit_all(200, [&](const ApiRequest&) -> Answered {
     if (++asked == 20) (void)std::raise(SIGINT);
     return ApiAnswer{200, "done", "", ""};
   });
@@ -255,19 +268,136 @@ TEST_CASE("Ctrl-C ends it, and tells what was done and what was not") {
   CHECK(done >= 20);
   CHECK(done < 30);
   CHECK_THAT(seen.err, Catch::Contains(fmt::format(
-                           "Interrupted: {} of 200 done. Run it again to go on.\n", done)));
+                           "Interrupted: {} of 200 done. Run it again to continue.\n", done)));
   CHECK_THAT(told(seen.visits), Catch::EndsWith("200 not tried: interrupted\n"));
 }
 
 TEST_CASE("Ctrl-C ends a wait, too") {
   const auto begun = std::chrono::steady_clock::now();
-  const Seen seen = visit(2, [&](const ApiRequest&) -> Answered {
+  const Seen seen = visit_all(2, [&](const ApiRequest&) -> Answered {
     (void)std::raise(SIGTERM);
     return ApiAnswer{429, "", "60", ""};
   });
   CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(30));
   CHECK(seen.visits.code == ExitCode::kInterrupted);
-  CHECK(told(seen.visits) == "1 failed: interrupted\n2 not tried: interrupted\n");
+  CHECK(told(seen.visits) == "1 not tried: interrupted\n2 not tried: interrupted\n");
+}
+
+TEST_CASE("Ctrl-C waits for no answer, and what was under way has not failed") {
+  // Like a client that is interrupted.
+  const Send send = [](const ApiRequest& request) -> Answered {
+    if (request.url == "1") return ApiAnswer{200, "done", "", ""};
+    if (request.url == "5") (void)std::raise(SIGINT);
+    while (!Interruption::happened()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return no_answer(ApiFailure::kUnknown);
+  };
+  const Seen read = visit_all(12, send);
+  CHECK(read.visits.code == ExitCode::kInterrupted);
+  CHECK_THAT(told(read.visits),
+             Catch::StartsWith("1 done\n2 not tried: interrupted\n") && !Catch::Contains("failed"));
+  CHECK_THAT(read.err, Catch::Contains("Interrupted: 1 of 12 done. Run it again to continue.\n"
+                                       "11 of 12 were not tried: "));
+
+  const Seen written = visit_all<Change>(5, send);
+  CHECK_THAT(told(written.visits),
+             Catch::StartsWith("1 done\n2 not tried: interrupted before Bitbucket answered: it may "
+                               "be done; the next run finds out\n"));
+}
+
+TEST_CASE("Ctrl-C at the very end asks for no other run") {
+  const Seen seen = visit_all(2, [](const ApiRequest& request) -> Answered {
+    if (request.url == "2") (void)std::raise(SIGINT);
+    return ApiAnswer{200, "done", "", ""};
+  });
+  CHECK(seen.visits.code == ExitCode::kInterrupted);
+  CHECK(told(seen.visits) == "1 done\n2 done\n");
+  CHECK(seen.err.empty());
+}
+
+TEST_CASE("the second signal, of either kind, ends the process at once") {
+  struct Row {
+    int first;
+    int second;
+  };
+  for (const Row& row : {Row{SIGINT, SIGTERM}, Row{SIGTERM, SIGINT}, Row{SIGINT, SIGINT}}) {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      const Interruption interruption;
+      (void)std::raise(row.first);
+      if (Interruption::signal() == row.first) (void)std::raise(row.second);
+      ::_exit(0);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    REQUIRE(WIFSIGNALED(status));
+    CHECK(WTERMSIG(status) == row.second);
+  }
+}
+
+TEST_CASE("what is ignored stays ignored, and what was before comes back") {
+  struct sigaction before {};
+  REQUIRE(::sigaction(SIGTERM, nullptr, &before) == 0);
+  REQUIRE(std::signal(SIGTERM, SIG_IGN) != SIG_ERR);
+  {
+    const Interruption interruption;
+    (void)std::raise(SIGTERM);
+    CHECK_FALSE(Interruption::happened());
+    (void)std::raise(SIGINT);
+    CHECK(Interruption::signal() == SIGINT);
+    (void)std::raise(SIGTERM);
+  }
+  CHECK(std::signal(SIGTERM, before.sa_handler) == SIG_IGN);
+}
+
+TEST_CASE("a read that is sent again holds up no other") {
+  std::mutex mutex;
+  std::vector<std::string> asked;
+  const Seen seen = visit_all(9, [&](const ApiRequest& request) -> Answered {
+    const std::lock_guard lock(mutex);
+    asked.push_back(request.url);
+    const bool again = std::ranges::count(asked, request.url) > 1;
+    return ApiAnswer{request.url == "2" && !again ? 503U : 200U, "done", "", ""};
+  });
+  CHECK(seen.visits.code == ExitCode::kOk);
+  CHECK(seen.err == "Bitbucket answered 503: waiting 1 s\n");
+  REQUIRE(asked.size() == 10);
+  CHECK(asked.back() == "2");
+}
+
+TEST_CASE("what repositories inherit is shared by their registrations without a race") {
+  const bitbucket_rest::InheritedWebhooks inherited =
+      std::make_shared<bitbucket_rest::InheritedWebhooks::element_type>();
+  std::atomic<unsigned> asked{0};
+  const Send send = [&](const ApiRequest& request) -> Answered {
+    const bool of_all = request.url.find("/repos/") == std::string::npos;
+    // The first repository did not read them: the next ones do, at once.
+    if (of_all) ++asked;
+    if (!of_all && request.url.find("/repos/1/") != std::string::npos) {
+      return ApiAnswer{404, "", "", ""};
+    }
+    return ApiAnswer{200, R"({"values": [], "isLastPage": true})", "", ""};
+  };
+  Terminal terminal;
+  const auto make = [&](const Repository& repository) {
+    return bitbucket_rest::Registration{
+        .repository = repository,
+        .wanted = {.name = "Kargo demo/bb",
+                   .mark = "[0123456789ab/bb]",
+                   .url = "https://hooks.example.com/bitbucket/" + std::string(64, 'a'),
+                   .secret = crypto::SecretString("the-secret")},
+        .dry_run = true,
+        .inherited = inherited};
+  };
+  const auto how = [](const bitbucket_rest::Plan&) { return "done"; };
+  const auto visits = visit_each<bitbucket_rest::RegisterWebhook>(terminal.context, send,
+                                                                  repositories(40), make, how);
+  CHECK(visits.code == ExitCode::kNotWell);
+  CHECK(asked >= 1);
+  CHECK(asked <= 4);
+  CHECK(std::ranges::count_if(visits.all, [](const auto& visited) {
+          return visited.result && visited.result->action == bitbucket_rest::Action::kCreate;
+        }) == 39);
 }
 
 }  // namespace receiver::ctl
