@@ -63,6 +63,7 @@ class Told {
 
 std::string fields_of(const rest::Plan& plan) {
   std::vector<std::string_view> fields;
+  fields.reserve(plan.differences.size());
   for (const rest::Difference& difference : plan.differences) fields.push_back(difference.field);
   return fmt::format("{}", fmt::join(fields, ", "));
 }

@@ -139,6 +139,7 @@ std::vector<PushedRepository> pushes(const DescribeOptions& options, const Wareh
       continue;
     }
     std::vector<Warehouses::Object> subscribers;
+    subscribers.reserve(repository.subscribers.size());
     for (const auto& [key, warehouse] : repository.subscribers) subscribers.push_back(warehouse);
     added.matches = matches(push, subscribers, options.changed);
   }

@@ -114,6 +114,7 @@ std::vector<std::string> why_not_registered(const api::Secret& secret,
   const auto checked = controllers::check_access(*secret.bitbucket, &hosts, secret_name);
   if (checked.access && checked.access->registers) return {};
   std::vector<std::string> why;
+  why.reserve(checked.refusals.size());
   for (const auto& refusal : checked.refusals) why.push_back(refusal.message);
   return why;
 }

@@ -120,6 +120,7 @@ std::string unknown_word(const CLI::App& program, const std::vector<std::string>
         options, [](const CLI::Option* option) { return option->get_positional(); });
     if (below.empty() || takes_words) continue;
     std::vector<std::string> names;
+    names.reserve(below.size());
     for (const CLI::App* one : below) names.push_back(one->get_name());
     return sentence(
         command == &program ? "there is no command" : command->get_name() + " has no command", word,

@@ -82,10 +82,10 @@ void RegisterWebhook::read_part(const ApiRequest& asked, const std::string& body
 }
 
 void RegisterWebhook::decide() {
-  static const std::vector<Webhook> kNone;
+  static const std::vector<Webhook> none;
   const auto& inherited = *registration_.inherited;
   plan_ = plan_webhook(repository().product, webhooks_, registration_.wanted, registration_.moves,
-                       registration_.always, inherited ? *inherited : kNone);
+                       registration_.always, inherited ? *inherited : none);
   const bool writes = plan_.action == Action::kCreate || plan_.action == Action::kUpdate;
   if (plan_.action == Action::kCreate && !inherited) {
     list(Step::kInherited);

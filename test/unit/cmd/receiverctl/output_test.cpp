@@ -27,15 +27,15 @@ TEST_CASE("colours are put around a text without moving the columns") {
 }
 
 TEST_CASE("a text is wrapped between words, and cut where there are none") {
-  using Lines = std::vector<std::string>;
-  CHECK(wrapped("", 10) == Lines{""});
-  CHECK(wrapped("one two three", 13) == Lines{"one two three"});
-  CHECK(wrapped("one two three", 12) == Lines{"one two", "three"});
-  CHECK(wrapped("one two three", 7) == Lines{"one two", "three"});
-  CHECK(wrapped("one two three", 3) == Lines{"one", "two", "thr", "ee"});
-  CHECK(wrapped("ééé ééé", 4) == Lines{"ééé", "ééé"});
-  CHECK(wrapped("https://h/abcdef x", 9) == Lines{"https://h", "/abcdef x"});
-  CHECK(wrapped("ab", 0) == Lines{"a", "b"});
+  using Wrapped = std::vector<std::string>;
+  CHECK(wrapped("", 10) == Wrapped{""});
+  CHECK(wrapped("one two three", 13) == Wrapped{"one two three"});
+  CHECK(wrapped("one two three", 12) == Wrapped{"one two", "three"});
+  CHECK(wrapped("one two three", 7) == Wrapped{"one two", "three"});
+  CHECK(wrapped("one two three", 3) == Wrapped{"one", "two", "thr", "ee"});
+  CHECK(wrapped("ééé ééé", 4) == Wrapped{"ééé", "ééé"});
+  CHECK(wrapped("https://h/abcdef x", 9) == Wrapped{"https://h", "/abcdef x"});
+  CHECK(wrapped("ab", 0) == Wrapped{"a", "b"});
 }
 
 TEST_CASE(
@@ -71,7 +71,7 @@ TEST_CASE(
 
 TEST_CASE("a table of many columns fits a narrow terminal, whatever is in it") {
   const std::string text(100, 'x');
-  for (const std::size_t columns : {60, 80, 160}) {
+  for (const std::size_t columns : {60U, 80U, 160U}) {
     Table table({"PROJECT", "NAME", "READY", "WAREHOUSES", "PROMOTIONS", "WEBHOOKS", "WHY NOT"});
     table.add({text, text, "False", "5", "2", "1/2", text});
     std::istringstream lines_of(table.text({false, columns}));

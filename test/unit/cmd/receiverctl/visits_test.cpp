@@ -238,12 +238,11 @@ TEST_CASE("one repository that is not answered does not end the others, a dead B
 }
 
 TEST_CASE("what one request is told to wait for, all wait for") {
-  using Clock = std::chrono::steady_clock;
   std::mutex mutex;
-  std::vector<Clock::time_point> asked;
+  std::vector<std::chrono::steady_clock::time_point> asked;
   const Seen seen = visit_all(6, [&](const ApiRequest&) -> Answered {
     const std::lock_guard lock(mutex);
-    asked.push_back(Clock::now());
+    asked.push_back(std::chrono::steady_clock::now());
     if (asked.size() == 1) return ApiAnswer{200, "done", "", ""};
     if (asked.size() == 2) return ApiAnswer{429, "", "1", ""};
     return ApiAnswer{200, "done", "", ""};
