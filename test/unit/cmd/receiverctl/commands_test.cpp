@@ -13,6 +13,7 @@
 
 #include "controllers/derive.h"
 #include "crypto/crypto.h"
+#include "test/support/eventually.h"
 #include "test/support/receiverctl_schema.h"
 #include "test/unit/cmd/receiverctl/scripted_api.h"
 
@@ -167,7 +168,7 @@ TEST_CASE("with 2,000 Warehouses each command is quick, and does not flood a ter
       CAPTURE(per_repository, words.front(), ended.err);
       CHECK(ended.code <= 1);
       CHECK(ended.err.empty());
-      CHECK(Clock::now() - begun < 2s);
+      CHECK(Clock::now() - begun < (test::kSanitized ? 60s : 2s));
       CHECK(ended.out.size() < 200'000);
       CHECK(longest_line(ended.out) <= 160);
     }
