@@ -140,11 +140,14 @@ TEST_CASE("register asks Bitbucket through HTTPS_PROXY, unless NO_PROXY exempts 
   INFO(registered.output);
   CHECK(registered.exit_code == 0);
   CHECK(hidden.webhooks("acme/shop").size() == 1);
-  // One for the lists and one for the write; the API server is asked without it.
+  // One for the write, and one for both lists, if cpprestsdk has it back in time for the second;
+  // the API server is asked without it.
+  const std::size_t connects = proxy.connects().size();
+  CHECK((connects == 2 || connects == 3));
   CHECK(proxy.connects() ==
-        std::vector<std::string>(2, host + ":" + std::to_string(hidden.port())));
+        std::vector<std::string>(connects, host + ":" + std::to_string(hidden.port())));
   CHECK(run_through({{"NO_PROXY", ".test"}}).exit_code == 3);
-  CHECK(proxy.connects().size() == 2);
+  CHECK(proxy.connects().size() == connects);
   CHECK_THAT(told(run_through({{"HTTPS_PROXY", "socks5://me:pass-word@proxy"}})),
              Catch::StartsWith("2\n") && Catch::Contains("HTTPS_PROXY names no proxy") &&
                  !Catch::Contains("pass-word"));
