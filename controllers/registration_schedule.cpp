@@ -104,6 +104,10 @@ void RegistrationSchedule::begin(Time now) {
   }
 }
 
+RegistrationSchedule::Time RegistrationSchedule::due_of(const Entry& entry) {
+  return entry.webhook.empty() ? entry.due : std::min(entry.due, entry.deliveries_due);
+}
+
 RegistrationSchedule::Time RegistrationSchedule::ready_at(const Receiver& receiver,
                                                           const Entry& entry, Time due) const {
   const auto host = hosts_.find(entry.host);
@@ -127,7 +131,7 @@ std::optional<RegistrationSchedule::Visit> RegistrationSchedule::next(Time now) 
     const auto found = turns_.find(here.wish.owner);
     const std::uint64_t turn = found == turns_.end() ? 0 : found->second;
     for (const auto& [repository, one] : here.entries) {
-      if (waits_for_a_visit(one)) continue;
+      if (due_of(one) > now || waits_for_a_visit(one)) continue;
       const auto consider = [&](Errand errand, Time due) {
         if (ready_at(here, one, due) > now) return;
         const Rank rank(now - due >= kOverdue ? Errand::kMake : errand, turn, errand, due);
@@ -159,9 +163,8 @@ std::optional<RegistrationSchedule::Time> RegistrationSchedule::next_due() const
   std::optional<Time> first;
   for (const auto& [name, receiver] : receivers_) {
     for (const auto& [repository, entry] : receiver.entries) {
-      if (waits_for_a_visit(entry)) continue;
-      Time due = entry.due;
-      if (!entry.webhook.empty()) due = std::min(due, entry.deliveries_due);
+      const Time due = due_of(entry);
+      if ((first && due >= *first) || waits_for_a_visit(entry)) continue;
       const Time ready = ready_at(receiver, entry, due);
       if (!first || ready < *first) first = ready;
     }

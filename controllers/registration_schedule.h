@@ -146,6 +146,8 @@ class RegistrationSchedule {
 
   [[nodiscard]] static Entry entry_of(const bitbucket_rest::Repository& repository, Time due);
   [[nodiscard]] std::shared_ptr<Pause> pause_of(const std::string& credentials);
+  /// When the entry's next visit is due, of either kind.
+  [[nodiscard]] static Time due_of(const Entry& entry);
   /// The earliest time for a visit that is due at that time, ignoring visits in progress.
   [[nodiscard]] Time ready_at(const Receiver& receiver, const Entry& entry, Time due) const;
   [[nodiscard]] bool waits_for_a_visit(const Entry& entry) const;
