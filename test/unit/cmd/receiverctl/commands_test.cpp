@@ -144,9 +144,10 @@ TEST_CASE(
 }
 
 TEST_CASE("with 2,000 Warehouses each command is quick, and does not flood a terminal") {
-  for (const int per_repository : {1, 2'000}) {
+  const int warehouses = test::kSanitized ? 200 : 2'000;
+  for (const int per_repository : {1, warehouses}) {
     World world;
-    for (int i = 0; i < 2'000; ++i) {
+    for (int i = 0; i < warehouses; ++i) {
       world.add_warehouse(fmt::format("a-warehouse-with-a-long-name-{:04}", i),
                           fmt::format(R"("repoURL":"https://bitbucket.org/kargo-orchard/{}")",
                                       per_repository == 1 && i > 0 ? fmt::format("repository-{}", i)
@@ -168,7 +169,7 @@ TEST_CASE("with 2,000 Warehouses each command is quick, and does not flood a ter
       CAPTURE(per_repository, words.front(), ended.err);
       CHECK(ended.code <= 1);
       CHECK(ended.err.empty());
-      CHECK(Clock::now() - begun < (test::kSanitized ? 60s : 2s));
+      CHECK(Clock::now() - begun < (test::kSanitized ? 20s : 2s));
       CHECK(ended.out.size() < 200'000);
       CHECK(longest_line(ended.out) <= 160);
     }
