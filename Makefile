@@ -10,7 +10,7 @@ TESTS_AT_ONCE ?= $(shell expr $(JOBS) + 2)
 # Print more about a finding, and stop the test at the first one.
 export ASAN_OPTIONS ?= detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
-export TSAN_OPTIONS ?= halt_on_error=1:second_deadlock_stack=1
+export TSAN_OPTIONS ?= halt_on_error=1:second_deadlock_stack=1:suppressions=$(CURDIR)/test/races.txt
 export LSAN_OPTIONS ?= suppressions=$(CURDIR)/test/leaks.txt:print_suppressions=0
 # A clone in another folder can use what this one has compiled.
 export CCACHE_BASEDIR ?= $(CURDIR)
