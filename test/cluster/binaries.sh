@@ -20,7 +20,7 @@ source "$here/lib.sh"
 kubernetes_version() { # MODULE
   awk '$1 == "k8s.io/kubernetes" { print $2; exit }' "$here/$1/go.mod"
 }
-helm_version=$(awk '$1 == "helm.sh/helm/v3" { print $2; exit }' "$here/helm/go.mod")
+helm_version=$(awk '$1 == "helm.sh/helm/v3" { print $2; exit }' "$here/tools/go.mod")
 commands=k8s.io/kubernetes/cmd
 
 set_name=${1:-control-plane}
@@ -34,7 +34,7 @@ case $set_name in
     packages=("$commands"/{kubelet,kube-controller-manager,kube-scheduler,kube-proxy})
     ;;
   helm)
-    module=helm minutes=2
+    module=tools minutes=2
     packages=(helm.sh/helm/v3/cmd/helm)
     ;;
   oldest | newest)
@@ -58,8 +58,8 @@ if [[ $set_name == control-plane && -n ${KUBEBUILDER_ASSETS:-} ]]; then
 fi
 
 flags='-s -w'
-case $module in
-  tools | oldest | newest)
+case $set_name in
+  control-plane | node | oldest | newest)
     version=$(kubernetes_version "$module")
     IFS=. read -r major minor _ <<<"${version#v}"
     base=k8s.io/component-base/version
