@@ -687,7 +687,8 @@ TEST_CASE("a webhook whose making was not answered is not made again") {
   CHECK_THAT(world.told(), Catch::VectorContains(std::string("demo WebhookRegistrationFailed")));
 }
 
-TEST_CASE("a Bitbucket that was away for an hour is made up for in minutes, and asked little") {
+TEST_CASE("a Bitbucket that was away for an hour is made up for in minutes, and asked little",
+          "[single-threaded]") {
   RegistrarWorld world;
   world.subscribe_to_two_hundred();
   world.center.is_away = true;

@@ -245,7 +245,7 @@ TEST_CASE("owners take turns, however many receivers and repositories they have"
   CHECK(count_of(world.run(3s), "small/bb") == 3);
 }
 
-TEST_CASE("what is overdue waits no longer for what is new") {
+TEST_CASE("what is overdue waits no longer for what is new", "[single-threaded]") {
   ScheduleWorld world;
   world.tells_of_deliveries = true;
   world.want({"a"}, "url", "wish", "small/bb");
@@ -452,7 +452,8 @@ TEST_CASE("the end of a visit for what is not wanted any more says nothing") {
   }
 }
 
-TEST_CASE("failed deliveries are asked for every five minutes, once a second, after all else") {
+TEST_CASE("failed deliveries are asked for every five minutes, once a second, after all else",
+          "[single-threaded]") {
   ScheduleWorld world;
   world.tells_of_deliveries = true;
   world.want({"a", "b"});
