@@ -368,10 +368,11 @@ void Registrar::Impl::ended(const Work& work, const Result& result, bool may_hav
   if (result) {
     receiver.failures.erase(repository);
   } else {
-    logger_.warn("webhook not registered, will be retried", {{"owner", owner->owner.meta.key.str()},
-                                                             {"receiver", work.desired->receiver},
-                                                             {"repository", repository},
-                                                             {"error", result.error().message}});
+    logger_.warn("webhook not registered, will be retried",
+                 {{"object", owner->owner.meta.key.str()},
+                  {"receiver", work.desired->receiver},
+                  {"repository", repository},
+                  {"error", result.error().message}});
     receiver.failures[repository] = result.error();
   }
   tell_lasting(*owner);
@@ -380,7 +381,7 @@ void Registrar::Impl::ended(const Work& work, const Result& result, bool may_hav
 void Registrar::Impl::tell_visit(const Work& work, const Plan& plan, State was) {
   const auto note = visit_note(work.desired->receiver, work.visit.repository.name(), plan, was);
   if (!note) return;
-  logger_.info("webhook", {{"owner", work.owner.meta.key.str()}, {"what", note->text}});
+  logger_.info("webhook", {{"object", work.owner.meta.key.str()}, {"what", note->text}});
   tell_(work.owner, *note);
 }
 
@@ -407,7 +408,7 @@ void Registrar::Impl::asked(const Work& work, const Newest& newest, clock::Wall:
   const std::string repository = work.visit.repository.name();
   if (error) {
     logger_.debug("cannot read failed deliveries, will be retried",
-                  {{"owner", owner->owner.meta.key.str()},
+                  {{"object", owner->owner.meta.key.str()},
                    {"repository", repository},
                    {"error", error->message}});
     return;
@@ -415,7 +416,7 @@ void Registrar::Impl::asked(const Work& work, const Newest& newest, clock::Wall:
   if (!receiver.missed.is_news(repository, *newest, now, steady_now)) return;
   ++counters.missed;
   const Note note = missed_note(receiver.desired->receiver, repository, (*newest)->words);
-  logger_.warn("deliveries missed", {{"owner", owner->owner.meta.key.str()}, {"what", note.text}});
+  logger_.warn("deliveries missed", {{"object", owner->owner.meta.key.str()}, {"what", note.text}});
   tell_(owner->owner, note);
   options_.refresh(owner->owner.project(), *receiver.desired->access, work.visit.repository);
 }
