@@ -18,7 +18,7 @@ export CCACHE_NOHASHDIR ?= true
 
 .PHONY: help
 help: ## show this list
-	@grep -hE '^[a-z0-9 -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9 -]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+	@grep -hE '^[a-z0-9 -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9 -]+):.*## (.*)/  make \1\t\2/' | expand -t 28
 
 .PHONY: run
 run: build ## build and start everything, send one signed push, stay up until Ctrl-C (KUBECONFIG=… uses that cluster, RUN_SECONDS=… ends it)
@@ -188,4 +188,4 @@ clean: ## delete build/ and dist/
 	rm -rf build dist
 
 build/%/build.ninja: CMakePresets.json | install
-	@cmake --preset $* && touch $@
+	@cmake --preset $* >/dev/null && touch $@
