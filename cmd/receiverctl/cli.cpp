@@ -14,10 +14,10 @@
 #include <boost/algorithm/string/replace.hpp>
 #include <fmt/format.h>
 
-#include "clock/clock.h"
 #include "cmd/receiverctl/check.h"
 #include "cmd/receiverctl/completion.h"
 #include "cmd/receiverctl/deliveries.h"
+#include "cmd/receiverctl/duration.h"
 #include "cmd/receiverctl/explain.h"
 #include "cmd/receiverctl/help.h"
 #include "cmd/receiverctl/output.h"
@@ -58,14 +58,11 @@ std::string program_name(const std::string& file) {
   return file == "kubectl-bitbucket_receiver" ? "kubectl bitbucket-receiver" : kProgram;
 }
 
-/// `30`, `30s`, `2m`; nothing if it is none, or out of bounds.
+/// Nothing if it is no time, or out of bounds.
 std::optional<std::chrono::milliseconds> request_timeout(const std::string& text) {
-  const bool bare = text.find_first_not_of("0123456789") == std::string::npos;
-  const auto time = clock::parse_duration(bare ? text + "s" : text);
-  if (!time || *time < kShortestRequestTimeout || *time > kLongestRequestTimeout) {
-    return std::nullopt;
-  }
-  return std::chrono::duration_cast<std::chrono::milliseconds>(*time);
+  const auto time = read_duration(text);
+  const bool fits = time && *time >= kShortestRequestTimeout && *time <= kLongestRequestTimeout;
+  return fits ? time : std::nullopt;
 }
 
 /// Of the name of one.
