@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <numeric>
 #include <ostream>
 #include <string_view>
@@ -131,7 +132,14 @@ int PrintableOutput::sync() {
   const std::lock_guard lock(mutex_);
   write(line_);
   line_.clear();
-  return target_->pubsync() == 0 && !failed_ ? 0 : -1;
+  errno = 0;
+  if (target_->pubsync() != 0) note_failure();
+  return failed_ ? -1 : 0;
+}
+
+void PrintableOutput::note_failure() {
+  failed_ = true;
+  reader_is_gone_ = errno == EPIPE;
 }
 
 void PrintableOutput::write(std::string_view text) {
@@ -147,7 +155,8 @@ void PrintableOutput::write(std::string_view text) {
     }
   }
   const auto size = static_cast<std::streamsize>(shown.size());
-  failed_ = target_->sputn(shown.data(), size) != size || failed_;
+  errno = 0;
+  if (target_->sputn(shown.data(), size) != size) note_failure();
 }
 
 Table::Table(std::vector<std::string> titles) : titles_(std::move(titles)) {}

@@ -32,11 +32,16 @@ class PrintableOutput final : private std::streambuf {
   PrintableOutput(const PrintableOutput&) = delete;
   PrintableOutput& operator=(const PrintableOutput&) = delete;
 
+  /// Whether a write failed because nobody reads the pipe any more, as with `| head`.
+  [[nodiscard]] bool reader_is_gone() const { return reader_is_gone_; }
+
  private:
   int_type overflow(int_type character) override;
   std::streamsize xsputn(const char* text, std::streamsize size) override;
   int sync() override;
   void write(std::string_view text);
+  /// After a write that failed, and set `errno`.
+  void note_failure();
 
   std::ostream& stream_;
   bool colours_;
@@ -45,6 +50,7 @@ class PrintableOutput final : private std::streambuf {
   std::mutex mutex_;     ///< of all below
   std::string line_;     ///< incomplete, because a character may be written in parts
   bool failed_ = false;  ///< a write failed; the next flush reports it
+  bool reader_is_gone_ = false;
 };
 
 enum class Tone : std::uint8_t { kPlain, kGood, kWarning, kBad, kQuiet };
