@@ -58,11 +58,14 @@ struct CheckStage {
 
   /// The findings of `check` for these subjects, by level.
   [[nodiscard]] std::vector<std::string> check(Environment environment,
-                                               const std::set<std::string>& subjects) const {
+                                               const std::set<std::string>& subjects,
+                                               const std::vector<std::string>& more = {}) const {
     environment["KUBECONFIG"] = cluster.directory() + "/kubeconfig.admin";
-    const Finished finished = run({RECEIVERCTL_BINARY, "check", "--project", project.name(),
-                                   "--service-account", kCheckedAccount, "-o", "json"},
-                                  environment);
+    std::vector<std::string> words{
+        RECEIVERCTL_BINARY,  "check",         "--project", project.name(),
+        "--service-account", kCheckedAccount, "-o",        "json"};
+    words.insert(words.end(), more.begin(), more.end());
+    const Finished finished = run(std::move(words), environment);
     INFO(finished.output);
     CHECK_THAT(finished.output, !Catch::Contains(kCheckToken));
     const Json findings(finished.output);
@@ -173,6 +176,94 @@ TEST_CASE("check tells how the receiver's webhooks are, and what Data Center cou
   const auto failed = of_webhooks();
   REQUIRE(failed.size() == 2);
   CHECK_THAT(failed[1], Catch::StartsWith("warning: SHOP/app: Bitbucket could not deliver at 20"));
+}
+
+TEST_CASE("check looks at webhooks with the caller's token where the Secret has none",
+          "[check_bitbucket]") {
+  CheckStage stage;
+  BitbucketServer& center = stage.center;
+  const std::string& project = stage.project.name();
+  const std::map<std::string, std::string> no_token{{"secret", "a-secret-of-the-tests"}};
+  stage.project.put_secret("s", no_token);
+  const Operator op(stage.cluster);
+  eventually("its URL is published",
+             [&] { return !published_url(stage.project.config(), "bb").empty(); });
+  using Lines = std::vector<std::string>;
+  const auto told = [&](Environment environment) {
+    return stage.check(
+        std::move(environment),
+        {"webhooks of " + project + "/bb", "Bitbucket of " + project + "/bb", "BITBUCKET_TOKEN"},
+        {"--bitbucket-url", center.url(), "--ca-file", center.ca_file()});
+  };
+  center.add_repository("SHOP/app");
+  center.add_repository("SHOP/web");
+  CHECK(told({}).empty());
+  CHECK(told({{"BITBUCKET_TOKEN", ""}}).empty());
+  CHECK(center.requests().empty());
+
+  const Environment mine{{"BITBUCKET_TOKEN", kCheckToken}};
+  CHECK(told(mine) == Lines{"warning: SHOP/app: has no webhook of this receiver",
+                            "warning: SHOP/web: has no webhook of this receiver"});
+  auto allowing = no_token;
+  allowing["bitbucket.allow"] = "SHOP/web\n";
+  stage.project.put_secret("s", allowing);
+  CHECK(told(mine) ==
+        Lines{"warning: SHOP/app: outside the Secret's bitbucket.allow, so no webhook "
+              "is registered",
+              "warning: SHOP/web: has no webhook of this receiver"});
+  allowing["bitbucket.allow"] = "SHOP web\n";
+  stage.project.put_secret("s", allowing);
+  const auto wrong = told(mine);
+  REQUIRE(wrong.size() == 1);
+  CHECK_THAT(wrong[0], Catch::StartsWith("warning: Secret s: ") && Catch::Contains("line 1"));
+  stage.project.put_secret("s", no_token);
+  CHECK(center.writes() == 0);
+
+  const Finished registered =
+      run({RECEIVERCTL_BINARY, "register", "-n", project, "--receiver", "bb", "--all-subscribed",
+           "--bitbucket-url", center.url(), "--ca-file", center.ca_file()},
+          {{"KUBECONFIG", stage.cluster.directory() + "/kubeconfig.admin"},
+           {"BITBUCKET_TOKEN", kCheckToken}});
+  REQUIRE(registered.exit_code == 0);
+  CHECK(told(mine) == Lines{"ok: 2 repositories have one that is right"});
+
+  const auto refused = told({{"BITBUCKET_TOKEN", "a-token-of-yesterday"}});
+  REQUIRE(refused.size() == 1);
+  CHECK_THAT(refused[0],
+             Catch::StartsWith("warning: the webhooks of 2 of 2 repositories cannot be read: ") &&
+                 Catch::Contains("401") && !Catch::Contains("yesterday"));
+  const auto no_token_at_all = told({{"BITBUCKET_TOKEN", "two words"}});
+  REQUIRE(no_token_at_all.size() == 1);
+  CHECK_THAT(no_token_at_all[0], Catch::StartsWith("failure: ") && !Catch::Contains("two words"));
+  // The operator's own token is better, and goes nowhere but where its Secret says.
+  stage.put_secret();
+  const std::size_t before = center.requests().size();
+  const auto of_secret = told(mine);
+  REQUIRE(of_secret.size() == 1);
+  CHECK_THAT(of_secret[0], Catch::Contains("BITBUCKET_HOSTS"));
+  CHECK(center.requests().size() == before);
+  // Another server.
+  const Finished usage = run({RECEIVERCTL_BINARY, "check", "--bitbucket-url", "http://h"}, mine);
+  CHECK(usage.exit_code == 2);
+  CHECK_THAT(usage.output, Catch::Contains("--bitbucket-url"));
+}
+
+TEST_CASE("check tells where a Secret asks for registration without a token", "[check_bitbucket]") {
+  const CheckStage stage;
+  const auto told = [&](std::map<std::string, std::string> more) {
+    more["secret"] = "a-secret-of-the-tests";
+    stage.project.put_secret("s", more);
+    return stage.check();
+  };
+  using Lines = std::vector<std::string>;
+  const Lines idle{
+      "warning: Secret s contains bitbucket.register, but no bitbucket.token: no webhook is "
+      "registered"};
+  CHECK(told({}).empty());
+  CHECK(told({{"bitbucket.register", "true"}}) == idle);
+  CHECK(told({{"bitbucket.register", "True\n"}, {"bitbucket.token", ""}}) == idle);
+  CHECK(told({{"bitbucket.register", " False\n"}}).empty());
+  CHECK(told({{"bitbucket.register", ""}}).empty());
 }
 
 TEST_CASE("check asks for the permissions of registration where a receiver registers its webhooks",
