@@ -77,14 +77,16 @@ struct Layout {
   explicit Layout(const Context& context) : Layout(context.colours, context.columns) {}
 
   bool colours;
-  std::optional<std::size_t> columns;  ///< no line is longer, if possible; nothing: no limit
+  std::optional<std::size_t> columns;  ///< no line of several words is longer; nothing: no limit
 };
 
-/// Splits a text into lines of at most this width, between words if possible. At least one line.
+/// Splits a text between words into lines of at most this width. Longer words, such as URLs, stay
+/// whole: the terminal wraps them, and people can copy them. At least one line.
 [[nodiscard]] std::vector<std::string> wrapped(std::string_view text, std::size_t columns);
 
 /// Columns aligned like kubectl's. If they do not fit, the last one is wrapped; if it would be too
-/// narrow to read, it moves below the others. At last, others are cut, the widest first.
+/// narrow to read, it moves below the others. At last, the others are not aligned either. Nothing
+/// is cut.
 class Table {
  public:
   explicit Table(std::vector<std::string> titles);
