@@ -106,7 +106,7 @@ std::vector<api::ReceiverOwner> check_receivers(Cluster& cluster, const CheckOpt
              "describe`");
       }
       for (const std::string& advice : state.advice) {
-        warn(findings, subject, advice, "as described");
+        warn(findings, subject, advice, "");
       }
     }
   }

@@ -116,7 +116,7 @@ Findings judge_webhooks(const std::string& receiver, const std::vector<WebhookSt
   Told wrong(findings, subject, "have one that must be corrected",
              registers ? "the operator corrects it within six hours, or `receiverctl register` does"
                        : "`receiverctl register` corrects it");
-  Told left(findings, subject, "have a wrong one, which only a person may change", "as described");
+  Told left(findings, subject, "have a wrong one, which only a person may change", "");
   Told failed(
       findings, subject, "had deliveries that Bitbucket could not make",
       "the webhook's page in Bitbucket shows them; `receiverctl deliveries` shows what arrived");
