@@ -86,8 +86,8 @@ Result<ExitCode> check(Context& context, const CheckOptions& options) {
     if (!address) return wrong_usage("--via: " + address.error().message);
     via = std::move(*address);
   }
-  const auto servers =
-      bitbucket_rest::select_repositories({}, {options.bitbucket.bitbucket_url, std::nullopt});
+  const auto servers = bitbucket_rest::select_repositories(
+      {}, {options.bitbucket.bitbucket_url, options.bitbucket.cloud_url});
   if (!servers) return wrong_usage(servers.error());
   const auto ca_pem = read_optional(context, options.bitbucket.ca_file);
   if (!ca_pem) return tl::unexpected(ca_pem.error());
@@ -154,6 +154,9 @@ void add_check(CLI::App& app, Context& context) {
   command->footer(std::string(kCheckExamples) +
                   "\n\nExit code 1: there is a failure. Others: see `receiverctl --help`.");
   command->callback([&context, options] {
+    auto& bitbucket = options->bitbucket;
+    // Also if Warehouses subscribe to Data Centers.
+    if (!bitbucket.bitbucket_url) bitbucket.cloud_url = bitbucket_rest::kCloudApi;
     context.command = [&context, options] { return check(context, *options); };
   });
 }

@@ -82,6 +82,9 @@ struct Surroundings {
   BitbucketHosts hosts;
   http::ProxySettings proxy;
   Findings& findings;
+  /// The caller's token is one for all receivers.
+  std::size_t callers_requests = kMaxAskedRepositories;
+  std::size_t not_asked_as_caller = 0;
 };
 
 std::string full_name(const api::ReceiverOwner& owner, const api::Receiver& receiver) {
@@ -90,6 +93,11 @@ std::string full_name(const api::ReceiverOwner& owner, const api::Receiver& rece
 
 void append(Findings& findings, const Findings& found) {
   findings.insert(findings.end(), found.begin(), found.end());
+}
+
+std::string not_asked_text(std::size_t count) {
+  return fmt::format("{} more {} not checked, to save the token's hourly limit", count,
+                     count == 1 ? "repository was" : "repositories were");
 }
 
 /// Removes the repositories that get no webhook, because `bitbucket.allow` does not list them.
@@ -196,17 +204,13 @@ void check_as_caller(Surroundings& common, const bitbucket_cpprest::Client& clie
     }
     drop_disallowed(repositories, std::move(*allowed), subject, common.findings);
   }
-  const std::size_t asked = std::min(repositories.size(), kMaxAskedRepositories);
-  const std::size_t left_out = repositories.size() - asked;
+  const std::size_t asked = std::min(repositories.size(), common.callers_requests);
+  common.callers_requests -= asked;
+  common.not_asked_as_caller += repositories.size() - asked;
   repositories.erase(repositories.begin() + static_cast<std::ptrdiff_t>(asked), repositories.end());
   const auto states =
       ask_for_webhooks(common.context, client, owner, receiver, secret, repositories);
   append(common.findings, judge_webhooks(name, states, false, clock::Wall::now()));
-  if (left_out == 0) return;
-  warn(common.findings, subject,
-       fmt::format("{} more repositories were not checked, to save the token's hourly limit",
-                   left_out),
-       "`receiverctl register --dry-run` checks all");
 }
 
 }  // namespace
@@ -253,6 +257,10 @@ bool check_bitbucket(Cluster& cluster, Context& context, const CheckOptions& opt
       registers |= check_receiver(common, owner, receiver, secret.secret, **warehouses);
     }
   }
+  if (common.not_asked_as_caller > 0) {
+    warn(findings, "BITBUCKET_TOKEN", not_asked_text(common.not_asked_as_caller),
+         "`receiverctl register --dry-run` checks all of a project");
+  }
   return registers;
 }
 
@@ -275,9 +283,7 @@ Findings judge_repositories(const std::string& receiver, const AskedRepositories
          "correct bitbucket.url, or remove bitbucket.token");
   }
   if (asked.not_asked > 0) {
-    warn(findings, subject,
-         fmt::format("{} more repositories were not checked, to save the token's hourly limit",
-                     asked.not_asked),
+    warn(findings, subject, not_asked_text(asked.not_asked),
          "look at the metric bitbucket_receiver_bitbucket_questions_total for failures");
   }
   if (asked.near_limit) {
