@@ -102,14 +102,15 @@ class RowWriter {
  public:
   RowWriter(const Columns& columns, bool colours) : columns_(columns), colours_(colours) {}
 
-  void add(const std::vector<Cell>& cells) {
+  /// `nothing`: for an empty cell among cells that are not aligned.
+  void add(const std::vector<Cell>& cells, const Cell& nothing) {
     const auto last = cells.end() - 1;
     // A row of the last column alone continues the one above.
     const bool alone =
         columns_.last_below &&
         std::all_of(cells.begin(), last, [](const Cell& cell) { return cell.text.empty(); });
-    if (columns_.flowing) {
-      flow(cells);
+    if (!alone && columns_.flowing) {
+      flow(cells, nothing);
     } else if (!alone) {
       align(cells);
     }
@@ -139,10 +140,11 @@ class RowWriter {
     }
   }
   /// Every cell but the last behind the one before, in as many lines as it takes.
-  void flow(const std::vector<Cell>& cells) {
+  void flow(const std::vector<Cell>& cells, const Cell& nothing) {
     std::size_t used = 0;
     for (std::size_t column = 0; column + 1 < cells.size(); ++column) {
-      const std::size_t width = width_of(cells[column].text);
+      const Cell& cell = cells[column].text.empty() ? nothing : cells[column];
+      const std::size_t width = width_of(cell.text);
       if (width == 0) continue;
       if (used > 0 && used + columns_.gap + width > columns_.line) {
         end_line();
@@ -152,7 +154,7 @@ class RowWriter {
         text_.append(columns_.gap, ' ');
         used += columns_.gap;
       }
-      text_ += toned(cells[column], colours_);
+      text_ += toned(cell, colours_);
       used += width;
     }
   }
@@ -249,8 +251,8 @@ std::string Table::text(const Layout& layout) const {
   for (const auto& row : rows_) word = std::max(word, longest_word(row.back().text));
   if (layout.columns) columns.fit(*layout.columns, word);
   RowWriter writer(columns, layout.colours);
-  writer.add({titles_.begin(), titles_.end()});
-  for (const auto& row : rows_) writer.add(row);
+  writer.add({titles_.begin(), titles_.end()}, "");
+  for (const auto& row : rows_) writer.add(row, "-");
   return std::move(writer).text();
 }
 

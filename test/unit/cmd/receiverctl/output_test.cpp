@@ -91,6 +91,20 @@ TEST_CASE("a column of long words is below the others, where it has room for the
         "    another reason\n");
 }
 
+TEST_CASE("where columns are not aligned, each cell can still be told from the next") {
+  Table table({"", "URL", "WEBHOOKS", "SECRET", "WHY"});
+  table.add({"no", "https://hooks.example.com/b/0123", "", "bb-secret", "it is late"});
+  table.add({"", "", "", "", "and it is lost"});
+  CHECK(table.text({false, 30}) ==
+        "URL   WEBHOOKS   SECRET\n"
+        "    WHY\n"
+        "no\n"
+        "    https://hooks.example.com/b/0123\n"
+        "    -   bb-secret\n"
+        "    it is late\n"
+        "    and it is lost\n");
+}
+
 TEST_CASE("a table of many columns fits a narrow terminal, except for longer words") {
   const std::string text(100, 'x');
   for (const std::size_t columns : {60U, 80U, 160U}) {
