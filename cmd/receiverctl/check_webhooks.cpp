@@ -45,7 +45,8 @@ class Told {
     lines_.push_back(fmt::format("{}: {}", repository, text));
   }
   void tell() const {
-    const std::size_t named = std::min(lines_.size(), kNamedWebhooks);
+    // Never one more: it is named, too.
+    const std::size_t named = lines_.size() <= kNamedWebhooks + 1 ? lines_.size() : kNamedWebhooks;
     for (std::size_t i = 0; i < named; ++i) warn(findings_, subject_, lines_[i], remedy_);
     if (lines_.size() > named) {
       warn(findings_, subject_,

@@ -11,6 +11,7 @@
 #include "test/support/scripted_server.h"
 #include "test/support/temporary_file.h"
 #include "test/support/test_certificates.h"
+#include "test/unit/cmd/receiverctl/scripted_api.h"
 #include "test/unit/cmd/receiverctl/terminal.h"
 
 namespace receiver::ctl {
@@ -130,6 +131,22 @@ TEST_CASE("the clock is compared with the date of the API server's answer") {
     REQUIRE(told != findings.end());
     CHECK_THAT(told->message, Contains(row.direction));
   }
+}
+
+TEST_CASE("check tells what a cluster does not have") {
+  const ScriptedApi api([](const std::string& path, const std::string&) -> ScriptedApi::Answer {
+    if (path == "/version") return {200, "nothing"};
+    return path.find("/leases/") == std::string::npos ? ScriptedApi::list("")
+                                                      : ScriptedApi::Answer();
+  });
+  const Ended ended = run(api, {"check"});
+  CHECK(ended.code == 1);  // nor its kinds
+  CHECK_THAT(ended.out,
+             Contains("answers as Kubernetes of an unknown version") &&
+                 Contains("there is no Lease kargo/bitbucket-receiver: no replica has led yet") &&
+                 Contains("no Deployment in kargo has the label") &&
+                 Contains("no Bitbucket receiver is declared") &&
+                 Contains("is not known: no status shows one"));
 }
 
 TEST_CASE("the Lease tells whether the operator runs") {

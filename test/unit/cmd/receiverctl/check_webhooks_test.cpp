@@ -85,6 +85,10 @@ TEST_CASE("webhooks that cannot be read, and many of one kind, are reported in o
   REQUIRE(many.size() == kNamedWebhooks + 1);
   CHECK_THAT(many.back(),
              Catch::StartsWith("5 more repositories have no webhook of this receiver"));
+  CHECK(judged(std::vector<WebhookState>(kNamedWebhooks + 1, with_action(Action::kSkip))).back() ==
+        judged({with_action(Action::kSkip)}).back());
+  CHECK(judged(std::vector<WebhookState>(kNamedWebhooks + 2, with_action(Action::kSkip))).back() ==
+        "2 more repositories have a wrong one, which only a person may change");
 }
 
 }  // namespace receiver::ctl
