@@ -39,9 +39,7 @@ void add_many_warehouses(const RegisterStage& stage) {
     }
   };
   std::vector<std::future<void>> workers;
-  for (unsigned i = 0; i < kAtATime; ++i) {
-    workers.push_back(std::async(std::launch::async, add, i));
-  }
+  for (unsigned i = 0; i < kAtATime; ++i) workers.push_back(std::async(std::launch::async, add, i));
   for (std::future<void>& worker : workers) worker.get();
 }
 
