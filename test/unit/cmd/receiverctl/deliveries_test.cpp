@@ -179,6 +179,7 @@ TEST_CASE("while deliveries are followed, each trouble is told once") {
              Catch::StartsWith("the operator's pods cannot be listed: ") &&
                  Contains("not now\nno pod in kargo has the labels "
                           "app.kubernetes.io/name=bitbucket-receiver yet\nreceiverctl: "));
+  CHECK(std::count(ended.err.begin(), ended.err.end(), '\n') == 3);
 }
 
 TEST_CASE("a pod that is gone, or has not begun, does not stop the others") {

@@ -155,6 +155,12 @@ TEST_CASE("help and tables fit the terminal, and are whole where there is none")
   }
 }
 
+TEST_CASE("an example stays one line, with the comment behind it") {
+  CHECK_THAT(help_of({"check", "--help"}, 60),
+             Catch::Contains("\n  receiverctl check --via http://bitbucket-receiver.kargo         "
+                             "        # in the cluster, by its Service\n"));
+}
+
 TEST_CASE("examples call the program as it was called, but not where another one runs it") {
   struct Row {
     const char* text;
