@@ -65,7 +65,7 @@ release: build $(patsubst %,build-%,$(RELEASED_FOR)) ## build a release in dist/
 	@VERSION='$(VERSION)' ARCH='$(RELEASED_FOR)' SBOM='$(SBOM)' config/release/release.sh
 
 .PHONY: release-test release-push
-release-test: ## test the files of dist/ with a local registry and on bare Debian systems; by hand, needs root
+release-test: ## test the files of dist/ with a local registry, on bare Debian systems, arm64 under qemu; by hand, needs root
 	@test/cluster/install.sh cluster release_test
 	@test/release/release_test.sh
 release-push: ## push image and chart of dist/ to REGISTRY=HOST/PATH
