@@ -18,7 +18,7 @@ export CCACHE_NOHASHDIR ?= true
 
 .PHONY: help
 help: ## show this list
-	@grep -hE '^[a-z0-9 -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9 -]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+	@grep -hE '^[a-z0-9 -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9 -]+):.*## (.*)/  make \1\t\2/' | expand -t 28
 
 .PHONY: run
 run: build ## build and start everything, send one signed push, stay up until Ctrl-C (KUBECONFIG=… uses that cluster, RUN_SECONDS=… ends it)
@@ -65,7 +65,7 @@ release: build $(patsubst %,build-%,$(RELEASED_FOR)) ## build a release in dist/
 	@VERSION='$(VERSION)' ARCH='$(RELEASED_FOR)' SBOM='$(SBOM)' config/release/release.sh
 
 .PHONY: release-test release-push
-release-test: ## test the files of dist/ with a local registry and on bare Debian systems; by hand, needs root
+release-test: ## test the files of dist/ with a local registry, on bare Debian systems, arm64 under qemu; by hand, needs root
 	@test/cluster/install.sh cluster release_test
 	@test/release/release_test.sh
 release-push: ## push image and chart of dist/ to REGISTRY=HOST/PATH
@@ -188,4 +188,4 @@ clean: ## delete build/ and dist/
 	rm -rf build dist
 
 build/%/build.ninja: CMakePresets.json | install
-	@cmake --preset $* && touch $@
+	@cmake --preset $* >/dev/null && touch $@

@@ -117,6 +117,17 @@ FailureMessage parse_failure(std::string_view message) {
   return parsed;
 }
 
+std::string failure_of(std::string_view message, std::string_view receiver) {
+  const std::string named = rest_of_quoted(receiver) + ": ";
+  std::string_view ours = our_part(message, message.find(kOursFollows));
+  while (!ours.empty()) {
+    const std::size_t end = std::min(ours.find(kNextReceiver), ours.size());
+    if (ours.starts_with(named)) return std::string(ours.substr(0, end).substr(named.size()));
+    ours.remove_prefix(std::min(end + kNextReceiver.size(), ours.size()));
+  }
+  return {};
+}
+
 bool names_receiver(std::string_view message, std::string_view receiver) {
   if (message.find(kNamed) == std::string_view::npos) return mentions(message, receiver);
   return message.find(std::string(kNamed) + rest_of_quoted(receiver)) != std::string_view::npos;

@@ -29,6 +29,9 @@ struct FailureMessage {
 };
 [[nodiscard]] FailureMessage parse_failure(std::string_view message);
 
+/// The reason that our part of the message gives for the receiver; empty if it gives none.
+[[nodiscard]] std::string failure_of(std::string_view message, std::string_view receiver);
+
 /// Whether another writer's message names the receiver. Kargo writes `WebhookReceiver "NAME"`; in a
 /// message with that form, only such names count, because Secrets often have the names of
 /// receivers. In a message without it, any mention counts.

@@ -32,7 +32,9 @@ Deployment has the label app.kubernetes.io/name=bitbucket-receiver. You need the
 deployments.apps in the operator's namespace, and to create subjectaccessreviews.authorization.k8s.io.
 
 Bitbucket: if a receiver's Secret contains a token, the command checks which repositories the token can
-read, and the receiver's webhooks. BITBUCKET_HOSTS must list a Data Center.)";
+read, and the receiver's webhooks. BITBUCKET_HOSTS must list a Data Center. For receivers whose Secret
+contains no token, it checks the webhooks with the token in BITBUCKET_TOKEN, as `receiverctl register`
+does (also BITBUCKET_USERNAME).)";
 
 Result<std::string> expected_base_url(const CheckOptions& options) {
   if (options.base_url.empty()) return std::string();
@@ -84,7 +86,10 @@ Result<ExitCode> check(Context& context, const CheckOptions& options) {
     if (!address) return wrong_usage("--via: " + address.error().message);
     via = std::move(*address);
   }
-  const auto ca_pem = read_optional(context, options.ca_file);
+  const auto servers = bitbucket_rest::select_repositories(
+      {}, {options.bitbucket.bitbucket_url, options.bitbucket.cloud_url});
+  if (!servers) return wrong_usage(servers.error());
+  const auto ca_pem = read_optional(context, options.bitbucket.ca_file);
   if (!ca_pem) return tl::unexpected(ca_pem.error());
   Findings findings;
   const Published published = check_all_of_cluster(context, options, *expected, findings);
@@ -112,6 +117,7 @@ void add_check(CLI::App& app, Context& context) {
   options->base_url = variable("EXTERNAL_WEBHOOK_SERVER_BASE_URL");
   options->in_operators_pod = context.environment("POD_NAME").has_value();
   options->all_secrets = variable("SECRET_ACCESS") == "cluster";
+  options->bitbucket.all_subscribed = true;
   CLI::App* command = app.add_subcommand(
       "check", "Check whether everything is in place, as seen from here, and show remedies.");
   add_project(*command, options->project,
@@ -131,9 +137,15 @@ void add_check(CLI::App& app, Context& context) {
   command->add_flag("--all-secrets", options->all_secrets,
                     "The operator runs with SECRET_ACCESS=cluster.");
   command
-      ->add_option("--ca-file", options->ca_file,
-                   "PEM file of CAs to trust instead of the system's.")
+      ->add_option("--ca-file", options->bitbucket.ca_file,
+                   "PEM file of CAs to trust: for the base URL instead of the system's, for "
+                   "--bitbucket-url besides them.")
       ->option_text("FILE");
+  command
+      ->add_option("--bitbucket-url", options->bitbucket.bitbucket_url,
+                   "Address of the Data Center that BITBUCKET_TOKEN is for, with its context path. "
+                   "If not given: the token is for Bitbucket Cloud.")
+      ->option_text("URL");
   command
       ->add_option("--via", options->via,
                    "Where to ask instead of the base URL, whose name and certificate are then not "
@@ -142,6 +154,9 @@ void add_check(CLI::App& app, Context& context) {
   command->footer(std::string(kCheckExamples) +
                   "\n\nExit code 1: there is a failure. Others: see `receiverctl --help`.");
   command->callback([&context, options] {
+    auto& bitbucket = options->bitbucket;
+    // Also if Warehouses subscribe to Data Centers.
+    if (!bitbucket.bitbucket_url) bitbucket.cloud_url = bitbucket_rest::kCloudApi;
     context.command = [&context, options] { return check(context, *options); };
   });
 }

@@ -4,6 +4,7 @@
 
 #include <CLI/App.hpp>
 
+#include "cmd/receiverctl/bitbucket.h"
 #include "cmd/receiverctl/context.h"
 
 namespace receiver::ctl {
@@ -12,14 +13,15 @@ namespace receiver::ctl {
 void add_check(CLI::App& app, Context& context);
 
 struct CheckOptions {
-  std::string project;          ///< empty: all
-  std::string base_url;         ///< empty: what the statuses show
-  std::string pod_namespace;    ///< where the operator runs
-  std::string service_account;  ///< NAMESPACE/NAME; empty: that of the operator's Deployment
-  std::string ca_file;
+  std::string project;            ///< empty: all
+  std::string base_url;           ///< empty: what the statuses show
+  std::string pod_namespace;      ///< where the operator runs
+  std::string service_account;    ///< NAMESPACE/NAME; empty: that of the operator's Deployment
   std::string via;                ///< where to ask; empty: the base URL
   bool all_secrets = false;       ///< SECRET_ACCESS=cluster
   bool in_operators_pod = false;  ///< receiverctl has the operator's account
+  /// For the caller's token, which is for all subscribed repositories of one Bitbucket.
+  BitbucketOptions bitbucket{};
 };
 
 }  // namespace receiver::ctl

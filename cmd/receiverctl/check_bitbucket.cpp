@@ -1,19 +1,24 @@
 #include "cmd/receiverctl/check_bitbucket.h"
 
+#include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "bitbucket_cpprest/client.h"
+#include "bitbucket_rest/allow_list.h"
 #include "bitbucket_rest/questions.h"
 #include "cmd/receiverctl/bitbucket.h"
 #include "cmd/receiverctl/check_webhooks.h"
 #include "cmd/receiverctl/interruption.h"
 #include "cmd/receiverctl/trace.h"
+#include "cmd/receiverctl/visits.h"
 #include "cmd/version.h"
 #include "controllers/bitbucket_access.h"
 #include "http/proxy.h"
+#include "text/ascii.h"
 
 namespace receiver::ctl {
 namespace {
@@ -72,18 +77,52 @@ AskedRepositories ask_for_each(const rest::Send& send, const BitbucketAccess& ac
 
 /// What all receivers share.
 struct Surroundings {
+  Cluster& cluster;
   Context& context;
   BitbucketHosts hosts;
   http::ProxySettings proxy;
   Findings& findings;
+  /// The caller's token is one for all receivers.
+  std::size_t callers_requests = kMaxAskedRepositories;
+  std::size_t not_asked_as_caller = 0;
 };
 
-/// True if it registers its webhooks.
+std::string full_name(const api::ReceiverOwner& owner, const api::Receiver& receiver) {
+  return owner.project().empty() ? receiver.name : owner.project() + "/" + receiver.name;
+}
+
+void append(Findings& findings, const Findings& found) {
+  findings.insert(findings.end(), found.begin(), found.end());
+}
+
+std::string not_asked_text(std::size_t count) {
+  return fmt::format("{} more {} not checked, to save the token's hourly limit", count,
+                     count == 1 ? "repository was" : "repositories were");
+}
+
+/// Removes the repositories that get no webhook, because `bitbucket.allow` does not list them.
+void drop_disallowed(std::vector<rest::Repository>& repositories,
+                     const std::optional<rest::AllowList>& allowed, const std::string& subject,
+                     Findings& findings) {
+  constexpr std::size_t kNamed = 3;
+  std::vector<std::string> outside;
+  std::erase_if(repositories, [&](const rest::Repository& repository) {
+    if (!allowed || allowed->allows(repository)) return false;
+    outside.push_back(repository.name());
+    return true;
+  });
+  if (outside.empty()) return;
+  warn(findings, subject,
+       fmt::format("{}: outside the Secret's bitbucket.allow, so no webhook is registered",
+                   few_of(std::move(outside), kNamed)),
+       "if you trust their owners with the receiver's secret, add them to bitbucket.allow");
+}
+
+/// With the token in its Secret. True if it registers its webhooks.
 bool check_receiver(Surroundings& common, const api::ReceiverOwner& owner,
                     const api::Receiver& receiver, const api::Secret& secret,
                     const Warehouses& warehouses) {
-  const std::string name =
-      owner.project().empty() ? receiver.name : owner.project() + "/" + receiver.name;
+  const std::string name = full_name(owner, receiver);
   const std::string subject = "Bitbucket of " + name;
   const auto checked =
       controllers::check_access(*secret.bitbucket, &common.hosts, receiver.secret_name);
@@ -104,17 +143,74 @@ bool check_receiver(Surroundings& common, const api::ReceiverOwner& owner,
     fail(common.findings, subject, "bitbucket.ca: " + client.error(), "correct the Secret");
     return false;
   }
-  const auto [repositories, left_out] = asked_for(warehouses, *checked.access);
+  auto [repositories, left_out] = asked_for(warehouses, *checked.access);
   auto asked = ask_for_each(traced(common.context, sender(*client)), *checked.access, repositories);
   asked.not_asked = left_out;
+  append(common.findings, judge_repositories(name, asked));
+  drop_disallowed(repositories, checked.access->allow, "webhooks of " + name, common.findings);
   const bool registers = checked.access->registers;
   const auto states =
       ask_for_webhooks(common.context, *client, owner, receiver, secret, repositories);
-  for (const Findings& found : {judge_repositories(name, asked),
-                                judge_webhooks(name, states, registers, clock::Wall::now())}) {
-    common.findings.insert(common.findings.end(), found.begin(), found.end());
-  }
+  append(common.findings, judge_webhooks(name, states, registers, clock::Wall::now()));
   return registers;
+}
+
+/// A Secret without a token that asks for registration.
+void check_idle_registration(Surroundings& common, const api::ReceiverOwner& owner,
+                             const api::Receiver& receiver) {
+  const auto wish = common.cluster.secret_setting(
+      common.cluster.secret_key(owner, receiver.secret_name), "bitbucket.register");
+  if (!wish || !*wish) return;
+  const std::string word = text::ascii_lower(text::trim(**wish));
+  if (word.empty() || word == "false") return;
+  warn(common.findings, "Bitbucket of " + full_name(owner, receiver),
+       fmt::format("Secret {} contains bitbucket.register, but no bitbucket.token: no webhook is "
+                   "registered",
+                   receiver.secret_name),
+       "add the key bitbucket.token, or remove bitbucket.register");
+}
+
+/// The client with the caller's own token; nothing if there is no token, or it cannot be used.
+std::optional<bitbucket_cpprest::Client> callers_client(Context& context,
+                                                        const CheckOptions& options,
+                                                        Findings& findings) {
+  if (context.environment("BITBUCKET_TOKEN").value_or("").empty()) return std::nullopt;
+  auto client = connect(context, options.bitbucket);
+  if (client) return std::move(*client);
+  fail(findings, "BITBUCKET_TOKEN", client.error().message, "correct it");
+  return std::nullopt;
+}
+
+/// The webhooks of a receiver whose Secret contains no token, with the caller's.
+void check_as_caller(Surroundings& common, const bitbucket_cpprest::Client& client,
+                     const BitbucketOptions& options, const api::ReceiverOwner& owner,
+                     const api::Receiver& receiver, const api::Secret& secret) {
+  const std::string name = full_name(owner, receiver);
+  const std::string subject = "webhooks of " + name;
+  auto selection = select(common.cluster, owner.project(), options);
+  if (!selection) {
+    return fail(common.findings, "Warehouses", selection.error().message,
+                "use an account that may list them");
+  }
+  auto& repositories = selection->repositories;
+  const auto allow = common.cluster.secret_setting(
+      common.cluster.secret_key(owner, receiver.secret_name), "bitbucket.allow");
+  if (allow && *allow) {
+    auto allowed = rest::AllowList::parse(**allow);
+    if (!allowed) {
+      return warn(common.findings, subject,
+                  fmt::format("Secret {}: {}", receiver.secret_name, allowed.error()),
+                  "correct the Secret");
+    }
+    drop_disallowed(repositories, std::move(*allowed), subject, common.findings);
+  }
+  const std::size_t asked = std::min(repositories.size(), common.callers_requests);
+  common.callers_requests -= asked;
+  common.not_asked_as_caller += repositories.size() - asked;
+  repositories.erase(repositories.begin() + static_cast<std::ptrdiff_t>(asked), repositories.end());
+  const auto states =
+      ask_for_webhooks(common.context, client, owner, receiver, secret, repositories);
+  append(common.findings, judge_webhooks(name, states, false, clock::Wall::now()));
 }
 
 }  // namespace
@@ -133,7 +229,8 @@ bool check_bitbucket(Cluster& cluster, Context& context, const CheckOptions& opt
     fail(findings, "HTTPS_PROXY", proxy.error(), "correct the variable");
     return false;
   }
-  Surroundings common{context, std::move(*hosts), std::move(*proxy), findings};
+  Surroundings common{cluster, context, std::move(*hosts), std::move(*proxy), findings};
+  const auto caller = callers_client(context, options, findings);
   const auto access = options.all_secrets ? SecretAccess::kCluster : SecretAccess::kNamespaced;
   bool registers = false;
   for (const api::ReceiverOwner& owner : owners) {
@@ -143,7 +240,14 @@ bool check_bitbucket(Cluster& cluster, Context& context, const CheckOptions& opt
     for (const api::Receiver& receiver : owner.receivers) {
       if (!receiver.bitbucket) continue;
       const auto secret = (*secrets)(receiver.secret_name);
-      if (!secret.secret.bitbucket) continue;
+      if (secret.known != controllers::SecretState::Known::kPresent) continue;
+      if (!secret.secret.bitbucket) {
+        check_idle_registration(common, owner, receiver);
+        if (caller) {
+          check_as_caller(common, *caller, options.bitbucket, owner, receiver, secret.secret);
+        }
+        continue;
+      }
       if (warehouses && !*warehouses) warehouses = cluster.warehouses(owner.project());
       if (!warehouses) {
         fail(findings, "Warehouses", warehouses.error().message,
@@ -152,6 +256,10 @@ bool check_bitbucket(Cluster& cluster, Context& context, const CheckOptions& opt
       }
       registers |= check_receiver(common, owner, receiver, secret.secret, **warehouses);
     }
+  }
+  if (common.not_asked_as_caller > 0) {
+    warn(findings, "BITBUCKET_TOKEN", not_asked_text(common.not_asked_as_caller),
+         "`receiverctl register --dry-run` checks all of a project");
   }
   return registers;
 }
@@ -175,9 +283,7 @@ Findings judge_repositories(const std::string& receiver, const AskedRepositories
          "correct bitbucket.url, or remove bitbucket.token");
   }
   if (asked.not_asked > 0) {
-    warn(findings, subject,
-         fmt::format("{} more repositories were not checked, to save the token's hourly limit",
-                     asked.not_asked),
+    warn(findings, subject, not_asked_text(asked.not_asked),
          "look at the metric bitbucket_receiver_bitbucket_questions_total for failures");
   }
   if (asked.near_limit) {

@@ -105,9 +105,7 @@ std::vector<api::ReceiverOwner> check_receivers(Cluster& cluster, const CheckOpt
              "correct the Secret or the receiver, or see `kubectl "
              "describe`");
       }
-      for (const std::string& advice : state.advice) {
-        warn(findings, subject, advice, "as described");
-      }
+      for (const std::string& advice : state.advice) warn(findings, subject, advice, "");
     }
   }
   if (!any) {

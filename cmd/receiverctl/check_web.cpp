@@ -175,7 +175,8 @@ std::optional<Finding> judge_path(std::optional<std::string_view> header,
 }
 
 Finding judge_addresses(const std::string& host, const std::vector<std::string>& addresses) {
-  std::string text = fmt::format("{} is {}", host, fmt::join(addresses, ", "));
+  const std::string all = fmt::format("{}", fmt::join(addresses, ", "));
+  std::string text = all == host ? host : fmt::format("{} is {}", host, all);
   if (std::ranges::any_of(addresses, [](const std::string& one) { return !is_private(one); })) {
     return {Level::kOk, "name", std::move(text)};
   }

@@ -45,7 +45,8 @@ class Told {
     lines_.push_back(fmt::format("{}: {}", repository, text));
   }
   void tell() const {
-    const std::size_t named = std::min(lines_.size(), kNamedWebhooks);
+    // Never one more: it is named, too.
+    const std::size_t named = lines_.size() <= kNamedWebhooks + 1 ? lines_.size() : kNamedWebhooks;
     for (std::size_t i = 0; i < named; ++i) warn(findings_, subject_, lines_[i], remedy_);
     if (lines_.size() > named) {
       warn(findings_, subject_,
@@ -116,7 +117,7 @@ Findings judge_webhooks(const std::string& receiver, const std::vector<WebhookSt
   Told wrong(findings, subject, "have one that must be corrected",
              registers ? "the operator corrects it within six hours, or `receiverctl register` does"
                        : "`receiverctl register` corrects it");
-  Told left(findings, subject, "have a wrong one, which only a person may change", "as described");
+  Told left(findings, subject, "have a wrong one, which only a person may change", "");
   Told failed(
       findings, subject, "had deliveries that Bitbucket could not make",
       "the webhook's page in Bitbucket shows them; `receiverctl deliveries` shows what arrived");

@@ -14,10 +14,10 @@
 #include <boost/algorithm/string/replace.hpp>
 #include <fmt/format.h>
 
-#include "clock/clock.h"
 #include "cmd/receiverctl/check.h"
 #include "cmd/receiverctl/completion.h"
 #include "cmd/receiverctl/deliveries.h"
+#include "cmd/receiverctl/duration.h"
 #include "cmd/receiverctl/explain.h"
 #include "cmd/receiverctl/help.h"
 #include "cmd/receiverctl/output.h"
@@ -58,14 +58,11 @@ std::string program_name(const std::string& file) {
   return file == "kubectl-bitbucket_receiver" ? "kubectl bitbucket-receiver" : kProgram;
 }
 
-/// `30`, `30s`, `2m`; nothing if it is none, or out of bounds.
+/// Nothing if it is no time, or out of bounds.
 std::optional<std::chrono::milliseconds> request_timeout(const std::string& text) {
-  const bool bare = text.find_first_not_of("0123456789") == std::string::npos;
-  const auto time = clock::parse_duration(bare ? text + "s" : text);
-  if (!time || *time < kShortestRequestTimeout || *time > kLongestRequestTimeout) {
-    return std::nullopt;
-  }
-  return std::chrono::duration_cast<std::chrono::milliseconds>(*time);
+  const auto time = read_duration(text);
+  const bool fits = time && *time >= kShortestRequestTimeout && *time <= kLongestRequestTimeout;
+  return fits ? time : std::nullopt;
 }
 
 /// Of the name of one.
@@ -149,9 +146,13 @@ void refuse_empty_values(CLI::App& app) {
 }
 
 /// The exit code, unless the output could not be written: a full disk must not look like success.
-int written(Context& context, const std::string& program, ExitCode code) {
+/// A reader that goes away (`| head`) has what it wanted.
+int written(Context& context, const PrintableOutput& output, const std::string& program,
+            ExitCode code) {
   context.out << std::flush;
-  if (context.out || code == ExitCode::kInterrupted) return static_cast<int>(code);
+  if (context.out || output.reader_is_gone() || code == ExitCode::kInterrupted) {
+    return static_cast<int>(code);
+  }
   context.err << fmt::format("{}: the output cannot be written\n", program);
   return static_cast<int>(ExitCode::kUnreachable);
 }
@@ -193,11 +194,11 @@ int run(int argc, const char* const* argv, Context& context) {
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (file == kKubectlCompleter) {
     context.out << kubectl_completion(*app, words);
-    return written(context, program, ExitCode::kOk);
+    return written(context, printable_out, program, ExitCode::kOk);
   }
   if (words.empty()) {
     context.out << app->help();
-    return written(context, program, ExitCode::kOk);
+    return written(context, printable_out, program, ExitCode::kOk);
   }
   try {
     app->parse(argc, argv);
@@ -206,7 +207,7 @@ int run(int argc, const char* const* argv, Context& context) {
       std::ostringstream text;
       app->exit(error, text, text);
       context.out << text.str();
-      return written(context, program, ExitCode::kOk);
+      return written(context, printable_out, program, ExitCode::kOk);
     }
     std::string problem = unknown_word(*app, words);
     if (problem.empty()) problem = boost::replace_all_copy(std::string(error.what()), "\n", " ");
@@ -215,7 +216,7 @@ int run(int argc, const char* const* argv, Context& context) {
   }
   if (context.verbose) context.bar = nullptr;  // requests would interrupt its line
   const auto code = context.command();
-  if (code) return written(context, program, *code);
+  if (code) return written(context, printable_out, program, *code);
   context.err << fmt::format("{}: {}\n", program, log::printable(code.error().message));
   return static_cast<int>(code.error().code);
 }

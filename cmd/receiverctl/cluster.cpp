@@ -27,8 +27,7 @@ constexpr const char* kClusterConfigName = "cluster";
 constexpr std::string_view kInCluster = "in-cluster";
 
 std::string described(const std::string& project) {
-  return project.empty() ? "ClusterConfig cluster"
-                         : fmt::format("ProjectConfig {}/{}", project, project);
+  return project.empty() ? "ClusterConfig cluster" : "ProjectConfig " + project;
 }
 
 }  // namespace

@@ -8,9 +8,9 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "clock/clock.h"
 #include "cmd/receiverctl/cluster.h"
 #include "cmd/receiverctl/document.h"
+#include "cmd/receiverctl/duration.h"
 #include "cmd/receiverctl/operator_deployment.h"
 #include "cmd/receiverctl/pod_logs.h"
 #include "cmd/receiverctl/whose.h"
@@ -45,9 +45,9 @@ away, and logs of deleted pods, are not available.
 Exit code 1: the operator has no pod, or no delivery has the --id. 3: the logs cannot be read.
 Others: see `receiverctl --help`.)";
 
-/// Of `--since`: `90s`, `24h`.
-std::optional<std::chrono::seconds> duration_of(const std::string& text) {
-  const auto time = clock::parse_duration(text);
+/// Of `--since`.
+std::optional<std::chrono::seconds> age_of(const std::string& text) {
+  const auto time = read_duration(text);
   if (!time || *time < std::chrono::seconds(1)) return std::nullopt;
   return std::chrono::ceil<std::chrono::seconds>(*time);
 }
@@ -147,7 +147,7 @@ Result<ExitCode> tell_deliveries(Context& context, DeliveriesOptions options) {
     return wrong_usage("--follow cannot print YAML, which needs an end: use -o json");
   }
   if (options.cluster_config) options.filter.project = "*";
-  options.source.since = duration_of(options.since);
+  options.source.since = age_of(options.since);
   const auto cluster = Cluster::connect(context);
   if (!cluster) return tl::unexpected(cluster.error());
   return options.follow ? follow_deliveries(context, **cluster, options)
@@ -228,7 +228,7 @@ void add_deliveries(CLI::App& app, Context& context) {
       ->option_text("TIME")
       ->check(CLI::Validator(
           [](const std::string& text) {
-            return std::string(duration_of(text) ? "" : "expected a time such as 90s, 2h");
+            return std::string(age_of(text) ? "" : "expected a time such as 90s, 2h");
           },
           ""));
   CLI::Option* follows = command->add_flag("-f,--follow", options->follow,

@@ -168,8 +168,9 @@ std::string pushes_text(const DescribeOptions& options,
     ++shown;
   }
   if (shown < repositories.size()) {
-    text += fmt::format("\n… and {} more repositories: --repo URL shows one, --all shows all.\n",
-                        repositories.size() - shown);
+    const std::size_t more = repositories.size() - shown;
+    text += fmt::format("\n… and {} more {}: --repo URL shows one, --all shows all.\n", more,
+                        more == 1 ? "repository" : "repositories");
   }
   return text;
 }

@@ -106,7 +106,7 @@ void print(Context& context, const Event& event, const bitbucket::Payload& paylo
   for (auto& line : lines_of(payload)) values.push_back(std::move(line));
   const Layout layout(context);
   context.out << lines(values, layout);
-  if (!found) return;
+  if (!found || (found->matches.empty() && !names_something(payload))) return;
   context.out << '\n';
   if (!found->matches.empty() || found->others == 0) {
     context.out << matches_table(found->matches, layout);

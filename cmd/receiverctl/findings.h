@@ -16,7 +16,7 @@ struct Finding {
   Level level = Level::kOk;
   std::string subject;  ///< what was looked at: "clock"
   std::string message;
-  std::string remedy{};  ///< what to do; empty where all is well
+  std::string remedy{};  ///< what to do; empty where all is well, or the message says it
 };
 
 using Findings = std::vector<Finding>;

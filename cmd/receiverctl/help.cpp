@@ -94,9 +94,7 @@ std::size_t definition_indent(std::string_view line) {
   const std::size_t end = line.find(' ', word);
   if (end == std::string_view::npos || line.substr(end, kIndent) != "  ") return 0;
   const std::size_t meaning = line.find_first_not_of(' ', end);
-  // A comment after a command is not its definition.
-  if (meaning == std::string_view::npos || line[meaning] == '#') return 0;
-  return meaning;
+  return meaning == std::string_view::npos ? 0 : meaning;
 }
 
 /// Wraps paragraphs again; indented lines are examples or definitions.

@@ -13,24 +13,13 @@ std::string text_at(const rapidjson::Value& object, const char* pointer) {
   return std::string(json::string_at(object, pointer));
 }
 
-/// Of the operator's container; of the first one, if none has the chart's name for it.
-std::string image_of(const rapidjson::Value& object) {
-  std::string image;
-  const rapidjson::Value* containers = json::find(object, "/spec/template/spec/containers");
-  if (containers == nullptr || !containers->IsArray()) return image;
-  for (const auto& container : containers->GetArray()) {
-    const bool is_operator = json::string_at(container, "/name") == kOperatorContainer;
-    if (is_operator || image.empty()) image = text_at(container, "/image");
-  }
-  return image;
-}
-
 OperatorDeployment read_deployment(const rapidjson::Value& object) {
   OperatorDeployment found;
   found.key = {text_at(object, "/metadata/namespace"), text_at(object, "/metadata/name")};
   // `/` is written `~1` in a JSON pointer.
   found.version = text_at(object, "/metadata/labels/app.kubernetes.io~1version");
-  found.image = image_of(object);
+  const auto* container = operator_container(json::find(object, "/spec/template/spec/containers"));
+  if (container != nullptr) found.image = text_at(*container, "/image");
   found.service_account = text_at(object, "/spec/template/spec/serviceAccountName");
   if (found.service_account.empty()) found.service_account = "default";
   found.replicas = json::int_at(object, "/spec/replicas").value_or(0);
@@ -59,6 +48,16 @@ std::optional<OperatorDeployment> operator_among(std::string_view json) {
     if (!first || found.key < first->key) first = std::move(found);
   }
   return first;
+}
+
+const rapidjson::Value* operator_container(const rapidjson::Value* containers) {
+  if (containers == nullptr || !containers->IsArray()) return nullptr;
+  const rapidjson::Value* found = nullptr;
+  for (const auto& container : containers->GetArray()) {
+    const bool is_operator = json::string_at(container, "/name") == kOperatorContainer;
+    if (is_operator || found == nullptr) found = &container;
+  }
+  return found;
 }
 
 void add_operator_namespace(CLI::App& command, const Context& context, std::string& ns) {

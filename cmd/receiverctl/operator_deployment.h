@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <CLI/App.hpp>
+#include <rapidjson/document.h>
 
 #include "cmd/receiverctl/cluster.h"
 #include "kube/error.h"
@@ -37,6 +38,10 @@ struct OperatorDeployment {
 
 /// The first by name in a list of Deployments. Pure.
 [[nodiscard]] std::optional<OperatorDeployment> operator_among(std::string_view json);
+
+/// Of a pod's containers, the operator's: the one with the chart's name for it, otherwise the
+/// first. Null if there is none. Pure.
+[[nodiscard]] const rapidjson::Value* operator_container(const rapidjson::Value* containers);
 
 /// Adds --operator-namespace, with the operator's own default.
 void add_operator_namespace(CLI::App& command, const Context& context, std::string& ns);

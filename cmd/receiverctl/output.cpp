@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <numeric>
 #include <ostream>
 #include <string_view>
@@ -17,9 +18,7 @@ namespace {
 constexpr std::size_t kGap = 3;
 /// Minimum width of the last column, so that its sentences can be read.
 constexpr std::size_t kReadable = 30;
-/// Minimum width of a column that is cut.
-constexpr std::size_t kNarrowest = 4;
-/// Indent of a last column below the others.
+/// Indent of what is below a row's first line.
 constexpr std::size_t kBelow = 4;
 
 constexpr std::string_view kNoColour = "\x1b[0m";
@@ -55,41 +54,118 @@ std::size_t bytes_of(std::string_view text, std::size_t columns) {
   return end;
 }
 
-std::string cut(const std::string& text, std::size_t columns) {
-  if (width_of(text) <= columns) return text;
-  return text.substr(0, bytes_of(text, columns - 1)) + "…";
+std::size_t longest_word(std::string_view text) {
+  std::size_t longest = 0;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    longest = std::max(longest, width_of(text.substr(0, end)));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return longest;
 }
 
 /// The columns of a table, and what is between them.
 struct Columns {
   std::vector<std::size_t> widths;
   std::size_t gap = kGap;
+  std::size_t line = 0;
   bool last_below = false;  ///< the last one is on its own lines
+  bool flowing = false;     ///< the others are not aligned either, because they do not fit
 
   /// Where the last column begins.
   [[nodiscard]] std::size_t indent() const {
     if (last_below) return kBelow;
     return std::accumulate(widths.begin(), widths.end() - 1, gap * (widths.size() - 1));
   }
-  void fit(std::size_t line) {
+  /// `word`: the width of the longest one in the last column.
+  void fit(std::size_t columns, std::size_t word) {
+    line = columns;
     const std::size_t before = indent();
-    if (before + std::min(widths.back(), kReadable) <= line || widths.size() == 1) {
+    const std::size_t needed = std::min(widths.back(), std::max(kReadable, word));
+    if (before + needed <= line || widths.size() == 1) {
       widths.back() = std::min(widths.back(), line - std::min(line, before));
       return;
     }
     last_below = true;
     widths.back() = line - std::min(line, kBelow);
-    const auto last = widths.end() - 1;
     const auto others = [&] {
-      return std::accumulate(widths.begin(), last, gap * (widths.size() - 2));
+      return std::accumulate(widths.begin(), widths.end() - 1, gap * (widths.size() - 2));
     };
     if (others() > line) gap = 1;
-    while (others() > line) {
-      const auto widest = std::max_element(widths.begin(), last);
-      if (*widest <= kNarrowest) return;
-      --*widest;
+    flowing = others() > line;
+    if (flowing) gap = kGap;
+  }
+};
+
+/// Writes the rows of a table.
+class RowWriter {
+ public:
+  RowWriter(const Columns& columns, bool colours) : columns_(columns), colours_(colours) {}
+
+  /// `nothing`: for an empty cell among cells that are not aligned.
+  void add(const std::vector<Cell>& cells, const Cell& nothing) {
+    const auto last = cells.end() - 1;
+    // A row of the last column alone continues the one above.
+    const bool alone =
+        columns_.last_below &&
+        std::all_of(cells.begin(), last, [](const Cell& cell) { return cell.text.empty(); });
+    if (!alone && columns_.flowing) {
+      flow(cells, nothing);
+    } else if (!alone) {
+      align(cells);
+    }
+    const bool below = columns_.last_below && !last->text.empty();
+    if (below && !alone) end_line();
+    if (below) text_.append(columns_.indent(), ' ');
+    bool first = true;
+    for (std::string& line : wrapped(last->text, columns_.widths.back())) {
+      if (!std::exchange(first, false)) {
+        end_line();
+        text_.append(columns_.indent(), ' ');
+      }
+      Cell shown("", last->tone);
+      shown.text = std::move(line);
+      text_ += toned(shown, colours_);
+    }
+    end_line();
+  }
+  [[nodiscard]] std::string text() && { return std::move(text_); }
+
+ private:
+  /// Every cell but the last in its column.
+  void align(const std::vector<Cell>& cells) {
+    for (std::size_t column = 0; column + 1 < cells.size(); ++column) {
+      text_ += toned(cells[column], colours_);
+      text_.append(columns_.widths[column] - width_of(cells[column].text) + columns_.gap, ' ');
     }
   }
+  /// Every cell but the last behind the one before, in as many lines as it takes.
+  void flow(const std::vector<Cell>& cells, const Cell& nothing) {
+    std::size_t used = 0;
+    for (std::size_t column = 0; column + 1 < cells.size(); ++column) {
+      const Cell& cell = cells[column].text.empty() ? nothing : cells[column];
+      const std::size_t width = width_of(cell.text);
+      if (width == 0) continue;
+      if (used > 0 && used + columns_.gap + width > columns_.line) {
+        end_line();
+        text_.append(kBelow, ' ');
+        used = kBelow;
+      } else if (used > 0) {
+        text_.append(columns_.gap, ' ');
+        used += columns_.gap;
+      }
+      text_ += toned(cell, colours_);
+      used += width;
+    }
+  }
+  void end_line() {
+    text_.erase(text_.find_last_not_of(' ') + 1);
+    text_ += '\n';
+  }
+
+  const Columns& columns_;
+  bool colours_;
+  std::string text_;
 };
 
 }  // namespace
@@ -131,7 +207,14 @@ int PrintableOutput::sync() {
   const std::lock_guard lock(mutex_);
   write(line_);
   line_.clear();
-  return target_->pubsync() == 0 && !failed_ ? 0 : -1;
+  errno = 0;
+  if (target_->pubsync() != 0) note_failure();
+  return failed_ ? -1 : 0;
+}
+
+void PrintableOutput::note_failure() {
+  failed_ = true;
+  reader_is_gone_ = errno == EPIPE;
 }
 
 void PrintableOutput::write(std::string_view text) {
@@ -147,7 +230,8 @@ void PrintableOutput::write(std::string_view text) {
     }
   }
   const auto size = static_cast<std::streamsize>(shown.size());
-  failed_ = target_->sputn(shown.data(), size) != size || failed_;
+  errno = 0;
+  if (target_->sputn(shown.data(), size) != size) note_failure();
 }
 
 Table::Table(std::vector<std::string> titles) : titles_(std::move(titles)) {}
@@ -163,34 +247,13 @@ std::string Table::text(const Layout& layout) const {
     for (const auto& row : rows_) widest = std::max(widest, width_of(row[column].text));
     columns.widths.push_back(widest);
   }
-  if (layout.columns) columns.fit(*layout.columns);
-  std::string text;
-  const auto end_line = [&text] {
-    text.erase(text.find_last_not_of(' ') + 1);
-    text += '\n';
-  };
-  const auto add_row = [&](const std::vector<Cell>& cells) {
-    for (std::size_t column = 0; column + 1 < cells.size(); ++column) {
-      Cell shown = cells[column];
-      shown.text = cut(shown.text, columns.widths[column]);
-      text += toned(shown, layout.colours);
-      text.append(columns.widths[column] - width_of(shown.text) + columns.gap, ' ');
-    }
-    bool on_rows_line = !columns.last_below || cells.back().text.empty();
-    for (std::string& line : wrapped(cells.back().text, columns.widths.back())) {
-      if (!std::exchange(on_rows_line, false)) {
-        end_line();
-        text.append(columns.indent(), ' ');
-      }
-      Cell shown("", cells.back().tone);
-      shown.text = std::move(line);
-      text += toned(shown, layout.colours);
-    }
-    end_line();
-  };
-  add_row({titles_.begin(), titles_.end()});
-  for (const auto& row : rows_) add_row(row);
-  return text;
+  std::size_t word = longest_word(titles_.back());
+  for (const auto& row : rows_) word = std::max(word, longest_word(row.back().text));
+  if (layout.columns) columns.fit(*layout.columns, word);
+  RowWriter writer(columns, layout.colours);
+  writer.add({titles_.begin(), titles_.end()}, "");
+  for (const auto& row : rows_) writer.add(row, "-");
+  return std::move(writer).text();
 }
 
 std::vector<std::string> wrapped(std::string_view text, std::size_t columns) {
@@ -200,7 +263,9 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t columns) {
     std::size_t end = bytes_of(text, columns);
     // A space just after the last column ends a word that fits.
     const std::size_t blank = text.substr(0, end + 1).rfind(' ');
-    if (blank != std::string_view::npos && blank > 0) end = blank;
+    const bool fits = blank != std::string_view::npos && blank > 0;
+    end = fits ? blank : std::min(text.find(' ', end), text.size());
+    if (end == text.size()) break;
     const std::size_t last = text.substr(0, end).find_last_not_of(' ');
     lines.emplace_back(text.substr(0, last + 1));
     text.remove_prefix(end);

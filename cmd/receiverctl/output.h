@@ -32,11 +32,16 @@ class PrintableOutput final : private std::streambuf {
   PrintableOutput(const PrintableOutput&) = delete;
   PrintableOutput& operator=(const PrintableOutput&) = delete;
 
+  /// Whether a write failed because nobody reads the pipe any more, as with `| head`.
+  [[nodiscard]] bool reader_is_gone() const { return reader_is_gone_; }
+
  private:
   int_type overflow(int_type character) override;
   std::streamsize xsputn(const char* text, std::streamsize size) override;
   int sync() override;
   void write(std::string_view text);
+  /// After a write that failed, and set `errno`.
+  void note_failure();
 
   std::ostream& stream_;
   bool colours_;
@@ -45,6 +50,7 @@ class PrintableOutput final : private std::streambuf {
   std::mutex mutex_;     ///< of all below
   std::string line_;     ///< incomplete, because a character may be written in parts
   bool failed_ = false;  ///< a write failed; the next flush reports it
+  bool reader_is_gone_ = false;
 };
 
 enum class Tone : std::uint8_t { kPlain, kGood, kWarning, kBad, kQuiet };
@@ -71,14 +77,16 @@ struct Layout {
   explicit Layout(const Context& context) : Layout(context.colours, context.columns) {}
 
   bool colours;
-  std::optional<std::size_t> columns;  ///< no line is longer, if possible; nothing: no limit
+  std::optional<std::size_t> columns;  ///< no line of several words is longer; nothing: no limit
 };
 
-/// Splits a text into lines of at most this width, between words if possible. At least one line.
+/// Splits a text between words into lines of at most this width. Longer words, such as URLs, stay
+/// whole: the terminal wraps them, and people can copy them. At least one line.
 [[nodiscard]] std::vector<std::string> wrapped(std::string_view text, std::size_t columns);
 
 /// Columns aligned like kubectl's. If they do not fit, the last one is wrapped; if it would be too
-/// narrow to read, it moves below the others. At last, others are cut, the widest first.
+/// narrow to read, it moves below the others. At last, the others are not aligned either. Nothing
+/// is cut.
 class Table {
  public:
   explicit Table(std::vector<std::string> titles);

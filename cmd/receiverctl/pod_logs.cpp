@@ -178,15 +178,11 @@ std::vector<LoggingPod> pods_of(std::string_view json) {
   const rapidjson::Value* items = list ? json::find(*list, "/items") : nullptr;
   if (items == nullptr || !items->IsArray()) return pods;
   for (const auto& item : items->GetArray()) {
+    const rapidjson::Value* container = operator_container(json::find(item, "/spec/containers"));
+    if (container == nullptr) continue;
     LoggingPod pod{.name = std::string(json::string_at(item, "/metadata/name")),
                    .uid = std::string(json::string_at(item, "/metadata/uid")),
-                   .container = {}};
-    const rapidjson::Value* containers = json::find(item, "/spec/containers");
-    if (containers == nullptr || !containers->IsArray()) continue;
-    for (const auto& container : containers->GetArray()) {
-      const std::string_view name = json::string_at(container, "/name");
-      if (pod.container.empty() || name == kOperatorContainer) pod.container = name;
-    }
+                   .container = std::string(json::string_at(*container, "/name"))};
     const rapidjson::Value* statuses = json::find(item, "/status/containerStatuses");
     if (statuses != nullptr && statuses->IsArray()) {
       for (const auto& status : statuses->GetArray()) {

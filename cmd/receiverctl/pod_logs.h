@@ -33,7 +33,7 @@ struct LoggingPod {
 
   friend bool operator==(const LoggingPod&, const LoggingPod&) = default;
 };
-/// Reads a list of pods: each with the operator's container, or its only one. Pure.
+/// Reads a list of pods, each with the operator's container. Pure.
 [[nodiscard]] std::vector<LoggingPod> pods_of(std::string_view json);
 
 /// The path and query of a pod's log. `from` wins over `since`.

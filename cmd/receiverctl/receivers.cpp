@@ -16,6 +16,7 @@
 #include "cmd/receiverctl/describe.h"
 #include "cmd/receiverctl/output.h"
 #include "cmd/receiverctl/whose.h"
+#include "controllers/failure_message.h"
 
 namespace receiver::ctl {
 namespace {
@@ -67,6 +68,8 @@ std::string why_not_ready(const api::ReceiverOwner& owner, const ReceiverState& 
   }
   if (state.url.empty()) {
     const std::string message = ready_message(owner);
+    const std::string own = controllers::failure_of(message, state.name);
+    if (!own.empty()) return own;
     return message.empty() ? "no URL is published yet: is the operator running?" : message;
   }
   const auto* expected = named(derived.published, state.name, &api::PublishedReceiver::name);

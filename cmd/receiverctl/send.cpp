@@ -86,7 +86,7 @@ Result<Draft> draft(Context& context, const SendOptions& options) {
   if (options.payload_file.empty()) {
     if (!kind) {
       return wrong_usage(
-          fmt::format("receiverctl cannot make a payload for {:?}: give one with --payload", key));
+          fmt::format("no payload can be made for {:?}: give one with --payload", key));
     }
     SampleSubject subject = options.subject;
     if (subject.branch.empty()) subject.branch = "main";

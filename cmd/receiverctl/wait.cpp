@@ -12,6 +12,7 @@
 #include "clock/clock.h"
 #include "cmd/receiverctl/cluster.h"
 #include "cmd/receiverctl/document.h"
+#include "cmd/receiverctl/duration.h"
 #include "cmd/receiverctl/whose.h"
 
 namespace receiver::ctl {
@@ -104,15 +105,6 @@ Result<ExitCode> wait_for_ready(Context& context, const WaitOptions& options) {
   }
 }
 
-/// In Go's format; without a unit, seconds.
-std::string read_timeout(const std::string& text, milliseconds& timeout) {
-  auto time = clock::parse_duration(text);
-  if (!time) time = clock::parse_duration(text + "s");
-  if (!time) return fmt::format("{:?} is not a time such as 90s or 2m", text);
-  timeout = std::chrono::duration_cast<milliseconds>(*time);
-  return {};
-}
-
 }  // namespace
 
 std::vector<std::string> missing_for_ready(const std::vector<ReceiverState>& receivers,
@@ -149,8 +141,9 @@ void add_wait(CLI::App& app, Context& context) {
       ->add_option_function<std::string>(
           "--timeout",
           [options](const std::string& text) {
-            const std::string wrong = read_timeout(text, options->timeout);
-            if (!wrong.empty()) throw CLI::ValidationError("--timeout", wrong);
+            const auto time = read_duration(text);
+            if (!time) throw CLI::ValidationError("--timeout", "expected a time such as 90s, 2m");
+            options->timeout = *time;
           },
           "How long at most, such as 90s or 2m; 0 checks once. Default: 30s.")
       ->option_text("TIME");

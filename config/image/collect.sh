@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # collect.sh BINARY... DIR: creates the folder DIR with a root file system that contains only what the binaries need: the
 # binaries in /usr/bin, their shared libraries, CA certificates, and the user `nonroot` (65532). The records of the Debian
-# packages are where scanners of distroless images look for them.
+# packages, and /etc/os-release, are where scanners of distroless images look for them.
 #
 #   SYSROOT   the Debian system that the libraries come from, / by default; for another architecture the one of
 #             config/release/sysroot.sh
@@ -66,6 +66,11 @@ for package in "${packages[@]}"; do
   query --status "$package" >"$root/var/lib/dpkg/status.d/$package"
   install -D -m 644 "$sysroot/usr/share/doc/$package/copyright" "$root/usr/share/doc/$package/copyright"
 done
-# CA certificates are the same for every architecture, and come from this machine.
-dpkg-query --status ca-certificates >"$root/var/lib/dpkg/status.d/ca-certificates"
-install -D -m 644 /usr/share/doc/ca-certificates/copyright "$root/usr/share/doc/ca-certificates/copyright"
+# The same for every architecture, so they come from this machine: the CA certificates, and the name of the distribution, without
+# which scanners do not know whose packages these are.
+install -m 644 /usr/lib/os-release "$root/usr/lib/os-release"
+ln -s ../usr/lib/os-release "$root/etc/os-release"
+for package in base-files ca-certificates; do
+  dpkg-query --status "$package" >"$root/var/lib/dpkg/status.d/$package"
+  install -D -m 644 "/usr/share/doc/$package/copyright" "$root/usr/share/doc/$package/copyright"
+done

@@ -41,7 +41,7 @@ print man | gzip --best --no-name >"$tree/share/man/man1/receiverctl.1.gz"
 {
   cat "$root/LICENSE"
   for package in "$work"/root/usr/share/doc/*; do
-    [[ ${package##*/} == libc6 || ${package##*/} == ca-certificates ]] && continue
+    case ${package##*/} in base-files | ca-certificates | libc6) continue ;; esac # not in the packages
     printf '\n==> %s, in lib/receiverctl\n\n' "${package##*/}"
     cat "$package/copyright"
   done

@@ -4,7 +4,7 @@
 #   VERSION      the expected version; an error if config/release/version.sh says another
 #   ARCH         amd64, arm64, or both (the default)
 #   SBOM         1: also write an SPDX list of the image's contents, with syft (compiled once)
-#   COSIGN_KEY   private key that signs SHA256SUMS (password in COSIGN_PASSWORD)
+#   COSIGN_KEY   private key that signs SHA256SUMS, not the name of its file (password in COSIGN_PASSWORD)
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)

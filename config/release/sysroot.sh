@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 source "$here/../../test/cluster/lib.sh"
 
 readonly cached=${XDG_CACHE_HOME:-$HOME/.cache}/bitbucket-receiver/sysroot-arm64
-packages=$("$here/../../test/cluster/install.sh" --list libraries),libc6-dev,libstdc++-12-dev,catch2
+packages=$("$here/../../test/cluster/install.sh" --list libraries),libc6-dev,libstdc++-12-dev,catch2,libbenchmark-dev
 if [[ -n ${REFRESH:-} || $(cat "$cached/packages" 2>/dev/null) != "$packages" ]]; then
   rm -rf "$cached"
   mkdir -p "${cached%/*}"

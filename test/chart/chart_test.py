@@ -198,11 +198,12 @@ class Chart(unittest.TestCase):
                     self.assert_no_drift(self.rendered(values, release="bitbucket-receiver"))
 
     def test_the_readmes_install_beside_a_default_kargo(self):
-        # Up to where pods are made: `make e2e` goes on from there. README.md installs the package of a release.
+        # Up to where pods are made: `make e2e` goes on from there. README.md installs the package of a release, and
+        # docs/install.md that of a registry.
         self.enterContext(self.account(KARGO_ACCOUNT))
-        for readme in CHART / "README.md", ROOT / "README.md":
+        for readme in CHART / "README.md", ROOT / "README.md", ROOT / "docs/install.md":
             command = re.search(r"^helm install (?:.*\\\n)*.*", readme.read_text(), re.M).group().replace("\\\n", "")
-            words = [str(CHART) if re.fullmatch(r"bitbucket-receiver-[0-9.]+\.tgz", word) else word
+            words = [str(CHART) if re.fullmatch(r"bitbucket-receiver-[0-9.]+\.tgz|oci://.*/bitbucket-receiver", word) else word
                      for word in shlex.split(command)[1:]]
             done = subprocess.run([self.helm_binary, *words, "--dry-run=server"], cwd=ROOT, text=True,
                                   capture_output=True, env={**os.environ, "KUBECONFIG": str(self.kubeconfig)})
@@ -320,7 +321,9 @@ class Chart(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         with self.account(KARGO_ACCOUNT):
             pod = json.loads(self.dry_run(done.stdout, "--output", "json"))
-        self.assertEqual(pod["metadata"]["annotations"]["helm.sh/hook"], "test")
+        hook = {"helm.sh/hook": "test", "helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded",
+                "helm.sh/hook-output-log-policy": "hook-succeeded,hook-failed"}
+        self.assertLessEqual(hook.items(), pod["metadata"]["annotations"].items())
         self.assertFalse(pod["metadata"].get("labels"), "a Service would send it deliveries")
         operator = self.pod(values)
         for field in "imagePullSecrets", "nodeSelector", "securityContext", "serviceAccountName":
@@ -520,6 +523,9 @@ class Chart(unittest.TestCase):
             return done.stdout.split("NOTES:")[1]
 
         self.assertNotIn("WARNING", notes({}))
+        (receiver,) = re.findall(r"kubectl apply --server-side --filename - <<< '([^']*)'", notes({}))
+        self.assertEqual(json.loads(receiver)["spec"], {"webhookReceivers": [
+            {"name": "bb-wh-receiver", "bitbucket": {"secretRef": {"name": "bb-wh-secret"}}}]})
         self.assertIn("read every Secret", notes({"secretAccess": "cluster"}))
         self.assertIn("promote to every Stage", notes(OWN_ACCOUNT))
         self.assertIn("not https", notes({"baseURL": "http://hooks.example.com"}))

@@ -24,6 +24,7 @@ source "$here/lib.sh"
   bare=(mmdebstrap)
   release=(jq patchelf)
   arm64=(g++-aarch64-linux-gnu mmdebstrap)
+  arm64_test=(jq qemu-user-static skopeo)
   release_push=(jq skopeo)
   release_test=(docker-registry jq man-db mmdebstrap skopeo)
   alerts=(prometheus) # promtool

@@ -22,6 +22,7 @@ from processes import Failed, Processes, finish_undisturbed, free_port, run_main
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OPERATOR = pathlib.Path(os.environ.get("OPERATOR") or ROOT / "build/release/bitbucket-receiver")
+RECEIVERCTL = OPERATOR.parent / "receiverctl"
 NAMESPACE, RECEIVER, SECRET = "kargo-demo", "bb-wh-receiver", "bb-wh-secret"
 CRDS = [f"crd/{kind}.kargo.akuity.io" for kind in ("projectconfigs", "clusterconfigs", "warehouses", "promotions")]
 PUSH = {"repository": {"links": {"html": {"href": "https://bitbucket.org/acme/shop"}}},
@@ -41,6 +42,8 @@ class Cluster:
             control_plane.start()
             self.kubeconfig, self.kubectl_binary = str(control_plane.kubeconfig), control_plane.binaries / "kubectl"
         else:
+            if not any(os.path.exists(file) for file in self.kubeconfig.split(":")):  # often that of an earlier `make run`
+                raise Failed(f"KUBECONFIG={self.kubeconfig} does not exist: unset KUBECONFIG for a new API server")
             say(f"using the cluster of KUBECONFIG={self.kubeconfig}")
             self.kubectl_binary = shutil.which("kubectl") or binaries("control-plane") / "kubectl"
         os.environ["KUBECONFIG"] = self.kubeconfig
@@ -130,7 +133,11 @@ Try next, in another terminal:
     --data-binary @{folder}/push.json {url}
   # change the secret: the URL changes
   kubectl -n {NAMESPACE} patch secret {SECRET} -p '{{"stringData":{{"secret":"another-sample-secret"}}}}'
-  curl http://127.0.0.1:{metrics_port}/metrics
+  # send a push to the new URL, signed with the new secret, and see what each receiver reaches
+  {RECEIVERCTL} send -n {NAMESPACE} --receiver {RECEIVER} --repo https://bitbucket.org/acme/shop
+  {RECEIVERCTL} receivers describe {NAMESPACE}/{RECEIVER}
+  kubectl -n {NAMESPACE} get events
+  curl -s http://127.0.0.1:{metrics_port}/metrics | grep 'deliveries_total.* [1-9]'
   tail -f {folder}/operator.log
 """)
     if cluster.added and not cluster.is_own:

@@ -8,6 +8,7 @@ long it took. A failure shows the pods and their logs.
 import base64
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ import time
 from helpers import (ALTERNATIVE_NAMES, BASE_URL, CA, FOLDER, HOST, KARGO, NODE, NODE_PORT, PROJECT, ROOT, Refreshes,
                      Traffic, check, cloud_merge, cloud_push, data_center_merge, data_center_push, eventually, halt,
                      kubectl, kubectl_json, owner_of, post, post_from_pod, presented_certificate, receiver_url,
-                     refreshes, thread_of)
+                     refreshes, run_documented, thread_of)
 from bitbucket import TOKEN, Bitbucket
 from control_plane import in_url, make_authority, make_certificate
 from prometheus import Prometheus
@@ -134,6 +135,7 @@ def beside_kargos_own_server():
     """Only the base URL and the image are required; Kargo's objects stay unchanged."""
     before = kargos_own()
     check(len(before) == 3, f"Kargo's objects: {before}")
+    check(run_documented("docs/install.md", "base URL") == BASE_URL, "Kargo has another base URL")
     refused = deploy("install", "serviceAccount.create=true", expect_success=False)
     check(KARGO_ACCOUNT in refused, f"helm does not say that the account is there already: {refused}")
     deploy("install")
@@ -149,10 +151,8 @@ def beside_kargos_own_server():
 
 
 def remove():
-    """With the commands of docs/install.md: the Lease belongs to the operator."""
-    helm("uninstall", RELEASE)
+    run_documented("docs/install.md", "uninstall")
     eventually("the pods are gone", all_pods_are_gone)
-    kubectl("delete", "lease", RELEASE, "-n", KARGO)
 
 
 def install(bitbucket):
@@ -242,10 +242,13 @@ def webhooks_register_themselves(bitbucket):
 
 
 def check_from_a_pod():
-    """With the command of docs/install.md, under the operator's own account."""
-    findings = kubectl("-n", KARGO, "exec", "-i", f"deploy/{RELEASE}", "--", "receiverctl", "check", "--ca-file", "-",
-                       text=CA.read_text())
+    """Under the operator's own account."""
+    findings = run_documented("docs/install.md", "check")
     check(findings.endswith(" 0 failure(s)\n"), findings)
+    check("webhook" in run_documented("docs/runbooks.md", "look", NAMESPACE=KARGO), "the logs are not shown")
+    told = run_documented("docs/receiverctl.md", "in the pod",
+                          f"receiverctl receivers -n {PROJECT}\nreceiverctl explain - --offline <<< '{cloud_push().body}'")
+    check("bb-wh-receiver" in told and "https://bitbucket.org/acme/shop" in told, f"receiverctl in the pod: {told}")
     for expected in "operator", "permission", f"receiver {PROJECT}/bb-wh-receiver", "base URL", "certificate", "answer":
         check(f"ok        {expected} " in findings, f"{expected}: {findings}")
 
@@ -296,9 +299,9 @@ def merged_pull_requests():
 
 
 def helm_test():
-    helm("test", RELEASE, "--timeout", "180s")
+    check(" 0 failure(s)" in helm("test", RELEASE, "--timeout", "180s"), "helm test does not show what it has found")
     lead_the_service("nowhere")
-    helm("test", RELEASE, "--timeout", "180s", expect_success=False)
+    check(" 1 failure(s)" in helm("test", RELEASE, "--timeout", "180s", expect_success=False), "nor what is missing")
     lead_the_service(None)
     helm("test", RELEASE, "--timeout", "180s")
 
@@ -407,6 +410,12 @@ def change_the_log_level():
         "has changed the log level" in kubectl("logs", pod, "-n", KARGO) for pod in before), 120)
 
 
+def upgrade_with_the_values_of_the_release():
+    before = pods()
+    run_documented("docs/upgrading.md", "upgrade", **{"config/chart": shlex.join(CHART)})
+    check(pods() == before, "the pods were replaced")
+
+
 def a_thread_that_hangs():
     """The node restarts the pod's container; the other pods keep running."""
     stuck = sorted(pods())[0]
@@ -472,6 +481,7 @@ def main():
         chapter(upgrade_under_traffic)
         chapter(watch_it)
         chapter(change_the_log_level)
+        chapter(upgrade_with_the_values_of_the_release)
         chapter(a_thread_that_hangs)
         chapter(uninstall, before | sample)
     except AssertionError as error:

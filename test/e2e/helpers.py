@@ -1,4 +1,4 @@
-"""Helpers of e2e_test.py: kubectl, certificates, signed deliveries, and waiting for conditions."""
+"""Helpers of e2e_test.py: kubectl, documented commands, certificates, signed deliveries, and waiting for conditions."""
 
 import bisect
 import ctypes
@@ -56,6 +56,34 @@ def kubectl(*arguments, text=None):
 
 def kubectl_json(*arguments):
     return json.loads(kubectl(*arguments, "-o", "json"))
+
+
+# The documents' commands use the test's programs, and their checks trust the test's authority.
+FUNCTIONS = """
+helm() { "$HELM" "$@"; }
+kubectl() {
+  if [[ $* == *' receiverctl check' ]]; then
+    "$KUBECTL" "${@:1:3}" -i "${@:4}" --ca-file - <"$CA"
+  else
+    "$KUBECTL" "$@"
+  fi
+}
+"""
+
+
+def run_documented(page, name, then="", **replaced):
+    """Runs the block of commands below the line of the page that names this test and the block, and then others. Returns
+    standard output."""
+    commands = (ROOT / page).read_text().partition(f"<!-- tested by test/e2e/e2e_test.py: {name} -->\n```sh\n")[2]
+    commands = commands.partition("```")[0]
+    check(commands, f"{page} has no block {name}")
+    for what, value in replaced.items():
+        check(what in commands, f"{page}: the block {name} does not contain {what}")
+        commands = commands.replace(what, value)
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", FUNCTIONS + commands + then], cwd=FOLDER, text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True, env={**os.environ, "CA": str(CA)})
+    check(done.returncode == 0, f"{page}: {commands}{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def trusting_context():

@@ -28,4 +28,5 @@ expect 'receiverctl links cpprestsdk' 1 "$(links_cpprest receiverctl)"
 expect 'the operator links cpprestsdk' 0 "$(links_cpprest bitbucket-receiver)"
 "$root/test/image/hardened.sh" "$work"/root/usr/bin/*
 [[ -s $work/root/etc/ssl/certs/ca-certificates.crt ]] || die "image: the CAs are missing"
+expect distribution debian "$(sed -n 's/^ID=//p' "$work/root/etc/os-release")" # scanners match packages by it
 say "image: unprivileged, two programs, no shell"

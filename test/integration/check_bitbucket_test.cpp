@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "test/bitbucket_server/bitbucket_server.h"
+#include "test/integration/registration_stage.h"
 #include "test/support/cluster.h"
 #include "test/support/eventually.h"
 #include "test/support/operator.h"
@@ -27,11 +28,14 @@ struct CheckStage {
   CheckStage() {
     center.accept(std::string("Bearer ") + kCheckToken);
     center.answer_reads([this](const std::string& url) -> Answer {
-      for (const std::string name : {"app", "web"}) {
-        if (url ==
+      for (const std::string& name : readable) {
+        if (url !=
             center.url() + "/rest/api/latest/projects/SHOP/repos/" + name + "/default-branch") {
-          return {.body = R"({"id":"refs/heads/main"})", .near_limit = near_limit};
+          continue;
         }
+        const bool is_first = name == "app";
+        return {.body = is_empty && !is_first ? R"({"id":""})" : R"({"id":"refs/heads/main"})",
+                .near_limit = near_limit && is_first};
       }
       return failure(Source::kDataCenter, 404, "The repository does not exist.");
     });
@@ -58,14 +62,18 @@ struct CheckStage {
 
   /// The findings of `check` for these subjects, by level.
   [[nodiscard]] std::vector<std::string> check(Environment environment,
-                                               const std::set<std::string>& subjects) const {
+                                               const std::set<std::string>& subjects,
+                                               const std::vector<std::string>& more = {}) const {
     environment["KUBECONFIG"] = cluster.directory() + "/kubeconfig.admin";
-    const Finished finished = run({RECEIVERCTL_BINARY, "check", "--project", project.name(),
-                                   "--service-account", kCheckedAccount, "-o", "json"},
-                                  environment);
+    std::vector<std::string> words{
+        RECEIVERCTL_BINARY,  "check",         "--project", project.name(),
+        "--service-account", kCheckedAccount, "-o",        "json"};
+    words.insert(words.end(), more.begin(), more.end());
+    const Finished finished = run(std::move(words), environment);
     INFO(finished.output);
     CHECK_THAT(finished.output, !Catch::Contains(kCheckToken));
-    const Json findings(finished.output);
+    // Behind the progress of many requests.
+    const Json findings(finished.output.substr(finished.output.find('{')));
     std::vector<std::string> told;
     for (std::size_t i = 0; i < findings.size_at("/items"); ++i) {
       const std::string at = fmt::format("/items/{}/", i);
@@ -85,7 +93,9 @@ struct CheckStage {
 
   Cluster cluster;
   BitbucketServer center{Source::kDataCenter};
-  bool near_limit = false;
+  std::set<std::string> readable{"app", "web"};
+  bool near_limit = false;  ///< when SHOP/app is read, which is first
+  bool is_empty = false;    ///< all but SHOP/app have no commit yet
   Project project{cluster};
 };
 
@@ -97,12 +107,28 @@ TEST_CASE("check asks for each subscribed repository of the receiver's Bitbucket
   CHECK(stage.check() ==
         std::vector{"ok: its token can read 2 subscribed repositories at " + stage.center.url()});
   CHECK(stage.center.requests().size() == 2);
+  stage.is_empty = true;
+  CHECK_THAT(stage.check().at(0), Catch::StartsWith("ok: its token can read 2 "));
 
   stage.near_limit = true;
   const auto near = stage.check();
   REQUIRE(near.size() == 2);
   CHECK(near[1] ==
         "warning: Bitbucket says that most of the token's requests of this hour are used");
+}
+
+TEST_CASE("check asks for 50 repositories at most", "[check_bitbucket]") {
+  CheckStage stage;
+  for (int i = 0; i < 50; ++i) {
+    const std::string name = fmt::format("r{}", i);
+    stage.readable.insert(name);
+    stage.project.add_warehouse(name, stage.url_of(name));
+  }
+  CHECK(stage.check() ==
+        std::vector<std::string>{
+            "ok: its token can read 50 subscribed repositories at " + stage.center.url(),
+            "warning: 2 more repositories were not checked, to save the token's hourly limit"});
+  CHECK(stage.center.requests().size() == 50);
 }
 
 TEST_CASE("check tells which repository a token cannot read, and why", "[check_bitbucket]") {
@@ -173,6 +199,150 @@ TEST_CASE("check tells how the receiver's webhooks are, and what Data Center cou
   const auto failed = of_webhooks();
   REQUIRE(failed.size() == 2);
   CHECK_THAT(failed[1], Catch::StartsWith("warning: SHOP/app: Bitbucket could not deliver at 20"));
+
+  // After a rotation, the webhook at the former URL is the receiver's, whatever its title.
+  StoredWebhook by_hand = stage.center.webhooks("SHOP/web").at(0);
+  by_hand.title = "made by hand";
+  stage.center.add_repository("SHOP/web", {by_hand});
+  const std::string rotated = "another-secret-of-the-tests";
+  stage.put_secret({{"secret", rotated}, {"secret.previous", "a-secret-of-the-tests"}});
+  (void)eventually_equals(
+      "the new URL is published", [&] { return published_url(stage.project.config(), "bb"); },
+      op.url(receiver_path(project, "bb", rotated)));
+  const auto former = of_webhooks();
+  REQUIRE(former.size() == 3);
+  CHECK_THAT(former[0], Catch::StartsWith("warning: SHOP/app: its webhook must be corrected: url"));
+  CHECK_THAT(former[1], Catch::StartsWith("warning: SHOP/web: its webhook must be corrected: ") &&
+                            Catch::Contains("url"));
+}
+
+TEST_CASE("check looks at webhooks with the caller's token where the Secret has none",
+          "[check_bitbucket]") {
+  CheckStage stage;
+  BitbucketServer& center = stage.center;
+  const std::string& project = stage.project.name();
+  const std::map<std::string, std::string> no_token{{"secret", "a-secret-of-the-tests"}};
+  stage.project.put_secret("s", no_token);
+  const Operator op(stage.cluster);
+  eventually("its URL is published",
+             [&] { return !published_url(stage.project.config(), "bb").empty(); });
+  using Lines = std::vector<std::string>;
+  const auto told = [&](Environment environment) {
+    return stage.check(
+        std::move(environment),
+        {"webhooks of " + project + "/bb", "Bitbucket of " + project + "/bb", "BITBUCKET_TOKEN"},
+        {"--bitbucket-url", center.url(), "--ca-file", center.ca_file()});
+  };
+  center.add_repository("SHOP/app");
+  center.add_repository("SHOP/web");
+  CHECK(told({}).empty());
+  CHECK(told({{"BITBUCKET_TOKEN", ""}}).empty());
+  CHECK(center.requests().empty());
+
+  const Environment mine{{"BITBUCKET_TOKEN", kCheckToken}};
+  CHECK(told(mine) == Lines{"warning: SHOP/app: has no webhook of this receiver",
+                            "warning: SHOP/web: has no webhook of this receiver"});
+  auto allowing = no_token;
+  allowing["bitbucket.allow"] = "SHOP/web\n";
+  stage.project.put_secret("s", allowing);
+  CHECK(told(mine) ==
+        Lines{"warning: SHOP/app: outside the Secret's bitbucket.allow, so no webhook "
+              "is registered",
+              "warning: SHOP/web: has no webhook of this receiver"});
+  allowing["bitbucket.allow"] = "SHOP web\n";
+  stage.project.put_secret("s", allowing);
+  const auto wrong = told(mine);
+  REQUIRE(wrong.size() == 1);
+  CHECK_THAT(wrong[0], Catch::StartsWith("warning: Secret s: ") && Catch::Contains("line 1"));
+  stage.project.put_secret("s", no_token);
+  CHECK(center.writes() == 0);
+
+  const Finished registered =
+      run({RECEIVERCTL_BINARY, "register", "-n", project, "--receiver", "bb", "--all-subscribed",
+           "--bitbucket-url", center.url(), "--ca-file", center.ca_file()},
+          {{"KUBECONFIG", stage.cluster.directory() + "/kubeconfig.admin"},
+           {"BITBUCKET_TOKEN", kCheckToken}});
+  REQUIRE(registered.exit_code == 0);
+  CHECK(told(mine) == Lines{"ok: 2 repositories have one that is right"});
+
+  const auto refused = told({{"BITBUCKET_TOKEN", "a-token-of-yesterday"}});
+  REQUIRE(refused.size() == 1);
+  CHECK_THAT(refused[0],
+             Catch::StartsWith("warning: the webhooks of 2 of 2 repositories cannot be read: ") &&
+                 Catch::Contains("401") && !Catch::Contains("yesterday"));
+  const auto no_token_at_all = told({{"BITBUCKET_TOKEN", "two words"}});
+  REQUIRE(no_token_at_all.size() == 1);
+  CHECK_THAT(no_token_at_all[0], Catch::StartsWith("failure: ") && !Catch::Contains("two words"));
+  // The operator's own token is better, and goes nowhere but where its Secret says.
+  stage.put_secret();
+  const std::size_t before = center.requests().size();
+  const auto of_secret = told(mine);
+  REQUIRE(of_secret.size() == 1);
+  CHECK_THAT(of_secret[0], Catch::Contains("BITBUCKET_HOSTS"));
+  CHECK(center.requests().size() == before);
+
+  // Not too many at a time.
+  stage.project.put_secret("s", no_token);
+  for (int i = 0; i < 50; ++i) {
+    const std::string name = fmt::format("r{}", i);
+    center.add_repository("SHOP/" + name);
+    stage.project.add_warehouse(name, stage.url_of(name));
+  }
+  const auto many = told(mine);
+  REQUIRE(!many.empty());
+  CHECK(many.back() ==
+        "warning: 2 more repositories were not checked, to save the token's hourly limit");
+
+  const Finished usage = run({RECEIVERCTL_BINARY, "check", "--bitbucket-url", "http://h"}, mine);
+  CHECK(usage.exit_code == 2);
+  CHECK_THAT(usage.output, Catch::Contains("--bitbucket-url"));
+}
+
+TEST_CASE("the caller's token is for Bitbucket Cloud, unless a Data Center is named",
+          "[check_bitbucket]") {
+  RegistrationStage stage(Source::kCloud);
+  const Operator op(stage.cluster, stage.environment);
+  (void)stage.project.publish("bb", kSecret);
+  const std::string app = stage.subscribe("app");
+  stage.project.add_warehouse("elsewhere", "https://git.example.com/scm/shop/app.git");
+  Environment environment = stage.environment;
+  environment["KUBECONFIG"] = stage.cluster.directory() + "/kubeconfig.admin";
+  environment["BITBUCKET_TOKEN"] = kAdminToken;
+  const auto run_here = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), RECEIVERCTL_BINARY);
+    words.insert(words.end(), {"-n", stage.project.name(), "--ca-file", stage.bitbucket.ca_file()});
+    return run(std::move(words), environment);
+  };
+  CHECK_THAT(
+      run_here({"check", "--via", op.origin()}).output,
+      Catch::Contains(app + ": has no webhook of this receiver") && !Catch::Contains("shop/app"));
+  REQUIRE(run_here({"register", "--receiver", "bb", "--repo", stage.clone_url("app")}).exit_code ==
+          0);
+  const std::size_t before = stage.bitbucket.requests().size();
+  CHECK_THAT(run_here({"check", "--via", op.origin()}).output,
+             Catch::Contains("1 repository has one that is right"));
+  CHECK(stage.bitbucket.requests().size() == before + 1);
+  for (const std::string& request : stage.bitbucket.requests()) {
+    CHECK_THAT(request, Catch::Contains(stage.project.name()));
+  }
+}
+
+TEST_CASE("check tells where a Secret asks for registration without a token", "[check_bitbucket]") {
+  const CheckStage stage;
+  const auto told = [&](std::map<std::string, std::string> more) {
+    more["secret"] = "a-secret-of-the-tests";
+    stage.project.put_secret("s", more);
+    return stage.check();
+  };
+  using Lines = std::vector<std::string>;
+  const Lines idle{
+      "warning: Secret s contains bitbucket.register, but no bitbucket.token: no webhook is "
+      "registered"};
+  CHECK(told({}).empty());
+  CHECK(told({{"bitbucket.register", "true"}}) == idle);
+  CHECK(told({{"bitbucket.register", "True\n"}, {"bitbucket.token", ""}}) == idle);
+  CHECK(told({{"bitbucket.register", " False\n"}}).empty());
+  CHECK(told({{"bitbucket.register", ""}}).empty());
 }
 
 TEST_CASE("check asks for the permissions of registration where a receiver registers its webhooks",

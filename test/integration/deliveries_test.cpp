@@ -1,7 +1,9 @@
+#include <chrono>
 #include <condition_variable>
 #include <csignal>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -201,6 +203,27 @@ TEST_CASE("deliveries are followed through all pods, old and new, each told once
   follows.signal(SIGINT);
   CHECK(follows.wait(kPatience) == 130);
   CHECK(lines_in(output) == told);
+}
+
+TEST_CASE("deliveries are followed until their reader goes away", "[receiverctl][deliveries]") {
+  LogServer logs;
+  logs.write("one", logged_at(0, "first"));
+  const TemporaryDirectory folder;
+  const std::string output = folder.path("output");
+  Process follows({"/bin/bash", "-c",
+                   fmt::format("{} deliveries --follow -o name --kubeconfig {} | head -n 1; exit "
+                               "${{PIPESTATUS[0]}}",
+                               RECEIVERCTL_BINARY, logs.kubeconfig())},
+                  current_environment(), output);
+  int millis = 0;
+  std::optional<int> code;
+  eventually("it ends", [&] {
+    logs.write("one", logged_at(++millis, "later"));
+    code = follows.wait(std::chrono::milliseconds(50));
+    return code.has_value();
+  });
+  CHECK(code == 0);
+  CHECK(read_file(output) == "delivery/first\n");
 }
 
 TEST_CASE("what the operator logs of deliveries is read back, in either format",

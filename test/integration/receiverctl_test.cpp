@@ -350,6 +350,10 @@ TEST_CASE("output that cannot be written is no success", "[receiverctl]") {
     CHECK(finished.exit_code == 3);
     CHECK(finished.output == "receiverctl: the output cannot be written\n");
   }
+  // Nobody reads the pipe any more.
+  const Finished gone = run({"/bin/bash", "-c", "exec 3> >(exit); wait $!; " + command + " >&3"});
+  CHECK(gone.exit_code == 0);
+  CHECK(gone.output.empty());
 }
 
 TEST_CASE("a cluster without Kargo's kinds is reported with the remedy", "[receiverctl]") {

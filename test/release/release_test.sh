@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `make release-test`: what dist/ holds, used as people use it, and nothing else of this tree: image and chart through a
-# registry, receiverctl on bare Debian systems from the .deb and from the archive, its completions in real shells. Needs root.
+# registry, receiverctl on bare Debian systems from the .deb and from the archive, its completions in real shells; what is for
+# arm64, under qemu. Needs root.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -65,13 +66,29 @@ for platform in "${platforms[@]}"; do
   [[ $(jq --raw-output .architecture "$config") == "$arch" ]] || die "the image for $platform says that it is another"
   jq --raw-output '.layers[].digest' "$work/image-$arch/manifest.json" | cut -d: -f2 | while read -r layer; do
     tar --list --verbose --gzip --file "$work/image-$arch/$layer"
-  done | awk '{ print $1, $6 }' | sed "s/$(uname -m)\|aarch64/ARCH/; s/x86-64/ARCH/" | sort >"$work/files-$arch"
+  done | awk '{ print $1, $2, $6, $7, $8 }' | # rights, owner, name, and where links lead
+    sed "s/$(uname -m)\|aarch64/ARCH/; s|usr/[^ ]*/ld-linux[^ ]*|LOADER|" | sort >"$work/files-$arch"
   [[ -s $work/files-$arch ]] || die "the image for $platform is empty"
 done
 if [[ -e $work/files-arm64 && -e $work/files-amd64 ]]; then
-  # Its loader has another place.
-  diff <(grep -v 'ld-linux' "$work/files-amd64") <(grep -v 'ld-linux' "$work/files-arm64") >&2 ||
-    die "the images for amd64 and arm64 hold other files"
+  diff "$work/files-amd64" "$work/files-arm64" >&2 || die "the images for amd64 and arm64 hold different files"
+  say "release: the images for amd64 and arm64 hold the same $(wc -l <"$work/files-amd64") names, with the same rights"
+fi
+for sbom in *.spdx.json; do
+  [[ -e $sbom ]] || continue
+  arch=${sbom%.spdx.json} arch=${arch##*_}
+  mkdir -p "$work/records-$arch"
+  jq --raw-output '.layers[].digest' "$work/image-$arch/manifest.json" | cut -d: -f2 | while read -r layer; do
+    tar --extract --gzip --file "$work/image-$arch/$layer" --directory "$work/records-$arch" --wildcards '*dpkg/status.d/*'
+  done
+  diff <(sed -s -n 's/^Package: //p; s/^Version: //p' "$work/records-$arch"/var/lib/dpkg/status.d/* | paste -d ' ' - - | sort) \
+    <(jq --raw-output '.packages[] | select(any(.externalRefs[]?; .referenceLocator | startswith("pkg:deb/"))) |
+      .name + " " + .versionInfo' "$sbom" | sort -u) >&2 || die "$sbom names other packages than those of the image"
+  say "release: $sbom names the packages of the image, with their versions"
+done
+if [[ -e SHA256SUMS.sig ]]; then
+  "$("$root/test/cluster/binaries.sh" cosign)/cosign" verify-blob --insecure-ignore-tlog --signature SHA256SUMS.sig \
+    --key env://COSIGN_PUBLIC_KEY SHA256SUMS || die "SHA256SUMS.sig is not of COSIGN_PUBLIC_KEY, the public key of COSIGN_KEY"
 fi
 say "release: image ${platforms[*]}, from a registry"
 
@@ -131,4 +148,9 @@ TRY
   warnings=$(LC_ALL=C.UTF-8 man --warnings --local-file "$tree/share/man/man1/receiverctl.1.gz" 2>&1 >/dev/null)
   [[ -z $warnings ]] || die "the manual page: $warnings"
   say "release: completions, manual page"
+fi
+
+if [[ -e receiverctl_${version}_arm64.deb ]]; then
+  "$root/test/release/arm64_test.sh"
+  "$root/test/release/arm64_unit.sh"
 fi

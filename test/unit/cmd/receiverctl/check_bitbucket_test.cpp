@@ -45,6 +45,9 @@ TEST_CASE("what a token can read, and what it cannot, is told line by line") {
        {fails("shop/app", "no"), fails("shop/web", "never"), reads("1 subscribed repository")}},
       {{.server = kServer, .readable = 50, .not_asked = 3, .near_limit = true},
        {reads("50 subscribed repositories"), left_out, near}},
+      {{.server = kServer, .readable = 50, .not_asked = 1},
+       {reads("50 subscribed repositories"),
+        {Level::kWarning, "1 more repository was not checked, to save the token's hourly limit"}}},
       {{.server = kServer, .refusals = {refusal("shop/app", "no")}, .near_limit = true},
        {fails("shop/app", "no"), near}},
   };

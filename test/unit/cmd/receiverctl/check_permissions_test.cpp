@@ -36,6 +36,9 @@ constexpr const char* kDeployment =
 
 /// An API server's answers about the operator's account.
 struct Rights {
+  std::string projects{};  ///< ProjectConfigs
+  /// How many of the first reviews are denied.
+  int denied = 0;
   bool sees_deployments = true;
   bool has_deployment = true;
   bool has_account = true;
@@ -48,6 +51,7 @@ struct Checked {
 };
 
 Checked check_with(const Rights& rights, CheckOptions options) {
+  int reviews = 0;
   const ScriptedApi api([&](const std::string& path, const std::string&) -> ScriptedApi::Answer {
     if (path.ends_with("/deployments")) {
       if (!rights.sees_deployments) return ScriptedApi::forbidden("deployments.apps");
@@ -58,9 +62,10 @@ Checked check_with(const Rights& rights, CheckOptions options) {
     }
     if (path.ends_with("accessreviews")) {
       if (!rights.may_ask) return ScriptedApi::forbidden("subjectaccessreviews");
-      return {201, R"({"status":{"allowed":true}})"};
+      const bool allowed = ++reviews > rights.denied;
+      return {201, fmt::format(R"({{"status":{{"allowed":{}}}}})", allowed)};
     }
-    return ScriptedApi::list("");
+    return ScriptedApi::list(path.ends_with("/projectconfigs") ? rights.projects : "");
   });
   Terminal terminal;
   terminal.context.kubeconfig = api.kubeconfig();
@@ -121,6 +126,31 @@ TEST_CASE("an account that does not exist is a failure, whatever roles are bound
           "failure account: kargo/hooks does not exist: no pod can run under it");
     for (const std::string& line : checked.told) CHECK_THAT(line, !Contains("permission"));
   }
+}
+
+TEST_CASE("only the verbs that are missing are told") {
+  const Checked checked = check_with({.denied = 1}, {});
+  CHECK(checked.told.at(1) ==
+        "failure permission of kargo/hooks: missing: list projectconfigs.kargo.akuity.io "
+        "everywhere");
+  CHECK_THAT(checked.told.at(2), Catch::StartsWith("ok "));
+}
+
+TEST_CASE("Secrets are needed where a project declares a Bitbucket receiver") {
+  const auto project = [](const char* name, const char* product) {
+    return fmt::format(
+        R"({{"metadata":{{"name":"{0}","namespace":"{0}","uid":"{0}","resourceVersion":"1"}},)"
+        R"("spec":{{"webhookReceivers":[{{"name":"r","{1}":{{"secretRef":{{"name":"s"}}}}}}]}}}})",
+        name, product);
+  };
+  const Checked checked = check_with(
+      {.projects = project("apples", "bitbucket") + "," + project("pears", "github")}, {});
+  std::vector<std::string> secrets;
+  for (const std::string& line : checked.told) {
+    const std::size_t at = line.find("secrets in ");
+    if (at != std::string::npos) secrets.push_back(line.substr(at));
+  }
+  CHECK(secrets == std::vector<std::string>{"secrets in apples"});
 }
 
 TEST_CASE("who may not ask is told what asking takes, in one line") {

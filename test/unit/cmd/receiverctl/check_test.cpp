@@ -11,6 +11,7 @@
 #include "test/support/scripted_server.h"
 #include "test/support/temporary_file.h"
 #include "test/support/test_certificates.h"
+#include "test/unit/cmd/receiverctl/scripted_api.h"
 #include "test/unit/cmd/receiverctl/terminal.h"
 
 namespace receiver::ctl {
@@ -132,6 +133,22 @@ TEST_CASE("the clock is compared with the date of the API server's answer") {
   }
 }
 
+TEST_CASE("check tells what a cluster does not have") {
+  const ScriptedApi api([](const std::string& path, const std::string&) -> ScriptedApi::Answer {
+    if (path == "/version") return {200, "nothing"};
+    return path.find("/leases/") == std::string::npos ? ScriptedApi::list("")
+                                                      : ScriptedApi::Answer();
+  });
+  const Ended ended = run(api, {"check"});
+  CHECK(ended.code == 1);  // nor its kinds
+  CHECK_THAT(ended.out,
+             Contains("answers as Kubernetes of an unknown version") &&
+                 Contains("there is no Lease kargo/bitbucket-receiver: no replica has led yet") &&
+                 Contains("no Deployment in kargo has the label") &&
+                 Contains("no Bitbucket receiver is declared") &&
+                 Contains("is not known: no status shows one"));
+}
+
 TEST_CASE("the Lease tells whether the operator runs") {
   const Finding leads = judge_lease(lease("pod-0_0011", "2026-03-14T11:19:59.000000Z"), kNow);
   CHECK(leads.level == Level::kOk);
@@ -217,6 +234,10 @@ TEST_CASE("an address of the machine itself is one that no Bitbucket reaches") {
     CHECK_THAT(finding.message, Contains("the machine that connects"));
     CHECK_THAT(finding.remedy, Contains("no Bitbucket can reach it"));
   }
+  CHECK_THAT(judge_addresses("h", {"127.0.0.1", "::1"}).message,
+             Catch::StartsWith("h is 127.0.0.1, ::1: that is the machine"));
+  CHECK_THAT(judge_addresses("127.0.0.1", {"127.0.0.1"}).message,
+             Catch::StartsWith("127.0.0.1: that is the machine"));
   CHECK_THAT(judge_addresses("h", {"127.0.0.1", "10.0.0.1"}).remedy, Contains("Data Center can"));
   // With --via, Bitbucket still uses the base URL.
   for (const char* base : {"http://127.0.0.1:8080", "http://localhost", "http://[::1]/kargo"}) {
@@ -270,9 +291,11 @@ TEST_CASE("check asks by an unsigned ping of a published URL, below a base path 
   });
   const std::string origin = "http://127.0.0.1:" + std::to_string(server.port());
   Findings findings;
-  check_web(origin, origin + "/bitbucket/hex", {}, findings);
-  CHECK(pinged.empty());
-  findings.clear();
+  for (const char* root : {"", "/"}) {
+    check_web(origin + root, origin + "/bitbucket/hex", {}, findings);
+    CHECK(pinged.empty());
+    findings.clear();
+  }
   check_web(origin + "/kargo", "", {}, findings);
   CHECK(pinged.empty());
   findings.clear();
@@ -280,6 +303,38 @@ TEST_CASE("check asks by an unsigned ping of a published URL, below a base path 
   CHECK_THAT(pinged, Catch::StartsWith("POST /kargo/bitbucket/hex ") &&
                          Contains("X-Event-Key: diagnostics:ping") && !Contains("Signature"));
   CHECK(findings.back().message == "the ingress strips the base path /kargo; served as well");
+}
+
+TEST_CASE("check knows the operator by its answers, and another server by its own") {
+  struct Row {
+    const char* base_path;
+    const char* health;   ///< the answer at /healthz
+    const char* unknown;  ///< the one at an unknown path
+    Level level;
+    const char* told;
+  };
+  const char* good = "HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"status\":\"ok\"}\n";
+  const char* ill = "HTTP/1.1 503 X\r\nContent-Length: 16\r\n\r\n{\"status\":\"ok\"}\n";
+  const char* own = "HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\n{}\n";
+  const char* page = "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\npage";
+  const char* welcome = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{}\n";
+  for (const Row& row :
+       {Row{"", good, page, Level::kOk, "/healthz answers 200"},
+        Row{"/kargo/", page, own, Level::kOk, "/kargo/bitbucket/x answers as the operator does"},
+        Row{"", ill, page, Level::kFailure, "503 at /healthz, 404 at /bitbucket/x"},
+        Row{"/kargo", page, page, Level::kFailure, "404 at /healthz, 404 at /kargo/bitbucket/x"},
+        Row{"", page, welcome, Level::kFailure, "404 at /healthz, 200 at /bitbucket/x"}}) {
+    test::ScriptedServer server([&](test::Peer& peer) {
+      const std::string request = peer.request().value_or("");
+      (void)peer.send(request.starts_with("GET /healthz ") ? row.health : row.unknown);
+    });
+    Findings findings;
+    check_web(fmt::format("http://127.0.0.1:{}{}", server.port(), row.base_path), "", {}, findings);
+    CAPTURE(row.told);
+    CHECK(findings.back().subject == "answer");
+    CHECK(findings.back().level == row.level);
+    CHECK_THAT(findings.back().message, Contains(row.told));
+  }
 }
 
 TEST_CASE("check asks another address than the base URL's, whose certificate is the base URL's") {

@@ -1,5 +1,6 @@
 #include "cmd/receiverctl/cli.h"
 
+#include <cerrno>
 #include <chrono>
 #include <initializer_list>
 #include <streambuf>
@@ -112,6 +113,9 @@ TEST_CASE("an unknown command or option is reported with a suggestion") {
        R"(check has no option "--porject": did you mean "--project"?)"},
       {{"--contxt=x", "check"}, R"(there is no option "--contxt": did you mean "--context"?)"},
       {{"-o", "json", "chekc"}, R"(there is no command "chekc": did you mean "check"?)"},
+      {{"-ojson", "chekc"}, R"(there is no command "chekc": did you mean "check"?)"},
+      {{"--output=json", "chekc"}, R"(there is no command "chekc": did you mean "check"?)"},
+      {{"check", "--", "--porject"}, "The following argument was not expected: --porject"},
       {{"quux"}, R"(there is no command "quux" (see)"},
   };
   for (const Row& row : rows) {
@@ -298,6 +302,8 @@ TEST_CASE("a wrong command line is reported in one line, with code 2") {
       {"nonsense"},
       {"-o", "json"},
       {"deliveries", "--since", "yesterday"},
+      {"deliveries", "--since", "0"},
+      {"deliveries", "--since", "999ms"},
       {"deliveries", "--follow", "--tail", "5"},
       {"deliveries", "--follow", "-o", "yaml"},
       {"deliveries", "-n", "p", "--cluster-config"},
@@ -390,6 +396,36 @@ TEST_CASE("output that cannot be written is no success") {
       CHECK(terminal.run(line) == 3);
       CHECK(terminal.err.str() == "receiverctl: the output cannot be written\n");
     }
+  }
+}
+
+TEST_CASE("a reader that has gone away is no failure") {
+  // Like a pipe; it takes the first bytes.
+  class Pipe final : public std::streambuf {
+   public:
+    explicit Pipe(int error) : error_(error) {}
+
+   private:
+    int sync() override {
+      errno = error_;
+      return -1;
+    }
+    std::streamsize xsputn(const char* /*text*/, std::streamsize size) override { return size; }
+    int error_;
+  };
+  struct Row {
+    int error;
+    int code;
+    const char* told;
+  };
+  for (const Row& row : {Row{EPIPE, 0, ""}, Row{ENOSPC, 3,
+                                                "receiverctl: the output cannot be "
+                                                "written\n"}}) {
+    Pipe pipe(row.error);
+    Terminal terminal;
+    terminal.context.out.rdbuf(&pipe);
+    CHECK(terminal.run({"receiverctl", "--help"}) == row.code);
+    CHECK(terminal.err.str() == row.told);
   }
 }
 

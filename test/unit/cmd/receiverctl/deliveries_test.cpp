@@ -88,6 +88,42 @@ TEST_CASE("deliveries of all replicas are told in the order of their time") {
   CHECK(newest.out == "delivery/third\n");
   CHECK(newest.err == "These are the newest 1 of 3: --tail shows more.\n");
   CHECK_THAT(api.requests().back(), Contains("&sinceSeconds=7200"));
+  (void)told_deliveries(api, {"--since", "1500ms"});
+  CHECK_THAT(api.requests().back(), Contains("&sinceSeconds=2"));
+}
+
+TEST_CASE("the last delivery is read even if its line has no end yet") {
+  std::string unended = line(1, "first");
+  unended.pop_back();
+  const ScriptedApi api(cluster_of(unended, ""));
+  CHECK(told_deliveries(api, {"-o", "name"}).out == "delivery/first\n");
+}
+
+TEST_CASE("2,000 deliveries do not flood a terminal") {
+  std::string log;
+  for (int i = 0; i < 2'000; ++i) log += line(i % 60, fmt::format("delivery-{}", i));
+  const ScriptedApi api(cluster_of(log, ""));
+  const Ended told = run(api, {"deliveries"}, 160);
+  CHECK(told.code == 0);
+  CHECK(std::count(told.out.begin(), told.out.end(), '\n') == 501);
+  CHECK(told.out.size() < 200'000);
+  CHECK(told.err == "These are the newest 500 of 2000: --tail shows more.\n");
+}
+
+TEST_CASE("an outcome has the colour of what it means") {
+  struct Row {
+    const char* outcome;
+    const char* colour;
+  };
+  for (const Row& row :
+       {Row{"ok", "\x1b[32m"}, Row{"ping", "\x1b[32m"}, Row{"queued", "\x1b[33m"},
+        Row{"ignored_event", "\x1b[2m"}, Row{"refused", "\x1b[31m"}, Row{"failed", "\x1b[31m"}}) {
+    auto delivery = *read_log_line(line(1, "first"));
+    delivery.outcome = row.outcome;
+    CHECK_THAT(deliveries_table({delivery}, {true}),
+               Contains(std::string(row.colour) + row.outcome + "\x1b[0m"));
+    CHECK_THAT(delivery_line(delivery, {true}), Contains(std::string(row.colour) + row.outcome));
+  }
 }
 
 TEST_CASE("where there is no delivery, that is told") {
@@ -108,30 +144,59 @@ TEST_CASE("where there is no delivery, that is told") {
 TEST_CASE("who may not read the logs is told which permissions that takes") {
   const std::string log = std::string(kPods) + "/one/log";
   for (const auto& [path, permission] : std::vector<std::pair<std::string, std::string>>{
-           {kPods, "needs `list pods` in namespace kargo"},
-           {log, "needs `get pods/log` in namespace kargo"}}) {
+           {kPods, "needs `list pods` in namespace kargo, besides `get pods/log`: "},
+           {log, "needs `get pods/log` in namespace kargo, besides `list pods`: "}}) {
     for (const bool follows : {false, true}) {
       const ScriptedApi api(cluster_of("", "", path));
       const Ended refused = told_deliveries(
           api, follows ? std::vector<const char*>{"--follow"} : std::vector<const char*>());
       CHECK(refused.code == 3);
       CHECK_THAT(refused.err, Contains(permission));
+      if (path == kPods) continue;
+      const std::string from = follows ? "&sinceSeconds=10&follow=true" : "&sinceSeconds=3600";
+      CHECK_THAT(api.requests().at(1), Catch::EndsWith(from));
     }
   }
+}
+
+TEST_CASE("while deliveries are followed, each trouble is told once") {
+  int asked = 0;
+  const ScriptedApi api([&](const std::string& path, const std::string&) -> ScriptedApi::Answer {
+    switch (++asked) {
+      case 1:
+      case 2:
+        return {500, R"({"kind":"Status","code":500,"message":"not now"})"};
+      case 3:
+        return ScriptedApi::list("");
+      default:
+        return ScriptedApi::forbidden(path);
+    }
+  });
+  const Ended ended = told_deliveries(api, {"--follow"});
+  CHECK(ended.code == 3);
+  CHECK(ended.out.empty());
+  CHECK_THAT(ended.err,
+             Catch::StartsWith("the operator's pods cannot be listed: ") &&
+                 Contains("not now\nno pod in kargo has the labels "
+                          "app.kubernetes.io/name=bitbucket-receiver yet\nreceiverctl: "));
+  CHECK(std::count(ended.err.begin(), ended.err.end(), '\n') == 3);
 }
 
 TEST_CASE("a pod that is gone, or has not begun, does not stop the others") {
   const ScriptedApi api([](const std::string& path, const std::string&) -> ScriptedApi::Answer {
     if (path == kPods) {
       return ScriptedApi::list(
-          pod("one") + "," + pod("two") +
+          pod("one") + "," + pod("two") + "," + pod("four") +
           R"(,{"metadata":{"name":"three"},"spec":{"containers":[{"name":"x"}]}})");
     }
     if (path.ends_with("/one/log")) return {};
+    if (path.ends_with("/four/log")) {
+      return {400, R"({"kind":"Status","code":400,"message":"container is not available"})"};
+    }
     return {200, line(1, "first")};
   });
   CHECK(told_deliveries(api, {"-o", "name"}).out == "delivery/first\n");
-  CHECK(api.requests().size() == 3);
+  CHECK(api.requests().size() == 4);
 }
 
 TEST_CASE("a delivery that has just come is one line, which is wrapped on a terminal") {
@@ -139,12 +204,14 @@ TEST_CASE("a delivery that has just come is one line, which is wrapped on a term
   CHECK(delivery_line(delivery, {}) ==
         "2026-11-30T00:00:01.000Z   ok              repo:push               p/bb   "
         "https://bitbucket.org/acme/shop: 2 refreshed in 12 ms\n");
+  // Too narrow for the first columns: the terminal wraps.
+  CHECK(delivery_line(delivery, {false, 40}) == delivery_line(delivery, {}));
   CHECK(delivery_line(delivery, {false, 80}) ==
         "2026-11-30T00:00:01.000Z   ok              repo:push               p/bb\n"
         "    https://bitbucket.org/acme/shop: 2 refreshed in 12 ms\n");
   const std::string json = delivery_json(delivery);
   CHECK_THAT(json, Catch::StartsWith(R"({"time":"2026-11-30T00:00:01.000Z","delivery":"first",)") &&
-                       Catch::EndsWith("}\n"));
+                       Contains(R"("milliseconds":12,)") && Catch::EndsWith("}\n"));
   CHECK(std::count(json.begin(), json.end(), '\n') == 1);
 }
 

@@ -25,11 +25,15 @@ TEST_CASE("pods are known with the operator's container, and whether it has begu
      "status": {"containerStatuses": [
        {"name": "main", "state": {"waiting": {}}, "lastState": {"terminated": {}}}]}},
     {"metadata": {"name": "d", "uid": "4"}, "spec": {"containers": [{"name": "main"}]}},
+    {"metadata": {"name": "e", "uid": "5"},
+     "spec": {"containers": [{"name": "receiver"}, {"name": "proxy"}]}},
+    {"metadata": {"name": "f", "uid": "6"}, "spec": {"containers": []}},
     {"metadata": {"name": "none"}}, 7]})");
   CHECK(pods == std::vector<LoggingPod>{{"a", "1", "main", false},
                                         {"b", "2", "receiver", true},
                                         {"c", "3", "main", true},
-                                        {"d", "4", "main", false}});
+                                        {"d", "4", "main", false},
+                                        {"e", "5", "receiver", false}});
   CHECK(pods_of("").empty());
   CHECK(pods_of("{}").empty());
 }

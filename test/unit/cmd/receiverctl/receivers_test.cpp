@@ -61,6 +61,17 @@ TEST_CASE("a receiver that is not ready says why") {
   api::ReceiverOwner told = owner("");
   told.status.conditions = {{"Ready", "False", "x", "Secret bb-secret not found", "", 0}};
   CHECK(state_of(told, {Known::kRefused, "forbidden", {}}).why == "Secret bb-secret not found");
+  // Of several that failed, each has its own reason.
+  const auto why = [&](const std::string& message) {
+    told.status.conditions[0].message = message;
+    return state_of(told, {Known::kRefused, "forbidden", {}}).why;
+  };
+  const std::string all = "receiver \"b\": one; receiver \"bb\": two: three; receiver \"c\": four";
+  CHECK(why("Failed to sync WebhookReceivers: " + all) == "two: three");
+  CHECK(why("words of Kargo | bitbucket: " + all) == "two: three");
+  CHECK(why("words of Kargo | bitbucket: receiver \"bb\": two") == "two");
+  const std::string others = "Failed to sync WebhookReceivers: receiver \"b\": one";
+  CHECK(why(others) == others);
 }
 
 TEST_CASE("a Secret that may not be read leaves the status's word") {
