@@ -15,6 +15,7 @@ if [[ ! -e $source/build/image/bitbucket-receiver.tar ]]; then
   (
     cd "$source"
     export CCACHE_BASEDIR=$source CCACHE_NOHASHDIR=true
+    make install # it used other libraries
     cmake --preset release >/dev/null
     cmake --build build/release --target bitbucket-receiver --target receiverctl --parallel "${JOBS:-$(nproc)}"
     config/image/build.sh
