@@ -29,9 +29,10 @@ KEPT_SECONDS = 30 * 24 * 3600
 
 @functools.cache
 def digest(path: str) -> str:
-    """The hash of a file; every header is read once per run."""
+    """The hash of a file, which is the same in every clone: a unity file names its sources with their folders. Every header is
+    read once per run."""
     try:
-        return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+        return hashlib.sha256(pathlib.Path(path).read_bytes().replace(os.fsencode(ROOT) + b"/", b"")).hexdigest()
     except OSError:
         return "missing"
 
