@@ -55,11 +55,12 @@ chart=$dist/bitbucket-receiver-$version.tgz
 if [[ ${SBOM:-} == 1 ]]; then
   syft=$("$root/test/cluster/binaries.sh" syft)/syft
   for arch in "${archs[@]}"; do
-    # syft would write a new name and time on every run.
-    "$syft" scan "oci-dir:$work/$arch" --output spdx-json | jq --sort-keys \
-      --arg time "$(date --utc --date="@$SOURCE_DATE_EPOCH" +%FT%TZ)" --arg name "$version-$commit-$arch" \
-      '.creationInfo.created = $time | .documentNamespace = "https://bitbucket-receiver.example/sbom/" + $name' \
-      >"$dist/bitbucket-receiver_${version}_$arch.spdx.json"
+    # syft would write a new name and time on every run, and the name of this folder.
+    "$syft" scan "oci-dir:$work/$arch" --source-name bitbucket-receiver --source-version "$version" --output spdx-json |
+      jq --sort-keys \
+        --arg time "$(date --utc --date="@$SOURCE_DATE_EPOCH" +%FT%TZ)" --arg name "$version-$commit-$arch" \
+        '.creationInfo.created = $time | .documentNamespace = "https://bitbucket-receiver.example/sbom/" + $name' \
+        >"$dist/bitbucket-receiver_${version}_$arch.spdx.json"
   done
 fi
 
