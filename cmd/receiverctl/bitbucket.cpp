@@ -112,19 +112,12 @@ Result<bitbucket_cpprest::Client> connect(Context& context, const BitbucketOptio
 
 Result<rest::Selection> select(Cluster& cluster, const std::string& project,
                                const BitbucketOptions& options) {
-  const rest::Servers servers{options.bitbucket_url, options.cloud_url};
   if (options.all_subscribed) {
     const auto warehouses = cluster.warehouses(project);
     if (!warehouses) return tl::unexpected(warehouses.error());
-    std::set<std::string> urls;
-    for (const auto& warehouse : (*warehouses)->list()) {
-      for (const auto& subscription : warehouse->subscriptions) urls.insert(subscription.repo_url);
-    }
-    auto selection = rest::select_repositories({urls.begin(), urls.end()}, servers);
-    if (!selection) return wrong_usage(selection.error());
-    keep_each_once(selection->repositories);
-    return std::move(*selection);
+    return select_subscribed(**warehouses, options);
   }
+  const rest::Servers servers{options.bitbucket_url, options.cloud_url};
   rest::Selection selection;
   for (const std::string& url : options.repositories) {
     auto repository = rest::parse_repository(url, servers);
@@ -139,6 +132,30 @@ Result<rest::Selection> select(Cluster& cluster, const std::string& project,
   }
   keep_each_once(selection.repositories);
   return selection;
+}
+
+Result<rest::Selection> select_subscribed(const Warehouses& warehouses,
+                                          const BitbucketOptions& options) {
+  std::set<std::string> urls;
+  for (const auto& warehouse : warehouses.list()) {
+    for (const auto& subscription : warehouse->subscriptions) urls.insert(subscription.repo_url);
+  }
+  auto selection = rest::select_repositories({urls.begin(), urls.end()},
+                                             {options.bitbucket_url, options.cloud_url});
+  if (!selection) return wrong_usage(selection.error());
+  keep_each_once(selection->repositories);
+  return std::move(*selection);
+}
+
+std::vector<std::string> leave_out(std::vector<rest::Repository>& repositories,
+                                   const rest::AllowList& allowed) {
+  std::vector<std::string> outside;
+  std::erase_if(repositories, [&](const rest::Repository& repository) {
+    if (allowed.allows(repository)) return false;
+    outside.push_back(repository.name());
+    return true;
+  });
+  return outside;
 }
 
 void tell_skipped(Context& context, const std::vector<std::string>& urls) {

@@ -7,6 +7,7 @@
 #include <CLI/App.hpp>
 
 #include "bitbucket_cpprest/client.h"
+#include "bitbucket_rest/allow_list.h"
 #include "bitbucket_rest/repository.h"
 #include "bitbucket_rest/webhook_plan.h"
 #include "cmd/receiverctl/cluster.h"
@@ -43,6 +44,14 @@ void require(const BitbucketOptions& options);
 /// The repositories that are named, or that the project's Warehouses subscribe to.
 [[nodiscard]] Result<bitbucket_rest::Selection> select(Cluster& cluster, const std::string& project,
                                                        const BitbucketOptions& options);
+
+/// Those that the project's Warehouses subscribe to; --repo is ignored.
+[[nodiscard]] Result<bitbucket_rest::Selection> select_subscribed(const Warehouses& warehouses,
+                                                                  const BitbucketOptions& options);
+/// Removes the repositories outside `bitbucket.allow`, and returns their names.
+[[nodiscard]] std::vector<std::string> leave_out(
+    std::vector<bitbucket_rest::Repository>& repositories,
+    const bitbucket_rest::AllowList& allowed);
 
 /// Why a subscribed repository is skipped.
 inline constexpr const char* kElsewhere = "not known to be on this Bitbucket";

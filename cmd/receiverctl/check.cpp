@@ -117,7 +117,6 @@ void add_check(CLI::App& app, Context& context) {
   options->base_url = variable("EXTERNAL_WEBHOOK_SERVER_BASE_URL");
   options->in_operators_pod = context.environment("POD_NAME").has_value();
   options->all_secrets = variable("SECRET_ACCESS") == "cluster";
-  options->bitbucket.all_subscribed = true;
   CLI::App* command = app.add_subcommand(
       "check", "Check whether everything is in place, as seen from here, and show remedies.");
   add_project(*command, options->project,

@@ -101,16 +101,10 @@ std::string not_asked_text(std::size_t count) {
 }
 
 /// Removes the repositories that get no webhook, because `bitbucket.allow` does not list them.
-void drop_disallowed(std::vector<rest::Repository>& repositories,
-                     const std::optional<rest::AllowList>& allowed, const std::string& subject,
-                     Findings& findings) {
+void drop_disallowed(std::vector<rest::Repository>& repositories, const rest::AllowList& allowed,
+                     const std::string& subject, Findings& findings) {
   constexpr std::size_t kNamed = 3;
-  std::vector<std::string> outside;
-  std::erase_if(repositories, [&](const rest::Repository& repository) {
-    if (!allowed || allowed->allows(repository)) return false;
-    outside.push_back(repository.name());
-    return true;
-  });
+  std::vector<std::string> outside = leave_out(repositories, allowed);
   if (outside.empty()) return;
   warn(findings, subject,
        fmt::format("{}: outside the Secret's bitbucket.allow, so no webhook is registered",
@@ -147,7 +141,9 @@ bool check_receiver(Surroundings& common, const api::ReceiverOwner& owner,
   auto asked = ask_for_each(traced(common.context, sender(*client)), *checked.access, repositories);
   asked.not_asked = left_out;
   append(common.findings, judge_repositories(name, asked));
-  drop_disallowed(repositories, checked.access->allow, "webhooks of " + name, common.findings);
+  if (const auto& allow = checked.access->allow) {
+    drop_disallowed(repositories, *allow, "webhooks of " + name, common.findings);
+  }
   const bool registers = checked.access->registers;
   const auto states =
       ask_for_webhooks(common.context, *client, owner, receiver, secret, repositories);
@@ -184,10 +180,11 @@ std::optional<bitbucket_cpprest::Client> callers_client(Context& context,
 /// The webhooks of a receiver whose Secret contains no token, with the caller's.
 void check_as_caller(Surroundings& common, const bitbucket_cpprest::Client& client,
                      const BitbucketOptions& options, const api::ReceiverOwner& owner,
-                     const api::Receiver& receiver, const api::Secret& secret) {
+                     const api::Receiver& receiver, const api::Secret& secret,
+                     const Warehouses& warehouses) {
   const std::string name = full_name(owner, receiver);
   const std::string subject = "webhooks of " + name;
-  auto selection = select(common.cluster, owner.project(), options);
+  auto selection = select_subscribed(warehouses, options);
   if (!selection) {
     return fail(common.findings, "Warehouses", selection.error().message,
                 "use an account that may list them");
@@ -196,13 +193,13 @@ void check_as_caller(Surroundings& common, const bitbucket_cpprest::Client& clie
   const auto allow = common.cluster.secret_setting(
       common.cluster.secret_key(owner, receiver.secret_name), "bitbucket.allow");
   if (allow && *allow) {
-    auto allowed = rest::AllowList::parse(**allow);
+    const auto allowed = rest::AllowList::parse(**allow);
     if (!allowed) {
       return warn(common.findings, subject,
                   fmt::format("Secret {}: {}", receiver.secret_name, allowed.error()),
                   "correct the Secret");
     }
-    drop_disallowed(repositories, std::move(*allowed), subject, common.findings);
+    drop_disallowed(repositories, *allowed, subject, common.findings);
   }
   const std::size_t asked = std::min(repositories.size(), common.callers_requests);
   common.callers_requests -= asked;
@@ -241,20 +238,22 @@ bool check_bitbucket(Cluster& cluster, Context& context, const CheckOptions& opt
       if (!receiver.bitbucket) continue;
       const auto secret = (*secrets)(receiver.secret_name);
       if (secret.known != controllers::SecretState::Known::kPresent) continue;
-      if (!secret.secret.bitbucket) {
-        check_idle_registration(common, owner, receiver);
-        if (caller) {
-          check_as_caller(common, *caller, options.bitbucket, owner, receiver, secret.secret);
-        }
-        continue;
-      }
+      const bool has_token = secret.secret.bitbucket != nullptr;
+      if (!has_token) check_idle_registration(common, owner, receiver);
+      if (!has_token && !caller) continue;
       if (warehouses && !*warehouses) warehouses = cluster.warehouses(owner.project());
       if (!warehouses) {
         fail(findings, "Warehouses", warehouses.error().message,
              "use an account that may list them");
+        if (!has_token) continue;
         return registers;
       }
-      registers |= check_receiver(common, owner, receiver, secret.secret, **warehouses);
+      if (has_token) {
+        registers |= check_receiver(common, owner, receiver, secret.secret, **warehouses);
+      } else {
+        check_as_caller(common, *caller, options.bitbucket, owner, receiver, secret.secret,
+                        **warehouses);
+      }
     }
   }
   if (common.not_asked_as_caller > 0) {

@@ -73,17 +73,6 @@ Exit code 1: a repository could not be registered, its webhook is switched off, 
 were skipped. 3: Bitbucket does not answer, answers too late, or answers 429 or 5xx. Others: see
 `receiverctl --help`.)";
 
-/// Removes repositories outside `bitbucket.allow` from the selection, and returns their names.
-std::vector<std::string> leave_out(rest::Selection& selection, const rest::AllowList& allowed) {
-  std::vector<std::string> outside;
-  std::erase_if(selection.repositories, [&](const rest::Repository& repository) {
-    if (allowed.allows(repository)) return false;
-    outside.push_back(repository.name());
-    return true;
-  });
-  return outside;
-}
-
 /// The author of any Warehouse decides where a ClusterConfig's secret goes: a person confirms the
 /// list.
 Result<void> confirm(Context& context, const RegisterOptions& options,
@@ -179,7 +168,7 @@ Result<ExitCode> register_all(Context& context, const RegisterOptions& options) 
     if (!allowed) {
       return not_well(fmt::format("Secret {}: {}", access->secret_key.str(), allowed.error()));
     }
-    report.outside = leave_out(*selection, *allowed);
+    report.outside = leave_out(selection->repositories, *allowed);
   }
   const auto confirmed =
       confirm(context, options, *selection, allow->has_value(), access->secret_key.str());
