@@ -26,11 +26,11 @@ constexpr const char* kClusterConfigName = "cluster";
 /// kube::Config::source where no kubeconfig was read.
 constexpr std::string_view kInCluster = "in-cluster";
 
+}  // namespace
+
 std::string described(const std::string& project) {
   return project.empty() ? "ClusterConfig cluster" : "ProjectConfig " + project;
 }
-
-}  // namespace
 
 tl::expected<kube::Config, std::string> kubeconfig_of(const Context& context) {
   return kube::load_config({.kubeconfig = context.kubeconfig,

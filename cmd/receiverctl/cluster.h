@@ -116,6 +116,9 @@ class Cluster {
   std::unique_ptr<kube::RestClient> rest_;
 };
 
+/// The object that declares the receivers, in messages; the empty project means the ClusterConfig.
+[[nodiscard]] std::string described(const std::string& project);
+
 /// What is needed to send deliveries to a receiver.
 struct ReceiverAccess {
   std::string url;  ///< as the status publishes it

@@ -259,9 +259,8 @@ Result<ExitCode> describe(Context& context, DescribeOptions options) {
   auto receivers = receivers_of(*owner, *secrets);
   const auto state = std::ranges::find(receivers, name, &ReceiverState::name);
   if (state == receivers.end()) {
-    return not_well(fmt::format(
-        "{} declares no Bitbucket receiver {:?}",
-        owner->project().empty() ? "ClusterConfig cluster" : "ProjectConfig " + project, name));
+    return not_well(
+        fmt::format("{} declares no Bitbucket receiver {:?}", described(project), name));
   }
   const auto warehouses = cluster.warehouses(project);
   if (!warehouses) return tl::unexpected(warehouses.error());

@@ -118,10 +118,8 @@ std::vector<std::string> missing_for_ready(const std::vector<ReceiverState>& rec
     if (!state.ready) missing.push_back(fmt::format("receiver {}: {}", state.str(), state.why));
   }
   if (!any) {
-    missing.push_back(fmt::format(
-        "{} declares no Bitbucket receiver{}",
-        project.empty() ? std::string("ClusterConfig cluster") : "ProjectConfig " + project,
-        receiver.empty() ? "" : fmt::format(" {:?}", receiver)));
+    missing.push_back(fmt::format("{} declares no Bitbucket receiver{}", described(project),
+                                  receiver.empty() ? "" : fmt::format(" {:?}", receiver)));
   }
   return missing;
 }
