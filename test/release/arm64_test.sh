@@ -6,6 +6,8 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=test/cluster/lib.sh
 source "$root/test/cluster/lib.sh"
+# shellcheck source=test/release/layers.sh
+source "$root/test/release/layers.sh"
 cd "$root"
 test/cluster/install.sh arm64 arm64_test
 archives=(dist/receiverctl_*_linux_arm64.tar.gz)
@@ -18,9 +20,7 @@ emulate() { qemu-aarch64-static -L "$@"; } # ROOT PROGRAM ARGUMENT...; the libra
 
 skopeo copy --quiet --override-arch arm64 "oci-archive:dist/bitbucket-receiver_$version.oci.tar:$version" "dir:$work/image"
 mkdir "$work/root" "$work/archive"
-jq --raw-output '.layers[].digest' "$work/image/manifest.json" | cut -d: -f2 | while read -r layer; do
-  tar --extract --gzip --file "$work/image/$layer" --directory "$work/root"
-done
+of_layers "$work/image" --extract --directory "$work/root"
 tar --extract --gzip --file "${archives[0]}" --directory "$work/archive" --strip-components=1
 
 # The archive brings all libraries except glibc's, which every system of this age has; here, Debian's.

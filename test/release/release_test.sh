@@ -5,6 +5,8 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=test/release/layers.sh
+source "$root/test/release/layers.sh"
 # shellcheck source=test/cluster/lib.sh
 source "$root/test/cluster/lib.sh"
 cd "$root/dist" 2>/dev/null || die "there is no dist/; make it with 'make release'"
@@ -64,9 +66,7 @@ for platform in "${platforms[@]}"; do
       die "the image for $platform has no label $label"
   done
   [[ $(jq --raw-output .architecture "$config") == "$arch" ]] || die "the image for $platform says that it is another"
-  jq --raw-output '.layers[].digest' "$work/image-$arch/manifest.json" | cut -d: -f2 | while read -r layer; do
-    tar --list --verbose --gzip --file "$work/image-$arch/$layer"
-  done | awk '{ print $1, $2, $6, $7, $8 }' | # rights, owner, name, and where links lead
+  of_layers "$work/image-$arch" --list --verbose | awk '{ print $1, $2, $6, $7, $8 }' | # rights, owner, name, and where links lead
     sed "s/$(uname -m)\|aarch64/ARCH/; s|usr/[^ ]*/ld-linux[^ ]*|LOADER|" | sort >"$work/files-$arch"
   [[ -s $work/files-$arch ]] || die "the image for $platform is empty"
 done
@@ -78,9 +78,7 @@ for sbom in *.spdx.json; do
   [[ -e $sbom ]] || continue
   arch=${sbom%.spdx.json} arch=${arch##*_}
   mkdir -p "$work/records-$arch"
-  jq --raw-output '.layers[].digest' "$work/image-$arch/manifest.json" | cut -d: -f2 | while read -r layer; do
-    tar --extract --gzip --file "$work/image-$arch/$layer" --directory "$work/records-$arch" --wildcards '*dpkg/status.d/*'
-  done
+  of_layers "$work/image-$arch" --extract --directory "$work/records-$arch" --wildcards '*dpkg/status.d/*'
   diff <(sed -s -n 's/^Package: //p; s/^Version: //p' "$work/records-$arch"/var/lib/dpkg/status.d/* | paste -d ' ' - - | sort) \
     <(jq --raw-output '.packages[] | select(any(.externalRefs[]?; .referenceLocator | startswith("pkg:deb/"))) |
       .name + " " + .versionInfo' "$sbom" | sort -u) >&2 || die "$sbom names other packages than those of the image"
