@@ -212,7 +212,7 @@ struct Fixture : Stores {
 
   /// Signs as Bitbucket does.
   http::Response deliver(const std::string& event, const std::string& text) {
-    return deliver(event, text, head.first_byte);
+    return deliver(event, text, Steady::now());
   }
   http::Response deliver(const std::string& event, const std::string& text,
                          Steady::time_point first_byte) {
