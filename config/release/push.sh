@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # `make release-push`: pushes the image and the chart of dist/ to the registry REGISTRY (HOST/PATH), as bitbucket-receiver and
 # charts/bitbucket-receiver. Existing tags are never overwritten: an image with newer Debian packages gets the next free tag,
-# VERSION-N; a different chart of the same version is an error. Prints "image NAME DIGEST TAG" and "chart NAME DIGEST TAG".
+# VERSION-N; a different chart of the same version is an error. Prints "image NAME DIGEST TAG", "chart NAME DIGEST TAG", and
+# "image-ARCH NAME DIGEST" for each architecture.
 #
 #   REGISTRY_USERNAME, REGISTRY_PASSWORD   if the registry needs them
 #   DIST                                   folder of the release, dist/ by default
@@ -46,3 +47,6 @@ push() { # KIND ARCHIVE NAME
 }
 push image "bitbucket-receiver_$version.oci.tar" bitbucket-receiver
 push chart "bitbucket-receiver-chart_$version.oci.tar" charts/bitbucket-receiver
+skopeo inspect --raw "oci-archive:bitbucket-receiver_$version.oci.tar" |
+  jq --raw-output --arg name "$REGISTRY/bitbucket-receiver" \
+    '.manifests[]? | "image-\(.platform.architecture) \($name) \(.digest)"'

@@ -38,7 +38,7 @@ retry 5 curl --silent --fail --output /dev/null "http://127.0.0.1:$port/v2/" || 
 export REGISTRY=127.0.0.1:$port/mirror INSECURE=1
 pushed=$("$root/config/release/push.sh")
 again=$("$root/config/release/push.sh")
-[[ $again == "$pushed" && $pushed == *" $version"$'\n'* ]] || die "pushed twice, it is '$pushed' and '$again'"
+[[ $again == "$pushed" && $pushed == *" $version"$'\n'*" $version"$'\n'* ]] || die "pushed twice, it is '$pushed' and '$again'"
 # A rebuild has other bytes: here, one image in place of the index.
 mkdir "$work/rebuilt"
 skopeo copy --quiet "oci-archive:bitbucket-receiver_$version.oci.tar" \
@@ -58,8 +58,8 @@ mapfile -t platforms < <(jq --raw-output '.manifests[].platform | .os + "/" + .a
 for platform in "${platforms[@]}"; do
   arch=${platform#linux/}
   mkdir -p "$work/image-$arch"
-  skopeo copy --quiet --override-arch "$arch" --src-tls-verify=false \
-    "docker://$REGISTRY/bitbucket-receiver:$version" "dir:$work/image-$arch"
+  read -r name digest < <(sed -n "s/^image-$arch //p" <<<"$pushed") || die "the push prints no digest for $platform"
+  skopeo copy --quiet --src-tls-verify=false "docker://$name@$digest" "dir:$work/image-$arch"
   for label in version revision source licenses; do
     config=$work/image-$arch/$(jq --raw-output '.config.digest' "$work/image-$arch/manifest.json" | cut -d: -f2)
     jq --exit-status ".config.Labels[\"org.opencontainers.image.$label\"] | length > 0" "$config" >/dev/null ||
