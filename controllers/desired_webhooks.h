@@ -15,7 +15,7 @@
 
 namespace receiver::controllers {
 
-/// The webhooks that a receiver is to have, and how its Bitbucket is asked for them.
+/// The webhooks that a receiver must have, and the access to its Bitbucket.
 struct DesiredWebhooks {
   std::string receiver;
   std::shared_ptr<const BitbucketAccess> access;
@@ -27,12 +27,12 @@ struct DesiredWebhooks {
   /// Why there are none, for people; empty if nothing is wrong.
   std::string problem;
 
-  /// Equal for all that leads to the same webhooks, asked for with the same credentials, of which
-  /// it holds a digest only. What else changes of the Secret is no other wish.
+  /// Equal for the same webhooks and the same credentials, of which it contains only a digest.
+  /// Other changes of the Secret do not change it.
   [[nodiscard]] std::string wish() const;
 };
 
-/// Whether one of the receivers asks for its webhooks to be made.
+/// Whether one of the receivers registers its webhooks.
 [[nodiscard]] bool registers(const DerivedReceivers& derived);
 
 /// What receivers of a project reach.
@@ -51,9 +51,9 @@ struct Reached {
     const std::set<std::string>& projects, const kube::Store<api::Warehouse>& warehouses,
     const kube::Store<api::Promotion>& promotions, const std::set<std::string>& waiting);
 
-/// Of those receivers of the owner whose Secret asks for it (`bitbucket.register`). The author of
-/// any Warehouse could direct a ClusterConfig's secret to a repository of his own: without
-/// `bitbucket.allow` there are none of it. Pure.
+/// For the owner's receivers whose Secret says so (`bitbucket.register`). A ClusterConfig's
+/// receiver has none without `bitbucket.allow`: the author of any Warehouse could send its secret
+/// to a repository of their own. Pure.
 [[nodiscard]] std::vector<DesiredWebhooks> desired_webhooks(const api::ReceiverOwner& owner,
                                                             const DerivedReceivers& derived,
                                                             const BaseUrl& base,

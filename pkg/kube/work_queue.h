@@ -15,13 +15,13 @@
 
 namespace receiver::kube {
 
-/// Which objects are to be worked on next, with the semantics of client-go's rate-limited queue: a
-/// key waits once however often it is added; it is never taken while it is being worked on; added
-/// meanwhile, it is worked on once more afterwards. Pure: time is a parameter, nothing blocks. Not
+/// Which object to process next, with the semantics of client-go's rate-limited queue: a key waits
+/// once however often it is added; it is never taken while it is being processed; if it is added
+/// meanwhile, it is processed once more afterwards. Pure: time is a parameter, nothing blocks. Not
 /// thread-safe.
 ///
-/// Its bound is the number of different keys: those of the objects in a store, since whoever adds
-/// has seen the object.
+/// Its bound is the number of different keys: callers add only keys of objects that a store has
+/// contained.
 class WorkQueue {
  public:
   using Time = clock::Steady::time_point;
