@@ -94,8 +94,9 @@ write_results() {
 # Results of \`make bench\`
 
 Medians of rounds (of slowest answers: the worst) in which the operator and its floor take turns, with a kube-apiserver and
-etcd on the same machine. The floor of PATCHes is the API server's own speed for the same requests without the operator: as many in parallel as one
-delivery takes, or 64 connections for rates. The floor of signed requests is a server that computes the HMAC and nothing else.
+etcd on the same machine. The floor of PATCHes is the API server's own speed for the same requests without the operator: as
+many in parallel as one delivery takes, or 64 connections for rates. The floor of signed requests is a server that computes the
+HMAC and nothing else.
 
 - machine: $(machine)
 - API server: $("$("$root/test/cluster/binaries.sh")/kube-apiserver" --version)
