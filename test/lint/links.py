@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Checks every link in every Markdown file: a relative one must lead to a file of this repository, and its anchor to a heading
-or an `<a id>` there. Of an external link only the form is checked, since the gate has no internet."""
+or an `<a id>` there. Of an external link only the form is checked, since the gate has no internet. A file that text or a
+command names by its path from the root, such as pkg/kube/rest.cpp, must exist."""
 
 import pathlib
 import re
@@ -10,6 +11,7 @@ import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^( *)```.*?^\1```$", re.M | re.S)
+NAMED = re.compile(r"(?<![\w./*-])(?:cmake|cmd|config|controllers|docs|pkg|test|webhook)/[\w./-]*\w\.(?:cpp|h|json|py|sh|txt|yaml)\b")
 LINK = re.compile(r"\]\(([^()\s]*(?:\([^()\s]*\)[^()\s]*)*)\)|^\[[^\]]+\]: +(\S+)", re.M)
 
 
@@ -58,6 +60,8 @@ def main() -> int:
             count += 1
             if link is None or (what := finding(file, link)):
                 problems.append(f"{file.relative_to(ROOT)}: the link {link!r} {what if link else 'is empty'}")
+        problems += [f"{file.relative_to(ROOT)}: names {name}, which does not exist"
+                     for name in NAMED.findall(file.read_text(encoding="utf-8")) if not (ROOT / name).exists()]
     print("\n".join(problems) or f"links: {count} in {len(files)} files")
     return 1 if problems else 0
 
