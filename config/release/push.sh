@@ -5,6 +5,7 @@
 # "image-ARCH NAME DIGEST" for each architecture.
 #
 #   REGISTRY_USERNAME, REGISTRY_PASSWORD   if the registry needs them
+#   COSIGN_KEY, COSIGN_PASSWORD            as for `make release`: also sign image and chart in the registry
 #   DIST                                   folder of the release, dist/ by default
 #   INSECURE=1                             the registry has no TLS (for tests)
 set -euo pipefail
@@ -23,10 +24,12 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 tls=$([[ -z ${INSECURE:-} ]] && echo true || echo false)
 if [[ -n ${REGISTRY_USERNAME:-} ]]; then
-  export REGISTRY_AUTH_FILE=$work/auth.json
+  export REGISTRY_AUTH_FILE=$work/config.json DOCKER_CONFIG=$work # skopeo's and cosign's
   skopeo login --tls-verify="$tls" --username "$REGISTRY_USERNAME" --password-stdin "${REGISTRY%%/*}" \
     <<<"$REGISTRY_PASSWORD" >&2
 fi
+
+if [[ -n ${COSIGN_KEY:-} ]]; then cosign=$("$root/test/cluster/binaries.sh" cosign)/cosign; fi
 
 digest_in() { skopeo inspect --raw "$@" | sha256sum | sed 's/\([0-9a-f]*\).*/sha256:\1/'; }
 
@@ -43,6 +46,7 @@ push() { # KIND ARCHIVE NAME
   done
   [[ ${there:-} == "$digest" ]] ||
     skopeo copy --quiet --all --preserve-digests --dest-tls-verify="$tls" "oci-archive:$2" "docker://$name:$tag"
+  [[ -z ${COSIGN_KEY:-} ]] || "$cosign" sign --yes --recursive --tlog-upload=false --key env://COSIGN_KEY "$name@$digest" >&2
   echo "$1 $name $digest $tag"
 }
 push image "bitbucket-receiver_$version.oci.tar" bitbucket-receiver

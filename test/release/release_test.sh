@@ -85,8 +85,17 @@ for sbom in *.spdx.json; do
   say "release: $sbom names the packages of the image, with their versions"
 done
 if [[ -e SHA256SUMS.sig ]]; then
-  "$("$root/test/cluster/binaries.sh" cosign)/cosign" verify-blob --insecure-ignore-tlog --signature SHA256SUMS.sig \
-    --key env://COSIGN_PUBLIC_KEY SHA256SUMS || die "SHA256SUMS.sig is not of COSIGN_PUBLIC_KEY, the public key of COSIGN_KEY"
+  cosign=$("$root/test/cluster/binaries.sh" cosign)/cosign
+  "$cosign" verify-blob --insecure-ignore-tlog --signature SHA256SUMS.sig --key env://COSIGN_PUBLIC_KEY SHA256SUMS ||
+    die "SHA256SUMS.sig is not of COSIGN_PUBLIC_KEY, the public key of COSIGN_KEY"
+  (cd "$work" && COSIGN_PASSWORD='' "$cosign" generate-key-pair 2>/dev/null)
+  COSIGN_KEY=$(<"$work/cosign.key") COSIGN_PASSWORD='' REGISTRY=$REGISTRY/signed "$root/config/release/push.sh" >"$work/signed" \
+    2>"$work/log" || die "what is pushed cannot be signed: $(<"$work/log")"
+  while read -r kind name digest _; do
+    "$cosign" verify --insecure-ignore-tlog --key "$work/cosign.pub" "$name@$digest" >"$work/log" 2>&1 ||
+      die "$kind is not signed in the registry: $(<"$work/log")"
+  done <"$work/signed"
+  say "release: the signatures of $(wc -l <"$work/signed") images and charts in the registry, and of SHA256SUMS"
 fi
 say "release: image ${platforms[*]}, from a registry"
 
