@@ -54,12 +54,14 @@ chart=$dist/bitbucket-receiver-$version.tgz
 
 if [[ ${SBOM:-} == 1 ]]; then
   syft=$("$root/test/cluster/binaries.sh" syft)/syft
+  syft_version=$(awk '$1 == "github.com/anchore/syft" { print $2; exit }' "$root/test/cluster/syft/go.mod")
   for arch in "${archs[@]}"; do
-    # syft would write a new name and time on every run, and the name of this folder.
+    # syft would write a new name and time on every run, and the name of this folder. It does not know its version.
     "$syft" scan "oci-dir:$work/$arch" --source-name bitbucket-receiver --source-version "$version" --output spdx-json |
       jq --sort-keys \
-        --arg time "$(date --utc --date="@$SOURCE_DATE_EPOCH" +%FT%TZ)" --arg name "$version-$commit-$arch" \
-        '.creationInfo.created = $time | .documentNamespace = "https://bitbucket-receiver.example/sbom/" + $name' \
+        --arg time "$(date --utc --date="@$SOURCE_DATE_EPOCH" +%FT%TZ)" --arg tool "syft-$syft_version" \
+        --arg namespace "https://bitbucket-receiver.example/sbom/$version-$commit-$arch" \
+        '.creationInfo += {created: $time, creators: ["Tool: \($tool)"]} | .documentNamespace = $namespace' \
         >"$dist/bitbucket-receiver_${version}_$arch.spdx.json"
   done
 fi
