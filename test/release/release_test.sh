@@ -113,13 +113,19 @@ grep -q "image: \"\?$REGISTRY/bitbucket-receiver:$version\"\?$" "$work/rendered"
 say "release: chart, from a registry"
 
 # --- receiverctl where nothing is installed
+lay_out() { # SUITE: a bare Debian in $work/SUITE, with receiverctl's packages in /dist
+  cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
+    sed "s/bookworm/$1/g" >"$work/sources" || true
+  with_progress "laying out a bare Debian $1" mmdebstrap --quiet --variant=minbase "$1" "$work/$1" "$work/sources"
+  mkdir "$work/$1/dist"
+  cp "receiverctl_${version}"* "$work/$1/dist/"
+}
+try_in() { # SUITE: runs /dist/try.sh there, with /proc, by which the loader knows where a program is
+  unshare --pid --fork --mount-proc="$work/$1/proc" chroot "$work/$1" bash /dist/try.sh
+}
 if [[ -e receiverctl_${version}_amd64.deb ]]; then
   for suite in bookworm trixie; do
-    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
-      sed "s/bookworm/$suite/g" >"$work/sources" || true
-    with_progress "laying out a bare Debian $suite" mmdebstrap --quiet --variant=minbase "$suite" "$work/$suite" "$work/sources"
-    mkdir "$work/$suite/dist"
-    cp "receiverctl_${version}"* "$work/$suite/dist/"
+    lay_out "$suite"
     cat >"$work/$suite/dist/try.sh" <<TRY
 set -e
 cd /dist
@@ -136,13 +142,24 @@ receiverctl check --kubeconfig /nowhere | grep -q 'kubeconfig /nowhere'
 dpkg --purge receiverctl >/dev/null
 test ! -e /usr/bin/receiverctl
 TRY
-    # With /proc, by which the loader knows where a program is.
-    said=$(unshare --pid --fork --mount-proc="$work/$suite/proc" chroot "$work/$suite" bash /dist/try.sh) ||
-      die "receiverctl does not work in Debian $suite"
+    said=$(try_in "$suite") || die "receiverctl does not work in Debian $suite"
     [[ $said == "receiverctl $version ("*$'\n'"receiverctl $version ("* ]] || die "receiverctl in Debian $suite says: $said"
     say "release: receiverctl in a bare Debian $suite, from the archive and from the .deb"
-    tree=$work/bookworm/dist/receiverctl_${version}_linux_amd64
   done
+  tree=$work/bookworm/dist/receiverctl_${version}_linux_amd64
+
+  # Where glibc is too old, its version is all that is missing: no library of C++.
+  lay_out bullseye
+  cat >"$work/bullseye/dist/try.sh" <<TRY
+cd /dist
+tar --extract --gzip --no-same-owner --file receiverctl_${version}_linux_amd64.tar.gz
+! receiverctl_${version}_linux_amd64/bin/receiverctl --version || exit 1
+! dpkg --install receiverctl_${version}_amd64.deb || exit 1
+TRY
+  said=$(try_in bullseye 2>&1) || die "receiverctl works in Debian bullseye, whose glibc is too old by its documents: $said"
+  [[ $said == *"GLIBC_2.36' not found"* && $said == *'depends on libc6 (>= 2.36)'* && $said != *GLIBCXX* ]] ||
+    die "in Debian bullseye, receiverctl says: $said"
+  say "release: receiverctl and its .deb name the glibc that they need, in a bare Debian bullseye"
 
   offered() { # WORD...: what bash offers for the last of them
     bash -c 'source "$0/share/bash-completion/completions/receiverctl"; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _receiverctl
