@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Part of `make release-test`: compiles the unit tests for arm64 and runs them under qemu. Takes more than an
-# hour: compiling is 7 minutes of one core.
+# Part of `make release-test`: compiles the unit tests for arm64, which is 7 minutes of one core, and runs them under qemu, which
+# is 20.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
