@@ -97,7 +97,7 @@ void append(Findings& findings, const Findings& found) {
 
 std::string not_asked_text(std::size_t count) {
   return fmt::format("{} more {} not checked, to save the token's hourly limit", count,
-                     count == 1 ? "repository was" : "repositories were");
+                     repository_noun(count));
 }
 
 /// Removes the repositories that get no webhook, because `bitbucket.allow` does not list them.
@@ -274,7 +274,7 @@ Findings judge_repositories(const std::string& receiver, const AskedRepositories
   if (asked.readable > 0) {
     ok(findings, subject,
        fmt::format("its token can read {} subscribed {} at {}", asked.readable,
-                   asked.readable == 1 ? "repository" : "repositories", asked.server));
+                   repository_noun(asked.readable), asked.server));
   } else if (asked.refusals.empty()) {
     warn(findings, subject,
          fmt::format("no Warehouse subscribes to a repository at {}, so its token has no effect",

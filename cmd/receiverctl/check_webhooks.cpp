@@ -151,15 +151,13 @@ Findings judge_webhooks(const std::string& receiver, const std::vector<WebhookSt
     }
   }
   if (right > 0) {
-    ok(findings, subject,
-       fmt::format("{} {} one that is right", right,
-                   right == 1 ? "repository has" : "repositories have"));
+    ok(findings, subject, fmt::format("right in {} {}", right, repository_noun(right)));
   }
   for (const Told* told : {&missing, &wrong, &left, &failed}) told->tell();
   if (!unread.empty()) {
     warn(findings, subject,
-         fmt::format("the webhooks of {} of {} repositories cannot be read: {}", unread.size(),
-                     states.size(), unread.front()),
+         fmt::format("the webhooks of {} of {} {} cannot be read: {}", unread.size(), states.size(),
+                     repository_noun(states.size()), unread.front()),
          "to read webhooks, the token needs the webhook scope (Cloud), or the permission "
          "\"Repository admin\" (Data Center)");
   }

@@ -101,6 +101,11 @@ class Table {
   std::vector<std::vector<Cell>> rows_;
 };
 
+/// The noun behind a number of them.
+[[nodiscard]] inline const char* repository_noun(std::size_t count) {
+  return count == 1 ? "repository" : "repositories";
+}
+
 /// A sentence in lines that fit.
 [[nodiscard]] std::string paragraph(const Cell& cell, const Layout& layout);
 
