@@ -189,21 +189,27 @@ kube::ObjectKey Cluster::secret_key(const api::ReceiverOwner& owner,
   return {owner.kind == OwnerKind::kProjectConfig ? owner.project() : system_namespace_, name};
 }
 
-Result<std::optional<std::string>> Cluster::secret_setting(const kube::ObjectKey& secret,
-                                                           const std::string& key) {
+Result<WebhookSettings> Cluster::webhook_settings(const kube::ObjectKey& secret) {
+  static const json::Projection projection{"/data/bitbucket.register", "/data/bitbucket.allow"};
   const kube::Resource secrets{"", "v1", "secrets"};
   auto answer = await(rest_->get(secrets.path(secret)));
   if (!answer) {
     return tl::unexpected(failure("Secret " + secret.str() + " cannot be read", answer.error()));
   }
-  const auto object = json::parse(*answer, json::Projection{"/data/" + key});
+  const auto object = json::parse(*answer, projection);
   crypto::wipe(*answer);
   if (!object) return unreachable(fmt::format("Secret {}: {}", secret.str(), object.error()));
-  const rapidjson::Value* value = json::find(*object, "/data/" + key);
-  if (value == nullptr || !value->IsString()) return std::nullopt;
-  auto decoded = crypto::base64_decode({value->GetString(), value->GetStringLength()});
-  if (!decoded) return unreachable(fmt::format("Secret {}: {} is not base64", secret.str(), key));
-  return std::move(*decoded);
+  WebhookSettings settings;
+  for (const auto& [key, setting] : {std::pair("bitbucket.register", &settings.registers),
+                                     std::pair("bitbucket.allow", &settings.allow)}) {
+    const rapidjson::Value* value = json::find(*object, fmt::format("/data/{}", key));
+    if (value == nullptr || !value->IsString()) continue;
+    *setting = crypto::base64_decode({value->GetString(), value->GetStringLength()});
+    if (!*setting) {
+      return unreachable(fmt::format("Secret {}: {} is not base64", secret.str(), key));
+    }
+  }
+  return settings;
 }
 
 Result<controllers::SecretState> Cluster::secret(const api::ReceiverOwner& owner,

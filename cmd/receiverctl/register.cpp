@@ -161,17 +161,17 @@ Result<ExitCode> register_all(Context& context, const RegisterOptions& options) 
   const auto access = receiver_access(**connected, options.whose.project, options.receiver);
   if (!access) return tl::unexpected(access.error());
   Report report{.dry_run = options.dry_run};
-  const auto allow = (*connected)->secret_setting(access->secret_key, "bitbucket.allow");
-  if (!allow) return tl::unexpected(allow.error());
-  if (*allow) {
-    const auto allowed = rest::AllowList::parse(**allow);
+  const auto settings = (*connected)->webhook_settings(access->secret_key);
+  if (!settings) return tl::unexpected(settings.error());
+  if (settings->allow) {
+    const auto allowed = rest::AllowList::parse(*settings->allow);
     if (!allowed) {
       return not_well(fmt::format("Secret {}: {}", access->secret_key.str(), allowed.error()));
     }
     report.outside = leave_out(selection->repositories, *allowed);
   }
   const auto confirmed =
-      confirm(context, options, *selection, allow->has_value(), access->secret_key.str());
+      confirm(context, options, *selection, settings->allow.has_value(), access->secret_key.str());
   if (!confirmed) return tl::unexpected(confirmed.error());
   const auto wanted = want(**connected, options, *access, report.notes);
   if (!wanted) return tl::unexpected(wanted.error());

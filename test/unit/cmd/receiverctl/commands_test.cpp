@@ -222,6 +222,33 @@ TEST_CASE("who may read one project only is told to name it") {
              Contains("receiver p/bb "));
 }
 
+TEST_CASE("check reads what a Secret without a token allows once, or does not ask Bitbucket") {
+  World world;
+  world.add_warehouse("w", R"("repoURL":"https://bitbucket.org/acme/shop")");
+  std::size_t reads = 0;
+  std::size_t readable = 3;
+  const ScriptedApi api([&](const std::string& path, const auto&) {
+    const bool is_secret = path == "/api/v1/namespaces/p/secrets/s";
+    if (is_secret && ++reads > readable) return ScriptedApi::forbidden("the Secret");
+    return world.answer(path);
+  });
+  world.base = api.origin();
+  const auto check = [&] {
+    reads = 0;
+    Terminal terminal({}, {{"BITBUCKET_TOKEN", "t"}, {"HTTPS_PROXY", api.origin()}});
+    terminal.context.kubeconfig = api.kubeconfig();
+    CHECK(terminal.run({"receiverctl", "check", "-n", "p", "--service-account", "kargo/a"}) == 1);
+    return terminal.out.str();
+  };
+  CHECK_THAT(check(), Contains("webhooks of p/bb"));
+  CHECK(reads == 3);  // of the receiver, of its token, and of the other keys
+
+  readable = 2;
+  CHECK_THAT(check(), Contains("Bitbucket of p/bb") &&
+                          Contains("Secret p/s cannot be read: the Secret is forbidden") &&
+                          !Contains("webhooks of p/bb"));
+}
+
 TEST_CASE("the option -v tells every request, and no secret") {
   World world;
   world.add_warehouse("w", R"("repoURL":"https://bitbucket.org/acme/shop")");
