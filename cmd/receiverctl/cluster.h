@@ -108,6 +108,8 @@ class Cluster {
 
  private:
   Cluster(std::string server, const Context& context, bool in_cluster);
+  [[nodiscard]] Result<std::vector<api::ReceiverOwner>> owners_of_kind(api::OwnerKind kind,
+                                                                       const std::string& project);
   [[nodiscard]] Result<void> list(const std::string& plural, const std::string& ns,
                                   const json::Projection& projection, kube::ObjectSink& sink);
   [[nodiscard]] Result<controllers::SecretState> secret(const api::ReceiverOwner& owner,

@@ -204,6 +204,15 @@ TEST_CASE("the project is that of the kubeconfig's context, as for kubectl") {
   }
 }
 
+TEST_CASE("a command for a receiver of the ClusterConfig lists no ProjectConfigs") {
+  const World world{};
+  const ScriptedApi api([&](const std::string& path, const auto&) { return world.answer(path); });
+  CHECK_THAT(run(api, {"wait", "--cluster-config", "--timeout", "0"}).err,
+             Contains("ClusterConfig cluster does not exist"));
+  REQUIRE(api.requests().size() == 1);
+  CHECK_THAT(api.requests().front(), Contains(std::string(kKargo) + "/clusterconfigs?"));
+}
+
 TEST_CASE("who may read one project only is told to name it") {
   World world;
   world.forbidden = std::string(kKargo) + "/projectconfigs";
