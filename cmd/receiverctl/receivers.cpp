@@ -82,6 +82,7 @@ std::string why_not_ready(const api::ReceiverOwner& owner, const ReceiverState& 
 /// `2/3`
 Cell registered_cell(const ReceiverState& state) {
   if (!state.webhooks) return "";
+  if (!state.webhooks->asked) return {"not asked", Tone::kBad};
   return {fmt::format("{}/{}", state.webhooks->registered, state.webhooks->wanted),
           state.webhooks->well() ? Tone::kGood : Tone::kBad};
 }
@@ -154,19 +155,16 @@ Result<std::vector<ReceiverState>> look(Context& context, Cluster& cluster,
   if (!promotions) return tl::unexpected(promotions.error());
   const Reach reach(**warehouses, **promotions);
 
-  bool asks_bitbucket = options.webhooks;
   std::vector<ReceiverState> receivers;
   for (const api::ReceiverOwner& owner : *owners) {
     const auto secrets = cluster.secrets(owner);
     if (!secrets) return tl::unexpected(secrets.error());
     std::map<std::string, Registrations> webhooks;
-    if (asks_bitbucket) {
+    if (options.webhooks) {
       auto asked =
           ask_for_registrations(cluster, context, owner, *secrets, **warehouses, **promotions);
       if (!asked) return tl::unexpected(asked.error());
       webhooks = std::move(*asked);
-      asks_bitbucket = std::ranges::none_of(
-          webhooks, [](const auto& of) { return of.second.code == ExitCode::kInterrupted; });
     }
     for (ReceiverState& state : receivers_of(owner, *secrets)) {
       reach.count(state);

@@ -140,13 +140,21 @@ Result<std::map<std::string, Registrations>> ask_for_registrations(
   if (!controllers::registers(derived)) return all;
   const std::string& project = owner.project();
   auto reached = controllers::reached_by({project}, warehouses, promotions, {})[project];
-  const auto steps = look_for_pull_request_steps(cluster, project);
-  if (!steps) return tl::unexpected(steps.error());
-  reached.pull_requests = reached.pull_requests || steps->found;
+  if (!Interruption::happened()) {
+    const auto steps = look_for_pull_request_steps(cluster, project);
+    if (!steps) return tl::unexpected(steps.error());
+    reached.pull_requests = reached.pull_requests || steps->found;
+  }
   for (const auto& desired : controllers::desired_webhooks(owner, derived, base, reached)) {
     Registrations& found = all[desired.receiver];
-    count_registered(context, desired, *proxy, found);
-    if (found.code == ExitCode::kInterrupted) break;
+    if (Interruption::happened()) {
+      found = {.wanted = desired.repositories.size(),
+               .failures = {"interrupted"},
+               .asked = false,
+               .code = ExitCode::kInterrupted};
+    } else {
+      count_registered(context, desired, *proxy, found);
+    }
   }
   return all;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -11,6 +12,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "cmd/receiverctl/interruption.h"
 #include "controllers/derive.h"
 #include "crypto/crypto.h"
 #include "test/support/eventually.h"
@@ -33,41 +35,47 @@ std::string metadata(const std::string& name, const std::string& ns) {
       name, ns, name);
 }
 
-/// A project `p` whose receiver `bb` is published, and these Warehouses.
+/// Projects, each with a published receiver `bb`, and these Warehouses.
 struct World {
+  std::vector<std::string> projects{"p"};
+  std::string more_keys;  ///< of their Secrets
   std::vector<std::string> warehouses;
   std::string base = "https://hooks.example.com";
   std::string forbidden;  ///< a path that may not be read
   std::string hangs;      ///< one that is never answered
 
-  void add_warehouse(const std::string& name, const std::string& git) {
+  void add_warehouse(const std::string& name, const std::string& git,
+                     const std::string& project = "p") {
     warehouses.push_back(fmt::format(R"({{{},"spec":{{"subscriptions":[{{"git":{{{}}}}}]}}}})",
-                                     metadata(name, "p"), git));
+                                     metadata(name, project), git));
   }
 
-  [[nodiscard]] std::string project_config() const {
-    const std::string path = controllers::receiver_path({base, ""}, "p", "bb", kKey);
+  [[nodiscard]] std::string project_config(const std::string& project) const {
+    const std::string path = controllers::receiver_path({base, ""}, project, "bb", kKey);
     return fmt::format(
         R"({{{},"spec":{{"webhookReceivers":[{{"name":"bb","bitbucket":{{"secretRef":{{"name":"s"}}}}}}]}},)"
         R"("status":{{"webhookReceivers":[{{"name":"bb","path":"{}","url":"{}{}"}}],"observedGeneration":1,)"
         R"("conditions":[{{"type":"Ready","status":"True","reason":"Synced","message":"m"}}]}}}})",
-        metadata("p", "p"), path, base, path);
+        metadata(project, project), path, base, path);
   }
 
   [[nodiscard]] ScriptedApi::Answer answer(const std::string& path) const {
     if (path == hangs) return {0, ""};
     if (path == forbidden) return ScriptedApi::forbidden(path);
     const std::string of_project = std::string(kKargo) + "/namespaces/p/";
-    if (path == of_project + "projectconfigs" || path == kKargo + std::string("/projectconfigs")) {
-      return ScriptedApi::list(project_config());
+    if (path == of_project + "projectconfigs") return ScriptedApi::list(project_config("p"));
+    if (path == kKargo + std::string("/projectconfigs")) {
+      std::vector<std::string> configs;
+      for (const std::string& project : projects) configs.push_back(project_config(project));
+      return ScriptedApi::list(fmt::format("{}", fmt::join(configs, ",")));
     }
     if (path == of_project + "warehouses" || path == kKargo + std::string("/warehouses")) {
       return ScriptedApi::list(fmt::format("{}", fmt::join(warehouses, ",")));
     }
     if (path.starts_with(std::string(kKargo) + "/")) return ScriptedApi::list("");
-    if (path == "/api/v1/namespaces/p/secrets/s") {
-      return {200, fmt::format(R"({{{},"data":{{"secret":"{}"}}}})", metadata("s", "p"),
-                               crypto::base64_encode(kKey))};
+    if (path.ends_with("/secrets/s")) {
+      return {200, fmt::format(R"({{{},"data":{{"secret":"{}"{}}}}})", metadata("s", "p"),
+                               crypto::base64_encode(kKey), more_keys)};
     }
     if (path == "/version") return {200, R"({"gitVersion":"v1.34.4"})"};
     if (path == "/healthz") return {200, "{\"status\":\"ok\"}\n"};
@@ -256,6 +264,29 @@ TEST_CASE("check reads what a Secret without a token allows once, or does not as
   CHECK_THAT(check(), Contains("Bitbucket of p/bb") &&
                           Contains("Secret p/s cannot be read: the Secret is forbidden") &&
                           !Contains("webhooks of p/bb"));
+}
+
+TEST_CASE("after Ctrl-C, receivers tells whose webhooks Bitbucket was not asked for") {
+  World world;
+  world.projects = {"p", "q"};
+  world.more_keys = R"(,"bitbucket.token":"dG9rZW4=","bitbucket.register":"dHJ1ZQ==")";
+  for (const std::string& project : world.projects) {
+    world.add_warehouse("w", R"("repoURL":"https://bitbucket.org/acme/shop")", project);
+  }
+  const ScriptedApi api([&](const std::string& path, const auto&) {
+    if (path.starts_with("api.bitbucket.org:")) (void)std::raise(SIGINT);  // as its proxy
+    return world.answer(path);
+  });
+  Terminal terminal({}, {{"HTTPS_PROXY", api.origin()}});
+  terminal.context.kubeconfig = api.kubeconfig();
+  CHECK(terminal.run({"receiverctl", "receivers", "--webhooks"}) == 130);
+  const Interruption forgotten;  // by the tests that follow
+  CHECK_THAT(terminal.out.str(), Contains(" 0/1         acme/shop: interrupted\n") &&
+                                     Contains(" not asked   interrupted\n"));
+  const std::vector<std::string> requests = api.requests();
+  CHECK(std::ranges::count_if(requests, [](const std::string& request) {
+          return request.starts_with("CONNECT ");
+        }) == 1);
 }
 
 TEST_CASE("the option -v tells every request, and no secret") {
