@@ -94,7 +94,6 @@ std::vector<std::string> tables(const Layout& layout) {
           findings_text(findings, layout),
           matches_table(matches, layout),
           deliveries_table({delivery, refused}, layout),
-          delivery_line(delivery, layout) + delivery_line(refused, layout),
           versions_text(versions, layout)};
 }
 
