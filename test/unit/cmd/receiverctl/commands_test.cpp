@@ -41,6 +41,7 @@ struct World {
   std::string more_keys;  ///< of their Secrets
   std::vector<std::string> warehouses;
   std::string base = "https://hooks.example.com";
+  bool allowed = true;    ///< what access reviews answer
   std::string forbidden;  ///< a path that may not be read
   std::string hangs;      ///< one that is never answered
 
@@ -79,7 +80,9 @@ struct World {
     }
     if (path == "/version") return {200, R"({"gitVersion":"v1.34.4"})"};
     if (path == "/healthz") return {200, "{\"status\":\"ok\"}\n"};
-    if (path.ends_with("accessreviews")) return {201, R"({"status":{"allowed":true}})"};
+    if (path.ends_with("accessreviews")) {
+      return {201, fmt::format(R"({{"status":{{"allowed":{}}}}})", allowed)};
+    }
     return {};
   }
 };
@@ -237,6 +240,17 @@ TEST_CASE("who may read one project only is told to name it") {
   const ScriptedApi at_home(script, "p");
   CHECK_THAT(run(at_home, {"check", "--service-account", "kargo/a"}).out,
              Contains("receiver p/bb "));
+}
+
+TEST_CASE("the remedies of check need no file of the sources") {
+  World world;
+  world.allowed = false;
+  const ScriptedApi api([&](const std::string& path, const auto&) { return world.answer(path); });
+  world.base = api.origin();
+  CHECK_THAT(run(api, {"check", "-n", "p", "--service-account", "kargo/a"}).out,
+             Contains("missing: get, list, watch secrets in p → name the project in the chart's "
+                      "`projects`, or bind a role there") &&
+                 !Contains("config/"));
 }
 
 TEST_CASE("check reads what a Secret without a token allows once, or does not ask Bitbucket") {

@@ -49,8 +49,7 @@ std::vector<std::string> tables(const Layout& layout) {
        "Bitbucket Cloud cannot reach it; Data Center can from the same network"},
       {Level::kFailure, "permission of kargo/kargo-external-webhooks-server",
        "missing: get, list, watch secrets in kargo-demo",
-       "name the project in the chart's `projects`, or bind the role as in "
-       "config/samples/project.yaml"}};
+       "name the project in the chart's `projects`, or bind a role there that allows it"}};
   using controllers::TargetKind;
   const std::vector<Match> matches{
       {{TargetKind::kWarehouse, {"kargo-demo", "shop-https"}},
