@@ -37,9 +37,9 @@ struct RegisterOptions {
 };
 
 constexpr const char* kRegisterExamples = R"(Examples:
-  read -rs token                                        # typed or pasted; it is not shown
+  read -rs token && \
   receiverctl register --project kargo-demo --receiver bb-wh-receiver \
-    --repo https://bitbucket.org/example/shop --dry-run --token-file - <<< "$token"
+    --repo https://bitbucket.org/example/shop --dry-run --token-file - <<< "$token"   # type or paste it
   receiverctl register --project kargo-demo --receiver bb-wh-receiver --all-subscribed \
     --username me@example.com --token-file token.txt    # an account's API token
   receiverctl register --project kargo-demo --receiver bb-wh-receiver --all-subscribed \

@@ -159,6 +159,11 @@ TEST_CASE("an example stays one line, with the comment behind it") {
                              "        # in the cluster, by its Service\n"));
 }
 
+TEST_CASE("an example that reads a token can be pasted whole") {
+  CHECK_THAT(help_of({"register", "--help"}, 80),
+             Catch::Contains("\n  read -rs token && \\\n  receiverctl register "));
+}
+
 TEST_CASE("examples call the program as it was called, but not where another one runs it") {
   struct Row {
     const char* text;
