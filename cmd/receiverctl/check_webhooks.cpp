@@ -4,7 +4,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "bitbucket_rest/registrar.h"
 #include "cmd/receiverctl/bitbucket.h"
@@ -61,13 +60,6 @@ class Told {
   std::string remedy_;
   std::vector<std::string> lines_;
 };
-
-std::string fields_of(const rest::Plan& plan) {
-  std::vector<std::string_view> fields;
-  fields.reserve(plan.differences.size());
-  for (const rest::Difference& difference : plan.differences) fields.push_back(difference.field);
-  return fmt::format("{}", fmt::join(fields, ", "));
-}
 
 }  // namespace
 

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "bitbucket_cpprest/client.h"
 #include "bitbucket_rest/registrar.h"
@@ -49,12 +48,9 @@ std::string trouble(const rest::Plan& plan) {
     case rest::Action::kDelete:
       break;
   }
-  std::vector<std::string_view> fields;
-  fields.reserve(plan.differences.size());
-  for (const rest::Difference& difference : plan.differences) fields.push_back(difference.field);
   return fmt::format(
       "its webhook must be corrected ({}), by the operator's next round or `receiverctl register`",
-      fmt::join(fields, ", "));
+      rest::fields_of(plan));
 }
 
 /// The state of the webhooks in Bitbucket.
