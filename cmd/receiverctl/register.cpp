@@ -217,10 +217,7 @@ void add_register(CLI::App& app, Context& context) {
       "--yes", options->yes,
       "For --all-subscribed with --cluster-config: confirm the list of repositories.");
   add_whose(*command, options->whose);
-  command->add_option("--receiver", options->receiver, "Name of the receiver.")
-      ->option_text("R")
-      ->required()
-      ->check(is_receiver());
+  require_receiver(*command, options->receiver);
   command->add_flag("--pull-requests", options->pull_requests,
                     "Also subscribe to the end of pull requests. If not given: if a Stage of the "
                     "project, or a task that it uses, has a step git-wait-for-pr, or a promotion "
