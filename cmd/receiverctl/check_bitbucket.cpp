@@ -12,10 +12,8 @@
 #include "bitbucket_rest/questions.h"
 #include "cmd/receiverctl/bitbucket.h"
 #include "cmd/receiverctl/check_webhooks.h"
-#include "cmd/receiverctl/interruption.h"
 #include "cmd/receiverctl/trace.h"
 #include "cmd/receiverctl/visits.h"
-#include "cmd/version.h"
 #include "controllers/bitbucket_access.h"
 #include "http/proxy.h"
 #include "text/ascii.h"
@@ -125,17 +123,9 @@ bool check_receiver(Surroundings& common, const api::ReceiverOwner& owner,
     warn(common.findings, subject, refusal.message, "correct the Secret");
   }
   if (!checked.access) return false;
-  const auto client =
-      bitbucket_cpprest::Client::create({.authorization = checked.access->authorization,
-                                         .ca_pem = std::string(checked.access->ca.view()),
-                                         .proxy = common.proxy,
-                                         .user_agent = user_agent("receiverctl"),
-                                         .deadline = common.context.request_timeout.value_or(
-                                             bitbucket_cpprest::ClientOptions().deadline),
-                                         .given_up = Interruption::happened,
-                                         .ca_name = "the Secret's key bitbucket.ca"});
+  const auto client = connect(common.context, *checked.access, common.proxy);
   if (!client) {
-    fail(common.findings, subject, "bitbucket.ca: " + client.error(), "correct the Secret");
+    fail(common.findings, subject, client.error(), "correct the Secret");
     return false;
   }
   auto [repositories, left_out] = asked_for(warehouses, *checked.access);

@@ -4,14 +4,12 @@
 
 #include <fmt/format.h>
 
-#include "bitbucket_cpprest/client.h"
 #include "bitbucket_rest/registrar.h"
 #include "cmd/receiverctl/bitbucket.h"
 #include "cmd/receiverctl/interruption.h"
 #include "cmd/receiverctl/pull_request_steps.h"
 #include "cmd/receiverctl/trace.h"
 #include "cmd/receiverctl/visits.h"
-#include "cmd/version.h"
 #include "controllers/desired_webhooks.h"
 #include "http/proxy.h"
 #include "kube/resource.h"
@@ -64,16 +62,9 @@ void count_registered(Context& context, const DesiredWebhooks& desired,
                     "there, or remove the subscription from the project's Warehouses",
                     name));
   }
-  const auto client = bitbucket_cpprest::Client::create(
-      {.authorization = desired.access->authorization,
-       .ca_pem = std::string(desired.access->ca.view()),
-       .proxy = proxy,
-       .user_agent = user_agent("receiverctl"),
-       .deadline = context.request_timeout.value_or(bitbucket_cpprest::ClientOptions().deadline),
-       .given_up = Interruption::happened,
-       .ca_name = "the Secret's key bitbucket.ca"});
+  const auto client = connect(context, *desired.access, proxy);
   if (!client) {
-    found.failures.push_back("bitbucket.ca: " + client.error());
+    found.failures.push_back(client.error());
     return;
   }
   // Each asks for its inherited webhooks itself; they are rarely needed.
