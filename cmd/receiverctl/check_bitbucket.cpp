@@ -12,11 +12,11 @@
 #include "bitbucket_rest/questions.h"
 #include "cmd/receiverctl/bitbucket.h"
 #include "cmd/receiverctl/check_webhooks.h"
+#include "cmd/receiverctl/registrations.h"
 #include "cmd/receiverctl/trace.h"
 #include "cmd/receiverctl/visits.h"
 #include "controllers/bitbucket_access.h"
 #include "http/proxy.h"
-#include "text/ascii.h"
 
 namespace receiver::ctl {
 namespace {
@@ -153,8 +153,7 @@ std::optional<WebhookSettings> check_settings(Surroundings& common, const api::R
     fail(common.findings, subject, settings.error().message, "use an account that may read it");
     return std::nullopt;
   }
-  const std::string wish = text::ascii_lower(text::trim(settings->registers.value_or("")));
-  if (!wish.empty() && wish != "false") {
+  if (asks_for_webhooks(settings->registers.value_or(""))) {
     warn(common.findings, subject,
          fmt::format("Secret {} contains bitbucket.register, but no bitbucket.token: no webhook is "
                      "registered",

@@ -92,13 +92,18 @@ void count_registered(Context& context, const DesiredWebhooks& desired,
 
 }  // namespace
 
+bool asks_for_webhooks(std::string_view value) {
+  const std::string wish = text::ascii_lower(text::trim(value));
+  return !wish.empty() && wish != "false";
+}
+
 std::vector<std::string> why_not_registered(const api::Secret& secret,
                                             const std::string& secret_name,
                                             const controllers::BitbucketHosts& hosts) {
   if (!secret.bitbucket) return {};
-  const std::string wish = text::ascii_lower(text::trim(secret.bitbucket->registers.view()));
-  if ((wish.empty() || wish == "false") && secret.bitbucket->register_problem.empty()) return {};
-  const auto checked = controllers::check_access(*secret.bitbucket, &hosts, secret_name);
+  const auto& keys = *secret.bitbucket;
+  if (!asks_for_webhooks(keys.registers.view()) && keys.register_problem.empty()) return {};
+  const auto checked = controllers::check_access(keys, &hosts, secret_name);
   if (checked.access && checked.access->registers) return {};
   std::vector<std::string> why;
   why.reserve(checked.refusals.size());

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/receiver_owner.h"
@@ -24,6 +25,9 @@ struct Registrations {
 
   [[nodiscard]] bool well() const { return failures.empty() && registered == wanted; }
 };
+
+/// Whether this value of `bitbucket.register` asks for webhooks; an invalid one does, too. Pure.
+[[nodiscard]] bool asks_for_webhooks(std::string_view value);
 
 /// Why the webhooks of a receiver are not registered although its Secret asks for it; otherwise
 /// empty. Pure.
