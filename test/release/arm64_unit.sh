@@ -19,7 +19,7 @@ declare -A impossible=(
   ["a thousand namespaces whose Secrets are a megabyte each are read few at a time"]="$slow allows 60 s for a thousand lists"
   ["of a Secret that nobody keeps no byte is left in memory"]="$slow reads all memory, qemu's too: it did not end in minutes"
   ["many repositories take no time"]="$slow allows 30 s; it took 87 s"
-  ["with 2,000 Warehouses each command is quick, and does not flood a terminal"]="$slow allows 2 s; it took up to 103 s"
+  ["with 2,000 Warehouses each command is quick, and does not flood a terminal"]="$slow allows 2 s of CPU time; it took up to 103 s"
   ["whatever happens: no acknowledgement without a later PATCH, and nothing is lost"]="$slow runs 30 simulations of minutes"
 )
 

@@ -15,6 +15,7 @@
 #include "cmd/receiverctl/interruption.h"
 #include "controllers/derive.h"
 #include "crypto/crypto.h"
+#include "test/support/cpu_time.h"
 #include "test/support/eventually.h"
 #include "test/support/receiverctl_schema.h"
 #include "test/unit/cmd/receiverctl/scripted_api.h"
@@ -175,12 +176,13 @@ TEST_CASE("with 2,000 Warehouses each command is quick, and does not flood a ter
              {"explain", payload.c_str(), "-n", "p"},
              {"explain", payload.c_str(), "-n", "p", "--all"},
              {"check", "-n", "p", "--service-account", "kargo/a"}}) {
-      const auto begun = Clock::now();
+      const auto before = test::cpu_time(CLOCK_THREAD_CPUTIME_ID);
       const Ended ended = run(api, words, 160);
+      const auto used = test::cpu_time(CLOCK_THREAD_CPUTIME_ID) - before;
       CAPTURE(per_repository, words.front(), ended.err);
       CHECK(ended.code <= 1);
       CHECK(ended.err.empty());
-      CHECK(Clock::now() - begun < (test::kSanitized ? 20s : 2s));
+      CHECK(used < (test::kSanitized ? 20s : 2s));
       CHECK(ended.out.size() < 200'000);
       CHECK(longest_line(ended.out) <= 160);
     }
