@@ -81,6 +81,7 @@ struct World {
     }
     if (path == "/version") return {200, R"({"gitVersion":"v1.34.4"})"};
     if (path == "/healthz") return {200, "{\"status\":\"ok\"}\n"};
+    if (path.ends_with("/serviceaccounts/a")) return {200, "{}"};
     if (path.ends_with("accessreviews")) {
       return {201, fmt::format(R"({{"status":{{"allowed":{}}}}})", allowed)};
     }
