@@ -30,7 +30,7 @@ using namespace std::chrono_literals;
 
 using Connection = Client::Connection;
 
-inline constexpr std::string_view kHead = "HTTP/1.1 200 OK\r\n";
+inline constexpr std::string_view kOkHead = "HTTP/1.1 200 OK\r\n";
 
 /// Synchronizes the scripts of several connections with the test.
 class Gate {

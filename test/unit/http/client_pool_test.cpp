@@ -122,7 +122,7 @@ TEST_CASE("own connections are outside the pool and its bound") {
       if (request->find("GET /watch") != 0) {
         peer.answer();
       } else {
-        peer.send(std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n");
+        peer.send(std::string(kOkHead) + "Transfer-Encoding: chunked\r\n\r\n");
       }
     }
   });

@@ -18,7 +18,7 @@ TEST_CASE("a stream hands its body on as it arrives, byte by byte if need be") {
   std::atomic<std::size_t> taken{0};
   ScriptedServer server([&](Peer& peer) {
     peer.request();
-    peer.send(std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n");
+    peer.send(std::string(kOkHead) + "Transfer-Encoding: chunked\r\n\r\n");
     for (std::size_t i = 0; i < text.size(); ++i) {
       while (taken < i) std::this_thread::yield();
       peer.send("1\r\n" + text.substr(i, 1) + "\r\n");
@@ -47,9 +47,9 @@ TEST_CASE("bodies of every framing stream whole, in pieces of bounded size") {
   ScriptedServer server([&](Peer& peer) {
     peer.request();
     if (framing == "length") peer.answer(body);
-    if (framing == "close") peer.send(std::string(kHead) + "\r\n" + body);
+    if (framing == "close") peer.send(std::string(kOkHead) + "\r\n" + body);
     if (framing == "chunked") {
-      std::string text = std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n";
+      std::string text = std::string(kOkHead) + "Transfer-Encoding: chunked\r\n\r\n";
       for (std::size_t at = 0, size = 1; at < body.size(); at += size, size = size * 3 % 40'009) {
         const std::string chunk = body.substr(at, size);
         char header[32];
@@ -80,7 +80,7 @@ TEST_CASE("a stream that nobody reads holds its sender back") {
   std::atomic<std::size_t> sent{0};
   ScriptedServer server([&](Peer& peer) {
     peer.request();
-    peer.send(std::string(kHead) + "\r\n");
+    peer.send(std::string(kOkHead) + "\r\n");
     const std::string piece(65536, 'x');
     while (sent < 256'000'000 && peer.send(piece)) sent += piece.size();
   });
@@ -123,7 +123,7 @@ TEST_CASE("a stream read to its end gives its connection back, one left early cl
 TEST_CASE("a stream without news ends after its idle time, and stays ended") {
   ScriptedServer server([&](Peer& peer) {
     peer.request();
-    peer.send(std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+    peer.send(std::string(kOkHead) + "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
     peer.wait_for_close();
   });
   ClientFixture test(server);
@@ -138,7 +138,7 @@ TEST_CASE("the deadline of opening a stream does not bound the stream") {
   Gate later;
   ScriptedServer server([&](Peer& peer) {
     peer.request();
-    peer.send(std::string(kHead) + "Content-Length: 1\r\n\r\n");
+    peer.send(std::string(kOkHead) + "Content-Length: 1\r\n\r\n");
     later.wait();
     peer.send("x");
     peer.wait_for_close();
@@ -157,7 +157,7 @@ TEST_CASE("the deadline of opening a stream does not bound the stream") {
 TEST_CASE("a stream that breaks off is an error, not an end") {
   ScriptedServer server([](Peer& peer) {
     peer.request();
-    peer.send(std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+    peer.send(std::string(kOkHead) + "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
   });
   ClientFixture test(server);
   auto stream = test.open(Connection::kOwn);

@@ -188,9 +188,9 @@ TEST_CASE("a request is not sent again once a byte of its answer came") {
 
 TEST_CASE("an answer that breaks off or makes no sense is an error") {
   const std::string answer = GENERATE_COPY(values<std::string>({
-      std::string(kHead) + "Content-Length: 10\r\n\r\nabc",
-      std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n5\r\nabc",
-      std::string(kHead) + "X: ",
+      std::string(kOkHead) + "Content-Length: 10\r\n\r\nabc",
+      std::string(kOkHead) + "Transfer-Encoding: chunked\r\n\r\n5\r\nabc",
+      std::string(kOkHead) + "X: ",
       "SSH-2.0-server\r\n\r\n",
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
       "",
@@ -269,7 +269,7 @@ TEST_CASE("an answer above the cap is refused, whether it says so or not") {
       if (request->find("GET /small") == 0) {
         peer.answer(std::string(100, 'x'));
       } else {
-        peer.send(std::string(kHead) + answer);
+        peer.send(std::string(kOkHead) + answer);
       }
     }
   });
@@ -337,7 +337,7 @@ TEST_CASE("closing the client ends everything at once") {
   ScriptedServer server([](Peer& peer) {
     while (const auto request = peer.request()) {
       if (request->find("GET /watch") == 0) {
-        peer.send(std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n");
+        peer.send(std::string(kOkHead) + "Transfer-Encoding: chunked\r\n\r\n");
       }
     }
   });
@@ -404,7 +404,7 @@ TEST_CASE("a peer that is gone is noticed by the kernel, whether something is se
 TEST_CASE("a thread that ends with requests under way leaves nothing behind") {
   ScriptedServer server([](Peer& peer) {
     peer.request();
-    peer.send(std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n");
+    peer.send(std::string(kOkHead) + "Transfer-Encoding: chunked\r\n\r\n");
     peer.wait_for_close();
   });
   auto options = ClientFixture::plain(server);
