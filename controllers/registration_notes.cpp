@@ -3,7 +3,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 namespace receiver::controllers {
 namespace {
@@ -13,13 +12,6 @@ using State = RegistrationSchedule::State;
 
 constexpr std::size_t kMaxCauses = 10;  // of one receiver
 constexpr const char* kFailed = "WebhookRegistrationFailed";
-
-std::string fields_of(const bitbucket_rest::Plan& plan) {
-  std::vector<std::string_view> fields;
-  fields.reserve(plan.differences.size());
-  for (const auto& difference : plan.differences) fields.push_back(difference.field);
-  return fmt::format("{}", fmt::join(fields, ", "));
-}
 
 Note moved_note(const DesiredWebhooks& desired) {
   const std::size_t outside = desired.outside.size();

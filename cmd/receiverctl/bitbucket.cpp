@@ -30,6 +30,14 @@ Result<crypto::SecretString> read_token(Context& context, const BitbucketOptions
   return crypto::SecretString(std::move(*value));
 }
 
+tl::expected<bitbucket_cpprest::Client, std::string> create_client(
+    const Context& context, bitbucket_cpprest::ClientOptions options) {
+  options.user_agent = user_agent("receiverctl");
+  options.deadline = context.request_timeout.value_or(options.deadline);
+  options.given_up = Interruption::happened;
+  return bitbucket_cpprest::Client::create(std::move(options));
+}
+
 /// Two visits to one repository at the same time would create two webhooks. Bitbucket ignores
 /// letter case.
 void keep_each_once(std::vector<rest::Repository>& repositories) {
@@ -99,15 +107,22 @@ Result<bitbucket_cpprest::Client> connect(Context& context, const BitbucketOptio
   if (!ca_pem) return tl::unexpected(ca_pem.error());
   auto proxy = http::proxy_settings(context.environment);
   if (!proxy) return wrong_usage(proxy.error());
-  auto client = bitbucket_cpprest::Client::create(
-      {.authorization = *authorization,
-       .ca_pem = std::move(*ca_pem),
-       .proxy = std::move(*proxy),
-       .user_agent = user_agent("receiverctl"),
-       .deadline = context.request_timeout.value_or(bitbucket_cpprest::ClientOptions().deadline),
-       .given_up = Interruption::happened});
+  auto client = create_client(
+      context,
+      {.authorization = *authorization, .ca_pem = std::move(*ca_pem), .proxy = std::move(*proxy)});
   if (!client) return unreachable(options.ca_file + " " + client.error());
   return std::move(*client);
+}
+
+tl::expected<bitbucket_cpprest::Client, std::string> connect(
+    const Context& context, const controllers::BitbucketAccess& access,
+    const http::ProxySettings& proxy) {
+  auto client = create_client(context, {.authorization = access.authorization,
+                                        .ca_pem = std::string(access.ca.view()),
+                                        .proxy = proxy,
+                                        .ca_name = "the Secret's key bitbucket.ca"});
+  if (!client) return tl::unexpected("bitbucket.ca: " + client.error());
+  return client;
 }
 
 Result<rest::Selection> select(Cluster& cluster, const std::string& project,

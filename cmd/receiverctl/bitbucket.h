@@ -12,6 +12,8 @@
 #include "bitbucket_rest/webhook_plan.h"
 #include "cmd/receiverctl/cluster.h"
 #include "cmd/receiverctl/context.h"
+#include "controllers/bitbucket_access.h"
+#include "http/proxy.h"
 
 /// What the commands that change webhooks share: which repositories of which Bitbucket they mean,
 /// and how they ask it.
@@ -37,6 +39,10 @@ void require(const BitbucketOptions& options);
 /// Uses the token of the options. Sends nothing yet.
 [[nodiscard]] Result<bitbucket_cpprest::Client> connect(Context& context,
                                                         const BitbucketOptions& options);
+/// Uses the token and the CAs of a receiver's Secret, whose key the error names.
+[[nodiscard]] tl::expected<bitbucket_cpprest::Client, std::string> connect(
+    const Context& context, const controllers::BitbucketAccess& access,
+    const http::ProxySettings& proxy);
 /// Sends requests through the client, which must outlive the result.
 [[nodiscard]] inline bitbucket_rest::Send sender(const bitbucket_cpprest::Client& client) {
   return [&client](const bitbucket_rest::ApiRequest& request) { return client.send(request); };

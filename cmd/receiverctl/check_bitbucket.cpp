@@ -12,13 +12,11 @@
 #include "bitbucket_rest/questions.h"
 #include "cmd/receiverctl/bitbucket.h"
 #include "cmd/receiverctl/check_webhooks.h"
-#include "cmd/receiverctl/interruption.h"
+#include "cmd/receiverctl/registrations.h"
 #include "cmd/receiverctl/trace.h"
 #include "cmd/receiverctl/visits.h"
-#include "cmd/version.h"
 #include "controllers/bitbucket_access.h"
 #include "http/proxy.h"
-#include "text/ascii.h"
 
 namespace receiver::ctl {
 namespace {
@@ -79,6 +77,7 @@ AskedRepositories ask_for_each(const rest::Send& send, const BitbucketAccess& ac
 struct Surroundings {
   Cluster& cluster;
   Context& context;
+  const CheckOptions& options;
   BitbucketHosts hosts;
   http::ProxySettings proxy;
   Findings& findings;
@@ -97,7 +96,7 @@ void append(Findings& findings, const Findings& found) {
 
 std::string not_asked_text(std::size_t count) {
   return fmt::format("{} more {} not checked, to save the token's hourly limit", count,
-                     count == 1 ? "repository was" : "repositories were");
+                     repository_noun(count));
 }
 
 /// Removes the repositories that get no webhook, because `bitbucket.allow` does not list them.
@@ -124,17 +123,9 @@ bool check_receiver(Surroundings& common, const api::ReceiverOwner& owner,
     warn(common.findings, subject, refusal.message, "correct the Secret");
   }
   if (!checked.access) return false;
-  const auto client =
-      bitbucket_cpprest::Client::create({.authorization = checked.access->authorization,
-                                         .ca_pem = std::string(checked.access->ca.view()),
-                                         .proxy = common.proxy,
-                                         .user_agent = user_agent("receiverctl"),
-                                         .deadline = common.context.request_timeout.value_or(
-                                             bitbucket_cpprest::ClientOptions().deadline),
-                                         .given_up = Interruption::happened,
-                                         .ca_name = "the Secret's key bitbucket.ca"});
+  const auto client = connect(common.context, *checked.access, common.proxy);
   if (!client) {
-    fail(common.findings, subject, "bitbucket.ca: " + client.error(), "correct the Secret");
+    fail(common.findings, subject, client.error(), "correct the Secret");
     return false;
   }
   auto [repositories, left_out] = asked_for(warehouses, *checked.access);
@@ -151,49 +142,51 @@ bool check_receiver(Surroundings& common, const api::ReceiverOwner& owner,
   return registers;
 }
 
-/// A Secret without a token that asks for registration.
-void check_idle_registration(Surroundings& common, const api::ReceiverOwner& owner,
-                             const api::Receiver& receiver) {
-  const auto wish = common.cluster.secret_setting(
-      common.cluster.secret_key(owner, receiver.secret_name), "bitbucket.register");
-  if (!wish || !*wish) return;
-  const std::string word = text::ascii_lower(text::trim(**wish));
-  if (word.empty() || word == "false") return;
-  warn(common.findings, "Bitbucket of " + full_name(owner, receiver),
-       fmt::format("Secret {} contains bitbucket.register, but no bitbucket.token: no webhook is "
-                   "registered",
-                   receiver.secret_name),
-       "add the key bitbucket.token, or remove bitbucket.register");
+/// The settings in a Secret without a token, which must not ask for registration. Nothing if they
+/// cannot be read.
+std::optional<WebhookSettings> check_settings(Surroundings& common, const api::ReceiverOwner& owner,
+                                              const api::Receiver& receiver) {
+  const std::string subject = "Bitbucket of " + full_name(owner, receiver);
+  auto settings =
+      common.cluster.webhook_settings(common.cluster.secret_key(owner, receiver.secret_name));
+  if (!settings) {
+    fail(common.findings, subject, settings.error().message, "use an account that may read it");
+    return std::nullopt;
+  }
+  if (asks_for_webhooks(settings->registers.value_or(""))) {
+    warn(common.findings, subject,
+         fmt::format("Secret {} contains bitbucket.register, but no bitbucket.token: no webhook is "
+                     "registered",
+                     receiver.secret_name),
+         "add the key bitbucket.token, or remove bitbucket.register");
+  }
+  return std::move(*settings);
 }
 
 /// The client with the caller's own token; nothing if there is no token, or it cannot be used.
-std::optional<bitbucket_cpprest::Client> callers_client(Context& context,
-                                                        const CheckOptions& options,
-                                                        Findings& findings) {
-  if (context.environment("BITBUCKET_TOKEN").value_or("").empty()) return std::nullopt;
-  auto client = connect(context, options.bitbucket);
+std::optional<bitbucket_cpprest::Client> callers_client(Surroundings& common) {
+  if (common.context.environment("BITBUCKET_TOKEN").value_or("").empty()) return std::nullopt;
+  auto client = connect(common.context, common.options.bitbucket);
   if (client) return std::move(*client);
-  fail(findings, "BITBUCKET_TOKEN", client.error().message, "correct it");
+  fail(common.findings, "BITBUCKET_TOKEN", client.error().message, "correct it");
   return std::nullopt;
 }
 
 /// The webhooks of a receiver whose Secret contains no token, with the caller's.
 void check_as_caller(Surroundings& common, const bitbucket_cpprest::Client& client,
-                     const BitbucketOptions& options, const api::ReceiverOwner& owner,
-                     const api::Receiver& receiver, const api::Secret& secret,
+                     const api::ReceiverOwner& owner, const api::Receiver& receiver,
+                     const api::Secret& secret, const std::optional<std::string>& allow,
                      const Warehouses& warehouses) {
   const std::string name = full_name(owner, receiver);
   const std::string subject = "webhooks of " + name;
-  auto selection = select_subscribed(warehouses, options);
+  auto selection = select_subscribed(warehouses, common.options.bitbucket);
   if (!selection) {
     return fail(common.findings, "Warehouses", selection.error().message,
                 "use an account that may list them");
   }
   auto& repositories = selection->repositories;
-  const auto allow = common.cluster.secret_setting(
-      common.cluster.secret_key(owner, receiver.secret_name), "bitbucket.allow");
-  if (allow && *allow) {
-    const auto allowed = rest::AllowList::parse(**allow);
+  if (allow) {
+    const auto allowed = rest::AllowList::parse(*allow);
     if (!allowed) {
       return warn(common.findings, subject,
                   fmt::format("Secret {}: {}", receiver.secret_name, allowed.error()),
@@ -226,8 +219,8 @@ bool check_bitbucket(Cluster& cluster, Context& context, const CheckOptions& opt
     fail(findings, "HTTPS_PROXY", proxy.error(), "correct the variable");
     return false;
   }
-  Surroundings common{cluster, context, std::move(*hosts), std::move(*proxy), findings};
-  const auto caller = callers_client(context, options, findings);
+  Surroundings common{cluster, context, options, std::move(*hosts), std::move(*proxy), findings};
+  const auto caller = callers_client(common);
   const auto access = options.all_secrets ? SecretAccess::kCluster : SecretAccess::kNamespaced;
   bool registers = false;
   for (const api::ReceiverOwner& owner : owners) {
@@ -239,8 +232,8 @@ bool check_bitbucket(Cluster& cluster, Context& context, const CheckOptions& opt
       const auto secret = (*secrets)(receiver.secret_name);
       if (secret.known != controllers::SecretState::Known::kPresent) continue;
       const bool has_token = secret.secret.bitbucket != nullptr;
-      if (!has_token) check_idle_registration(common, owner, receiver);
-      if (!has_token && !caller) continue;
+      const auto settings = has_token ? std::nullopt : check_settings(common, owner, receiver);
+      if (!has_token && (!settings || !caller)) continue;
       if (warehouses && !*warehouses) warehouses = cluster.warehouses(owner.project());
       if (!warehouses) {
         fail(findings, "Warehouses", warehouses.error().message,
@@ -251,7 +244,7 @@ bool check_bitbucket(Cluster& cluster, Context& context, const CheckOptions& opt
       if (has_token) {
         registers |= check_receiver(common, owner, receiver, secret.secret, **warehouses);
       } else {
-        check_as_caller(common, *caller, options.bitbucket, owner, receiver, secret.secret,
+        check_as_caller(common, *caller, owner, receiver, secret.secret, settings->allow,
                         **warehouses);
       }
     }
@@ -274,7 +267,7 @@ Findings judge_repositories(const std::string& receiver, const AskedRepositories
   if (asked.readable > 0) {
     ok(findings, subject,
        fmt::format("its token can read {} subscribed {} at {}", asked.readable,
-                   asked.readable == 1 ? "repository" : "repositories", asked.server));
+                   repository_noun(asked.readable), asked.server));
   } else if (asked.refusals.empty()) {
     warn(findings, subject,
          fmt::format("no Warehouse subscribes to a repository at {}, so its token has no effect",

@@ -110,7 +110,8 @@ std::vector<api::ReceiverOwner> check_receivers(Cluster& cluster, const CheckOpt
   }
   if (!any) {
     warn(findings, "receivers", "no Bitbucket receiver is declared",
-         "declare one in a ProjectConfig: see config/samples/receiver.yaml");
+         "add one to spec.webhookReceivers of a project's ProjectConfig: {name: NAME, bitbucket: "
+         "{secretRef: {name: SECRET}}}");
   }
   return std::move(*owners);
 }

@@ -63,16 +63,16 @@ void check_each(Cluster& cluster, const CheckOptions& options, const std::string
 Finding missing_always(const Permission& permission) {
   const bool secrets = permission.resource == "secrets";
   return {Level::kFailure, "", "missing: " + permission.str(),
-          secrets ? "name the project in the chart's `projects`, or bind the role as in "
-                    "config/samples/project.yaml"
-                  : "install the chart's roles, or those of config/rbac"};
+          secrets
+              ? "name the project in the chart's `projects`, or bind a role there that allows it"
+              : "install the chart's roles, or bind others that allow it"};
 }
 
 Finding missing_for_registration(const Permission& permission) {
   return {Level::kWarning, "",
           "missing: " + permission.str() +
               ", so webhooks get the events of pull requests only once a promotion waits for one",
-          "set the chart's bitbucket.registration=true, or apply config/rbac/registration"};
+          "set the chart's bitbucket.registration=true, or bind a role that allows it"};
 }
 
 kube::ApiResult<std::string> read_account(Cluster& cluster, const std::string& account) {

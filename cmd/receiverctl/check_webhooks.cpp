@@ -4,7 +4,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "bitbucket_rest/registrar.h"
 #include "cmd/receiverctl/bitbucket.h"
@@ -61,13 +60,6 @@ class Told {
   std::string remedy_;
   std::vector<std::string> lines_;
 };
-
-std::string fields_of(const rest::Plan& plan) {
-  std::vector<std::string_view> fields;
-  fields.reserve(plan.differences.size());
-  for (const rest::Difference& difference : plan.differences) fields.push_back(difference.field);
-  return fmt::format("{}", fmt::join(fields, ", "));
-}
 
 }  // namespace
 
@@ -151,15 +143,13 @@ Findings judge_webhooks(const std::string& receiver, const std::vector<WebhookSt
     }
   }
   if (right > 0) {
-    ok(findings, subject,
-       fmt::format("{} {} one that is right", right,
-                   right == 1 ? "repository has" : "repositories have"));
+    ok(findings, subject, fmt::format("right in {} {}", right, repository_noun(right)));
   }
   for (const Told* told : {&missing, &wrong, &left, &failed}) told->tell();
   if (!unread.empty()) {
     warn(findings, subject,
-         fmt::format("the webhooks of {} of {} repositories cannot be read: {}", unread.size(),
-                     states.size(), unread.front()),
+         fmt::format("the webhooks of {} of {} {} cannot be read: {}", unread.size(), states.size(),
+                     repository_noun(states.size()), unread.front()),
          "to read webhooks, the token needs the webhook scope (Cloud), or the permission "
          "\"Repository admin\" (Data Center)");
   }

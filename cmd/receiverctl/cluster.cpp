@@ -143,29 +143,37 @@ Result<void> Cluster::list(const std::string& plural, const std::string& ns,
   return tl::unexpected(std::move(failed));
 }
 
-Result<std::vector<api::ReceiverOwner>> Cluster::owners(const std::string& project) {
+Result<std::vector<api::ReceiverOwner>> Cluster::owners_of_kind(OwnerKind kind,
+                                                                const std::string& project) {
+  OwnerStore store([kind](const kube::ObjectMeta& meta, const rapidjson::Value& object) {
+    return api::decode_owner(kind, meta, object);
+  });
+  const auto listed = list(api::resource_of(kind).plural, project, api::owner_projection(), store);
+  if (!listed) return tl::unexpected(listed.error());
   std::vector<api::ReceiverOwner> owners;
-  for (const OwnerKind kind : {OwnerKind::kClusterConfig, OwnerKind::kProjectConfig}) {
-    if (kind == OwnerKind::kClusterConfig && !project.empty()) continue;
-    OwnerStore store([kind](const kube::ObjectMeta& meta, const rapidjson::Value& object) {
-      return api::decode_owner(kind, meta, object);
-    });
-    const auto listed =
-        list(api::resource_of(kind).plural, project, api::owner_projection(), store);
-    if (!listed) return tl::unexpected(listed.error());
-    for (const auto& owner : store.list()) owners.push_back(*owner);
-  }
-  std::ranges::sort(owners, {}, [](const api::ReceiverOwner& owner) { return owner.meta.key; });
+  for (const auto& owner : store.list()) owners.push_back(*owner);
   return owners;
 }
 
+Result<std::vector<api::ReceiverOwner>> Cluster::owners(const std::string& project) {
+  std::vector<api::ReceiverOwner> all;
+  for (const OwnerKind kind : {OwnerKind::kClusterConfig, OwnerKind::kProjectConfig}) {
+    if (kind == OwnerKind::kClusterConfig && !project.empty()) continue;
+    const auto owners = owners_of_kind(kind, project);
+    if (!owners) return tl::unexpected(owners.error());
+    all.insert(all.end(), owners->begin(), owners->end());
+  }
+  std::ranges::sort(all, {}, [](const api::ReceiverOwner& owner) { return owner.meta.key; });
+  return all;
+}
+
 Result<api::ReceiverOwner> Cluster::owner(const std::string& project) {
-  auto all = owners(project);
+  const OwnerKind kind = project.empty() ? OwnerKind::kClusterConfig : OwnerKind::kProjectConfig;
+  auto all = owners_of_kind(kind, project);
   if (!all) return tl::unexpected(std::move(all.error()));
-  const std::string& name = project.empty() ? kClusterConfigName : project;
-  const auto found = std::ranges::find_if(*all, [&](const api::ReceiverOwner& owner) {
-    return owner.project() == project && owner.meta.key.name == name;
-  });
+  const std::string name = project.empty() ? kClusterConfigName : project;
+  const auto found = std::ranges::find_if(
+      *all, [&](const api::ReceiverOwner& owner) { return owner.meta.key.name == name; });
   if (found == all->end()) return not_well(described(project) + " does not exist");
   return std::move(*found);
 }
@@ -189,21 +197,27 @@ kube::ObjectKey Cluster::secret_key(const api::ReceiverOwner& owner,
   return {owner.kind == OwnerKind::kProjectConfig ? owner.project() : system_namespace_, name};
 }
 
-Result<std::optional<std::string>> Cluster::secret_setting(const kube::ObjectKey& secret,
-                                                           const std::string& key) {
+Result<WebhookSettings> Cluster::webhook_settings(const kube::ObjectKey& secret) {
+  static const json::Projection projection{"/data/bitbucket.register", "/data/bitbucket.allow"};
   const kube::Resource secrets{"", "v1", "secrets"};
   auto answer = await(rest_->get(secrets.path(secret)));
   if (!answer) {
     return tl::unexpected(failure("Secret " + secret.str() + " cannot be read", answer.error()));
   }
-  const auto object = json::parse(*answer, json::Projection{"/data/" + key});
+  const auto object = json::parse(*answer, projection);
   crypto::wipe(*answer);
   if (!object) return unreachable(fmt::format("Secret {}: {}", secret.str(), object.error()));
-  const rapidjson::Value* value = json::find(*object, "/data/" + key);
-  if (value == nullptr || !value->IsString()) return std::nullopt;
-  auto decoded = crypto::base64_decode({value->GetString(), value->GetStringLength()});
-  if (!decoded) return unreachable(fmt::format("Secret {}: {} is not base64", secret.str(), key));
-  return std::move(*decoded);
+  WebhookSettings settings;
+  for (const auto& [key, setting] : {std::pair("bitbucket.register", &settings.registers),
+                                     std::pair("bitbucket.allow", &settings.allow)}) {
+    const rapidjson::Value* value = json::find(*object, fmt::format("/data/{}", key));
+    if (value == nullptr || !value->IsString()) continue;
+    *setting = crypto::base64_decode({value->GetString(), value->GetStringLength()});
+    if (!*setting) {
+      return unreachable(fmt::format("Secret {}: {} is not base64", secret.str(), key));
+    }
+  }
+  return settings;
 }
 
 Result<controllers::SecretState> Cluster::secret(const api::ReceiverOwner& owner,

@@ -30,6 +30,13 @@ namespace receiver::ctl {
 using Warehouses = kube::Store<api::Warehouse>;
 using Promotions = kube::Store<api::Promotion>;
 
+/// What a Secret says about the receiver's webhooks, even if it contains no token. An absent key is
+/// nothing.
+struct WebhookSettings {
+  std::optional<std::string> registers{};  ///< `bitbucket.register`
+  std::optional<std::string> allow{};      ///< `bitbucket.allow`
+};
+
 /// Found by the context's options, as kubectl finds it.
 [[nodiscard]] tl::expected<kube::Config, std::string> kubeconfig_of(const Context& context);
 
@@ -73,9 +80,7 @@ class Cluster {
                                            const json::Projection& projection, OnObject on_object);
   /// The message for a failed request; `what` names what was read.
   [[nodiscard]] Failure failure(const std::string& what, const kube::ApiError& error) const;
-  /// A value of a Secret that is not secret itself; nothing if the key is absent.
-  [[nodiscard]] Result<std::optional<std::string>> secret_setting(const kube::ObjectKey& secret,
-                                                                  const std::string& key);
+  [[nodiscard]] Result<WebhookSettings> webhook_settings(const kube::ObjectKey& secret);
 
   /// The body of the answer to a GET.
   [[nodiscard]] kube::ApiResult<std::string> get(std::string target) {
@@ -103,6 +108,8 @@ class Cluster {
 
  private:
   Cluster(std::string server, const Context& context, bool in_cluster);
+  [[nodiscard]] Result<std::vector<api::ReceiverOwner>> owners_of_kind(api::OwnerKind kind,
+                                                                       const std::string& project);
   [[nodiscard]] Result<void> list(const std::string& plural, const std::string& ns,
                                   const json::Projection& projection, kube::ObjectSink& sink);
   [[nodiscard]] Result<controllers::SecretState> secret(const api::ReceiverOwner& owner,

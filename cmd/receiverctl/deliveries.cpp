@@ -40,7 +40,8 @@ need the permissions to list pods, and to get pods/log, in the operator's namesp
 at the level INFO; with LOG_LEVEL=WARN or ERROR only rejected ones are. Logs that the kubelet has rotated
 away, and logs of deleted pods, are not available.
 
---follow shows each delivery as it comes, also from new pods, until Ctrl-C; with -o json, one per line.
+--follow shows each delivery as it comes, also from new pods, until Ctrl-C, in the same columns; with
+-o json, one per line.
 
 Exit code 1: the operator has no pod, or no delivery has the --id. 3: the logs cannot be read.
 Others: see `receiverctl --help`.)";
@@ -88,20 +89,32 @@ void write_delivery(Json& json, const LoggedDelivery& delivery) {
   json.EndObject();
 }
 
-std::string followed_text(const Context& context, const LoggedDelivery& delivery) {
+Table table_of_deliveries() {
+  return Table({"TIME", "RECEIVER", "EVENT", "OUTCOME", "WHAT CAME OF IT"});
+}
+
+void add_delivery(Table& table, const LoggedDelivery& delivery) {
+  table.add({delivery.time, receivers_named(delivery), delivery.event,
+             Cell(delivery.outcome, tone_of(delivery)), told(delivery)});
+}
+
+/// `table`: of the deliveries so far.
+std::string followed_text(const Context& context, const LoggedDelivery& delivery, Table& table) {
   if (context.format == Format::kName) return "delivery/" + delivery.id + "\n";
   if (context.format == Format::kJson) return delivery_json(delivery);
-  return delivery_line(delivery, Layout(context));
+  add_delivery(table, delivery);
+  return table.next(Layout(context));
 }
 
 Result<ExitCode> follow_deliveries(Context& context, Cluster& cluster,
                                    const DeliveriesOptions& options) {
+  Table table = table_of_deliveries();
   const auto on_line = [&](const std::string& pod, std::string_view line) {
     auto delivery = read_log_line(line);
     if (!delivery || !is_wanted(*delivery, options.filter)) return true;
     delivery->pod = pod;
     // Flushed for each delivery; the reader may have gone.
-    context.out << followed_text(context, *delivery) << std::flush;
+    context.out << followed_text(context, *delivery, table) << std::flush;
     return context.out.good();
   };
   const auto on_trouble = [&](const std::string& why) { context.err << why << std::endl; };
@@ -157,35 +170,9 @@ Result<ExitCode> tell_deliveries(Context& context, DeliveriesOptions options) {
 }  // namespace
 
 std::string deliveries_table(const std::vector<LoggedDelivery>& deliveries, const Layout& layout) {
-  Table table({"TIME", "RECEIVER", "EVENT", "OUTCOME", "WHAT CAME OF IT"});
-  for (const LoggedDelivery& delivery : deliveries) {
-    table.add({delivery.time, receivers_named(delivery), delivery.event,
-               Cell(delivery.outcome, tone_of(delivery)), told(delivery)});
-  }
+  Table table = table_of_deliveries();
+  for (const LoggedDelivery& delivery : deliveries) add_delivery(table, delivery);
   return table.text(layout);
-}
-
-std::string delivery_line(const LoggedDelivery& delivery, const Layout& layout) {
-  // Typical widths: the next delivery is not known yet.
-  constexpr int kOutcome = 13;
-  constexpr int kEvent = 21;
-  constexpr std::size_t kIndent = 4;
-  const std::string before = fmt::format("{}   ", delivery.time);
-  const Cell outcome(fmt::format("{:<{}}", delivery.outcome, kOutcome), tone_of(delivery));
-  const std::string after = log::printable(fmt::format(
-      "   {:<{}}   {}   {}", delivery.event, kEvent, receivers_named(delivery), told(delivery)));
-  const std::size_t used = before.size() + outcome.text.size();
-  std::string text = before + toned(outcome, layout.colours);
-  if (!layout.columns || *layout.columns <= used + kIndent) return text + after + "\n";
-  const std::string first = wrapped(after, *layout.columns - used).front();
-  text += first;
-  std::string rest = after.substr(first.size());
-  rest.erase(0, rest.find_first_not_of(' '));
-  if (rest.empty()) return text + "\n";
-  for (const std::string& line : wrapped(rest, *layout.columns - kIndent)) {
-    text += "\n" + std::string(kIndent, ' ') + line;
-  }
-  return text + "\n";
 }
 
 std::string deliveries_document(const std::vector<LoggedDelivery>& deliveries, Format format) {

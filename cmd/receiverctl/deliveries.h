@@ -16,8 +16,6 @@ void add_deliveries(CLI::App& app, Context& context);
 
 [[nodiscard]] std::string deliveries_table(const std::vector<LoggedDelivery>& deliveries,
                                            const Layout& layout);
-/// The line for a delivery that has just come, with a newline.
-[[nodiscard]] std::string delivery_line(const LoggedDelivery& delivery, const Layout& layout);
 /// A DeliveryList.
 [[nodiscard]] std::string deliveries_document(const std::vector<LoggedDelivery>& deliveries,
                                               Format format);

@@ -170,7 +170,7 @@ std::string pushes_text(const DescribeOptions& options,
   if (shown < repositories.size()) {
     const std::size_t more = repositories.size() - shown;
     text += fmt::format("\n… and {} more {}: --repo URL shows one, --all shows all.\n", more,
-                        more == 1 ? "repository" : "repositories");
+                        repository_noun(more));
   }
   return text;
 }

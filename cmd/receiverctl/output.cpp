@@ -234,26 +234,33 @@ void PrintableOutput::write(std::string_view text) {
   if (target_->sputn(shown.data(), size) != size) note_failure();
 }
 
-Table::Table(std::vector<std::string> titles) : titles_(std::move(titles)) {}
+Table::Table(std::vector<std::string> titles)
+    : titles_(std::move(titles)), word_(longest_word(titles_.back())) {
+  for (const std::string& title : titles_) widths_.push_back(width_of(title));
+}
 
 void Table::add(std::vector<Cell> row) {
+  for (std::size_t column = 0; column < titles_.size(); ++column) {
+    widths_[column] = std::max(widths_[column], width_of(row[column].text));
+  }
+  word_ = std::max(word_, longest_word(row.back().text));
   rows_.push_back(std::move(row));
 }
 
 std::string Table::text(const Layout& layout) const {
-  Columns columns;
-  for (std::size_t column = 0; column < titles_.size(); ++column) {
-    std::size_t widest = width_of(titles_[column]);
-    for (const auto& row : rows_) widest = std::max(widest, width_of(row[column].text));
-    columns.widths.push_back(widest);
-  }
-  std::size_t word = longest_word(titles_.back());
-  for (const auto& row : rows_) word = std::max(word, longest_word(row.back().text));
-  if (layout.columns) columns.fit(*layout.columns, word);
+  Columns columns{.widths = widths_};
+  if (layout.columns) columns.fit(*layout.columns, word_);
   RowWriter writer(columns, layout.colours);
-  writer.add({titles_.begin(), titles_.end()}, "");
+  if (!is_continued_) writer.add({titles_.begin(), titles_.end()}, "");
   for (const auto& row : rows_) writer.add(row, "-");
   return std::move(writer).text();
+}
+
+std::string Table::next(const Layout& layout) {
+  std::string shown = text(layout);
+  rows_.clear();
+  is_continued_ = true;
+  return shown;
 }
 
 std::vector<std::string> wrapped(std::string_view text, std::size_t columns) {

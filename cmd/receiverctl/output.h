@@ -95,11 +95,22 @@ class Table {
   [[nodiscard]] bool empty() const { return rows_.empty(); }
   [[nodiscard]] std::size_t rows() const { return rows_.size(); }
   [[nodiscard]] std::string text(const Layout& layout) const;
+  /// For rows that come one by one: those since the last call, the first ones below the titles. No
+  /// column gets narrower, so that later rows are below earlier ones.
+  [[nodiscard]] std::string next(const Layout& layout);
 
  private:
   std::vector<std::string> titles_;
   std::vector<std::vector<Cell>> rows_;
+  std::vector<std::size_t> widths_;
+  std::size_t word_;  ///< width of the longest one in the last column
+  bool is_continued_ = false;
 };
+
+/// The noun behind a number of them.
+[[nodiscard]] inline const char* repository_noun(std::size_t count) {
+  return count == 1 ? "repository" : "repositories";
+}
 
 /// A sentence in lines that fit.
 [[nodiscard]] std::string paragraph(const Cell& cell, const Layout& layout);

@@ -82,6 +82,7 @@ std::string why_not_ready(const api::ReceiverOwner& owner, const ReceiverState& 
 /// `2/3`
 Cell registered_cell(const ReceiverState& state) {
   if (!state.webhooks) return "";
+  if (!state.webhooks->asked) return {"not asked", Tone::kBad};
   return {fmt::format("{}/{}", state.webhooks->registered, state.webhooks->wanted),
           state.webhooks->well() ? Tone::kGood : Tone::kBad};
 }
@@ -105,6 +106,28 @@ ReceiverColumns columns_of(const Context& context, const ReceiversOptions& optio
   return {.urls = options.show_urls,
           .wide = context.format == Format::kWide,
           .layout = Layout(context)};
+}
+
+Table table_of_receivers(bool with_webhooks, const ReceiverColumns& columns) {
+  std::vector<std::string> titles{"PROJECT", "NAME", "READY", "WAREHOUSES", "PROMOTIONS"};
+  if (with_webhooks) titles.emplace_back("WEBHOOKS");
+  if (columns.wide) titles.emplace_back("SECRET");
+  if (columns.urls) titles.emplace_back("URL");
+  titles.emplace_back("MESSAGE");
+  return Table(std::move(titles));
+}
+
+void add_receiver(Table& table, const ReceiverState& state, bool with_webhooks,
+                  const ReceiverColumns& columns) {
+  std::vector<Cell> row{state.project.empty() ? Cell("(all)", Tone::kQuiet) : Cell(state.project),
+                        state.name,
+                        state.ready ? Cell("True", Tone::kGood) : Cell("False", Tone::kBad),
+                        std::to_string(state.warehouses), std::to_string(state.promotions)};
+  if (with_webhooks) row.push_back(registered_cell(state));
+  if (columns.wide) row.emplace_back(state.secret_name);
+  if (columns.urls) row.emplace_back(state.url);
+  row.push_back(message_cell(state));
+  table.add(std::move(row));
 }
 
 void print(Context& context, const std::vector<ReceiverState>& receivers,
@@ -154,19 +177,16 @@ Result<std::vector<ReceiverState>> look(Context& context, Cluster& cluster,
   if (!promotions) return tl::unexpected(promotions.error());
   const Reach reach(**warehouses, **promotions);
 
-  bool asks_bitbucket = options.webhooks;
   std::vector<ReceiverState> receivers;
   for (const api::ReceiverOwner& owner : *owners) {
     const auto secrets = cluster.secrets(owner);
     if (!secrets) return tl::unexpected(secrets.error());
     std::map<std::string, Registrations> webhooks;
-    if (asks_bitbucket) {
+    if (options.webhooks) {
       auto asked =
           ask_for_registrations(cluster, context, owner, *secrets, **warehouses, **promotions);
       if (!asked) return tl::unexpected(asked.error());
       webhooks = std::move(*asked);
-      asks_bitbucket = std::ranges::none_of(
-          webhooks, [](const auto& of) { return of.second.code == ExitCode::kInterrupted; });
     }
     for (ReceiverState& state : receivers_of(owner, *secrets)) {
       reach.count(state);
@@ -216,6 +236,8 @@ void tell_gone(Context& context, const std::vector<ReceiverState>& receivers,
 Result<ExitCode> watch_receivers(Context& context, Cluster& cluster,
                                  const ReceiversOptions& options) {
   std::map<std::string, std::string> shown;
+  const ReceiverColumns columns = columns_of(context, options);
+  Table table = table_of_receivers(false, columns);
   std::string failure;  // the last one reported
   for (bool first = true; context.out; std::this_thread::sleep_for(kWatchAgain)) {
     const auto receivers = look(context, cluster, options);
@@ -230,14 +252,12 @@ Result<ExitCode> watch_receivers(Context& context, Cluster& cluster,
     failure.clear();
     const auto news = news_among(*receivers, options.show_urls, shown);
     tell_gone(context, *receivers, shown);
-    if (first) {
-      print(context, *receivers, options);
-    } else if (!news.empty() && is_document(context.format)) {
-      if (context.format == Format::kYaml) context.out << "---\n";
+    if (!is_document(context.format) && !news.empty()) {
+      for (const ReceiverState& state : news) add_receiver(table, state, false, columns);
+      context.out << table.next(columns.layout);
+    } else if (first || !news.empty()) {
+      if (!first && context.format == Format::kYaml) context.out << "---\n";
       print(context, news, options);
-    } else if (!news.empty()) {
-      const std::string table = receivers_table(news, columns_of(context, options));
-      context.out << table.substr(table.find('\n') + 1);  // without the column titles
     }
     first = false;
     context.out << std::flush;
@@ -305,25 +325,10 @@ void Reach::count(ReceiverState& state) const {
 
 std::string receivers_table(const std::vector<ReceiverState>& receivers,
                             const ReceiverColumns& columns) {
-  std::vector<std::string> titles{"PROJECT", "NAME", "READY", "WAREHOUSES", "PROMOTIONS"};
   const bool with_webhooks = std::ranges::any_of(
       receivers, [](const ReceiverState& state) { return state.webhooks.has_value(); });
-  if (with_webhooks) titles.emplace_back("WEBHOOKS");
-  if (columns.wide) titles.emplace_back("SECRET");
-  if (columns.urls) titles.emplace_back("URL");
-  titles.emplace_back("MESSAGE");
-  Table table(std::move(titles));
-  for (const ReceiverState& state : receivers) {
-    std::vector<Cell> row{state.project.empty() ? Cell("(all)", Tone::kQuiet) : Cell(state.project),
-                          state.name,
-                          state.ready ? Cell("True", Tone::kGood) : Cell("False", Tone::kBad),
-                          std::to_string(state.warehouses), std::to_string(state.promotions)};
-    if (with_webhooks) row.push_back(registered_cell(state));
-    if (columns.wide) row.emplace_back(state.secret_name);
-    if (columns.urls) row.emplace_back(state.url);
-    row.push_back(message_cell(state));
-    table.add(std::move(row));
-  }
+  Table table = table_of_receivers(with_webhooks, columns);
+  for (const ReceiverState& state : receivers) add_receiver(table, state, with_webhooks, columns);
   return table.text(columns.layout);
 }
 

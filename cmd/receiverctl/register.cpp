@@ -37,9 +37,9 @@ struct RegisterOptions {
 };
 
 constexpr const char* kRegisterExamples = R"(Examples:
-  read -rs token                                        # typed or pasted; it is not shown
+  read -rs token && \
   receiverctl register --project kargo-demo --receiver bb-wh-receiver \
-    --repo https://bitbucket.org/example/shop --dry-run --token-file - <<< "$token"
+    --repo https://bitbucket.org/example/shop --dry-run --token-file - <<< "$token"   # type or paste it
   receiverctl register --project kargo-demo --receiver bb-wh-receiver --all-subscribed \
     --username me@example.com --token-file token.txt    # an account's API token
   receiverctl register --project kargo-demo --receiver bb-wh-receiver --all-subscribed \
@@ -161,17 +161,17 @@ Result<ExitCode> register_all(Context& context, const RegisterOptions& options) 
   const auto access = receiver_access(**connected, options.whose.project, options.receiver);
   if (!access) return tl::unexpected(access.error());
   Report report{.dry_run = options.dry_run};
-  const auto allow = (*connected)->secret_setting(access->secret_key, "bitbucket.allow");
-  if (!allow) return tl::unexpected(allow.error());
-  if (*allow) {
-    const auto allowed = rest::AllowList::parse(**allow);
+  const auto settings = (*connected)->webhook_settings(access->secret_key);
+  if (!settings) return tl::unexpected(settings.error());
+  if (settings->allow) {
+    const auto allowed = rest::AllowList::parse(*settings->allow);
     if (!allowed) {
       return not_well(fmt::format("Secret {}: {}", access->secret_key.str(), allowed.error()));
     }
     report.outside = leave_out(selection->repositories, *allowed);
   }
   const auto confirmed =
-      confirm(context, options, *selection, allow->has_value(), access->secret_key.str());
+      confirm(context, options, *selection, settings->allow.has_value(), access->secret_key.str());
   if (!confirmed) return tl::unexpected(confirmed.error());
   const auto wanted = want(**connected, options, *access, report.notes);
   if (!wanted) return tl::unexpected(wanted.error());
@@ -217,10 +217,7 @@ void add_register(CLI::App& app, Context& context) {
       "--yes", options->yes,
       "For --all-subscribed with --cluster-config: confirm the list of repositories.");
   add_whose(*command, options->whose);
-  command->add_option("--receiver", options->receiver, "Name of the receiver.")
-      ->option_text("R")
-      ->required()
-      ->check(is_receiver());
+  require_receiver(*command, options->receiver);
   command->add_flag("--pull-requests", options->pull_requests,
                     "Also subscribe to the end of pull requests. If not given: if a Stage of the "
                     "project, or a task that it uses, has a step git-wait-for-pr, or a promotion "

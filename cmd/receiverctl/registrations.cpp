@@ -3,16 +3,13 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include "bitbucket_cpprest/client.h"
 #include "bitbucket_rest/registrar.h"
 #include "cmd/receiverctl/bitbucket.h"
 #include "cmd/receiverctl/interruption.h"
 #include "cmd/receiverctl/pull_request_steps.h"
 #include "cmd/receiverctl/trace.h"
 #include "cmd/receiverctl/visits.h"
-#include "cmd/version.h"
 #include "controllers/desired_webhooks.h"
 #include "http/proxy.h"
 #include "kube/resource.h"
@@ -49,12 +46,9 @@ std::string trouble(const rest::Plan& plan) {
     case rest::Action::kDelete:
       break;
   }
-  std::vector<std::string_view> fields;
-  fields.reserve(plan.differences.size());
-  for (const rest::Difference& difference : plan.differences) fields.push_back(difference.field);
   return fmt::format(
       "its webhook must be corrected ({}), by the operator's next round or `receiverctl register`",
-      fmt::join(fields, ", "));
+      rest::fields_of(plan));
 }
 
 /// The state of the webhooks in Bitbucket.
@@ -68,16 +62,9 @@ void count_registered(Context& context, const DesiredWebhooks& desired,
                     "there, or remove the subscription from the project's Warehouses",
                     name));
   }
-  const auto client = bitbucket_cpprest::Client::create(
-      {.authorization = desired.access->authorization,
-       .ca_pem = std::string(desired.access->ca.view()),
-       .proxy = proxy,
-       .user_agent = user_agent("receiverctl"),
-       .deadline = context.request_timeout.value_or(bitbucket_cpprest::ClientOptions().deadline),
-       .given_up = Interruption::happened,
-       .ca_name = "the Secret's key bitbucket.ca"});
+  const auto client = connect(context, *desired.access, proxy);
   if (!client) {
-    found.failures.push_back("bitbucket.ca: " + client.error());
+    found.failures.push_back(client.error());
     return;
   }
   // Each asks for its inherited webhooks itself; they are rarely needed.
@@ -105,13 +92,18 @@ void count_registered(Context& context, const DesiredWebhooks& desired,
 
 }  // namespace
 
+bool asks_for_webhooks(std::string_view value) {
+  const std::string wish = text::ascii_lower(text::trim(value));
+  return !wish.empty() && wish != "false";
+}
+
 std::vector<std::string> why_not_registered(const api::Secret& secret,
                                             const std::string& secret_name,
                                             const controllers::BitbucketHosts& hosts) {
   if (!secret.bitbucket) return {};
-  const std::string wish = text::ascii_lower(text::trim(secret.bitbucket->registers.view()));
-  if ((wish.empty() || wish == "false") && secret.bitbucket->register_problem.empty()) return {};
-  const auto checked = controllers::check_access(*secret.bitbucket, &hosts, secret_name);
+  const auto& keys = *secret.bitbucket;
+  if (!asks_for_webhooks(keys.registers.view()) && keys.register_problem.empty()) return {};
+  const auto checked = controllers::check_access(keys, &hosts, secret_name);
   if (checked.access && checked.access->registers) return {};
   std::vector<std::string> why;
   why.reserve(checked.refusals.size());
@@ -140,13 +132,21 @@ Result<std::map<std::string, Registrations>> ask_for_registrations(
   if (!controllers::registers(derived)) return all;
   const std::string& project = owner.project();
   auto reached = controllers::reached_by({project}, warehouses, promotions, {})[project];
-  const auto steps = look_for_pull_request_steps(cluster, project);
-  if (!steps) return tl::unexpected(steps.error());
-  reached.pull_requests = reached.pull_requests || steps->found;
+  if (!Interruption::happened()) {
+    const auto steps = look_for_pull_request_steps(cluster, project);
+    if (!steps) return tl::unexpected(steps.error());
+    reached.pull_requests = reached.pull_requests || steps->found;
+  }
   for (const auto& desired : controllers::desired_webhooks(owner, derived, base, reached)) {
     Registrations& found = all[desired.receiver];
-    count_registered(context, desired, *proxy, found);
-    if (found.code == ExitCode::kInterrupted) break;
+    if (Interruption::happened()) {
+      found = {.wanted = desired.repositories.size(),
+               .failures = {"interrupted"},
+               .asked = false,
+               .code = ExitCode::kInterrupted};
+    } else {
+      count_registered(context, desired, *proxy, found);
+    }
   }
   return all;
 }

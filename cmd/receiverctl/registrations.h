@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/receiver_owner.h"
@@ -19,10 +20,14 @@ struct Registrations {
   std::size_t wanted = 0;               ///< repositories that need a webhook
   std::size_t registered = 0;           ///< of those, with a correct one
   std::vector<std::string> failures{};  ///< why others have none, and what to do
+  bool asked = true;                    ///< false: Ctrl-C came first
   ExitCode code = ExitCode::kOk;        ///< of asking
 
   [[nodiscard]] bool well() const { return failures.empty() && registered == wanted; }
 };
+
+/// Whether this value of `bitbucket.register` asks for webhooks; an invalid one does, too. Pure.
+[[nodiscard]] bool asks_for_webhooks(std::string_view value);
 
 /// Why the webhooks of a receiver are not registered although its Secret asks for it; otherwise
 /// empty. Pure.
@@ -32,7 +37,7 @@ struct Registrations {
 
 /// Asks Bitbucket with each receiver's own token, and writes nothing. Keyed by the receiver's name,
 /// without receivers whose Secret does not ask for webhooks. Only Bitbucket Cloud and hosts of
-/// BITBUCKET_HOSTS are asked.
+/// BITBUCKET_HOSTS are asked. After Ctrl-C, nobody is.
 [[nodiscard]] Result<std::map<std::string, Registrations>> ask_for_registrations(
     Cluster& cluster, Context& context, const api::ReceiverOwner& owner,
     const controllers::SecretLookup& secrets, const Warehouses& warehouses,

@@ -229,10 +229,7 @@ void add_unregister(CLI::App& app, Context& context) {
   command->add_flag("--stale", options->stale,
                     "Only webhooks of the receiver whose URL no receiver serves any more.");
   add_whose(*command, options->whose);
-  command->add_option("--receiver", options->receiver, "Name of the receiver.")
-      ->option_text("R")
-      ->required()
-      ->check(is_receiver());
+  require_receiver(*command, options->receiver);
   add_access(*command, options->bitbucket);
   CLI::Option* dry_run =
       command->add_flag("--dry-run", options->dry_run, "Show what would be deleted.");

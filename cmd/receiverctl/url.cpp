@@ -59,10 +59,7 @@ void add_url(CLI::App& app, Context& context) {
   CLI::App* command =
       app.add_subcommand("url", "Compute a receiver's URL from its parts, without a cluster.");
   add_whose(*command, options->whose);
-  command->add_option("--receiver", options->receiver, "Name of the receiver.")
-      ->option_text("R")
-      ->required()
-      ->check(is_receiver());
+  require_receiver(*command, options->receiver);
   command
       ->add_option(
           "--secret-file", options->secret_file,

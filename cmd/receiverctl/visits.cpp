@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include <fmt/format.h>
@@ -60,10 +61,8 @@ class Run {
     } else {
       outcome_.why_not_tried = prospects_.lost();
     }
-    for (std::size_t place = next_; place < repositories_.size(); ++place) {
-      not_tried_.push_back(repositories_[place].name());
-    }
-    progress_.summarise(failed_, not_tried_, Interruption::happened());
+    for (std::size_t place = next_; place < repositories_.size(); ++place) not_tried_.insert(place);
+    progress_.summarise(names(failed_), names(not_tried_), Interruption::happened());
     return outcome_;
   }
 
@@ -81,19 +80,26 @@ class Run {
     const auto ended =
         visit_(place, [this](rest::Operation& operation) { return drive(operation); });
     lock.lock();
-    const std::string name = repositories_[place].name();
     if (ended.cut_short) {
-      not_tried_.push_back(name);
+      not_tried_.insert(place);
       return;
     }
     if (ended.failure) {
-      failed_.push_back(name);
+      failed_.insert(place);
       const auto code =
           is_bitbuckets_fault(*ended.failure) ? ExitCode::kUnreachable : ExitCode::kNotWell;
       outcome_.code = std::max(outcome_.code, code);
     }
     prospects_.ended(ended.failure);
-    progress_.ended(name, ended.how);
+    progress_.ended(repositories_[place].name(), ended.how);
+  }
+
+  /// In the order of the repositories, whichever ended first.
+  [[nodiscard]] std::vector<std::string> names(const std::set<std::size_t>& places) const {
+    std::vector<std::string> all;
+    all.reserve(places.size());
+    for (const std::size_t place : places) all.push_back(repositories_[place].name());
+    return all;
   }
 
   /// Operations share the inherited webhooks, so answers are processed one at a time.
@@ -153,8 +159,8 @@ class Run {
   Clock::time_point paused_until_{};
   Prospects prospects_;
   Progress progress_;
-  std::vector<std::string> failed_;
-  std::vector<std::string> not_tried_;
+  std::set<std::size_t> failed_;     ///< places of repositories
+  std::set<std::size_t> not_tried_;  ///< the same
   visits::Outcome outcome_;
 };
 

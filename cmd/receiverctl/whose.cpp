@@ -52,6 +52,13 @@ void add_whose(CLI::App& command, Whose& whose, const char* group) {
       ->group(group);
 }
 
+void require_receiver(CLI::App& command, std::string& receiver) {
+  command.add_option("--receiver", receiver, "Name of the receiver.")
+      ->option_text("R")
+      ->required()
+      ->check(is_receiver());
+}
+
 void require(const Context& context, Whose& whose) {
   if (whose.cluster_config || !whose.project.empty()) return;
   whose.project = project_of_kubeconfig(context);

@@ -28,6 +28,9 @@ CLI::Option* add_project(CLI::App& command, std::string& project, const std::str
 /// Adds -n and --cluster-config to the command. At most one of them may be given.
 void add_whose(CLI::App& command, Whose& whose, const char* group = "Options");
 
+/// Adds --receiver, which must be given.
+void require_receiver(CLI::App& command, std::string& receiver);
+
 /// For the command's callback: without these options, the project is the namespace of the
 /// kubeconfig's context, as for kubectl. Throws CLI::RequiredError if the context has none.
 void require(const Context& context, Whose& whose);

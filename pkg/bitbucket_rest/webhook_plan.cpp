@@ -280,6 +280,11 @@ Plan plan_webhook(bitbucket::Source product, const std::vector<Webhook>& existin
   return plan;
 }
 
+std::string fields_of(const Plan& plan) {
+  const auto fields = plan.differences | std::views::transform(&Difference::field);
+  return fmt::format("{}", fmt::join(fields, ", "));
+}
+
 std::vector<Webhook> webhooks_to_delete(const std::vector<Webhook>& existing,
                                         const WantedWebhook& wanted, bool stale_only) {
   std::vector<Webhook> going;

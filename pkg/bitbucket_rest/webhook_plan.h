@@ -63,6 +63,9 @@ struct Plan {
   std::vector<std::string> notes;    ///< other messages for people
 };
 
+/// The fields of the differences, separated by commas.
+[[nodiscard]] std::string fields_of(const Plan& plan);
+
 /// At most this many duplicates are deleted by one plan; the next one continues.
 inline constexpr std::size_t kMaxSurplus = 10;
 

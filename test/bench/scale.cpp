@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <ctime>
 #include <functional>
 #include <stdexcept>
 #include <utility>
@@ -15,6 +14,7 @@
 #include "test/bench/at_once.h"
 #include "test/bench/peers.h"
 #include "test/bench/workload.h"
+#include "test/support/cpu_time.h"
 #include "test/support/median.h"
 
 namespace receiver::bench {
@@ -75,12 +75,6 @@ struct Size {
 };
 
 const SecretAccess kClusterWide{{{"SECRET_ACCESS", "cluster"}}, 1};
-
-nanoseconds own_cpu_time() {
-  timespec time{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
-}
 
 double seconds(nanoseconds duration) {
   return std::chrono::duration<double>(duration).count();
@@ -151,12 +145,12 @@ asio::awaitable<void> measure_deliveries(const Site& site, const MeasuredOperato
       co_await std::move(answer);
     }
     spent += started.cpu_time() - before;
-    const nanoseconds bare_before = own_cpu_time();
+    const nanoseconds bare_before = test::cpu_time(CLOCK_PROCESS_CPUTIME_ID);
     for (int i = 0; i < kCostedDeliveries; ++i) {
       auto patches = patch_bare(i);
       co_await std::move(patches);
     }
-    spent_bare += own_cpu_time() - bare_before;
+    spent_bare += test::cpu_time(CLOCK_PROCESS_CPUTIME_ID) - bare_before;
   }
   start.cpu_us = seconds(spent) * 1e6 / (kCostedBlocks * kCostedDeliveries);
   start.bare_cpu_us = seconds(spent_bare) * 1e6 / (kCostedBlocks * kCostedDeliveries);

@@ -127,7 +127,7 @@ TEST_CASE("check asks for 50 repositories at most", "[check_bitbucket]") {
   CHECK(stage.check() ==
         std::vector<std::string>{
             "ok: its token can read 50 subscribed repositories at " + stage.center.url(),
-            "warning: 2 more repositories were not checked, to save the token's hourly limit"});
+            "warning: 2 more repositories not checked, to save the token's hourly limit"});
   CHECK(stage.center.requests().size() == 50);
 }
 
@@ -193,7 +193,7 @@ TEST_CASE("check tells how the receiver's webhooks are, and what Data Center cou
            {"BITBUCKET_TOKEN", kCheckToken}});
   INFO(registered.output);
   REQUIRE(registered.exit_code == 0);
-  CHECK(of_webhooks() == Lines{"ok: 2 repositories have one that is right"});
+  CHECK(of_webhooks() == Lines{"ok: right in 2 repositories"});
 
   stage.center.deliver("SHOP/app", [](const StoredWebhook&) { return 503U; });
   const auto failed = of_webhooks();
@@ -263,7 +263,7 @@ TEST_CASE("check looks at webhooks with the caller's token where the Secret has 
           {{"KUBECONFIG", stage.cluster.directory() + "/kubeconfig.admin"},
            {"BITBUCKET_TOKEN", kCheckToken}});
   REQUIRE(registered.exit_code == 0);
-  CHECK(told(mine) == Lines{"ok: 2 repositories have one that is right"});
+  CHECK(told(mine) == Lines{"ok: right in 2 repositories"});
 
   const auto refused = told({{"BITBUCKET_TOKEN", "a-token-of-yesterday"}});
   REQUIRE(refused.size() == 1);
@@ -291,7 +291,7 @@ TEST_CASE("check looks at webhooks with the caller's token where the Secret has 
   const auto many = told(mine);
   REQUIRE(!many.empty());
   CHECK(many.back() ==
-        "warning: 2 more repositories were not checked, to save the token's hourly limit");
+        "warning: 2 more repositories not checked, to save the token's hourly limit");
 
   const Finished usage = run({RECEIVERCTL_BINARY, "check", "--bitbucket-url", "http://h"}, mine);
   CHECK(usage.exit_code == 2);
@@ -320,7 +320,7 @@ TEST_CASE("the caller's token is for Bitbucket Cloud, unless a Data Center is na
           0);
   const std::size_t before = stage.bitbucket.requests().size();
   CHECK_THAT(run_here({"check", "--via", op.origin()}).output,
-             Catch::Contains("1 repository has one that is right"));
+             Catch::Contains("right in 1 repository"));
   CHECK(stage.bitbucket.requests().size() == before + 1);
   for (const std::string& request : stage.bitbucket.requests()) {
     CHECK_THAT(request, Catch::Contains(stage.project.name()));

@@ -15,11 +15,11 @@ declare -A impossible=(
   ["threads are counted as they start and end"]="qemu writes /proc/self/stat itself, without the number of threads"
   ["without IPv6 all addresses are those of IPv4, and no other address is replaced"]="qemu has no seccomp, which hides IPv6 here"
   ["a plugin that cannot be run is named, with its hint"]="qemu makes fork of vfork, so posix_spawn cannot report exec's error"
-  ["a thousand idle watches are small, also after each has seen an event of a megabyte"]="$slow allows 60 s for a thousand lists"
-  ["a thousand namespaces whose Secrets are a megabyte each are read few at a time"]="$slow allows 60 s for a thousand lists"
+  ["a thousand idle watches are small, also after each has seen an event of a megabyte"]="$slow reads a thousand events of a megabyte, twice"
+  ["a thousand namespaces whose Secrets are a megabyte each are read few at a time"]="$slow reads a thousand lists of a megabyte, twice"
   ["of a Secret that nobody keeps no byte is left in memory"]="$slow reads all memory, qemu's too: it did not end in minutes"
   ["many repositories take no time"]="$slow allows 30 s; it took 87 s"
-  ["with 2,000 Warehouses each command is quick, and does not flood a terminal"]="$slow allows 2 s; it took up to 103 s"
+  ["with 2,000 Warehouses each command is quick, and does not flood a terminal"]="$slow allows 2 s of CPU time; it took up to 103 s"
   ["whatever happens: no acknowledgement without a later PATCH, and nothing is lost"]="$slow runs 30 simulations of minutes"
 )
 

@@ -1,248 +1,16 @@
 #include "controllers/registrar.h"
 
+#include <algorithm>
 #include <functional>
+#include <map>
+#include <string>
 #include <utility>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>
-#include <fmt/format.h>
 
-#include "async/sleeper.h"
-#include "clock/timer.h"
-#include "log/end_on_exception.h"
-#include "test/bitbucket_server/documents.h"
-#include "test/support/simulated_time.h"
+#include "test/unit/controllers/registrar_world.h"
 
 namespace receiver::controllers {
-namespace {
-
-using namespace std::chrono_literals;
-using bitbucket::Source;
-using bitbucket_rest::ApiAnswer;
-using bitbucket_rest::ApiRequest;
-using test::StoredWebhook;
-using Strings = std::vector<std::string>;
-
-const std::string kCenter = "https://git.example.com";
-const BaseUrl kOurBase{"https://hooks.example.com", ""};
-
-/// A Data Center on the test's own thread, of one project.
-struct Center {
-  std::map<std::string, std::vector<StoredWebhook>> repositories;
-  std::vector<StoredWebhook> of_project{};  ///< the token may read them if there are any
-  Strings asked{};                          ///< `METHOD SLUG`
-  int asked_of_project = 0;                 ///< for its webhooks
-  std::vector<clock::Steady::time_point> asked_at{};
-  bool is_away = false;       ///< it answers nothing, and does nothing
-  bool loses_writes = false;  ///< it does them, and does not answer
-  std::optional<ApiAnswer> fails{};
-  std::string failed_delivery{};  ///< the answer for each webhook
-  std::string date{};             ///< of its clock
-  std::function<void()> before_answer = [] {};
-  std::chrono::milliseconds takes{0};  ///< until it answers
-  int last_id = 0;
-
-  static ApiAnswer listed(const std::vector<StoredWebhook>& webhooks) {
-    std::string values;
-    for (const StoredWebhook& webhook : webhooks) {
-      values += (values.empty() ? "" : ",") + document_of(Source::kDataCenter, webhook);
-    }
-    return {200, R"({"isLastPage": true, "values": [)" + values + "]}", "", ""};
-  }
-  ApiAnswer answer(const ApiRequest& request) {
-    const std::string path = request.url.substr(0, request.url.find('?'));
-    const std::size_t begin = path.find("/repos/");
-    if (begin == std::string::npos) {
-      ++asked_of_project;
-      if (!of_project.empty()) return listed(of_project);
-      return {.status = 401, .body = "", .retry_after = "", .location = ""};
-    }
-    const std::string rest = path.substr(begin + 7);
-    const std::string slug = rest.substr(0, rest.find('/'));
-    asked.push_back(request.method + " " + slug);
-    before_answer();
-    if (fails) return *fails;
-    std::vector<StoredWebhook>& webhooks = repositories[slug];
-    if (path.ends_with("/latest")) {
-      asked.back() = "DELIVERIES " + slug;
-      const bool of_errors = request.url.ends_with("outcome=ERROR");
-      const bool any = of_errors && !failed_delivery.empty();
-      ApiAnswer answer{any ? 200U : 204U, any ? failed_delivery : "", "", ""};
-      answer.date = date;
-      return answer;
-    }
-    if (request.method == "GET") return listed(webhooks);
-    if (request.method == "DELETE") {
-      const std::string id = path.substr(path.rfind('/') + 1);
-      const bool there = std::erase_if(webhooks, [&](const auto& one) { return one.id == id; }) > 0;
-      return {there ? 204U : 404U, "", "", ""};
-    }
-    auto webhook = test::read_document(Source::kDataCenter, request.body);
-    if (!webhook) return {webhook.error().status, webhook.error().body, "", ""};
-    if (request.method == "POST") {
-      webhook->id = std::to_string(++last_id);
-      webhooks.push_back(*webhook);
-      return {201, document_of(Source::kDataCenter, *webhook), "", ""};
-    }
-    webhook->id = webhooks.at(0).id;
-    webhooks.at(0) = *webhook;
-    return {200, "{}", "", ""};
-  }
-};
-
-/// A project with one receiver, `demo/bb`, whose Warehouses subscribe to some repositories.
-struct RegistrarWorld {
-  explicit RegistrarWorld(bool for_deliveries = false) : follows_deliveries(for_deliveries) {
-    change_leader();
-  }
-  ~RegistrarWorld() {
-    registrar->stop();
-    test::SimulatedTime::settle(io);
-  }
-  RegistrarWorld(const RegistrarWorld&) = delete;
-  RegistrarWorld& operator=(const RegistrarWorld&) = delete;
-
-  /// To a new leader.
-  void change_leader() {
-    registrar = make();
-    registrar->set_leading(true);
-    boost::asio::co_spawn(io, registrar->run(),
-                          log::EndOnException{log::Logger::none(), "the registrar"});
-  }
-  std::unique_ptr<Registrar> make() {
-    return std::make_unique<Registrar>(
-        io.get_executor(),
-        [this](const Registrar::Access&, bitbucket_rest::Operation& operation,
-               Registrar::Before before) { return ask(operation, std::move(before)); },
-        [this](const std::set<std::string>& projects) {
-          CHECK(projects == std::set<std::string>{project()});
-          ++looks;
-          Reached reached{.pull_requests = waits_for_pull_requests};
-          for (const std::string& slug : slugs) {
-            reached.urls.insert(fmt::format("{}/scm/demo/{}.git", kCenter, slug));
-          }
-          return std::map<std::string, Reached>{{project(), reached}};
-        },
-        [this](const api::ReceiverOwner& owner, const Note& note) {
-          events.push_back(owner.meta.key.ns + " " + note.reason);
-        },
-        options(), log::Logger::none());
-  }
-
-  boost::asio::awaitable<void> ask(bitbucket_rest::Operation& operation, Registrar::Before before) {
-    clock::Timer timer(io);
-    while (operation.next() != nullptr) {
-      auto waiting = before();
-      const auto deadline = co_await std::move(waiting);
-      if (!deadline) {
-        operation.take(tl::unexpected(bitbucket_rest::BitbucketError{
-            .kind = bitbucket_rest::ApiFailure::kUnknown, .message = "not sent"}));
-        continue;
-      }
-      const ApiRequest request = *operation.next();
-      center.asked_at.push_back(clock::Steady::now());
-      CHECK(*deadline - clock::Steady::now() == 20s);
-      if (center.takes.count() > 0) {
-        co_await async::sleep_until(timer, clock::Steady::now() + center.takes);
-      }
-      const auto answer = center.is_away ? ApiAnswer{} : center.answer(request);
-      if (center.is_away || (center.loses_writes && request.method != "GET")) {
-        operation.take(tl::unexpected(bitbucket_rest::BitbucketError{
-            .kind = bitbucket_rest::ApiFailure::kTimeout, .message = "no answer"}));
-      } else {
-        operation.take(answer);
-      }
-    }
-  }
-
-  /// The names of two hundred repositories are numbers.
-  void subscribe_to_two_hundred() {
-    slugs.clear();
-    for (int i = 0; i < 200; ++i) slugs.insert(std::to_string(i));
-  }
-  /// Repositories with exactly one webhook.
-  [[nodiscard]] std::ptrdiff_t registered() const {
-    return std::ranges::count_if(center.repositories,
-                                 [](const auto& one) { return one.second.size() == 1; });
-  }
-
-  void derive(const std::string& secret, const std::optional<std::string>& previous = {}) {
-    api::ReceiverOwner owner;
-    owner.kind = of_cluster ? api::OwnerKind::kClusterConfig : api::OwnerKind::kProjectConfig;
-    owner.meta.key = {project(), of_cluster ? "cluster" : "demo"};
-    owner.meta.uid = "uid-1";
-    auto access = std::make_shared<BitbucketAccess>();
-    access->secret_version = std::to_string(++version);
-    access->authorization = crypto::SecretString(std::string(token));
-    access->product = Source::kDataCenter;
-    access->server = kCenter;
-    access->registers = true;
-    if (is_bounded) access->allow = *bitbucket_rest::AllowList::parse("DEMO");
-    DerivedReceivers derived;
-    derived.cannot_register = cannot_register;
-    const auto route = [&](const std::string& key, bool is_previous,
-                           const std::string& receiver = "bb") {
-      return Route{receiver_path(kOurBase, project(), receiver, key),
-                   project(),
-                   receiver,
-                   crypto::SecretString(std::string(key)),
-                   is_previous,
-                   access,
-                   is_watched};
-    };
-    if (has_one) derived.routes.push_back(route(secret, false));
-    if (previous) derived.routes.push_back(route(*previous, true));
-    if (has_another) derived.routes.push_back(route(secret, false, "another"));
-    registrar->derived(owner, derived);
-  }
-  [[nodiscard]] std::string project() const { return of_cluster ? "" : "demo"; }
-  void pass(std::chrono::milliseconds duration) { time.run_for(io, duration); }
-  Strings asked() { return std::exchange(center.asked, {}); }
-  Strings told() { return std::exchange(events, {}); }
-  Strings refreshed() { return std::exchange(refreshes, {}); }
-  RegistrarOptions options() {
-    RegistrarOptions options{.base_url = kOurBase, .leading = [this] { return leads; }};
-    if (follows_deliveries) {
-      options.refresh = [this](const std::string& project, const BitbucketAccess& access,
-                               const bitbucket_rest::Repository& repository) {
-        CHECK(access.server == kCenter);
-        refreshes.push_back(project + " " + repository.name());
-      };
-    }
-    return options;
-  }
-  [[nodiscard]] std::string url(const std::string& secret) const {
-    return kOurBase.origin + receiver_path(kOurBase, "demo", "bb", secret);
-  }
-  [[nodiscard]] std::string url_of(const std::string& slug) const {
-    const auto found = center.repositories.find(slug);
-    if (found == center.repositories.end() || found->second.empty()) return "none";
-    return found->second.size() > 1 ? "several" : found->second[0].url;
-  }
-
-  test::SimulatedTime time;
-  boost::asio::io_context io;
-  Center center;
-  std::set<std::string> slugs{"app", "web"};
-  Strings events;
-  Strings refreshes;
-  const bool follows_deliveries;
-  bool leads = true;
-  bool is_watched = true;  ///< the receiver's Secret
-  bool of_cluster = false;
-  bool has_one = true;       ///< receiver
-  bool has_another = false;  ///< receiver
-  bool is_bounded = true;    ///< by bitbucket.allow
-  bool waits_for_pull_requests = false;
-  Strings cannot_register{};  ///< receivers
-  std::string token = "token";
-  int version = 0;  ///< of the receiver's Secret
-  int looks = 0;    ///< at what receivers reach
-  std::unique_ptr<Registrar> registrar;
-};
-
-}  // namespace
 
 TEST_CASE("webhooks are made at once, told, and then looked at every six hours") {
   RegistrarWorld world;
@@ -444,38 +212,6 @@ TEST_CASE("what Data Center could not deliver refreshes the repository's Warehou
   }
 }
 
-TEST_CASE("only the leader writes, and another goes on where it ended") {
-  RegistrarWorld world;
-  world.registrar->set_leading(false);
-  world.derive("secret-1");
-  world.pass(1h);
-  CHECK(world.asked().empty());
-  world.registrar->set_leading(true);
-  SECTION("its Lease runs out unnoticed between reading and writing") {
-    world.center.before_answer = [&] { world.leads = false; };
-    world.pass(1h);
-    CHECK(world.asked() == Strings{"GET app"});
-    CHECK(world.told().empty());
-    world.leads = true;
-    world.center.before_answer = [] {};
-    world.registrar->set_leading(true);
-  }
-  SECTION("or with the last write") {
-    world.center.before_answer = [&] { world.leads = world.center.asked.size() < 2; };
-    world.pass(1h);
-    CHECK(world.asked() == Strings{"GET app", "POST app"});
-    CHECK(world.told() == Strings{"demo WebhookRegistered"});  // only this replica can report it
-    // It still has the Lease, and gets no notice of that.
-    world.leads = true;
-    world.center.before_answer = [] {};
-    world.pass(5s);
-    CHECK(world.asked() == Strings{"GET web", "POST web", "GET app"});
-  }
-  world.pass(2h);
-  CHECK(world.url_of("app") == world.url("secret-1"));
-  CHECK(world.url_of("web") == world.url("secret-1"));
-}
-
 TEST_CASE(
     "where the whole project has the webhook none is made, and its deliveries are not followed") {
   RegistrarWorld world(true);
@@ -498,23 +234,6 @@ TEST_CASE(
     CHECK(world.url_of("app") == world.url("secret-1"));
   }
   CHECK(world.registrar->states().at(RegistrationSchedule::State::kRegistered) == 1);
-}
-
-TEST_CASE("who does not lead tells nothing, and what still holds when it leads again") {
-  RegistrarWorld world;
-  world.center.fails = {403, "", "", ""};
-  world.derive("secret-1");
-  world.pass(1min);
-  CHECK(world.told() == Strings{"demo WebhookRegistrationFailed"});
-  CHECK_FALSE(world.registrar->states().empty());
-  world.registrar->set_leading(false);
-  world.registrar->changed("demo");
-  world.pass(1h);
-  CHECK(world.told().empty());
-  CHECK(world.registrar->states().empty());
-  world.registrar->set_leading(true);
-  world.pass(2h);
-  CHECK(world.told() == Strings{"demo WebhookRegistrationFailed"});
 }
 
 TEST_CASE("two hundred repositories are registered in four minutes, by two requests a second") {
@@ -650,43 +369,6 @@ TEST_CASE("a receiver whose registration cannot begin counts as a failure") {
   CHECK(world.asked().empty());
 }
 
-TEST_CASE("of two webhooks that two leaders have made at once the newer goes within two minutes") {
-  RegistrarWorld world;
-  world.slugs = {"app"};
-  world.derive("secret-1");
-  world.pass(10s);
-  auto& webhooks = world.center.repositories["app"];
-  webhooks.push_back(webhooks.at(0));  // by a slow POST of the former leader
-  webhooks[1].id = "99";
-  world.pass(110s);
-  REQUIRE(webhooks.size() == 1);
-  CHECK(webhooks[0].id == "1");
-  CHECK(world.told() == Strings{"demo WebhookRegistered", "demo WebhookCorrected"});
-}
-
-TEST_CASE("a leader looks at once at what another has led meanwhile") {
-  RegistrarWorld world;
-  world.derive("secret-1");
-  world.pass(1h);
-  world.registrar->set_leading(false);
-  world.pass(1h);
-  (void)world.asked();
-  world.center.repositories["app"].clear();
-  world.registrar->set_leading(true);
-  world.pass(5s);
-  CHECK(world.asked() == Strings{"GET app", "POST app", "GET web"});
-}
-
-TEST_CASE("a webhook whose making was not answered is not made again") {
-  RegistrarWorld world;
-  world.center.loses_writes = true;
-  world.derive("secret-1");
-  world.pass(1h);
-  CHECK(world.registered() == 2);
-  CHECK(world.registrar->states()[RegistrationSchedule::State::kRegistered] == 2);
-  CHECK_THAT(world.told(), Catch::VectorContains(std::string("demo WebhookRegistrationFailed")));
-}
-
 TEST_CASE("a Bitbucket that was away for an hour is made up for in minutes, and asked little",
           "[single-threaded]") {
   RegistrarWorld world;
@@ -699,20 +381,6 @@ TEST_CASE("a Bitbucket that was away for an hour is made up for in minutes, and 
   CHECK(world.center.asked_at.size() < 200 * 8);
   world.center.is_away = false;
   world.pass(10min);  // until the next retry, plus the time for the work
-  CHECK(world.registered() == 200);
-}
-
-TEST_CASE("a leader that ends in the middle leaves nothing twice") {
-  RegistrarWorld world;
-  world.subscribe_to_two_hundred();
-  world.derive("secret-1");
-  world.pass(100s);
-  const auto begun = world.registered();
-  CHECK(begun > 50);
-  CHECK(begun < 150);
-  world.change_leader();
-  world.derive("secret-1");
-  world.pass(4min);
   CHECK(world.registered() == 200);
 }
 

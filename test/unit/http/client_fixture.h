@@ -2,9 +2,12 @@
 
 #include <chrono>
 #include <exception>
+#include <future>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <boost/asio/awaitable.hpp>
@@ -24,6 +27,21 @@ using test::ServerIdentity;
 using test::TestAuthority;
 using test::TestIdentity;
 using namespace std::chrono_literals;
+
+using Connection = Client::Connection;
+
+inline constexpr std::string_view kOkHead = "HTTP/1.1 200 OK\r\n";
+
+/// Synchronizes the scripts of several connections with the test.
+class Gate {
+ public:
+  void open() { opened_.set_value(); }
+  void wait() const { future_.wait(); }
+
+ private:
+  std::promise<void> opened_;
+  std::shared_future<void> future_ = opened_.get_future().share();
+};
 
 inline Request make_request(std::string method, std::string target, Headers headers = {},
                             std::string body = {}) {
@@ -113,7 +131,7 @@ class ClientFixture {
   Pending<Answered> start_get(std::string target = "/", std::chrono::milliseconds time = kLongest) {
     return start(client_->send(make_request("GET", std::move(target)), in(time)));
   }
-  Opened open(Client::Connection connection = Client::Connection::kPooled,
+  Opened open(Connection connection = Connection::kPooled,
               std::chrono::milliseconds time = kLongest) {
     return await(client_->open(make_request("GET", "/"), in(time), connection));
   }

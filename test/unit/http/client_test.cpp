@@ -1,36 +1,19 @@
 #include "http/client.h"
 
 #include <atomic>
-#include <condition_variable>
 #include <future>
+#include <string>
 #include <sys/socket.h>
 #include <vector>
 
 #include <catch2/catch.hpp>
-#include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-#include "test/support/simulated_time.h"
 #include "test/unit/http/client_fixture.h"
 
 namespace receiver::http {
 namespace {
-
-using Connection = Client::Connection;
-
-constexpr std::string_view kHead = "HTTP/1.1 200 OK\r\n";
-
-/// Synchronizes the scripts of several connections with the test.
-class Gate {
- public:
-  void open() { opened_.set_value(); }
-  void wait() const { future_.wait(); }
-
- private:
-  std::promise<void> opened_;
-  std::shared_future<void> future_ = opened_.get_future().share();
-};
 
 /// An option of each of this process's connections to a port of this machine.
 std::vector<int> options_of_connections_to(unsigned short port, int level, int name) {
@@ -205,9 +188,9 @@ TEST_CASE("a request is not sent again once a byte of its answer came") {
 
 TEST_CASE("an answer that breaks off or makes no sense is an error") {
   const std::string answer = GENERATE_COPY(values<std::string>({
-      std::string(kHead) + "Content-Length: 10\r\n\r\nabc",
-      std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n5\r\nabc",
-      std::string(kHead) + "X: ",
+      std::string(kOkHead) + "Content-Length: 10\r\n\r\nabc",
+      std::string(kOkHead) + "Transfer-Encoding: chunked\r\n\r\n5\r\nabc",
+      std::string(kOkHead) + "X: ",
       "SSH-2.0-server\r\n\r\n",
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
       "",
@@ -286,7 +269,7 @@ TEST_CASE("an answer above the cap is refused, whether it says so or not") {
       if (request->find("GET /small") == 0) {
         peer.answer(std::string(100, 'x'));
       } else {
-        peer.send(std::string(kHead) + answer);
+        peer.send(std::string(kOkHead) + answer);
       }
     }
   });
@@ -350,290 +333,11 @@ TEST_CASE("a request that would be injected into is an error of the caller, and 
   CHECK(server.accepted() == 0);
 }
 
-TEST_CASE("the pool is bounded, and requests wait for it in order") {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::vector<std::string> order;
-  int now = 0;
-  int most = 0;
-  std::size_t together = 1;  // this many at least are awaited before any is answered
-  ScriptedServer server([&](Peer& peer) {
-    while (const auto request = peer.request()) {
-      {
-        std::unique_lock lock(mutex);
-        order.push_back(request->substr(0, request->find(" HTTP")));
-        most = std::max(most, ++now);
-        changed.notify_all();
-        changed.wait_for(lock, ClientFixture::kLongest, [&] { return order.size() >= together; });
-      }
-      std::this_thread::sleep_for(2ms);  // so that a surplus request would overlap
-      {
-        const std::lock_guard lock(mutex);
-        --now;
-      }
-      peer.answer();
-    }
-  });
-  auto options = ClientFixture::plain(server);
-
-  SECTION("with one connection the order is exact") {
-    options.connections = 1;
-    ClientFixture test(options);
-    std::vector<Pending<Result<Response>>> calls;
-    std::vector<std::string> expected;
-    for (int i = 0; i < 20; ++i) {
-      calls.push_back(test.start_get(fmt::format("/{}", i)));
-      expected.push_back(fmt::format("GET /{}", i));
-    }
-    for (const auto& call : calls) CHECK(outcome(test.finish(call)) == "ok");
-    CHECK(order == expected);
-    CHECK(server.accepted() == 1);
-  }
-  SECTION("with three no more than three are under way") {
-    options.connections = 3;
-    together = 3;
-    ClientFixture test(options);
-    std::vector<Pending<Result<Response>>> calls;
-    for (int i = 0; i < 20; ++i) calls.push_back(test.start_get());
-    for (const auto& call : calls) CHECK(outcome(test.finish(call)) == "ok");
-    CHECK(most == 3);
-    CHECK(server.accepted() == 3);
-  }
-}
-
-TEST_CASE("who waits for the pool beyond the deadline gives up, and the next one is served") {
-  Gate go;
-  ScriptedServer server([&](Peer& peer) {
-    while (peer.request()) {
-      go.wait();
-      peer.answer();
-    }
-  });
-  auto options = ClientFixture::plain(server);
-  options.connections = 1;
-  options.waiting = 2;
-  ClientFixture test(options);
-  const auto first = test.start_get("/first");
-  const auto hasty = test.start_get("/hasty", 300ms);
-  const auto patient = test.start_get("/patient");
-  const auto surplus = test.start_get("/surplus");
-  CHECK(outcome(test.finish(surplus)) == "connect");
-  CHECK(outcome(test.finish(hasty)) == "timeout");
-  CHECK_FALSE(patient.is_done());
-  go.open();
-  CHECK(outcome(test.finish(first)) == "ok");
-  CHECK(outcome(test.finish(patient)) == "ok");
-  CHECK(outcome(test.get()) == "ok");  // no slot was lost
-}
-
-TEST_CASE("failures give their slot of the pool back") {
-  ScriptedServer server([](Peer& peer) {
-    if (peer.number() <= 3) return;
-    peer.answer_all();
-  });
-  auto options = ClientFixture::plain(server);
-  options.connections = 1;
-  ClientFixture test(options);
-  for (int i = 0; i < 3; ++i) CHECK(outcome(test.get()) == "broken");
-  CHECK(outcome(test.get()) == "ok");
-}
-
-TEST_CASE("a pooled connection that idles for too long is closed") {
-  std::promise<void> closed;
-  ScriptedServer server([&](Peer& peer) {
-    peer.answer_all();
-    closed.set_value();
-  });
-  auto options = ClientFixture::plain(server);
-  options.idle_time = 20ms;
-  ClientFixture test(options);
-  REQUIRE(outcome(test.get()) == "ok");
-  auto future = closed.get_future();
-  test.run_until([&] { return future.wait_for(0s) == std::future_status::ready; });
-}
-
-TEST_CASE("a stream hands its body on as it arrives, byte by byte if need be") {
-  const Connection connection = GENERATE(Connection::kPooled, Connection::kOwn);
-  const std::string text = "{\"type\":\"ADDED\"}\n";
-  std::atomic<std::size_t> taken{0};
-  ScriptedServer server([&](Peer& peer) {
-    peer.request();
-    peer.send(std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n");
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      while (taken < i) std::this_thread::yield();
-      peer.send("1\r\n" + text.substr(i, 1) + "\r\n");
-    }
-    peer.send("0\r\n\r\n");
-    peer.wait_for_close();
-  });
-  ClientFixture test(server);
-  const auto stream = test.open(connection);
-  REQUIRE(outcome(stream) == "ok");
-  CHECK((*stream)->status() == 200);
-  CHECK((*stream)->headers().find("transfer-encoding") == "chunked");
-  for (const char expected : text) {
-    CHECK(test.next(**stream) == std::string(1, expected));
-    ++taken;
-  }
-  CHECK(test.next(**stream) == "");
-  CHECK(test.next(**stream) == "");
-}
-
-TEST_CASE("bodies of every framing stream whole, in pieces of bounded size") {
-  const Connection connection = GENERATE(Connection::kPooled, Connection::kOwn);
-  const std::string framing = GENERATE("length", "chunked", "close");
-  std::string body;
-  for (int i = 0; i < 30'000; ++i) body += std::to_string(i);
-  ScriptedServer server([&](Peer& peer) {
-    peer.request();
-    if (framing == "length") peer.answer(body);
-    if (framing == "close") peer.send(std::string(kHead) + "\r\n" + body);
-    if (framing == "chunked") {
-      std::string text = std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n";
-      for (std::size_t at = 0, size = 1; at < body.size(); at += size, size = size * 3 % 40'009) {
-        const std::string chunk = body.substr(at, size);
-        char header[32];
-        std::snprintf(header, sizeof header, "%zx\r\n", chunk.size());
-        text += header + chunk + "\r\n";
-      }
-      peer.send(text + "0\r\n\r\n");
-    }
-    peer.end();
-    peer.wait_for_close();
-  });
-  ClientFixture test(server);
-  const auto stream = test.open(connection);
-  REQUIRE(outcome(stream) == "ok");
-  const std::size_t largest = 16 * 1024;  // first, what came with the header
-  std::string received;
-  for (;;) {
-    const auto piece = test.next(**stream);
-    REQUIRE(outcome(piece) == "ok");
-    if (piece->empty()) break;
-    CHECK(piece->size() <= largest);
-    received += *piece;
-  }
-  CHECK(received == body);
-}
-
-TEST_CASE("a stream that nobody reads holds its sender back") {
-  std::atomic<std::size_t> sent{0};
-  ScriptedServer server([&](Peer& peer) {
-    peer.request();
-    peer.send(std::string(kHead) + "\r\n");
-    const std::string piece(65536, 'x');
-    while (sent < 256'000'000 && peer.send(piece)) sent += piece.size();
-  });
-  ClientFixture test(server);
-  auto stream = test.open(Connection::kOwn);
-  REQUIRE(outcome(stream) == "ok");
-  std::size_t before = 1;
-  test.run_until([&] {  // until the socket's buffers are full
-    std::this_thread::sleep_for(20ms);
-    return std::exchange(before, sent.load()) == sent;
-  });
-  CHECK(sent < 64'000'000);
-}
-
-TEST_CASE("a stream read to its end gives its connection back, one left early closes it") {
-  std::promise<void> closed;
-  ScriptedServer server([&](Peer& peer) {
-    peer.answer_all(std::string(100, 'x'));
-    if (peer.number() == 1) closed.set_value();
-  });
-  auto options = ClientFixture::plain(server);
-  options.connections = 1;
-  ClientFixture test(options);
-  auto stream = test.open();
-  REQUIRE(outcome(stream) == "ok");
-  REQUIRE(test.next(**stream)->size() == 100);
-  SECTION("read to its end") {
-    CHECK(test.next(**stream) == "");
-    CHECK(outcome(test.get()) == "ok");  // even while the stream lives
-    CHECK(server.accepted() == 1);
-  }
-  SECTION("left early") {
-    stream->reset();
-    closed.get_future().wait();
-    CHECK(outcome(test.get()) == "ok");
-    CHECK(server.accepted() == 2);
-  }
-}
-
-TEST_CASE("a stream without news ends after its idle time, and stays ended") {
-  ScriptedServer server([&](Peer& peer) {
-    peer.request();
-    peer.send(std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
-    peer.wait_for_close();
-  });
-  ClientFixture test(server);
-  auto stream = test.open(Connection::kOwn);
-  REQUIRE(outcome(stream) == "ok");
-  CHECK(test.next(**stream, 30ms) == "x");
-  CHECK(outcome(test.next(**stream, 30ms)) == "timeout");
-  CHECK(outcome(test.next(**stream, 30ms)) == "timeout");
-}
-
-TEST_CASE("the deadline of opening a stream does not bound the stream") {
-  Gate later;
-  ScriptedServer server([&](Peer& peer) {
-    peer.request();
-    peer.send(std::string(kHead) + "Content-Length: 1\r\n\r\n");
-    later.wait();
-    peer.send("x");
-    peer.wait_for_close();
-  });
-  test::SimulatedTime time;
-  ClientFixture test(server);
-  auto stream = test.open(Connection::kOwn, 1s);
-  REQUIRE(outcome(stream) == "ok");
-  const auto piece = test.start((*stream)->next(10s));
-  time.pass(5s);
-  test::SimulatedTime::settle(test.io());
-  later.open();
-  CHECK(outcome(test.finish(piece)) == "ok");
-}
-
-TEST_CASE("a stream that breaks off is an error, not an end") {
-  ScriptedServer server([](Peer& peer) {
-    peer.request();
-    peer.send(std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
-  });
-  ClientFixture test(server);
-  auto stream = test.open(Connection::kOwn);
-  REQUIRE(outcome(stream) == "ok");
-  CHECK(test.next(**stream) == "x");
-  CHECK(outcome(test.next(**stream)) == "broken");
-}
-
-TEST_CASE("own connections are outside the pool and its bound") {
-  ScriptedServer server([](Peer& peer) {
-    while (const auto request = peer.request()) {
-      if (request->find("GET /watch") != 0) {
-        peer.answer();
-      } else {
-        peer.send(std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n");
-      }
-    }
-  });
-  auto options = ClientFixture::plain(server);
-  options.connections = 1;
-  ClientFixture test(options);
-  std::vector<ClientFixture::Opened> watches;
-  for (int i = 0; i < 5; ++i) {
-    watches.push_back(test.await(test.client().open(make_request("GET", "/watch"),
-                                                    ClientFixture::in(10s), Connection::kOwn)));
-    CHECK(outcome(watches.back()) == "ok");
-  }
-  CHECK(outcome(test.get()) == "ok");
-  CHECK(server.accepted() == 6);
-}
-
 TEST_CASE("closing the client ends everything at once") {
   ScriptedServer server([](Peer& peer) {
     while (const auto request = peer.request()) {
       if (request->find("GET /watch") == 0) {
-        peer.send(std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n");
+        peer.send(std::string(kOkHead) + "Transfer-Encoding: chunked\r\n\r\n");
       }
     }
   });
@@ -700,7 +404,7 @@ TEST_CASE("a peer that is gone is noticed by the kernel, whether something is se
 TEST_CASE("a thread that ends with requests under way leaves nothing behind") {
   ScriptedServer server([](Peer& peer) {
     peer.request();
-    peer.send(std::string(kHead) + "Transfer-Encoding: chunked\r\n\r\n");
+    peer.send(std::string(kOkHead) + "Transfer-Encoding: chunked\r\n\r\n");
     peer.wait_for_close();
   });
   auto options = ClientFixture::plain(server);

@@ -11,8 +11,6 @@
 namespace receiver::http {
 namespace {
 
-using Connection = Client::Connection;
-
 void answer_all(Peer& peer) {
   peer.answer_all();
 }

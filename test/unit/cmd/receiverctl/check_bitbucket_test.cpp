@@ -23,8 +23,8 @@ TEST_CASE("what a token can read, and what it cannot, is told line by line") {
   const std::pair no_use(Level::kWarning,
                          "no Warehouse subscribes to a repository at https://git.example.com/"
                          "context, so its token has no effect");
-  const std::pair left_out(
-      Level::kWarning, "3 more repositories were not checked, to save the token's hourly limit");
+  const std::pair left_out(Level::kWarning,
+                           "3 more repositories not checked, to save the token's hourly limit");
   const std::pair near(Level::kWarning,
                        "Bitbucket says that most of the token's requests of this hour are used");
   const auto reads = [](const std::string& count) {
@@ -47,7 +47,7 @@ TEST_CASE("what a token can read, and what it cannot, is told line by line") {
        {reads("50 subscribed repositories"), left_out, near}},
       {{.server = kServer, .readable = 50, .not_asked = 1},
        {reads("50 subscribed repositories"),
-        {Level::kWarning, "1 more repository was not checked, to save the token's hourly limit"}}},
+        {Level::kWarning, "1 more repository not checked, to save the token's hourly limit"}}},
       {{.server = kServer, .refusals = {refusal("shop/app", "no")}, .near_limit = true},
        {fails("shop/app", "no"), near}},
   };

@@ -145,7 +145,7 @@ TEST_CASE("check tells what a cluster does not have") {
              Contains("answers as Kubernetes of an unknown version") &&
                  Contains("there is no Lease kargo/bitbucket-receiver: no replica has led yet") &&
                  Contains("no Deployment in kargo has the label") &&
-                 Contains("no Bitbucket receiver is declared") &&
+                 Contains("no Bitbucket receiver is declared → add one to spec.webhookReceivers") &&
                  Contains("is not known: no status shows one"));
 }
 

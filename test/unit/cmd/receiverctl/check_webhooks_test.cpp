@@ -37,9 +37,9 @@ std::vector<std::string> judged(const std::vector<WebhookState>& states, bool re
 TEST_CASE("a receiver's webhooks are judged, with who puts them right") {
   using Lines = std::vector<std::string>;
   CHECK(judged({}).empty());
-  CHECK(judged({with_action(Action::kNone)}) == Lines{"1 repository has one that is right"});
+  CHECK(judged({with_action(Action::kNone)}) == Lines{"right in 1 repository"});
   CHECK(judged({with_action(Action::kNone), with_action(Action::kNone)}) ==
-        Lines{"2 repositories have one that is right"});
+        Lines{"right in 2 repositories"});
   CHECK(judged({with_action(Action::kCreate)}) ==
         Lines{"acme/shop: has no webhook of this receiver → `receiverctl register` creates it"});
   CHECK(
@@ -80,6 +80,8 @@ TEST_CASE("webhooks that cannot be read, and many of one kind, are reported in o
   CHECK_THAT(lines[1],
              Catch::StartsWith("the webhooks of 7 of 8 repositories cannot be read: acme/0: 403 "
                                "forbidden → "));
+  CHECK_THAT(judged({unread}).at(0),
+             Catch::StartsWith("the webhooks of 1 of 1 repository cannot be read: acme/6: "));
   const auto many =
       judged(std::vector<WebhookState>(kNamedWebhooks + 5, with_action(Action::kCreate)));
   REQUIRE(many.size() == kNamedWebhooks + 1);

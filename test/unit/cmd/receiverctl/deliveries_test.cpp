@@ -122,7 +122,6 @@ TEST_CASE("an outcome has the colour of what it means") {
     delivery.outcome = row.outcome;
     CHECK_THAT(deliveries_table({delivery}, {true}),
                Contains(std::string(row.colour) + row.outcome + "\x1b[0m"));
-    CHECK_THAT(delivery_line(delivery, {true}), Contains(std::string(row.colour) + row.outcome));
   }
 }
 
@@ -199,17 +198,22 @@ TEST_CASE("a pod that is gone, or has not begun, does not stop the others") {
   CHECK(api.requests().size() == 4);
 }
 
-TEST_CASE("a delivery that has just come is one line, which is wrapped on a terminal") {
-  const auto delivery = *read_log_line(line(1, "first"));
-  CHECK(delivery_line(delivery, {}) ==
-        "2026-11-30T00:00:01.000Z   ok              repo:push               p/bb   "
+TEST_CASE("deliveries are followed in the columns that they are listed in") {
+  int looks = 0;
+  const ScriptedApi api([&](const std::string& path, const std::string&) -> ScriptedApi::Answer {
+    if (path != kPods) return {200, line(1, "first", "project") + line(2, "second")};
+    return ++looks == 1 ? ScriptedApi::list(pod("one")) : ScriptedApi::forbidden("pods");
+  });
+  CHECK(told_deliveries(api, {"--follow"}).out ==
+        "TIME                       RECEIVER     EVENT       OUTCOME   WHAT CAME OF IT\n"
+        "2026-11-30T00:00:01.000Z   project/bb   repo:push   ok        "
+        "https://bitbucket.org/acme/shop: 2 refreshed in 12 ms\n"
+        "2026-11-30T00:00:02.000Z   p/bb         repo:push   ok        "
         "https://bitbucket.org/acme/shop: 2 refreshed in 12 ms\n");
-  // Too narrow for the first columns: the terminal wraps.
-  CHECK(delivery_line(delivery, {false, 40}) == delivery_line(delivery, {}));
-  CHECK(delivery_line(delivery, {false, 80}) ==
-        "2026-11-30T00:00:01.000Z   ok              repo:push               p/bb\n"
-        "    https://bitbucket.org/acme/shop: 2 refreshed in 12 ms\n");
-  const std::string json = delivery_json(delivery);
+}
+
+TEST_CASE("a delivery as JSON is one line") {
+  const std::string json = delivery_json(*read_log_line(line(1, "first")));
   CHECK_THAT(json, Catch::StartsWith(R"({"time":"2026-11-30T00:00:01.000Z","delivery":"first",)") &&
                        Contains(R"("milliseconds":12,)") && Catch::EndsWith("}\n"));
   CHECK(std::count(json.begin(), json.end(), '\n') == 1);

@@ -49,8 +49,7 @@ std::vector<std::string> tables(const Layout& layout) {
        "Bitbucket Cloud cannot reach it; Data Center can from the same network"},
       {Level::kFailure, "permission of kargo/kargo-external-webhooks-server",
        "missing: get, list, watch secrets in kargo-demo",
-       "name the project in the chart's `projects`, or bind the role as in "
-       "config/samples/project.yaml"}};
+       "name the project in the chart's `projects`, or bind a role there that allows it"}};
   using controllers::TargetKind;
   const std::vector<Match> matches{
       {{TargetKind::kWarehouse, {"kargo-demo", "shop-https"}},
@@ -94,7 +93,6 @@ std::vector<std::string> tables(const Layout& layout) {
           findings_text(findings, layout),
           matches_table(matches, layout),
           deliveries_table({delivery, refused}, layout),
-          delivery_line(delivery, layout) + delivery_line(refused, layout),
           versions_text(versions, layout)};
 }
 
@@ -159,6 +157,11 @@ TEST_CASE("an example stays one line, with the comment behind it") {
   CHECK_THAT(help_of({"check", "--help"}, 60),
              Catch::Contains("\n  receiverctl check --via http://bitbucket-receiver.kargo         "
                              "        # in the cluster, by its Service\n"));
+}
+
+TEST_CASE("an example that reads a token can be pasted whole") {
+  CHECK_THAT(help_of({"register", "--help"}, 80),
+             Catch::Contains("\n  read -rs token && \\\n  receiverctl register "));
 }
 
 TEST_CASE("examples call the program as it was called, but not where another one runs it") {

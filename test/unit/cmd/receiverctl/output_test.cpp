@@ -71,6 +71,25 @@ TEST_CASE(
   CHECK(table.text({}) == table.text({false, 1000}));
 }
 
+TEST_CASE("rows that come one by one are below each other, and the titles come once") {
+  Table table({"NAME", "READY", "WHY NOT"});
+  table.add({"bb", "False", "no Secret"});
+  CHECK(table.next({}) ==
+        "NAME   READY   WHY NOT\n"
+        "bb     False   no Secret\n");
+  table.add({"a-long-name", "True", ""});
+  CHECK(table.next({}) == "a-long-name   True\n");
+  table.add({"bb", "True", ""});
+  CHECK(table.next({}) == "bb            True\n");
+  CHECK(table.next({}).empty());
+  // The same on a terminal that has become narrower.
+  table.add({"bb", "False", "its Secret is empty"});
+  CHECK(table.next({false, 20}) ==
+        "bb            False\n"
+        "    its Secret is\n"
+        "    empty\n");
+}
+
 TEST_CASE("a column of long words is below the others, where it has room for them") {
   Table table({"NAME", "WHY"});
   table.add({"bb", "it reads https://bitbucket.org/acme/shop-of-fruit, any branch"});

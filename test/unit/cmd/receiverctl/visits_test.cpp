@@ -176,6 +176,19 @@ TEST_CASE(
   CHECK(visit_all(2, answers(400)).visits.code == ExitCode::kNotWell);
 }
 
+TEST_CASE("repositories are named in their order, not in that of their answers") {
+  std::atomic<bool> others{false};
+  const Seen seen = visit_all(11, [&](const ApiRequest& request) -> Answered {
+    if (request.url == "6") {  // one of the three beside it has ended
+      others = true;
+      others.notify_all();
+    }
+    if (request.url == "2") others.wait(false);
+    return ApiAnswer{404, "", "", ""};
+  });
+  CHECK_THAT(seen.err, Catch::Contains("\n11 of 11 failed: S/1, S/2, S/3, "));
+}
+
 TEST_CASE("four are visited at a time, after the first one alone") {
   std::mutex mutex;
   std::condition_variable all_there;
