@@ -321,7 +321,7 @@ asio::awaitable<std::optional<Time>> Registrar::Impl::before_request(async::Kept
     co_await async::sleep_until(timer, at);
   }
   if (writes) look_at_changes();  // they may have come a moment ago
-  work->is_dropped = !leading() || !schedule_.wants(work->visit);
+  work->is_dropped = !leading() || !schedule_.may_send(work->visit, clock::Steady::now());
   if (work->is_dropped) co_return std::nullopt;
   co_return clock::Steady::now() + options_.request_time;
 }

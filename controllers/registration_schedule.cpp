@@ -179,6 +179,11 @@ RegistrationSchedule::Time RegistrationSchedule::take_turn(const Visit& visit, T
   return at;
 }
 
+bool RegistrationSchedule::may_send(const Visit& visit, Time now) const {
+  const Receiver* const receiver = find(visit);
+  return receiver != nullptr && receiver->pause->until <= now;
+}
+
 std::optional<RegistrationSchedule::State> RegistrationSchedule::ended(const Visit& visit,
                                                                        const Outcome& outcome,
                                                                        Time now) {

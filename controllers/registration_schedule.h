@@ -87,8 +87,9 @@ class RegistrationSchedule {
   [[nodiscard]] std::optional<Time> next_due() const;
   /// When the visit's next request may be sent; it counts as sent then.
   [[nodiscard]] Time take_turn(const Visit& visit, Time now);
-  /// Whether the visit's wish is the same as when it began.
-  [[nodiscard]] bool wants(const Visit& visit) const { return find(visit) != nullptr; }
+  /// Whether the visit's next request may be sent: its wish is the same as when it began, and no
+  /// answer to another visit has paused its token.
+  [[nodiscard]] bool may_send(const Visit& visit, Time now) const;
 
   /// How a visit ended.
   struct Outcome {

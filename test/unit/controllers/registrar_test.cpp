@@ -544,6 +544,24 @@ TEST_CASE("answers that take long do not slow that down") {
   for (std::size_t i = 1; i < at.size(); ++i) CHECK(at[i] - at[i - 1] >= 500ms);
 }
 
+TEST_CASE("a rate limit stops visits in progress, too") {
+  RegistrarWorld world;
+  world.slugs = {"a", "b", "c"};
+  world.center.takes = 2s;
+  world.center.before_answer = [&] {
+    world.center.fails.reset();
+    if (world.center.asked.back() == "GET b") world.center.fails = {429, "", "60", ""};
+  };
+  world.derive("secret-1");
+  world.pass(1min);
+  CHECK(world.asked() == Strings{"GET a", "GET b", "GET c"});
+  world.center.before_answer = [&] { world.center.fails.reset(); };
+  world.pass(1min);
+  CHECK(world.registered() == 3);
+  CHECK(world.told() == Strings{"demo WebhookRegistrationFailed", "demo WebhookRegistered",
+                                "demo WebhookRegistered", "demo WebhookRegistered"});
+}
+
 TEST_CASE("what is not wanted any more is not written, though it was read for") {
   RegistrarWorld world;
   world.slugs = {"web"};

@@ -221,7 +221,7 @@ TEST_CASE("a repository is visited for one receiver at a time") {
   }
   SECTION("though it is wanted otherwise meanwhile: what is under way may still write") {
     world.want({"a"}, "url2", "wish", "a/bb");
-    CHECK_FALSE(world.schedule.wants(*visit));
+    CHECK_FALSE(world.schedule.may_send(*visit, world.now));
     CHECK_FALSE(world.schedule.next(world.now));
     world.schedule.dropped(*visit);
     CHECK(world.run(2s) == Visits{"1 b/bb a", "1.5 a/bb a"});
@@ -331,6 +331,29 @@ TEST_CASE("a token that is refused or used up is not shown again meanwhile") {
   told.want({"a"});
   told.failures["a"] = {.kind = ApiFailure::kRateLimited, .retry_after = 7s};
   CHECK(told.run(10s) == Visits{"0 demo/bb a", "7 demo/bb a"});
+}
+
+TEST_CASE("visits in progress send nothing more while their token is paused") {
+  for (const ApiFailure kind : {ApiFailure::kUnauthorized, ApiFailure::kRateLimited}) {
+    ScheduleWorld world;
+    world.want({"a", "b"});
+    world.want_all("demo/other", {repository("c")});
+    std::vector<Schedule::Visit> visits;
+    for (int i = 0; i < 3; ++i) {
+      visits.push_back(world.schedule.next(world.now).value());
+      world.now += 500ms;
+    }
+    world.schedule.ended(
+        visits[0],
+        {.state = State::kFailed,
+         .error = bitbucket_rest::BitbucketError{.kind = kind, .retry_after = 60s}},
+        world.now);
+    CHECK(visits[1].repository.slug == "b");
+    CHECK_FALSE(world.schedule.may_send(visits[1], world.now));
+    CHECK_FALSE(world.schedule.may_send(visits[1], world.now + 59s));
+    CHECK(world.schedule.may_send(visits[1], world.now + 60s));
+    CHECK(world.schedule.may_send(visits[2], world.now));  // another token
+  }
 }
 
 TEST_CASE("a success ends what failures before it have cost") {
