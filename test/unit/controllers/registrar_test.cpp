@@ -668,6 +668,33 @@ TEST_CASE("a receiver whose registration cannot begin counts as a failure") {
   CHECK(world.asked().empty());
 }
 
+TEST_CASE("a webhook that is switched off is told once, whatever else changes") {
+  RegistrarWorld world;
+  world.slugs = {"app"};
+  world.derive("secret-1");
+  world.pass(2min);
+  (void)world.told();
+  StoredWebhook& webhook = world.center.repositories["app"].at(0);
+  webhook.active = false;
+  world.pass(7h);
+  CHECK(world.told() == Strings{"demo WebhookLeftAlone"});
+  world.token = "another";
+  world.derive("secret-1");
+  world.pass(2min);
+  world.derive("secret-2", "secret-1");
+  world.pass(2min);
+  world.center.fails = {500, "", "", ""};
+  world.pass(7h);
+  world.center.fails.reset();
+  world.pass(7h);
+  CHECK(std::ranges::count(world.told(), "demo WebhookLeftAlone") == 0);
+  webhook.active = true;
+  world.pass(7h);
+  webhook.active = false;
+  world.pass(7h);
+  CHECK(std::ranges::count(world.told(), "demo WebhookLeftAlone") == 1);
+}
+
 TEST_CASE("of two webhooks that two leaders have made at once the newer goes within two minutes") {
   RegistrarWorld world;
   world.slugs = {"app"};

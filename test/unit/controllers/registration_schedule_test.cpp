@@ -540,4 +540,27 @@ TEST_CASE("a webhook that is left to people is looked at in the round") {
   CHECK(world.run(7h) == Visits{"21600 demo/bb a moves"});
 }
 
+TEST_CASE("how a webhook was seen last is known through failures and other wishes") {
+  ScheduleWorld world;
+  world.want({"a"});
+  const auto seen_before = [&](const Schedule::Outcome& outcome) {
+    world.now += 7h;
+    const auto visit = world.schedule.next(world.now);
+    REQUIRE(visit);
+    return world.schedule.ended(*visit, outcome, world.now);
+  };
+  const Schedule::Outcome fails{
+      .state = State::kFailed,
+      .error = bitbucket_rest::BitbucketError{.kind = ApiFailure::kForbidden}};
+  CHECK(seen_before({.state = State::kSkipped}) == State::kPending);
+  CHECK(seen_before(fails) == State::kSkipped);
+  world.want({"a"}, "url", "another token");
+  CHECK(world.count(State::kPending) == 1);
+  CHECK(seen_before({.state = State::kSkipped}) == State::kSkipped);
+  CHECK(seen_before({.state = State::kRegistered}) == State::kSkipped);
+  CHECK(seen_before({.state = State::kSkipped}) == State::kRegistered);
+  world.schedule.begin(world.now);  // another leader may have seen it otherwise
+  CHECK(seen_before({.state = State::kSkipped}) == State::kPending);
+}
+
 }  // namespace receiver::controllers
