@@ -174,15 +174,27 @@ void Registrar::Impl::gone(const kube::ObjectKey& key) {
 }
 
 void Registrar::Impl::changed(const std::string& project) {
-  for (const auto& [key, owner] : owners_) {
-    if (project.empty() || key.ns.empty() || key.ns == project) look_again(key);
+  // Called for each Warehouse, of which there may be a hundred thousand.
+  const auto look_at_owners = [this](const std::string& ns) {
+    const auto begin = owners_.lower_bound({ns, ""});
+    for (auto owner = begin; owner != owners_.end() && owner->first.ns == ns; ++owner) {
+      look_again(owner->first);
+    }
+  };
+  if (!project.empty()) {
+    look_at_owners("");
+    look_at_owners(project);
+    return;
   }
+  for (const auto& [key, owner] : owners_) look_again(key);
 }
 
 void Registrar::Impl::look_again(const kube::ObjectKey& key) {
-  if (changed_.empty()) look_at_ = clock::Steady::now() + options_.settle;
+  if (changed_.empty()) {
+    look_at_ = clock::Steady::now() + options_.settle;
+    timer_.cancel();
+  }
   changed_.insert(key);
-  timer_.cancel();
 }
 
 void Registrar::Impl::set_leading(bool leading) {
