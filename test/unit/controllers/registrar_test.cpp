@@ -127,7 +127,9 @@ struct RegistrarWorld {
         [this](const api::ReceiverOwner& owner, const Note& note) {
           events.push_back(owner.meta.key.ns + " " + note.reason);
         },
-        options(), log::Logger::none());
+        options(),
+        log::Logger::to_callback(log::Level::kInfo, log::Format::kConsole,
+                                 [this](auto line) { lines.emplace_back(line); }));
   }
 
   boost::asio::awaitable<void> ask(bitbucket_rest::Operation& operation, Registrar::Before before) {
@@ -160,6 +162,10 @@ struct RegistrarWorld {
   void subscribe_to_two_hundred() {
     slugs.clear();
     for (int i = 0; i < 200; ++i) slugs.insert(std::to_string(i));
+  }
+  [[nodiscard]] bool logged(const std::string& text) const {
+    return std::ranges::any_of(
+        lines, [&](const std::string& line) { return line.find(text) != std::string::npos; });
   }
   /// Repositories with exactly one webhook.
   [[nodiscard]] std::ptrdiff_t registered() const {
@@ -226,6 +232,7 @@ struct RegistrarWorld {
   Center center;
   std::set<std::string> slugs{"app", "web"};
   Strings events;
+  Strings lines;  ///< of the log
   Strings refreshes;
   const bool follows_deliveries;
   bool leads = true;
@@ -250,6 +257,8 @@ TEST_CASE("webhooks are made at once, told, and then looked at every six hours")
   world.pass(5s);
   CHECK(world.asked() == Strings{"GET app", "POST app", "GET web", "POST web"});
   CHECK(world.told() == Strings(2, "demo WebhookRegistered"));
+  CHECK(world.logged(
+      R"(WebhookRegistered object=demo/demo note="receiver \"bb\": repository DEMO/app)"));
   CHECK(world.url_of("app") == world.url("secret-1"));
   CHECK(world.registrar->states().at(RegistrationSchedule::State::kRegistered) == 2);
   // A former leader may have written until a moment ago.
@@ -490,6 +499,7 @@ TEST_CASE(
   SECTION("while its deliveries would do") {
     world.pass(1h);
     CHECK(world.asked() == Strings{"GET app", "GET app"});
+    CHECK(world.logged(R"(repository=DEMO/app note="webhook 7 (all) of the whole project leads)"));
   }
   SECTION("unless it signs by another secret, which no look at the repository changes") {
     world.center.of_project[0].secret = "another";
