@@ -154,19 +154,20 @@ Result<std::vector<ReceiverState>> look(Context& context, Cluster& cluster,
   if (!promotions) return tl::unexpected(promotions.error());
   const Reach reach(**warehouses, **promotions);
 
-  bool asks_bitbucket = options.webhooks;
+  bool interrupted = false;
   std::vector<ReceiverState> receivers;
   for (const api::ReceiverOwner& owner : *owners) {
     const auto secrets = cluster.secrets(owner);
     if (!secrets) return tl::unexpected(secrets.error());
     std::map<std::string, Registrations> webhooks;
-    if (asks_bitbucket) {
-      auto asked =
-          ask_for_registrations(cluster, context, owner, *secrets, **warehouses, **promotions);
+    if (options.webhooks) {
+      auto asked = ask_for_registrations(cluster, context, owner, *secrets, **warehouses,
+                                         **promotions, interrupted);
       if (!asked) return tl::unexpected(asked.error());
       webhooks = std::move(*asked);
-      asks_bitbucket = std::ranges::none_of(
-          webhooks, [](const auto& of) { return of.second.code == ExitCode::kInterrupted; });
+      interrupted = interrupted || std::ranges::any_of(webhooks, [](const auto& of) {
+                      return of.second.code == ExitCode::kInterrupted;
+                    });
     }
     for (ReceiverState& state : receivers_of(owner, *secrets)) {
       reach.count(state);

@@ -122,7 +122,7 @@ std::vector<std::string> why_not_registered(const api::Secret& secret,
 Result<std::map<std::string, Registrations>> ask_for_registrations(
     Cluster& cluster, Context& context, const api::ReceiverOwner& owner,
     const controllers::SecretLookup& secrets, const Warehouses& warehouses,
-    const Promotions& promotions) {
+    const Promotions& promotions, bool interrupted) {
   const auto hosts =
       controllers::BitbucketHosts::parse(context.environment("BITBUCKET_HOSTS").value_or(""));
   if (!hosts) return wrong_usage("BITBUCKET_HOSTS contains an entry that is not a host");
@@ -145,8 +145,14 @@ Result<std::map<std::string, Registrations>> ask_for_registrations(
   reached.pull_requests = reached.pull_requests || steps->found;
   for (const auto& desired : controllers::desired_webhooks(owner, derived, base, reached)) {
     Registrations& found = all[desired.receiver];
-    count_registered(context, desired, *proxy, found);
-    if (found.code == ExitCode::kInterrupted) break;
+    if (interrupted) {
+      found.wanted = desired.repositories.size();
+      found.failures.emplace_back("interrupted before Bitbucket was asked");
+      found.code = ExitCode::kInterrupted;
+    } else {
+      count_registered(context, desired, *proxy, found);
+      interrupted = found.code == ExitCode::kInterrupted;
+    }
   }
   return all;
 }

@@ -32,10 +32,10 @@ struct Registrations {
 
 /// Asks Bitbucket with each receiver's own token, and writes nothing. Keyed by the receiver's name,
 /// without receivers whose Secret does not ask for webhooks. Only Bitbucket Cloud and hosts of
-/// BITBUCKET_HOSTS are asked.
+/// BITBUCKET_HOSTS are asked. `interrupted`: Ctrl-C has ended earlier questions; nothing is asked.
 [[nodiscard]] Result<std::map<std::string, Registrations>> ask_for_registrations(
     Cluster& cluster, Context& context, const api::ReceiverOwner& owner,
     const controllers::SecretLookup& secrets, const Warehouses& warehouses,
-    const Promotions& promotions);
+    const Promotions& promotions, bool interrupted);
 
 }  // namespace receiver::ctl
