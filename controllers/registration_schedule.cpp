@@ -285,7 +285,6 @@ void RegistrationSchedule::failed(Receiver& receiver, Entry& entry, const Outcom
   entry.is_new = false;
   const Seconds told = error.retry_after.value_or(Seconds(0));
   entry.due = now + std::clamp(told, pause_after(++entry.failures), kLongestPause);
-  if (is_of_token(error.kind)) entry.due = std::max(entry.due, receiver.pause->until);
 }
 
 /// Repositories that the host could not answer for need not wait any longer; if they fail again,

@@ -331,6 +331,8 @@ TEST_CASE("a token that is refused or used up is not shown again meanwhile") {
   told.want({"a"});
   told.failures["a"] = {.kind = ApiFailure::kRateLimited, .retry_after = 7s};
   CHECK(told.run(10s) == Visits{"0 demo/bb a", "7 demo/bb a"});
+  told.failures["a"] = {.kind = ApiFailure::kRateLimited, .retry_after = 24h};
+  CHECK(told.run(70min) == Visits{"14 demo/bb a", "3614 demo/bb a moves"});
 }
 
 TEST_CASE("visits in progress send nothing more while their token is paused") {
