@@ -130,6 +130,8 @@ class Registrar::Impl : public std::enable_shared_from_this<Impl> {
   [[nodiscard]] bitbucket_rest::Registration registration(const Work& work);
   void ended(const Work& work, const Result& result, bool may_have_written);
   void tell_visit(const Work& work, const Plan& plan, State was);
+  /// By the log, too, because an Event may be lost with the Lease.
+  void tell(const api::ReceiverOwner& owner, const Note& note);
   asio::awaitable<void> ask_for_deliveries(async::KeptAlive, WorkPtr work);
   void asked(const Work& work, const Newest& newest, clock::Wall::time_point now);
   void tell_lasting(Owner& owner);
@@ -174,15 +176,27 @@ void Registrar::Impl::gone(const kube::ObjectKey& key) {
 }
 
 void Registrar::Impl::changed(const std::string& project) {
-  for (const auto& [key, owner] : owners_) {
-    if (project.empty() || key.ns.empty() || key.ns == project) look_again(key);
+  // Called for each Warehouse, of which there may be a hundred thousand.
+  const auto look_at_owners = [this](const std::string& ns) {
+    const auto begin = owners_.lower_bound({ns, ""});
+    for (auto owner = begin; owner != owners_.end() && owner->first.ns == ns; ++owner) {
+      look_again(owner->first);
+    }
+  };
+  if (!project.empty()) {
+    look_at_owners("");
+    look_at_owners(project);
+    return;
   }
+  for (const auto& [key, owner] : owners_) look_again(key);
 }
 
 void Registrar::Impl::look_again(const kube::ObjectKey& key) {
-  if (changed_.empty()) look_at_ = clock::Steady::now() + options_.settle;
+  if (changed_.empty()) {
+    look_at_ = clock::Steady::now() + options_.settle;
+    timer_.cancel();
+  }
   changed_.insert(key);
-  timer_.cancel();
 }
 
 void Registrar::Impl::set_leading(bool leading) {
@@ -321,7 +335,7 @@ asio::awaitable<std::optional<Time>> Registrar::Impl::before_request(async::Kept
     co_await async::sleep_until(timer, at);
   }
   if (writes) look_at_changes();  // they may have come a moment ago
-  work->is_dropped = !leading() || !schedule_.wants(work->visit);
+  work->is_dropped = !leading() || !schedule_.may_send(work->visit, clock::Steady::now());
   if (work->is_dropped) co_return std::nullopt;
   co_return clock::Steady::now() + options_.request_time;
 }
@@ -379,10 +393,21 @@ void Registrar::Impl::ended(const Work& work, const Result& result, bool may_hav
 }
 
 void Registrar::Impl::tell_visit(const Work& work, const Plan& plan, State was) {
-  const auto note = visit_note(work.desired->receiver, work.visit.repository.name(), plan, was);
-  if (!note) return;
-  logger_.info("webhook", {{"object", work.owner.meta.key.str()}, {"what", note->text}});
-  tell_(work.owner, *note);
+  const std::string repository = work.visit.repository.name();
+  const auto note = visit_note(work.desired->receiver, repository, plan, was);
+  if (note) tell(work.owner, *note);
+  for (const std::string& text : plan.notes) {
+    logger_.info("webhook of the repository", {{"object", work.owner.meta.key.str()},
+                                               {"receiver", work.desired->receiver},
+                                               {"repository", repository},
+                                               {"note", text}});
+  }
+}
+
+void Registrar::Impl::tell(const api::ReceiverOwner& owner, const Note& note) {
+  const auto level = note.type == kube::EventType::kWarning ? log::Level::kWarn : log::Level::kInfo;
+  logger_.write(level, note.reason, {{"object", owner.meta.key.str()}, {"note", note.text}});
+  tell_(owner, note);
 }
 
 asio::awaitable<void> Registrar::Impl::ask_for_deliveries(async::KeptAlive, WorkPtr work) {
@@ -415,9 +440,7 @@ void Registrar::Impl::asked(const Work& work, const Newest& newest, clock::Wall:
   }
   if (!receiver.missed.is_news(repository, *newest, now, steady_now)) return;
   ++counters.missed;
-  const Note note = missed_note(receiver.desired->receiver, repository, (*newest)->words);
-  logger_.warn("deliveries missed", {{"object", owner->owner.meta.key.str()}, {"what", note.text}});
-  tell_(owner->owner, note);
+  tell(owner->owner, missed_note(receiver.desired->receiver, repository, (*newest)->words));
   options_.refresh(owner->owner.project(), *receiver.desired->access, work.visit.repository);
 }
 
@@ -430,7 +453,7 @@ void Registrar::Impl::tell_lasting(Owner& owner) {
     }
   }
   for (const Note& note : owner.notes.due(std::move(holding), clock::Steady::now())) {
-    tell_(owner.owner, note);
+    tell(owner.owner, note);
   }
 }
 

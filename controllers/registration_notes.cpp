@@ -13,17 +13,22 @@ using State = RegistrationSchedule::State;
 constexpr std::size_t kMaxCauses = 10;  // of one receiver
 constexpr const char* kFailed = "WebhookRegistrationFailed";
 
-Note moved_note(const DesiredWebhooks& desired) {
+/// `off`: the number of webhooks that are switched off, whatever their URL.
+Note moved_note(const DesiredWebhooks& desired, std::size_t off) {
+  const std::size_t all = desired.repositories.size();
   const std::size_t outside = desired.outside.size();
-  return {kube::EventType::kNormal, "WebhooksMoved",
-          fmt::format("receiver \"{}\": the webhooks of all {} repositories have the new URL and "
-                      "secret: remove the key \"secret.previous\" from its Secret{}",
-                      desired.receiver, desired.repositories.size(),
-                      outside == 0 ? ""
-                                   : fmt::format(", after those of {} repositories outside "
-                                                 "bitbucket.allow, which are not checked",
-                                                 outside)),
-          desired.receiver};
+  return {
+      kube::EventType::kNormal, "WebhooksMoved",
+      fmt::format("receiver \"{}\": the webhooks of {} repositories have the new URL and "
+                  "secret{}: remove the key \"secret.previous\" from its Secret{}",
+                  desired.receiver,
+                  off == 0 ? fmt::format("all {}", all) : fmt::format("{} of {}", all - off, all),
+                  off == 0 ? "" : ", and the others are switched off",
+                  outside == 0 ? ""
+                               : fmt::format(", after those of {} repositories outside "
+                                             "bitbucket.allow, which are not checked",
+                                             outside)),
+      desired.receiver};
 }
 
 }  // namespace
@@ -83,12 +88,14 @@ std::vector<Note> lasting_notes(
                        others == 0 ? "" : fmt::format(" and {} others", others),
                        failures.at(first).message));
   }
-  if (desired.wanted.former_url && !desired.repositories.empty()) {
-    const auto registered = states.find(State::kRegistered);
-    const std::size_t wanted = desired.repositories.size();
-    if (registered != states.end() && registered->second == wanted) {
-      notes.push_back(moved_note(desired));
-    }
+  const auto count = [&](State state) {
+    const auto found = states.find(state);
+    return found == states.end() ? 0 : found->second;
+  };
+  const std::size_t wanted = desired.repositories.size();
+  const std::size_t off = count(State::kSkipped);
+  if (desired.wanted.former_url && wanted > 0 && count(State::kRegistered) + off == wanted) {
+    notes.push_back(moved_note(desired, off));
   }
   return notes;
 }

@@ -81,7 +81,10 @@ void RegistrationSchedule::want(const std::string& name, const Wish& wish,
     // An existing webhook must be moved, but only once the URL is served.
     const bool waits = is_known && url_is_new && known->second.state == State::kRegistered;
     Entry entry = entry_of(repository, waits ? receiver.served_everywhere : now);
-    if (is_known) entry.may_have_written = known->second.may_have_written;
+    if (is_known) {
+      entry.seen = known->second.seen;
+      entry.may_have_written = known->second.may_have_written;
+    }
     entries.emplace(std::move(key), std::move(entry));
   }
   receiver.entries = std::move(entries);
@@ -179,6 +182,11 @@ RegistrationSchedule::Time RegistrationSchedule::take_turn(const Visit& visit, T
   return at;
 }
 
+bool RegistrationSchedule::may_send(const Visit& visit, Time now) const {
+  const Receiver* const receiver = find(visit);
+  return receiver != nullptr && receiver->pause->until <= now;
+}
+
 std::optional<RegistrationSchedule::State> RegistrationSchedule::ended(const Visit& visit,
                                                                        const Outcome& outcome,
                                                                        Time now) {
@@ -187,10 +195,10 @@ std::optional<RegistrationSchedule::State> RegistrationSchedule::ended(const Vis
   Receiver* const receiver = find(visit);
   if (receiver == nullptr) return std::nullopt;
   Entry& entry = receiver->entries.at(visit.repository.name());
-  const State was = std::exchange(entry.state, outcome.state);
+  entry.state = outcome.state;
   if (outcome.error) {
     failed(*receiver, entry, outcome, now);
-    return was;
+    return entry.seen;
   }
   receiver->pause->refusals = 0;
   entry.failures = 0;
@@ -210,7 +218,7 @@ std::optional<RegistrationSchedule::State> RegistrationSchedule::ended(const Vis
   } else {
     entry.due = now + std::chrono::duration_cast<Time::duration>(kRound * (1 + random_() / 10));
   }
-  return was;
+  return std::exchange(entry.seen, outcome.state);
 }
 
 bool RegistrationSchedule::asked(const Visit& visit, const std::optional<BitbucketError>& error,
@@ -277,7 +285,6 @@ void RegistrationSchedule::failed(Receiver& receiver, Entry& entry, const Outcom
   entry.is_new = false;
   const Seconds told = error.retry_after.value_or(Seconds(0));
   entry.due = now + std::clamp(told, pause_after(++entry.failures), kLongestPause);
-  if (is_of_token(error.kind)) entry.due = std::max(entry.due, receiver.pause->until);
 }
 
 /// Repositories that the host could not answer for need not wait any longer; if they fail again,

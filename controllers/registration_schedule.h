@@ -87,8 +87,9 @@ class RegistrationSchedule {
   [[nodiscard]] std::optional<Time> next_due() const;
   /// When the visit's next request may be sent; it counts as sent then.
   [[nodiscard]] Time take_turn(const Visit& visit, Time now);
-  /// Whether the visit's wish is the same as when it began.
-  [[nodiscard]] bool wants(const Visit& visit) const { return find(visit) != nullptr; }
+  /// Whether the visit's next request may be sent: its wish is the same as when it began, and no
+  /// answer to another visit has paused its token.
+  [[nodiscard]] bool may_send(const Visit& visit, Time now) const;
 
   /// How a visit ended.
   struct Outcome {
@@ -98,7 +99,8 @@ class RegistrationSchedule {
     std::string webhook{};
     bool may_have_written = false;  ///< of kFailed: a write was not answered
   };
-  /// Returns the state before; nothing if the wish has gone or changed.
+  /// Returns how the last visit without an error ended, whatever was wished then; kPending: there
+  /// was none. Nothing if the wish has gone or changed.
   std::optional<State> ended(const Visit& visit, const Outcome& outcome, Time now);
   /// Reports the end of a question for deliveries. False if the wish has gone or changed.
   bool asked(const Visit& visit, const std::optional<bitbucket_rest::BitbucketError>& error,
@@ -117,7 +119,8 @@ class RegistrationSchedule {
     std::string place;  ///< equal for all receivers that want this repository
     Time due{};
     State state = State::kPending;
-    bool is_new = true;  ///< not visited for the current wish
+    State seen = State::kPending;  ///< by the last visit without an error, for whatever wish
+    bool is_new = true;            ///< not visited for the current wish
     unsigned failures = 0;
     /// The last failure was not about the repository: a success elsewhere on its host wakes it, but
     /// only once in a pause, so not before this time.

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "test/integration/register_stage.h"
+#include "test/integration/registration_stage.h"
 #include "test/support/temporary_file.h"
 
 namespace receiver::test {
@@ -165,6 +166,26 @@ TEST_CASE("register that is interrupted tells at once what it has done, and dies
                        Catch::Contains("Run it again to continue.") &&
                        Catch::Contains("not tried   interrupted") && Catch::Contains("created") &&
                        !Catch::Contains("failed"));
+}
+
+TEST_CASE("an empty Bitbucket is registered at two requests a second", "[registrar][many]") {
+  RegistrationStage stage(GENERATE(Source::kCloud, Source::kDataCenter));
+  const unsigned count = setting("REGISTER_REPOSITORIES", 14);
+  std::vector<std::string> names;
+  for (unsigned i = 0; i < count; ++i) names.push_back(stage.subscribe(fmt::format("r{}", i)));
+  const Operator op(stage.cluster, stage.environment);
+  const auto begun = std::chrono::steady_clock::now();
+  stage.declare();
+  const auto is_registered = [&](const std::string& name) { return stage.count(name) == 1; };
+  // Two hundred repositories within four minutes.
+  eventually(
+      "all are registered", [&] { return std::ranges::all_of(names, is_registered); },
+      std::max<std::chrono::milliseconds>(30s, count * 1200ms));
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
+  const auto asked = static_cast<double>(stage.bitbucket.requests().size());
+  tell(fmt::format("{} repositories by {} requests in {:.1f} s", count, asked, took.count()));
+  CHECK(asked > 2 * count);
+  CHECK(asked <= took.count() * 2 + 1);
 }
 
 }  // namespace receiver::test

@@ -67,15 +67,26 @@ TEST_CASE("webhooks register themselves, and what drifts is put right", "[regist
   std::vector<Drift> drifts{
       {"title", webhook}, {"events", webhook}, {"secret", webhook}, {"off", webhook}};
   drifts[0].webhook.title = "Mine";
+  drifts[0].webhook.verifies_certificate = false;
+  if (!stage.of_cloud) {
+    drifts[0].webhook.credentials = R"({"username":"me"})";
+    drifts[0].webhook.configuration = {{"createdBy", "\"somebody\""}};
+  }
   drifts[1].webhook.events = {stage.of_cloud ? "repo:fork" : "repo:forked"};
   drifts[2].webhook.secret = "";
   drifts[3].webhook.active = false;
   for (const Drift& drift : drifts) {
     bitbucket.add_repository(stage.subscribe(drift.slug), {drift.webhook});
   }
+  const std::string twice = stage.subscribe("twice");
+  bitbucket.add_repository(twice, {webhook, webhook});
+  const std::string gone = stage.subscribe("gone");
   op.emplace(stage.cluster, stage.environment);
   const auto now = [&](const char* slug) { return bitbucket.webhooks(stage.name_of(slug)).at(0); };
   eventually("the title", [&] { return now("title").title.starts_with("Mine ["); });
+  drifts[0].webhook.title = now("title").title;
+  drifts[0].webhook.id = now("title").id;
+  CHECK(now("title") == drifts[0].webhook);  // other settings stay
   eventually("the events", [&] { return now("events").events.size() == 2; });
   eventually("the secret", [&] { return now("secret").secret == kSecret; });
   eventually_equals(
@@ -85,7 +96,9 @@ TEST_CASE("webhooks register themselves, and what drifts is put right", "[regist
     return stage.project.events("WebhookLeftAlone").find("/off: ") != std::string::npos;
   });
   eventually_equals(
-      "all are looked at", [&] { return shown("registered"); }, 4);
+      "all are looked at", [&] { return shown("registered"); }, 6);
+  CHECK(stage.count(twice) == 1);
+  CHECK(stage.count(gone) == 1);
   for (const Drift& drift : drifts) CHECK(stage.count(stage.name_of(drift.slug)) == 1);
   CHECK(now("app") == webhook);
   CHECK(stage.count("LOOT/web") == 0);
@@ -124,7 +137,7 @@ TEST_CASE("webhooks get the events of pull requests once a Stage's task waits fo
 
 TEST_CASE("two receivers of one repository have a webhook each, whichever replica leads",
           "[registrar]") {
-  RegistrationStage stage(Source::kDataCenter);
+  RegistrationStage stage(GENERATE(Source::kCloud, Source::kDataCenter));
   std::optional<Operator> leader(std::in_place, stage.cluster, stage.environment);
   eventually("one leads", [&] { return leads(*leader); });
   const ConnectProxy way(stage.bitbucket.port());
@@ -234,12 +247,14 @@ TEST_CASE("what Cloud refuses is told with the scope that is missing", "[registr
     const char* token;
     std::optional<Grant> grant;  ///< nothing: an unknown token
     const char* words;           ///< empty: the webhook is created
+    const char* repository = "app";
   };
   const std::vector<Row> rows{
       {"token-of-nobody", std::nullopt, "wrong or has expired"},
       {"token-that-only-writes", Grant{.reads = false}, "read:webhook:bitbucket"},
       {"token-that-only-reads", Grant{.writes = false, .deletes = false},
        "write:webhook:bitbucket"},
+      {"token-for-nothing", Grant::kAdmin, "check its spelling", "missing"},
       {"token-without-deletes", Grant{.deletes = false}, ""},
   };
   std::vector<std::unique_ptr<Project>> projects;
@@ -248,7 +263,7 @@ TEST_CASE("what Cloud refuses is told with the scope that is missing", "[registr
     const auto& project = projects.emplace_back(std::make_unique<Project>(stage.cluster));
     bitbucket.add_repository(project->name() + "/app");
     stage.declare(*project, {{"bitbucket.token", row.token}});
-    project->add_warehouse("app", project->repository("app"));
+    project->add_warehouse("app", project->repository(row.repository));
   }
   const auto told = [&](std::size_t row) {
     std::string text;
@@ -274,7 +289,7 @@ TEST_CASE("what Cloud refuses is told with the scope that is missing", "[registr
   stage.declare(elsewhere, {{"bitbucket.url", "https://elsewhere.example.com"}});
   const std::string failed = R"(bitbucket_receiver_registrations{state="failed"})";
   eventually_equals(
-      "all are counted", [&] { return op->metric(failed); }, 4);
+      "all are counted", [&] { return op->metric(failed); }, 5);
 
   op.reset();
   const StoredWebhook webhook = bitbucket.webhooks(app).at(0);

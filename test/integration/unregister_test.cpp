@@ -1,4 +1,5 @@
 #include <chrono>
+#include <csignal>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -274,6 +275,32 @@ TEST_CASE("receivers counts the webhooks that the operator has registered", "[re
   stage.bitbucket.answer_next(std::vector<Answer>(6, {.status = 503}));
   CHECK_THAT(told(listed()), Catch::StartsWith("3\n") && Catch::Contains("\"registered\": 0") &&
                                  Catch::Contains("Bitbucket answered 503"));
+}
+
+TEST_CASE("receivers that is interrupted names those that Bitbucket was not asked about",
+          "[register]") {
+  RegistrationStage stage(Source::kDataCenter);
+  stage.subscribe("app");
+  stage.project.put_secret("s", stage.keys());
+  stage.project.declare({{"bb", "s"}, {"more", "s"}});
+  stage.bitbucket.set_delay(std::chrono::seconds(60));
+  const TemporaryFile output("");
+  Environment environment = current_environment();
+  for (const auto& [name, value] : stage.environment) environment[name] = value;
+  Process process({RECEIVERCTL_BINARY, "receivers", "--kubeconfig",
+                   stage.cluster.directory() + "/kubeconfig.admin", "--project",
+                   stage.project.name(), "--webhooks", "-o", "json"},
+                  environment, output.path());
+  eventually("Bitbucket is asked", [&] { return !stage.bitbucket.requests().empty(); });
+  process.signal(SIGINT);
+  CHECK(process.wait(std::chrono::seconds(10)) == 128 + SIGINT);
+  const std::string text = read_file(output.path());
+  INFO(text);
+  REQUIRE(text.find('{') != std::string::npos);
+  const Json told(text.substr(text.find('{')));
+  CHECK_THAT(told.at("/items/0/webhooks/failures"), Catch::Contains("SHOP/app: interrupted"));
+  CHECK(told.at("/items/1/webhooks/wanted") == "1");
+  CHECK(told.at("/items/1/webhooks/failures") == R"(["interrupted"])");
 }
 
 }  // namespace receiver::test

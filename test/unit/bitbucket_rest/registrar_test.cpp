@@ -177,6 +177,13 @@ TEST_CASE("a write without an answer may have been done, or may still be") {
     std::deque<ApiAnswer> answers;  ///< and then none
     bool may_have_written;
   };
+  const std::string twin =
+      fmt::format(R"("name": "[0123456789ab/bb]", "events": ["repo:refs_changed"], "url": "{}",
+                     "configuration": {{"secret": "the-secret"}}}})",
+                  registration().wanted.url);
+  const ApiAnswer two{
+      200, R"({"isLastPage": true, "values": [{"id": 1, )" + twin + R"(, {"id": 2, )" + twin + "]}",
+      "", ""};
   for (const Row& row : std::vector<Row>{
            {"the list is not answered", {}, false},
            {"nor what is inherited", {none}, false},
@@ -184,6 +191,8 @@ TEST_CASE("a write without an answer may have been done, or may still be") {
            {"it fails inside of Bitbucket", {none, none, {502, "", "", ""}}, true},
            {"it is refused", {none, none, {403, "", "", ""}}, false},
            {"it is done", {none, none, {201, "{}", "", ""}}, false},
+           {"a duplicate is deleted", {two}, true},
+           {"it was deleted before", {two, {404, "", "", ""}}, false},
        }) {
     INFO(row.what);
     Script script;

@@ -22,6 +22,7 @@ std::string url_of(const std::string& name) {
   if (name == "FORMER") return at("hooks.example.com/kargo", 'b');
   if (name == "ROTATED") return at("hooks.example.com/kargo", 'c');
   if (name == "STAGING") return at("hooks.example.com/staging", 'a');
+  if (name == "FORMER STAGING") return at("hooks.example.com/staging", 'b');
   if (name == "CLONE") return at("other.example.com/kargo", 'a');
   return name;
 }
@@ -343,6 +344,7 @@ TEST_CASE("only the receiver's own webhooks are deleted") {
                           hook("former", {.place = "FORMER", .title = "by hand"}),
                           hook("rotated", {.place = "ROTATED"}),
                           hook("moved", {.place = "STAGING"}),
+                          hook("both", {.place = "FORMER STAGING"}),
                           hook("inherited", {.inherited = true}),
                           hook("ci", {.place = "https://ci.example.com/hook", .title = "CI"}),
                           hook("clone", {.place = "CLONE", .title = "Kargo demo/bb [other/bb]"})};
@@ -354,7 +356,7 @@ TEST_CASE("only the receiver's own webhooks are deleted") {
     std::ranges::sort(ids);
     return fmt::format("{}", fmt::join(ids, " "));
   };
-  CHECK(going(false) == "by hand former moved now off rotated");
+  CHECK(going(false) == "both by hand former moved now off rotated");
   CHECK(going(true) == "rotated");
 }
 

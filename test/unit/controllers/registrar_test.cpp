@@ -18,6 +18,8 @@ TEST_CASE("webhooks are made at once, told, and then looked at every six hours")
   world.pass(5s);
   CHECK(world.asked() == Strings{"GET app", "POST app", "GET web", "POST web"});
   CHECK(world.told() == Strings(2, "demo WebhookRegistered"));
+  CHECK(world.logged(
+      R"(WebhookRegistered object=demo/demo note="receiver \"bb\": repository DEMO/app)"));
   CHECK(world.url_of("app") == world.url("secret-1"));
   CHECK(world.registrar->states().at(RegistrationSchedule::State::kRegistered) == 2);
   // A former leader may have written until a moment ago.
@@ -226,6 +228,7 @@ TEST_CASE(
   SECTION("while its deliveries would do") {
     world.pass(1h);
     CHECK(world.asked() == Strings{"GET app", "GET app"});
+    CHECK(world.logged(R"(repository=DEMO/app note="webhook 7 (all) of the whole project leads)"));
   }
   SECTION("unless it signs by another secret, which no look at the repository changes") {
     world.center.of_project[0].secret = "another";
@@ -261,6 +264,24 @@ TEST_CASE("answers that take long do not slow that down") {
   CHECK(world.registered() == 200);
   const auto& at = world.center.asked_at;
   for (std::size_t i = 1; i < at.size(); ++i) CHECK(at[i] - at[i - 1] >= 500ms);
+}
+
+TEST_CASE("a rate limit stops visits in progress, too") {
+  RegistrarWorld world;
+  world.slugs = {"a", "b", "c"};
+  world.center.takes = 2s;
+  world.center.before_answer = [&] {
+    world.center.fails.reset();
+    if (world.center.asked.back() == "GET b") world.center.fails = {429, "", "60", ""};
+  };
+  world.derive("secret-1");
+  world.pass(1min);
+  CHECK(world.asked() == Strings{"GET a", "GET b", "GET c"});
+  world.center.before_answer = [&] { world.center.fails.reset(); };
+  world.pass(1min);
+  CHECK(world.registered() == 3);
+  CHECK(world.told() == Strings{"demo WebhookRegistrationFailed", "demo WebhookRegistered",
+                                "demo WebhookRegistered", "demo WebhookRegistered"});
 }
 
 TEST_CASE("what is not wanted any more is not written, though it was read for") {
@@ -367,6 +388,33 @@ TEST_CASE("a receiver whose registration cannot begin counts as a failure") {
     CHECK(world.told() == Strings{" WebhookRegistrationFailed"});
   }
   CHECK(world.asked().empty());
+}
+
+TEST_CASE("a webhook that is switched off is told once, whatever else changes") {
+  RegistrarWorld world;
+  world.slugs = {"app"};
+  world.derive("secret-1");
+  world.pass(2min);
+  (void)world.told();
+  StoredWebhook& webhook = world.center.repositories["app"].at(0);
+  webhook.active = false;
+  world.pass(7h);
+  CHECK(world.told() == Strings{"demo WebhookLeftAlone"});
+  world.token = "another";
+  world.derive("secret-1");
+  world.pass(2min);
+  world.derive("secret-2", "secret-1");
+  world.pass(2min);
+  world.center.fails = {500, "", "", ""};
+  world.pass(7h);
+  world.center.fails.reset();
+  world.pass(7h);
+  CHECK(std::ranges::count(world.told(), "demo WebhookLeftAlone") == 0);
+  webhook.active = true;
+  world.pass(7h);
+  webhook.active = false;
+  world.pass(7h);
+  CHECK(std::ranges::count(world.told(), "demo WebhookLeftAlone") == 1);
 }
 
 TEST_CASE("a Bitbucket that was away for an hour is made up for in minutes, and asked little",

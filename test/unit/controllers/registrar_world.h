@@ -135,7 +135,9 @@ struct RegistrarWorld {
         [this](const api::ReceiverOwner& owner, const Note& note) {
           events.push_back(owner.meta.key.ns + " " + note.reason);
         },
-        options(), log::Logger::none());
+        options(),
+        log::Logger::to_callback(log::Level::kInfo, log::Format::kConsole,
+                                 [this](auto line) { lines.emplace_back(line); }));
   }
 
   boost::asio::awaitable<void> ask(bitbucket_rest::Operation& operation, Registrar::Before before) {
@@ -168,6 +170,10 @@ struct RegistrarWorld {
   void subscribe_to_two_hundred() {
     slugs.clear();
     for (int i = 0; i < 200; ++i) slugs.insert(std::to_string(i));
+  }
+  [[nodiscard]] bool logged(const std::string& text) const {
+    return std::ranges::any_of(
+        lines, [&](const std::string& line) { return line.find(text) != std::string::npos; });
   }
   /// Repositories with exactly one webhook.
   [[nodiscard]] std::ptrdiff_t registered() const {
@@ -234,6 +240,7 @@ struct RegistrarWorld {
   Center center;
   std::set<std::string> slugs{"app", "web"};
   Strings events;
+  Strings lines;  ///< of the log
   Strings refreshes;
   const bool follows_deliveries;
   bool leads = true;

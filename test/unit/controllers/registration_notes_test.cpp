@@ -107,7 +107,7 @@ TEST_CASE("why webhooks are not registered is told by cause, whatever the words"
         "Warning WebhookRegistrationFailed: receiver \"bb\": no bounds\n");
 }
 
-TEST_CASE("a rotation is through once every webhook that is wanted has been seen to be moved") {
+TEST_CASE("a rotation is through once every webhook is seen to be moved, or switched off") {
   struct Row {
     const char* what;
     std::map<State, std::size_t> states;
@@ -115,7 +115,8 @@ TEST_CASE("a rotation is through once every webhook that is wanted has been seen
   };
   for (const Row& row : std::vector<Row>{
            {"all", {{State::kRegistered, 2}}, true},
-           {"one is switched off", {{State::kRegistered, 1}, {State::kSkipped, 1}}, false},
+           {"one is switched off", {{State::kRegistered, 1}, {State::kSkipped, 1}}, true},
+           {"the other waits", {{State::kPending, 1}, {State::kSkipped, 1}}, false},
            {"one waits", {{State::kRegistered, 1}, {State::kPending, 1}}, false},
            {"one failed", {{State::kRegistered, 1}, {State::kFailed, 1}}, false},
            {"one is not known yet", {{State::kRegistered, 1}}, false},
@@ -133,6 +134,10 @@ TEST_CASE("a rotation is through once every webhook that is wanted has been seen
       said(lasting_notes(desired, {}, {{State::kRegistered, 2}})) ==
       "Normal WebhooksMoved: receiver \"bb\": the webhooks of all 2 repositories have the new URL "
       "and secret: remove the key \"secret.previous\" from its Secret\n");
+  CHECK_THAT(
+      lasting_notes(desired, {}, {{State::kRegistered, 1}, {State::kSkipped, 1}}).at(0).text,
+      Catch::Contains("the webhooks of 1 of 2 repositories have the new URL and secret, and the "
+                      "others are switched off: remove the key"));
   desired.outside = {"loot/web"};
   CHECK_THAT(lasting_notes(desired, {}, {{State::kRegistered, 2}}).at(0).text,
              Catch::EndsWith("from its Secret, after those of 1 repositories outside "

@@ -221,7 +221,7 @@ TEST_CASE("a repository is visited for one receiver at a time") {
   }
   SECTION("though it is wanted otherwise meanwhile: what is under way may still write") {
     world.want({"a"}, "url2", "wish", "a/bb");
-    CHECK_FALSE(world.schedule.wants(*visit));
+    CHECK_FALSE(world.schedule.may_send(*visit, world.now));
     CHECK_FALSE(world.schedule.next(world.now));
     world.schedule.dropped(*visit);
     CHECK(world.run(2s) == Visits{"1 b/bb a", "1.5 a/bb a"});
@@ -331,6 +331,31 @@ TEST_CASE("a token that is refused or used up is not shown again meanwhile") {
   told.want({"a"});
   told.failures["a"] = {.kind = ApiFailure::kRateLimited, .retry_after = 7s};
   CHECK(told.run(10s) == Visits{"0 demo/bb a", "7 demo/bb a"});
+  told.failures["a"] = {.kind = ApiFailure::kRateLimited, .retry_after = 24h};
+  CHECK(told.run(70min) == Visits{"14 demo/bb a", "3614 demo/bb a moves"});
+}
+
+TEST_CASE("visits in progress send nothing more while their token is paused") {
+  for (const ApiFailure kind : {ApiFailure::kUnauthorized, ApiFailure::kRateLimited}) {
+    ScheduleWorld world;
+    world.want({"a", "b"});
+    world.want_all("demo/other", {repository("c")});
+    std::vector<Schedule::Visit> visits;
+    for (int i = 0; i < 3; ++i) {
+      visits.push_back(world.schedule.next(world.now).value());
+      world.now += 500ms;
+    }
+    world.schedule.ended(
+        visits[0],
+        {.state = State::kFailed,
+         .error = bitbucket_rest::BitbucketError{.kind = kind, .retry_after = 60s}},
+        world.now);
+    CHECK(visits[1].repository.slug == "b");
+    CHECK_FALSE(world.schedule.may_send(visits[1], world.now));
+    CHECK_FALSE(world.schedule.may_send(visits[1], world.now + 59s));
+    CHECK(world.schedule.may_send(visits[1], world.now + 60s));
+    CHECK(world.schedule.may_send(visits[2], world.now));  // another token
+  }
 }
 
 TEST_CASE("a success ends what failures before it have cost") {
@@ -515,6 +540,29 @@ TEST_CASE("a webhook that is left to people is looked at in the round") {
   world.schedule.ended(*visit, {.state = State::kSkipped}, world.now);
   CHECK(world.count(State::kSkipped) == 1);
   CHECK(world.run(7h) == Visits{"21600 demo/bb a moves"});
+}
+
+TEST_CASE("how a webhook was seen last is known through failures and other wishes") {
+  ScheduleWorld world;
+  world.want({"a"});
+  const auto seen_before = [&](const Schedule::Outcome& outcome) {
+    world.now += 7h;
+    const auto visit = world.schedule.next(world.now);
+    REQUIRE(visit);
+    return world.schedule.ended(*visit, outcome, world.now);
+  };
+  const Schedule::Outcome fails{
+      .state = State::kFailed,
+      .error = bitbucket_rest::BitbucketError{.kind = ApiFailure::kForbidden}};
+  CHECK(seen_before({.state = State::kSkipped}) == State::kPending);
+  CHECK(seen_before(fails) == State::kSkipped);
+  world.want({"a"}, "url", "another token");
+  CHECK(world.count(State::kPending) == 1);
+  CHECK(seen_before({.state = State::kSkipped}) == State::kSkipped);
+  CHECK(seen_before({.state = State::kRegistered}) == State::kSkipped);
+  CHECK(seen_before({.state = State::kSkipped}) == State::kRegistered);
+  world.schedule.begin(world.now);  // another leader may have seen it otherwise
+  CHECK(seen_before({.state = State::kSkipped}) == State::kPending);
 }
 
 }  // namespace receiver::controllers
