@@ -244,7 +244,6 @@ void Operator::Impl::build_controllers() {
                                              .may_write = [this] { return leading(); }},
                   logger_.named("events"));
   controllers::ReceiverControllerOptions receivers = settings_.receivers;
-  receivers.leading = [this] { return leading(); };
   receivers.reconciled =
       kube::reconcile_observer(metrics_, std::string(controllers::ReceiverController::kName));
   receivers.derived = [this](const auto& owner, const auto& derived) {
@@ -252,8 +251,9 @@ void Operator::Impl::build_controllers() {
     registrar_->derived(owner, derived);
   };
   receivers.gone = [this](const kube::ObjectKey& owner) { registrar_->gone(owner); };
-  receivers_.emplace(*rest_, project_configs_, cluster_configs_, routes_, *events_,
-                     std::move(receivers), logger_);
+  receivers_.emplace(
+      *rest_, project_configs_, cluster_configs_, routes_, *events_, [this] { return leading(); },
+      std::move(receivers), logger_);
   refresher_.emplace(
       kube_io_.get_executor(),
       [this](controllers::Target target, std::string token) {
