@@ -107,7 +107,8 @@ Result<ExitCode> follow_deliveries(Context& context, Cluster& cluster,
     return context.out.good();
   };
   const auto on_trouble = [&](const std::string& why) { context.err << why << std::endl; };
-  const auto followed = follow_logs(cluster, options.source, on_line, on_trouble);
+  const auto followed =
+      follow_logs(cluster, options.source, context.look_again, on_line, on_trouble);
   if (!followed) return tl::unexpected(followed.error());
   return ExitCode::kOk;
 }
