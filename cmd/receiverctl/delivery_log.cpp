@@ -1,13 +1,13 @@
 #include "cmd/receiverctl/delivery_log.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "json/json.h"
+#include "text/ascii.h"
 #include "webhook/outcome.h"
 
 namespace receiver::ctl {
@@ -26,11 +26,7 @@ struct LogLine {
     return found == fields.end() ? std::string() : found->second;
   }
   [[nodiscard]] std::optional<std::int64_t> number(std::string_view key) const {
-    const std::string value = text(key);
-    std::int64_t number = 0;
-    const auto read = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (value.empty() || read.ec != std::errc()) return std::nullopt;
-    return number;
+    return text::parse_number<std::int64_t>(text(key));
   }
 };
 
