@@ -182,9 +182,8 @@ class AccessCheck {
     if (!url) {
       invalid(
           "the value of key \"bitbucket.url\" is not an https URL of a Bitbucket Data Center; "
-          "store "
-          "one like https://HOST/CONTEXT, without user, query and line break, or remove the key "
-          "for Bitbucket Cloud");
+          "store one like https://HOST/CONTEXT, without user, query and line break, or remove the "
+          "key for Bitbucket Cloud");
       return;
     }
     if (url->host == kCloudHost || url->host == kCloudPage) return;

@@ -63,13 +63,14 @@ std::vector<Note> notes_of(const DerivedReceivers& derived) {
 class ReceiverController::Impl {
  public:
   Impl(kube::RestClient& rest, OwnerStore& project_configs, OwnerStore& cluster_configs,
-       RouteTable& routes, kube::EventRecorder& events, ReceiverControllerOptions options,
-       log::Logger logger)
+       RouteTable& routes, kube::EventRecorder& events, Leading leading,
+       ReceiverControllerOptions options, log::Logger logger)
       : rest_(rest),
         project_configs_(project_configs),
         cluster_configs_(cluster_configs),
         routes_(routes),
         events_(events),
+        has_lease_(std::move(leading)),
         options_(std::move(options)),
         logger_(logger.named("receivers")),
         secrets_(
@@ -108,9 +109,7 @@ class ReceiverController::Impl {
     std::vector<api::PublishedReceiver> told;  ///< what Events have said, while leading
   };
 
-  [[nodiscard]] bool leading() const {
-    return leading_ && (!options_.leading || options_.leading());
-  }
+  [[nodiscard]] bool leading() const { return leading_ && has_lease_(); }
   [[nodiscard]] OwnerStore::Object owner(const kube::ObjectKey& key) const {
     return key.ns.empty() ? cluster_configs_.get(key) : project_configs_.get(key);
   }
@@ -147,6 +146,7 @@ class ReceiverController::Impl {
   OwnerStore& cluster_configs_;
   RouteTable& routes_;
   kube::EventRecorder& events_;
+  const Leading has_lease_;
   const ReceiverControllerOptions options_;
   const log::Logger logger_;
   bool leading_ = false;
@@ -372,10 +372,10 @@ void ReceiverController::Impl::emit(const api::ReceiverOwner& owner, kube::Event
 
 ReceiverController::ReceiverController(kube::RestClient& rest, OwnerStore& project_configs,
                                        OwnerStore& cluster_configs, RouteTable& routes,
-                                       kube::EventRecorder& events,
+                                       kube::EventRecorder& events, Leading leading,
                                        ReceiverControllerOptions options, log::Logger logger)
     : impl_(std::make_unique<Impl>(rest, project_configs, cluster_configs, routes, events,
-                                   std::move(options), std::move(logger))) {}
+                                   std::move(leading), std::move(options), std::move(logger))) {}
 
 ReceiverController::~ReceiverController() = default;
 

@@ -31,9 +31,6 @@ struct ReceiverControllerOptions {
   BitbucketHosts bitbucket_hosts{};
   SecretAccess secret_access = SecretAccess::kNamespaced;
   int workers = 4;
-  /// Called before each write, in addition to set_leading(): the Lease may have expired unnoticed
-  /// while the thread was blocked. If not set, always true.
-  std::function<bool()> leading{};
   kube::ReconcileObserver reconciled{};
   /// Called in every replica with each new result for an owner, and when an owner is deleted.
   std::function<void(const api::ReceiverOwner&, const DerivedReceivers&)> derived{};
@@ -58,11 +55,15 @@ class ReceiverController {
   /// Name of its work queue and reconciles, in logs and metrics.
   static constexpr std::string_view kName = "receivers";
 
+  /// Called before each write, in addition to set_leading(): the Lease may have expired unnoticed
+  /// while the thread was blocked.
+  using Leading = std::function<bool()>;
+
   /// Observes both stores: create it before their reflectors start. All arguments must outlive
   /// run().
   ReceiverController(kube::RestClient& rest, OwnerStore& project_configs,
                      OwnerStore& cluster_configs, RouteTable& routes, kube::EventRecorder& events,
-                     ReceiverControllerOptions options, log::Logger logger);
+                     Leading leading, ReceiverControllerOptions options, log::Logger logger);
   ~ReceiverController();
   ReceiverController(const ReceiverController&) = delete;
   ReceiverController& operator=(const ReceiverController&) = delete;

@@ -116,9 +116,7 @@ class Registrar::Impl : public std::enable_shared_from_this<Impl> {
   };
   using WorkPtr = std::shared_ptr<Work>;
 
-  [[nodiscard]] bool leading() const {
-    return leading_ && !stopped_ && (!options_.leading || options_.leading());
-  }
+  [[nodiscard]] bool leading() const { return leading_ && !stopped_ && options_.leading(); }
   void look_again(const kube::ObjectKey& key);
   void look_at_changes();
   void want(Owner& owner, Reached& reached, Time now);

@@ -25,8 +25,9 @@ namespace receiver::controllers {
 
 struct RegistrarOptions {
   BaseUrl base_url;
-  /// Called before each visit and each of its requests. Null: always yes.
-  std::function<bool()> leading{};
+  /// Called before each visit and each of its requests. Not empty; without an initializer, so that
+  /// gcc warns if it is left out.
+  std::function<bool()> leading;
   /// Refreshes the Warehouses that the project's receivers reach (empty project: all) and that
   /// subscribe to the repository, after Data Center could not deliver. Null: failed deliveries are
   /// not read.

@@ -240,7 +240,7 @@ asio::awaitable<Deliveries::End> Deliveries::answer_ping(const http::RequestHead
                                                          const std::vector<Route>& candidates) {
   const auto dropped = co_await drop(body);
   if (!dropped) co_return refuse_body(head, candidates, dropped.error());
-  log_unproven(pings_, log::Level::kInfo, "ping", head, candidates);
+  log_unproven(pings_, log::Level::kInfo, "ping", Outcome::kPing, head, candidates);
   http::Response pong = message_response(200, "ping received");
   tell_path(pong, head, candidates);
   co_return End{std::move(pong), Outcome::kPing};
@@ -384,8 +384,9 @@ Deliveries::End Deliveries::report(const Delivery& delivery, bitbucket::EventKin
 Deliveries::End Deliveries::refuse_body(const http::RequestHead& head,
                                         const std::vector<Route>& candidates,
                                         http::BodyError error) {
-  log_unproven(refused_bodies_, log::Level::kWarn, why_refused(error), head, candidates);
-  return {http::answer_for(error, options_.limits), outcome_of(error)};
+  const std::optional<Outcome> outcome = outcome_of(error);
+  log_unproven(refused_bodies_, log::Level::kWarn, why_refused(error), outcome, head, candidates);
+  return {http::answer_for(error, options_.limits), outcome};
 }
 
 Deliveries::End Deliveries::refuse_sender(const http::RequestHead& head,
@@ -399,7 +400,7 @@ Deliveries::End Deliveries::refuse_sender(const http::RequestHead& head,
                      "receiver's secret in the webhook in Bitbucket"
                    : "answered 401: the delivery is not signed; set the receiver's secret in the "
                      "webhook in Bitbucket",
-               head, candidates);
+               outcome, head, candidates);
   return {http::error_response(401, has_signature ? "unauthorized" : "missing signature"), outcome};
 }
 
@@ -411,7 +412,8 @@ void Deliveries::observe(const std::vector<Route>& receivers, std::string_view r
 }
 
 void Deliveries::log_unproven(log::LogThrottle& throttle, log::Level level,
-                              std::string_view message, const http::RequestHead& head,
+                              std::string_view message, std::optional<Outcome> outcome,
+                              const http::RequestHead& head,
                               const std::vector<Route>& candidates) const {
   const auto held_back = throttle.admit();
   if (!held_back) return;
@@ -420,6 +422,7 @@ void Deliveries::log_unproven(log::LogThrottle& throttle, log::Level level,
                  {"event", bounded_field(head, bitbucket::kEventHeader)},
                  {"project", joined_names(candidates, &Route::project)},
                  {"receiver", joined_names(candidates, &Route::receiver)},
+                 {"outcome", outcome ? outcome_name(*outcome) : ""},
                  {"suppressed", *held_back}});
 }
 

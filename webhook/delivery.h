@@ -108,7 +108,7 @@ class Deliveries {
   void observe(const std::vector<controllers::Route>& receivers, std::string_view result) const;
   /// For a request whose sender has not proved that it has a key.
   void log_unproven(log::LogThrottle& throttle, log::Level level, std::string_view message,
-                    const http::RequestHead& head,
+                    std::optional<Outcome> outcome, const http::RequestHead& head,
                     const std::vector<controllers::Route>& candidates) const;
   /// Ends a signed delivery, with its log line.
   [[nodiscard]] End finish(const Delivery& delivery, Outcome outcome, http::Response answer,

@@ -6,7 +6,7 @@
 namespace receiver::webhook {
 namespace {
 
-/// In the order of Outcome. Alerts and dashboards use these names.
+/// In the order of Outcome. Alerts, dashboards and `receiverctl deliveries` use these names.
 constexpr auto kNames = std::to_array<std::string_view>(
     {"ok", "queued", "failed", "overloaded", "ignored_event", "ping", "unknown_path", "not_ready",
      "wrong_method", "too_large", "missing_signature", "bad_signature", "bad_body"});
@@ -16,6 +16,12 @@ static_assert(kNames.size() == kOutcomes);
 
 std::string_view outcome_name(Outcome outcome) {
   return kNames.at(static_cast<std::size_t>(outcome));
+}
+
+std::optional<Outcome> outcome_named(std::string_view name) {
+  const auto* const found = std::ranges::find(kNames, name);
+  if (found == kNames.end()) return std::nullopt;
+  return static_cast<Outcome>(found - kNames.begin());
 }
 
 void DeliveryCounters::add(Outcome outcome, std::string_view event) {

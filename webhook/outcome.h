@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "bitbucket/event.h"
@@ -28,6 +29,7 @@ enum class Outcome : std::uint8_t {
 };
 inline constexpr std::size_t kOutcomes = static_cast<std::size_t>(Outcome::kBadBody) + 1;
 [[nodiscard]] std::string_view outcome_name(Outcome outcome);
+[[nodiscard]] std::optional<Outcome> outcome_named(std::string_view name);
 
 /// Requests by outcome and event. Thread-safe.
 struct DeliveryCounters {

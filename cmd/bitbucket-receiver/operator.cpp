@@ -1,58 +1,33 @@
 #include "cmd/bitbucket-receiver/operator.h"
 
 #include <algorithm>
-#include <array>
-#include <atomic>
+#include <chrono>
 #include <csignal>
 #include <functional>
-#include <optional>
+#include <memory>
 #include <random>
-#include <set>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
-#include "api/promotion.h"
-#include "api/warehouse.h"
 #include "async/sleeper.h"
-#include "cmd/bitbucket-receiver/health.h"
-#include "cmd/bitbucket-receiver/tasks.h"
+#include "cmd/bitbucket-receiver/operator_impl.h"
 #include "cmd/bitbucket-receiver/wiring.h"
+#include "cmd/environment.h"
 #include "cmd/version.h"
-#include "controllers/catch_up.h"
-#include "controllers/desired_webhooks.h"
 #include "controllers/metrics.h"
-#include "controllers/missed_deliveries.h"
-#include "controllers/receiver_controller.h"
-#include "controllers/refresher.h"
-#include "controllers/registrar.h"
-#include "controllers/routes.h"
-#include "controllers/stage_watch.h"
-#include "http/io_threads.h"
 #include "http/metrics.h"
-#include "http/server.h"
 #include "kube/config.h"
-#include "kube/events.h"
-#include "kube/leader_election.h"
 #include "kube/metrics.h"
-#include "kube/reflector.h"
-#include "kube/rest.h"
 #include "log/end_on_exception.h"
-#include "metrics/metrics.h"
-#include "webhook/bitbucket_clients.h"
-#include "webhook/delivery.h"
-#include "webhook/inquirer.h"
-#include "webhook/late_targets.h"
 #include "webhook/metrics.h"
-#include "webhook/targets.h"
 
 namespace receiver {
 
@@ -65,7 +40,6 @@ constexpr milliseconds kPatchTimeout{10'000};
 constexpr milliseconds kLookAtSettings{2'000};
 /// No handler takes this long: its thread hangs.
 constexpr milliseconds kStuck{10'000};
-constexpr std::string_view kControllerName = "kargo.akuity.io/bitbucket-receiver";
 
 /// Unique per process, and readable: the replica's name and random digits.
 std::string identity(const std::string& pod_name) {
@@ -83,105 +57,6 @@ kube::ReflectorOptions watched(std::string plural, const json::Projection& proje
 }
 
 }  // namespace
-
-class Operator::Impl {
- public:
-  Impl(Settings settings, log::Logger logger)
-      : settings_(std::move(settings)),
-        logger_(std::move(logger)),
-        project_configs_([](const kube::ObjectMeta& meta, const rapidjson::Value& object) {
-          return api::decode_owner(api::OwnerKind::kProjectConfig, meta, object);
-        }),
-        cluster_configs_([](const kube::ObjectMeta& meta, const rapidjson::Value& object) {
-          return api::decode_owner(api::OwnerKind::kClusterConfig, meta, object);
-        }),
-        warehouses_(api::decode_warehouse, webhook::warehouse_index_keys),
-        promotions_(api::decode_promotion, webhook::promotion_index_keys) {}
-
-  ~Impl() {
-    if (http_threads_) http_threads_->join();
-  }
-  Impl(const Impl&) = delete;
-  Impl& operator=(const Impl&) = delete;
-
-  tl::expected<int, std::string> run();
-
- private:
-  tl::expected<void, std::string> connect();
-  void build_controllers();
-  void build_registrar();
-  struct Watched {
-    std::string plural;
-    std::optional<kube::Reflector> reflector{};
-  };
-  void watch(Watched& watched_kind, const json::Projection& projection, kube::ObjectSink& sink,
-             std::function<void(bool current)> on_current = {});
-  void kind_settled(const Watched& watched_kind);
-  tl::expected<void, std::string> listen();
-  void add_metrics();
-  void lead_or_stand();
-
-  asio::awaitable<void> wait_for_signal();
-  asio::awaitable<void> shut_down();
-  asio::awaitable<void> follow_log_level();
-  asio::awaitable<kube::ApiResult<void>> patch(controllers::Target target, std::string token);
-  asio::awaitable<void> refresh(std::vector<controllers::Target> targets);
-
-  [[nodiscard]] bool leading() const {
-    return !settings_.leader_elect || (elector_ && elector_->leading());
-  }
-  [[nodiscard]] std::vector<HealthCheck> liveness() const;
-  [[nodiscard]] std::vector<HealthCheck> readiness();
-
-  const Settings settings_;
-  const log::Logger logger_;
-
-  // Destroyed last: operations on kube_io_ refer to timers of waiting deliveries
-  // (controllers/refresher.h).
-  asio::io_context http_io_;
-  asio::io_context kube_io_{1};
-  std::optional<http::IoThreads> http_threads_;
-
-  std::unique_ptr<kube::RestClient> rest_;
-  controllers::OwnerStore project_configs_;
-  controllers::OwnerStore cluster_configs_;
-  kube::Store<api::Warehouse> warehouses_;
-  kube::Store<api::Promotion> promotions_;
-  controllers::RouteTable routes_;
-
-  std::optional<kube::EventRecorder> events_;
-  std::optional<controllers::ReceiverController> receivers_;
-  std::optional<controllers::Refresher> refresher_;
-  std::optional<kube::Recovery::Waiting> server_is_back_;  ///< any success wakes the refresher
-  std::optional<controllers::CatchUp> catch_up_;
-  std::optional<webhook::LateTargets> late_targets_;
-  std::optional<webhook::BitbucketClients> bitbucket_clients_;
-  std::optional<webhook::Inquirer> inquirer_;
-  std::optional<controllers::StageWatch> stages_;
-  std::optional<controllers::Registrar> registrar_;
-  std::optional<webhook::Deliveries> deliveries_;
-  std::optional<kube::LeaderElector> elector_;
-  Watched watched_project_configs_{"projectconfigs"};
-  Watched watched_cluster_configs_{"clusterconfigs"};
-  Watched watched_warehouses_{"warehouses"};
-  Watched watched_promotions_{"promotions"};
-  const std::array<Watched*, 4> all_watched_{&watched_project_configs_, &watched_cluster_configs_,
-                                             &watched_warehouses_, &watched_promotions_};
-  metrics::Readings metrics_;
-  std::optional<http::Server> webhook_server_;
-  std::optional<http::Server> metrics_server_;
-
-  bool shutting_down_ = false;
-  bool owners_listed_ = false;
-  bool secrets_tried_ = false;
-  int exit_code_ = 0;
-  Tasks tasks_{kube_io_.get_executor(), [this](const std::string& name, const std::string& error) {
-                 exit_code_ = 1;
-                 logger_.error("a component of the operator failed; shutting down",
-                               {{"component", name}, {"error", error}});
-                 std::raise(SIGTERM);
-               }};
-};
 
 tl::expected<int, std::string> Operator::Impl::run() {
   logger_.info("starting", {{"version", version()},
@@ -235,108 +110,6 @@ tl::expected<void, std::string> Operator::Impl::connect() {
   if (!rest) return tl::unexpected(rest.error());
   rest_ = std::move(*rest);
   return {};
-}
-
-void Operator::Impl::build_controllers() {
-  events_.emplace(*rest_,
-                  kube::EventRecorderOptions{.controller = std::string(kControllerName),
-                                             .instance = settings_.pod_name,
-                                             .may_write = [this] { return leading(); }},
-                  logger_.named("events"));
-  controllers::ReceiverControllerOptions receivers = settings_.receivers;
-  receivers.leading = [this] { return leading(); };
-  receivers.reconciled =
-      kube::reconcile_observer(metrics_, std::string(controllers::ReceiverController::kName));
-  receivers.derived = [this](const auto& owner, const auto& derived) {
-    if (controllers::registers(derived)) stages_->begin();
-    registrar_->derived(owner, derived);
-  };
-  receivers.gone = [this](const kube::ObjectKey& owner) { registrar_->gone(owner); };
-  receivers_.emplace(*rest_, project_configs_, cluster_configs_, routes_, *events_,
-                     std::move(receivers), logger_);
-  refresher_.emplace(
-      kube_io_.get_executor(),
-      [this](controllers::Target target, std::string token) {
-        return patch(std::move(target), std::move(token));
-      },
-      settings_.refresher, logger_.named("refresher"), controllers::refresh_observer(metrics_));
-  server_is_back_.emplace(rest_->recovery(), [this] { refresher_->server_is_back(); });
-  catch_up_.emplace(
-      kube_io_.get_executor(), *refresher_,
-      controllers::CatchUp::Sources{.complete =
-                                        [this] {
-                                          // Not routes_.complete(): one project with unreadable
-                                          // Secrets must not make the replica unready.
-                                          return owners_listed_ && receivers_->secrets_settled() &&
-                                                 warehouses_.synced() && promotions_.synced();
-                                        },
-                                    .targets =
-                                        [this] {
-                                          return webhook::reachable_targets(
-                                              routes_.projects(), warehouses_, promotions_);
-                                        }},
-      controllers::CatchUpOptions{}, logger_.named("catch-up"));
-  late_targets_.emplace(kube_io_.get_executor(), routes_, warehouses_, promotions_, *refresher_,
-                        logger_.named("late-targets"));
-  bitbucket_clients_.emplace(
-      kube_io_.get_executor(),
-      webhook::BitbucketClientsOptions{.proxy = settings_.bitbucket_proxy,
-                                       .user_agent = user_agent("bitbucket-receiver")});
-  inquirer_.emplace(
-      kube_io_.get_executor(),
-      [this](webhook::Inquirer::Access access, bitbucket_rest::Operation& operation,
-             clock::Steady::time_point deadline) {
-        return bitbucket_clients_->ask(std::move(access), operation, deadline);
-      },
-      webhook::InquirerLimits{}, logger_.named("bitbucket"), webhook::question_observer(metrics_));
-  build_registrar();
-  webhook::DeliveryOptions deliveries = settings_.deliveries;
-  deliveries.inquirer = &*inquirer_;
-  deliveries.answered = webhook::answer_observer(metrics_);
-  deliveries.authenticated = webhook::authentication_observer(metrics_);
-  deliveries_.emplace(routes_, warehouses_, promotions_, *late_targets_, *refresher_,
-                      std::move(deliveries), logger_.named("webhook"));
-}
-
-void Operator::Impl::build_registrar() {
-  stages_.emplace(
-      *rest_, [this](const std::string& ns) { registrar_->changed(ns); },
-      [this](const std::string& kind, const kube::Reflector& reflector) {
-        kube::add_reflector_metrics(metrics_, kind, [&reflector] { return reflector.status(); });
-      },
-      logger_);
-  registrar_.emplace(
-      kube_io_.get_executor(),
-      [this](controllers::Registrar::Access access, bitbucket_rest::Operation& operation,
-             controllers::Registrar::Before before) {
-        return bitbucket_clients_->ask(std::move(access), operation, std::move(before));
-      },
-      [this](const std::set<std::string>& projects) {
-        return controllers::reached_by(projects, warehouses_, promotions_, stages_->projects());
-      },
-      [this](const api::ReceiverOwner& owner, const controllers::Note& note) {
-        events_->emit(api::reference_to(owner), note.type, note.reason, "Register", note.text);
-      },
-      controllers::RegistrarOptions{
-          .base_url = settings_.receivers.base_url,
-          .leading = [this] { return leading(); },
-          .refresh =
-              [this](const std::string& project, const auto& access, const auto& repository) {
-                asio::co_spawn(
-                    kube_io_,
-                    refresh(controllers::subscribers(project, access, repository, warehouses_)),
-                    log::EndOnException{logger_, "a refresh"});
-              }},
-      logger_.named("registrar"));
-  warehouses_.observe([this](const kube::ObjectKey& key, const auto& before, const auto& now) {
-    if (!controllers::same_repositories(before, now)) registrar_->changed(key.ns);
-  });
-  promotions_.observe([this](const kube::ObjectKey& key, const auto& before, const auto& now) {
-    const auto waits = [](const auto& promotion) {
-      return promotion && !promotion->pull_request_urls.empty();
-    };
-    if (!waits(before) && waits(now)) registrar_->changed(key.ns);
-  });
 }
 
 void Operator::Impl::watch(Watched& watched_kind, const json::Projection& projection,

@@ -266,8 +266,7 @@ std::vector<Setting> settings_table(Settings& s) {
        duration(limit.body_time, milliseconds(100), minutes(10))},
       {"IDLE_TIMEOUT", limits,
        "Time that a connection may wait for its next request. Keep it above the idle timeout of "
-       "the "
-       "proxy in\nfront.",
+       "the proxy in\nfront.",
        duration(limit.idle_time, milliseconds(100), minutes(24 * 60))},
 
       {"KUBECONFIG", kubernetes,
@@ -281,13 +280,12 @@ std::vector<Setting> settings_table(Settings& s) {
        queries_per_second(s.rest.queries_per_second)},
       {"KUBE_API_BURST", kubernetes,
        "Requests that may exceed KUBE_API_QPS at once. It has no effect without KUBE_API_QPS. If "
-       "not "
-       "given:\ntwice KUBE_API_QPS.",
+       "not given:\ntwice KUBE_API_QPS.",
        no_default(number(s.rest.burst, 1, 1'000'000))},
       {"SECRET_ACCESS", kubernetes,
        "namespaced: watch the Secrets of each namespace with a Bitbucket receiver. cluster: watch "
-       "all "
-       "Secrets\nwith the label kargo.akuity.io/cred-type: generic, which needs that permission.",
+       "all Secrets\nwith the label kargo.akuity.io/cred-type: generic, which needs that "
+       "permission.",
        one_of(s.receivers.secret_access, "HOW", {"namespaced", "cluster"}, parse_secret_access)},
       {"SYSTEM_RESOURCES_NAMESPACE", kubernetes,
        "Namespace of the Secrets of ClusterConfig's receivers. Empty: no such receivers.",

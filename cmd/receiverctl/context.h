@@ -90,6 +90,9 @@ struct Context {
   /// Timeout of each request. Nothing: each request has its own default.
   std::optional<std::chrono::milliseconds> request_timeout{};
 
+  /// Interval at which `--watch` and `--follow` look at the cluster again.
+  std::chrono::milliseconds look_again{2'000};
+
   std::function<Result<ExitCode>()> command{};
 };
 

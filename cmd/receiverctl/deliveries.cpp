@@ -15,6 +15,7 @@
 #include "cmd/receiverctl/pod_logs.h"
 #include "cmd/receiverctl/whose.h"
 #include "json/json.h"
+#include "webhook/outcome.h"
 
 namespace receiver::ctl {
 namespace {
@@ -54,10 +55,11 @@ std::optional<std::chrono::seconds> age_of(const std::string& text) {
 }
 
 Tone tone_of(const LoggedDelivery& delivery) {
-  const std::string& outcome = delivery.outcome;
-  if (outcome == "ok" || outcome == "ping") return Tone::kGood;
-  if (outcome == "ignored_event") return Tone::kQuiet;
-  return outcome == "queued" ? Tone::kWarning : Tone::kBad;
+  using webhook::Outcome;
+  const auto outcome = webhook::outcome_named(delivery.outcome);
+  if (outcome == Outcome::kOk || outcome == Outcome::kPing) return Tone::kGood;
+  if (outcome == Outcome::kIgnoredEvent) return Tone::kQuiet;
+  return outcome == Outcome::kQueued ? Tone::kWarning : Tone::kBad;
 }
 
 /// `PROJECT/RECEIVER`; for several that share a path, all of them.
@@ -118,7 +120,8 @@ Result<ExitCode> follow_deliveries(Context& context, Cluster& cluster,
     return context.out.good();
   };
   const auto on_trouble = [&](const std::string& why) { context.err << why << std::endl; };
-  const auto followed = follow_logs(cluster, options.source, on_line, on_trouble);
+  const auto followed =
+      follow_logs(cluster, options.source, context.look_again, on_line, on_trouble);
   if (!followed) return tl::unexpected(followed.error());
   return ExitCode::kOk;
 }

@@ -1,16 +1,19 @@
 #include "cmd/receiverctl/delivery_log.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "json/json.h"
+#include "text/ascii.h"
+#include "webhook/outcome.h"
 
 namespace receiver::ctl {
 namespace {
+
+using webhook::Outcome;
 
 /// The fields of a line, as text; those of JSON that are numbers, too.
 struct LogLine {
@@ -23,11 +26,7 @@ struct LogLine {
     return found == fields.end() ? std::string() : found->second;
   }
   [[nodiscard]] std::optional<std::int64_t> number(std::string_view key) const {
-    const std::string value = text(key);
-    std::int64_t number = 0;
-    const auto read = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (value.empty() || read.ec != std::errc()) return std::nullopt;
-    return number;
+    return text::parse_number<std::int64_t>(text(key));
   }
 };
 
@@ -128,6 +127,40 @@ std::string why_nothing(const LoggedDelivery& delivery) {
   return "nothing refreshed: no object subscribes to this; see `receiverctl explain`";
 }
 
+std::string reason_of(const LoggedDelivery& delivery) {
+  const auto outcome = webhook::outcome_named(delivery.outcome);
+  if (outcome == Outcome::kPing) return "a test of the connection";
+  if (!outcome || !delivery.message.empty()) return delivery.message;
+  switch (*outcome) {
+    case Outcome::kOk:
+      return delivery.applied > 0 ? refreshed(delivery) : why_nothing(delivery);
+    case Outcome::kQueued:
+      return fmt::format("{}; {} queued: the API server was slow, they are refreshed later",
+                         refreshed(delivery), delivery.queued);
+    case Outcome::kFailed:
+      return fmt::format(
+          "{}; {} rejected by the API server: the log names them in lines `refresh rejected`",
+          refreshed(delivery), delivery.refused);
+    case Outcome::kOverloaded:
+      return "not accepted: the operator is at one of its limits; Bitbucket Cloud sends it again";
+    case Outcome::kNotReady:
+      return "not accepted: the operator has not read all objects yet; Bitbucket Cloud sends it "
+             "again";
+    case Outcome::kIgnoredEvent:
+      return "the operator ignores this event";
+    case Outcome::kBadBody:
+      return "signed, but the payload cannot be read";
+    case Outcome::kPing:
+    case Outcome::kUnknownPath:
+    case Outcome::kWrongMethod:
+    case Outcome::kTooLarge:
+    case Outcome::kMissingSignature:
+    case Outcome::kBadSignature:
+      break;  // their lines say why
+  }
+  return "";
+}
+
 }  // namespace
 
 void LineCutter::feed(std::string_view piece) {
@@ -185,41 +218,17 @@ std::optional<LoggedDelivery> read_log_line(std::string_view line) {
                           .spared = read->number("spared").value_or(0),
                           .milliseconds = read->number("duration_ms"),
                           .similar = read->number("suppressed").value_or(0)};
-  if (delivery.outcome.empty()) {
+  if (!read->fields.contains("applied")) delivery.message = read->message;
+  if (delivery.outcome.empty()) {  // the body did not arrive, or a release before 0.2.0 wrote it
     delivery.outcome = read->message == "ping" ? "ping" : "refused";
-    if (delivery.outcome == "refused") delivery.message = read->message;
   }
   return delivery;
 }
 
 std::string result_of(const LoggedDelivery& delivery) {
-  const std::string& outcome = delivery.outcome;
-  std::string text;
-  if (!delivery.message.empty()) {
-    text = delivery.message;
-  } else if (outcome == "ok") {
-    text = delivery.applied > 0 ? refreshed(delivery) : why_nothing(delivery);
-  } else if (outcome == "queued") {
-    text = fmt::format("{}; {} queued: the API server was slow, they are refreshed later",
-                       refreshed(delivery), delivery.queued);
-  } else if (outcome == "failed") {
-    text = fmt::format(
-        "{}; {} rejected by the API server: the log names them in lines `refresh rejected`",
-        refreshed(delivery), delivery.refused);
-  } else if (outcome == "overloaded") {
-    text = "not accepted: the operator is at one of its limits; Bitbucket Cloud sends it again";
-  } else if (outcome == "not_ready") {
-    text =
-        "not accepted: the operator has not read all objects yet; Bitbucket Cloud sends it again";
-  } else if (outcome == "ignored_event") {
-    text = "the operator ignores this event";
-  } else if (outcome == "ping") {
-    text = "a test of the connection";
-  } else if (outcome == "bad_body") {
-    text = "signed, but the payload cannot be read";
-  }
-  if (delivery.similar > 0) text += fmt::format(" (and {} like it before)", delivery.similar);
-  return text;
+  const std::string text = reason_of(delivery);
+  return delivery.similar > 0 ? fmt::format("{} (and {} like it before)", text, delivery.similar)
+                              : text;
 }
 
 bool is_wanted(const LoggedDelivery& delivery, const DeliveryFilter& filter) {

@@ -50,14 +50,14 @@ struct LoggedDelivery {
   std::string project{};
   std::string receiver{};
   std::string url{};  ///< of the repository or pull request
-  /// A word of webhook::outcome_name(); `refused` if the sender has not shown the secret.
+  /// A name of webhook::Outcome; `refused` if the body did not arrive.
   std::string outcome{};
   std::int64_t applied = 0;  ///< objects refreshed
   std::int64_t queued = 0;
   std::int64_t refused = 0;  ///< by the API server
   std::int64_t spared = 0;
   std::optional<std::int64_t> milliseconds{};
-  std::string message{};     ///< the log's message about a delivery that was not accepted
+  std::string message{};     ///< the log's, if the sender has not proved that it has the secret
   std::int64_t similar = 0;  ///< lines of the same kind that the log has left out before this one
 };
 

@@ -1,4 +1,3 @@
-#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -14,6 +13,7 @@
 #include "cmd/receiverctl/cli.h"
 #include "cmd/receiverctl/interruption.h"
 #include "log/printable.h"
+#include "text/ascii.h"
 
 namespace {
 
@@ -29,8 +29,7 @@ std::optional<std::size_t> columns() {
   if (::isatty(STDOUT_FILENO) != 1) return std::nullopt;
   constexpr std::size_t kUsual = 80;
   const std::string told = receiver::process_environment("COLUMNS").value_or("");
-  std::size_t columns = 0;
-  std::from_chars(told.data(), told.data() + told.size(), columns);
+  std::size_t columns = receiver::text::parse_number<std::size_t>(told).value_or(0);
   winsize size{};
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg)
   if (columns == 0 && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) columns = size.ws_col;

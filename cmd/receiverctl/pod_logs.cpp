@@ -83,6 +83,7 @@ struct Following {
 
   Cluster& cluster;
   LogSource source;
+  std::chrono::milliseconds look_again{};
   std::function<bool(const std::string&, std::string_view)> on_line;
   std::function<void(const std::string&)> on_trouble;
   clock::Timer pause;
@@ -163,7 +164,7 @@ asio::awaitable<Result<void>> look_for_pods(std::shared_ptr<Following> shared) {
           shared->cluster.failure("the operator's pods cannot be listed", list.error()).message);
     }
     if (shared->ended) break;
-    co_await async::sleep_until(shared->pause, clock::Steady::now() + kLookForPods);
+    co_await async::sleep_until(shared->pause, clock::Steady::now() + shared->look_again);
   }
   Result<void> result;
   if (!shared->failure.message.empty()) result = tl::unexpected(shared->failure);
@@ -231,9 +232,11 @@ Result<std::size_t> read_logs(Cluster& cluster, const LogSource& source, const O
 }
 
 Result<void> follow_logs(Cluster& cluster, const LogSource& source,
+                         std::chrono::milliseconds look_again,
                          std::function<bool(const std::string&, std::string_view)> on_line,
                          std::function<void(const std::string&)> on_trouble) {
   const auto shared = std::make_shared<Following>(cluster, source);
+  shared->look_again = look_again;
   shared->on_line = std::move(on_line);
   shared->on_trouble = std::move(on_trouble);
   auto result = cluster.await(look_for_pods(shared));

@@ -48,14 +48,12 @@ using OnLogLine = std::function<void(const std::string& pod, std::string_view li
 [[nodiscard]] Result<std::size_t> read_logs(Cluster& cluster, const LogSource& source,
                                             const OnLogLine& on_line);
 
-/// Interval of the search for new pods.
-inline constexpr std::chrono::seconds kLookForPods{2};
-
 /// Follows all pods at the same time, and new ones from their beginning, until `on_line` returns
-/// false or the logs may not be read. Transient errors of the API server go to `on_trouble` and are
-/// retried. Each line is reported once, even if its log is opened again.
+/// false or the logs may not be read. New pods are searched for at the interval `look_again`.
+/// Transient errors of the API server go to `on_trouble` and are retried. Each line is reported
+/// once, even if its log is opened again.
 [[nodiscard]] Result<void> follow_logs(
-    Cluster& cluster, const LogSource& source,
+    Cluster& cluster, const LogSource& source, std::chrono::milliseconds look_again,
     std::function<bool(const std::string& pod, std::string_view line)> on_line,
     std::function<void(const std::string& why)> on_trouble);
 

@@ -23,8 +23,6 @@ namespace {
 
 using controllers::SecretState;
 
-/// Interval of --watch.
-constexpr std::chrono::seconds kWatchAgain{2};
 /// Hosts of other products, whose ssh URLs look like those of a Data Center.
 constexpr std::array<std::string_view, 4> kOtherHosts{"github.com", "gitlab.com", "codeberg.org",
                                                       "git.sr.ht"};
@@ -239,7 +237,7 @@ Result<ExitCode> watch_receivers(Context& context, Cluster& cluster,
   const ReceiverColumns columns = columns_of(context, options);
   Table table = table_of_receivers(false, columns);
   std::string failure;  // the last one reported
-  for (bool first = true; context.out; std::this_thread::sleep_for(kWatchAgain)) {
+  for (bool first = true; context.out; std::this_thread::sleep_for(context.look_again)) {
     const auto receivers = look(context, cluster, options);
     if (!receivers) {
       if (first) return tl::unexpected(receivers.error());

@@ -10,13 +10,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "clock/clock.h"
 #include "cmd/receiverctl/interruption.h"
 
 namespace receiver::ctl {
 namespace {
 
 namespace rest = bitbucket_rest;
-using Clock = std::chrono::steady_clock;
 
 constexpr unsigned kAtOnce = 4;
 /// The longest wait for a rate limit.
@@ -37,10 +37,11 @@ using Answered = tl::expected<rest::ApiAnswer, rest::BitbucketError>;
 class Run {
  public:
   Run(Context& context, const rest::Send& send, const std::vector<rest::Repository>& repositories,
-      const visits::Visit& visit)
+      const visits::Visit& visit, const visits::Sleep& sleep)
       : send_(send),
         repositories_(repositories),
         visit_(visit),
+        sleep_(sleep),
         progress_(context, repositories.size()) {}
 
   visits::Outcome run() {
@@ -127,7 +128,7 @@ class Run {
 
   /// A rate limit applies to all requests.
   void pause(rest::Pausing whom, std::chrono::seconds time, const std::string& why) {
-    const auto until = Clock::now() + time;
+    const auto until = clock::Steady::now() + time;
     {
       const std::lock_guard lock(mutex_);
       if (whom == rest::Pausing::kAll && until <= paused_until_) return;
@@ -135,28 +136,29 @@ class Run {
       progress_.say(fmt::format("{}: waiting {} s", why, time.count()));
     }
     if (whom == rest::Pausing::kAll) return;  // await_turn() waits
-    while (!Interruption::happened() && Clock::now() < until) std::this_thread::sleep_for(kLook);
+    while (!Interruption::happened() && clock::Steady::now() < until) sleep_(kLook);
   }
 
   /// Waits until requests may be sent; false after Ctrl-C.
   bool await_turn() {
-    while (!Interruption::happened() && is_paused()) std::this_thread::sleep_for(kLook);
+    while (!Interruption::happened() && is_paused()) sleep_(kLook);
     return !Interruption::happened();
   }
 
   bool is_paused() {
     const std::lock_guard lock(mutex_);
-    return Clock::now() < paused_until_;
+    return clock::Steady::now() < paused_until_;
   }
 
   const rest::Send& send_;
   const std::vector<rest::Repository>& repositories_;
   const visits::Visit& visit_;
+  const visits::Sleep& sleep_;
   Interruption interruption_;
   std::mutex taking_;
   std::mutex mutex_;  ///< of all below
   std::size_t next_ = 0;
-  Clock::time_point paused_until_{};
+  clock::Steady::time_point paused_until_{};
   Prospects prospects_;
   Progress progress_;
   std::set<std::size_t> failed_;     ///< places of repositories
@@ -227,9 +229,14 @@ void Progress::leave_bar() {
   if (std::exchange(on_bar_, false)) *context_.bar << std::endl;
 }
 
+void visits::sleep(std::chrono::milliseconds time) {
+  std::this_thread::sleep_for(time);
+}
+
 visits::Outcome visits::run(Context& context, const rest::Send& send,
-                            const std::vector<rest::Repository>& repositories, const Visit& visit) {
-  return Run(context, send, repositories, visit).run();
+                            const std::vector<rest::Repository>& repositories, const Visit& visit,
+                            const Sleep& sleep) {
+  return Run(context, send, repositories, visit, sleep).run();
 }
 
 }  // namespace receiver::ctl

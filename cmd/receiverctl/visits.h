@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <optional>
@@ -100,17 +101,22 @@ struct Outcome {
   ExitCode code = ExitCode::kOk;
   std::string why_not_tried;
 };
+/// Lets the calling thread sleep.
+using Sleep = std::function<void(std::chrono::milliseconds)>;
+void sleep(std::chrono::milliseconds time);
 Outcome run(Context& context, const bitbucket_rest::Send& send,
-            const std::vector<bitbucket_rest::Repository>& repositories, const Visit& visit);
+            const std::vector<bitbucket_rest::Repository>& repositories, const Visit& visit,
+            const Sleep& sleep);
 
 }  // namespace visits
 
-/// `make` returns the operation for a repository; `how` describes its result in a word. They and
-/// `send` are called on several threads.
+/// `make` returns the operation for a repository; `how` describes its result in a word. They,
+/// `send` and `sleep` are called on several threads.
 template <class Operation, class Make, class How>
 Visits<typename Operation::Value> visit_each(
     Context& context, const bitbucket_rest::Send& send,
-    const std::vector<bitbucket_rest::Repository>& repositories, Make make, How how) {
+    const std::vector<bitbucket_rest::Repository>& repositories, Make make, How how,
+    const visits::Sleep& sleep = visits::sleep) {
   using T = typename Operation::Value;
   std::vector<std::optional<tl::expected<T, VisitFailure>>> results(repositories.size());
   const auto visit = [&](std::size_t place, const visits::Drive& drive) -> visits::Ended {
@@ -128,7 +134,7 @@ Visits<typename Operation::Value> visit_each(
     result.emplace(tl::unexpect, VisitFailure{.message = std::move(ended.error().message)});
     return {.how = "failed: " + result->error().message, .failure = ended.error().kind};
   };
-  const auto outcome = visits::run(context, send, repositories, visit);
+  const auto outcome = visits::run(context, send, repositories, visit, sleep);
   Visits<T> done{.all = {}, .code = outcome.code};
   for (std::size_t place = 0; place < repositories.size(); ++place) {
     auto& result = results[place];

@@ -6,6 +6,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include "clock/clock.h"
+
 namespace receiver::ctl {
 
 namespace asio = boost::asio;
@@ -29,7 +31,7 @@ http::Result<WebAnswer> ask(const http::ServerUrl& address, http::Request reques
   options.tls.ca_pem = asking.ca_pem;
   options.tls.insecure_skip_verify = asking.certificate == Certificate::kIgnored;
   http::Client client(io.get_executor(), std::move(options));
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = clock::Steady::now();
   std::optional<http::Result<http::Response>> answer;
   asio::co_spawn(io, client.send(std::move(request), start + asking.patience),
                  [&](std::exception_ptr thrown, http::Result<http::Response> result) {
@@ -37,8 +39,8 @@ http::Result<WebAnswer> ask(const http::ServerUrl& address, http::Request reques
                    answer.emplace(std::move(result));
                  });
   while (!answer) io.run_one();
-  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::chrono::steady_clock::now() - start);
+  const auto took =
+      std::chrono::duration_cast<std::chrono::milliseconds>(clock::Steady::now() - start);
   client.close();
   io.restart();
   io.poll();

@@ -20,6 +20,7 @@
 #include <openssl/x509v3.h>
 
 #include "bitbucket_rest/authorization.h"
+#include "clock/clock.h"
 #include "crypto/pem.h"
 #include "text/ascii.h"
 
@@ -161,10 +162,9 @@ enum class Waited : std::uint8_t { kAnswered, kLate, kGivenUp };
 
 Waited wait_for(const std::future<Answered>& answer, const ClientOptions& options) {
   using std::chrono::milliseconds;
-  const auto deadline = std::chrono::steady_clock::now() + options.deadline;
+  const auto deadline = clock::Steady::now() + options.deadline;
   for (;;) {
-    const auto left =
-        std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left = std::chrono::duration_cast<milliseconds>(deadline - clock::Steady::now());
     const auto patience = std::clamp(left, milliseconds(0), kLook);
     if (answer.wait_for(patience) == std::future_status::ready) return Waited::kAnswered;
     if (options.given_up && options.given_up()) return Waited::kGivenUp;

@@ -7,8 +7,9 @@
 
 namespace receiver::http {
 
-IoThreads::IoThreads(boost::asio::io_context& io, const char* name, unsigned count)
-    : io_(io), work_(io.get_executor()), came_back_(count) {
+IoThreads::IoThreads(boost::asio::io_context& io, const char* name, unsigned count,
+                     std::chrono::milliseconds beat)
+    : io_(io), beat_(beat), work_(io.get_executor()), came_back_(count) {
   for (unsigned index = 0; index < count; ++index) {
     came_back_[index] = clock::Steady::now();
     threads_.emplace_back([this, index] { run(came_back_[index]); });
@@ -33,7 +34,7 @@ std::chrono::nanoseconds IoThreads::longest_absence() const {
 
 void IoThreads::run(std::atomic<clock::Steady::time_point>& came_back) {
   while (!io_.stopped()) {
-    io_.run_one_for(kBeat);
+    io_.run_one_for(beat_);
     came_back.store(clock::Steady::now(), std::memory_order_relaxed);
   }
 }

@@ -1,12 +1,14 @@
 #include "kube/resource.h"
 
+#include "text/ascii.h"
+
 namespace receiver::kube {
 namespace {
 
 constexpr std::size_t kMaxNameBytes = 253;
 
-bool is_alphanumeric(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+bool is_lower_alphanumeric(char c) {
+  return text::is_alphanumeric(c) && text::lower(c) == c;
 }
 
 std::string group_version(const Resource& resource) {
@@ -19,11 +21,11 @@ std::string group_version(const Resource& resource) {
 bool is_subdomain(std::string_view name) {
   char before = '.';
   for (const char c : name) {
-    const bool inner = (c == '-' && before != '.') || (c == '.' && is_alphanumeric(before));
-    if (!is_alphanumeric(c) && !inner) return false;
+    const bool inner = (c == '-' && before != '.') || (c == '.' && is_lower_alphanumeric(before));
+    if (!is_lower_alphanumeric(c) && !inner) return false;
     before = c;
   }
-  return is_alphanumeric(before) && name.size() <= kMaxNameBytes;
+  return is_lower_alphanumeric(before) && name.size() <= kMaxNameBytes;
 }
 
 std::string Resource::name() const {

@@ -225,11 +225,7 @@ int run(const Settings& settings, const Group& group) {
   return session.exit_code();
 }
 
-}  // namespace
-}  // namespace receiver::bench
-
-int main(int argc, char** argv) {
-  using namespace receiver::bench;
+int main_of_bench(int argc, char** argv) {
   Settings settings;
   Group group;
   CLI::App app("Measures the operator against the API server's own speed");
@@ -269,4 +265,11 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "bench: {}\n", error.what());
     return 2;
   }
+}
+
+}  // namespace
+}  // namespace receiver::bench
+
+int main(int argc, char** argv) {
+  return receiver::bench::main_of_bench(argc, argv);
 }

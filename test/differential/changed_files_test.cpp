@@ -52,12 +52,13 @@ std::uint64_t setting(const char* name, std::uint64_t otherwise) {
 
 /// Calls `judge` with each world and push, `otherwise` of them unless the environment has a number,
 /// or until it returns false.
-void for_each_push(std::size_t otherwise,
-                   const std::function<bool(std::uint64_t seed, World&, std::size_t push)>& judge) {
+void for_each_push(
+    std::size_t otherwise,
+    const std::function<bool(std::uint64_t seed, PushWorld&, std::size_t push)>& judge) {
   const std::uint64_t pushes = setting("DIFFERENTIAL_PUSHES", otherwise);
   std::uint64_t seed = setting("DIFFERENTIAL_SEED", kFirstSeed);
   for (std::size_t judged = 0; judged < pushes; ++seed) {
-    World world(seed, seed % 2 == 0 ? Source::kCloud : Source::kDataCenter, kPushesOfAHistory);
+    PushWorld world(seed, seed % 2 == 0 ? Source::kCloud : Source::kDataCenter, kPushesOfAHistory);
     for (std::size_t push = 0; push < kPushesOfAHistory && judged < pushes; ++push, ++judged) {
       if (!judge(seed, world, push)) return;
     }
@@ -65,7 +66,7 @@ void for_each_push(std::size_t otherwise,
 }
 
 /// Asks the same question only once.
-NaiveDecision::Ask remembering(const Delivery& delivery, std::vector<std::string>& said) {
+NaiveDecision::Ask remembering(const DeliveredPush& delivery, std::vector<std::string>& said) {
   auto known = std::make_shared<std::map<std::string, ApiAnswer>>();
   return [&delivery, &said, known](const ApiRequest& request) {
     const auto [found, is_new] = known->try_emplace(request.url);
@@ -79,8 +80,9 @@ NaiveDecision::Ask remembering(const Delivery& delivery, std::vector<std::string
 }
 
 /// All details of a failure.
-std::string story_of(World& world, std::uint64_t seed, std::size_t push, const Delivery& delivery,
-                     const git::Subscription& subscription, const std::vector<std::string>& said) {
+std::string story_of(PushWorld& world, std::uint64_t seed, std::size_t push,
+                     const DeliveredPush& delivery, const git::Subscription& subscription,
+                     const std::vector<std::string>& said) {
   std::string text = fmt::format("DIFFERENTIAL_SEED={} push {} of it\n{}{}{}\n", seed, push,
                                  described(world, push), described(subscription), delivery.body());
   for (const std::string& one : said) text += one;
@@ -118,18 +120,18 @@ struct Tally {
 /// Whether the delivery refreshes each of the subscriptions. Calls for one history follow each
 /// other, with the history's seed.
 using Decide =
-    std::function<std::vector<bool>(std::uint64_t seed, const Bitbucket&, const Delivery&,
+    std::function<std::vector<bool>(std::uint64_t seed, const Bitbucket&, const DeliveredPush&,
                                     const std::vector<git::Subscription>&, NaiveDecision::Ask)>;
 
 /// Properties of every decision.
 void check_decision(const Decide& decide) {
   Tally tally;
-  for_each_push(kPushesOfDecision, [&](std::uint64_t seed, World& world, std::size_t push) {
+  for_each_push(kPushesOfDecision, [&](std::uint64_t seed, PushWorld& world, std::size_t push) {
     std::vector<git::Subscription> subscriptions;
     for (std::size_t i = 0; i < kSubscriptions; ++i) {
       subscriptions.push_back(random_subscription(world, push));
     }
-    const Delivery delivery(world, push);
+    const DeliveredPush delivery(world, push);
     std::vector<std::string> said;
     const auto refreshed =
         decide(seed, world.bitbucket, delivery, subscriptions, remembering(delivery, said));
@@ -191,7 +193,7 @@ constexpr std::array kFaults{
 
 TEST_CASE("a history's trees are those that Git has") {
   for (std::uint64_t seed = 1; seed <= 6; ++seed) {
-    World world(seed, Source::kCloud, kPushesOfAHistory);
+    PushWorld world(seed, Source::kCloud, kPushesOfAHistory);
     for (const Commit& commit : world.history.commits) {
       const auto logged = world.repository.log(commit.hash, 1);
       REQUIRE(logged.size() == 1);
@@ -206,7 +208,7 @@ TEST_CASE("a history's trees are those that Git has") {
 }
 
 TEST_CASE("a naive decision spares what it may, and no more") {
-  check_decision([](std::uint64_t, const Bitbucket& bitbucket, const Delivery& delivery,
+  check_decision([](std::uint64_t, const Bitbucket& bitbucket, const DeliveredPush& delivery,
                     const std::vector<git::Subscription>& subscriptions, NaiveDecision::Ask ask) {
     NaiveDecision decision(bitbucket.repository, delivery.body(), std::move(ask));
     std::vector<bool> refreshed;
@@ -220,7 +222,7 @@ TEST_CASE("a naive decision spares what it may, and no more") {
 TEST_CASE("the operator spares what it may, and no more") {
   std::unique_ptr<Product> product;
   std::uint64_t seed_of_product = 0;
-  check_decision([&](std::uint64_t seed, const Bitbucket& bitbucket, const Delivery& delivery,
+  check_decision([&](std::uint64_t seed, const Bitbucket& bitbucket, const DeliveredPush& delivery,
                      const std::vector<git::Subscription>& subscriptions,
                      const NaiveDecision::Ask& ask) {
     if (!product || seed != seed_of_product) {
@@ -235,9 +237,9 @@ TEST_CASE("the operator spares what it may, and no more") {
 TEST_CASE("every fault of a decision is found") {
   std::map<Fault, std::size_t> found;
   std::size_t pushes = 0;
-  for_each_push(kPushes, [&](std::uint64_t, World& world, std::size_t push) {
+  for_each_push(kPushes, [&](std::uint64_t, PushWorld& world, std::size_t push) {
     ++pushes;
-    const Delivery delivery(world, push);
+    const DeliveredPush delivery(world, push);
     std::vector<std::string> said;
     const auto ask = remembering(delivery, said);
     std::vector<git::Subscription> missed;

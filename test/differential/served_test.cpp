@@ -32,7 +32,7 @@ void run(boost::asio::io_context& io, bitbucket_http::Client& client,
 
 TEST_CASE("a history's answers come over TLS") {
   const Source product = GENERATE(Source::kCloud, Source::kDataCenter);
-  World world(1, product, 3);
+  PushWorld world(1, product, 3);
   BitbucketServer server(product);
   server.accept("Bearer token", Grant::kReadOnly);
   Bitbucket bitbucket{world.history, world.bitbucket.repository, {}};

@@ -135,7 +135,7 @@ std::vector<std::string> random_patterns(Random& random, std::size_t count) {
 
 /// A pattern that matches a path of the push's commits, in Git's spelling: there a decision could
 /// overlook something.
-std::string fitting_pattern(World& world, const RefUpdate& update) {
+std::string fitting_pattern(PushWorld& world, const RefUpdate& update) {
   Random& random = world.random;
   const bool is_new = update.after && (!update.before || random.chance(0.7));
   const auto& way = world.discovery.way(is_new ? update.after->commit : update.before->commit);
@@ -172,7 +172,7 @@ std::vector<std::size_t> few_steps(const History& history, const RefUpdate& upda
 }
 
 /// Whether a commit's own difference is reported completely, and not empty.
-bool is_told(const World& world, std::size_t number) {
+bool is_told(const PushWorld& world, std::size_t number) {
   const Commit& commit = world.history.commits[number];
   const auto paths = differing_paths(former_tree(world.history, commit), *commit.tree);
   const std::size_t most = world.bitbucket.is_cloud()
@@ -186,14 +186,14 @@ bool is_told(const World& world, std::size_t number) {
 
 }  // namespace
 
-World::World(std::uint64_t seed, Source product, std::size_t pushes)
+PushWorld::PushWorld(std::uint64_t seed, Source product, std::size_t pushes)
     : random(seed),
       history(unusual_history(random, pushes)),
       repository(history),
       bitbucket{history, repository_of(product), random_traits(random)},
       discovery(history, repository) {}
 
-Delivery::Delivery(World& world, std::size_t push)
+DeliveredPush::DeliveredPush(PushWorld& world, std::size_t push)
     : bitbucket_(world.bitbucket),
       asked_after_(push),
       body_(payload_of(world.bitbucket, push)),
@@ -204,7 +204,7 @@ Delivery::Delivery(World& world, std::size_t push)
   if (is_late && world.random.chance(0.3)) ++asked_after_;
 }
 
-ApiAnswer Delivery::answer(const bitbucket_rest::ApiRequest& request) const {
+ApiAnswer DeliveredPush::answer(const bitbucket_rest::ApiRequest& request) const {
   ApiAnswer answer = answer_of(bitbucket_, request, asked_after_);
   if (is_quiet_) return answer;
   std::uint64_t seed = seed_;
@@ -228,7 +228,7 @@ ApiAnswer Delivery::answer(const bitbucket_rest::ApiRequest& request) const {
   }
 }
 
-git::Subscription random_subscription(World& world, std::size_t push) {
+git::Subscription random_subscription(PushWorld& world, std::size_t push) {
   Random& random = world.random;
   git::Subscription subscription;
   subscription.repo_url = clone_url(world.bitbucket);
@@ -256,7 +256,7 @@ git::Subscription random_subscription(World& world, std::size_t push) {
   return subscription;
 }
 
-bool is_simple(const World& world, std::size_t push, const git::Subscription& subscription) {
+bool is_simple(const PushWorld& world, std::size_t push, const git::Subscription& subscription) {
   const auto& updates = world.history.pushes[push].updates;
   const bool takes_tags = subscription.strategy != Strategy::kNewestFromBranch;
   const std::string& branch =
@@ -272,7 +272,8 @@ bool is_simple(const World& world, std::size_t push, const git::Subscription& su
          });
 }
 
-bool is_told_in_full(const World& world, std::size_t push, const git::Subscription& subscription) {
+bool is_told_in_full(const PushWorld& world, std::size_t push,
+                     const git::Subscription& subscription) {
   constexpr std::size_t kShortPage = 100;
   const BitbucketTraits& traits = world.bitbucket.traits;
   if (traits.page_length < kShortPage) return false;
@@ -285,14 +286,14 @@ bool is_told_in_full(const World& world, std::size_t push, const git::Subscripti
   });
 }
 
-bool is_elsewhere(const World& world, std::size_t push, const git::Subscription& subscription) {
+bool is_elsewhere(const PushWorld& world, std::size_t push, const git::Subscription& subscription) {
   const std::string branch = "refs/heads/" + world.history.default_branch;
   return takes_default_branch(subscription) && world.bitbucket.traits.tells_default_branch &&
          std::ranges::none_of(world.history.pushes[push].updates,
                               [&](const RefUpdate& update) { return update.ref == branch; });
 }
 
-std::string described(const World& world, std::size_t push) {
+std::string described(const PushWorld& world, std::size_t push) {
   const auto tip_of = [&](const std::optional<Tip>& tip) {
     return tip ? world.history.commits[tip->commit].hash : std::string("nothing");
   };

@@ -14,10 +14,10 @@
 namespace receiver::test {
 
 /// Everything that follows from a seed.
-struct World {
-  World(std::uint64_t seed, bitbucket::Source product, std::size_t pushes);
-  World(const World&) = delete;
-  World& operator=(const World&) = delete;
+struct PushWorld {
+  PushWorld(std::uint64_t seed, bitbucket::Source product, std::size_t pushes);
+  PushWorld(const PushWorld&) = delete;
+  PushWorld& operator=(const PushWorld&) = delete;
 
   Random random;
   History history;
@@ -27,9 +27,9 @@ struct World {
 };
 
 /// One push as a receiver gets it.
-class Delivery {
+class DeliveredPush {
  public:
-  Delivery(World& world, std::size_t push);
+  DeliveredPush(PushWorld& world, std::size_t push);
 
   [[nodiscard]] const std::string& body() const { return body_; }
   /// Whether every question is answered with the state right after the push.
@@ -46,24 +46,24 @@ class Delivery {
 };
 
 /// A subscription to the repository with path patterns, often one that the push affects.
-[[nodiscard]] git::Subscription random_subscription(World& world, std::size_t push);
+[[nodiscard]] git::Subscription random_subscription(PushWorld& world, std::size_t push);
 
 /// Whether the push has one or two refs, each a new tag, or a branch whose way leads back to its
 /// old commit in at most five steps.
-[[nodiscard]] bool is_simple(const World& world, std::size_t push,
+[[nodiscard]] bool is_simple(const PushWorld& world, std::size_t push,
                              const git::Subscription& subscription);
 /// Whether, for a simple push, Bitbucket reports everything: every changed file of every step, by
 /// its name, on pages of a usual length; and the default branch, if it is asked for.
-[[nodiscard]] bool is_told_in_full(const World& world, std::size_t push,
+[[nodiscard]] bool is_told_in_full(const PushWorld& world, std::size_t push,
                                    const git::Subscription& subscription);
 
 /// Whether the subscription is to the default branch, which Bitbucket reports, and the push to
 /// other branches.
-[[nodiscard]] bool is_elsewhere(const World& world, std::size_t push,
+[[nodiscard]] bool is_elsewhere(const PushWorld& world, std::size_t push,
                                 const git::Subscription& subscription);
 
 /// For people.
-[[nodiscard]] std::string described(const World& world, std::size_t push);
+[[nodiscard]] std::string described(const PushWorld& world, std::size_t push);
 [[nodiscard]] std::string described(const git::Subscription& subscription);
 
 }  // namespace receiver::test

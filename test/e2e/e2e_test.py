@@ -272,7 +272,7 @@ def deliveries_are_told_from_the_logs():
 
     post(published_url(), cloud_push(), SECRET)
     eventually("the push and the wrong signature are shown",
-               lambda: {"ok", "refused"} <= {item["outcome"] for item in told()})
+               lambda: {"ok", "bad_signature"} <= {item["outcome"] for item in told()})
     check({item["pod"] for item in told()} <= set(names_of_all_pods()), f"of other pods: {told()}")
     check(all(item["receiver"] == "bb-wh-receiver" for item in told("--receiver", "bb-wh-receiver")), "of other receivers")
     followed = subprocess.Popen([ROOT / "build/release/receiverctl", "deliveries", "--follow", "--since", "1s", "-o", "json"],

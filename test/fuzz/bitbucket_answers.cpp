@@ -18,7 +18,22 @@ namespace {
 
 using bitbucket::Commit;
 using bitbucket::Source;
-using namespace bitbucket_rest;
+using bitbucket_rest::Action;
+using bitbucket_rest::ApiAnswer;
+using bitbucket_rest::ApiFailure;
+using bitbucket_rest::ApiRequest;
+using bitbucket_rest::BitbucketError;
+using bitbucket_rest::ChangedFiles;
+using bitbucket_rest::DefaultBranch;
+using bitbucket_rest::FirstParents;
+using bitbucket_rest::kMaxAnswerBytes;
+using bitbucket_rest::LatestFailure;
+using bitbucket_rest::place_of;
+using bitbucket_rest::RegisterWebhook;
+using bitbucket_rest::Repository;
+using bitbucket_rest::UnregisterWebhooks;
+using bitbucket_rest::WantedWebhook;
+using bitbucket_rest::Webhook;
 
 const std::string kOld(40, 'a');
 const std::string kNew(40, 'b');

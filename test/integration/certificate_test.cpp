@@ -1,9 +1,11 @@
+#include <chrono>
 #include <filesystem>
 #include <string>
 
 #include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>
 
+#include "clock/clock.h"
 #include "http/client.h"
 #include "test/support/blocking.h"
 #include "test/support/cluster.h"
@@ -23,12 +25,21 @@ namespace {
 constexpr const char* kReloads = "bitbucket_receiver_tls_reloads_total{server=\"webhook\"}";
 constexpr const char* kReloadFailures =
     "bitbucket_receiver_tls_reload_failures_total{server=\"webhook\"}";
+constexpr const char* kExpiry = "bitbucket_receiver_tls_certificate_expiry_timestamp_seconds";
 const std::string kNotTrusted = "not trusted";
 
 Environment settings_of(const fs::path& folder) {
   return {{"TLS_ENABLED", "true"},
           {"TLS_CERT_PATH", (folder / "tls.crt").string()},
           {"TLS_KEY_PATH", (folder / "tls.key").string()}};
+}
+
+/// What kExpiry shows for a certificate that has just been issued.
+Approx expiring_in(std::chrono::seconds time) {
+  const auto expiry = clock::Wall::now() + time;
+  return Approx(std::chrono::duration<double>(expiry.time_since_epoch()).count())
+      .epsilon(0)
+      .margin(60);
 }
 
 /// The answer to a sender that trusts only this CA, over a new connection.
@@ -73,11 +84,13 @@ TEST_CASE("a certificate is replaced as a mounted Secret is, and a bad one is no
   eventually_equals(
       "the push refreshes", [&] { return answer_to_who_trusts(first); }, kRefreshed);
   CHECK(answer_to_who_trusts(second) == kNotTrusted);
+  CHECK(op.metric(kExpiry) == expiring_in(24h));
 
-  mounted.replace(second.issue());
+  mounted.replace(second.issue({.expires_in = 48h}));
   eventually_equals(
       "the new certificate is served", [&] { return answer_to_who_trusts(second); }, kRefreshed);
   CHECK(answer_to_who_trusts(first) == kNotTrusted);
+  CHECK(op.metric(kExpiry) == expiring_in(48h));
   CHECK(op.metric(kReloads) == 1);
   CHECK(op.metric(kReloadFailures) == 0);
 

@@ -282,6 +282,9 @@ TEST_CASE("Bitbucket Cloud is asked through HTTPS_PROXY, and who is in NO_PROXY 
   CHECK(op.sum_of_metrics(questions) ==
         static_cast<double>(cloud.requests().size() + center.requests().size()));
   CHECK(op.sum_of_metrics(questions + "\"cloud\",result=\"ok\"") == static_cast<double>(asked));
+  CHECK(op.metric(
+            "bitbucket_receiver_bitbucket_question_duration_seconds_count{product=\"cloud\"}") ==
+        static_cast<double>(asked));
   CHECK_THAT(op.log(), !Catch::Contains(kCloudToken) && !Catch::Contains(kReadToken));
 }
 

@@ -85,6 +85,7 @@ TEST_CASE("every part of the operator shows what it counts", "[lifecycle]") {
     CAPTURE(part);
     CHECK(text.find("\n# TYPE " + part + " ") != std::string::npos);
   }
+  CHECK(op.sum_of_metrics("bitbucket_receiver_build_info{") == 1);
 }
 
 TEST_CASE("SIGTERM ends the operator well and gives the Lease back", "[lifecycle]") {

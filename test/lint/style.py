@@ -4,6 +4,7 @@
 - The one statement of an if, for or while stands on the line of its condition, without braces, where it fits; everything
   else is in braces, and so is a body before an else.
 - tl::unexpected, not tl::make_unexpected.
+- Outside of tests and pkg/clock, the time is read from clock::Steady and clock::Wall, which tests can simulate.
 
 With --fix it corrects them; clang-format runs last.
 """
@@ -17,6 +18,7 @@ COLUMNS = 100
 # Comments and literals, whose brackets do not count.
 OPAQUE = re.compile(r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', re.DOTALL)
 CONTROL = re.compile(r"^( *)(?:if(?: constexpr)?|for|while) (?=\()", re.MULTILINE)
+CLOCK = re.compile(r"std::chrono::\w+_clock(?:::now\b|;)")  # the end of an alias, too
 COMPOUND = re.compile(r"(?:if|for|while|switch|do|else|case|default|try)\b")
 
 
@@ -88,10 +90,13 @@ def main() -> int:
         problems += [f"{name}:{line}: braces if, and only if, the body does not fit on the line" for line in lines]
         problems += [f"{name}:{number}: tl::unexpected in its place"
                      for number, line in enumerate(text.splitlines(), 1) if "make_unexpected(" in line]
+        if name.parts[0] != "test" and name.parts[:2] != ("pkg", "clock"):
+            problems += [f"{name}:{number}: clock::Steady or clock::Wall in its place"
+                         for number, line in enumerate(veiled(text).splitlines(), 1) if CLOCK.search(line)]
         if "--fix" in sys.argv and better_text != text:
             path.write_text(better_text, encoding="utf-8")
     if "--fix" not in sys.argv and problems:
-        print("\n".join(problems) + f"\n{sys.argv[0]} --fix corrects it")
+        print("\n".join(problems) + f"\n{sys.argv[0]} --fix corrects all but clocks")
         return 1
     print(f"style: {len(files)} files")
     return 0

@@ -27,6 +27,14 @@ struct ApiRequest {
   std::string method;
   std::string target;
   std::string body;
+  std::string head{};  ///< request line and headers, as sent
+
+  [[nodiscard]] std::string header(const std::string& name) const {
+    const auto at = head.find("\r\n" + name + ": ");
+    if (at == std::string::npos) return {};
+    const auto start = at + name.size() + 4;
+    return head.substr(start, head.find("\r\n", start) - start);
+  }
 };
 
 struct ApiAnswer {
@@ -91,11 +99,14 @@ class FakeApiServer {
     Exchange(ApiRequest request, std::shared_ptr<Connection> connection)
         : request_(std::move(request)), connection_(std::move(connection)) {}
 
+    [[nodiscard]] const ApiRequest& request() const { return request_; }
     [[nodiscard]] const std::string& target() const { return request_.target; }
     [[nodiscard]] bool is_watch() const { return target().find("watch=true") != std::string::npos; }
     /// The connection was closed by the client.
     [[nodiscard]] bool abandoned() const { return abandoned_; }
 
+    /// Sends this text, whatever it is.
+    void write(const std::string& text) { connection_->write(text); }
     /// Sends a complete answer.
     void answer(int status, const std::string& body, const std::string& headers = {}) {
       connection_->write(fmt::format("HTTP/1.1 {} X\r\nContent-Length: {}\r\n{}\r\n{}", status,
@@ -134,6 +145,7 @@ class FakeApiServer {
   FakeApiServer(const FakeApiServer&) = delete;
   FakeApiServer& operator=(const FakeApiServer&) = delete;
 
+  [[nodiscard]] unsigned short port() const { return state_->port; }
   void set_script(Script script) { state_->script = std::move(script); }
   [[nodiscard]] const std::vector<ApiRequest>& requests() const { return state_->requests; }
   [[nodiscard]] const std::vector<ExchangePtr>& exchanges() const { return state_->exchanges; }
@@ -234,7 +246,8 @@ class FakeApiServer {
       }
       const auto first = head.find(' ') + 1;
       ApiRequest request{head.substr(0, first - 1),
-                         head.substr(first, head.find(' ', first) - first), buffer.substr(0, size)};
+                         head.substr(first, head.find(' ', first) - first), buffer.substr(0, size),
+                         head};
       buffer.erase(0, size);
       if (state->hanging) continue;
       state->requests.push_back(request);

@@ -14,9 +14,20 @@
 namespace receiver::bitbucket_cpprest {
 namespace {
 
-using namespace bitbucket_rest;
 using namespace std::chrono_literals;
 using bitbucket::Source;
+using bitbucket_rest::Action;
+using bitbucket_rest::ApiFailure;
+using bitbucket_rest::ApiRequest;
+using bitbucket_rest::authorization;
+using bitbucket_rest::BitbucketError;
+using bitbucket_rest::Difference;
+using bitbucket_rest::patient;
+using bitbucket_rest::Pausing;
+using bitbucket_rest::Plan;
+using bitbucket_rest::RegisterWebhook;
+using bitbucket_rest::Registration;
+using bitbucket_rest::Send;
 using test::BitbucketServer;
 using test::Grant;
 using test::StoredWebhook;

@@ -9,8 +9,10 @@
 namespace receiver::bitbucket_cpprest {
 namespace {
 
-using namespace bitbucket_rest;
 using bitbucket::Source;
+using bitbucket_rest::ApiRequest;
+using bitbucket_rest::authorization;
+using bitbucket_rest::list_request;
 using test::BitbucketServer;
 using test::CertificateSpec;
 using test::ConnectProxy;

@@ -25,9 +25,18 @@
 namespace receiver::bitbucket_http {
 namespace {
 
-using namespace bitbucket_rest;
 using namespace std::chrono_literals;
 using bitbucket::Source;
+using bitbucket_rest::Action;
+using bitbucket_rest::ApiFailure;
+using bitbucket_rest::authorization;
+using bitbucket_rest::ChangedFiles;
+using bitbucket_rest::DefaultBranch;
+using bitbucket_rest::LatestFailure;
+using bitbucket_rest::Operation;
+using bitbucket_rest::RegisterWebhook;
+using bitbucket_rest::Registration;
+using bitbucket_rest::Repository;
 using Catch::Contains;
 using test::BitbucketServer;
 using test::CertificateSpec;

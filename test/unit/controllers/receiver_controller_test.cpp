@@ -35,9 +35,9 @@ struct ReceiverFixture {
                log::Logger::none()),
         controller(
             *rest, project_configs, cluster_configs, routes, events,
+            [this] { return lease_is_valid; },
             {.base_url = {"https://hooks.example.com", ""},
              .system_namespace = "system",
-             .leading = [this] { return lease_is_valid; },
              .derived =
                  [this](const api::ReceiverOwner& owner, const DerivedReceivers& derived) {
                    hooks.push_back(

@@ -1,5 +1,6 @@
 #include "http/io_threads.h"
 
+#include <chrono>
 #include <functional>
 #include <future>
 #include <thread>
@@ -12,13 +13,14 @@
 namespace receiver::http {
 namespace {
 
-constexpr auto kLong = 3 * IoThreads::kBeat;
+constexpr std::chrono::milliseconds kBeat{20};
+constexpr auto kLong = 3 * kBeat;
 
 }  // namespace
 
 TEST_CASE("one thread of several that hangs is seen, and so is its coming back") {
   boost::asio::io_context io;
-  IoThreads threads(io, "test", 3);
+  IoThreads threads(io, "test", 3, kBeat);
   std::promise<void> let_go;
   boost::asio::post(io, [hangs = let_go.get_future().share()] { hangs.wait(); });
   CHECK(eventually([&] { return threads.longest_absence() > kLong; }));
@@ -37,7 +39,7 @@ TEST_CASE("threads that idle come back, and so do those that always have somethi
   const bool busy = GENERATE(false, true);
   CAPTURE(busy);
   boost::asio::io_context io;
-  IoThreads threads(io, "test", 2);
+  IoThreads threads(io, "test", 2, kBeat);
   const std::function<void()> again = [&] { boost::asio::post(io, again); };
   for (int handlers = busy ? 2 : 0; handlers > 0; --handlers) again();
 

@@ -147,6 +147,19 @@ TEST_CASE("a watch that fails on while all else succeeds is woken once per step"
   CHECK(test.watches >= 2);
 }
 
+TEST_CASE("a success while a watch is being opened does not start its backoff again") {
+  RecoveryFixture test("", 1s);
+  test.watched = [](const Exchange& exchange) { exchange->answer(503, "<html>"); };
+  REQUIRE(test.rests_after(1));
+  Exchange opening;
+  test.watched = [&](const Exchange& exchange) { opening = exchange; };
+  REQUIRE(test.run_until([&] { return opening != nullptr; }, 2s));
+  test.some_request_succeeds();
+  opening->answer(503, "<html>");
+  REQUIRE(test.rests_after(2));  // for twice the first time
+  CHECK_FALSE(test.run_until([&] { return test.watches > 2; }, 1900ms));
+}
+
 TEST_CASE("many come back at 50 a second, and none later than without being woken") {
   Recovery recovery;
   const Recovery::TimePoint now{1000s};

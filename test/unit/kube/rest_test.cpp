@@ -7,20 +7,18 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read.hpp>
-#include <boost/asio/read_until.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
 #include "clock/clock.h"
+#include "test/support/fake_api_server.h"
 #include "test/support/temporary_directory.h"
 
 namespace receiver::kube {
 
+using test::ApiRequest;
+using test::FakeApiServer;
 using test::TemporaryDirectory;
 
 namespace {
@@ -32,83 +30,20 @@ using Kind = ApiError::Kind;
 using clock::Steady;
 using namespace std::chrono_literals;
 
-struct Seen {
-  std::string head;  ///< request line and headers, as sent
-  std::string body;
-
-  [[nodiscard]] std::string line() const { return head.substr(0, head.find("\r\n")); }
-  [[nodiscard]] std::string header(const std::string& name) const {
-    const auto at = head.find("\r\n" + name + ": ");
-    if (at == std::string::npos) return {};
-    const auto start = at + name.size() + 4;
-    return head.substr(start, head.find("\r\n", start) - start);
-  }
-};
-
 std::string answer(int status, const std::string& body, const std::string& headers = {}) {
   return fmt::format("HTTP/1.1 {} X\r\n{}Content-Length: {}\r\n\r\n{}", status, headers,
                      body.size(), body);
 }
 
-/// An HTTP server on loopback that answers with raw text: the result of `script` for each request;
-/// an empty text is no answer.
-class Server {
- public:
-  using Script = std::function<std::string(const Seen& request)>;
-
-  Server(asio::io_context& context, Script script)
-      : acceptor_(context, {asio::ip::address_v4::loopback(), 0}), script_(std::move(script)) {
-    asio::co_spawn(context, accept(), asio::detached);
-  }
-  ~Server() = default;
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
-
-  [[nodiscard]] unsigned short port() { return acceptor_.local_endpoint().port(); }
-  [[nodiscard]] const std::vector<Seen>& requests() const { return requests_; }
-
- private:
-  asio::awaitable<void> accept() {
-    for (;;) {
-      auto socket = co_await acceptor_.async_accept(asio::use_awaitable);
-      asio::co_spawn(acceptor_.get_executor(), serve(std::move(socket)), asio::detached);
-    }
-  }
-
-  asio::awaitable<void> serve(tcp::socket socket) {
-    std::string buffer;
-    for (;;) {
-      boost::system::error_code failed;
-      auto token = asio::redirect_error(asio::use_awaitable, failed);
-      const std::size_t end =
-          co_await asio::async_read_until(socket, asio::dynamic_buffer(buffer), "\r\n\r\n", token);
-      if (failed) co_return;
-      Seen request{buffer.substr(0, end), {}};
-      buffer.erase(0, end);
-      const std::string length = request.header("Content-Length");
-      const std::size_t size = length.empty() ? 0 : std::stoul(length);
-      if (buffer.size() < size) {
-        co_await asio::async_read(socket, asio::dynamic_buffer(buffer),
-                                  asio::transfer_exactly(size - buffer.size()), token);
-      }
-      if (failed) co_return;
-      request.body = buffer.substr(0, size);
-      buffer.erase(0, size);
-      requests_.push_back(request);
-      const std::string text = script_(request);
-      co_await asio::async_write(socket, asio::buffer(text), token);
-      if (failed) co_return;
-    }
-  }
-
-  tcp::acceptor acceptor_;
-  Script script_;
-  std::vector<Seen> requests_;
-};
+/// The text that is sent for a request; empty: none.
+using Script = std::function<std::string(const ApiRequest& request)>;
 
 /// A client of a scripted server, and what a test checks.
 struct RestFixture {
-  explicit RestFixture(Server::Script script) : server(context, std::move(script)) {
+  explicit RestFixture(Script script)
+      : server(context, FakeApiServer::Script([script = std::move(script)](const auto& exchange) {
+                 exchange->write(script(exchange->request()));
+               })) {
     config.scheme = "http";
     config.host = "127.0.0.1";
     config.port = server.port();
@@ -143,7 +78,7 @@ struct RestFixture {
   }
 
   asio::io_context context;
-  Server server;
+  FakeApiServer server;
   Config config;
   RestOptions options;
   std::vector<std::string> observed;
@@ -157,14 +92,15 @@ std::string status_object(const std::string& reason, const std::string& message)
 }  // namespace
 
 TEST_CASE("a request carries who asks, what it accepts, and the token") {
-  RestFixture test([](const Seen&) { return answer(200, "{}"); });
+  RestFixture test([](const ApiRequest&) { return answer(200, "{}"); });
   test.config.base_path = "/k8s/c1";
   test.config.token = crypto::SecretString(std::string("abc"));
   const auto result = test.await(test.client().get("/api/v1/secrets?limit=1"));
   REQUIRE(result);
   CHECK(*result == "{}");
-  const Seen& request = test.server.requests().at(0);
-  CHECK(request.line() == "GET /k8s/c1/api/v1/secrets?limit=1 HTTP/1.1");
+  const ApiRequest& request = test.server.requests().at(0);
+  CHECK(request.method == "GET");
+  CHECK(request.target == "/k8s/c1/api/v1/secrets?limit=1");
   CHECK(request.header("Authorization") == "Bearer abc");
   CHECK(request.header("User-Agent") == "tester/1 (linux/amd64) abc");
   CHECK(request.header("Accept") == "application/json");
@@ -173,19 +109,19 @@ TEST_CASE("a request carries who asks, what it accepts, and the token") {
 }
 
 TEST_CASE("a request says on whose behalf it is made") {
-  RestFixture test([](const Seen&) { return answer(200, "{}"); });
+  RestFixture test([](const ApiRequest&) { return answer(200, "{}"); });
   test.config.impersonation = {{"Impersonate-User", "jane"}, {"Impersonate-Group", "devs"}};
   REQUIRE(test.await(test.client().get("/x")));
   REQUIRE(test.await(test.client().open("/x", Lane::kWatches)));
-  for (const Seen& request : test.server.requests()) {
+  for (const ApiRequest& request : test.server.requests()) {
     CHECK(request.header("Impersonate-User") == "jane");
     CHECK(request.header("Impersonate-Group") == "devs");
   }
 }
 
 TEST_CASE("all requests can be given one time limit, and be looked on at") {
-  RestFixture test([](const Seen& request) {
-    return request.line().find("/hangs") == std::string::npos ? answer(200, "{}") : std::string();
+  RestFixture test([](const ApiRequest& request) {
+    return request.target.find("/hangs") == std::string::npos ? answer(200, "{}") : std::string();
   });
   test.config.base_path = "/k8s";
   test.config.token = crypto::SecretString(std::string("abc"));
@@ -207,7 +143,7 @@ TEST_CASE("all requests can be given one time limit, and be looked on at") {
 }
 
 TEST_CASE("each verb has its method, content type and body") {
-  RestFixture test([](const Seen&) { return answer(201, "done"); });
+  RestFixture test([](const ApiRequest&) { return answer(201, "done"); });
   struct Row {
     const char* method;
     const char* content_type;
@@ -222,8 +158,9 @@ TEST_CASE("each verb has its method, content type and body") {
     const auto result = test.await(std::move(row.call));
     REQUIRE(result);
     CHECK(*result == "done");
-    const Seen& request = test.server.requests().back();
-    CHECK(request.line() == std::string(row.method) + " /x HTTP/1.1");
+    const ApiRequest& request = test.server.requests().back();
+    CHECK(request.method == row.method);
+    CHECK(request.target == "/x");
     CHECK(request.header("Content-Type") == row.content_type);
     CHECK(request.body == "{1}");
     CHECK(request.header("Authorization").empty());
@@ -233,13 +170,13 @@ TEST_CASE("each verb has its method, content type and body") {
 }
 
 TEST_CASE("a caller's own headers stay") {
-  RestFixture test([](const Seen&) { return answer(200, ""); });
+  RestFixture test([](const ApiRequest&) { return answer(200, ""); });
   http::Request request;
   request.method = "DELETE";
   request.target = "/x";
   request.headers.add("Accept", "text/plain");
   REQUIRE(test.await(test.client().send(request, 5s)));
-  CHECK(test.server.requests().at(0).line() == "DELETE /x HTTP/1.1");
+  CHECK(test.server.requests().at(0).method == "DELETE");
   CHECK(test.server.requests().at(0).header("Accept") == "text/plain");
 }
 
@@ -259,7 +196,7 @@ TEST_CASE("an answer other than 2xx becomes a typed error") {
                                          {429, Kind::kThrottled},
                                          {500, Kind::kServer},
                                          {503, Kind::kServer}}));
-  RestFixture test([&](const Seen&) {
+  RestFixture test([&](const ApiRequest&) {
     return answer(row.status, status_object("Why", "because"),
                   "Retry-After: 7\r\nLocation: http://127.0.0.1:1/\r\n");
   });
@@ -282,7 +219,7 @@ TEST_CASE("an answer other than 2xx becomes a typed error") {
 }
 
 TEST_CASE("an endless error body is not read to its end") {
-  RestFixture test([](const Seen&) {
+  RestFixture test([](const ApiRequest&) {
     return "HTTP/1.1 500 X\r\nContent-Length: 1000000\r\n\r\n" + std::string(200'000, 'x');
   });
   const auto stream = test.await(test.client().open("/x", Lane::kWatches));
@@ -292,7 +229,8 @@ TEST_CASE("an endless error body is not read to its end") {
 }
 
 TEST_CASE("an error body that never comes costs the time of the request only") {
-  RestFixture test([](const Seen&) { return "HTTP/1.1 403 X\r\nContent-Length: 10\r\n\r\n"; });
+  RestFixture test(
+      [](const ApiRequest&) { return "HTTP/1.1 403 X\r\nContent-Length: 10\r\n\r\n"; });
   const auto start = Steady::now();
   const auto stream = test.await(test.client().open("/x", Lane::kWatches, 1s));
   REQUIRE_FALSE(stream);
@@ -301,7 +239,7 @@ TEST_CASE("an error body that never comes costs the time of the request only") {
 }
 
 TEST_CASE("a list or watch is handed on as it arrives") {
-  RestFixture test([](const Seen&) { return answer(200, "some bytes"); });
+  RestFixture test([](const ApiRequest&) { return answer(200, "some bytes"); });
   test.config.token = crypto::SecretString(std::string("abc"));
   auto stream = test.await(test.client().open("/x?watch=1", Lane::kWatches));
   REQUIRE(stream);
@@ -320,7 +258,7 @@ TEST_CASE("a list or watch is handed on as it arrives") {
 TEST_CASE("a 401 has the token file read again, and the request sent once more") {
   const TemporaryDirectory directory;
   directory.write("token", "old");
-  RestFixture test([&](const Seen& request) {
+  RestFixture test([&](const ApiRequest& request) {
     if (request.header("Authorization") == "Bearer new") return answer(200, "welcome");
     directory.write("token", "new");
     return answer(401, status_object("Unauthorized", "who?"));
@@ -345,7 +283,8 @@ TEST_CASE("a 401 has the token file read again, and the request sent once more")
 
 TEST_CASE("a token that is refused twice is an error") {
   const TemporaryDirectory directory;
-  RestFixture test([&](const Seen&) { return answer(401, status_object("Unauthorized", "who?")); });
+  RestFixture test(
+      [&](const ApiRequest&) { return answer(401, status_object("Unauthorized", "who?")); });
   test.config.token_file = directory.write("token", "old");
   const auto result = test.await(test.client().get("/x"));
   REQUIRE_FALSE(result);
@@ -355,7 +294,7 @@ TEST_CASE("a token that is refused twice is an error") {
 }
 
 TEST_CASE("a plugin that fails is the error of the request") {
-  RestFixture test([](const Seen&) { return answer(200, "{}"); });
+  RestFixture test([](const ApiRequest&) { return answer(200, "{}"); });
   test.config.exec.emplace();
   test.config.exec->command = "no-such-plugin-anywhere";
   const auto result = test.await(test.client().get("/x"));
@@ -366,7 +305,7 @@ TEST_CASE("a plugin that fails is the error of the request") {
 }
 
 TEST_CASE("a server that is not there, or does not answer, is unreachable") {
-  RestFixture test([](const Seen&) { return std::string(); });
+  RestFixture test([](const ApiRequest&) { return std::string(); });
   SECTION("does not answer") {
     const auto start = Steady::now();
     const auto result = test.await(test.client().get("/x", 100ms));
@@ -388,7 +327,7 @@ TEST_CASE("a server that is not there, or does not answer, is unreachable") {
 }
 
 TEST_CASE("closing ends requests in flight and refuses later ones") {
-  RestFixture test([](const Seen&) { return std::string(); });
+  RestFixture test([](const ApiRequest&) { return std::string(); });
   RestClient& client = test.client();
   asio::steady_timer timer(test.context, 50ms);
   timer.async_wait([&](const boost::system::error_code&) { client.close(); });
@@ -404,7 +343,7 @@ TEST_CASE("closing ends requests in flight and refuses later ones") {
 }
 
 TEST_CASE("a client may go while a request is about to begin") {
-  RestFixture test([](const Seen&) { return std::string(); });
+  RestFixture test([](const ApiRequest&) { return std::string(); });
   auto request = test.client().get("/x");
   test.client_.reset();
   const auto result = test.await(std::move(request));
@@ -413,7 +352,7 @@ TEST_CASE("a client may go while a request is about to begin") {
 }
 
 TEST_CASE("a throttled client paces its requests, but not its watches") {
-  RestFixture test([](const Seen&) { return answer(200, "{}"); });
+  RestFixture test([](const ApiRequest&) { return answer(200, "{}"); });
   test.options.queries_per_second = 2;
   test.options.burst = 1;
   RestClient& client = test.client();
@@ -427,7 +366,7 @@ TEST_CASE("a throttled client paces its requests, but not its watches") {
 }
 
 TEST_CASE("the Lease does not wait for the throttle") {
-  RestFixture test([](const Seen&) { return answer(200, "{}"); });
+  RestFixture test([](const ApiRequest&) { return answer(200, "{}"); });
   test.options.queries_per_second = 0.01;
   RestClient& client = test.client();
   REQUIRE(test.await(client.get("/x")));
@@ -437,7 +376,7 @@ TEST_CASE("the Lease does not wait for the throttle") {
 }
 
 TEST_CASE("closing wakes those who wait for the throttle") {
-  RestFixture test([](const Seen&) { return answer(200, "{}"); });
+  RestFixture test([](const ApiRequest&) { return answer(200, "{}"); });
   test.options.queries_per_second = 0.01;
   RestClient& client = test.client();
   REQUIRE(test.await(client.get("/x")));

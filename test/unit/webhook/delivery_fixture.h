@@ -116,6 +116,7 @@ struct Fixture : Stores {
                          .content_length = {},
                          .has_body = true,
                          .first_byte = Steady::now()};
+  std::optional<Steady::time_point> first_byte;  ///< of deliveries; otherwise when they are sent
   std::size_t piece_bytes = 100;
   std::optional<http::BodyError> body_error;
 
@@ -212,12 +213,12 @@ struct Fixture : Stores {
 
   /// Signs as Bitbucket does.
   http::Response deliver(const std::string& event, const std::string& text) {
-    return deliver(event, text, Steady::now());
+    return deliver(event, text, first_byte.value_or(Steady::now()));
   }
   http::Response deliver(const std::string& event, const std::string& text,
-                         Steady::time_point first_byte) {
+                         Steady::time_point begun) {
     http::RequestHead of_delivery = head;
-    of_delivery.first_byte = first_byte;
+    of_delivery.first_byte = begun;
     of_delivery.headers.add("X-Event-Key", event);
     of_delivery.headers.add("X-Hub-Signature", signature(text));
     return send(of_delivery, text);

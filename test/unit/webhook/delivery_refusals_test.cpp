@@ -184,40 +184,53 @@ TEST_CASE_METHOD(Fixture, "a body that cannot be read is answered by why, whoeve
   CHECK(take_patched().empty());
 }
 
-TEST_CASE("the log says why a body is refused") {
-  const std::map<http::BodyError, std::string> reasons{
-      {http::BodyError::kTooLarge,
-       "answered 413: the delivery is larger than MAX_BODY_BYTES delivery="},
-      {http::BodyError::kNoRoom,
-       "answered 503: the bodies of other deliveries fill MAX_BODIES_BYTES delivery="},
-      {http::BodyError::kTooSlow,
-       "answered 408: the delivery did not arrive within BODY_TIMEOUT delivery="},
-      {http::BodyError::kMalformed, "answered 400: the delivery's chunks are malformed delivery="},
-      {http::BodyError::kPeerClosed,
-       "the sender closed the connection before its delivery was complete delivery="},
+TEST_CASE("the log says why a body is refused, and the outcome if the body arrived") {
+  struct Row {
+    http::BodyError error;
+    const char* words;
+    const char* outcome;
   };
-  for (const auto& [error, words] : reasons) {
+  const std::vector<Row> rows{
+      {http::BodyError::kTooLarge, "answered 413: the delivery is larger than MAX_BODY_BYTES",
+       "too_large"},
+      {http::BodyError::kNoRoom,
+       "answered 503: the bodies of other deliveries fill MAX_BODIES_BYTES", "overloaded"},
+      {http::BodyError::kTooSlow, "answered 408: the delivery did not arrive within BODY_TIMEOUT",
+       "\"\""},
+      {http::BodyError::kMalformed, "answered 400: the delivery's chunks are malformed", "\"\""},
+      {http::BodyError::kPeerClosed,
+       "the sender closed the connection before its delivery was complete", "\"\""},
+  };
+  for (const Row& row : rows) {
     Fixture f;
-    f.body_error = error;
+    f.body_error = row.error;
     f.deliver("repo:push", kCloudPush);
-    CHECK_THAT(f.log("WARN"), Catch::Contains(words));
+    CHECK_THAT(f.log("WARN"), Catch::Contains(std::string(row.words) + " delivery=") &&
+                                  Catch::Contains(std::string(" outcome=") + row.outcome + " "));
   }
 }
 
 TEST_CASE("the log says why a sender is refused, and what to do") {
-  const std::vector<std::pair<http::Headers, std::string>> senders{
+  struct Row {
+    http::Headers headers;
+    const char* words;
+    const char* outcome;
+  };
+  const std::vector<Row> rows{
       {{{"X-Event-Key", "repo:push"}},
        "answered 401: the delivery is not signed; set the receiver's secret in the webhook in "
-       "Bitbucket delivery="},
+       "Bitbucket delivery=",
+       " outcome=missing_signature "},
       {{{"X-Event-Key", "repo:push"}, {"X-Hub-Signature", signature(kCloudPush, "another key")}},
        "answered 401: the delivery is signed with another secret; set this receiver's secret in "
-       "the webhook in Bitbucket delivery="},
+       "the webhook in Bitbucket delivery=",
+       " outcome=bad_signature "},
   };
-  for (const auto& [headers, words] : senders) {
+  for (const Row& row : rows) {
     Fixture f;
-    f.head.headers = headers;
+    f.head.headers = row.headers;
     f.send(kCloudPush);
-    CHECK_THAT(f.log("WARN"), Catch::Contains(words));
+    CHECK_THAT(f.log("WARN"), Catch::Contains(row.words) && Catch::Contains(row.outcome));
   }
 }
 
@@ -229,6 +242,7 @@ TEST_CASE_METHOD(Fixture, "a ping is answered though it is not signed, and does 
     CHECK(read_to_end);
   }
   CHECK(deliveries->counters().of(Outcome::kPing) == 3);
+  CHECK_THAT(log("INFO"), Catch::Contains("ping delivery=") && Catch::Contains(" outcome=ping "));
   CHECK(take_patched().empty());
 }
 

@@ -153,13 +153,13 @@ TEST_CASE_METHOD(Fixture, "the answer deadline runs from the request's first byt
   add_warehouses({"hangs"});
   hanging = {"hangs"};
   const auto begun = Steady::now();
-  head.first_byte = begun - 8s;
+  first_byte = begun - 8s;
   check(deliver("repo:push", kCloudPush), 503, error("failed to refresh 1 of 1 warehouses"));
   CHECK(Steady::now() - begun < 4s);
 }
 
 TEST_CASE_METHOD(Fixture, "how long a delivery took is told from its first byte on") {
-  head.first_byte = Steady::now() - 3s;
+  first_byte = Steady::now() - 3s;
   deliver("repo:fork", kCloudPush);
   CHECK(answered.empty());  // causes no action
   CHECK(lines.back().find(" duration_ms=3") != std::string::npos);
@@ -178,7 +178,7 @@ TEST_CASE_METHOD(Fixture, "what is queued is still applied after the answer") {
   add_warehouses({"w"});
   fail("w", kServer, 503);
   make_refresher({.first_backoff = 1ms, .longest_backoff = 2ms});
-  head.first_byte = Steady::now() - 8s;
+  first_byte = Steady::now() - 8s;
   check(deliver("repo:refs_changed", kCenterPush), 202, msg("queued 1 of 1 warehouses"));
   failures.clear();
   while (refresher->counters().warehouses.applied == 0) REQUIRE(io.run_one() == 1);

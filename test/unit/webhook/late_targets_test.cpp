@@ -213,7 +213,7 @@ TEST_CASE_METHOD(Late, "a late target waits for room in the queue of refreshes")
   make_refresher({.objects_waiting = 1});
   hanging = {"hangs"};
   add_warehouses({"hangs"});
-  head.first_byte = Steady::now() - 8s;
+  first_byte = Steady::now() - 8s;
   push({"main"});
   subscribed("late", "main");
   settle();

@@ -28,7 +28,12 @@ TEST_CASE("an outcome has one name, which alerts and dashboards know") {
       {Outcome::kBadBody, "bad_body"},
   };
   REQUIRE(names.size() == kOutcomes);
-  for (const auto& [outcome, name] : names) CHECK(outcome_name(outcome) == name);
+  for (const auto& [outcome, name] : names) {
+    CHECK(outcome_name(outcome) == name);
+    CHECK(outcome_named(name) == outcome);
+  }
+  CHECK(outcome_named("") == std::nullopt);
+  CHECK(outcome_named("OK") == std::nullopt);
 }
 
 TEST_CASE("deliveries are counted by outcome and event, and shown so") {

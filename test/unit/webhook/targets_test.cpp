@@ -79,6 +79,9 @@ TEST_CASE("an object that a delivery is not for says why not") {
   const std::string url = "https://bitbucket.org/orchard/fruit/pull-requests/7";
   CHECK(judge(bitbucket::PullRequest{{url + "/"}}, {{"p", "w"}, {url}}) == Verdict::kTarget);
   CHECK(judge(bitbucket::PullRequest{{url + "1"}}, {{"p", "w"}, {url}}) == Verdict::kOther);
+  // A Promotion may wait for several: the end of one is enough.
+  CHECK(judge(bitbucket::PullRequest{{url}}, {{"p", "w"}, {url, url + "1"}}) == Verdict::kTarget);
+  CHECK(judge(bitbucket::PullRequest{{url}}, {{"p", "w"}, {url + "1", url}}) == Verdict::kTarget);
   CHECK(judge(bitbucket::PullRequest{{url}}, {{"p", "w"}, {}}) == Verdict::kSubscribesToNothing);
   CHECK(judge(bitbucket::PullRequest{{""}}, {{"p", "w"}, {""}}) == Verdict::kOther);
 }

@@ -115,9 +115,9 @@ TEST_CASE("an outcome has the colour of what it means") {
     const char* outcome;
     const char* colour;
   };
-  for (const Row& row :
-       {Row{"ok", "\x1b[32m"}, Row{"ping", "\x1b[32m"}, Row{"queued", "\x1b[33m"},
-        Row{"ignored_event", "\x1b[2m"}, Row{"refused", "\x1b[31m"}, Row{"failed", "\x1b[31m"}}) {
+  for (const Row& row : {Row{"ok", "\x1b[32m"}, Row{"ping", "\x1b[32m"}, Row{"queued", "\x1b[33m"},
+                         Row{"ignored_event", "\x1b[2m"}, Row{"bad_signature", "\x1b[31m"},
+                         Row{"failed", "\x1b[31m"}}) {
     auto delivery = *read_log_line(line(1, "first"));
     delivery.outcome = row.outcome;
     CHECK_THAT(deliveries_table({delivery}, {true}),

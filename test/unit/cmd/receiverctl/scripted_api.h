@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <mutex>
@@ -99,6 +100,7 @@ inline Ended run(const ScriptedApi& api, std::vector<const char*> words,
   Terminal terminal;
   terminal.context.kubeconfig = api.kubeconfig();
   terminal.context.columns = columns;
+  terminal.context.look_again = std::chrono::milliseconds(10);
   words.insert(words.begin(), "receiverctl");
   const int code = terminal.run(words);
   return {code, terminal.out.str(), terminal.err.str()};

@@ -16,6 +16,7 @@
 #include "bitbucket_rest/messages.h"
 #include "bitbucket_rest/registrar.h"
 #include "cmd/receiverctl/interruption.h"
+#include "test/support/simulated_time.h"
 #include "test/unit/cmd/receiverctl/terminal.h"
 
 namespace receiver::ctl {
@@ -62,11 +63,12 @@ struct Seen {
   std::string out, err;
 };
 template <class Operation = Look>
-Seen visit_all(std::size_t count, const Send& send) {
+Seen visit_all(std::size_t count, const Send& send, const visits::Sleep& sleep = visits::sleep) {
   Terminal terminal;
   const auto make = [](const Repository& repository) { return repository; };
-  auto visits = visit_each<Operation>(terminal.context, send, repositories(count), make,
-                                      [](const std::string& body) { return body; });
+  auto visits = visit_each<Operation>(
+      terminal.context, send, repositories(count), make,
+      [](const std::string& body) { return body; }, sleep);
   return {std::move(visits), terminal.out.str(), terminal.err.str()};
 }
 
@@ -251,15 +253,17 @@ TEST_CASE("one repository that is not answered does not end the others, a dead B
 }
 
 TEST_CASE("what one request is told to wait for, all wait for") {
+  test::SimulatedTime time;
   std::mutex mutex;
-  std::vector<std::chrono::steady_clock::time_point> asked;
-  const Seen seen = visit_all(6, [&](const ApiRequest&) -> Answered {
+  std::vector<clock::Steady::time_point> asked;
+  const auto answer = [&](const ApiRequest&) -> Answered {
     const std::lock_guard lock(mutex);
-    asked.push_back(std::chrono::steady_clock::now());
+    asked.push_back(clock::Steady::now());
     if (asked.size() == 1) return ApiAnswer{200, "done", "", ""};
     if (asked.size() == 2) return ApiAnswer{429, "", "1", ""};
     return ApiAnswer{200, "done", "", ""};
-  });
+  };
+  const Seen seen = visit_all(6, answer, [&](auto slept) { time.pass(slept); });
   CHECK(seen.visits.code == ExitCode::kOk);
   CHECK(seen.err == "Bitbucket limits requests (429): waiting 1 s\n");
   // At most three more were in flight.
@@ -363,14 +367,22 @@ TEST_CASE("what is ignored stays ignored, and what was before comes back") {
 }
 
 TEST_CASE("a read that is sent again holds up no other") {
+  test::SimulatedTime time;
   std::mutex mutex;
   std::vector<std::string> asked;
-  const Seen seen = visit_all(9, [&](const ApiRequest& request) -> Answered {
+  const auto answer = [&](const ApiRequest& request) -> Answered {
     const std::lock_guard lock(mutex);
     asked.push_back(request.url);
     const bool again = std::ranges::count(asked, request.url) > 1;
     return ApiAnswer{request.url == "2" && !again ? 503U : 200U, "done", "", ""};
-  });
+  };
+  const auto sleep = [&](std::chrono::milliseconds slept) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    const std::lock_guard lock(mutex);
+    // As slow as real time until every repository has been asked.
+    time.pass(asked.size() == 9 ? slept : std::chrono::milliseconds(1));
+  };
+  const Seen seen = visit_all(9, answer, sleep);
   CHECK(seen.visits.code == ExitCode::kOk);
   CHECK(seen.err == "Bitbucket answered 503: waiting 1 s\n");
   REQUIRE(asked.size() == 10);
