@@ -72,10 +72,13 @@ class Pushes {
  private:
   [[nodiscard]] SentDelivery push(const std::string& slug, const Operator& replica,
                                   const StoredWebhook& webhook) const {
-    const auto delivery = test::sign(
-        test::data_center_push({stage_.clone_url(slug)}, "refs/heads/main"), webhook.secret);
+    const std::string repository = stage_.clone_url(slug);
+    const auto delivery =
+        test::sign(stage_.of_cloud ? test::cloud_push(repository, "main")
+                                   : test::data_center_push({repository}, "refs/heads/main"),
+                   webhook.secret);
     const std::string path = webhook.url.substr(std::string_view(kOrigin).size());
-    SentDelivery sent{.cloud = false,
+    SentDelivery sent{.cloud = stage_.of_cloud,
                       .targets = {fmt::format("warehouses/{}/{}", stage_.project.name(), slug)},
                       .begun = Wall::now()};
     // There are no other pushes to the repository meanwhile.
@@ -96,7 +99,7 @@ class Pushes {
 
 TEST_CASE("a secret rotated without hands, one of two replicas hears of it 20 s late",
           "[rotation]") {
-  RegistrationStage stage(Source::kDataCenter);
+  RegistrationStage stage(GENERATE(Source::kDataCenter, Source::kCloud));
   Proxy proxy(stage.cluster);
   const Operator prompt(stage.cluster, stage.environment);
   eventually("the prompt one leads",
@@ -156,8 +159,9 @@ TEST_CASE("a secret rotated without hands, one of two replicas hears of it 20 s 
     const auto latency = std::chrono::duration_cast<std::chrono::milliseconds>(sent.took());
     row.worst_unaffected = std::max(row.worst_unaffected, latency);
   }
-  row.remark = fmt::format("{} webhooks moved after {:.0f} s, {} pushes while they did",
-                           kRotatedWebhooks, took.count(), to_both);
+  row.remark = fmt::format("{} webhooks of {} moved after {:.0f} s, {} pushes while they did",
+                           kRotatedWebhooks, stage.of_cloud ? "Cloud" : "Data Center", took.count(),
+                           to_both);
   report(row);
   for (const std::string& example : findings.examples) UNSCOPED_INFO(example);
   CHECK(findings.acknowledged.broken == 0);
