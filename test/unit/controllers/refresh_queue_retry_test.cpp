@@ -18,7 +18,7 @@ TEST_CASE("one retry serves the deliveries of the failed PATCH and those that ca
   CHECK(script.start().empty());
   script.add(3, {"a"});
   script.wait_for_retry();
-  CHECK(script.start() == Names{"a"});
+  CHECK(script.start() == Objects{"a"});
   CHECK(complete(script.finish("a", kAccepted)) == Deliveries{1, 2, 3});
   CHECK(script.start().empty());
   CHECK(script.queue.size() == 0);
@@ -65,7 +65,7 @@ TEST_CASE("a refused PATCH does not decide for deliveries that came meanwhile") 
   script.start();
   script.add(2, {"a"});
   CHECK(complete(script.finish("a", failed(Kind::kInvalid))) == Deliveries{1});
-  CHECK(script.start() == Names{"a"});
+  CHECK(script.start() == Objects{"a"});
   CHECK(complete(script.finish("a", kAccepted)) == Deliveries{2});
 }
 
@@ -75,7 +75,7 @@ TEST_CASE(
   script.add(1, {"a"});
   for (const milliseconds longest : {200ms, 400ms, 800ms, 1'600ms, 3'200ms, 6'400ms, 12'800ms,
                                      25'600ms, 30'000ms, 30'000ms, 30'000ms}) {
-    CHECK(script.start() == Names{"a"});
+    CHECK(script.start() == Objects{"a"});
     const auto before = script.now;
     const auto finished = script.finish("a", failed(Kind::kServer));
     CHECK(finished.retry_in >= longest / 2);
@@ -149,12 +149,12 @@ TEST_CASE("a success shows that the API server is back: who could not reach it t
     script.finish("a", c.result);
     if (by_refresh) {
       script.add(2, {"fine"});
-      CHECK(script.start() == Names{"fine"});
+      CHECK(script.start() == Objects{"fine"});
       script.finish("fine", kAccepted);
     } else {  // by another request
       script.queue.server_is_back();
     }
-    CHECK(script.start() == (c.tries ? Names{"a"} : Names{}));
+    CHECK(script.start() == (c.tries ? Objects{"a"} : Objects{}));
     CHECK(script.queue.next_retry().has_value() != c.tries);
   }
 }
@@ -169,7 +169,7 @@ TEST_CASE(
     CHECK(cut_short.retry_in >= longest / 2);
     CHECK(cut_short.retry_in <= longest);
     script.queue.server_is_back();
-    CHECK(script.start() == Names{"a"});
+    CHECK(script.start() == Objects{"a"});
 
     const auto in_full = script.finish("a", failed(Kind::kUnreachable));
     CHECK(in_full.retry_in >= longest / 2);
@@ -177,7 +177,7 @@ TEST_CASE(
     script.queue.server_is_back();
     CHECK(script.start().empty());
     script.wait_for_retry();
-    CHECK(script.start() == Names{"a"});
+    CHECK(script.start() == Objects{"a"});
   }
 }
 
@@ -186,7 +186,7 @@ namespace {
 /// Retries it until another verdict.
 RefreshQueue::Finished retry_403(Script& script, const std::string& name) {
   for (;;) {
-    REQUIRE(script.start() == Names{name});
+    REQUIRE(script.start() == Objects{name});
     auto finished = script.finish(name, failed(Kind::kForbidden));
     if (finished.verdict != Verdict::kRetry) return finished;
     script.wait_for_retry();
@@ -242,7 +242,7 @@ TEST_CASE("other failures in between do not restart the ten minutes of a 403") {
   script.add(1, {"a"});
   const auto begin = script.now;
   for (int i = 0;; ++i) {
-    REQUIRE(script.start() == Names{"a"});
+    REQUIRE(script.start() == Objects{"a"});
     const auto finished = script.finish(
         "a", i % 2 == 0 ? failed(Kind::kForbidden) : failed_with_status(Kind::kServer));
     if (finished.verdict == Verdict::kRefused) break;

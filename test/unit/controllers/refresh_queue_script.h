@@ -84,6 +84,6 @@ inline Deliveries complete(const RefreshQueue::Finished& finished) {
   return ids;
 }
 
-using Names = std::vector<std::string>;
+using Objects = std::vector<std::string>;
 
 }  // namespace receiver::controllers

@@ -12,7 +12,7 @@ namespace receiver::controllers {
 TEST_CASE("a delivery is complete when each of its objects was patched") {
   Script script;
   script.add(1, {"a", "b"});
-  CHECK(script.start() == Names{"a", "b"});
+  CHECK(script.start() == Objects{"a", "b"});
   const auto first = script.finish("b", kAccepted);
   REQUIRE(first.served.size() == 1);
   CHECK_FALSE(first.served[0].complete);
@@ -23,11 +23,11 @@ TEST_CASE("a delivery is complete when each of its objects was patched") {
 TEST_CASE("a PATCH that was in flight when a delivery arrived does not serve it") {
   Script script;
   script.add(1, {"a"});
-  CHECK(script.start() == Names{"a"});
+  CHECK(script.start() == Objects{"a"});
   script.add(2, {"a"});
   CHECK(script.start().empty());  // one in flight per object
   CHECK(complete(script.finish("a", kAccepted)) == Deliveries{1});
-  CHECK(script.start() == Names{"a"});
+  CHECK(script.start() == Objects{"a"});
   CHECK(complete(script.finish("a", kAccepted)) == Deliveries{2});
 }
 
@@ -40,7 +40,7 @@ TEST_CASE("any number of deliveries share the PATCH that waits") {
   CHECK(script.queue.add(4, {queued_warehouse("a"), queued_warehouse("b")}, script.now) == 2U);
   script.start();
   script.finish("a", kAccepted);
-  CHECK(script.start() == Names{"a"});
+  CHECK(script.start() == Objects{"a"});
   CHECK(complete(script.finish("a", kAccepted)) == Deliveries{2});
   CHECK(complete(script.finish("b", kAccepted)) == Deliveries{3, 4});
 }
@@ -82,7 +82,7 @@ TEST_CASE("more objects than the bound: nothing of the delivery is taken") {
   CHECK(script.queue.size() == 2);
   script.add(3, {"a", "b", "c"});  // known ones do not count
   script.add(4, {"c", "a"});
-  CHECK(script.start() == Names{"a", "b", "c"});
+  CHECK(script.start() == Objects{"a", "b", "c"});
   CHECK_FALSE(script.queue.add(5, {queued_warehouse("d")}, script.now));
   script.add(6, {"a"});
   script.finish("b", kAccepted);
@@ -118,7 +118,7 @@ TEST_CASE("who leaves is not told, and the targets stay queued") {
   CHECK(script.finish("b", failed_with_status(Kind::kServer)).verdict == Verdict::kRetry);
   CHECK(complete(script.finish("a", kAccepted)) == Deliveries{2});
   script.wait_for_retry();
-  CHECK(script.start() == Names{"b"});
+  CHECK(script.start() == Objects{"b"});
   CHECK(script.finish("b", kAccepted).served.empty());
   CHECK(script.queue.size() == 0);
 }
@@ -150,7 +150,7 @@ TEST_CASE("before the end of the process every backoff is cut short") {
   }
   script.queue.retry_now();
   CHECK_FALSE(script.queue.next_retry());
-  CHECK(script.start() == Names{"b", "a"});
+  CHECK(script.start() == Objects{"b", "a"});
   CHECK(script.finish("b", failed(Kind::kUnreachable)).retry_in <= 200ms);
 }
 
