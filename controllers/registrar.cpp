@@ -97,6 +97,8 @@ class Registrar::Impl : public std::enable_shared_from_this<Impl> {
     std::shared_ptr<const DesiredWebhooks> desired;
     std::map<std::string, Inherited> inherited{};      ///< by owner of repositories
     std::map<std::string, BitbucketError> failures{};  ///< by repository
+    /// Repositories whose webhook is left alone, and is the receiver's by its URL alone.
+    std::set<std::string> unmarked{};
     MissedDeliveries missed{};
   };
   struct Owner {
@@ -207,6 +209,7 @@ void Registrar::Impl::set_leading(bool leading) {
     owner.notes = {};
     for (auto& [name, receiver] : owner.receivers) {
       receiver.failures.clear();
+      receiver.unmarked.clear();
       receiver.inherited.clear();
       receiver.missed = {};
       receiver.missed.keep(names_of(receiver.desired->repositories), now);
@@ -267,12 +270,14 @@ void Registrar::Impl::want(Owner& owner, Reached& reached, Time now) {
       if (before->second.desired->wish() == wish) {
         receiver.inherited = std::move(before->second.inherited);
         receiver.failures = std::move(before->second.failures);
+        receiver.unmarked = std::move(before->second.unmarked);
       }
     }
     const std::set<std::string> names = names_of(desired.repositories);
     receiver.missed.keep(names, now);
     std::erase_if(receiver.failures,
                   [&](const auto& failure) { return !names.contains(failure.first); });
+    std::erase_if(receiver.unmarked, [&](const auto& one) { return !names.contains(one); });
     receiver.desired = std::make_shared<const DesiredWebhooks>(std::move(desired));
     receivers.emplace(name, std::move(receiver));
   }
@@ -379,6 +384,10 @@ void Registrar::Impl::ended(const Work& work, const Result& result, bool may_hav
   const std::string repository = work.visit.repository.name();
   if (result) {
     receiver.failures.erase(repository);
+    receiver.unmarked.erase(repository);
+    const std::string& mark = work.desired->wanted.mark;
+    const bool unmarked = result->webhook.title.find(mark) == std::string::npos;
+    if (result->action == Action::kSkip && unmarked) receiver.unmarked.insert(repository);
   } else {
     logger_.warn("webhook not registered, will be retried",
                  {{"object", owner->owner.meta.key.str()},
@@ -446,7 +455,10 @@ void Registrar::Impl::tell_lasting(Owner& owner) {
   if (!leading()) return;
   std::vector<Note> holding;
   for (const auto& [name, receiver] : owner.receivers) {
-    for (Note& note : lasting_notes(*receiver.desired, receiver.failures, schedule_.states(name))) {
+    auto states = schedule_.states(name);
+    // Without secret.previous, they would not be the receiver's any more.
+    if (!receiver.unmarked.empty()) states.erase(State::kSkipped);
+    for (Note& note : lasting_notes(*receiver.desired, receiver.failures, states)) {
       holding.push_back(std::move(note));
     }
   }

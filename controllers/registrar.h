@@ -49,8 +49,8 @@ struct RegistrarCounters {
 /// single thread.
 ///
 /// Before each request it checks whether the request is still wanted: if the Lease, the receiver,
-/// its token or the repository is gone, nothing more is sent. Finished work is still reported; an
-/// Event that cannot be written goes to the log.
+/// its token or the repository is gone, or the token has met a rate limit, nothing more is sent. A
+/// visit that has ended is still reported; an Event that cannot be written goes to the log.
 ///
 /// Once an owner's webhooks get the events of pull requests, they keep them for as long as the
 /// owner registers anything, so that the events do not come and go with Promotions.

@@ -13,22 +13,22 @@ using State = RegistrationSchedule::State;
 constexpr std::size_t kMaxCauses = 10;  // of one receiver
 constexpr const char* kFailed = "WebhookRegistrationFailed";
 
-/// `off`: the number of webhooks that are switched off, whatever their URL.
-Note moved_note(const DesiredWebhooks& desired, std::size_t off) {
+/// `alone`: the number of webhooks that are left alone, whatever their URL.
+Note moved_note(const DesiredWebhooks& desired, std::size_t alone) {
   const std::size_t all = desired.repositories.size();
   const std::size_t outside = desired.outside.size();
-  return {
-      kube::EventType::kNormal, "WebhooksMoved",
-      fmt::format("receiver \"{}\": the webhooks of {} repositories have the new URL and "
-                  "secret{}: remove the key \"secret.previous\" from its Secret{}",
-                  desired.receiver,
-                  off == 0 ? fmt::format("all {}", all) : fmt::format("{} of {}", all - off, all),
-                  off == 0 ? "" : ", and the others are switched off",
-                  outside == 0 ? ""
-                               : fmt::format(", after those of {} repositories outside "
-                                             "bitbucket.allow, which are not checked",
-                                             outside)),
-      desired.receiver};
+  return {kube::EventType::kNormal, "WebhooksMoved",
+          fmt::format(
+              "receiver \"{}\": the webhooks of {} repositories have the new URL and "
+              "secret{}: remove the key \"secret.previous\" from its Secret{}",
+              desired.receiver,
+              alone == 0 ? fmt::format("all {}", all) : fmt::format("{} of {}", all - alone, all),
+              alone == 0 ? "" : ", and the others are left alone",
+              outside == 0 ? ""
+                           : fmt::format(", after those of {} repositories outside "
+                                         "bitbucket.allow, which are not checked",
+                                         outside)),
+          desired.receiver};
 }
 
 }  // namespace
@@ -93,9 +93,9 @@ std::vector<Note> lasting_notes(
     return found == states.end() ? 0 : found->second;
   };
   const std::size_t wanted = desired.repositories.size();
-  const std::size_t off = count(State::kSkipped);
-  if (desired.wanted.former_url && wanted > 0 && count(State::kRegistered) + off == wanted) {
-    notes.push_back(moved_note(desired, off));
+  const std::size_t alone = count(State::kSkipped);
+  if (desired.wanted.former_url && wanted > 0 && count(State::kRegistered) + alone == wanted) {
+    notes.push_back(moved_note(desired, alone));
   }
   return notes;
 }

@@ -27,7 +27,7 @@ namespace receiver::controllers {
 
 /// Events about a lasting state of a receiver: each kind of failure once, whatever Bitbucket's
 /// words (`failures`: by repository); and the end of a rotation, when every wanted webhook has
-/// moved, or is switched off.
+/// moved, or is left alone.
 [[nodiscard]] std::vector<Note> lasting_notes(
     const DesiredWebhooks& desired,
     const std::map<std::string, bitbucket_rest::BitbucketError>& failures,

@@ -184,7 +184,7 @@ RegistrationSchedule::Time RegistrationSchedule::take_turn(const Visit& visit, T
 
 bool RegistrationSchedule::may_send(const Visit& visit, Time now) const {
   const Receiver* const receiver = find(visit);
-  return receiver != nullptr && receiver->pause->until <= now;
+  return receiver != nullptr && receiver->pause->silent_until <= now;
 }
 
 std::optional<RegistrationSchedule::State> RegistrationSchedule::ended(const Visit& visit,
@@ -269,6 +269,7 @@ RegistrationSchedule::Receiver* RegistrationSchedule::find(const Visit& visit) {
 void RegistrationSchedule::pause(Pause& token, const BitbucketError& error, Time now) {
   const Seconds told = error.retry_after.value_or(pause_after(++token.refusals));
   token.until = now + std::clamp(told, Seconds(1), kLongestPause);
+  if (error.kind == ApiFailure::kRateLimited) token.silent_until = token.until;
 }
 
 void RegistrationSchedule::failed(Receiver& receiver, Entry& entry, const Outcome& outcome,

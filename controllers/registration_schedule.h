@@ -88,7 +88,7 @@ class RegistrationSchedule {
   /// When the visit's next request may be sent; it counts as sent then.
   [[nodiscard]] Time take_turn(const Visit& visit, Time now);
   /// Whether the visit's next request may be sent: its wish is the same as when it began, and no
-  /// answer to another visit has paused its token.
+  /// answer to another visit has told its token to send less.
   [[nodiscard]] bool may_send(const Visit& visit, Time now) const;
 
   /// How a visit ended.
@@ -105,8 +105,8 @@ class RegistrationSchedule {
   /// Reports the end of a question for deliveries. False if the wish has gone or changed.
   bool asked(const Visit& visit, const std::optional<bitbucket_rest::BitbucketError>& error,
              Time now);
-  /// The visit was abandoned, because it is not wanted any more or another replica leads. This is
-  /// not a failure.
+  /// The visit was abandoned, because it is not wanted any more, another replica leads, or its
+  /// token has met a rate limit. This is not a failure.
   void dropped(const Visit& visit);
 
   /// The number of the receiver's repositories in each state.
@@ -134,6 +134,7 @@ class RegistrationSchedule {
   /// The token is rejected, or its limit is used up, until this time.
   struct Pause {
     Time until{};
+    Time silent_until{};  ///< by a rate limit: visits in progress stop, too
     unsigned refusals = 0;
   };
   struct Receiver {

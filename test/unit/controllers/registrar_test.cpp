@@ -390,6 +390,23 @@ TEST_CASE("a receiver whose registration cannot begin counts as a failure") {
   CHECK(world.asked().empty());
 }
 
+TEST_CASE("a rotation does not end while one is switched off that only its former URL tells") {
+  RegistrarWorld world;
+  world.derive("secret-1");
+  world.pass(2min);
+  StoredWebhook& webhook = world.center.repositories["app"].at(0);
+  const std::string marked = std::exchange(webhook.title, "by hand");
+  webhook.active = false;
+  world.derive("secret-2", "secret-1");
+  world.pass(7h);
+  CHECK(std::ranges::count(world.told(), "demo WebhooksMoved") == 0);
+  CHECK(world.url_of("app") == world.url("secret-1"));
+  CHECK(world.url_of("web") == world.url("secret-2"));
+  webhook.title = marked;
+  world.pass(7h);
+  CHECK(world.told() == Strings{"demo WebhooksMoved"});
+}
+
 TEST_CASE("a webhook that is switched off is told once, whatever else changes") {
   RegistrarWorld world;
   world.slugs = {"app"};

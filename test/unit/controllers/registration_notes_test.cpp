@@ -137,7 +137,7 @@ TEST_CASE("a rotation is through once every webhook is seen to be moved, or swit
   CHECK_THAT(
       lasting_notes(desired, {}, {{State::kRegistered, 1}, {State::kSkipped, 1}}).at(0).text,
       Catch::Contains("the webhooks of 1 of 2 repositories have the new URL and secret, and the "
-                      "others are switched off: remove the key"));
+                      "others are left alone: remove the key"));
   desired.outside = {"loot/web"};
   CHECK_THAT(lasting_notes(desired, {}, {{State::kRegistered, 2}}).at(0).text,
              Catch::EndsWith("from its Secret, after those of 1 repositories outside "

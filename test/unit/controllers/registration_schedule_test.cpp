@@ -335,8 +335,9 @@ TEST_CASE("a token that is refused or used up is not shown again meanwhile") {
   CHECK(told.run(70min) == Visits{"14 demo/bb a", "3614 demo/bb a moves"});
 }
 
-TEST_CASE("visits in progress send nothing more while their token is paused") {
+TEST_CASE("visits in progress send nothing more after a rate limit, and end otherwise") {
   for (const ApiFailure kind : {ApiFailure::kUnauthorized, ApiFailure::kRateLimited}) {
+    const bool ends = kind == ApiFailure::kUnauthorized;
     ScheduleWorld world;
     world.want({"a", "b"});
     world.want_all("demo/other", {repository("c")});
@@ -351,8 +352,8 @@ TEST_CASE("visits in progress send nothing more while their token is paused") {
          .error = bitbucket_rest::BitbucketError{.kind = kind, .retry_after = 60s}},
         world.now);
     CHECK(visits[1].repository.slug == "b");
-    CHECK_FALSE(world.schedule.may_send(visits[1], world.now));
-    CHECK_FALSE(world.schedule.may_send(visits[1], world.now + 59s));
+    CHECK(world.schedule.may_send(visits[1], world.now) == ends);
+    CHECK(world.schedule.may_send(visits[1], world.now + 59s) == ends);
     CHECK(world.schedule.may_send(visits[1], world.now + 60s));
     CHECK(world.schedule.may_send(visits[2], world.now));  // another token
   }
