@@ -27,12 +27,12 @@ mkdir -p "$dist"
 work=$(mktemp -d "$root/build/release.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-# The section of this version; between releases, the section Unreleased.
+# The section of this version; between releases, the section Unreleased, if there is one.
 heading=$version
 [[ $version != *-dev.* ]] || heading=Unreleased
 awk -v heading="## [$heading]" 'index($0, heading) == 1 { on = 1; next } /^## |^\[.*\]: / { on = 0 } on' CHANGELOG.md \
   >"$dist/RELEASE_NOTES.md"
-grep -q '[^[:space:]]' "$dist/RELEASE_NOTES.md" || die "CHANGELOG.md has no section [$heading]"
+[[ $version == *-dev.* ]] || grep -q '[^[:space:]]' "$dist/RELEASE_NOTES.md" || die "CHANGELOG.md has no section [$heading]"
 
 layouts=()
 for arch in "${archs[@]}"; do
