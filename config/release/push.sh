@@ -23,13 +23,16 @@ version=${BASH_REMATCH[1]}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 tls=$([[ -z ${INSECURE:-} ]] && echo true || echo false)
+if [[ -n ${COSIGN_KEY:-} ]]; then cosign=$("$root/test/cluster/binaries.sh" cosign)/cosign; fi
 if [[ -n ${REGISTRY_USERNAME:-} ]]; then
-  export REGISTRY_AUTH_FILE=$work/config.json DOCKER_CONFIG=$work # skopeo's and cosign's
+  export REGISTRY_AUTH_FILE=$work/auth.json
   skopeo login --tls-verify="$tls" --username "$REGISTRY_USERNAME" --password-stdin "${REGISTRY%%/*}" \
     <<<"$REGISTRY_PASSWORD" >&2
+  if [[ -n ${COSIGN_KEY:-} ]]; then # it names Docker's registry otherwise
+    export DOCKER_CONFIG=$work
+    "$cosign" login --username "$REGISTRY_USERNAME" --password-stdin "${REGISTRY%%/*}" <<<"$REGISTRY_PASSWORD" >&2
+  fi
 fi
-
-if [[ -n ${COSIGN_KEY:-} ]]; then cosign=$("$root/test/cluster/binaries.sh" cosign)/cosign; fi
 
 digest_in() { skopeo inspect --raw "$@" | sha256sum | sed 's/\([0-9a-f]*\).*/sha256:\1/'; }
 
