@@ -385,9 +385,10 @@ void Registrar::Impl::ended(const Work& work, const Result& result, bool may_hav
   if (result) {
     receiver.failures.erase(repository);
     receiver.unmarked.erase(repository);
-    const std::string& mark = work.desired->wanted.mark;
-    const bool unmarked = result->webhook.title.find(mark) == std::string::npos;
-    if (result->action == Action::kSkip && unmarked) receiver.unmarked.insert(repository);
+    if (result->action == Action::kSkip &&
+        !bitbucket_rest::is_marked(result->webhook, work.desired->wanted)) {
+      receiver.unmarked.insert(repository);
+    }
   } else {
     logger_.warn("webhook not registered, will be retried",
                  {{"object", owner->owner.meta.key.str()},

@@ -25,10 +25,6 @@ struct Own {
   bool marked;
 };
 
-bool is_marked(const Webhook& webhook, const WantedWebhook& wanted) {
-  return !wanted.mark.empty() && webhook.title.find(wanted.mark) != std::string::npos;
-}
-
 Place place_in(const Webhook& webhook, const WantedWebhook& wanted) {
   const std::string place = place_of(webhook.url);
   if (place == place_of(wanted.url)) return Place::kCurrent;
@@ -278,6 +274,10 @@ Plan plan_webhook(bitbucket::Source product, const std::vector<Webhook>& existin
   }
   tidy_up(own, wanted, plan);
   return plan;
+}
+
+bool is_marked(const Webhook& webhook, const WantedWebhook& wanted) {
+  return !wanted.mark.empty() && webhook.title.find(wanted.mark) != std::string::npos;
 }
 
 std::string fields_of(const Plan& plan) {

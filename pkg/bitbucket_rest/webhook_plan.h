@@ -63,6 +63,9 @@ struct Plan {
   std::vector<std::string> notes;    ///< other messages for people
 };
 
+/// Whether the title contains the receiver's mark.
+[[nodiscard]] bool is_marked(const Webhook& webhook, const WantedWebhook& wanted);
+
 /// The fields of the differences, separated by commas.
 [[nodiscard]] std::string fields_of(const Plan& plan);
 
